@@ -1,0 +1,2 @@
+//! The demo's web application.
+fn main() {}
