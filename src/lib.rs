@@ -1,4 +1,11 @@
 //! refit changes a running Docker Compose stack in one command, and gives it back when the change
 //! was wrong.
 
+pub mod stack;
+
 pub mod edit;
+
+pub mod complaint;
+pub mod engine;
+pub mod event;
+pub mod secret;

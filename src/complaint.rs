@@ -1,0 +1,57 @@
+//! What a person is told when something was refused or failed: a stable code, what and why, and the
+//! next thing to type. Rooms raise their own errors and turn them into this one at their edge.
+
+use std::fmt;
+
+/// A refusal or failure in the form in which it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Stable, `snake_case`; part of the contract of `--json`.
+    pub code: &'static str,
+    /// What failed, on what, and why; one sentence without a full stop.
+    pub text: String,
+    /// Further lines, such as the message of the program that was called.
+    pub details: Vec<String>,
+    /// What to do next; one line.
+    pub hint: Option<String>,
+}
+
+impl Complaint {
+    /// A complaint without details and hint.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), details: Vec::new(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the lines of another program's message.
+    #[must_use]
+    pub fn details(mut self, text: &str) -> Self {
+        self.details
+            .extend(text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(Into::into));
+        self
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Complaint {}
+
+/// What has no code of its own: a file that cannot be read, a pipe that broke.
+impl From<anyhow::Error> for Complaint {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(complaint) => complaint,
+            Err(error) => Self::new("io", format!("{error:#}")),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The Compose plug-in: where it is, and its command lines, built by pure functions. It is called
+//! directly where it is found, which saves the start of a docker CLI on each call (F26).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::EngineError;
+use super::endpoint::{self, Endpoint};
+use super::process::{Call, Ended, run};
+use crate::event::ServiceName;
+
+/// The oldest Compose whose `config` and `up` do what refit needs.
+pub const OLDEST: &str = "2.20";
+
+/// The folders in which the docker CLI looks for plug-ins, after the user's own.
+const PLUGIN_DIRS: [&str; 4] = [
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+];
+
+/// How to call Compose.
+#[derive(Debug, Clone)]
+pub struct Compose {
+    program: PathBuf,
+    /// `compose` where the program is the docker CLI.
+    first: Option<&'static str>,
+    address: Option<String>,
+}
+
+/// What Compose needs to find a project: the same words as its own global options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectArgs {
+    /// `-f`, absolute, in order.
+    pub files: Vec<PathBuf>,
+    /// `-p`.
+    pub name: Option<String>,
+    /// `--env-file`, absolute, in order; empty: Compose's own `.env`.
+    pub env_files: Vec<PathBuf>,
+    /// `--profile`.
+    pub profiles: Vec<String>,
+    /// `--project-directory`, absolute.
+    pub directory: PathBuf,
+}
+
+impl ProjectArgs {
+    fn to_args(&self, all_profiles: bool) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        let mut flag = |name: &str, value: OsString| args.extend([name.into(), value]);
+        flag("--project-directory", self.directory.clone().into());
+        for file in &self.files {
+            flag("--file", file.clone().into());
+        }
+        for file in &self.env_files {
+            flag("--env-file", file.clone().into());
+        }
+        if let Some(name) = &self.name {
+            flag("--project-name", name.into());
+        }
+        if all_profiles {
+            flag("--profile", "*".into());
+        } else {
+            for profile in &self.profiles {
+                flag("--profile", profile.into());
+            }
+        }
+        args
+    }
+}
+
+/// How `up` is to treat the services that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpMode {
+    /// Make a new container even where Compose sees no difference: files that its hash leaves out
+    /// (F5) have changed.
+    ForceRecreate,
+    /// Make a container only where there is none, or where the definition differs.
+    AsNeeded,
+}
+
+impl Compose {
+    /// Finds the plug-in as the docker CLI does; else the docker CLI itself.
+    ///
+    /// # Errors
+    /// Neither is there.
+    pub fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
+        let address = address.map(Endpoint::address);
+        let mut folders: Vec<PathBuf> =
+            endpoint::docker_config().map(|dir| dir.join("cli-plugins")).into_iter().collect();
+        folders.extend(endpoint::cli_config().plugin_dirs);
+        folders.extend(PLUGIN_DIRS.map(PathBuf::from));
+        for folder in folders {
+            let program = folder.join("docker-compose");
+            if is_executable(&program) {
+                return Ok(Self { program, first: None, address });
+            }
+        }
+        let docker = on_path("docker").ok_or(EngineError::NoCompose)?;
+        Ok(Self { program: docker, first: Some("compose"), address })
+    }
+
+    /// The program that is called.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What `version --short` says.
+    ///
+    /// # Errors
+    /// There is no such plug-in, or it cannot be started.
+    pub async fn version(&self) -> Result<String, EngineError> {
+        let call = self.call(vec!["version".into(), "--short".into()], Path::new("/"));
+        let ended = run(&call, |_| ()).await.map_err(|_| EngineError::NoCompose)?;
+        let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
+        if !ended.ok() || parse_version(&text).is_none() {
+            return Err(EngineError::NoCompose);
+        }
+        Ok(text)
+    }
+
+    /// Refuses a version that is older than [`OLDEST`].
+    ///
+    /// # Errors
+    /// It is.
+    pub fn check_version(found: &str) -> Result<(), EngineError> {
+        if parse_version(found) >= parse_version(OLDEST) {
+            return Ok(());
+        }
+        Err(EngineError::OldCompose { found: found.to_owned(), wanted: OLDEST })
+    }
+
+    /// The resolved model of every service, whatever its profile.
+    ///
+    /// # Errors
+    /// Compose's own message on files that it cannot read.
+    pub async fn config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
+        self.config_json(project, &["config", "--format", "json"]).await
+    }
+
+    /// The model with `${VAR}` left in place and `env_file` not read: where a value comes from.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
+        self.config_json(project, &["config", "--no-interpolate", "--format", "json"]).await
+    }
+
+    async fn config_json(&self, project: &ProjectArgs, args: &[&str]) -> Result<Value, EngineError> {
+        let ended = self.project_call(project, true, args, |_| ()).await?;
+        serde_json::from_slice(&ended.stdout).map_err(|error| EngineError::Compose {
+            what: "docker compose config printed something that is no JSON".into(),
+            message: error.to_string(),
+        })
+    }
+
+    /// Compose's hash of each service's definition, as in the label of its containers.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn hashes(
+        &self,
+        project: &ProjectArgs,
+    ) -> Result<Vec<(ServiceName, String)>, EngineError> {
+        let ended = self.project_call(project, true, &["config", "--hash", "*"], |_| ()).await?;
+        Ok(String::from_utf8_lossy(&ended.stdout)
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(service, hash)| (service.into(), hash.trim().to_owned()))
+            .collect())
+    }
+
+    /// `up -d --no-deps` of just these services.
+    ///
+    /// Never removes orphans (F11); images are not pulled or built here, that has been done before.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn up(
+        &self,
+        project: &ProjectArgs,
+        services: &[ServiceName],
+        mode: UpMode,
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let args = up_args(services, mode);
+        self.project_call(project, false, &args, line).await.map(drop)
+    }
+
+    /// The literal `down` of the note.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn down(
+        &self,
+        project: &ProjectArgs,
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        self.project_call(project, false, &["down"], line).await.map(drop)
+    }
+
+    /// The literal `up -d --build` of the note.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn up_build(
+        &self,
+        project: &ProjectArgs,
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        self.project_call(project, false, &["up", "--detach", "--build"], line).await.map(drop)
+    }
+
+    /// Builds these services' images while the old containers run on (F9).
+    ///
+    /// # Errors
+    /// The build's own output.
+    pub async fn build(
+        &self,
+        project: &ProjectArgs,
+        services: &[ServiceName],
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let args = with_services(&["build"], services);
+        self.project_call(project, false, &args, line).await.map(drop)
+    }
+
+    /// Pulls these services' images while the old containers run on (F9).
+    ///
+    /// # Errors
+    /// The registry's message.
+    pub async fn pull(
+        &self,
+        project: &ProjectArgs,
+        services: &[ServiceName],
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let args = with_services(&["pull"], services);
+        self.project_call(project, false, &args, line).await.map(drop)
+    }
+
+    async fn project_call(
+        &self,
+        project: &ProjectArgs,
+        all_profiles: bool,
+        args: &[&str],
+        line: impl FnMut(&str),
+    ) -> Result<Ended, EngineError> {
+        let mut all = project.to_args(all_profiles);
+        all.extend(args.iter().map(OsString::from));
+        let call = self.call(all, &project.directory);
+        let failed = |message: String| EngineError::Compose {
+            what: format!("docker compose {} failed", args.first().unwrap_or(&"")),
+            message,
+        };
+        let ended = run(&call, line).await.map_err(|error| failed(format!("{error:#}")))?;
+        if ended.ok() {
+            return Ok(ended);
+        }
+        Err(failed(own_message(&ended.stderr)))
+    }
+
+    fn call(&self, args: Vec<OsString>, directory: &Path) -> Call {
+        let mut all: Vec<OsString> = self.first.map(Into::into).into_iter().collect();
+        all.extend(args);
+        let mut env: Vec<(OsString, Option<OsString>)> = [
+            // Everything that these could say is on the command line; some would change what `up` does.
+            ("COMPOSE_FILE", None),
+            ("COMPOSE_ENV_FILES", None),
+            ("COMPOSE_PROFILES", None),
+            ("COMPOSE_REMOVE_ORPHANS", Some("false")),
+            ("COMPOSE_IGNORE_ORPHANS", Some("true")),
+            ("COMPOSE_ANSI", Some("never")),
+            ("COMPOSE_PROGRESS", Some("plain")),
+            ("COMPOSE_MENU", Some("false")),
+            ("BUILDKIT_PROGRESS", Some("plain")),
+            ("DOCKER_CLI_HINTS", Some("false")),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.into(), value.map(Into::into)))
+        .collect();
+        if let Some(address) = &self.address {
+            env.push(("DOCKER_HOST".into(), Some(address.into())));
+            env.push(("DOCKER_CONTEXT".into(), None));
+        }
+        Call { program: self.program.clone(), args: all, env, directory: directory.to_owned() }
+    }
+}
+
+fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
+    let mut args = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
+    if mode == UpMode::ForceRecreate {
+        args.push("--force-recreate");
+    }
+    with_services(&args, services)
+}
+
+fn with_services<'a>(args: &[&'a str], services: &'a [ServiceName]) -> Vec<&'a str> {
+    args.iter().copied().chain(services.iter().map(ServiceName::as_str)).collect()
+}
+
+/// Compose's complaint without its log lines of level `warning` and `info`.
+fn own_message(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !line.contains("level=warning"))
+        .collect();
+    let from = lines.len().saturating_sub(25);
+    lines[from..].join("\n")
+}
+
+/// `2.40.3`, `v2.26.1-4`: the numbers before anything else.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.trim().trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|program| is_executable(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> ProjectArgs {
+        ProjectArgs {
+            files: vec!["/s/compose.yaml".into()],
+            name: Some("shop".into()),
+            env_files: vec!["/s/prod.env".into()],
+            profiles: vec!["extra".into()],
+            directory: "/s".into(),
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_compose() {
+        let args = project().to_args(false);
+        let text: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+        assert_eq!(
+            text.join(" "),
+            "--project-directory /s --file /s/compose.yaml --env-file /s/prod.env \
+             --project-name shop --profile extra"
+        );
+        assert!(project().to_args(true).contains(&"*".into()));
+    }
+
+    #[test]
+    fn up_never_touches_neighbours() {
+        let services = ["web".into()];
+        assert_eq!(
+            up_args(&services, UpMode::ForceRecreate).join(" "),
+            "up --detach --no-deps --no-build --pull never --force-recreate web"
+        );
+        for mode in [UpMode::ForceRecreate, UpMode::AsNeeded] {
+            let args = up_args(&services, mode).join(" ");
+            assert!(!args.contains("orphans") && !args.contains("-v") && !args.contains("volumes"));
+        }
+    }
+
+    #[test]
+    fn versions() {
+        assert!(Compose::check_version("2.40.3").is_ok());
+        assert!(Compose::check_version("v2.20.0-1").is_ok());
+        assert!(Compose::check_version("5.0.1").is_ok());
+        assert_eq!(Compose::check_version("2.6.1").unwrap_err().code(), "compose_too_old");
+        assert_eq!(Compose::check_version("1.29.2").unwrap_err().code(), "compose_too_old");
+    }
+
+    #[test]
+    fn warnings_are_no_message() {
+        assert_eq!(own_message("time=\"x\" level=warning msg=\"y\"\nservice \"a\": bad\n"), "service \"a\": bad");
+    }
+}

@@ -1,0 +1,363 @@
+//! The Docker API, over bollard. One connection per command; the API version is negotiated.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+
+use bollard::errors::Error as ApiError;
+use bollard::models::{EventMessage, ExecConfig};
+use bollard::query_parameters as query;
+use futures_util::{Stream, StreamExt};
+
+use super::EngineError;
+use super::container::{Container, Inspected, label};
+use super::endpoint::Endpoint;
+use crate::event::ServiceName;
+
+/// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
+const CALL_TIMEOUT: u64 = 120;
+
+/// A connection to an engine.
+#[derive(Clone)]
+pub struct Docker {
+    api: bollard::Docker,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+/// Something that happened to a container, as the engine tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// The container.
+    pub container: String,
+    /// Its service.
+    pub service: ServiceName,
+    /// What happened.
+    pub action: EventAction,
+    /// When, nanoseconds since 1970 by the engine's clock.
+    pub at_nanos: i64,
+}
+
+/// The kinds of container events that matter here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the engine's own words")]
+pub enum EventAction {
+    Create,
+    Start,
+    /// The stop signal was sent.
+    Kill,
+    Die {
+        exit_code: i64,
+    },
+    Oom,
+    Destroy,
+    Pause,
+    Unpause,
+    Health(super::container::Health),
+}
+
+/// The engine's events on one project's containers.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>>>>;
+
+impl Docker {
+    /// Connects and negotiates the API version.
+    ///
+    /// # Errors
+    /// No socket, no permission, or no answer; each its own case.
+    pub async fn connect(endpoint: Endpoint) -> Result<Self, EngineError> {
+        let api = match &endpoint {
+            Endpoint::Unix(path) => {
+                check_socket(path)?;
+                bollard::Docker::connect_with_unix(
+                    &path.to_string_lossy(),
+                    CALL_TIMEOUT,
+                    bollard::API_DEFAULT_VERSION,
+                )
+            }
+            Endpoint::Tcp(host) => {
+                bollard::Docker::connect_with_http(host, CALL_TIMEOUT, bollard::API_DEFAULT_VERSION)
+            }
+        };
+        let silent = |error: ApiError| EngineError::NotAnswering {
+            address: endpoint.address(),
+            cause: root_cause(&error),
+        };
+        let api = api.map_err(silent)?.negotiate_version().await.map_err(silent)?;
+        Ok(Self { api, endpoint })
+    }
+
+    /// All containers that Compose made, of every project, stopped ones included.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn compose_containers(&self) -> Result<Vec<Container>, EngineError> {
+        let filters = HashMap::from([("label", vec![label::PROJECT])]);
+        let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let found =
+            self.api.list_containers(Some(options)).await.map_err(failed("list containers"))?;
+        Ok(found.into_iter().filter_map(Container::of_summary).collect())
+    }
+
+    /// Every published port of the engine's running containers, with the container's name and ID.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn published_ports(
+        &self,
+    ) -> Result<Vec<(String, String, super::container::PublishedPort)>, EngineError> {
+        let found = self
+            .api
+            .list_containers(None::<query::ListContainersOptions>)
+            .await
+            .map_err(failed("list containers"))?;
+        let mut ports = Vec::new();
+        for summary in found {
+            let id = summary.id.clone().unwrap_or_default();
+            let name = summary.names.clone().unwrap_or_default().first().cloned().unwrap_or_default();
+            for port in summary.ports.unwrap_or_default() {
+                let Some(public) = port.public_port else { continue };
+                ports.push((
+                    id.clone(),
+                    name.trim_start_matches('/').to_owned(),
+                    super::container::PublishedPort {
+                        ip: port.ip.unwrap_or_default(),
+                        port: public,
+                        protocol: port.typ.map(|kind| kind.to_string()).unwrap_or_default(),
+                    },
+                ));
+            }
+        }
+        Ok(ports)
+    }
+
+    /// One container in full; `None` when it does not exist (any more).
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn inspect(&self, id: &str) -> Result<Option<Inspected>, EngineError> {
+        let none = None::<query::InspectContainerOptions>;
+        match self.api.inspect_container(id, none).await {
+            Ok(found) => Ok(Some(Inspected::of_model(found))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed("inspect a container")(error)),
+        }
+    }
+
+    /// The events of a project's containers, from `since` (seconds since 1970, with fraction) on.
+    pub fn events(&self, project: &str, since: &str) -> EventStream {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("label", vec![format!("{}={project}", label::PROJECT)]),
+        ]);
+        let options = query::EventsOptionsBuilder::new().since(since).filters(&filters).build();
+        let api = self.api.clone();
+        Box::pin(async_stream(api, options))
+    }
+
+    /// Stops and starts a container; bind mounts are resolved again (F2).
+    ///
+    /// # Errors
+    /// The engine's, such as a mount whose source is gone.
+    pub async fn restart(&self, id: &str) -> Result<(), EngineError> {
+        // The engine's default is the container's own grace period.
+        self.api
+            .restart_container(id, None::<query::RestartContainerOptions>)
+            .await
+            .map_err(failed("restart a container"))
+    }
+
+    /// Starts a container that exists.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn start(&self, id: &str) -> Result<(), EngineError> {
+        self.api
+            .start_container(id, None::<query::StartContainerOptions>)
+            .await
+            .map_err(failed("start a container"))
+    }
+
+    /// Stops a container within its own grace period.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn stop(&self, id: &str) -> Result<(), EngineError> {
+        self.api
+            .stop_container(id, None::<query::StopContainerOptions>)
+            .await
+            .map_err(failed("stop a container"))
+    }
+
+    /// Sends a signal to a container's first process.
+    ///
+    /// # Errors
+    /// The engine's, such as an unknown signal.
+    pub async fn kill(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        let options = query::KillContainerOptionsBuilder::new().signal(signal).build();
+        self.api.kill_container(id, Some(options)).await.map_err(failed("signal a container"))
+    }
+
+    /// Removes a stopped container; anonymous volumes stay.
+    ///
+    /// # Errors
+    /// The engine's; a container that is gone already is none.
+    pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        match self.api.remove_container(id, None::<query::RemoveContainerOptions>).await {
+            Err(error) if !is_missing(&error) => Err(failed("remove a container")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last lines of a container's log since a moment (seconds since 1970).
+    ///
+    /// # Errors
+    /// The engine's, such as a log driver that cannot be read.
+    pub async fn logs(&self, id: &str, since: i64, tail: u32) -> Result<Vec<String>, EngineError> {
+        let options = query::LogsOptionsBuilder::new()
+            .stdout(true)
+            .stderr(true)
+            .since(i32::try_from(since).unwrap_or(0))
+            .tail(&tail.to_string())
+            .build();
+        let mut stream = Box::pin(self.api.logs(id, Some(options)));
+        let mut text = String::new();
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(failed("read a container's log"))?;
+            text.push_str(&String::from_utf8_lossy(part.as_ref()));
+        }
+        Ok(text.lines().map(|line| line.trim_end().to_owned()).collect())
+    }
+
+    /// Output of a command run inside a container; `None` when it cannot be run there or fails.
+    pub async fn exec_output(&self, id: &str, command: &[&str]) -> Option<Vec<u8>> {
+        use bollard::exec::{StartExecOptions, StartExecResults};
+        let config = ExecConfig {
+            attach_stdout: Some(true),
+            cmd: Some(command.iter().map(|&word| word.to_owned()).collect()),
+            ..ExecConfig::default()
+        };
+        let exec = self.api.create_exec(id, config).await.ok()?.id;
+        let started = self.api.start_exec(&exec, None::<StartExecOptions>).await.ok()?;
+        let StartExecResults::Attached { mut output, .. } = started else { return None };
+        let mut bytes = Vec::new();
+        while let Some(part) = output.next().await {
+            bytes.extend_from_slice(part.ok()?.as_ref());
+        }
+        let done = self.api.inspect_exec(&exec).await.ok()?;
+        (done.exit_code == Some(0)).then_some(bytes)
+    }
+
+    /// The ID of an image by name, if the engine has it.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn image_id(&self, name: &str) -> Result<Option<String>, EngineError> {
+        match self.api.inspect_image(name).await {
+            Ok(image) => Ok(image.id),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed("inspect an image")(error)),
+        }
+    }
+
+    /// The ID of every image by each of its names (`name:tag`).
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn image_ids(&self) -> Result<HashMap<String, String>, EngineError> {
+        let found = self
+            .api
+            .list_images(None::<query::ListImagesOptions>)
+            .await
+            .map_err(failed("list images"))?;
+        Ok(found
+            .into_iter()
+            .flat_map(|image| {
+                let id = image.id;
+                image.repo_tags.into_iter().map(move |tag| (tag, id.clone()))
+            })
+            .collect())
+    }
+
+    /// The folder in which the engine keeps its data; `None` when it is not told.
+    pub async fn data_root(&self) -> Option<std::path::PathBuf> {
+        self.api.info().await.ok()?.docker_root_dir.map(Into::into)
+    }
+}
+
+fn async_stream(
+    api: bollard::Docker,
+    options: query::EventsOptions,
+) -> impl Stream<Item = Result<EngineEvent, EngineError>> {
+    // The stream borrows nothing: bollard builds the request at once.
+    api.events(Some(options)).filter_map(|message| async move {
+        match message {
+            Ok(message) => EngineEvent::of_message(message).map(Ok),
+            Err(error) => Some(Err(failed("follow the engine's events")(error))),
+        }
+    })
+}
+
+impl EngineEvent {
+    fn of_message(message: EventMessage) -> Option<Self> {
+        use super::container::Health;
+        let actor = message.actor?;
+        let attributes = actor.attributes.unwrap_or_default();
+        let action = match message.action?.as_str() {
+            "create" => EventAction::Create,
+            "start" => EventAction::Start,
+            "kill" => EventAction::Kill,
+            "die" => EventAction::Die {
+                exit_code: attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(-1),
+            },
+            "oom" => EventAction::Oom,
+            "destroy" => EventAction::Destroy,
+            "pause" => EventAction::Pause,
+            "unpause" => EventAction::Unpause,
+            "health_status: healthy" => EventAction::Health(Health::Healthy),
+            "health_status: unhealthy" => EventAction::Health(Health::Unhealthy),
+            _ => return None,
+        };
+        if attributes.get(label::ONEOFF).is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        Some(Self {
+            container: actor.id?,
+            service: attributes.get(label::SERVICE)?.as_str().into(),
+            action,
+            at_nanos: message.time_nano?,
+        })
+    }
+}
+
+/// Tells the missing socket and the missing permission apart before bollard makes one error of both.
+fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
+    use rustix::fs::{Access, access};
+    match access(path, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
+            Err(EngineError::Permission { path: path.to_owned() })
+        }
+        Err(_) => Err(EngineError::NoSocket { path: path.to_owned() }),
+    }
+}
+
+fn is_missing(error: &ApiError) -> bool {
+    matches!(error, ApiError::DockerResponseServerError { status_code: 404, .. })
+}
+
+fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
+    move |error| EngineError::Api {
+        what: format!("cannot {what}"),
+        cause: match error {
+            ApiError::DockerResponseServerError { message, .. } => message,
+            other => root_cause(&other),
+        },
+    }
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,127 @@
+//! The only room that talks to the outside: the Docker API, the Compose plug-in, files, HTTP.
+//! Returns data and errors; decides nothing and prints nothing.
+
+pub mod compose;
+pub mod container;
+pub mod docker;
+pub mod endpoint;
+pub mod files;
+pub mod http;
+pub mod process;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::complaint::Complaint;
+
+/// Why the engine or the Compose plug-in could not do what was asked.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The Unix socket does not exist.
+    #[error("no Docker engine: {path} does not exist")]
+    NoSocket {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The Unix socket exists and may not be used by this user.
+    #[error("not permitted to use the Docker engine at {path}")]
+    Permission {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The address does not answer.
+    #[error("the Docker engine at {address} does not answer: {cause}")]
+    NotAnswering {
+        /// The address, as in `DOCKER_HOST`.
+        address: String,
+        /// The transport's error.
+        cause: String,
+    },
+    /// A kind of address that refit cannot use.
+    #[error("cannot use the Docker engine at {address}: {why}")]
+    Unsupported {
+        /// The address, as in `DOCKER_HOST`.
+        address: String,
+        /// What about it.
+        why: &'static str,
+    },
+    /// `-c` or the configuration names a context that does not exist.
+    #[error("no Docker context named {name}")]
+    UnknownContext {
+        /// The name.
+        name: String,
+    },
+    /// The engine answered with an error.
+    #[error("{what}: {cause}")]
+    Api {
+        /// What was asked of it.
+        what: String,
+        /// Its own message.
+        cause: String,
+    },
+    /// Neither the plug-in nor a docker CLI with it was found.
+    #[error("the Docker Compose plug-in was not found")]
+    NoCompose,
+    /// The plug-in is older than refit can work with.
+    #[error("Docker Compose {found} is too old: refit needs {wanted} or newer")]
+    OldCompose {
+        /// What `version --short` says.
+        found: String,
+        /// The oldest that is supported.
+        wanted: &'static str,
+    },
+    /// Compose ended with an error.
+    #[error("{what}")]
+    Compose {
+        /// What failed, in words.
+        what: String,
+        /// Compose's own message.
+        message: String,
+    },
+}
+
+impl EngineError {
+    /// The stable code of each case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSocket { .. } | Self::NotAnswering { .. } => "no_engine",
+            Self::Permission { .. } => "engine_permission",
+            Self::Unsupported { .. } => "endpoint_unsupported",
+            Self::UnknownContext { .. } => "unknown_context",
+            Self::Api { .. } => "engine_error",
+            Self::NoCompose => "no_compose",
+            Self::OldCompose { .. } => "compose_too_old",
+            Self::Compose { .. } => "compose_failed",
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoSocket { .. } | Self::NotAnswering { .. } => {
+                "start it (systemctl start docker), or name another with -H or DOCKER_HOST"
+            }
+            Self::Permission { .. } => {
+                "use sudo, or join the group of the socket: sudo usermod -aG docker $USER, then log in again"
+            }
+            Self::Unsupported { .. } => {
+                "forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST) and use -H unix:///tmp/docker.sock"
+            }
+            Self::UnknownContext { .. } => "docker context ls lists them",
+            Self::NoCompose => "install it: apt-get install docker-compose-plugin (Docker's packages) or docker-compose (Debian's)",
+            Self::OldCompose { .. } => "upgrade the package docker-compose-plugin or docker-compose",
+            Self::Api { .. } | Self::Compose { .. } => return None,
+        })
+    }
+}
+
+impl From<EngineError> for Complaint {
+    fn from(error: EngineError) -> Self {
+        let mut complaint = Self::new(error.code(), error.to_string());
+        complaint.hint = error.hint().map(Into::into);
+        if let EngineError::Compose { message, .. } = &error {
+            complaint = complaint.details(message);
+        }
+        complaint
+    }
+}

@@ -1,0 +1,93 @@
+//! Programs that are called: Compose, hooks. Each runs in a process group of its own, so that Ctrl-C
+//! at the terminal reaches refit alone, which then decides.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// A command line as data.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Changes to the environment: `None` removes.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// The folder to run in.
+    pub directory: PathBuf,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// All of its standard output.
+    pub stdout: Vec<u8>,
+    /// All of its standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Whether it ended with 0.
+    pub fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// Runs a call to its end; `line` sees each line of standard error as it comes.
+///
+/// The child is killed when the future is dropped.
+///
+/// # Errors
+/// The program cannot be started, or its output cannot be read.
+pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ended> {
+    tracing::debug!(program = %call.program.display(), args = ?call.args, "call");
+    let mut command = Command::new(&call.program);
+    command
+        .args(&call.args)
+        .current_dir(existing(&call.directory))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .process_group(0);
+    for (key, value) in &call.env {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let mut child =
+        command.spawn().with_context(|| format!("cannot start {}", call.program.display()))?;
+    let (Some(mut out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
+        anyhow::bail!("no pipes to {}", call.program.display());
+    };
+    let mut stdout = Vec::new();
+    let read_out = tokio::io::AsyncReadExt::read_to_end(&mut out, &mut stdout);
+    let read_err = async {
+        let mut text = String::new();
+        let mut lines = BufReader::new(err).split(b'\n');
+        while let Some(bytes) = lines.next_segment().await? {
+            let one = String::from_utf8_lossy(&bytes);
+            line(one.trim_end());
+            text.push_str(one.trim_end());
+            text.push('\n');
+        }
+        Ok::<_, std::io::Error>(text)
+    };
+    let (_, stderr) = tokio::try_join!(read_out, read_err)
+        .with_context(|| format!("cannot read what {} prints", call.program.display()))?;
+    let status = child.wait().await?;
+    Ok(Ended { code: status.code(), stdout, stderr })
+}
+
+/// A folder that does not exist would be reported as the program missing.
+fn existing(directory: &Path) -> &Path {
+    if directory.is_dir() { directory } else { Path::new("/") }
+}

@@ -1,0 +1,411 @@
+//! What can be told: the words of a run, and the events that carry them. Knows neither the engine
+//! nor values of secret settings, so that terminal, JSON and history stay stable and free of them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::complaint::Complaint;
+
+/// A service of the stack, as the compose file names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServiceName(String);
+
+impl ServiceName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ServiceName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl From<String> for ServiceName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The number of a run within its stack; the first one is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is done to a service. The order is the order of weight: the heavier action wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing: the service is not reached.
+    None,
+    /// A reload that the user declared, by this signal.
+    Signal,
+    /// The same container, stopped and started: bind mounts are resolved again (F2).
+    Restart,
+    /// A container where there was none, or more of them.
+    Start,
+    /// A new container from the same image name (F4).
+    Recreate,
+    /// A new image first, then a new container.
+    Rebuild,
+    /// The container goes: the files no longer define the service.
+    Remove,
+}
+
+impl Action {
+    /// The word used in print and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Signal => "signal",
+            Self::Restart => "restart",
+            Self::Start => "start",
+            Self::Recreate => "recreate",
+            Self::Rebuild => "rebuild",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// Whether the service gets a container that did not exist before.
+    pub fn makes_container(self) -> bool {
+        matches!(self, Self::Start | Self::Recreate | Self::Rebuild)
+    }
+}
+
+/// How a key or file reaches a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// `${KEY}` in a compose file.
+    Interpolation,
+    /// `env_file:` of the service.
+    EnvFile,
+    /// `environment:` of the service names the key.
+    Environment,
+    /// The file, or a folder above it, is mounted.
+    Bind,
+    /// A `configs:` entry stands on the file or the key.
+    Config,
+    /// A `secrets:` entry stands on the file or the key.
+    Secret,
+    /// Build arguments, the Dockerfile, or a file that the build copies.
+    Build,
+    /// Another service that it shares a namespace with, or depends on, is touched.
+    Follows,
+    /// The service's own definition in a compose file differs.
+    Definition,
+    /// The person asked for it by name.
+    Asked,
+}
+
+impl Route {
+    /// The word used in print and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Interpolation => "interpolation",
+            Self::EnvFile => "env_file",
+            Self::Environment => "environment",
+            Self::Bind => "bind",
+            Self::Config => "config",
+            Self::Secret => "secret",
+            Self::Build => "build",
+            Self::Follows => "follows",
+            Self::Definition => "definition",
+            Self::Asked => "asked",
+        }
+    }
+}
+
+/// Why a service is touched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// How the change reaches the service.
+    pub route: Route,
+    /// The file that changed, as shown: relative to the stack where it lies in it.
+    pub file: Option<String>,
+    /// The key that changed, where the reason is one key.
+    pub key: Option<String>,
+    /// The reason in words; never holds a value of a setting.
+    pub text: String,
+}
+
+/// One service of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The service.
+    pub service: ServiceName,
+    /// What is done to it.
+    pub action: Action,
+    /// All reasons, the first one being that of the action.
+    pub reasons: Vec<Reason>,
+}
+
+/// The judgement on a service, from observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictWord {
+    /// The healthcheck or the probe says so.
+    Healthy,
+    /// No healthcheck; it ran through the settle window.
+    Settled,
+    /// A one-shot that ended with 0.
+    Completed,
+    /// It does not work.
+    Failed,
+    /// It did not work before the run either.
+    AlreadyFailing,
+}
+
+impl VerdictWord {
+    /// The word used in print and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Settled => "settled",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::AlreadyFailing => "already_failing",
+        }
+    }
+}
+
+/// A value as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// There is none.
+    Absent,
+    /// It may be printed.
+    Plain(String),
+    /// It is a secret.
+    Secret,
+}
+
+impl Shown {
+    /// Decides by key and value whether it may be printed.
+    pub fn of(key: &str, value: Option<&str>) -> Self {
+        match value {
+            None => Self::Absent,
+            Some(value) if crate::secret::is_secret(key, value) => Self::Secret,
+            Some(value) => Self::Plain(value.to_owned()),
+        }
+    }
+}
+
+/// The parts of a run, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each is the word itself; DESIGN's picture of a run explains them")]
+pub enum Phase {
+    Plan,
+    Checks,
+    Checkpoint,
+    Write,
+    Prepare,
+    Converge,
+    Watch,
+    Effect,
+    Commit,
+    Rollback,
+    Record,
+}
+
+impl Phase {
+    /// The word used in print and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Checks => "checks",
+            Self::Checkpoint => "checkpoint",
+            Self::Write => "write",
+            Self::Prepare => "prepare",
+            Self::Converge => "converge",
+            Self::Watch => "watch",
+            Self::Effect => "effect",
+            Self::Commit => "commit",
+            Self::Rollback => "rollback",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The change is in force and proven.
+    Applied,
+    /// The stack is as asked already.
+    NothingToDo,
+    /// A rule or a check said no; nothing was touched.
+    Refused,
+    /// It failed before anything was touched.
+    FailedBefore,
+    /// It failed, and the old state was restored and verified.
+    RolledBack,
+    /// It failed, and the old state could not be restored.
+    RollbackFailed,
+}
+
+impl Outcome {
+    /// The word used in print and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::NothingToDo => "nothing_to_do",
+            Self::Refused => "refused",
+            Self::FailedBefore => "failed_before",
+            Self::RolledBack => "rolled_back",
+            Self::RollbackFailed => "rollback_failed",
+        }
+    }
+}
+
+/// What a run did to one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSummary {
+    /// The service.
+    pub service: ServiceName,
+    /// What was done to it.
+    pub action: Action,
+    /// Time without service in milliseconds, where it was observed.
+    pub down_ms: Option<u64>,
+}
+
+/// How an effect was proven (F29).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The environment of the container, from the engine's inspect.
+    Inspect,
+    /// The file as the process sees it, through `/proc/PID/root`.
+    Proc,
+    /// The file read by a command inside the container.
+    Exec,
+    /// The mounted file has the new content, and the container was started after the write.
+    StartedAfterWrite,
+    /// The container was made after the write, by Compose, from the new definition.
+    Recreated,
+}
+
+impl How {
+    /// The word used in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inspect => "inspect",
+            Self::Proc => "proc",
+            Self::Exec => "exec",
+            Self::StartedAfterWrite => "started_after_write",
+            Self::Recreated => "recreated",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The run that it belongs to; queries and refusals before a run have none.
+    pub run: Option<RunId>,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "fields carry the names of DESIGN's table of events")]
+pub enum Kind {
+    RunStarted { command: String, project: String, directory: PathBuf },
+    /// One key of one file changes.
+    Change { file: String, key: String, before: Shown, after: Shown },
+    Plan { steps: Vec<PlannedStep>, untouched: Vec<ServiceName> },
+    Phase { phase: Phase },
+    Progress { what: String, done: u64, total: Option<u64> },
+    Container { service: ServiceName, state: String, health: Option<String>, restarts: u32 },
+    Verdict {
+        service: ServiceName,
+        verdict: VerdictWord,
+        reason: Option<String>,
+        after: Duration,
+        down: Option<Duration>,
+    },
+    /// `what` is the sentence for a person: where the new value was seen.
+    Effect { service: ServiceName, key: String, route: Route, ok: bool, how: How, what: String },
+    Rollback { reason: String },
+    Recovered { run: RunId, outcome: Outcome },
+    /// Something the person should know that changes nothing.
+    Note { code: &'static str, text: String },
+    /// The last lines of a container that failed.
+    Logs { service: ServiceName, lines: Vec<String> },
+    /// A refusal or failure.
+    Complaint(Complaint),
+    Finished {
+        outcome: Outcome,
+        exit_code: u8,
+        duration: Duration,
+        services: Vec<ServiceSummary>,
+        /// What the person may type next, or read.
+        next: Option<String>,
+    },
+}
+
+/// Where events go. Implemented by each report.
+pub trait Tell {
+    /// Takes one event; must not fail: a broken pipe is no reason to stop a run half way.
+    fn tell(&self, event: &Event);
+}
+
+/// The hand that emits events: it knows the run and the clock, so that callers give only the kind.
+#[derive(Clone)]
+pub struct Emitter {
+    run: Option<RunId>,
+    to: Rc<dyn Tell>,
+}
+
+impl Emitter {
+    /// An emitter for events outside a run.
+    pub fn new(to: Rc<dyn Tell>) -> Self {
+        Self { run: None, to }
+    }
+
+    /// The same for the events of a run.
+    #[must_use]
+    pub fn of_run(&self, run: RunId) -> Self {
+        Self { run: Some(run), to: Rc::clone(&self.to) }
+    }
+
+    /// Tells that something happened now.
+    pub fn emit(&self, kind: Kind) {
+        self.to.tell(&Event { at: Timestamp::now(), run: self.run, kind });
+    }
+
+    /// Tells that a phase begins.
+    pub fn phase(&self, phase: Phase) {
+        self.emit(Kind::Phase { phase });
+    }
+
+    /// Tells something that the person should know.
+    pub fn note(&self, code: &'static str, text: impl Into<String>) {
+        self.emit(Kind::Note { code, text: text.into() });
+    }
+}

@@ -1,0 +1,238 @@
+//! What must not be shown: which keys hold secrets, a value that does not print, and the redaction
+//! of text that may contain one. Pure; knows neither files nor the engine.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// What stands in place of a secret wherever text is printed.
+pub const HIDDEN: &str = "•••";
+
+/// A value that prints as `•••` and is wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a value that must not be printed.
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+const SECRET_ENDINGS: [&str; 13] = [
+    "PASSWORD",
+    "PASSWD",
+    "PASS",
+    "PASSPHRASE",
+    "PWD",
+    "SECRET",
+    "SECRETS",
+    "TOKEN",
+    "KEY",
+    "KEYS",
+    "CREDENTIALS",
+    "CREDS",
+    "DSN",
+];
+
+/// Endings that say what is *about* a secret (`REFRESH_TOKEN_EXPIRY`), not the secret itself.
+const HARMLESS_ENDINGS: [&str; 16] = [
+    "EXPIRY", "EXPIRES", "IN", "TTL", "LENGTH", "FILE", "PATH", "ENABLED", "PREFIX", "LIMIT",
+    "MAX", "MIN", "TIMEOUT", "NAME", "ID", "URLS",
+];
+
+/// Whether a key's name says that its value is a secret.
+///
+/// The last word decides (`MEILI_MASTER_KEY`, `jwt-secret`); a key that starts with `CREDS_` or
+/// holds the word `SECRET` or `PASSWORD` is one too, unless its last word says that it is about a
+/// secret. `PUBLIC_KEY` is none.
+pub fn is_secret_key(key: &str) -> bool {
+    let upper = key.to_ascii_uppercase();
+    let words: Vec<&str> = upper
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let Some(last) = words.last() else { return false };
+    if HARMLESS_ENDINGS.contains(last) || words.contains(&"PUBLIC") {
+        return false;
+    }
+    SECRET_ENDINGS.contains(last)
+        || last.ends_with("PASSWORD")
+        || last.ends_with("SECRET")
+        || last.ends_with("APIKEY")
+        || words[0] == "CREDS"
+        || words.iter().any(|word| matches!(*word, "SECRET" | "PASSWORD"))
+}
+
+/// The value as it may be shown: hidden when the key or the value itself is a secret.
+///
+/// A URL with a password in it is shown without the password.
+pub fn is_secret(key: &str, value: &str) -> bool {
+    is_secret_key(key) || password_in_url(value).is_some()
+}
+
+/// Hides in text what is known to be secret: values of secret keys and passwords in URLs.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    values: Vec<Zeroizing<String>>,
+}
+
+/// Shorter values (`1`, `no`) occur in any text; hiding them would destroy it and tell nothing.
+const SHORTEST: usize = 4;
+
+impl Redactor {
+    /// Learns a pair; values of secret keys and passwords inside URLs are hidden from now on.
+    pub fn learn(&mut self, key: &str, value: &str) {
+        if is_secret_key(key) {
+            self.hide(value);
+        }
+        if let Some(password) = password_in_url(value) {
+            self.hide(password);
+        }
+    }
+
+    /// Hides this value from now on, whatever its key.
+    pub fn hide(&mut self, value: &str) {
+        for line in value.lines().map(str::trim) {
+            if line.len() >= SHORTEST && !self.values.iter().any(|known| known.as_str() == line) {
+                self.values.push(Zeroizing::new(line.to_owned()));
+            }
+        }
+    }
+
+    /// The text with all known secrets, and every password in a URL, replaced by `•••`.
+    pub fn redact(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        // Longest first: a secret may contain another one.
+        let mut values: Vec<&str> = self.values.iter().map(|v| v.as_str()).collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        for value in values {
+            if out.contains(value) {
+                out = out.replace(value, HIDDEN);
+            }
+        }
+        redact_urls(&out)
+    }
+}
+
+/// The password of `scheme://user:password@host`, if the text is such a URL.
+fn password_in_url(value: &str) -> Option<&str> {
+    let (start, end) = next_password(value, 0)?;
+    value.get(start..end)
+}
+
+/// The byte range of the next non-empty password in a URL at or after `from`.
+fn next_password(text: &str, from: usize) -> Option<(usize, usize)> {
+    let mut at = from;
+    while let Some(found) = text.get(at..)?.find("://") {
+        let authority = at + found + 3;
+        let rest = &text[authority..];
+        let end = rest
+            .find(|c: char| c == '/' || c.is_whitespace() || matches!(c, '"' | '\'' | '?' | '#'))
+            .unwrap_or(rest.len());
+        if let Some(host) = rest[..end].rfind('@')
+            && let Some(colon) = rest[..host].find(':')
+            && colon + 1 < host
+        {
+            return Some((authority + colon + 1, authority + host));
+        }
+        at = authority;
+    }
+    None
+}
+
+fn redact_urls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some((start, end)) = next_password(text, at) {
+        out.push_str(&text[at..start]);
+        out.push_str(HIDDEN);
+        at = end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_hold_secrets() {
+        for key in [
+            "JWT_SECRET",
+            "MEILI_MASTER_KEY",
+            "POSTGRES_PASSWORD",
+            "CREDS_IV",
+            "OPENAI_API_KEY",
+            "GITHUB_TOKEN",
+            "db-password",
+            "SECRET_KEY_BASE",
+            "token1",
+            "MYSQL_ROOT_PASSWORD",
+            "apikey",
+        ] {
+            assert!(is_secret_key(key), "{key}");
+        }
+        for key in [
+            "SESSION_EXPIRY",
+            "REFRESH_TOKEN_EXPIRY",
+            "JWT_EXPIRES_IN",
+            "PUBLIC_KEY",
+            "REDIS_KEY_PREFIX",
+            "MIN_PASSWORD_LENGTH",
+            "PORT",
+            "",
+            "KEYCLOAK_URL",
+            "SECRET_FILE",
+        ] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_urls_are_hidden_and_the_rest_stays() {
+        let redactor = Redactor::default();
+        assert_eq!(
+            redactor.redact("at redis://u:p@ss@h:1/0 and http://plain.host:80/x"),
+            "at redis://u:•••@h:1/0 and http://plain.host:80/x"
+        );
+        assert_eq!(redactor.redact("redis://:pw@h"), "redis://:•••@h");
+        assert!(is_secret("REDIS_URL", "redis://:pw@h"));
+        assert!(!is_secret("REDIS_URL", "redis://h:6379"));
+    }
+
+    #[test]
+    fn a_learned_value_is_hidden_wherever_it_occurs() {
+        let mut redactor = Redactor::default();
+        redactor.learn("API_KEY", "hunter22");
+        redactor.learn("COLOUR", "blue");
+        redactor.learn("PIN_SECRET", "1");
+        assert_eq!(redactor.redact("hunter22 is blue, 1"), "••• is blue, 1");
+    }
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let secret = Secret::new("hunter22".into());
+        assert_eq!(format!("{secret} {secret:?}"), "••• •••");
+        assert_eq!(secret.expose(), "hunter22");
+    }
+}

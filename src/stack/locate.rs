@@ -1,0 +1,487 @@
+//! Which stack is meant: the compose files, the project's name, its env files and profiles. The
+//! rules are Compose's own; added is that a project which runs from this folder gives its own name
+//! and files, so that refit edits the stack that runs.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::engine::compose::ProjectArgs;
+use crate::engine::container::{Container, label};
+use crate::engine::files;
+
+const NAMES: [&str; 4] =
+    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const OVERRIDES: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+/// What the person said; the words are Compose's options.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "Compose's own option names")]
+pub struct LocateRequest {
+    pub directory: Option<PathBuf>,
+    pub files: Vec<PathBuf>,
+    pub project_name: Option<String>,
+    pub env_files: Vec<PathBuf>,
+    pub profiles: Vec<String>,
+    pub project_directory: Option<PathBuf>,
+}
+
+/// Why no stack was found.
+#[derive(Debug, Error)]
+#[allow(missing_docs, reason = "each message says it")]
+pub enum LocateError {
+    #[error("no folder {0}")]
+    NoDirectory(PathBuf),
+    #[error("no compose file in {0} or the folders above it")]
+    NoComposeFile(PathBuf),
+    #[error("no file {0}")]
+    MissingFile(PathBuf),
+    #[error("a compose file from standard input cannot be changed")]
+    Stdin,
+    #[error("{} projects run from {directory}: {}", names.len(), names.join(", "))]
+    Ambiguous { directory: PathBuf, names: Vec<String> },
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+impl From<LocateError> for Complaint {
+    fn from(error: LocateError) -> Self {
+        let text = error.to_string();
+        match error {
+            LocateError::NoDirectory(_) => {
+                Self::new("no_directory", text).hint("check what -C or --project-directory names")
+            }
+            LocateError::NoComposeFile(_) => Self::new("no_compose_file", text)
+                .hint("go to the folder of the stack, or name it: refit -C DIR … or -f FILE"),
+            LocateError::MissingFile(_) => Self::new("no_compose_file", text)
+                .hint("check -f, COMPOSE_FILE and --env-file; paths are relative to the current folder"),
+            LocateError::Stdin => Self::new("compose_from_stdin", text).hint("name a file with -f"),
+            LocateError::Ambiguous { .. } => {
+                Self::new("ambiguous_project", text).hint("choose one with -p NAME")
+            }
+            LocateError::Unreadable(_) => Self::new("io", text),
+        }
+    }
+}
+
+/// The stack that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// What Compose is to be told; `name` is empty where Compose decides it.
+    pub args: ProjectArgs,
+    /// What the person should know about the choice.
+    pub notes: Vec<String>,
+}
+
+impl Located {
+    /// The env file that `set` without `-F` edits: the stack's first.
+    pub fn first_env_file(&self) -> PathBuf {
+        self.args.env_files.first().cloned().unwrap_or_else(|| self.args.directory.join(".env"))
+    }
+
+    /// The env files that Compose interpolates from, in order.
+    pub fn env_files(&self) -> Vec<PathBuf> {
+        if self.args.env_files.is_empty() {
+            return vec![self.args.directory.join(".env")];
+        }
+        self.args.env_files.clone()
+    }
+}
+
+/// The `COMPOSE_*` settings, from the process environment or else from `.env`.
+struct Settings {
+    dot_env: Vec<(String, Option<String>)>,
+}
+
+impl Settings {
+    fn of(directory: &Path) -> Self {
+        let bytes = files::read_if_exists(&directory.join(".env")).ok().flatten();
+        // A file that cannot be read is reported by whoever needs it; here it names nothing.
+        let dot_env = bytes
+            .and_then(|bytes| Dotenv::parse(&bytes, Format::Compose).ok())
+            .and_then(|file| file.read(&|name| std::env::var(name).ok()).ok())
+            .unwrap_or_default();
+        Self { dot_env }
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        let of_process = std::env::var(name).ok();
+        let of_file = || self.dot_env.iter().rfind(|(key, _)| key == name)?.1.clone();
+        of_process.or_else(of_file).filter(|text| !text.is_empty())
+    }
+
+    fn is_in_file(&self, name: &str) -> bool {
+        self.dot_env.iter().any(|(key, _)| key == name)
+    }
+
+    fn paths(&self, name: &str, separator: &str, base: &Path) -> Option<Vec<PathBuf>> {
+        let text = self.get(name)?;
+        Some(text.split(separator).filter(|one| !one.is_empty()).map(|one| base.join(one)).collect())
+    }
+}
+
+/// Finds the stack.
+///
+/// `containers` are those of every project; empty where there is no engine.
+///
+/// # Errors
+/// There is none, or more than one that fits.
+pub fn locate(
+    request: &LocateRequest,
+    containers: &[Container],
+) -> Result<Located, LocateError> {
+    let current = current_directory(request.directory.as_deref())?;
+    if request.files.iter().any(|file| file.as_os_str() == "-") {
+        return Err(LocateError::Stdin);
+    }
+    let project_directory = match &request.project_directory {
+        Some(dir) => Some(directory(&current.join(dir))?),
+        None => None,
+    };
+    let start = project_directory.clone().unwrap_or_else(|| current.clone());
+    let settings = Settings::of(&start);
+    let name = request.project_name.clone().or_else(|| settings.get("COMPOSE_PROJECT_NAME"));
+
+    let mut found = find_files(request, &settings, &current, &start, name.as_deref(), containers)?;
+    for file in &mut found.files {
+        *file = absolute(file)?;
+    }
+    let folder = project_directory.or(found.directory);
+    let folder = folder.or_else(|| Some(found.files.first()?.parent()?.to_owned()));
+    let folder = folder.ok_or_else(|| LocateError::NoComposeFile(current.clone()))?;
+
+    let own = if folder == start { settings } else { Settings::of(&folder) };
+    let separator = ",";
+    let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
+    if env_files.is_empty() {
+        env_files = own.paths("COMPOSE_ENV_FILES", separator, &current).unwrap_or(found.env_files);
+    }
+    for file in &mut env_files {
+        *file = absolute(file)?;
+    }
+    let profiles = if request.profiles.is_empty() {
+        own.get("COMPOSE_PROFILES")
+            .map(|text| text.split(',').map(|one| one.trim().to_owned()).collect())
+            .unwrap_or_default()
+    } else {
+        request.profiles.clone()
+    };
+    let name = name.or(found.name).or_else(|| own.get("COMPOSE_PROJECT_NAME"));
+    let args = ProjectArgs { files: found.files, name, env_files, profiles, directory: folder };
+    Ok(Located { args, notes: found.notes })
+}
+
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    name: Option<String>,
+    env_files: Vec<PathBuf>,
+    directory: Option<PathBuf>,
+    notes: Vec<String>,
+}
+
+fn find_files(
+    request: &LocateRequest,
+    settings: &Settings,
+    current: &Path,
+    start: &Path,
+    name: Option<&str>,
+    containers: &[Container],
+) -> Result<Found, LocateError> {
+    if !request.files.is_empty() {
+        let files = request.files.iter().map(|file| current.join(file)).collect();
+        return Ok(Found { files, ..Found::default() });
+    }
+    let separator = settings.get("COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".into());
+    let base = if settings.is_in_file("COMPOSE_FILE") && std::env::var_os("COMPOSE_FILE").is_none() {
+        start
+    } else {
+        current
+    };
+    if let Some(files) = settings.paths("COMPOSE_FILE", &separator, base) {
+        return Ok(Found { files, ..Found::default() });
+    }
+    for folder in start.ancestors() {
+        let default = default_files(folder);
+        if let Some(project) = running_from(folder, name, containers)? {
+            return Ok(of_running(&project, folder, default));
+        }
+        if !default.is_empty() {
+            return Ok(Found { files: default, ..Found::default() });
+        }
+    }
+    if let Some(project) = name.and_then(|name| Running::of_name(name, containers)) {
+        let folder = project.directory.clone();
+        return Ok(of_running(&project, &folder, default_files(&folder)));
+    }
+    Err(LocateError::NoComposeFile(start.to_owned()))
+}
+
+/// A project as the labels of its containers describe it.
+#[derive(Debug, PartialEq, Eq)]
+struct Running {
+    name: String,
+    directory: PathBuf,
+    files: Vec<PathBuf>,
+    env_files: Vec<PathBuf>,
+}
+
+impl Running {
+    fn of(container: &Container) -> Option<Self> {
+        let list = |key: &str| {
+            container
+                .labels
+                .get(key)
+                .map(|text| text.split(',').filter(|one| !one.is_empty()).map(PathBuf::from).collect())
+                .unwrap_or_default()
+        };
+        if container.oneoff {
+            return None;
+        }
+        Some(Self {
+            name: container.project.clone(),
+            directory: files::follow(Path::new(container.labels.get(label::WORKING_DIR)?)),
+            files: list(label::CONFIG_FILES),
+            env_files: list(label::ENV_FILES),
+        })
+    }
+
+    fn of_name(name: &str, containers: &[Container]) -> Option<Self> {
+        newest_first(containers).filter_map(Self::of).find(|project| project.name == name)
+    }
+}
+
+/// The newest container knows the file list that is in force.
+fn newest_first(containers: &[Container]) -> impl Iterator<Item = &Container> {
+    let mut all: Vec<&Container> = containers.iter().collect();
+    all.sort_by_key(|container| std::cmp::Reverse(container.created));
+    all.into_iter()
+}
+
+fn running_from(
+    folder: &Path,
+    name: Option<&str>,
+    containers: &[Container],
+) -> Result<Option<Running>, LocateError> {
+    let mut projects: Vec<Running> = Vec::new();
+    for project in newest_first(containers).filter_map(Running::of) {
+        let wanted = project.directory == folder && name.is_none_or(|name| name == project.name);
+        if wanted && projects.iter().all(|known| known.name != project.name) {
+            projects.push(project);
+        }
+    }
+    if projects.len() > 1 {
+        let mut names: Vec<String> = projects.into_iter().map(|project| project.name).collect();
+        names.sort();
+        return Err(LocateError::Ambiguous { directory: folder.to_owned(), names });
+    }
+    Ok(projects.pop())
+}
+
+/// The running project's own files, unless Compose would find them by itself today: then what it
+/// would find counts, so that an override file made since the start is seen.
+fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found {
+    let mut notes = Vec::new();
+    let missing: Vec<&PathBuf> = project.files.iter().filter(|file| !file.is_file()).collect();
+    let by_default = project.files.iter().all(|file| {
+        file.parent().map(files::follow).as_deref() == Some(folder)
+            && file.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+                NAMES.contains(&name) || OVERRIDES.contains(&name)
+            })
+    });
+    let files = if by_default && !default.is_empty() {
+        default
+    } else if missing.is_empty() && !project.files.is_empty() {
+        project.files.clone()
+    } else {
+        for file in missing {
+            notes.push(format!(
+                "{} runs from {}, which is gone; using what Compose finds here",
+                project.name,
+                file.display()
+            ));
+        }
+        default
+    };
+    let env_files = project.env_files.iter().filter(|file| file.is_file()).cloned().collect();
+    Found {
+        files,
+        name: Some(project.name.clone()),
+        env_files,
+        directory: Some(project.directory.clone()),
+        notes,
+    }
+}
+
+/// The files that Compose loads by itself from a folder: one, and its override.
+fn default_files(folder: &Path) -> Vec<PathBuf> {
+    let first = |names: &[&str]| names.iter().map(|name| folder.join(name)).find(|f| f.is_file());
+    match first(&NAMES) {
+        Some(main) => [Some(main), first(&OVERRIDES)].into_iter().flatten().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The override file that Compose would load by itself beside this file, were it there.
+pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
+    let [main] = files else { return None };
+    let name = main.file_name()?.to_str()?;
+    let index = NAMES.iter().position(|known| *known == name)?;
+    // The same family and ending as the main file, as a person would name it.
+    let wanted = ["compose.override.yaml", "compose.override.yml"];
+    let wanted = match index {
+        0 => wanted[0],
+        1 => wanted[1],
+        2 => "docker-compose.override.yml",
+        _ => "docker-compose.override.yaml",
+    };
+    Some(main.with_file_name(wanted))
+}
+
+fn current_directory(wanted: Option<&Path>) -> Result<PathBuf, LocateError> {
+    let here = std::env::current_dir()
+        .map_err(|error| LocateError::Unreadable(format!("cannot tell the current folder: {error}")))?;
+    match wanted {
+        Some(dir) => directory(&here.join(dir)),
+        None => Ok(files::follow(&here)),
+    }
+}
+
+fn directory(path: &Path) -> Result<PathBuf, LocateError> {
+    if path.is_dir() {
+        Ok(files::follow(path))
+    } else {
+        Err(LocateError::NoDirectory(path.to_owned()))
+    }
+}
+
+/// Absolute with the folder's symlinks followed, the file's own name kept: a file that is itself a
+/// symlink is edited through it, and shown under the name that the person gave it.
+fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
+    let missing = || LocateError::MissingFile(file.to_owned());
+    if !file.exists() {
+        return Err(missing());
+    }
+    let name = file.file_name().ok_or_else(missing)?;
+    let folder = file.parent().ok_or_else(missing)?;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(files::follow(folder).join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use super::*;
+    use crate::engine::container::{Health, State};
+
+    fn container(project: &str, folder: &Path, files: &str) -> Container {
+        Container {
+            id: format!("id-{project}"),
+            name: project.to_owned(),
+            project: project.to_owned(),
+            service: "web".into(),
+            oneoff: false,
+            state: State::Running,
+            exit_code: None,
+            health: Health::None,
+            image_id: String::new(),
+            image: String::new(),
+            created: 0,
+            labels: BTreeMap::from([
+                (label::WORKING_DIR.to_owned(), folder.display().to_string()),
+                (label::CONFIG_FILES.to_owned(), files.to_owned()),
+            ]),
+            mounts: Vec::new(),
+            ports: Vec::new(),
+        }
+    }
+
+    fn folder(names: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let path = dir.path().canonicalize().unwrap();
+        (dir, path)
+    }
+
+    fn ask(folder: &Path) -> LocateRequest {
+        LocateRequest { directory: Some(folder.to_owned()), ..LocateRequest::default() }
+    }
+
+    #[test]
+    fn default_names_with_their_override_from_a_folder_below() {
+        let (_keep, dir) = folder(&["docker-compose.yml", "docker-compose.override.yml"]);
+        fs::create_dir(dir.join("below")).unwrap();
+        let found = locate(&ask(&dir.join("below")), &[]).unwrap();
+        assert_eq!(
+            found.args.files,
+            [dir.join("docker-compose.yml"), dir.join("docker-compose.override.yml")]
+        );
+        assert_eq!(found.args.directory, dir);
+        assert_eq!(found.first_env_file(), dir.join(".env"));
+    }
+
+    #[test]
+    fn a_running_project_gives_name_and_files() {
+        let (_keep, dir) = folder(&["base.yml", "more.yml", "compose.yaml"]);
+        let files = format!("{0}/base.yml,{0}/more.yml", dir.display());
+        let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
+        assert_eq!(found.args.name.as_deref(), Some("shop"));
+        assert_eq!(found.args.files, [dir.join("base.yml"), dir.join("more.yml")]);
+    }
+
+    #[test]
+    fn an_override_made_since_the_start_is_seen() {
+        let (_keep, dir) = folder(&["compose.yaml", "compose.override.yaml"]);
+        let files = format!("{}/compose.yaml", dir.display());
+        let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
+        assert_eq!(found.args.files.len(), 2);
+    }
+
+    #[test]
+    fn two_projects_of_one_folder_need_a_choice() {
+        let (_keep, dir) = folder(&["compose.yaml"]);
+        let files = format!("{}/compose.yaml", dir.display());
+        let both = [container("a", &dir, &files), container("b", &dir, &files)];
+        assert!(matches!(locate(&ask(&dir), &both), Err(LocateError::Ambiguous { .. })));
+        let request = LocateRequest { project_name: Some("b".into()), ..ask(&dir) };
+        assert_eq!(locate(&request, &both).unwrap().args.name.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn compose_file_in_the_env_file_counts() {
+        let (_keep, dir) = folder(&["compose.yaml", "one.yml", "two.yml"]);
+        fs::write(dir.join(".env"), "COMPOSE_FILE=one.yml:two.yml\nCOMPOSE_PROFILES=a,b\n").unwrap();
+        let found = locate(&ask(&dir), &[]).unwrap();
+        assert_eq!(found.args.files, [dir.join("one.yml"), dir.join("two.yml")]);
+        assert_eq!(found.args.profiles, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_project_is_found_by_name_from_anywhere() {
+        let (_keep, dir) = folder(&["compose.yaml"]);
+        let (_keep2, elsewhere) = folder(&[]);
+        let files = format!("{}/compose.yaml", dir.display());
+        let request = LocateRequest { project_name: Some("shop".into()), ..ask(&elsewhere) };
+        let found = locate(&request, &[container("shop", &dir, &files)]).unwrap();
+        assert_eq!(found.args.directory, dir);
+    }
+
+    #[test]
+    fn nothing_there_is_said_so() {
+        let (_keep, dir) = folder(&[]);
+        assert!(matches!(locate(&ask(&dir), &[]), Err(LocateError::NoComposeFile(_))));
+        let request = LocateRequest { files: vec!["nope.yml".into()], ..ask(&dir) };
+        assert!(matches!(locate(&request, &[]), Err(LocateError::MissingFile(_))));
+    }
+}

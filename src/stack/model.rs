@@ -1,0 +1,371 @@
+//! The resolved model of a stack: what `docker compose config --format json` says, with the parts
+//! that a plan needs in types, and the rest kept as it came.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use crate::event::ServiceName;
+
+/// All that Compose resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Name of the project.
+    pub name: String,
+    /// Every service, whatever its profile.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Top-level `networks`, `volumes`, `configs` and `secrets`, by section and name.
+    pub shared: BTreeMap<Section, BTreeMap<String, Value>>,
+}
+
+/// A top-level section that services refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the keys of a compose file")]
+pub enum Section {
+    Networks,
+    Volumes,
+    Configs,
+    Secrets,
+}
+
+impl Section {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Networks, Self::Volumes, Self::Configs, Self::Secrets];
+
+    /// The key in a compose file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Networks => "networks",
+            Self::Volumes => "volumes",
+            Self::Configs => "configs",
+            Self::Secrets => "secrets",
+        }
+    }
+}
+
+/// One service as Compose resolved it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// The definition as it came.
+    pub raw: Map<String, Value>,
+    /// Environment with Compose's `$$` undone; `None`: inherited and unset.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// Image name, where the file gives one.
+    pub image: Option<String>,
+    /// Profiles that it belongs to; empty: always active.
+    pub profiles: Vec<String>,
+    /// What it waits for.
+    pub depends_on: BTreeMap<ServiceName, Dependency>,
+    /// Bind mounts.
+    pub binds: Vec<Bind>,
+    /// Published ports.
+    pub ports: Vec<Port>,
+    /// Containers wanted.
+    pub replicas: u64,
+}
+
+/// One entry of `depends_on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// What must be true of the other service first.
+    pub condition: Condition,
+    /// `restart: true`: restarted when the other one is.
+    pub restart: bool,
+}
+
+/// `condition` of a dependency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Compose's own words")]
+pub enum Condition {
+    Started,
+    Healthy,
+    CompletedSuccessfully,
+}
+
+/// A bind mount of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// On the host, absolute.
+    pub source: PathBuf,
+    /// In the container.
+    pub target: PathBuf,
+    /// Compose's short syntax: a missing source becomes a folder of root's (F13).
+    pub creates_source: bool,
+}
+
+/// A published port of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Address on the host; empty: all.
+    pub ip: String,
+    /// Port on the host.
+    pub published: u16,
+    /// Port in the container.
+    pub target: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+impl Model {
+    /// Reads what Compose printed.
+    ///
+    /// Compose prints only what it has checked, so what has an unexpected shape is passed over
+    /// rather than refused: a newer Compose may say more than we know.
+    pub fn of_json(value: Value) -> Self {
+        let Value::Object(mut top) = value else { return Self::empty() };
+        let mut objects = |key: &str| match top.remove(key) {
+            Some(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        let services = objects("services")
+            .into_iter()
+            .filter_map(|(name, value)| match value {
+                Value::Object(raw) => Some((name.into(), Service::of_json(raw))),
+                _ => None,
+            })
+            .collect();
+        let shared = Section::ALL
+            .map(|section| (section, objects(section.key()).into_iter().collect()))
+            .into();
+        let name = top.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { name, services, shared }
+    }
+
+    fn empty() -> Self {
+        Self { name: String::new(), services: BTreeMap::new(), shared: BTreeMap::new() }
+    }
+
+    /// The definition of a shared object, such as a network.
+    pub fn shared(&self, section: Section, name: &str) -> Option<&Value> {
+        self.shared.get(&section)?.get(name)
+    }
+
+    /// Services in the order of their dependencies, each after those that it waits for.
+    ///
+    /// Compose refuses cycles; should there be one, its members come in the order of their names.
+    pub fn in_dependency_order(&self) -> Vec<ServiceName> {
+        let mut order = Vec::new();
+        let mut seen = BTreeSet::new();
+        for name in self.services.keys() {
+            self.visit(name, &mut seen, &mut order);
+        }
+        order
+    }
+
+    fn visit(&self, name: &ServiceName, seen: &mut BTreeSet<ServiceName>, order: &mut Vec<ServiceName>) {
+        // An explicit stack: a chain of thousands of services must not overflow ours.
+        let mut open = vec![(name.clone(), false)];
+        while let Some((name, done)) = open.pop() {
+            if done {
+                order.push(name);
+                continue;
+            }
+            let Some(service) = self.services.get(&name) else { continue };
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            open.push((name, true));
+            for needed in service.needs().into_iter().rev() {
+                open.push((needed, false));
+            }
+        }
+    }
+
+    /// Whether Compose would start this service with these profiles on.
+    pub fn is_active(&self, service: &ServiceName, profiles: &[String]) -> bool {
+        self.services.get(service).is_some_and(|service| {
+            service.profiles.is_empty()
+                || service.profiles.iter().any(|own| profiles.iter().any(|on| on == own || on == "*"))
+        })
+    }
+}
+
+impl Service {
+    fn of_json(raw: Map<String, Value>) -> Self {
+        Self {
+            environment: environment(raw.get("environment")),
+            image: text(&raw, "image"),
+            profiles: list(&raw, "profiles").filter_map(Value::as_str).map(Into::into).collect(),
+            depends_on: depends_on(raw.get("depends_on")),
+            binds: list(&raw, "volumes").filter_map(Bind::of_json).collect(),
+            ports: list(&raw, "ports").flat_map(Port::of_json).collect(),
+            replicas: raw
+                .get("scale")
+                .or_else(|| raw.get("deploy")?.get("replicas"))
+                .and_then(Value::as_u64)
+                .unwrap_or(1),
+            raw,
+        }
+    }
+
+    /// Whether it has a `build:` section.
+    pub fn builds(&self) -> bool {
+        self.raw.get("build").is_some_and(Value::is_object)
+    }
+
+    /// A text field of the definition.
+    pub fn text(&self, key: &str) -> Option<String> {
+        text(&self.raw, key)
+    }
+
+    /// The services whose namespaces or anonymous volumes it uses, with the field that says so.
+    pub fn shares_with(&self) -> Vec<(&'static str, ServiceName)> {
+        let mut shares = Vec::new();
+        for field in ["network_mode", "ipc", "pid"] {
+            if let Some(name) = self.text(field)
+                && let Some(service) = name.strip_prefix("service:")
+            {
+                shares.push((field, service.into()));
+            }
+        }
+        for from in list(&self.raw, "volumes_from").filter_map(Value::as_str) {
+            if !from.starts_with("container:") {
+                shares.push(("volumes_from", from.split(':').next().unwrap_or(from).into()));
+            }
+        }
+        shares
+    }
+
+    /// Everything that must be there before it.
+    fn needs(&self) -> Vec<ServiceName> {
+        let shared = self.shares_with().into_iter().map(|(_, name)| name);
+        self.depends_on.keys().cloned().chain(shared).collect()
+    }
+
+    /// The names in a section that it uses: its networks, named volumes, configs, secrets.
+    pub fn uses(&self, section: Section) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        match self.raw.get(section.key()) {
+            Some(Value::Object(map)) => names.extend(map.keys().cloned()),
+            Some(Value::Array(items)) => names.extend(
+                items
+                    .iter()
+                    .filter(|item| section != Section::Volumes || item["type"] == "volume")
+                    .filter_map(|item| item.get("source").and_then(Value::as_str))
+                    .map(Into::into),
+            ),
+            _ => {}
+        }
+        names
+    }
+}
+
+impl Bind {
+    fn of_json(value: &Value) -> Option<Self> {
+        if value.get("type")?.as_str()? != "bind" {
+            return None;
+        }
+        Some(Self {
+            source: value.get("source")?.as_str()?.into(),
+            target: value.get("target")?.as_str()?.into(),
+            creates_source: value
+                .pointer("/bind/create_host_path")
+                .and_then(Value::as_bool)
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Port {
+    /// A range of published ports is left to the engine: it takes the first free one.
+    fn of_json(value: &Value) -> Option<Self> {
+        let published = match value.get("published")? {
+            Value::String(text) => text.parse().ok()?,
+            Value::Number(number) => u16::try_from(number.as_u64()?).ok()?,
+            _ => return None,
+        };
+        Some(Self {
+            ip: value.get("host_ip").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            published,
+            target: value.get("target")?.as_u64().and_then(|n| u16::try_from(n).ok())?,
+            protocol: value.get("protocol").and_then(Value::as_str).unwrap_or("tcp").to_owned(),
+        })
+    }
+}
+
+/// Undoes the `$$` with which Compose prints a literal `$`.
+pub fn unescape(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
+fn text(raw: &Map<String, Value>, key: &str) -> Option<String> {
+    raw.get(key).and_then(Value::as_str).map(unescape)
+}
+
+fn list<'a>(raw: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a Value> {
+    raw.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn environment(value: Option<&Value>) -> BTreeMap<String, Option<String>> {
+    let Some(Value::Object(map)) = value else { return BTreeMap::new() };
+    map.iter().map(|(key, value)| (key.clone(), value.as_str().map(unescape))).collect()
+}
+
+fn depends_on(value: Option<&Value>) -> BTreeMap<ServiceName, Dependency> {
+    let Some(Value::Object(map)) = value else { return BTreeMap::new() };
+    map.iter()
+        .map(|(name, entry)| {
+            let condition = match entry.get("condition").and_then(Value::as_str) {
+                Some("service_healthy") => Condition::Healthy,
+                Some("service_completed_successfully") => Condition::CompletedSuccessfully,
+                _ => Condition::Started,
+            };
+            let restart = entry.get("restart").and_then(Value::as_bool).unwrap_or_default();
+            (name.as_str().into(), Dependency { condition, restart })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn model(services: Value) -> Model {
+        Model::of_json(json!({"name": "x", "services": services}))
+    }
+
+    #[test]
+    fn a_dollar_is_read_as_the_container_sees_it() {
+        let model = model(json!({"a": {"environment": {"P": "a$$b", "Q": null}}}));
+        let env = &model.services[&"a".into()].environment;
+        assert_eq!(env["P"].as_deref(), Some("a$b"));
+        assert_eq!(env["Q"], None);
+    }
+
+    #[test]
+    fn dependencies_come_first_and_cycles_end() {
+        let model = model(json!({
+            "a": {"depends_on": {"b": {"condition": "service_healthy"}}},
+            "b": {"network_mode": "service:c"},
+            "c": {},
+            "d": {"depends_on": {"e": {}}},
+            "e": {"depends_on": {"d": {}}},
+        }));
+        let order = model.in_dependency_order();
+        let at = |name: &str| order.iter().position(|s| s.as_str() == name).unwrap();
+        assert!(at("c") < at("b") && at("b") < at("a"));
+        assert_eq!(order.len(), 5);
+    }
+
+    #[test]
+    fn what_a_service_uses() {
+        let model = model(json!({"a": {
+            "networks": {"front": null},
+            "volumes": [{"type": "volume", "source": "data", "target": "/d"},
+                        {"type": "bind", "source": "/h", "target": "/h"},
+                        {"type": "volume", "target": "/anonymous"}],
+            "configs": [{"source": "c1"}],
+            "ports": [{"target": 80, "published": "8080", "protocol": "tcp"},
+                      {"target": 81, "published": "9000-9005"}, {"target": 82}],
+            "volumes_from": ["b:ro", "container:x"],
+        }}));
+        let a = &model.services[&"a".into()];
+        assert_eq!(a.uses(Section::Networks), ["front".to_owned()].into());
+        assert_eq!(a.uses(Section::Volumes), ["data".to_owned()].into());
+        assert_eq!(a.uses(Section::Configs), ["c1".to_owned()].into());
+        assert_eq!(a.ports.len(), 1, "ranges are the engine's to choose from");
+        assert_eq!(a.shares_with(), [("volumes_from", "b".into())]);
+    }
+}

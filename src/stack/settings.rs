@@ -1,0 +1,177 @@
+//! `refit.yaml` beside the compose file, or `x-refit:` in it: what a person tells refit about the
+//! services. Unknown fields are errors with line and column.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+
+use crate::complaint::Complaint;
+use crate::engine::files;
+use crate::event::ServiceName;
+
+/// Everything that may be told.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// By service.
+    pub services: BTreeMap<ServiceName, ServiceSettings>,
+}
+
+/// What may be told about one service.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceSettings {
+    /// How long it must run without a healthcheck before it counts as settled.
+    #[serde(deserialize_with = "duration")]
+    pub settle: Option<Duration>,
+    /// How long it may take to a verdict.
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Option<Duration>,
+    /// A URL, asked from the host, that decides on its health.
+    pub probe: Option<Probe>,
+    /// It ends with 0 when its work is done.
+    pub one_shot: bool,
+    /// Changed files below these folders need only a signal.
+    pub reload: Option<Reload>,
+}
+
+/// An HTTP question and the answer that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Asked from the host.
+    pub url: String,
+    /// Status that is wanted; any 2xx without it.
+    pub status: Option<u16>,
+    /// Text that the body must contain.
+    pub body: Option<String>,
+}
+
+/// A reload that the application understands.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// Name of the signal, such as `HUP`.
+    pub signal: String,
+    /// Files and folders, relative to the stack.
+    #[serde(rename = "for")]
+    pub files: Vec<PathBuf>,
+}
+
+impl<'de> Deserialize<'de> for Probe {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            url: String,
+            status: Option<u16>,
+            body: Option<String>,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Short(String),
+            Long(Long),
+        }
+        let probe = match Form::deserialize(from)? {
+            Form::Short(url) => Self { url, status: None, body: None },
+            Form::Long(Long { url, status, body }) => Self { url, status, body },
+        };
+        if !probe.url.starts_with("http://") && !probe.url.starts_with("https://") {
+            return Err(de::Error::custom("a probe is a URL that starts with http:// or https://"));
+        }
+        Ok(probe)
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_duration(&text).map(Some).map_err(de::Error::custom)
+}
+
+/// Reads `5s`, `1m30s`, `500ms`, `2h`; a bare number is refused, its unit would be a guess.
+///
+/// # Errors
+/// A sentence on what is wrong with it.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration such as 5s, 500ms or 1m30s");
+    let span: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
+}
+
+#[derive(Deserialize)]
+struct ComposeFile {
+    #[serde(rename = "x-refit")]
+    refit: Option<Settings>,
+}
+
+impl Settings {
+    /// Reads `refit.yaml` of a stack, else the first `x-refit:` of its compose files.
+    ///
+    /// # Errors
+    /// An unknown field or a wrong value, with line and column.
+    pub fn load(directory: &Path, compose_files: &[PathBuf]) -> Result<Self, Complaint> {
+        let own = directory.join("refit.yaml");
+        if let Some(bytes) = files::read_if_exists(&own)? {
+            let text = String::from_utf8_lossy(&bytes);
+            let read = serde_saphyr::from_str::<Option<Self>>(&text);
+            return read.map(Option::unwrap_or_default).map_err(|error| wrong(&own, &error));
+        }
+        for file in compose_files {
+            let Some(bytes) = files::read_if_exists(file)? else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            if !text.contains("x-refit") {
+                continue;
+            }
+            match serde_saphyr::from_str::<ComposeFile>(&text) {
+                Ok(ComposeFile { refit: Some(settings) }) => return Ok(settings),
+                Ok(_) => {}
+                Err(error) => return Err(wrong(file, &error)),
+            }
+        }
+        Ok(Self::default())
+    }
+
+    /// What is told about a service.
+    pub fn service(&self, name: &ServiceName) -> ServiceSettings {
+        self.services.get(name).cloned().unwrap_or_default()
+    }
+}
+
+fn wrong(file: &Path, error: &serde_saphyr::Error) -> Complaint {
+    Complaint::new("bad_settings", format!("cannot use {}", file.display()))
+        .details(&error.to_string())
+        .hint("the README lists the fields")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_forms_of_a_probe_and_durations() {
+        let settings = read(
+            "services:\n  web:\n    probe: http://127.0.0.1:1/h\n    settle: 5s\n  api:\n    probe: {url: 'http://x/', body: OK, status: 200}\n    timeout: 1m30s\n  migrate: {one_shot: true}\n",
+        )
+        .unwrap();
+        assert_eq!(settings.service(&"web".into()).settle, Some(Duration::from_secs(5)));
+        let api = settings.service(&"api".into());
+        assert_eq!(api.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(api.probe.unwrap().body.as_deref(), Some("OK"));
+        assert!(settings.service(&"migrate".into()).one_shot);
+    }
+
+    #[test]
+    fn an_unknown_field_is_an_error_with_its_place() {
+        let error = read("services:\n  web:\n    setle: 5s\n").unwrap_err();
+        assert!(error.contains("setle") && error.contains("line 3"), "{error}");
+        assert!(read("services: {web: {settle: 5}}").is_err());
+        assert!(read("services: {web: {probe: ftp://x}}").is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! Where values come from: the model with `${VAR}` left in place, which Compose prints for
+//! `config --no-interpolate`, after includes, extensions and merges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::model::Section;
+use crate::event::ServiceName;
+
+/// The unresolved model, reduced to what reaches services.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Source {
+    /// By service.
+    pub services: BTreeMap<ServiceName, SourceService>,
+    /// References in top-level networks, volumes, configs and secrets.
+    pub shared: BTreeMap<(Section, String), Vec<Reference>>,
+}
+
+/// What one service refers to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceService {
+    /// `env_file`, in order.
+    pub env_files: Vec<EnvFile>,
+    /// Every `${VAR}` in its definition.
+    pub references: Vec<Reference>,
+    /// Keys that `environment` names without a value: they come from the shell or `.env`.
+    pub inherited: BTreeSet<String>,
+    /// Keys that `environment` names at all.
+    pub environment: BTreeSet<String>,
+}
+
+/// One entry of `env_file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Absolute, unless a variable stands in it.
+    pub path: PathBuf,
+    /// Whether Compose refuses to go on without it.
+    pub required: bool,
+    /// `format: raw`.
+    pub raw: bool,
+}
+
+/// A `${VAR}` and the place where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Name of the variable.
+    pub variable: String,
+    /// Place below the service or shared object, such as `environment.URL` or `ports[0]`.
+    pub place: String,
+}
+
+impl Source {
+    /// Reads what Compose printed; what has an unexpected shape is passed over.
+    pub fn of_json(value: &Value) -> Self {
+        let services = object(value, "services")
+            .map(|(name, service)| (name.as_str().into(), SourceService::of_json(service)))
+            .collect();
+        let shared = Section::ALL
+            .into_iter()
+            .flat_map(|section| {
+                object(value, section.key())
+                    .map(move |(name, entry)| ((section, name.clone()), references_in(entry)))
+            })
+            .filter(|(_, references)| !references.is_empty())
+            .collect();
+        Self { services, shared }
+    }
+}
+
+impl SourceService {
+    fn of_json(value: &Value) -> Self {
+        let env_files = match value.get("env_file") {
+            Some(Value::Array(items)) => items.iter().filter_map(EnvFile::of_json).collect(),
+            Some(single) => EnvFile::of_json(single).into_iter().collect(),
+            None => Vec::new(),
+        };
+        let mut references = references_in(value);
+        // Already listed as files.
+        references.retain(|reference| !reference.place.starts_with("env_file"));
+        let (inherited, environment) = environment_keys(value.get("environment"));
+        Self { env_files, references, inherited, environment }
+    }
+}
+
+impl EnvFile {
+    fn of_json(value: &Value) -> Option<Self> {
+        if let Some(path) = value.as_str() {
+            return Some(Self { path: path.into(), required: true, raw: false });
+        }
+        Some(Self {
+            path: value.get("path")?.as_str()?.into(),
+            required: value.get("required").and_then(Value::as_bool).unwrap_or(true),
+            raw: value.get("format").and_then(Value::as_str) == Some("raw"),
+        })
+    }
+}
+
+fn object<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    value.get(key).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+fn environment_keys(value: Option<&Value>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut inherited = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    match value {
+        Some(Value::Array(items)) => {
+            for item in items.iter().filter_map(Value::as_str) {
+                match item.split_once('=') {
+                    Some((key, _)) => _ = all.insert(key.to_owned()),
+                    None => {
+                        inherited.insert(item.to_owned());
+                        all.insert(item.to_owned());
+                    }
+                }
+            }
+        }
+        Some(Value::Object(map)) => {
+            for (key, value) in map {
+                if value.is_null() {
+                    inherited.insert(key.clone());
+                }
+                all.insert(key.clone());
+            }
+        }
+        _ => {}
+    }
+    (inherited, all)
+}
+
+fn references_in(value: &Value) -> Vec<Reference> {
+    let mut found = Vec::new();
+    collect(value, &mut String::new(), &mut found);
+    found
+}
+
+fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
+    let length = place.len();
+    match value {
+        Value::String(text) => {
+            // A list entry `KEY=${VAR}` of `environment` stands at that key.
+            if place.starts_with("environment[")
+                && let Some((key, _)) = text.split_once('=')
+            {
+                *place = format!("environment.{key}");
+            }
+            found.extend(
+                variables(text)
+                    .into_iter()
+                    .map(|variable| Reference { variable, place: place.clone() }),
+            );
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let before = place.clone();
+                place.push_str(&format!("[{index}]"));
+                collect(item, place, found);
+                *place = before;
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                let before = place.clone();
+                if !place.is_empty() {
+                    place.push('.');
+                }
+                place.push_str(key);
+                collect(item, place, found);
+                *place = before;
+                found.extend(
+                    variables(key)
+                        .into_iter()
+                        .map(|variable| Reference { variable, place: place.clone() }),
+                );
+            }
+        }
+        _ => {}
+    }
+    place.truncate(length);
+}
+
+/// The variables that a text refers to: `$NAME`, `${NAME…}`, nested defaults included; `$$` is a
+/// literal dollar.
+pub fn variables(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            rest = after;
+            continue;
+        }
+        rest = rest.strip_prefix('{').unwrap_or(rest);
+        let end = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
+        if end > 0 && !rest.starts_with(|c: char| c.is_ascii_digit()) {
+            names.push(rest[..end].to_owned());
+        }
+        rest = &rest[end..];
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn variables_of_a_text() {
+        assert_eq!(variables("$A-${B:-${C}} $$D ${E?x} 5$ $1"), ["A", "B", "C", "E"]);
+        assert!(variables("$").is_empty());
+        assert!(variables("${").is_empty());
+    }
+
+    #[test]
+    fn references_and_env_files() {
+        let source = Source::of_json(&json!({
+            "services": {"web": {
+                "env_file": [{"path": "/s/.env", "required": true},
+                             {"path": "/s/raw.env", "required": false, "format": "raw"}],
+                "environment": ["A", "B=${X:-1}", "C=3"],
+                "ports": ["${PORT}:80"],
+                "image": "x:${TAG}",
+            }},
+            "secrets": {"s": {"environment": "A", "name": "n_${TAG}"}},
+        }));
+        let web = &source.services[&"web".into()];
+        assert!(web.env_files[1].raw && !web.env_files[1].required);
+        assert_eq!(web.inherited, ["A".to_owned()].into());
+        let places: Vec<_> =
+            web.references.iter().map(|r| format!("{}@{}", r.variable, r.place)).collect();
+        assert_eq!(places, ["X@environment.B", "PORT@ports[0]", "TAG@image"]);
+        assert_eq!(source.shared[&(Section::Secrets, "s".into())][0].variable, "TAG");
+    }
+}

@@ -1,0 +1,143 @@
+//! The stack as it would be after an edit, without writing to it: a tree of symlinks to the real
+//! entries, from the root of the file system down, with the edited files put in as copies (F18).
+//! It starts at the root so that files above the stack (`../common.env`) are found as well.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::engine::compose::ProjectArgs;
+use crate::engine::files;
+
+/// A file as it is to be: new content, or gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEdit {
+    /// Absolute path under which the stack knows it.
+    pub path: PathBuf,
+    /// What it holds now; `None`: there is no such file.
+    pub before: Option<Vec<u8>>,
+    /// What it is to hold; `None`: it is to go.
+    pub after: Option<Vec<u8>>,
+}
+
+impl FileEdit {
+    /// Whether nothing changes.
+    pub fn is_noop(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+/// A staged stack; its folder goes when this is dropped.
+#[derive(Debug)]
+pub struct Staged {
+    root: tempfile::TempDir,
+    /// What Compose is to be told.
+    pub args: ProjectArgs,
+}
+
+impl Staged {
+    /// Builds the tree.
+    ///
+    /// # Errors
+    /// The temporary folder cannot be written.
+    pub fn new(project: &ProjectArgs, edits: &[FileEdit]) -> anyhow::Result<Self> {
+        let root = tempfile::Builder::new().prefix("refit-staged-").tempdir()?;
+        // Secrets lie in the copies; the folder is made 0700 by tempfile.
+        let copies: Vec<(PathBuf, Option<&Vec<u8>>)> =
+            edits.iter().flat_map(|edit| both_names(edit).map(|p| (p, edit.after.as_ref()))).collect();
+        let mut open = BTreeSet::new();
+        let folders = copies.iter().filter_map(|(path, _)| path.parent());
+        for folder in folders.chain([project.directory.as_path()]) {
+            open.extend(folder.ancestors().map(Path::to_owned));
+        }
+        for folder in &open {
+            mirror(root.path(), folder, &open)
+                .with_context(|| format!("cannot stage {}", folder.display()))?;
+        }
+        for (path, bytes) in &copies {
+            let staged = below(root.path(), path);
+            let _ = fs::remove_file(&staged);
+            if let Some(bytes) = bytes {
+                fs::write(&staged, bytes)
+                    .with_context(|| format!("cannot stage {}", path.display()))?;
+            }
+        }
+        let args = ProjectArgs {
+            files: project.files.iter().map(|file| below(root.path(), file)).collect(),
+            name: project.name.clone(),
+            env_files: project.env_files.iter().map(|file| below(root.path(), file)).collect(),
+            profiles: project.profiles.clone(),
+            directory: below(root.path(), &project.directory),
+        };
+        Ok(Self { root, args })
+    }
+
+    /// The prefix that stands before every path which Compose prints of this tree.
+    pub fn prefix(&self) -> &Path {
+        self.root.path()
+    }
+}
+
+/// The path itself, and the file that it means where it is a symlink.
+fn both_names(edit: &FileEdit) -> impl Iterator<Item = PathBuf> + use<> {
+    let real = files::follow(&edit.path);
+    let same = real == edit.path;
+    [Some(edit.path.clone()), (!same).then_some(real)].into_iter().flatten()
+}
+
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// One real folder, with symlinks to all of its entries that are not real folders themselves.
+fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    let staged = below(root, folder);
+    fs::create_dir_all(&staged)?;
+    // A folder that may be passed but not listed holds nothing that Compose could list either; what
+    // is needed of it is opened below.
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if !open.contains(&path) {
+            symlink(&path, staged.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edited_files_are_copies_and_the_rest_is_the_stack_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let stack = dir.path().canonicalize().unwrap().join("stack");
+        fs::create_dir(&stack).unwrap();
+        fs::write(stack.join("compose.yaml"), "services: {}").unwrap();
+        fs::write(stack.join("../common.env"), "A=1").unwrap();
+        symlink("../common.env", stack.join(".env")).unwrap();
+        let project = ProjectArgs {
+            files: vec![stack.join("compose.yaml")],
+            name: None,
+            env_files: Vec::new(),
+            profiles: Vec::new(),
+            directory: stack.clone(),
+        };
+        let edit = FileEdit {
+            path: stack.join(".env"),
+            before: Some(b"A=1".to_vec()),
+            after: Some(b"A=2".to_vec()),
+        };
+        let staged = Staged::new(&project, &[edit]).unwrap();
+        let at = &staged.args.directory;
+        assert_eq!(fs::read(at.join(".env")).unwrap(), b"A=2");
+        assert_eq!(fs::read(at.join("../common.env")).unwrap(), b"A=2", "the file it links to");
+        assert_eq!(fs::read_to_string(at.join("compose.yaml")).unwrap(), "services: {}");
+        assert_eq!(fs::read(stack.join(".env")).unwrap(), b"A=1", "the stack is untouched");
+        assert!(at.ends_with("stack"), "Compose names the project after the folder");
+    }
+}
