@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # scripts/engine sets home, dir, socket, version, busybox
 # The private engine's processes: started, waited for, ended. Only processes of $dir are ever signalled.
 
 # Serializes what changes the engine of $dir; held until the process ends. Descriptor 9.
@@ -93,11 +93,8 @@ clear_stale() {
 # Brings the engine of $version up, or of the floor where that cannot run. With "keep" it outlives every `run`.
 up() {
     local code=0
-    if answers; then
-        [[ ${1:-} != keep ]] || : >"$dir/keep"
-        return 0
-    fi
     ((EUID == 0)) || die "no Docker engine answers, and a private one needs root; start Docker, or use sudo"
+    # An engine that answers may be about to be ended by the last `run`: look only with the lock held.
     lock
     install_engine || code=$?
     if ((code == 2)) && [[ $version == newest ]]; then
@@ -105,6 +102,7 @@ up() {
         unlock
         say "the newest packages cannot run on this machine's C library; using the floor version"
         choose_version floor
+        [[ -z $joined ]] || join
         up "$@"
         return
     fi
@@ -117,6 +115,7 @@ up() {
 # Starts the engine, with the lock held.
 start() {
     local pid
+    ! answers || return 0
     pid=$(dockerd_pid)
     if [[ -n $pid ]]; then
         ! wait_for_answer "$pid" 30 || return 0
@@ -153,7 +152,6 @@ stop() {
     done
     unmount_below "$dir/exec"
     rm -f "$dir/dockerd.pid" "$socket" "$dir/keep"
-    busybox=$home/busybox/usr/bin/busybox
     network_down
 }
 
@@ -204,14 +202,16 @@ reset() {
 }
 
 # A `run` is counted by a shared lock (descriptor 8), the last one ends an engine that nobody wanted kept.
+joined=''
 join() {
     mkdir -p "$dir"
     exec 8>"$dir/users"
     flock -s 8
+    joined=yes
 }
 
 leave() {
-    trap - EXIT
+    [[ -n $joined ]] || return 0
     trap '' INT TERM HUP
     lock
     [[ -e $dir/keep ]] || ! flock -xn 8 || stop

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # scripts/engine sets home, dir, scripts, busybox, foreign
 # The images of the tests, from the recipes in scripts/images/NAME-TAG/: refit-test/NAME:TAG.
 #
 # A recipe is a folder with
@@ -12,7 +12,8 @@
 make_images() {
     local recipe names=("$@")
     ((${#names[@]} > 0)) || mapfile -t names < <(cd "$scripts/images" && printf '%s\n' *)
-    [[ -n $foreign ]] && stamps=$home/stamps || stamps=$dir/stamps
+    stamps=${foreign:+$home}
+    stamps=${stamps:-$dir}/stamps
     mkdir -p "$stamps" "$home/images"
     exec 7>"$home/images/lock"
     flock -w 1800 7 || die "another scripts/engine makes images for half an hour now"
@@ -64,7 +65,7 @@ pull_image() {
 build_image() {
     local recipe=$1 image=$2 at=$home/images/$1.build packages applet
     say "building $image from Debian packages"
-    need_busybox || return 1
+    need_busybox && read_distribution || return 1
     rm -rf "$at"
     mkdir -p "$at"
     mapfile -t packages < <(grep -v '^#' "$scripts/images/$recipe/packages" 2>/dev/null)

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # scripts/engine sets home, dir, version, busybox
 # The private engine's place in the machine's network: one bridge, one /16 for all its networks, three packet rules.
 # Everything carries a name or an address of this engine alone, so that another engine on the machine is not touched.
 
@@ -19,22 +19,25 @@ range_taken() {
 
 # The first two octets of this engine's range; chosen once, from its folder's name, clear of the machine's routes.
 address_range() {
-    local start try second
-    if [[ ! -s $dir/range ]]; then
-        # Neighbouring numbers for the two versions of one folder: they never meet.
-        start=$((2 * ($(checksum "$home") % 56)))
-        [[ $version == newest ]] || start=$((start + 1))
-        for ((try = 0; try < 112; try += 2)); do
-            second=$((128 + (start + try) % 112))
-            range_taken 10 "$second" || { echo "10.$second" >"$dir/range"; break; }
-        done
-        for ((try = 0; try < 16 && ! $(test -s "$dir/range"; echo $?) == 0; try++)); do
-            second=$((16 + (start + try) % 16))
-            range_taken 172 "$second" || echo "172.$second" >"$dir/range"
-        done
-        [[ -s $dir/range ]] || die "no free address range for the engine's networks"
-    fi
+    [[ -s $dir/range ]] || free_range >"$dir/range" || { rm -f "$dir/range"; die "no free address range for the engine's networks"; }
     cat "$dir/range"
+}
+
+free_range() {
+    local start second step
+    # The versions of one folder take even and odd numbers: they never meet.
+    start=$((2 * ($(checksum "$home") % 56)))
+    [[ $version == newest ]] || start=$((start + 1))
+    for ((step = 0; step < 112; step += 2)); do
+        second=$((128 + (start + step) % 112))
+        range_taken 10 "$second" || { echo "10.$second"; return 0; }
+    done
+    # Where all of 10/8 has a route, as with some VPNs.
+    for ((step = 0; step < 16; step += 2)); do
+        second=$((16 + (start + step) % 16))
+        range_taken 172 "$second" || { echo "172.$second"; return 0; }
+    done
+    return 1
 }
 
 # The rules of this engine, one per line, without the command in front.

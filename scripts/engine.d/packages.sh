@@ -1,21 +1,26 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # scripts/engine sets home, dir, version, busybox, minimum_compose
 # Debian packages without installing them: fetched through the machine's own package source, unpacked into a folder.
 # The machine's lists and package state are not touched; only install_iptables changes the system.
+
+distribution='' own_suite='' base_suite=''
+# The package lists belong to one call, so that calls at the same time do not meet in them.
+lists=$home/lists.$$
 
 # The distribution of this machine and the suites that the packages come from.
 read_distribution() {
     local id codename
-    [[ -r /etc/os-release ]] || die "no Docker engine answers, and a private one needs Debian or Ubuntu"
+    local no_engine="no Docker engine answers, and a private one needs Debian or Ubuntu; install Docker with Compose $minimum_compose or newer"
+    [[ -z $distribution ]] || return 0
+    [[ -r /etc/os-release ]] || die "$no_engine"
     id=$(. /etc/os-release; echo "${ID:-} ${ID_LIKE:-}")
     codename=$(. /etc/os-release; echo "${VERSION_CODENAME:-sid}")
-    command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
-        die "no Docker engine answers, and a private one needs apt-get and dpkg (Debian, Ubuntu); install Docker with Compose $minimum_compose or newer"
+    command -v apt-get >/dev/null || die "$no_engine"
     own_suite=$codename
     case " $id " in
         *" ubuntu "*) distribution=ubuntu base_suite=$codename ;;
         # Programs and images come from one suite wherever they are made, so that their content is the same.
         *" debian "*) distribution=debian base_suite=bookworm ;;
-        *) die "no Docker engine answers, and a private one needs Debian or Ubuntu; install Docker with Compose $minimum_compose or newer" ;;
+        *) die "$no_engine" ;;
     esac
 }
 
@@ -64,22 +69,22 @@ package_sources() {
 
 # apt with a private state for one suite: private_apt SUITE PROGRAM ARGUMENT...
 private_apt() {
-    local at=$home/apt/$1 program=$2
+    local at=$lists/$1 program=$2
     "$program" -qq \
         -o Dir::State="$at/state" -o Dir::Cache="$at/cache" -o Dir::State::status=/var/lib/dpkg/status \
         -o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin \
         -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
         -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::GzipIndexes=false \
-        -o Acquire::Retries=2 "${@:3}"
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Retries=2 "${@:3}"
 }
 
-# Fetches the package lists of SUITE, unless this process has done so.
+# Fetches the package lists of SUITE, unless this call has done so.
 update_lists() {
-    local suite=$1 at=$home/apt/$1 source key= options= log
-    [[ ! -e $at/updated.$$ ]] || return 0
+    local suite=$1 at=$lists/$1 source key options='' log
+    read_distribution
+    [[ ! -e $at/updated ]] || return 0
     mkdir -p "$at/state/lists/partial" "$at/cache/archives/partial"
-    rm -f "$at"/updated.*
     key=/usr/share/keyrings/$distribution-archive-keyring.gpg
     [[ ! -r $key ]] || options="[signed-by=$key] "
     log=$at/update.log
@@ -89,7 +94,7 @@ update_lists() {
             [[ $distribution != ubuntu ]] || echo "deb $options$source $suite-updates main universe"
         } >"$at/sources.list"
         if private_apt "$suite" apt-get update -o APT::Update::Error-Mode=any >"$log" 2>&1; then
-            : >"$at/updated.$$"
+            : >"$at/updated"
             return 0
         fi
     done < <(package_sources)
@@ -98,9 +103,17 @@ update_lists() {
     return 1
 }
 
+# Deletes the package lists of this call, and those of calls that were killed.
+forget_lists() {
+    local old
+    for old in "$home"/lists.*; do
+        [[ $old != "$lists" && -d /proc/${old##*.} ]] || rm -rf "$old"
+    done
+}
+
 # unpack_packages SUITE FOLDER PACKAGE...: FOLDER is there afterwards with all of them unpacked, or not at all.
 unpack_packages() {
-    local suite=$1 folder=$2 part=$2.part deb
+    local suite=$1 folder=$2 part=$2.part.$$ deb
     update_lists "$suite" || return 1
     rm -rf "$part"
     mkdir -p "$part/debs" "$part/root"
@@ -115,9 +128,8 @@ unpack_packages() {
     for deb in "$part/debs"/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" | tar -C "$part/root" --keep-directory-symlink --no-same-owner -xf - || return 1
     done
-    rm -rf "$folder"
-    mkdir -p "$(dirname "$folder")"
-    mv "$part/root" "$folder"
+    # Another call may have been quicker; its folder is as good.
+    mv -T "$part/root" "$folder" 2>/dev/null || [[ -d $folder ]] || return 1
     rm -rf "$part"
 }
 
@@ -137,21 +149,20 @@ with_libraries() {
     printf '%s\n' "${!known[@]}" | sort
 }
 
-# The static busybox: it sets up the bridge, and it is the shell of the images.
 need_busybox() {
-    [[ -n ${distribution:-} ]] || read_distribution
-    busybox=$home/busybox/usr/bin/busybox
     [[ ! -x $busybox ]] || return 0
     say "fetching busybox"
+    read_distribution
     unpack_packages "$base_suite" "$home/busybox" busybox-static
 }
 
 install_iptables() {
     ! command -v iptables >/dev/null || return 0
     say "installing iptables"
+    read_distribution
     update_lists "$own_suite" || return 1
-    DEBIAN_FRONTEND=noninteractive private_apt "$own_suite" apt-get install -y --no-install-recommends iptables \
-        >"$home/iptables.log" 2>&1 || { tail -n 5 "$home/iptables.log" >&2; return 1; }
+    DEBIAN_FRONTEND=noninteractive private_apt "$own_suite" apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+        iptables >"$home/iptables.log" 2>&1 || { tail -n 5 "$home/iptables.log" >&2; return 1; }
 }
 
 c_library() { getconf GNU_LIBC_VERSION 2>/dev/null || echo unknown; }
@@ -187,6 +198,7 @@ install_engine() {
     read_distribution
     suite=$(suite_of "$version")
     say "fetching the $version engine ($suite)"
+    rm -rf "${dir:?}"/{packages,bin,config}
     mkdir -p "$dir/bin" "$dir/config/cli-plugins"
     case $distribution in
         debian) packages=(docker.io docker-cli docker-compose docker-buildx containerd) ;;
@@ -194,7 +206,7 @@ install_engine() {
     esac
     unpack_packages "$suite" "$dir/packages" "${packages[@]}" || return 1
     # These two of a newer suite do not run on an older C library (runc), or lack the static program (tini).
-    unpack_packages "$base_suite" "$home/runc" runc tini || return 1
+    [[ -d $home/runc ]] || unpack_packages "$base_suite" "$home/runc" runc tini || return 1
     for program in dockerd docker containerd containerd-shim-runc-v2 docker-proxy; do
         link_program "$program" "$dir/packages" || return 2
     done
