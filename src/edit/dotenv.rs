@@ -1,1 +1,0 @@
-//! Env files as Compose reads them.

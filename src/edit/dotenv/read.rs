@@ -1,0 +1,202 @@
+//! What an env file says: each variable and its value, as Compose has it.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use super::error::{DotenvError, Problem, RAW_LINE_LIMIT};
+use super::key::EnvKey;
+use super::syntax::{Item, Kind, Span, Style};
+use super::template::{self, GROWTH_LIMIT, Variables};
+use super::value::{Unquoted, unquote};
+use super::{Dotenv, Format};
+
+/// Where a value is looked for by name.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Dotenv {
+    /// The variables of the file in the order in which they first appear, each with the value that
+    /// counts. `None`: the file has `KEY` alone, and the environment has no such variable; Compose
+    /// then leaves it out.
+    ///
+    /// `lookup` gives what hides the file's own earlier lines in `$` references, and what `KEY` alone
+    /// inherits: the environment of the process; for an `env_file`, also the `.env` of the project.
+    ///
+    /// As in Compose, a line such as `=x` assigns to a variable without a name.
+    ///
+    /// # Errors
+    /// The first fault for which Compose refuses the file.
+    pub fn read(&self, lookup: Lookup<'_>) -> Result<Vec<(String, Option<String>)>, DotenvError> {
+        self.read_over(lookup, &|_| None)
+    }
+
+    /// [`Dotenv::read`] of a file that comes behind others: `earlier` gives their variables, which this
+    /// file can refer to as long as neither `lookup` nor its own lines have a variable of that name.
+    ///
+    /// # Errors
+    /// As for [`Dotenv::read`].
+    pub fn read_over(
+        &self,
+        lookup: Lookup<'_>,
+        earlier: Lookup<'_>,
+    ) -> Result<Vec<(String, Option<String>)>, DotenvError> {
+        self.check_raw_lines()?;
+        let mut reading = Reading::default();
+        let mut budget = GROWTH_LIMIT;
+        for item in &self.items {
+            match item.kind {
+                Kind::Bom | Kind::Space | Kind::Comment => {}
+                Kind::Junk(problem) => return Err(unreadable(item, problem)),
+                Kind::Assignment {
+                    style: Style::Open(quote),
+                    ..
+                } => {
+                    return Err(unreadable(item, Problem::OpenQuote(quote)));
+                }
+                Kind::Assignment { key, value, style } => {
+                    let key = key.of(&self.text);
+                    let value = match unquote(value.of(&self.text), style) {
+                        Unquoted::Literal(text) => text.into_owned(),
+                        Unquoted::Template(text) => {
+                            reading.resolve(key, &text, item, lookup, earlier, &mut budget)?
+                        }
+                    };
+                    reading.put(key, Some(value));
+                }
+                Kind::Inherited { key } => {
+                    let key = key.of(&self.text);
+                    reading.put(key, lookup(key));
+                }
+                Kind::Bare { text } => reading.put("", Some(text.of(&self.text).to_owned())),
+            }
+        }
+        Ok(reading.entries)
+    }
+
+    /// The value of `key` as Compose reads it.
+    ///
+    /// # Errors
+    /// As for [`Dotenv::read`]: a fault anywhere in the file makes Compose refuse all of it.
+    pub fn get(&self, key: &EnvKey, lookup: Lookup<'_>) -> Result<Option<String>, DotenvError> {
+        let found = self
+            .read(lookup)?
+            .into_iter()
+            .find(|(name, _)| name == key.as_str());
+        Ok(found.and_then(|(_, value)| value))
+    }
+
+    /// The value that an item assigns, where no other variable has a part in it.
+    pub(super) fn constant(&self, item: &Item) -> Option<Cow<'_, str>> {
+        let Kind::Assignment { value, style, .. } = item.kind else {
+            return None;
+        };
+        constant(value.of(&self.text), style)
+    }
+
+    fn check_raw_lines(&self) -> Result<(), DotenvError> {
+        if self.format != Format::Raw {
+            return Ok(());
+        }
+        match self
+            .text
+            .split('\n')
+            .position(|line| line.len() > RAW_LINE_LIMIT)
+        {
+            Some(index) => Err(DotenvError::Unreadable {
+                line: index + 1,
+                problem: Problem::RawLength,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The piece of the text.
+    pub(super) fn piece(&self, span: Span) -> &str {
+        span.of(&self.text)
+    }
+}
+
+/// What `token` says, unless it refers to a variable or cannot be read.
+fn constant(token: &str, style: Style) -> Option<Cow<'_, str>> {
+    let template = match (style, unquote(token, style)) {
+        (Style::Open(_), _) => return None,
+        (_, Unquoted::Literal(text)) => return Some(text),
+        (_, Unquoted::Template(text)) if !text.contains('$') => return Some(text),
+        (_, Unquoted::Template(text)) => text,
+    };
+    let referred = Cell::new(false);
+    let lookup = |_: &str| {
+        referred.set(true);
+        None
+    };
+    let mut variables = Variables {
+        lookup: &lookup,
+        budget: 0,
+    };
+    let text = template::resolve(&template, &mut variables).ok()?;
+    (!referred.get()).then_some(Cow::Owned(text))
+}
+
+fn unreadable(item: &Item, problem: Problem) -> DotenvError {
+    DotenvError::Unreadable {
+        line: item.line,
+        problem,
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    entries: Vec<(String, Option<String>)>,
+    index: HashMap<String, usize>,
+}
+
+impl Reading {
+    /// Later lines win, but a `KEY` alone that inherits nothing takes nothing away.
+    fn put(&mut self, key: &str, value: Option<String>) {
+        match self.index.get(key) {
+            None => {
+                self.index.insert(key.to_owned(), self.entries.len());
+                self.entries.push((key.to_owned(), value));
+            }
+            Some(index) if value.is_some() => self.entries[*index].1 = value,
+            Some(_) => {}
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<String> {
+        self.index
+            .get(key)
+            .and_then(|index| self.entries[*index].1.clone())
+    }
+
+    fn resolve(
+        &self,
+        key: &str,
+        text: &str,
+        item: &Item,
+        lookup: Lookup<'_>,
+        earlier: Lookup<'_>,
+        budget: &mut usize,
+    ) -> Result<String, DotenvError> {
+        if !text.contains('$') {
+            return Ok(text.to_owned());
+        }
+        let lookup = |name: &str| {
+            lookup(name)
+                .or_else(|| self.get(name))
+                .or_else(|| earlier(name))
+        };
+        let mut variables = Variables {
+            lookup: &lookup,
+            budget: *budget,
+        };
+        let resolved = template::resolve(text, &mut variables);
+        *budget = variables.budget;
+        resolved.map_err(|problem| DotenvError::Reference {
+            line: item.line,
+            key: key.to_owned(),
+            problem,
+        })
+    }
+}

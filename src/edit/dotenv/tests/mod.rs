@@ -1,0 +1,3 @@
+//! Tests of env files.
+
+mod golden;
