@@ -121,6 +121,24 @@ impl Compose {
         Ok(text)
     }
 
+    /// Refuses a plug-in that is too old. The answer is kept in `stamp` for as long as the binary
+    /// stays the same: to ask costs as much as a whole `config` (F26).
+    ///
+    /// # Errors
+    /// It is too old, or does not answer.
+    pub async fn require_version(&self, stamp: &Path) -> Result<(), EngineError> {
+        let identity = identity(&self.program).map(|id| format!("{id} {OLDEST}\n"));
+        if identity.is_some() && std::fs::read_to_string(stamp).ok() == identity {
+            return Ok(());
+        }
+        Self::check_version(&self.version().await?)?;
+        if let Some(identity) = identity {
+            // No stamp costs time only.
+            let _ = std::fs::write(stamp, identity);
+        }
+        Ok(())
+    }
+
     /// Refuses a version that is older than [`OLDEST`].
     ///
     /// # Errors
@@ -148,12 +166,44 @@ impl Compose {
         self.config_json(project, &["config", "--no-interpolate", "--format", "json"]).await
     }
 
+    /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
+    /// reads as if it were that of the stack itself.
+    ///
+    /// # Errors
+    /// Compose's own message, with the prefix taken off as well.
+    pub async fn config_of_staged(
+        &self,
+        project: &ProjectArgs,
+        prefix: &Path,
+    ) -> Result<Value, EngineError> {
+        let prefix = prefix.to_string_lossy();
+        match self.config_output(project, &["config", "--format", "json"]).await {
+            Ok(text) => parse_json(&text.replace(&*prefix, "")),
+            Err(EngineError::Compose { what, message }) => {
+                Err(EngineError::Compose { what, message: message.replace(&*prefix, "") })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     async fn config_json(&self, project: &ProjectArgs, args: &[&str]) -> Result<Value, EngineError> {
-        let ended = self.project_call(project, true, args, |_| ()).await?;
-        serde_json::from_slice(&ended.stdout).map_err(|error| EngineError::Compose {
-            what: "docker compose config printed something that is no JSON".into(),
-            message: error.to_string(),
-        })
+        parse_json(&self.config_output(project, args).await?)
+    }
+
+    /// Every profile is on, so that services of all of them are known; a stack that can be read
+    /// only with its own profiles is read with those.
+    async fn config_output(
+        &self,
+        project: &ProjectArgs,
+        args: &[&str],
+    ) -> Result<String, EngineError> {
+        let ended = match self.project_call(project, true, args, |_| ()).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.project_call(project, false, args, |_| ()).await.map_err(|_| error)?
+            }
+        };
+        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
     /// Compose's hash of each service's definition, as in the label of its containers.
@@ -287,6 +337,20 @@ impl Compose {
         }
         Call { program: self.program.clone(), args: all, env, directory: directory.to_owned() }
     }
+}
+
+fn parse_json(text: &str) -> Result<Value, EngineError> {
+    serde_json::from_str(text).map_err(|error| EngineError::Compose {
+        what: "docker compose config printed something that is no JSON".into(),
+        message: error.to_string(),
+    })
+}
+
+/// What tells one plug-in's binary from another: its path, size and time of change.
+fn identity(program: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(program).ok()?;
+    Some(format!("{} {} {}", program.display(), metadata.len(), metadata.mtime_nsec()))
 }
 
 fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {

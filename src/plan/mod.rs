@@ -1,0 +1,215 @@
+//! The plan: which services are touched, how, and why. Pure functions from two resolved models, the
+//! routes of the edited files and the containers to ordered steps; no I/O, no clock, no async.
+
+mod diff;
+mod follow;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::container::Container;
+use crate::event::{Action, PlannedStep, Reason, Route, ServiceName};
+use crate::stack::drift::Drift;
+use crate::stack::model::Model;
+use crate::stack::routes::FileReach;
+use crate::stack::source::Source;
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The stack before the change.
+    pub before: &'a Model,
+    /// Where its values come from.
+    pub source: &'a Source,
+    /// The stack after the change.
+    pub after: &'a Model,
+    /// The project's containers.
+    pub containers: &'a [Container],
+    /// Whom the edited files reach, with the file's name as shown.
+    pub reaches: &'a [(String, FileReach)],
+    /// The edited keys of env files, with the file's name as shown.
+    pub keys: &'a [(String, String)],
+    /// Profiles that are on.
+    pub profiles: &'a [String],
+    /// Services that end with 0 when their work is done.
+    pub one_shots: &'a BTreeSet<ServiceName>,
+    /// Files for which a service takes a signal instead of a restart: service, shown file, signal.
+    pub reloads: &'a [(ServiceName, String, String)],
+}
+
+/// What is to be done to one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The service.
+    pub service: ServiceName,
+    /// What.
+    pub action: Action,
+    /// Why; the reasons of the action first.
+    pub reasons: Vec<Reason>,
+    /// For [`Action::Signal`]: which.
+    pub signal: Option<String>,
+}
+
+/// The ordered steps, and what is left alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In dependency order; none of them is [`Action::None`].
+    pub steps: Vec<Step>,
+    /// Services that nothing is done to.
+    pub untouched: Vec<ServiceName>,
+    /// What the person should know: stopped services that stay so, fields that need no restart.
+    pub remarks: Vec<(ServiceName, String)>,
+    /// No container of the stack is up: files are edited, nothing is started.
+    pub stack_is_down: bool,
+}
+
+impl Plan {
+    /// Whether there is nothing to be done to any service.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The step of a service.
+    pub fn step(&self, service: &ServiceName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.service == *service)
+    }
+
+    /// The form in which it is told.
+    pub fn told(&self) -> Vec<PlannedStep> {
+        self.steps
+            .iter()
+            .map(|step| PlannedStep {
+                service: step.service.clone(),
+                action: step.action,
+                reasons: step.reasons.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Actions wished for, before it is known which services run.
+type Wishes = BTreeMap<ServiceName, (Action, Vec<Reason>)>;
+
+/// Adds a reason; the heavier action wins, and its reasons come first.
+fn wish(wishes: &mut Wishes, service: &ServiceName, action: Action, reason: Reason) -> bool {
+    let entry = wishes.entry(service.clone()).or_insert((Action::None, Vec::new()));
+    let heavier = action > entry.0;
+    if heavier {
+        entry.0 = action;
+        entry.1.insert(0, reason);
+    } else if !entry.1.contains(&reason) {
+        entry.1.push(reason);
+    }
+    heavier
+}
+
+/// The plan of a change: only what the change reaches.
+pub fn of_change(inputs: &Inputs<'_>) -> Plan {
+    let mut wishes = Wishes::new();
+    let mut remarks = Vec::new();
+    diff::compare(inputs, &mut wishes, &mut remarks);
+    for (file, reach) in inputs.reaches {
+        of_reach(inputs, file, reach, &mut wishes);
+    }
+    finish(inputs, wishes, remarks, state::Stopped::StaysStopped)
+}
+
+/// The plan of `apply`: everything in which files and containers differ.
+pub fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
+    let mut wishes = Wishes::new();
+    for drift in drifts {
+        wish(&mut wishes, &drift.service, drift.action, drift.reason.clone());
+    }
+    finish(inputs, wishes, Vec::new(), state::Stopped::IsStarted)
+}
+
+/// The plan of `restart`: these services, or all that run.
+pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
+    let mut wishes = Wishes::new();
+    for service in inputs.after.services.keys() {
+        if !asked.is_empty() && !asked.contains(service) {
+            continue;
+        }
+        let reason =
+            Reason { route: Route::Asked, file: None, key: None, text: "as asked".to_owned() };
+        wish(&mut wishes, service, Action::Restart, reason);
+    }
+    let stopped = if asked.is_empty() {
+        state::Stopped::StaysStopped
+    } else {
+        state::Stopped::IsStarted
+    };
+    finish(inputs, wishes, Vec::new(), stopped)
+}
+
+/// Replaces each step's action, as `--strategy` asks.
+pub fn with_action(mut plan: Plan, action: Action) -> Plan {
+    for step in &mut plan.steps {
+        let replaceable = matches!(step.action, Action::Restart | Action::Recreate | Action::Signal);
+        if replaceable {
+            step.action = action;
+            step.signal = None;
+        }
+    }
+    plan
+}
+
+/// What an edited file asks of a service that it reaches.
+fn of_reach(inputs: &Inputs<'_>, file: &str, reach: &FileReach, wishes: &mut Wishes) {
+    let action = match reach.route {
+        Route::Build => Action::Rebuild,
+        Route::Bind | Route::Config | Route::Secret => {
+            let signal = inputs.reloads.iter().any(|(service, path, _)| {
+                // A file that is mounted alone keeps its old inode on a reload (F1).
+                *service == reach.service && path == file && !reach.alone
+            });
+            if signal { Action::Signal } else { Action::Restart }
+        }
+        // The models say whether the service's environment really differs.
+        _ => return,
+    };
+    let reason = Reason {
+        route: reach.route,
+        file: Some(file.to_owned()),
+        key: inputs.keys.iter().find(|(known, _)| known == file).map(|(_, key)| key.clone()),
+        text: format!("{file} {}", reach.text),
+    };
+    wish(wishes, &reach.service, action, reason);
+}
+
+fn finish(
+    inputs: &Inputs<'_>,
+    mut wishes: Wishes,
+    mut remarks: Vec<(ServiceName, String)>,
+    stopped: state::Stopped,
+) -> Plan {
+    let down = !inputs.containers.iter().any(Container::is_up);
+    if down && stopped == state::Stopped::StaysStopped {
+        let untouched = inputs.after.services.keys().cloned().collect();
+        return Plan { untouched, remarks, stack_is_down: true, ..Plan::default() };
+    }
+    state::settle(inputs, &mut wishes, &mut remarks, stopped);
+    follow::add(inputs, &mut wishes);
+    let mut order = inputs.after.in_dependency_order();
+    // What goes comes first: it may hold ports and names that the others want.
+    let gone = inputs.before.services.keys().filter(|name| !inputs.after.services.contains_key(name));
+    order.splice(0..0, gone.cloned().collect::<Vec<_>>());
+    let mut plan = Plan { remarks, ..Plan::default() };
+    for service in order {
+        match wishes.remove(&service) {
+            Some((action, reasons)) if action != Action::None => {
+                let signal = (action == Action::Signal).then(|| signal_of(inputs, &service)).flatten();
+                plan.steps.push(Step { service, action, reasons, signal });
+            }
+            _ => plan.untouched.push(service),
+        }
+    }
+    plan
+}
+
+fn signal_of(inputs: &Inputs<'_>, service: &ServiceName) -> Option<String> {
+    inputs.reloads.iter().find(|(name, _, _)| name == service).map(|(_, _, signal)| signal.clone())
+}
+
+#[cfg(test)]
+mod tests;

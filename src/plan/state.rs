@@ -1,0 +1,80 @@
+//! Which of the wished actions are carried out, given what runs: services that somebody stopped stay
+//! stopped, services without a container are not made by the way.
+
+use super::{Inputs, Wishes};
+use crate::engine::container::{Container, State};
+use crate::event::{Action, ServiceName};
+
+/// What is done with services that do not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// They stay as they are: the change is not about them.
+    StaysStopped,
+    /// They are started: the person asked for it.
+    IsStarted,
+}
+
+pub(super) fn settle(
+    inputs: &Inputs<'_>,
+    wishes: &mut Wishes,
+    remarks: &mut Vec<(ServiceName, String)>,
+    stopped: Stopped,
+) {
+    for (name, (action, _)) in wishes.iter_mut() {
+        let own: Vec<&Container> =
+            inputs.containers.iter().filter(|container| container.service == *name).collect();
+        let settled = match stopped {
+            Stopped::IsStarted => started(*action, &own),
+            Stopped::StaysStopped => kept(inputs, name, *action, &own, remarks),
+        };
+        *action = settled;
+    }
+}
+
+/// `apply` and a restart by name: what does not run is started.
+fn started(action: Action, own: &[&Container]) -> Action {
+    match action {
+        Action::Restart | Action::Signal if own.is_empty() => Action::Start,
+        other => other,
+    }
+}
+
+/// Everything else: only what runs, or crashed, takes part.
+fn kept(
+    inputs: &Inputs<'_>,
+    name: &ServiceName,
+    action: Action,
+    own: &[&Container],
+    remarks: &mut Vec<(ServiceName, String)>,
+) -> Action {
+    if own.is_empty() {
+        let is_new = !inputs.before.services.contains_key(name);
+        let active = inputs.after.is_active(name, inputs.profiles);
+        return match action {
+            Action::Start if is_new && active => Action::Start,
+            Action::None => Action::None,
+            _ => {
+                if active && action != Action::Remove {
+                    remarks.push((name.clone(), "has no container and is left so".to_owned()));
+                }
+                Action::None
+            }
+        };
+    }
+    if action == Action::Remove || action == Action::None {
+        return action;
+    }
+    if inputs.one_shots.contains(name) {
+        // A finished one-shot is run again by a new container, as `up` would; a mere file that it
+        // reads at its next run is no reason to run it now.
+        let finished = own.iter().all(|c| c.state == State::Exited && c.exit_code == Some(0));
+        return if finished && !action.makes_container() { Action::None } else { action };
+    }
+    if own.iter().all(|container| container.stopped_on_purpose()) {
+        remarks.push((name.clone(), "is stopped and stays so; it will start with the change".into()));
+        return Action::None;
+    }
+    // A container that was never started, or crashed, cannot be restarted into another definition,
+    // but a restart is a start to the engine.
+    action
+}

@@ -1,0 +1,245 @@
+//! Where files and containers differ already: what `apply` would mend, and what every other command
+//! only shows. `config --hash` alone does not tell it (F5), so containers are looked at as well.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+
+use super::model::{Model, Service};
+use super::{Place, one_shots, shown};
+use crate::engine::EngineError;
+use crate::engine::container::{Container, Inspected, State, label};
+use crate::engine::files;
+use crate::event::{Action, Reason, Route, ServiceName};
+
+/// One difference between the files and what runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// The service.
+    pub service: ServiceName,
+    /// What `apply` would do about it.
+    pub action: Action,
+    /// What differs.
+    pub reason: Reason,
+}
+
+/// Largest mounted file that is compared by content.
+const COMPARED_BYTES: u64 = 1 << 20;
+
+/// What was seen of the engine, to be compared with the model.
+struct Seen {
+    hashes: BTreeMap<ServiceName, String>,
+    inspected: HashMap<String, Inspected>,
+    images: HashMap<String, Option<String>>,
+}
+
+/// Compares the stack's files with its containers.
+///
+/// # Errors
+/// The engine's or Compose's.
+pub async fn find(
+    place: &Place,
+    resolved: &super::Resolved,
+    containers: &[Container],
+) -> Result<Vec<Drift>, EngineError> {
+    let model = &resolved.model;
+    let (hashes, inspected, images) = tokio::join!(
+        place.compose.hashes(&place.located.args),
+        inspect_all(place, containers),
+        image_ids(place, model)
+    );
+    let seen =
+        Seen { hashes: hashes?.into_iter().collect(), inspected: inspected?, images: images? };
+    let finished = one_shots(model, &place.settings);
+    let mut found = Vec::new();
+    for name in model.in_dependency_order() {
+        let own: Vec<&Container> = containers.iter().filter(|c| c.service == name).collect();
+        let Some(service) = model.services.get(&name) else { continue };
+        if own.is_empty() {
+            if model.is_active(&name, &place.located.args.profiles) && service.replicas > 0 {
+                found.push(drift(&name, Action::Start, Route::Definition, "has no container"));
+            }
+            continue;
+        }
+        found.extend(of_definition(&name, service, &own, &seen, resolved));
+        found.extend(of_mounts(&name, &own, &seen, place, resolved));
+        if !finished.contains(&name) {
+            found.extend(of_state(&name, &own));
+        }
+    }
+    Ok(found)
+}
+
+fn drift(service: &ServiceName, action: Action, route: Route, text: impl Into<String>) -> Drift {
+    let reason = Reason { route, file: None, key: None, text: text.into() };
+    Drift { service: service.clone(), action, reason }
+}
+
+/// Differences for which the container must be made anew.
+fn of_definition(
+    name: &ServiceName,
+    service: &Service,
+    own: &[&Container],
+    seen: &Seen,
+    resolved: &super::Resolved,
+) -> Vec<Drift> {
+    let mut found = Vec::new();
+    let keys: BTreeSet<&String> = own
+        .iter()
+        .filter_map(|container| seen.inspected.get(&container.id))
+        .flat_map(|inspected| differing_keys(service, inspected))
+        .collect();
+    for key in keys {
+        let source = resolved.source.services.get(name);
+        let by_file = source.is_some_and(|s| !s.environment.contains(key));
+        let route = if by_file { Route::EnvFile } else { Route::Environment };
+        let mut one = drift(name, Action::Recreate, route, format!("runs with another {key}"));
+        one.reason.key = Some(key.clone());
+        found.push(one);
+    }
+    let hash = seen.hashes.get(name);
+    let other = |c: &&&Container| hash.is_some() && c.labels.get(label::CONFIG_HASH) != hash;
+    if found.is_empty() && own.iter().any(|c| other(&c)) {
+        let text = "its definition has changed since its container was made";
+        found.push(drift(name, Action::Recreate, Route::Definition, text));
+    }
+    if let Some(image) = service.image.as_ref().or(own.first().map(|c| &c.image))
+        && let Some(Some(id)) = seen.images.get(image)
+        && own.iter().any(|c| !c.image_id.is_empty() && c.image_id != *id)
+    {
+        let text = format!("runs an older image than {image} is now");
+        found.push(drift(name, Action::Recreate, Route::Definition, text));
+    }
+    let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
+    if running != service.replicas {
+        let text = format!("has {running} containers, the files say {}", service.replicas);
+        let action = if running < service.replicas { Action::Start } else { Action::Remove };
+        found.push(drift(name, action, Route::Definition, text));
+    }
+    found
+}
+
+/// The keys whose value in the container is not that of the model.
+fn differing_keys<'a>(service: &'a Service, inspected: &Inspected) -> Vec<&'a String> {
+    service
+        .environment
+        .iter()
+        .filter(|(key, value)| match value {
+            Some(value) => inspected.env.get(*key) != Some(value),
+            None => false,
+        })
+        .map(|(key, _)| key)
+        .collect()
+}
+
+/// Mounted files that the process has not read in their present form.
+fn of_mounts(
+    name: &ServiceName,
+    own: &[&Container],
+    seen: &Seen,
+    place: &Place,
+    resolved: &super::Resolved,
+) -> Vec<Drift> {
+    let Some(service) = resolved.model.services.get(name) else { return Vec::new() };
+    if !place.docker.endpoint.is_local() {
+        return Vec::new();
+    }
+    let settings: BTreeSet<PathBuf> =
+        place.located.env_files().iter().map(|file| files::follow(file)).collect();
+    let mut found = Vec::new();
+    for bind in service.binds.iter().filter(|bind| bind.source.is_file()) {
+        let stale = own.iter().filter_map(|c| seen.inspected.get(&c.id)).any(|inspected| {
+            let is_setting = settings.contains(&files::follow(&bind.source));
+            is_stale(&bind.source, &bind.target, is_setting, inspected)
+        });
+        if stale {
+            let file = shown(&place.located.args.directory, &bind.source);
+            let text = format!("{file} has changed since it was started");
+            let mut one = drift(name, Action::Restart, Route::Bind, text);
+            one.reason.file = Some(file);
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// Whether a mounted file is newer than what the process read.
+///
+/// A file that is replaced is seen to differ through the process's own root (F1). One that is
+/// written in place looks the same there; only a settings file is then known to be the person's
+/// work: any other one may be written by the service itself (a database, `acme.json`).
+fn is_stale(source: &Path, target: &Path, is_setting: bool, inspected: &Inspected) -> bool {
+    if inspected.state != State::Running {
+        return false;
+    }
+    let Ok(metadata) = std::fs::metadata(source) else { return false };
+    if metadata.len() > COMPARED_BYTES {
+        return false;
+    }
+    let inside = seen_by_process(inspected.pid, target);
+    if let (Ok(here), Ok(there)) = (std::fs::read(source), std::fs::read(inside))
+        && here != there
+    {
+        return true;
+    }
+    let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+    is_setting && matches!((modified, inspected.started_at), (Some(m), Some(s)) if m > s)
+}
+
+/// A path as a process of this host sees it.
+pub fn seen_by_process(pid: i64, target: &Path) -> PathBuf {
+    let below = target.strip_prefix("/").unwrap_or(target);
+    PathBuf::from(format!("/proc/{pid}/root")).join(below)
+}
+
+/// Containers that do not run although the files define the service.
+fn of_state(name: &ServiceName, own: &[&Container]) -> Option<Drift> {
+    let down = own.iter().find(|container| {
+        matches!(container.state, State::Exited | State::Created | State::Dead | State::Paused)
+    })?;
+    let text = match down.exit_code {
+        Some(code) if down.state == State::Exited && code != 0 => {
+            format!("is stopped (exit code {code})")
+        }
+        _ => format!("is {}", stopped_word(down.state)),
+    };
+    Some(drift(name, Action::Start, Route::Definition, text))
+}
+
+fn stopped_word(state: State) -> &'static str {
+    match state {
+        State::Exited => "stopped",
+        State::Created => "created and was never started",
+        other => other.word(),
+    }
+}
+
+async fn inspect_all(
+    place: &Place,
+    containers: &[Container],
+) -> Result<HashMap<String, Inspected>, EngineError> {
+    let mut asked: FuturesOrdered<_> =
+        containers.iter().map(|container| place.docker.inspect(&container.id)).collect();
+    let mut found = HashMap::new();
+    while let Some(answer) = asked.next().await {
+        if let Some(inspected) = answer? {
+            found.insert(inspected.id.clone(), inspected);
+        }
+    }
+    Ok(found)
+}
+
+async fn image_ids(
+    place: &Place,
+    model: &Model,
+) -> Result<HashMap<String, Option<String>>, EngineError> {
+    let names: BTreeSet<&String> =
+        model.services.values().filter_map(|service| service.image.as_ref()).collect();
+    let mut found = HashMap::new();
+    for name in names {
+        found.insert(name.clone(), place.docker.image_id(name).await?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,143 @@
+//! What is there: which stack is meant, what Compose makes of its files, which containers run, and
+//! where the two differ. Reads; changes nothing.
+
+pub mod build;
+pub mod drift;
+pub mod locate;
+pub mod model;
+pub mod routes;
+pub mod settings;
+pub mod source;
+pub mod staged;
+
+use std::path::Path;
+
+use crate::complaint::Complaint;
+use crate::engine::EngineError;
+use crate::engine::compose::Compose;
+use crate::engine::container::Container;
+use crate::engine::docker::Docker;
+use crate::event::ServiceName;
+use locate::{LocateRequest, Located};
+use model::Model;
+use settings::Settings;
+use source::Source;
+use staged::{FileEdit, Staged};
+
+/// The engine, the Compose that belongs to it, and the stack that is meant.
+#[derive(Clone)]
+pub struct Place {
+    /// The engine.
+    pub docker: Docker,
+    /// The plug-in.
+    pub compose: Compose,
+    /// The stack.
+    pub located: Located,
+    /// What its `refit.yaml` says.
+    pub settings: Settings,
+    /// Containers of every Compose project, as they were when the stack was looked for.
+    pub containers: Vec<Container>,
+}
+
+impl Place {
+    /// Finds the stack with the help of what runs.
+    ///
+    /// # Errors
+    /// No engine, no stack, or a `refit.yaml` that cannot be used.
+    pub async fn find(
+        docker: Docker,
+        request: &LocateRequest,
+        stamp: &Path,
+    ) -> Result<Self, Complaint> {
+        let containers = docker.compose_containers().await?;
+        let located = locate::locate(request, &containers)?;
+        let compose = Compose::find(Some(&docker.endpoint))?;
+        compose.require_version(stamp).await?;
+        let settings = Settings::load(&located.args.directory, &located.args.files)?;
+        Ok(Self { docker, compose, located, settings, containers })
+    }
+
+    /// The project's containers among those that were seen; `compose run`'s are left out.
+    pub fn of_project(&self, project: &str) -> Vec<Container> {
+        of_project(&self.containers, project)
+    }
+
+    /// A path as it is shown: relative to the stack where it lies in it.
+    pub fn shown(&self, path: &Path) -> String {
+        shown(&self.located.args.directory, path)
+    }
+}
+
+/// The containers of one project, without those that `compose run` made.
+pub fn of_project(containers: &[Container], project: &str) -> Vec<Container> {
+    containers.iter().filter(|c| c.project == project && !c.oneoff).cloned().collect()
+}
+
+/// A path relative to a folder where it lies in it, else whole.
+pub fn shown(directory: &Path, path: &Path) -> String {
+    path.strip_prefix(directory).unwrap_or(path).display().to_string()
+}
+
+/// What Compose makes of the files as they are.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// With every value in place.
+    pub model: Model,
+    /// With `${VAR}` in place.
+    pub source: Source,
+}
+
+/// Reads the stack as it is.
+///
+/// # Errors
+/// Compose's own message.
+pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
+    let (model, source) =
+        tokio::join!(compose.config(&located.args), compose.source_config(&located.args));
+    Ok(Resolved {
+        model: Model::of_json(model?),
+        // Without it routes are told less exactly; the plan itself stands on the models.
+        source: source.map(|value| Source::of_json(&value)).unwrap_or_default(),
+    })
+}
+
+/// The stack as it is, and as it would be after the edits, read side by side (F27).
+#[derive(Debug)]
+pub struct BothSides {
+    /// As it is; Compose's complaint where it cannot be read.
+    pub before: Result<Resolved, EngineError>,
+    /// As it would be.
+    pub after: Result<Model, EngineError>,
+}
+
+/// Reads both sides of a change. Nothing of the stack is written (F18).
+///
+/// # Errors
+/// The staging folder cannot be written.
+pub async fn resolve_both(
+    compose: &Compose,
+    located: &Located,
+    edits: &[FileEdit],
+) -> anyhow::Result<BothSides> {
+    let staged = Staged::new(&located.args, edits)?;
+    let after = async {
+        let value = compose.config_of_staged(&staged.args, staged.prefix()).await?;
+        Ok(Model::of_json(value))
+    };
+    let (before, after) = tokio::join!(resolve(compose, located), after);
+    Ok(BothSides { before, after })
+}
+
+/// Services that exit when their work is done: told so by the person, or waited for by others with
+/// `service_completed_successfully`.
+pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeSet<ServiceName> {
+    let told = settings.services.iter().filter(|(_, s)| s.one_shot).map(|(name, _)| name.clone());
+    let awaited = model.services.values().flat_map(|service| {
+        service
+            .depends_on
+            .iter()
+            .filter(|(_, d)| d.condition == model::Condition::CompletedSuccessfully)
+            .map(|(name, _)| name.clone())
+    });
+    told.chain(awaited).collect()
+}
