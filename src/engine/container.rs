@@ -10,9 +10,10 @@ use bollard::models;
 use crate::event::ServiceName;
 
 /// State of a container, as the engine names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the engine's own words")]
 pub enum State {
+    #[default]
     Created,
     Running,
     Paused,
@@ -51,10 +52,11 @@ impl State {
 }
 
 /// What the healthcheck says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the engine's own words")]
 pub enum Health {
     /// The container has no healthcheck.
+    #[default]
     None,
     Starting,
     Healthy,
@@ -81,6 +83,18 @@ impl Health {
             _ => Self::None,
         }
     }
+}
+
+/// When the engine starts a container again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestartPolicy {
+    /// Never.
+    #[default]
+    No,
+    /// After an end with another code than 0.
+    OnFailure,
+    /// After every end.
+    Always,
 }
 
 /// A mount of a container.
@@ -256,7 +270,7 @@ pub struct Healthcheck {
 }
 
 /// A container as inspect shows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Inspected {
     /// The engine's ID.
     pub id: String,
@@ -270,12 +284,14 @@ pub struct Inspected {
     pub error: String,
     /// Process on the engine's host; 0 when it does not run.
     pub pid: i64,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
     /// When the process was started.
     pub started_at: Option<jiff::Timestamp>,
     /// Restarts by the engine since it was made or started by hand.
     pub restarts: u32,
-    /// Whether the engine starts it again by itself after an end.
-    pub restarts_itself: bool,
+    /// When the engine starts it again by itself.
+    pub policy: RestartPolicy,
     /// Health now.
     pub health: Health,
     /// Output of the last failed check.
@@ -310,9 +326,14 @@ impl Inspected {
             oom_killed: state.oom_killed.unwrap_or_default(),
             error: state.error.unwrap_or_default(),
             pid: state.pid.unwrap_or_default(),
+            created: found.created.and_then(|text| text.parse().ok()),
             started_at: state.started_at.and_then(|text| text.parse().ok()),
             restarts: found.restart_count.and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
-            restarts_itself: matches!(policy.as_str(), "always" | "unless-stopped" | "on-failure"),
+            policy: match policy.as_str() {
+                "always" | "unless-stopped" => RestartPolicy::Always,
+                "on-failure" => RestartPolicy::OnFailure,
+                _ => RestartPolicy::No,
+            },
             health: Health::of_word(&health.status.map(|s| s.to_string()).unwrap_or_default()),
             health_output: health
                 .log

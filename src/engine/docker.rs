@@ -56,7 +56,7 @@ pub enum EventAction {
 }
 
 /// The engine's events on one project's containers.
-pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>>>>;
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
 
 impl Docker {
     /// Connects and negotiates the API version.
@@ -286,7 +286,7 @@ impl Docker {
 fn async_stream(
     api: bollard::Docker,
     options: query::EventsOptions,
-) -> impl Stream<Item = Result<EngineEvent, EngineError>> {
+) -> impl Stream<Item = Result<EngineEvent, EngineError>> + Send {
     // The stream borrows nothing: bollard builds the request at once.
     api.events(Some(options)).filter_map(|message| async move {
         match message {

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod files;
 pub mod http;
 pub mod process;
+pub mod signals;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,191 @@
+//! The proof that a change arrived: the setting read where the process reads it. The API's archive
+//! call would show the new file even where the process still has the old one (F29), so it is not
+//! asked.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::engine::EngineError;
+use crate::engine::container::Inspected;
+use crate::engine::docker::Docker;
+use crate::event::{How, Route, ServiceName, Shown};
+use crate::stack::drift::seen_by_process;
+
+/// What must be seen in a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The service.
+    pub service: ServiceName,
+    /// How the change reaches it.
+    pub route: Route,
+    /// The edited key, or the place in the definition.
+    pub key: String,
+    /// What to look for.
+    pub wanted: Wanted,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The variable has this value; `None`: it is not there, or no longer has `before`.
+    Variable {
+        /// Its value after the change.
+        value: Option<String>,
+        /// Its value before.
+        before: Option<String>,
+    },
+    /// The process sees the file as it is on the host.
+    File {
+        /// On the host.
+        host: PathBuf,
+        /// In the container.
+        target: PathBuf,
+    },
+    /// The container was made after the files were written.
+    NewContainer,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// As wanted.
+    pub ok: bool,
+    /// How it is known.
+    pub how: How,
+    /// In words.
+    pub what: String,
+}
+
+/// Looks into one container.
+///
+/// # Errors
+/// The engine's.
+pub async fn prove(
+    docker: &Docker,
+    container: &str,
+    expected: &Expected,
+    written_at: Timestamp,
+) -> Result<Proof, EngineError> {
+    let Some(inspected) = docker.inspect(container).await? else {
+        let what = "its container is gone".to_owned();
+        return Ok(Proof { ok: false, how: How::Inspect, what });
+    };
+    Ok(match &expected.wanted {
+        Wanted::Variable { value, before } => {
+            of_variable(&inspected, &expected.key, value.as_deref(), before.as_deref())
+        }
+        Wanted::File { host, target } => {
+            of_file(docker, &inspected, expected, host, target, written_at).await
+        }
+        Wanted::NewContainer => {
+            let ok = inspected.created.is_some_and(|created| created >= written_at);
+            let what = if ok { "runs the new definition" } else { "still runs the old definition" };
+            Proof { ok, how: How::Recreated, what: what.to_owned() }
+        }
+    })
+}
+
+fn of_variable(
+    inspected: &Inspected,
+    key: &str,
+    value: Option<&str>,
+    before: Option<&str>,
+) -> Proof {
+    let found = inspected.env.get(key).map(String::as_str);
+    let ok = match value {
+        Some(value) => found == Some(value),
+        // An image may bring a default of its own.
+        None => found.is_none() || found != before,
+    };
+    let what = match (ok, Shown::of(key, found)) {
+        (true, Shown::Absent) => format!("environment has no {key} any more"),
+        (false, Shown::Absent) => format!("environment has no {key}"),
+        (_, Shown::Plain(text)) => format!("environment has {key}={text}"),
+        (true, Shown::Secret) => format!("environment has the new {key}"),
+        (false, Shown::Secret) => format!("environment has another {key}"),
+    };
+    Proof { ok, how: How::Inspect, what }
+}
+
+async fn of_file(
+    docker: &Docker,
+    inspected: &Inspected,
+    expected: &Expected,
+    host: &Path,
+    target: &Path,
+    written_at: Timestamp,
+) -> Proof {
+    let wanted = std::fs::read(host).unwrap_or_default();
+    if docker.endpoint.is_local()
+        && inspected.pid > 0
+        && let Ok(found) = std::fs::read(seen_by_process(inspected.pid, target))
+    {
+        return of_content(&found, &wanted, expected, target, How::Proc);
+    }
+    let path = target.to_string_lossy();
+    if let Some(found) = docker.exec_output(&inspected.id, &["cat", &path]).await {
+        return of_content(&found, &wanted, expected, target, How::Exec);
+    }
+    let ok = inspected.started_at.is_some_and(|started| started >= written_at);
+    let what = if ok {
+        format!("was started after {} was written", target.display())
+    } else {
+        format!("was not started since {} was written", target.display())
+    };
+    Proof { ok, how: How::StartedAfterWrite, what }
+}
+
+fn of_content(
+    found: &[u8],
+    wanted: &[u8],
+    expected: &Expected,
+    target: &Path,
+    how: How,
+) -> Proof {
+    let ok = found == wanted;
+    let target = target.display();
+    let what = if ok {
+        match value_in(found, &expected.key) {
+            Some(Shown::Plain(value)) => format!("{target} reads {}={value}", expected.key),
+            Some(Shown::Secret) => format!("{target} has the new {}", expected.key),
+            _ => format!("{target} is the new file"),
+        }
+    } else {
+        format!("{target} is still the old file")
+    };
+    Proof { ok, how, what }
+}
+
+fn value_in(file: &[u8], key: &str) -> Option<Shown> {
+    let key: crate::edit::dotenv::EnvKey = key.parse().ok()?;
+    let file = Dotenv::parse(file, Format::Compose).ok()?;
+    let value = file.get(&key, &|name| std::env::var(name).ok()).ok()??;
+    Some(Shown::of(key.as_str(), Some(&value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_proven_without_being_told() {
+        let inspected = |value: &str| Inspected {
+            env: [("API_KEY".to_owned(), value.to_owned())].into(),
+            ..Inspected::default()
+        };
+        let proof = of_variable(&inspected("new"), "API_KEY", Some("new"), Some("old"));
+        assert!(proof.ok && proof.what == "environment has the new API_KEY");
+        let proof = of_variable(&inspected("old"), "API_KEY", Some("new"), Some("old"));
+        assert!(!proof.ok && proof.what == "environment has another API_KEY");
+    }
+
+    #[test]
+    fn a_removed_key_may_leave_the_images_own_default() {
+        let inspected =
+            Inspected { env: [("K".to_owned(), "image".to_owned())].into(), ..Inspected::default() };
+        assert!(of_variable(&inspected, "K", None, Some("mine")).ok);
+        assert!(!of_variable(&inspected, "K", None, Some("image")).ok);
+    }
+}

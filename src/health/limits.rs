@@ -1,0 +1,95 @@
+//! How long a service may take to its verdict, and what is expected of it: from its healthcheck, its
+//! restart policy, and what the person says in `refit.yaml` or on the command line. Pure.
+
+use std::time::Duration;
+
+use super::verdict::Expectation;
+use crate::engine::container::{Healthcheck, Inspected, RestartPolicy};
+use crate::stack::settings::ServiceSettings;
+
+/// Added to what a healthcheck may take by its own numbers: the engine's own work between checks.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// The options of a run that bound the watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `--settle`: the default of services that say nothing.
+    pub settle: Duration,
+    /// `--timeout`, when the person gave one.
+    pub timeout: Option<Duration>,
+    /// What holds where nobody says anything and no healthcheck does.
+    pub default_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(5),
+            timeout: None,
+            default_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What a service did before the run, as far as it bears on what is expected of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Past {
+    /// It ran.
+    pub was_up: bool,
+    /// It is known to end when its work is done.
+    pub one_shot: bool,
+}
+
+/// The longest time that a healthcheck may take to its result by its own numbers.
+pub fn of_healthcheck(check: Healthcheck) -> Duration {
+    check.start_period + (check.interval + check.timeout) * check.retries + SLACK
+}
+
+/// What is expected of a container.
+pub fn expectation(
+    inspected: &Inspected,
+    settings: &ServiceSettings,
+    past: Past,
+    limits: Limits,
+) -> Expectation {
+    let derived = inspected.healthcheck.map(of_healthcheck);
+    let limit = settings
+        .timeout
+        .or(limits.timeout)
+        .unwrap_or_else(|| derived.unwrap_or(limits.default_timeout));
+    Expectation {
+        healthcheck: inspected.healthcheck,
+        probe: settings.probe.is_some(),
+        // A service that had no container, or had ended, may be a one-shot that nobody declared.
+        may_complete: past.one_shot || !past.was_up,
+        must_complete: past.one_shot,
+        policy: inspected.policy,
+        settle: settings.settle.unwrap_or(limits.settle),
+        limit,
+    }
+}
+
+/// Before the first container of a service is seen: it must at least start.
+pub fn before_start(settings: &ServiceSettings, past: Past, limits: Limits) -> Expectation {
+    Expectation {
+        healthcheck: None,
+        probe: settings.probe.is_some(),
+        may_complete: past.one_shot || !past.was_up,
+        must_complete: past.one_shot,
+        policy: RestartPolicy::No,
+        settle: settings.settle.unwrap_or(limits.settle),
+        limit: settings.timeout.or(limits.timeout).unwrap_or(limits.default_timeout),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_the_healthchecks_own() {
+        let s = Duration::from_secs;
+        let check = Healthcheck { interval: s(30), timeout: s(10), retries: 3, start_period: s(60) };
+        assert_eq!(of_healthcheck(check), s(60 + 3 * 40 + 10));
+    }
+}

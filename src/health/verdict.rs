@@ -1,0 +1,454 @@
+//! The verdict on one container: a pure function of what was seen and the time that has passed. No
+//! I/O, no clock. Times are durations since the watch began.
+
+use std::time::Duration;
+
+use crate::engine::container::{Health, Healthcheck, RestartPolicy};
+use crate::event::VerdictWord;
+
+/// What is expected of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expectation {
+    /// Its healthcheck, if it has one.
+    pub healthcheck: Option<Healthcheck>,
+    /// A probe from the host must succeed as well.
+    pub probe: bool,
+    /// An end with 0 is what is wanted, or as good as running.
+    pub may_complete: bool,
+    /// It is meant to end: running on is not enough.
+    pub must_complete: bool,
+    /// Whether the engine starts it again.
+    pub policy: RestartPolicy,
+    /// How long it must run without a healthcheck.
+    pub settle: Duration,
+    /// Time from its start to the verdict.
+    pub limit: Duration,
+}
+
+/// One thing that was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The process was started.
+    Started,
+    /// The process ended.
+    Died {
+        /// Its exit code.
+        exit_code: i64,
+        /// The kernel killed it for want of memory.
+        oom: bool,
+    },
+    /// The healthcheck came to a result.
+    Health {
+        /// Which.
+        health: Health,
+        /// Output of the check that failed.
+        output: Option<String>,
+    },
+    /// The probe was answered.
+    Probe {
+        /// As wanted.
+        ok: bool,
+        /// What came instead.
+        answer: String,
+    },
+}
+
+/// When something was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Since the watch began.
+    pub at: Duration,
+    /// What.
+    pub seen: Seen,
+}
+
+/// The judgement so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// Not yet; should nothing else be seen, ask again at this time.
+    Pending {
+        /// Since the watch began.
+        ask_again: Duration,
+    },
+    /// It stands.
+    Final(Verdict),
+}
+
+/// The verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// In a word.
+    pub word: VerdictWord,
+    /// Why, where it is not good.
+    pub reason: Option<String>,
+    /// The moment that decided it, since the watch began.
+    pub at: Duration,
+}
+
+/// So many ends of a container that starts again by itself are a crash loop.
+const CRASH_LOOP: usize = 3;
+
+/// A probe must succeed so often in a row: one lucky sample is no verdict.
+const PROBES_WANTED: usize = 2;
+
+/// What the observations add up to.
+#[derive(Default)]
+struct Life {
+    first_start: Option<Duration>,
+    running_since: Option<Duration>,
+    deaths: Vec<(Duration, i64)>,
+    oom_at: Option<Duration>,
+    health: Option<(Duration, Health, Option<String>)>,
+    probes_ok: usize,
+    probe_at: Duration,
+    last_probe: Option<String>,
+}
+
+impl Life {
+    fn of(history: &[Observation]) -> Self {
+        let mut life = Self::default();
+        for Observation { at, seen } in history {
+            match seen {
+                Seen::Started => {
+                    life.first_start.get_or_insert(*at);
+                    life.running_since = Some(*at);
+                    life.health = None;
+                    life.probes_ok = 0;
+                }
+                Seen::Died { exit_code, oom } => {
+                    life.running_since = None;
+                    life.deaths.push((*at, *exit_code));
+                    life.probes_ok = 0;
+                    if *oom {
+                        life.oom_at = Some(*at);
+                    }
+                }
+                Seen::Health { health, output } => {
+                    life.health = Some((*at, *health, output.clone()));
+                }
+                Seen::Probe { ok, answer } => {
+                    life.probes_ok = if *ok { life.probes_ok + 1 } else { 0 };
+                    life.probe_at = *at;
+                    life.last_probe = (!*ok).then(|| answer.clone());
+                }
+            }
+        }
+        life
+    }
+}
+
+/// Judges a container. `now` is the time since the watch began; observations are in order.
+pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Judgement {
+    let life = Life::of(history);
+    let deadline = life.first_start.unwrap_or_default() + expect.limit;
+    let decided = match life.running_since {
+        Some(since) => alive(expect, &life, since, now),
+        None => dead(expect, &life),
+    };
+    match decided {
+        Judgement::Pending { .. } if now >= deadline => {
+            failed(deadline, out_of_time(expect, &life))
+        }
+        Judgement::Pending { ask_again } => Judgement::Pending { ask_again: ask_again.min(deadline) },
+        decided => decided,
+    }
+}
+
+fn good(word: VerdictWord, at: Duration) -> Judgement {
+    Judgement::Final(Verdict { word, reason: None, at })
+}
+
+fn failed(at: Duration, reason: String) -> Judgement {
+    Judgement::Final(Verdict { word: VerdictWord::Failed, reason: Some(reason), at })
+}
+
+fn pending(ask_again: Duration) -> Judgement {
+    Judgement::Pending { ask_again }
+}
+
+fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> Judgement {
+    if let Some((at, Health::Unhealthy, output)) = &life.health {
+        return failed(*at, unhealthy(output.as_deref()));
+    }
+    if expect.must_complete {
+        return pending(Duration::MAX);
+    }
+    // After an end of the process, a good sign counts only when it lasts.
+    let settled_at = since + expect.settle;
+    let steady = life.deaths.is_empty() || now >= settled_at;
+    let healthy_at = match (&life.health, expect.healthcheck) {
+        (_, None) => Some(since),
+        (Some((at, Health::Healthy, _)), Some(_)) => Some(*at),
+        _ => None,
+    };
+    let probed_at = if expect.probe {
+        (life.probes_ok >= PROBES_WANTED).then_some(life.probe_at)
+    } else {
+        Some(since)
+    };
+    let (Some(healthy_at), Some(probed_at)) = (healthy_at, probed_at) else {
+        return pending(Duration::MAX);
+    };
+    let told = expect.healthcheck.is_some() || expect.probe;
+    match (told, steady) {
+        (true, true) if life.deaths.is_empty() => {
+            good(VerdictWord::Healthy, healthy_at.max(probed_at))
+        }
+        (true, true) => good(VerdictWord::Healthy, settled_at),
+        (false, _) if now >= settled_at => good(VerdictWord::Settled, settled_at),
+        _ => pending(settled_at),
+    }
+}
+
+fn dead(expect: &Expectation, life: &Life) -> Judgement {
+    let Some(&(at, exit_code)) = life.deaths.last() else { return pending(Duration::MAX) };
+    if let Some(at) = life.oom_at {
+        return failed(at, "was killed for want of memory (OOM)".to_owned());
+    }
+    let comes_back = match expect.policy {
+        RestartPolicy::No => false,
+        RestartPolicy::OnFailure => exit_code != 0,
+        RestartPolicy::Always => true,
+    };
+    if exit_code == 0 && !comes_back {
+        return if expect.may_complete {
+            good(VerdictWord::Completed, at)
+        } else {
+            failed(at, "ended by itself with exit code 0".to_owned())
+        };
+    }
+    if !comes_back {
+        return failed(at, format!("exited with {exit_code}"));
+    }
+    if life.deaths.len() >= CRASH_LOOP {
+        let span = at.saturating_sub(life.first_start.unwrap_or_default());
+        let times = life.deaths.len();
+        return failed(
+            at,
+            format!("exited with {exit_code}, {times} times in {:.1} s", span.as_secs_f64()),
+        );
+    }
+    pending(Duration::MAX)
+}
+
+fn unhealthy(output: Option<&str>) -> String {
+    match output.and_then(|text| text.lines().map(str::trim).rfind(|line| !line.is_empty())) {
+        Some(line) => format!("is unhealthy: {line}"),
+        None => "is unhealthy".to_owned(),
+    }
+}
+
+fn out_of_time(expect: &Expectation, life: &Life) -> String {
+    let limit = format!("within {:.0} s", expect.limit.as_secs_f64());
+    if life.first_start.is_none() {
+        return format!("did not start {limit}");
+    }
+    if let Some((_, exit_code)) = life.deaths.last()
+        && life.running_since.is_none()
+    {
+        return format!("exited with {exit_code} and did not come back {limit}");
+    }
+    if let Some(answer) = &life.last_probe {
+        return format!("probe not answered as wanted {limit}: {answer}");
+    }
+    if expect.must_complete {
+        return format!("did not end {limit}");
+    }
+    format!("did not become healthy {limit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn plain() -> Expectation {
+        Expectation {
+            healthcheck: None,
+            probe: false,
+            may_complete: false,
+            must_complete: false,
+            policy: RestartPolicy::Always,
+            settle: S(5),
+            limit: S(60),
+        }
+    }
+
+    fn checked() -> Expectation {
+        let check =
+            Healthcheck { interval: S(1), timeout: S(1), retries: 3, start_period: S(0) };
+        Expectation { healthcheck: Some(check), ..plain() }
+    }
+
+    fn at(seconds: u64, seen: Seen) -> Observation {
+        Observation { at: S(seconds), seen }
+    }
+
+    fn died(exit_code: i64) -> Seen {
+        Seen::Died { exit_code, oom: false }
+    }
+
+    fn health(health: Health) -> Seen {
+        Seen::Health { health, output: Some("connection refused\n".into()) }
+    }
+
+    fn told(expect: &Expectation, history: &[Observation], now: u64) -> String {
+        match judge(expect, history, S(now)) {
+            Judgement::Pending { ask_again } => format!("pending {}", ask_again.as_secs()),
+            Judgement::Final(v) => {
+                let reason = v.reason.map(|r| format!(": {r}")).unwrap_or_default();
+                format!("{} at {}{reason}", v.word.word(), v.at.as_secs())
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_healthcheck_it_must_run_through_the_settle_window() {
+        let history = [at(1, Seen::Started)];
+        assert_eq!(told(&plain(), &history, 2), "pending 6");
+        assert_eq!(told(&plain(), &history, 6), "settled at 6");
+    }
+
+    #[test]
+    fn a_healthcheck_decides_at_its_event() {
+        let history = [at(1, Seen::Started), at(2, health(Health::Healthy))];
+        assert_eq!(told(&checked(), &history, 2), "healthy at 2");
+        let history = [at(1, Seen::Started), at(4, health(Health::Unhealthy))];
+        assert_eq!(told(&checked(), &history, 4), "failed at 4: is unhealthy: connection refused");
+    }
+
+    #[test]
+    fn a_starting_container_may_use_its_whole_limit() {
+        let history = [at(1, Seen::Started)];
+        assert_eq!(told(&checked(), &history, 60), "pending 61");
+        assert_eq!(
+            told(&checked(), &history, 61),
+            "failed at 61: did not become healthy within 60 s"
+        );
+    }
+
+    #[test]
+    fn healthy_after_a_crash_must_last() {
+        let history = [
+            at(1, Seen::Started),
+            at(2, died(1)),
+            at(3, Seen::Started),
+            at(4, health(Health::Healthy)),
+        ];
+        assert_eq!(told(&checked(), &history, 4), "pending 8");
+        assert_eq!(told(&checked(), &history, 8), "healthy at 8");
+    }
+
+    #[test]
+    fn three_ends_are_a_crash_loop_and_one_is_not() {
+        let mut history = vec![at(1, Seen::Started), at(1, died(3)), at(2, Seen::Started)];
+        assert_eq!(told(&plain(), &history, 2), "pending 7");
+        history.extend([at(2, died(3)), at(3, Seen::Started), at(3, died(3))]);
+        assert_eq!(told(&plain(), &history, 3), "failed at 3: exited with 3, 3 times in 2.0 s");
+    }
+
+    #[test]
+    fn without_a_restart_policy_the_first_end_decides() {
+        let expect = Expectation { policy: RestartPolicy::No, ..plain() };
+        assert_eq!(
+            told(&expect, &[at(1, Seen::Started), at(2, died(1))], 2),
+            "failed at 2: exited with 1"
+        );
+        assert_eq!(
+            told(&expect, &[at(1, Seen::Started), at(2, died(0))], 2),
+            "failed at 2: ended by itself with exit code 0"
+        );
+    }
+
+    #[test]
+    fn one_shots_complete() {
+        let expect = Expectation {
+            policy: RestartPolicy::No,
+            may_complete: true,
+            must_complete: true,
+            ..plain()
+        };
+        assert_eq!(told(&expect, &[at(1, Seen::Started)], 30), "pending 61");
+        assert_eq!(
+            told(&expect, &[at(1, Seen::Started), at(9, died(0))], 9),
+            "completed at 9"
+        );
+        assert_eq!(
+            told(&expect, &[at(1, Seen::Started), at(9, died(2))], 9),
+            "failed at 9: exited with 2"
+        );
+        assert_eq!(
+            told(&expect, &[at(1, Seen::Started)], 61),
+            "failed at 61: did not end within 60 s"
+        );
+    }
+
+    #[test]
+    fn oom_is_told_as_such_at_once() {
+        let oom = Seen::Died { exit_code: 137, oom: true };
+        assert_eq!(
+            told(&plain(), &[at(1, Seen::Started), at(2, oom)], 2),
+            "failed at 2: was killed for want of memory (OOM)"
+        );
+    }
+
+    #[test]
+    fn a_probe_must_succeed_twice_in_a_row() {
+        let expect = Expectation { probe: true, ..plain() };
+        let probe = |ok| Seen::Probe { ok, answer: "status 500".into() };
+        let mut history = vec![at(1, Seen::Started), at(2, probe(true)), at(3, probe(false))];
+        assert_eq!(told(&expect, &history, 30), "pending 61");
+        assert_eq!(
+            told(&expect, &history, 61),
+            "failed at 61: probe not answered as wanted within 60 s: status 500"
+        );
+        history.extend([at(4, probe(true)), at(5, probe(true))]);
+        assert_eq!(told(&expect, &history, 5), "healthy at 5");
+    }
+
+    #[test]
+    fn what_never_starts_fails_at_the_limit() {
+        assert_eq!(told(&plain(), &[], 0), "pending 60");
+        assert_eq!(told(&plain(), &[], 60), "failed at 60: did not start within 60 s");
+    }
+
+    fn seen() -> impl Strategy<Value = Seen> {
+        prop_oneof![
+            Just(Seen::Started),
+            (0i64..3, any::<bool>()).prop_map(|(exit_code, oom)| Seen::Died { exit_code, oom }),
+            prop_oneof![Just(Health::Healthy), Just(Health::Unhealthy)]
+                .prop_map(|health| Seen::Health { health, output: None }),
+            any::<bool>().prop_map(|ok| Seen::Probe { ok, answer: String::new() }),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is seen: past the limit there is a verdict, and a pending one names a time ahead.
+        #[test]
+        fn every_watch_ends(
+            steps in proptest::collection::vec((0u64..20, seen()), 0..12),
+            probe: bool, check: bool, may: bool, must: bool,
+        ) {
+            let expect = Expectation {
+                probe,
+                may_complete: may || must,
+                must_complete: must,
+                ..if check { checked() } else { plain() }
+            };
+            let mut now = 0;
+            let history: Vec<_> = steps
+                .into_iter()
+                .map(|(wait, seen)| { now += wait; at(now, seen) })
+                .collect();
+            match judge(&expect, &history, S(now)) {
+                Judgement::Pending { ask_again } => prop_assert!(ask_again > S(now)),
+                Judgement::Final(verdict) => prop_assert!(verdict.at <= S(now)),
+            }
+            let late = judge(&expect, &history, S(now + 1000));
+            prop_assert!(matches!(late, Judgement::Final(_)));
+        }
+    }
+}

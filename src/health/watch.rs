@@ -1,0 +1,327 @@
+//! Feeds the verdict: the engine's event stream, inspect where an event tells too little, and probes
+//! from this host. Nothing of the engine is polled; a stream that breaks is opened again, and what
+//! happened in between is read off the containers.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::limits::Limits;
+use super::track::{Target, Track};
+use super::verdict::{Observation, Seen, Verdict};
+use crate::engine::EngineError;
+use crate::engine::container::{Health, Inspected, State};
+use crate::engine::docker::{Docker, EngineEvent, EventAction};
+use crate::engine::http::{self, Answer};
+use crate::engine::signals::{Signal, Signals};
+use crate::event::{Emitter, Kind, ServiceName, VerdictWord};
+use crate::stack::settings::Probe;
+
+/// Time between two probes.
+const PROBE_PAUSE: Duration = Duration::from_millis(250);
+/// Time that one probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time between two attempts to open the event stream of an engine that is gone.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// What the pump hands over.
+enum Feed {
+    Event(EngineEvent),
+    /// The stream broke and is open again: look at the containers themselves.
+    Gap,
+}
+
+type Probing = Pin<Box<dyn Future<Output = (ServiceName, Answer)>>>;
+
+/// A watch over some services of a project.
+pub struct Watch {
+    docker: Docker,
+    project: String,
+    emitter: Emitter,
+    limits: Limits,
+    began: Instant,
+    began_nanos: i64,
+    feed: mpsc::UnboundedReceiver<Feed>,
+    pump: tokio::task::JoinHandle<()>,
+    tracks: BTreeMap<ServiceName, Track>,
+    probing: FuturesUnordered<Probing>,
+}
+
+/// Why a watch ended without its verdicts.
+#[derive(Debug)]
+pub enum Stopped {
+    /// A signal came.
+    Signal(Signal),
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.pump.abort();
+    }
+}
+
+impl Watch {
+    /// Begins to listen. Call it before the first container is touched.
+    pub fn begin(
+        docker: &Docker,
+        project: &str,
+        targets: Vec<Target>,
+        limits: Limits,
+        emitter: Emitter,
+    ) -> Self {
+        let now = Timestamp::now();
+        let (tell, feed) = mpsc::unbounded_channel();
+        let pump = tokio::spawn(pump(docker.clone(), project.to_owned(), now, tell));
+        let tracks = targets
+            .into_iter()
+            .map(|target| (target.service.clone(), Track::new(target, limits)))
+            .collect();
+        Self {
+            docker: docker.clone(),
+            project: project.to_owned(),
+            emitter,
+            limits,
+            began: Instant::now(),
+            began_nanos: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
+            feed,
+            pump,
+            tracks,
+            probing: FuturesUnordered::new(),
+        }
+    }
+
+    /// Takes the containers as they are for started: what a look at a running stack begins with.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn look(&mut self) -> Result<(), EngineError> {
+        self.read_all(true).await
+    }
+
+    /// Runs something that touches containers, and takes in what happens meanwhile.
+    pub async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(feed) = self.feed.recv() => self.take(feed).await,
+                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+            }
+        }
+    }
+
+    /// Waits until these services have their verdicts, or one of them has failed.
+    ///
+    /// # Errors
+    /// A signal came first.
+    pub async fn settle(
+        &mut self,
+        services: &[ServiceName],
+        signals: &Signals,
+    ) -> Result<(), Stopped> {
+        loop {
+            while let Ok(feed) = self.feed.try_recv() {
+                self.take(feed).await;
+            }
+            let Some(wake) = self.judge(services) else { return Ok(()) };
+            let pause = wake.saturating_sub(self.began.elapsed());
+            tokio::select! {
+                Some(feed) = self.feed.recv() => self.take(feed).await,
+                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+                () = tokio::time::sleep(pause) => {}
+                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+            }
+        }
+    }
+
+    /// The verdicts so far.
+    pub fn verdicts(&self) -> BTreeMap<ServiceName, Verdict> {
+        self.tracks
+            .iter()
+            .filter_map(|(name, track)| Some((name.clone(), track.verdict.clone()?)))
+            .collect()
+    }
+
+    /// Time without service so far, of services that were watched.
+    pub fn down(&self, service: &ServiceName) -> Option<Duration> {
+        self.tracks.get(service)?.down.total(self.began.elapsed())
+    }
+
+    /// Containers that belong to a service now, as far as the watch has seen them start.
+    pub fn containers(&self, service: &ServiceName) -> Vec<String> {
+        self.tracks.get(service).map(Track::watched).unwrap_or_default()
+    }
+
+    /// Time since the watch began.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Judges; `None` when all are decided or one failed, else when to ask again.
+    fn judge(&mut self, services: &[ServiceName]) -> Option<Duration> {
+        let now = self.began.elapsed();
+        let mut wake = Duration::MAX;
+        let mut open = false;
+        for name in services {
+            let Some(track) = self.tracks.get_mut(name) else { continue };
+            let had = track.verdict.is_some();
+            match track.judge(now) {
+                None => {}
+                Some(ask_again) => {
+                    open = true;
+                    wake = wake.min(ask_again);
+                }
+            }
+            if !had && let Some(verdict) = &track.verdict {
+                self.emitter.emit(Kind::Verdict {
+                    service: name.clone(),
+                    verdict: verdict.word,
+                    reason: verdict.reason.clone(),
+                    after: verdict.at.saturating_sub(track.first_event.unwrap_or_default()),
+                    down: track.down.total(now),
+                });
+                if verdict.word == VerdictWord::Failed {
+                    return None;
+                }
+            }
+        }
+        open.then_some(wake)
+    }
+
+    async fn take(&mut self, feed: Feed) {
+        match feed {
+            Feed::Event(event) => self.on_event(event).await,
+            // An engine that cannot be asked now is asked again at its next event or gap.
+            Feed::Gap => _ = self.read_all(false).await,
+        }
+    }
+
+    fn since_began(&self, nanos: i64) -> Duration {
+        let since = u64::try_from(nanos.saturating_sub(self.began_nanos)).unwrap_or(0);
+        // The engine's clock may differ from ours; nothing is seen before it happened.
+        Duration::from_nanos(since).min(self.began.elapsed())
+    }
+
+    async fn on_event(&mut self, event: EngineEvent) {
+        let at = self.since_began(event.at_nanos);
+        let Some(track) = self.tracks.get_mut(&event.service) else { return };
+        track.first_event.get_or_insert(at);
+        let id = &event.container;
+        match event.action {
+            EventAction::Create => track.expect_new(id),
+            EventAction::Start => {
+                let inspected = self.docker.inspect(id).await.ok().flatten();
+                track.started(id, at, inspected.as_ref(), self.limits);
+                self.tell_container(&event.service, State::Running, inspected.as_ref());
+                self.start_probing(&event.service);
+            }
+            EventAction::Kill => track.stopping(id, at),
+            EventAction::Oom => track.out_of_memory(id),
+            EventAction::Die { exit_code } => {
+                track.died(id, at, exit_code);
+                self.tell_container(&event.service, State::Exited, None);
+            }
+            EventAction::Health(health) => {
+                let output = match health {
+                    Health::Unhealthy => {
+                        let found = self.docker.inspect(id).await.ok().flatten();
+                        found.and_then(|inspected| inspected.health_output)
+                    }
+                    _ => None,
+                };
+                track.saw(id, Observation { at, seen: Seen::Health { health, output } });
+                self.emitter.emit(Kind::Container {
+                    service: event.service.clone(),
+                    state: State::Running.word().into(),
+                    health: health.word().map(Into::into),
+                    restarts: 0,
+                });
+            }
+            EventAction::Destroy => track.forget(id),
+            EventAction::Pause | EventAction::Unpause => {}
+        }
+    }
+
+    fn tell_container(&self, service: &ServiceName, state: State, found: Option<&Inspected>) {
+        self.emitter.emit(Kind::Container {
+            service: service.clone(),
+            state: state.word().into(),
+            health: found.and_then(|inspected| inspected.health.word()).map(Into::into),
+            restarts: found.map(|inspected| inspected.restarts).unwrap_or_default(),
+        });
+    }
+
+    /// Reads all containers of the watched services and adds what the events did not tell.
+    async fn read_all(&mut self, as_started: bool) -> Result<(), EngineError> {
+        let containers = self.docker.compose_containers().await?;
+        for container in crate::stack::of_project(&containers, &self.project) {
+            if !self.tracks.contains_key(&container.service) {
+                continue;
+            }
+            let Some(inspected) = self.docker.inspect(&container.id).await? else { continue };
+            let started = inspected.started_at.and_then(|t| i64::try_from(t.as_nanosecond()).ok());
+            let started = self.since_began(started.unwrap_or_default());
+            let now = self.began.elapsed();
+            let Some(track) = self.tracks.get_mut(&container.service) else { continue };
+            track.read(&inspected, started, now, as_started, self.limits);
+            self.start_probing(&container.service);
+        }
+        Ok(())
+    }
+
+    fn start_probing(&mut self, service: &ServiceName) {
+        let Some(track) = self.tracks.get_mut(service) else { return };
+        if let Some(probe) = track.probe_wanted() {
+            self.probing.push(Box::pin(ask(service.clone(), probe, Duration::ZERO)));
+        }
+    }
+
+    fn probed(&mut self, service: &ServiceName, answer: Answer) {
+        let at = self.began.elapsed();
+        let Some(track) = self.tracks.get_mut(service) else { return };
+        if let Some(probe) = track.probed(at, &answer) {
+            self.probing.push(Box::pin(ask(service.clone(), probe, PROBE_PAUSE)));
+        }
+    }
+}
+
+async fn ask(service: ServiceName, probe: Probe, pause: Duration) -> (ServiceName, Answer) {
+    tokio::time::sleep(pause).await;
+    let answer = http::get(probe.url, PROBE_TIMEOUT).await;
+    (service, answer)
+}
+
+/// Carries events from the engine to the watch for as long as somebody listens.
+async fn pump(
+    docker: Docker,
+    project: String,
+    since: Timestamp,
+    tell: mpsc::UnboundedSender<Feed>,
+) {
+    let mut since = since_text(since);
+    let mut broken = false;
+    while !tell.is_closed() {
+        let mut stream = docker.events(&project, &since);
+        if broken && tell.send(Feed::Gap).is_err() {
+            return;
+        }
+        while let Some(Ok(event)) = stream.next().await {
+            since = format!("{}.{:09}", event.at_nanos / 1_000_000_000, event.at_nanos % 1_000_000_000 + 1);
+            if tell.send(Feed::Event(event)).is_err() {
+                return;
+            }
+        }
+        broken = true;
+        tokio::time::sleep(REOPEN_PAUSE).await;
+    }
+}
+
+fn since_text(at: Timestamp) -> String {
+    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
+}
