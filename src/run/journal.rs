@@ -1,0 +1,220 @@
+//! The journal of a run: append-only, one JSON line a step, on disk before the step has its effect
+//! and again after it. What recovery knows of a killed run is what stands here.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+
+const NAME: &str = "journal.jsonl";
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What a line tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Entry {
+    /// The run begins.
+    Begin {
+        /// Its number.
+        run: RunId,
+        /// What was typed, without secret values.
+        command: String,
+        /// Compose's project.
+        project: String,
+        /// The stack's folder.
+        directory: PathBuf,
+        /// This process.
+        pid: u32,
+    },
+    /// One key changes; values only where they may be shown.
+    Change {
+        /// File as shown.
+        file: String,
+        /// Key or path.
+        key: String,
+        /// Before, if it may be shown.
+        before: Option<String>,
+        /// After, if it may be shown.
+        after: Option<String>,
+        /// The values are secret.
+        secret: bool,
+    },
+    /// One step of the plan.
+    Planned {
+        /// The service.
+        service: ServiceName,
+        /// What is done.
+        action: Action,
+        /// Why.
+        reasons: Vec<String>,
+    },
+    /// The checkpoint is whole and on disk.
+    Checkpointed,
+    /// A file is about to be written.
+    Writing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// All files are written.
+    Written,
+    /// Images are about to be pulled or built.
+    Preparing,
+    /// Containers of these services are about to be touched.
+    Touching {
+        /// The services.
+        services: Vec<ServiceName>,
+    },
+    /// A program was started that may outlive this process.
+    Called {
+        /// Its process.
+        pid: u32,
+        /// Its start time in the kernel's ticks, so that another process of that number is not meant.
+        started: Option<u64>,
+    },
+    /// All containers are as planned.
+    Converged,
+    /// A verdict.
+    Verdict {
+        /// The service.
+        service: ServiceName,
+        /// In a word.
+        verdict: VerdictWord,
+        /// Why, where it is not good.
+        reason: Option<String>,
+    },
+    /// An effect was looked for.
+    Effect {
+        /// The service.
+        service: ServiceName,
+        /// The key.
+        key: String,
+        /// As wanted.
+        ok: bool,
+        /// What was found, secrets hidden.
+        what: String,
+    },
+    /// Health and effect are proven: from here on the change stays.
+    Proven,
+    /// The change failed; the old state is about to be restored.
+    RollingBack {
+        /// Why.
+        reason: String,
+        /// The reason's stable code.
+        code: String,
+    },
+    /// The files are as they were before the run.
+    FilesRestored,
+    /// The run is over.
+    Finished {
+        /// How.
+        outcome: Outcome,
+        /// What was done to whom.
+        services: Vec<ServiceSummary>,
+        /// What a person has to do, where the old state could not be restored.
+        todo: Vec<String>,
+    },
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Begins the journal of a new run.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(folder: &Path) -> anyhow::Result<Self> {
+        let journal = Self::open(folder)?;
+        crate::engine::files::sync_folder(folder)
+            .with_context(|| format!("cannot sync {}", folder.display()))?;
+        Ok(journal)
+    }
+
+    /// Opens the journal of a run to add to it. A half-written last line is closed first, so that
+    /// what is added stands on a line of its own.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(NAME);
+        let open = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let file = open.with_context(|| format!("cannot open {}", path.display()))?;
+        let mut journal = Self { file, path };
+        let torn = fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
+        if torn {
+            journal.put(b"\n")?;
+        }
+        Ok(journal)
+    }
+
+    /// Adds a line; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(&Line { at: Timestamp::now(), entry })?;
+        line.push(b'\n');
+        self.put(&line)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_data())
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// Reads a run's journal; a torn line, which a power cut may leave, is passed over.
+pub fn read(folder: &Path) -> Vec<Line> {
+    let Ok(text) = fs::read_to_string(folder.join(NAME)) else { return Vec::new() };
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// How a run ended, by its journal; `None`: it is open.
+pub fn outcome(lines: &[Line]) -> Option<Outcome> {
+    lines.iter().rev().find_map(|line| match line.entry {
+        Entry::Finished { outcome, .. } => Some(outcome),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_passed_over_and_the_next_one_stands_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(dir.path()).unwrap();
+        journal.add(Entry::Checkpointed).unwrap();
+        drop(journal);
+        let path = dir.path().join(NAME);
+        let mut text = fs::read(&path).unwrap();
+        text.extend(b"{\"at\":\"2026-01-01T00:");
+        fs::write(&path, text).unwrap();
+        Journal::open(dir.path()).unwrap().add(Entry::Written).unwrap();
+        let entries: Vec<_> = read(dir.path()).into_iter().map(|line| line.entry).collect();
+        assert_eq!(entries, [Entry::Checkpointed, Entry::Written]);
+        assert_eq!(outcome(&read(dir.path())), None);
+    }
+}

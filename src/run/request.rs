@@ -1,0 +1,111 @@
+//! What a run is asked for: data that the command line fills in.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::edit::dotenv::EnvKey;
+use crate::event::ServiceName;
+use crate::health::limits::Limits;
+use crate::secret::Secret;
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What was typed, without secret values.
+    pub command: String,
+    /// What is to happen.
+    pub what: What,
+    /// How.
+    pub options: Options,
+}
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// Edit files, then bring the engine in line with the edit.
+    Edit(EditRequest),
+    /// Bring the engine in line with the files, for these services or all.
+    Apply(Vec<ServiceName>),
+    /// Restart these services, or all that run.
+    Restart(Vec<ServiceName>),
+}
+
+/// Edits of one file.
+#[derive(Debug, Clone)]
+pub struct EditRequest {
+    /// `-F`; without it the stack's first env file.
+    pub file: Option<PathBuf>,
+    /// In the order in which they were typed.
+    pub edits: Vec<Edit>,
+    /// `--for`: services that the keys must reach.
+    pub reach: Vec<ServiceName>,
+}
+
+/// One edit.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// Set a key of an env file.
+    Set(EnvKey, Secret),
+    /// Remove a key of an env file.
+    Unset(EnvKey),
+}
+
+impl Edit {
+    /// The key.
+    pub fn key(&self) -> &EnvKey {
+        match self {
+            Self::Set(key, _) | Self::Unset(key) => key,
+        }
+    }
+}
+
+/// How containers are brought in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// The cheapest that works.
+    #[default]
+    Auto,
+    /// Restart what is touched.
+    Restart,
+    /// Make new containers for what is touched.
+    Recreate,
+    /// The literal `down` and `up -d --build`.
+    DownUp,
+}
+
+/// The options of every run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Show the plan, do nothing.
+    pub dry_run: bool,
+    /// With `dry_run`: exit with 10 when there is something to do.
+    pub exit_code: bool,
+    /// Edit the files only.
+    pub no_apply: bool,
+    /// Leave a failed change in place.
+    pub no_rollback: bool,
+    /// How containers are brought in line.
+    pub strategy: Strategy,
+    /// What bounds the watch.
+    pub limits: Limits,
+    /// Guards that the person overrides.
+    pub allow: BTreeSet<String>,
+    /// How long to wait for another run.
+    pub wait_lock: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            dry_run: false,
+            exit_code: false,
+            no_apply: false,
+            no_rollback: false,
+            strategy: Strategy::Auto,
+            limits: Limits::default(),
+            allow: BTreeSet::new(),
+            wait_lock: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Where runs are kept: outside of the stack, so that build contexts and backups do not meet them.
+//! Folders 0700, files 0600: checkpoints hold the person's secrets.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::engine::files::sync_folder;
+use crate::event::RunId;
+
+/// The folder of all stacks' state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateHome(PathBuf);
+
+impl StateHome {
+    /// `$REFIT_STATE_HOME`, else `/var/lib/refit` as root, else `$XDG_STATE_HOME/refit` or its default.
+    ///
+    /// # Errors
+    /// There is no home directory, or the folder cannot be made.
+    pub fn find() -> anyhow::Result<Self> {
+        let set = |name: &str| std::env::var_os(name).filter(|text| !text.is_empty());
+        let path = if let Some(path) = set("REFIT_STATE_HOME") {
+            PathBuf::from(path)
+        } else if let Some(path) = set("XDG_STATE_HOME") {
+            PathBuf::from(path).join("refit")
+        } else if rustix::process::geteuid().is_root() {
+            PathBuf::from("/var/lib/refit")
+        } else {
+            std::env::home_dir()
+                .context("no home directory; set REFIT_STATE_HOME to a folder for refit's state")?
+                .join(".local/state/refit")
+        };
+        make_folder(&path)?;
+        Ok(Self(path))
+    }
+
+    /// The file in which the checked version of the Compose plug-in is remembered.
+    pub fn compose_stamp(&self) -> PathBuf {
+        self.0.join("compose-version")
+    }
+
+    /// The state of one stack. The folder is made when the first run is.
+    pub fn of_stack(&self, directory: &Path, project: &str) -> StackState {
+        let mut hash = Sha256::new();
+        hash.update(directory.as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash.update(project.as_bytes());
+        let short: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
+        let name: String = project.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        StackState(self.0.join("stacks").join(format!("{name}-{short}")))
+    }
+
+    /// Every stack of which there is state.
+    pub fn stacks(&self) -> Vec<StackState> {
+        let Ok(entries) = fs::read_dir(self.0.join("stacks")) else { return Vec::new() };
+        entries.flatten().map(|entry| StackState(entry.path())).collect()
+    }
+}
+
+/// The folder of one stack's runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackState(PathBuf);
+
+impl StackState {
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// Numbers of all runs, in order.
+    pub fn runs(&self) -> Vec<RunId> {
+        let Ok(entries) = fs::read_dir(self.0.join("runs")) else { return Vec::new() };
+        let mut runs: Vec<RunId> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(RunId))
+            .collect();
+        runs.sort();
+        runs
+    }
+
+    /// The folder of one run.
+    pub fn run_folder(&self, run: RunId) -> PathBuf {
+        self.0.join("runs").join(run.to_string())
+    }
+
+    /// Makes the folder of the next run.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn next_run(&self) -> anyhow::Result<(RunId, PathBuf)> {
+        let run = RunId(self.runs().last().map_or(1, |last| last.0 + 1));
+        let folder = self.run_folder(run);
+        make_folder(&folder)?;
+        for parent in folder.ancestors().skip(1).take(3) {
+            sync_folder(parent).with_context(|| format!("cannot sync {}", parent.display()))?;
+        }
+        Ok((run, folder))
+    }
+}
+
+/// Makes a folder, and those above it, for this user alone.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Writes a new file of the state and makes it durable, under its name only when it is whole.
+///
+/// # Errors
+/// The disk is full, or the folder is gone.
+pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        let partial = path.with_extension("partial");
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)?;
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
