@@ -1,0 +1,325 @@
+//! Edits of YAML files that keep every other byte: pure functions from text to text, no I/O.
+//!
+//! The text is parsed once into a tree of nodes that know their bytes ([`tree`]); an edit replaces
+//! byte ranges ([`splice`]) and is then proven: the tree after it must be the tree before it with
+//! just that change ([`fence`]), else there is an error and no text. What a value means to Compose
+//! (`${VAR}`, schema, other files) is not decided here.
+
+mod delete;
+mod error;
+mod fence;
+mod layout;
+mod lists;
+mod path;
+mod render;
+mod scalar;
+mod set;
+mod splice;
+mod tree;
+mod value;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+pub use error::{Position, YamlError};
+pub use path::{Segment, YamlPath};
+pub use value::read;
+
+use tree::{Kind, NodeId, Tree};
+use walk::{Found, Place};
+
+/// A value to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewValue {
+    /// A word as a person typed it. It is a string where the old value is one in quotes or in a
+    /// block, and where Compose wants strings (`environment`, `labels`, `args`, `image`,
+    /// `command`, `ports` and the like); elsewhere it is what YAML makes of it, written as typed.
+    Auto(String),
+    /// This very string.
+    String(String),
+    /// A whole number.
+    Int(i64),
+    /// Any value: a mapping adds a service, a volume or a network. Null removes the value and
+    /// leaves the key.
+    Json(Value),
+}
+
+/// What an edit gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edited {
+    /// The whole text after the edit; the text before it where nothing was to be done.
+    pub text: String,
+    /// The value before, as a reader sees it; `None` where there was none. In a list of
+    /// `KEY=VALUE` the value is what follows the `=`, null for `KEY` alone.
+    pub before: Option<Value>,
+    /// The value after.
+    pub after: Option<Value>,
+    /// What the person should be told.
+    pub notes: Vec<Note>,
+}
+
+/// Something about an edit that its text alone does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The place lies in an anchor, so the change is seen at its aliases too.
+    SeenThroughAlias {
+        /// The lines of those aliases, in the text before.
+        lines: Vec<usize>,
+    },
+    /// The value came through an alias or a merge key and is now overridden at the path.
+    Overrides {
+        /// The anchor's name, `<<` where it has none.
+        anchor: String,
+        /// The anchor's line.
+        line: usize,
+    },
+    /// With the entry gone, an inherited value counts again.
+    InheritsAgain {
+        /// The anchor's name, `<<` where it has none.
+        anchor: String,
+        /// The anchor's line.
+        line: usize,
+    },
+    /// A list of `KEY=VALUE` gave the key several times. The last one counts; it was changed, or
+    /// all of them were removed.
+    RepeatedKey {
+        /// Their lines, in the text before.
+        lines: Vec<usize>,
+    },
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |lines: &[usize]| {
+            let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+            lines.join(", ")
+        };
+        match self {
+            Self::SeenThroughAlias { lines } => {
+                write!(f, "also changes what is used in line {}", list(lines))
+            }
+            Self::Overrides { anchor, line } => {
+                write!(f, "overrides the value of &{anchor} in line {line}")
+            }
+            Self::InheritsAgain { anchor, line } => {
+                write!(f, "the value of &{anchor} in line {line} counts again")
+            }
+            Self::RepeatedKey { lines } => {
+                write!(
+                    f,
+                    "the key is given several times, in lines {}",
+                    list(lines)
+                )
+            }
+        }
+    }
+}
+
+/// A scalar and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalarAt {
+    /// Where it is written; never through an alias.
+    pub path: YamlPath,
+    /// The line where it begins, from 1; for a block scalar the first line of its text.
+    pub line: usize,
+    /// Its text without quotes and escapes; empty for an empty value.
+    pub value: String,
+}
+
+/// The value at a path as a reader sees it, through aliases and merge keys; `None` if there is
+/// none.
+///
+/// # Errors
+/// What [`read`] refuses, and a path that leads through something that is no mapping or list.
+pub fn get(text: &str, path: &YamlPath) -> Result<Option<Value>, YamlError> {
+    let tree = Tree::parse(text)?;
+    let place = walk::walk(&tree, path.segments())?;
+    set::value_at(&tree, path.segments(), &place)
+}
+
+/// Gives the place at a path a value, creating the parents that are missing. A value that it has
+/// already changes no byte.
+///
+/// # Errors
+/// What [`get`] refuses; a place that cannot be changed without changing another; a text that the
+/// fence does not let through.
+pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<Edited, YamlError> {
+    let tree = Tree::parse(text)?;
+    let steps = path.segments();
+    let place = walk::walk(&tree, steps)?;
+    let before = set::value_at(&tree, steps, &place)?;
+    let wanted = set::wanted(&tree, steps, &place, value)?;
+    if before.as_ref() == Some(&wanted.value) && is_written_so(&tree, &place, &wanted) {
+        return Ok(Edited {
+            text: text.to_owned(),
+            after: before.clone(),
+            before,
+            notes: vec![],
+        });
+    }
+    let read = value::read_resolved(text)?;
+    let mut refusal = None;
+    for draft in set::drafts(&tree, steps, &place, &wanted)? {
+        match fence::prove(&tree, steps, &read, &draft) {
+            Ok(text) => {
+                let mut notes = notes(&tree, &place, &draft.change);
+                if let Some(source) = place.source {
+                    let (anchor, line) = walk::anchor_of(&tree, source);
+                    notes.push(Note::Overrides { anchor, line });
+                }
+                return Ok(Edited {
+                    text,
+                    before,
+                    after: Some(wanted.value),
+                    notes,
+                });
+            }
+            Err(failure) => refusal = refusal.or(Some(failure)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| YamlError::Fence {
+        path: path.to_string(),
+        what: "there is no way to write it".into(),
+    }))
+}
+
+/// Removes what a path names, with its own comment. What is not there is no error: the text
+/// stays as it is.
+///
+/// # Errors
+/// As for [`set`]. An entry that comes through an alias or a merge key cannot be removed.
+pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
+    let tree = Tree::parse(text)?;
+    let steps = path.segments();
+    let place = walk::walk(&tree, steps)?;
+    let before = set::value_at(&tree, steps, &place)?;
+    let Some(found) = &place.found else {
+        return Ok(Edited {
+            text: text.to_owned(),
+            before,
+            after: None,
+            notes: vec![],
+        });
+    };
+    let read = value::read_resolved(text)?;
+    let draft = delete::draft(&tree, steps, &place, found)?;
+    let text = fence::prove(&tree, steps, &read, &draft)?;
+    let mut notes = notes(&tree, &place, &draft.change);
+    let mut after = None;
+    if let (Some(Segment::Key(key)), Found::Node(id)) = (steps.last(), found)
+        && let Some(map) = tree.node(*id).parent
+        && let Some(source) = walk::inherited(&tree, map, key)
+    {
+        let (anchor, line) = walk::anchor_of(&tree, source);
+        notes.push(Note::InheritsAgain { anchor, line });
+        after = Some(value::resolve(&tree, source)?);
+    }
+    Ok(Edited {
+        text,
+        before,
+        after,
+        notes,
+    })
+}
+
+/// Whether the place itself holds the wanted word, not only an equal value.
+fn is_written_so(tree: &Tree<'_>, place: &Place, wanted: &splice::Wanted) -> bool {
+    let own = match (&place.found, place.source) {
+        (Some(Found::Node(id)), None) => tree.scalar(*id),
+        _ => None,
+    };
+    match (own, &wanted.word) {
+        (Some((text, _)), Some(word)) => text == word,
+        _ => true,
+    }
+}
+
+fn notes(tree: &Tree<'_>, place: &Place, change: &fence::Change) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let aliases = fence::seen_through(tree, change);
+    if !aliases.is_empty() {
+        let lines = aliases.into_iter().map(|alias| tree.line(alias)).collect();
+        notes.push(Note::SeenThroughAlias { lines });
+    }
+    if let Some(Found::Pairs { seq, at }) = &place.found
+        && at.len() > 1
+    {
+        let items = tree.items(*seq);
+        let lines = at
+            .iter()
+            .filter_map(|&at| items.get(at))
+            .map(|item| tree.line(item.value));
+        notes.push(Note::RepeatedKey {
+            lines: lines.collect(),
+        });
+    }
+    notes
+}
+
+/// The line of what a path names, from 1: of the key for an entry, of the item in a list, and for
+/// what comes through an anchor the line where it is written. `None` if there is nothing, or the
+/// text cannot be read.
+pub fn line_of(text: &str, path: &YamlPath) -> Option<usize> {
+    let tree = Tree::parse(text).ok()?;
+    let place = walk::walk(&tree, path.segments()).ok()?;
+    let id = match place.found? {
+        Found::Node(id) => id,
+        Found::Pairs { seq, at } => tree.items(seq).get(*at.last()?)?.value,
+    };
+    let key = tree.node(id).parent.and_then(|parent| {
+        tree.entries(parent)
+            .iter()
+            .find(|entry| entry.value == id)
+            .map(|entry| entry.key)
+    });
+    Some(tree.line(key.unwrap_or(id)))
+}
+
+/// Every scalar of a text with its place, in the order of the file; keys are not among them. For
+/// finding the lines of `${VAR}` references.
+///
+/// # Errors
+/// What is not one document of YAML, and templates.
+pub fn scalars(text: &str) -> Result<Vec<ScalarAt>, YamlError> {
+    let tree = Tree::parse(text)?;
+    let mut out = Vec::new();
+    if let Some(root) = tree.root {
+        collect_scalars(&tree, root, &mut Vec::new(), &mut out);
+    }
+    Ok(out)
+}
+
+fn collect_scalars(tree: &Tree<'_>, id: NodeId, path: &mut Vec<Segment>, out: &mut Vec<ScalarAt>) {
+    match &tree.node(id).kind {
+        Kind::Alias(_) => {}
+        Kind::Scalar { text, .. } => {
+            let node = tree.node(id);
+            let empty = node.body.is_empty();
+            let value = if empty { String::new() } else { text.clone() };
+            let header = tree.layout.text[node.body.clone()].starts_with(['|', '>']);
+            let line = tree.layout.position(node.body.start).line + usize::from(header);
+            out.push(ScalarAt {
+                path: YamlPath::trusted(path.clone()),
+                line,
+                value,
+            });
+        }
+        Kind::Map { entries, .. } => {
+            for entry in entries {
+                path.push(Segment::Key(entry.name.clone()));
+                collect_scalars(tree, entry.value, path, out);
+                path.pop();
+            }
+        }
+        Kind::Seq { items, .. } => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Segment::Index(index));
+                collect_scalars(tree, item.value, path, out);
+                path.pop();
+            }
+        }
+    }
+}
