@@ -1,6 +1,7 @@
 //! Where in the file a new line goes, and which bytes an old one takes up.
 
 use super::Dotenv;
+use super::error::Problem;
 use super::key::EnvKey;
 use super::syntax::{Item, Kind, Span};
 
@@ -57,9 +58,12 @@ impl Dotenv {
             };
         }
         if let Some(index) = self.items.iter().rposition(Item::is_statement)
-            && matches!(self.items[index].kind, Kind::Bare { .. })
+            && matches!(
+                self.items[index].kind,
+                Kind::Bare { .. } | Kind::Junk(Problem::LoneExport)
+            )
         {
-            // A line end behind the bare name would change what Compose reads there.
+            // Only at the end of the file do these mean what they mean.
             return Slot {
                 at: self.line_start(index),
                 after_open_line: false,

@@ -233,7 +233,8 @@ fn closing_quote(text: &str, start: usize, quote: char) -> Option<usize> {
 
 /// The rest of the line of `at`, which is behind the start of the statement.
 fn junk(text: &str, at: usize, problem: Problem) -> (usize, Kind) {
-    (end_of_line(text, at), Kind::Junk(problem))
+    let line = Span::new(at, end_of_line(text, at)).of(text);
+    (at + line.trim_end().len(), Kind::Junk(problem))
 }
 
 /// The offset of the next line feed, or the end of the text.

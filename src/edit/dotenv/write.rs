@@ -138,7 +138,12 @@ impl Dotenv {
         let slot = self.slot_for(key);
         let end = self.line_end_at(slot.at);
         let token = self.token(value, &Place::New);
-        let open = if slot.after_open_line { end } else { "" };
+        let open = match slot.after_open_line {
+            // Half of a line end is there already.
+            true if self.text[..slot.at].ends_with('\r') => "\n",
+            true => end,
+            false => "",
+        };
         let export = if slot.export && self.format == Format::Compose {
             "export "
         } else {

@@ -1,3 +1,5 @@
 //! Tests of env files.
 
 mod golden;
+mod property;
+mod soup;
