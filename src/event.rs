@@ -352,6 +352,8 @@ pub enum Kind {
     /// `what` is the sentence for a person: where the new value was seen.
     Effect { service: ServiceName, key: String, route: Route, ok: bool, how: How, what: String },
     Rollback { reason: String },
+    /// The files are as they were before the run.
+    Restored { files: Vec<String> },
     Recovered { run: RunId, outcome: Outcome },
     /// Something the person should know that changes nothing.
     Note { code: &'static str, text: String },

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::EngineError;
@@ -32,7 +33,7 @@ pub struct Compose {
 }
 
 /// What Compose needs to find a project: the same words as its own global options.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectArgs {
     /// `-f`, absolute, in order.
     pub files: Vec<PathBuf>,

@@ -258,23 +258,58 @@ impl Docker {
         }
     }
 
-    /// The ID of every image by each of its names (`name:tag`).
+    /// Gives an image another name, so that no prune takes it.
+    ///
+    /// # Errors
+    /// The engine's, such as an image that is gone.
+    pub async fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
+        let options = query::TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        self.api.tag_image(id, Some(options)).await.map_err(failed("tag an image"))
+    }
+
+    /// Takes a name off an image; the image goes when it was the last one and nothing uses it.
+    ///
+    /// # Errors
+    /// The engine's; a name that is gone already is none.
+    pub async fn untag(&self, name: &str) -> Result<(), EngineError> {
+        let none = None::<query::RemoveImageOptions>;
+        match self.api.remove_image(name, none, None).await {
+            Err(error) if !is_missing(&error) => Err(failed("remove an image's name")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Names of a project's networks.
     ///
     /// # Errors
     /// The engine's.
-    pub async fn image_ids(&self) -> Result<HashMap<String, String>, EngineError> {
-        let found = self
-            .api
-            .list_images(None::<query::ListImagesOptions>)
-            .await
-            .map_err(failed("list images"))?;
-        Ok(found
-            .into_iter()
-            .flat_map(|image| {
-                let id = image.id;
-                image.repo_tags.into_iter().map(move |tag| (tag, id.clone()))
-            })
-            .collect())
+    pub async fn networks(&self, project: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
+        let options = query::ListNetworksOptionsBuilder::new().filters(&filters).build();
+        let found = self.api.list_networks(Some(options)).await.map_err(failed("list networks"))?;
+        Ok(found.into_iter().filter_map(|network| network.name).collect())
+    }
+
+    /// Removes a network that nothing uses.
+    ///
+    /// # Errors
+    /// The engine's; a network that is gone already is none.
+    pub async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
+        match self.api.remove_network(name).await {
+            Err(error) if !is_missing(&error) => Err(failed("remove a network")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Names of a project's volumes.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn volumes(&self, project: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
+        let options = query::ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let found = self.api.list_volumes(Some(options)).await.map_err(failed("list volumes"))?;
+        Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
     }
 
     /// The folder in which the engine keeps its data; `None` when it is not told.

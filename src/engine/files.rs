@@ -1,12 +1,14 @@
 //! Files of the stack: read whole, replaced atomically. A replacement keeps symlink, mode, owner and
 //! extended attributes, and leaves no temporary file behind.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 
 /// Temporary files start like this, so that recovery can tell them from the user's.
 pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
@@ -23,27 +25,116 @@ pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     }
 }
 
+/// What a file has besides its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Extended attributes.
+    pub extended: Vec<(OsString, Vec<u8>)>,
+}
+
+impl Attributes {
+    /// Those of a new file.
+    const NEW: Self = Self { mode: 0o644, uid: u32::MAX, gid: u32::MAX, extended: Vec::new() };
+
+    /// Reads those of a file; symlinks are followed.
+    ///
+    /// # Errors
+    /// There is no such file, or an attribute cannot be read.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let mut extended = Vec::new();
+        // A file system without extended attributes has none to keep.
+        for name in xattr::list(path).into_iter().flatten() {
+            if let Some(value) = xattr::get(path, &name)? {
+                extended.push((name, value));
+            }
+        }
+        Ok(Self {
+            mode: metadata.permissions().mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            extended,
+        })
+    }
+
+    fn put_on(&self, file: &File, path: &Path) -> anyhow::Result<()> {
+        let now = file.metadata()?;
+        let is_new = self.uid == u32::MAX;
+        if !is_new && (now.uid(), now.gid()) != (self.uid, self.gid) {
+            std::os::unix::fs::fchown(file, Some(self.uid), Some(self.gid)).with_context(|| {
+                format!("its owner (uid {}) cannot be kept; run refit as that user or root", self.uid)
+            })?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(self.mode))?;
+        for (name, value) in &self.extended {
+            xattr::set(path, name, value)
+                .with_context(|| format!("cannot keep its attribute {}", name.display()))?;
+        }
+        Ok(())
+    }
+}
+
 /// Replaces a file's content, or makes the file; the old or the new content is there at every moment.
 ///
-/// The new bytes are on disk when this returns, and so is the rename.
+/// Attributes are those of the file that was there. The new bytes are on disk when this returns, and
+/// so is the rename.
 ///
 /// # Errors
 /// The folder cannot be written, the disk is full, or the owner cannot be kept.
 pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let attributes = Attributes::of(path).unwrap_or(Attributes::NEW);
+    replace_with(path, bytes, &attributes)
+}
+
+/// The same with these attributes, whatever the file had.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_with(path: &Path, bytes: &[u8], attributes: &Attributes) -> anyhow::Result<()> {
     let real = follow(path);
     let folder = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> anyhow::Result<()> {
         let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
         temporary.write_all(bytes)?;
-        match fs::metadata(&real) {
-            Ok(old) => keep_attributes(&real, &old, temporary.as_file(), temporary.path())?,
-            Err(_) => temporary.as_file().set_permissions(fs::Permissions::from_mode(0o644))?,
-        }
+        attributes.put_on(temporary.as_file(), temporary.path())?;
         temporary.as_file().sync_all()?;
         temporary.persist(&real)?;
         sync_folder(folder)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Removes a file and makes that durable; one that is not there is no error.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => path.parent().map_or(Ok(()), sync_folder),
+    }
+}
+
+/// Removes what a killed run left of a replacement in a folder.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn remove_temporaries(folder: &Path) -> anyhow::Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a folder durable.
@@ -58,29 +149,6 @@ pub fn sync_folder(folder: &Path) -> anyhow::Result<()> {
 /// The file that a path means, through symlinks; itself where it is none or dangles.
 pub fn follow(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-fn keep_attributes(
-    from: &Path,
-    old: &fs::Metadata,
-    new: &File,
-    new_path: &Path,
-) -> anyhow::Result<()> {
-    let now = new.metadata()?;
-    if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-        std::os::unix::fs::fchown(new, Some(old.uid()), Some(old.gid())).with_context(|| {
-            format!("its owner (uid {}) could not be kept; run refit as that user or root", old.uid())
-        })?;
-    }
-    new.set_permissions(old.permissions())?;
-    // A file system without extended attributes has none to keep.
-    for name in xattr::list(from).into_iter().flatten() {
-        if let Some(value) = xattr::get(from, &name)? {
-            xattr::set(new_path, &name, &value)
-                .with_context(|| format!("cannot keep its attribute {}", name.to_string_lossy()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Free bytes for this user on the file system of a path.

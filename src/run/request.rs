@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::edit::dotenv::EnvKey;
 use crate::event::ServiceName;
 use crate::health::limits::Limits;
 use crate::secret::Secret;
@@ -44,20 +43,34 @@ pub struct EditRequest {
 
 /// One edit.
 #[derive(Debug, Clone)]
-pub enum Edit {
-    /// Set a key of an env file.
-    Set(EnvKey, Secret),
-    /// Remove a key of an env file.
-    Unset(EnvKey),
+pub struct Edit {
+    /// A key of an env file, or a path of a YAML file, as typed.
+    pub key: String,
+    /// What it is to be.
+    pub to: To,
 }
 
-impl Edit {
-    /// The key.
-    pub fn key(&self) -> &EnvKey {
-        match self {
-            Self::Set(key, _) | Self::Unset(key) => key,
-        }
-    }
+/// What a key is to be.
+#[derive(Debug, Clone)]
+pub enum To {
+    /// This value.
+    Set(Secret, Kind),
+    /// Gone.
+    Unset,
+}
+
+/// How a typed value is to be read in a YAML file. Env files know only text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// As its place and its look suggest.
+    #[default]
+    Auto,
+    /// Text, whatever it looks like.
+    String,
+    /// A whole number.
+    Int,
+    /// JSON.
+    Json,
 }
 
 /// How containers are brought in line.

@@ -1,0 +1,274 @@
+//! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
+//! images by ID under a name of ours so that no prune takes them, and the state of every container.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::state::write_file;
+use crate::complaint::Complaint;
+use crate::engine::compose::ProjectArgs;
+use crate::engine::container::{Container, Health, State};
+use crate::engine::docker::Docker;
+use crate::engine::files::{self, Attributes};
+use crate::event::{RunId, ServiceName};
+use crate::plan::Plan;
+use crate::stack::Place;
+use crate::stack::staged::FileEdit;
+
+const NAME: &str = "checkpoint.json";
+
+/// The repository under which old images are kept.
+const KEPT: &str = "refit-kept";
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What Compose was told before the change.
+    pub args: ProjectArgs,
+    /// Compose's project.
+    pub project: String,
+    /// Every file that the run may touch.
+    pub files: Vec<SavedFile>,
+    /// Every container of the project.
+    pub containers: Vec<SavedContainer>,
+    /// Images of the services that get new containers.
+    pub images: Vec<SavedImage>,
+    /// Networks that exist.
+    pub networks: Vec<String>,
+    /// Volumes that exist.
+    pub volumes: Vec<String>,
+}
+
+/// A file as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Where the stack has it.
+    pub path: PathBuf,
+    /// Where a symlink points, if it is one.
+    pub link: Option<PathBuf>,
+    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file.
+    pub content: Option<(String, Attributes)>,
+    /// Hash of what the run makes of it; `None`: it removes it.
+    pub after: Option<String>,
+}
+
+/// A container as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedContainer {
+    /// The engine's ID.
+    pub id: String,
+    /// Its service.
+    pub service: ServiceName,
+    /// Whether its process was there.
+    pub up: bool,
+    /// Whether it was in trouble.
+    pub failing: bool,
+    /// Digest of its image.
+    pub image_id: String,
+}
+
+/// An image that must not be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedImage {
+    /// The service that runs it.
+    pub service: ServiceName,
+    /// The name that its definition gives it.
+    pub name: String,
+    /// Its ID.
+    pub id: String,
+    /// The name that keeps it.
+    pub kept_as: String,
+}
+
+impl Checkpoint {
+    /// Takes and stores a checkpoint; it is whole on disk when this returns.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a full disk, an engine that does not answer.
+    pub async fn take(
+        place: &Place,
+        project: &str,
+        plan: &Plan,
+        edits: &[FileEdit],
+        run: RunId,
+        folder: &Path,
+    ) -> Result<Self, Complaint> {
+        let mut saved = Vec::new();
+        for (index, edit) in edits.iter().enumerate() {
+            saved.push(save_file(edit, index, folder)?);
+        }
+        let containers = place.of_project(project);
+        let images = keep_images(&place.docker, project, plan, &containers, run).await?;
+        let (networks, volumes) =
+            tokio::join!(place.docker.networks(project), place.docker.volumes(project));
+        let checkpoint = Self {
+            args: place.located.args.clone(),
+            project: project.to_owned(),
+            files: saved,
+            containers: containers.iter().map(SavedContainer::of).collect(),
+            images,
+            networks: networks?,
+            volumes: volumes?,
+        };
+        let json = serde_json::to_vec_pretty(&checkpoint).context("cannot write a checkpoint")?;
+        write_file(&folder.join(NAME), &json)?;
+        Ok(checkpoint)
+    }
+
+    /// Reads a run's checkpoint; `None` when the run did not come so far.
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(folder.join(NAME)).ok()?).ok()
+    }
+
+    /// Containers of a service as they were.
+    pub fn of_service(&self, service: &ServiceName) -> Vec<&SavedContainer> {
+        self.containers.iter().filter(|container| container.service == *service).collect()
+    }
+
+    /// Puts every file back, byte for byte, in a state that is safe to repeat.
+    ///
+    /// # Errors
+    /// A file cannot be written; those before it are restored.
+    pub fn restore_files(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let mut restored = Vec::new();
+        for file in &self.files {
+            if file.restore(folder)? {
+                restored.push(file.path.clone());
+            }
+        }
+        for file in &self.files {
+            if let Some(folder) = files::follow(&file.path).parent() {
+                files::remove_temporaries(folder)?;
+            }
+        }
+        Ok(restored)
+    }
+
+    /// The files whose content is neither the old nor the new one of this run.
+    pub fn edited_since(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut edited = Vec::new();
+        for file in &self.files {
+            let now = files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes));
+            if now != file.after {
+                edited.push(file.path.clone());
+            }
+        }
+        Ok(edited)
+    }
+}
+
+impl SavedFile {
+    /// Whether something had to be done.
+    fn restore(&self, folder: &Path) -> anyhow::Result<bool> {
+        let now = files::read_if_exists(&self.path)?;
+        let Some((name, attributes)) = &self.content else {
+            files::remove(&self.path)?;
+            return Ok(now.is_some());
+        };
+        let bytes = std::fs::read(folder.join(name))
+            .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
+        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
+        if !same_link {
+            files::remove(&self.path)?;
+            if let Some(target) = &self.link {
+                std::os::unix::fs::symlink(target, &self.path)?;
+            }
+        }
+        let same = now.as_ref() == Some(&bytes)
+            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
+        if same && same_link {
+            return Ok(false);
+        }
+        files::replace_with(&self.path, &bytes, attributes)?;
+        Ok(true)
+    }
+
+    /// The old content.
+    pub fn old_bytes(&self, folder: &Path) -> Option<Vec<u8>> {
+        let (name, _) = self.content.as_ref()?;
+        std::fs::read(folder.join(name)).ok()
+    }
+}
+
+fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<SavedFile> {
+    let content = match &edit.before {
+        Some(bytes) => {
+            let name = format!("file-{index}");
+            write_file(&folder.join(&name), bytes)?;
+            let attributes = Attributes::of(&edit.path)
+                .with_context(|| format!("cannot read {}", edit.path.display()))?;
+            Some((name, attributes))
+        }
+        None => None,
+    };
+    Ok(SavedFile {
+        path: edit.path.clone(),
+        link: std::fs::read_link(&edit.path).ok(),
+        content,
+        after: edit.after.as_deref().map(hash),
+    })
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl SavedContainer {
+    fn of(container: &Container) -> Self {
+        Self {
+            id: container.id.clone(),
+            service: container.service.clone(),
+            up: container.is_up(),
+            failing: is_failing(container),
+            image_id: container.image_id.clone(),
+        }
+    }
+}
+
+/// Whether a container is in trouble: an old fault is not to be blamed on a change.
+pub fn is_failing(container: &Container) -> bool {
+    match container.state {
+        State::Restarting | State::Dead => true,
+        State::Exited => !container.stopped_on_purpose(),
+        State::Created => true,
+        _ => container.health == Health::Unhealthy,
+    }
+}
+
+async fn keep_images(
+    docker: &Docker,
+    project: &str,
+    plan: &Plan,
+    containers: &[Container],
+    run: RunId,
+) -> Result<Vec<SavedImage>, Complaint> {
+    let mut images: Vec<SavedImage> = Vec::new();
+    for step in &plan.steps {
+        let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
+        let own = containers.iter().find(|container| container.service == step.service);
+        let Some(container) = own.filter(|_| heavy) else { continue };
+        let tag = format!("{project}-{run}-{}", step.service);
+        docker.tag(&container.image_id, KEPT, &tag).await?;
+        images.push(SavedImage {
+            service: step.service.clone(),
+            name: container.image.clone(),
+            id: container.image_id.clone(),
+            kept_as: format!("{KEPT}:{tag}"),
+        });
+    }
+    Ok(images)
+}
+
+/// Lets the images of a checkpoint go.
+///
+/// # Errors
+/// The engine's.
+pub async fn release_images(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+    for image in &checkpoint.images {
+        docker.untag(&image.kept_as).await?;
+    }
+    Ok(())
+}

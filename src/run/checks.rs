@@ -1,0 +1,182 @@
+//! What is looked at before the first container stops: everything that can fail early.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use crate::complaint::Complaint;
+use crate::engine::files;
+use crate::event::{Action, ServiceName};
+use crate::plan::{Plan, Step};
+use crate::stack::Place;
+use crate::stack::model::{Bind, Model, Port};
+
+/// Free space that a build or pull is to find: less, and even a small image may not fit.
+const DISK_WANTED: u64 = 512 << 20;
+
+/// Checks a plan against the host.
+///
+/// # Errors
+/// The first check that says no, with the flag that allows it where there is one.
+pub async fn all(
+    place: &Place,
+    after: &Model,
+    plan: &Plan,
+    allow: &std::collections::BTreeSet<String>,
+) -> Result<Vec<String>, Complaint> {
+    let mut notes = Vec::new();
+    if place.docker.endpoint.is_local() {
+        for step in plan.steps.iter().filter(|step| step.action != Action::Remove) {
+            bind_sources(after, step, allow, &mut notes)?;
+        }
+    }
+    ports(place, after, plan).await?;
+    disk(place, plan, allow).await?;
+    Ok(notes)
+}
+
+/// F13: Compose makes a folder where a file is missing, or the engine refuses to start.
+fn bind_sources(
+    after: &Model,
+    step: &Step,
+    allow: &std::collections::BTreeSet<String>,
+    notes: &mut Vec<String>,
+) -> Result<(), Complaint> {
+    let Some(service) = after.services.get(&step.service) else { return Ok(()) };
+    for bind in service.binds.iter().filter(|bind| !bind.source.exists()) {
+        let source = bind.source.display();
+        if bind.creates_source && !looks_like_file(bind) {
+            notes.push(format!("{source} does not exist; Docker will make a folder of root's there"));
+        } else if !allow.contains("missing-bind") {
+            let then = if bind.creates_source {
+                "Docker would make a folder in its place"
+            } else {
+                "the engine would refuse to start it"
+            };
+            return Err(Complaint::new(
+                "bind_missing",
+                format!("{} mounts {source}, which does not exist: {then}", step.service),
+            )
+            .hint("make the file first, or allow it: --allow missing-bind"));
+        }
+    }
+    Ok(())
+}
+
+/// A name with an ending, or a dot file, is meant to be a file.
+fn looks_like_file(bind: &Bind) -> bool {
+    let name = bind.source.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.is_some_and(|name| {
+        bind.source.extension().is_some() && !name.ends_with(".d") || name.starts_with('.')
+    })
+}
+
+/// F8: a port that is taken is found out by Compose only when the old container is gone.
+async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complaint> {
+    let making: Vec<&Step> = plan.steps.iter().filter(|s| s.action.makes_container()).collect();
+    let wanted: Vec<(&ServiceName, &Port)> = making
+        .iter()
+        .filter_map(|step| Some((&step.service, after.services.get(&step.service)?)))
+        .flat_map(|(name, service)| service.ports.iter().map(move |port| (name, port)))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let taken = place.docker.published_ports().await?;
+    let given_up: Vec<&str> = place
+        .of_project(&after.name)
+        .iter()
+        .filter(|container| plan.step(&container.service).is_some_and(|s| frees_ports(s.action)))
+        .filter_map(|container| taken.iter().find(|(id, ..)| *id == container.id))
+        .map(|(id, ..)| id.as_str())
+        .collect();
+    for (service, port) in wanted {
+        let clash = |ip: &str| ip == port.ip || is_any(ip) || is_any(&port.ip);
+        let holders: Vec<&(String, String, _)> = taken
+            .iter()
+            .filter(|(_, _, held)| {
+                held.port == port.published && held.protocol == port.protocol && clash(&held.ip)
+            })
+            .collect();
+        let other = holders.iter().find(|(id, ..)| !given_up.contains(&id.as_str()));
+        if let Some((_, name, _)) = other {
+            return Err(in_use(service, port, &format!("by the container {name}")));
+        }
+        if holders.is_empty() && place.docker.endpoint.is_local() && !can_bind(port) {
+            return Err(in_use(service, port, "by another program on this host"));
+        }
+    }
+    Ok(())
+}
+
+fn frees_ports(action: Action) -> bool {
+    matches!(action, Action::Recreate | Action::Rebuild | Action::Remove)
+}
+
+fn is_any(ip: &str) -> bool {
+    matches!(ip, "" | "0.0.0.0" | "::")
+}
+
+fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
+    Complaint::new(
+        "port_in_use",
+        format!("port {}/{} that {service} publishes is taken {by}", port.published, port.protocol),
+    )
+    .hint("free the port, or choose another one")
+}
+
+/// Tries the port as the engine would. Only "in use" counts: what this user may not bind, the
+/// engine may.
+fn can_bind(port: &Port) -> bool {
+    let ip = if is_any(&port.ip) { "0.0.0.0" } else { &port.ip };
+    let Ok(ip) = ip.parse() else { return true };
+    let address = SocketAddr::new(ip, port.published);
+    let tried = match port.protocol.as_str() {
+        "udp" => UdpSocket::bind(address).map(drop),
+        _ => TcpListener::bind(address).map(drop),
+    };
+    !matches!(tried, Err(error) if error.kind() == std::io::ErrorKind::AddrInUse)
+}
+
+async fn disk(
+    place: &Place,
+    plan: &Plan,
+    allow: &std::collections::BTreeSet<String>,
+) -> Result<(), Complaint> {
+    let builds = plan.steps.iter().any(|step| step.action == Action::Rebuild);
+    if !builds || !place.docker.endpoint.is_local() || allow.contains("low-disk") {
+        return Ok(());
+    }
+    let Some(root) = place.docker.data_root().await else { return Ok(()) };
+    match files::free_bytes(&root) {
+        Some(free) if free < DISK_WANTED => Err(Complaint::new(
+            "disk_low",
+            format!("only {} MiB are free in {} for a build", free >> 20, root.display()),
+        )
+        .hint("make room (docker system df shows what uses it), or allow it: --allow low-disk")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses names that are no services of the stack, with the nearest one that is.
+///
+/// # Errors
+/// `unknown_service`.
+pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Complaint> {
+    for name in asked {
+        if model.services.contains_key(name) {
+            continue;
+        }
+        let nearest = model
+            .services
+            .keys()
+            .max_by(|a, b| {
+                let near = |other: &ServiceName| strsim::jaro(other.as_str(), name.as_str());
+                near(a).total_cmp(&near(b))
+            })
+            .map(|nearest| format!("did you mean {nearest}? "))
+            .unwrap_or_default();
+        let all: Vec<&str> = model.services.keys().map(ServiceName::as_str).collect();
+        return Err(Complaint::new("unknown_service", format!("no service {name} in this stack"))
+            .hint(format!("{nearest}it has: {}", all.join(", "))));
+    }
+    Ok(())
+}

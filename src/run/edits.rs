@@ -1,0 +1,302 @@
+//! From what was asked to files as they are to be: in memory, nothing is written here.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::request::{Edit, EditRequest, Kind, To};
+use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
+use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
+use crate::engine::files;
+use crate::event::ServiceName;
+use crate::stack::locate::{Located, default_override};
+use crate::stack::shown;
+use crate::stack::staged::FileEdit;
+
+/// One key that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The file, as shown.
+    pub file: String,
+    /// The key, or the path in a YAML file.
+    pub key: String,
+    /// The key under which it is judged whether the value is a secret.
+    pub name: String,
+    /// Value before, as Compose reads it.
+    pub before: Option<String>,
+    /// Value after.
+    pub after: Option<String>,
+}
+
+/// Files as they are to be.
+#[derive(Debug, Clone, Default)]
+pub struct Edited {
+    /// Each file once; those that stay as they are included.
+    pub files: Vec<FileEdit>,
+    /// Every key that was named, whether it changes or not.
+    pub changes: Vec<KeyChange>,
+    /// What the person should know.
+    pub notes: Vec<String>,
+    /// A compose file that the edit makes, and that Compose will load by itself.
+    pub new_compose_file: Option<PathBuf>,
+}
+
+impl Edited {
+    /// Whether no byte of any file changes.
+    pub fn is_noop(&self) -> bool {
+        self.files.iter().all(FileEdit::is_noop)
+    }
+
+    /// The files that change.
+    pub fn changing(&self) -> impl Iterator<Item = &FileEdit> {
+        self.files.iter().filter(|edit| !edit.is_noop())
+    }
+}
+
+/// Whether a file is edited as YAML: its name says so.
+pub fn is_yaml(path: &Path) -> bool {
+    matches!(path.extension().and_then(|e| e.to_str()), Some("yml" | "yaml"))
+}
+
+/// Makes the edits in memory.
+///
+/// # Errors
+/// A file that cannot be read or edited, a value that cannot be written, an unknown place.
+pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
+    let path = match &request.file {
+        Some(file) => existing(located, file)?,
+        None => located.first_env_file(),
+    };
+    let mut edited = Edited::default();
+    if is_yaml(&path) {
+        edit_yaml(&path, &request.edits, located, &mut edited)?;
+    } else {
+        edit_env(&path, &request.edits, located, &mut edited)?;
+    }
+    for service in &request.reach {
+        for edit in &request.edits {
+            add_consumer(service, &edit.key, located, &mut edited)?;
+        }
+    }
+    Ok(edited)
+}
+
+/// A file given by `-F`: relative to where the person is, else to the stack.
+fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
+    let here = std::env::current_dir().unwrap_or_default().join(file);
+    let in_stack = located.args.directory.join(file);
+    let found = [&in_stack, &here].into_iter().find(|path| path.is_file());
+    match found {
+        Some(path) => {
+            let folder = path.parent().map(files::follow).unwrap_or_default();
+            Ok(folder.join(path.file_name().unwrap_or_default()))
+        }
+        // A new env file is no mistake; a new YAML file would be read by nobody.
+        None if !is_yaml(file) && in_stack.parent().is_some_and(Path::is_dir) => Ok(in_stack),
+        None => Err(Complaint::new("no_file", format!("no file {}", file.display()))
+            .hint("paths of -F are relative to the stack's folder")),
+    }
+}
+
+fn edit_env(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let file = shown(&located.args.directory, path);
+    let before = files::read_if_exists(path)?;
+    let format = if is_raw(path, located) { Format::Raw } else { Format::Compose };
+    let refused = |error: DotenvError| {
+        Complaint::new(error.code(), format!("{file}: {error}"))
+    };
+    let mut tree =
+        Dotenv::parse(before.as_deref().unwrap_or_default(), format).map_err(&refused)?;
+    for edit in edits {
+        let key: EnvKey = edit.key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
+            Complaint::new(error.code(), error.to_string())
+                .hint("to edit a YAML file by path, name it: -F FILE")
+        })?;
+        let old = value_of(&tree, &key);
+        let (notes, new) = match &edit.to {
+            To::Set(value, _) => {
+                let value = value.expose();
+                (tree.set(&key, value).map_err(&refused)?, Some(value.to_owned()))
+            }
+            To::Unset => (tree.unset(&key).map_err(&refused)?, None),
+        };
+        edited.notes.extend(notes.into_iter().map(|note| format!("{file}: {note}")));
+        edited.changes.push(KeyChange {
+            file: file.clone(),
+            key: key.to_string(),
+            name: key.to_string(),
+            before: old,
+            after: new,
+        });
+    }
+    let after = tree.to_bytes();
+    // Nothing to remove from a file that does not exist: it stays so.
+    let after = (before.is_some() || !after.is_empty()).then_some(after);
+    edited.files.push(FileEdit { path: path.to_owned(), before, after });
+    Ok(())
+}
+
+/// The value as Compose reads it; none where the file cannot be read.
+pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
+    tree.get(key, &|name| std::env::var(name).ok()).ok().flatten()
+}
+
+/// Whether a service reads this env file with `format: raw`.
+fn is_raw(path: &Path, located: &Located) -> bool {
+    let real = files::follow(path);
+    located.args.files.iter().any(|file| {
+        let Ok(text) = std::fs::read_to_string(file) else { return false };
+        // The word must stand there; to read the whole file for it is rarely needed.
+        if !text.contains("raw") {
+            return false;
+        }
+        let Ok(tree) = yaml::read(&text) else { return false };
+        let services = tree.get("services").and_then(Value::as_object);
+        services.into_iter().flatten().any(|(_, service)| {
+            let entries = service.get("env_file").and_then(Value::as_array);
+            entries.into_iter().flatten().any(|entry| {
+                let named = entry.get("path").and_then(Value::as_str);
+                entry.get("format").and_then(Value::as_str) == Some("raw")
+                    && named.is_some_and(|n| files::follow(&located.args.directory.join(n)) == real)
+            })
+        })
+    })
+}
+
+fn edit_yaml(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let file = shown(&located.args.directory, path);
+    let bytes = files::read_if_exists(path)?;
+    let mut text = text_of(&file, bytes.as_deref().unwrap_or_default())?;
+    for edit in edits {
+        let place: YamlPath = edit.key.parse().map_err(|error| refused_yaml(&file, &error))?;
+        let done = match &edit.to {
+            To::Set(value, kind) => yaml::set(&text, &place, &new_value(value.expose(), *kind)?),
+            To::Unset => yaml::delete(&text, &place),
+        };
+        let done = done.map_err(|error| refused_yaml(&file, &error))?;
+        edited.notes.extend(done.notes.iter().map(|note| format!("{file}: {note}")));
+        edited.changes.push(KeyChange {
+            file: file.clone(),
+            key: edit.key.clone(),
+            name: last_key(&place),
+            before: done.before.as_ref().map(value_text),
+            after: done.after.as_ref().map(value_text),
+        });
+        text = done.text;
+    }
+    edited.files.push(FileEdit {
+        path: path.to_owned(),
+        before: bytes,
+        after: Some(text.into_bytes()),
+    });
+    Ok(())
+}
+
+fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        Complaint::new("not_utf8", format!("{file} is not UTF-8: {}", error.utf8_error()))
+    })
+}
+
+fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
+    Ok(match kind {
+        Kind::Auto => NewValue::Auto(text.to_owned()),
+        Kind::String => NewValue::String(text.to_owned()),
+        Kind::Int => NewValue::Int(text.trim().parse().map_err(|_| {
+            Complaint::new("bad_value", "the value given with --int is no whole number")
+        })?),
+        Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
+            Complaint::new("bad_value", format!("the value given with --json is no JSON: {error}"))
+        })?),
+    })
+}
+
+fn last_key(path: &YamlPath) -> String {
+    path.segments()
+        .iter()
+        .rev()
+        .find_map(|segment| match segment {
+            yaml::Segment::Key(key) => Some(key.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
+    let place = error.line().map(|line| format!(":{line}")).unwrap_or_default();
+    Complaint::new(error.code(), format!("{file}{place}: {error}")).hint(error.hint())
+}
+
+/// `--for`: the service's `environment` takes the key from the env files.
+fn add_consumer(
+    service: &ServiceName,
+    key: &str,
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let path = override_file(located)?;
+    let file = shown(&located.args.directory, &path);
+    let known = edited.files.iter().position(|edit| edit.path == path);
+    let before = match known {
+        Some(index) => edited.files[index].after.clone(),
+        None => files::read_if_exists(&path)?,
+    };
+    let text = text_of(&file, before.as_deref().unwrap_or_default())?;
+    let place = YamlPath::of_keys(["services", service.as_str(), "environment", key])
+        .map_err(|error| refused_yaml(&file, &error))?;
+    let value = NewValue::String(format!("${{{key}}}"));
+    let done =
+        yaml::set(&text, &place, &value).map_err(|error| refused_yaml(&file, &error))?;
+    edited.changes.push(KeyChange {
+        file,
+        key: place.to_string(),
+        // A reference is no secret, whatever it refers to.
+        name: String::new(),
+        before: done.before.as_ref().map(value_text),
+        after: done.after.as_ref().map(value_text),
+    });
+    let after = Some(done.text.into_bytes());
+    match known {
+        Some(index) => edited.files[index].after = after,
+        None => {
+            if before.is_none() {
+                edited.new_compose_file = Some(path.clone());
+            }
+            edited.files.push(FileEdit { path, before, after });
+        }
+    }
+    Ok(())
+}
+
+/// The file that overrides the others: the last one loaded, or the one that Compose would load.
+fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
+    let files = &located.args.files;
+    match (files.len(), default_override(files)) {
+        (2.., _) => files.last().cloned().ok_or_else(no_override),
+        (_, Some(path)) => Ok(path),
+        _ => Err(no_override()),
+    }
+}
+
+fn no_override() -> Complaint {
+    Complaint::new("no_override", "this stack loads no override file to which the key could be added")
+        .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")
+}

@@ -1,0 +1,82 @@
+//! Why a change is given up, in one form for all causes: it leads to the rollback, and is what the
+//! person reads.
+
+use crate::complaint::Complaint;
+use crate::engine::EngineError;
+use crate::engine::signals::Signal;
+use crate::event::{ServiceName, VerdictWord};
+use crate::health::watch::Watch;
+
+/// The cause.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Stable, `snake_case`.
+    pub code: &'static str,
+    /// In a sentence without a full stop.
+    pub reason: String,
+    /// The guilty service, where one is known.
+    pub service: Option<ServiceName>,
+    /// Another program's own lines.
+    pub details: Vec<String>,
+    /// It was a signal to refit.
+    pub signal: Option<Signal>,
+}
+
+impl Failure {
+    /// A cause without a guilty service.
+    pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), service: None, details: Vec::new(), signal: None }
+    }
+
+    /// The person or the system asked refit to end.
+    pub fn of_signal(signal: Signal) -> Self {
+        let reason = format!("interrupted by {}", signal.name());
+        Self { signal: Some(signal), ..Self::new("interrupted", reason) }
+    }
+
+    /// Compose or the engine said no.
+    pub fn of_engine(code: &'static str, error: EngineError) -> Self {
+        let complaint = Complaint::from(error);
+        let first = complaint.details.iter().rfind(|line| !line.trim().is_empty()).cloned();
+        let reason = match first {
+            Some(line) => format!("{}: {}", complaint.text, line.trim()),
+            None => complaint.text,
+        };
+        Self { details: complaint.details, ..Self::new(code, reason) }
+    }
+
+    /// The first bad verdict of a watch.
+    pub fn of_verdicts(watch: &Watch) -> Option<Self> {
+        let verdicts = watch.verdicts();
+        let (service, verdict) =
+            verdicts.into_iter().find(|(_, verdict)| verdict.word == VerdictWord::Failed)?;
+        let reason = verdict.reason.unwrap_or_else(|| "failed".to_owned());
+        Some(Self { service: Some(service), ..Self::new("unhealthy", reason) })
+    }
+
+    /// In words, with the service.
+    pub fn text(&self) -> String {
+        match &self.service {
+            Some(service) => format!("{service} {}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::of_engine("engine_error", error)
+    }
+}
+
+impl From<Complaint> for Failure {
+    fn from(complaint: Complaint) -> Self {
+        Self { details: complaint.details, ..Self::new(complaint.code, complaint.text) }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Complaint::from(error).into()
+    }
+}

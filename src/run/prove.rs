@@ -1,0 +1,110 @@
+//! Which effects a plan must have: what is to be read in which container after the change.
+
+use std::collections::BTreeSet;
+
+use crate::event::{Action, Route};
+use crate::health::effect::{Expected, Wanted};
+use crate::plan::{Plan, Step};
+use crate::stack::model::Model;
+use crate::stack::routes::FileReach;
+
+/// The effects to look for, in the order of the plan. Pure.
+pub fn expected(
+    before: &Model,
+    after: &Model,
+    plan: &Plan,
+    reaches: &[(String, FileReach)],
+    keys: &[(String, String)],
+) -> Vec<Expected> {
+    plan.steps.iter().flat_map(|step| of_step(before, after, step, reaches, keys)).collect()
+}
+
+fn of_step(
+    before: &Model,
+    after: &Model,
+    step: &Step,
+    reaches: &[(String, FileReach)],
+    keys: &[(String, String)],
+) -> Vec<Expected> {
+    // A follower or a restart that was asked for has no setting of its own to show.
+    let only_follows =
+        step.reasons.iter().all(|reason| matches!(reason.route, Route::Follows | Route::Asked));
+    if matches!(step.action, Action::None | Action::Remove) || only_follows {
+        return Vec::new();
+    }
+    let mut found = of_mounts(step, reaches, keys);
+    if step.action.makes_container() {
+        found.extend(of_environment(before, after, step));
+        if found.is_empty() {
+            let reason = step.reasons.first();
+            found.push(Expected {
+                service: step.service.clone(),
+                route: reason.map_or(Route::Definition, |reason| reason.route),
+                key: reason.and_then(|reason| reason.key.clone()).unwrap_or_default(),
+                wanted: Wanted::NewContainer,
+            });
+        }
+    }
+    found
+}
+
+/// Every edited file that the process sees by a mount.
+fn of_mounts(
+    step: &Step,
+    reaches: &[(String, FileReach)],
+    keys: &[(String, String)],
+) -> Vec<Expected> {
+    reaches
+        .iter()
+        .filter(|(_, reach)| reach.service == step.service)
+        .filter_map(|(file, reach)| {
+            Some(Expected {
+                service: step.service.clone(),
+                route: reach.route,
+                key: keys
+                    .iter()
+                    .find(|(known, _)| known == file)
+                    .map(|(_, key)| key.clone())
+                    .unwrap_or_default(),
+                wanted: Wanted::File { host: reach.file.clone(), target: reach.target.clone()? },
+            })
+        })
+        .collect()
+}
+
+/// Every variable whose value differs, or that the plan names.
+fn of_environment(before: &Model, after: &Model, step: &Step) -> Vec<Expected> {
+    let Some(new) = after.services.get(&step.service) else { return Vec::new() };
+    let none = std::collections::BTreeMap::new();
+    let old = before.services.get(&step.service).map_or(&none, |service| &service.environment);
+    let named = step
+        .reasons
+        .iter()
+        .filter(|reason| matches!(reason.route, Route::EnvFile | Route::Environment))
+        .filter_map(|reason| reason.key.as_ref());
+    let keys: BTreeSet<&String> = old
+        .keys()
+        .chain(new.environment.keys())
+        .filter(|key| old.get(*key) != new.environment.get(*key))
+        .chain(named)
+        .collect();
+    // What a new service gets is proven by its container alone.
+    if !before.services.contains_key(&step.service) {
+        return Vec::new();
+    }
+    keys.into_iter()
+        .map(|key| Expected {
+            service: step.service.clone(),
+            route: step
+                .reasons
+                .iter()
+                .find(|reason| reason.key.as_ref() == Some(key))
+                .map_or(Route::Environment, |reason| reason.route),
+            key: key.clone(),
+            wanted: Wanted::Variable {
+                value: new.environment.get(key).cloned().flatten(),
+                before: old.get(key).cloned().flatten(),
+            },
+        })
+        .collect()
+}
