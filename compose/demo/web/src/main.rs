@@ -5,6 +5,7 @@
 //! turns the outcome into an exit code; it knows no setting.
 
 mod app;
+mod config_file;
 mod cookie;
 mod dotenv;
 mod log;
@@ -15,6 +16,7 @@ mod session;
 mod settings;
 mod signals;
 mod sources;
+mod variables;
 mod visitor;
 mod worker;
 

@@ -3,14 +3,14 @@
 //! A value that means nothing is an error that names its key: an application that runs on with a
 //! default instead hides the mistake from the person who made it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
-use serde::Deserialize;
 
+use crate::config_file::ConfigFile;
 use crate::cookie::{CookieRules, SameSite};
+use crate::variables::{SettingsError, Variables};
 
 /// The longest session: a hundred years, in seconds.
 const LONGEST_SESSION: u64 = 100 * 365 * 24 * 60 * 60;
@@ -69,108 +69,6 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingsError {
-    #[error("{key}: {value:?} is not {wanted}")]
-    Value {
-        key: &'static str,
-        value: String,
-        wanted: &'static str,
-    },
-    #[error("{key} is missing: {reason}")]
-    Missing {
-        key: &'static str,
-        reason: &'static str,
-    },
-    /// The address may hold a password, so the value itself is not shown.
-    #[error("REDIS_URL is not an address that can be used: {0}")]
-    RedisUrl(redis::RedisError),
-}
-
-/// Variables of the `.env` file and of the process. As with Node's dotenv, the file never replaces
-/// what the process has, not even by an empty value.
-pub(crate) struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    /// Puts the process environment over the file.
-    pub(crate) fn new(
-        file: BTreeMap<String, String>,
-        process: impl IntoIterator<Item = (String, String)>,
-    ) -> Self {
-        let mut all = file;
-        all.extend(process);
-        Self(all)
-    }
-
-    /// The value as it stands; an empty one counts as none.
-    fn exact(&self, key: &str) -> Option<&str> {
-        self.0
-            .get(key)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The value without blanks around it.
-    fn trimmed(&self, key: &str) -> Option<&str> {
-        self.exact(key)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The value as `read` understands it, or `default` where there is none.
-    fn parsed<T>(
-        &self,
-        key: &'static str,
-        wanted: &'static str,
-        default: T,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, SettingsError> {
-        let Some(value) = self.trimmed(key) else {
-            return Ok(default);
-        };
-        read(value).ok_or_else(|| SettingsError::Value {
-            key,
-            value: value.to_owned(),
-            wanted,
-        })
-    }
-
-    fn flag(&self, key: &'static str, default: bool) -> Result<bool, SettingsError> {
-        self.parsed(key, "true or false", default, |value| {
-            value.to_ascii_lowercase().parse().ok()
-        })
-    }
-}
-
-/// What `config.yaml` holds.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ConfigFile {
-    auth: AuthSection,
-}
-
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct AuthSection {
-    enabled: bool,
-}
-
-impl Default for AuthSection {
-    fn default() -> Self {
-        Self { enabled: true }
-    }
-}
-
-impl ConfigFile {
-    /// Reads the YAML text; an empty one sets nothing. Only `true` and `false` are booleans.
-    pub(crate) fn parse(text: &str) -> Result<Self, serde_saphyr::Error> {
-        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-        serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
-            .map(Option::unwrap_or_default)
-    }
-}
-
 impl Settings {
     /// Makes the settings, or names the first key that stands in the way.
     pub(crate) fn new(variables: &Variables, config: ConfigFile) -> Result<Self, SettingsError> {
@@ -193,7 +91,7 @@ fn listen(variables: &Variables) -> Result<SocketAddr, SettingsError> {
 
 /// Either switch turns the login off: people are told of both, and use one.
 fn login(variables: &Variables, config: &ConfigFile) -> Result<Login, SettingsError> {
-    if !(variables.flag("AUTHENTICATION", true)? && config.auth.enabled) {
+    if !(variables.flag("AUTHENTICATION", true)? && config.login_enabled()) {
         return Ok(Login::Off);
     }
     let password = variables
@@ -308,6 +206,8 @@ impl fmt::Display for Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn settings(process: &[(&str, &str)], config: &str) -> Result<Settings, SettingsError> {
@@ -481,25 +381,6 @@ mod tests {
             let error = error.unwrap_err().to_string();
             assert!(error.starts_with("REDIS_URL is not"), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_slip_in_the_config_file_is_an_error() {
-        for text in [
-            "auth: {enable: false}",
-            "auth: {enabled: off}",
-            "auth: {enabled: [}",
-            "a: 1",
-        ] {
-            assert!(ConfigFile::parse(text).is_err(), "{text:?}");
-        }
-        for text in ["", "# nothing", "---\n", "{}", "auth: {}"] {
-            assert_eq!(
-                ConfigFile::parse(text).unwrap(),
-                ConfigFile::default(),
-                "{text:?}"
-            );
         }
     }
 }

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use crate::config_file::ConfigFile;
 use crate::dotenv;
-use crate::settings::{ConfigFile, Settings, Variables};
+use crate::settings::Settings;
+use crate::variables::Variables;
 
 const ENV_FILE: &str = "/app/.env";
 const CONFIG_FILE: &str = "/app/config.yaml";
