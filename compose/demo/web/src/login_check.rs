@@ -29,7 +29,7 @@ pub(crate) fn login_check(url: &str) -> anyhow::Result<()> {
     if page.status().is_success() {
         bail!("{base} asks for no login");
     }
-    let Login::Required(account) = sources::settings()?.login else {
+    let Login::Required(account) = sources::login()? else {
         bail!("{base} asks for a login, and the settings here turn it off");
     };
     let form = [("user", &account.user), ("password", &account.password)];

@@ -125,11 +125,11 @@ async fn wait_for(sessions: &Arc<Sessions>) -> anyhow::Result<()> {
             return Ok(());
         };
         if !error.may_pass() {
-            return Err(anyhow!(error).context("SESSION_STORE: the store refuses"));
+            return Err(anyhow!(error).context("REDIS_URL: refused"));
         }
         if Instant::now() + STORE_PAUSE > deadline {
             return Err(anyhow!(error).context(format!(
-                "SESSION_STORE: no answer within {} s",
+                "REDIS_URL: no answer within {} s",
                 STORE_PATIENCE.as_secs()
             )));
         }

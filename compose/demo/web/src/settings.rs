@@ -71,10 +71,10 @@ impl fmt::Debug for Store {
 
 impl Settings {
     /// Makes the settings, or names the first key that stands in the way.
-    pub(crate) fn new(variables: &Variables, config: ConfigFile) -> Result<Self, SettingsError> {
+    pub(crate) fn new(variables: &Variables, config: &ConfigFile) -> Result<Self, SettingsError> {
         Ok(Self {
             listen: listen(variables)?,
-            login: login(variables, &config)?,
+            login: Login::new(variables, config)?,
             cookie: cookie(variables)?,
             store: store(variables)?,
             trust_proxy: variables.flag("TRUST_PROXY", false)?,
@@ -89,21 +89,23 @@ fn listen(variables: &Variables) -> Result<SocketAddr, SettingsError> {
     Ok(SocketAddr::new(host, port))
 }
 
-/// Either switch turns the login off: people are told of both, and use one.
-fn login(variables: &Variables, config: &ConfigFile) -> Result<Login, SettingsError> {
-    if !(variables.flag("AUTHENTICATION", true)? && config.login_enabled()) {
-        return Ok(Login::Off);
+impl Login {
+    /// Either switch turns the login off: people are told of both, and use one.
+    pub(crate) fn new(variables: &Variables, config: &ConfigFile) -> Result<Login, SettingsError> {
+        if !(variables.flag("AUTHENTICATION", true)? && config.login_enabled()) {
+            return Ok(Login::Off);
+        }
+        let password = variables
+            .exact("DEMO_PASSWORD")
+            .ok_or(SettingsError::Missing {
+                key: "DEMO_PASSWORD",
+                reason: "set it, or turn the login off by AUTHENTICATION=false",
+            })?;
+        Ok(Login::Required(Account {
+            user: variables.trimmed("DEMO_USER").unwrap_or("demo").to_owned(),
+            password: password.to_owned(),
+        }))
     }
-    let password = variables
-        .exact("DEMO_PASSWORD")
-        .ok_or(SettingsError::Missing {
-            key: "DEMO_PASSWORD",
-            reason: "set it, or turn the login off by AUTHENTICATION=false",
-        })?;
-    Ok(Login::Required(Account {
-        user: variables.trimmed("DEMO_USER").unwrap_or("demo").to_owned(),
-        password: password.to_owned(),
-    }))
 }
 
 fn cookie(variables: &Variables) -> Result<CookieRules, SettingsError> {
@@ -217,7 +219,7 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Settings::new(
             &Variables::new(file, process),
-            ConfigFile::parse(config).unwrap(),
+            &ConfigFile::parse(config).unwrap(),
         )
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::config_file::ConfigFile;
 use crate::dotenv;
-use crate::settings::Settings;
+use crate::settings::{Login, Settings};
 use crate::variables::Variables;
 
 const ENV_FILE: &str = "/app/.env";
@@ -20,6 +20,17 @@ const CONFIG_FILE: &str = "/app/config.yaml";
 /// `DOTENV_CONFIG_PATH` and `CONFIG_PATH` in the process environment name other files. A file that
 /// is not there sets nothing.
 pub(crate) fn settings() -> anyhow::Result<Settings> {
+    let (variables, config) = gathered()?;
+    Ok(Settings::new(&variables, &config)?)
+}
+
+/// Who gets in, whatever the other settings are worth.
+pub(crate) fn login() -> anyhow::Result<Login> {
+    let (variables, config) = gathered()?;
+    Ok(Login::new(&variables, &config)?)
+}
+
+fn gathered() -> anyhow::Result<(Variables, ConfigFile)> {
     let process: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -27,7 +38,7 @@ pub(crate) fn settings() -> anyhow::Result<Settings> {
     let (config_path, config_text) = text_of("CONFIG_PATH", CONFIG_FILE)?;
     let config =
         ConfigFile::parse(&config_text).with_context(|| config_path.display().to_string())?;
-    Ok(Settings::new(&Variables::new(file, process), config)?)
+    Ok((Variables::new(file, process), config))
 }
 
 fn text_of(variable: &str, default: &str) -> anyhow::Result<(PathBuf, String)> {
