@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION, SET_COOKIE,
+};
 use hyper::http::response::Builder;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use crate::visitor::{Forwarded, Visitor};
 
 /// The longest message that is kept, in characters.
 const LONGEST_MESSAGE: usize = 2_000;
+
+const HTML: &str = "text/html; charset=utf-8";
 
 /// The application with its settings and sessions.
 pub(crate) struct App {
@@ -81,6 +85,8 @@ impl App {
                 Failure::Http(_) => page::notice("Not now", "Something went wrong."),
             });
             *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            let html = HeaderValue::from_static(HTML);
+            answer.headers_mut().insert(CONTENT_TYPE, html);
             answer
         })
     }
@@ -253,9 +259,7 @@ fn answer(status: StatusCode) -> Builder {
 }
 
 fn html(status: StatusCode, page: String) -> Result<Answer, Failure> {
-    Ok(answer(status)
-        .header(CONTENT_TYPE, "text/html; charset=utf-8")
-        .body(page)?)
+    Ok(answer(status).header(CONTENT_TYPE, HTML).body(page)?)
 }
 
 fn text(status: StatusCode, text: &str) -> Result<Answer, Failure> {
