@@ -1,6 +1,9 @@
 //! refit changes a running Docker Compose stack in one command, and gives it back when the change
 //! was wrong.
 
+pub mod cli;
+pub mod run;
+
 pub mod health;
 pub mod plan;
 pub mod stack;
@@ -10,4 +13,8 @@ pub mod edit;
 pub mod complaint;
 pub mod engine;
 pub mod event;
+pub mod exit;
+pub mod report;
 pub mod secret;
+
+mod fault;

@@ -1,2 +1,9 @@
 //! Parse, call, exit code: nothing else.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
+    refit::cli::main()
+}

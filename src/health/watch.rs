@@ -163,6 +163,15 @@ impl Watch {
         self.began.elapsed()
     }
 
+    /// Tells the verdicts of those that failed, for callers that have nothing to add.
+    pub fn tell_failed(&self) {
+        for (name, track) in &self.tracks {
+            if let Some(verdict) = track.verdict.as_ref().filter(|v| v.word == VerdictWord::Failed) {
+                self.emitter.emit(told(name, track, verdict, self.began.elapsed()));
+            }
+        }
+    }
+
     /// Judges; `None` when all are decided or one failed, else when to ask again.
     fn judge(&mut self, services: &[ServiceName]) -> Option<Duration> {
         let now = self.began.elapsed();
@@ -179,16 +188,11 @@ impl Watch {
                 }
             }
             if !had && let Some(verdict) = &track.verdict {
-                self.emitter.emit(Kind::Verdict {
-                    service: name.clone(),
-                    verdict: verdict.word,
-                    reason: verdict.reason.clone(),
-                    after: verdict.at.saturating_sub(track.first_event.unwrap_or_default()),
-                    down: track.down.total(now),
-                });
+                // A failure is told by whoever knows the container's last words.
                 if verdict.word == VerdictWord::Failed {
                     return None;
                 }
+                self.emitter.emit(told(name, track, verdict, now));
             }
         }
         open.then_some(wake)
@@ -288,6 +292,16 @@ impl Watch {
         if let Some(probe) = track.probed(at, &answer) {
             self.probing.push(Box::pin(ask(service.clone(), probe, PROBE_PAUSE)));
         }
+    }
+}
+
+fn told(name: &ServiceName, track: &Track, verdict: &Verdict, now: Duration) -> Kind {
+    Kind::Verdict {
+        service: name.clone(),
+        verdict: verdict.word,
+        reason: verdict.reason.clone(),
+        after: verdict.at.saturating_sub(track.first_event.unwrap_or_default()),
+        down: track.down.total(now),
     }
 }
 

@@ -142,6 +142,28 @@ pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
     finish(inputs, wishes, Vec::new(), stopped)
 }
 
+/// The plan of the literal `down` and `up -d --build`: every active service is made anew.
+pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
+    let reason = || Reason {
+        route: Route::Asked,
+        file: None,
+        key: None,
+        text: "down and up -d --build, as asked".to_owned(),
+    };
+    let (active, untouched): (Vec<_>, Vec<_>) =
+        model.in_dependency_order().into_iter().partition(|name| model.is_active(name, profiles));
+    let steps = active
+        .into_iter()
+        .map(|service| Step {
+            service,
+            action: Action::Recreate,
+            reasons: vec![reason()],
+            signal: None,
+        })
+        .collect();
+    Plan { steps, untouched, ..Plan::default() }
+}
+
 /// Replaces each step's action, as `--strategy` asks.
 pub fn with_action(mut plan: Plan, action: Action) -> Plan {
     for step in &mut plan.steps {

@@ -80,7 +80,7 @@ fn holder(directory: &Path) -> Option<Holder> {
     let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let since = std::fs::metadata(format!("/proc/{pid}")).ok()?.modified().ok()?;
     let since = jiff::Timestamp::try_from(since).ok()?;
-    let zoned = since.to_zoned(jiff::tz::TimeZone::system());
+    let zoned = since.to_zoned_datetime(jiff::tz::TimeZone::system());
     Some(Holder { pid, command: command_of(&cmdline), since: zoned.strftime("%F %T").to_string() })
 }
 

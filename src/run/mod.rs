@@ -15,9 +15,9 @@ pub mod rollback;
 pub mod state;
 pub mod survey;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -39,7 +39,7 @@ use converge::Convergence;
 use failure::Failure;
 use journal::{Entry, Journal};
 use lock::Lock;
-use request::{Request, Strategy, What};
+use request::{Request, Strategy};
 use rollback::Rollback;
 use state::StateHome;
 use survey::Survey;
@@ -108,7 +108,7 @@ impl Runner {
         began: Instant,
     ) -> Result<Ended, Complaint> {
         let stamp = self.home.compose_stamp();
-        let mut place = Place::find(self.docker.clone(), located, &stamp).await?;
+        let place = Place::find(self.docker.clone(), located, &stamp).await?;
         let _lock = match request.options.dry_run {
             true => None,
             false => {
@@ -116,7 +116,7 @@ impl Runner {
                 Some(Lock::take(folder, request.options.wait_lock).await?)
             }
         };
-        let survey = survey::make(&mut place, request).await?;
+        let survey = survey::make(&place, request).await?;
         for note in place.located.notes.iter().chain(&survey.notes) {
             self.emitter.note("note", note);
         }
@@ -510,11 +510,7 @@ impl Open<'_> {
         journal: &mut Journal,
         watch: Watch,
     ) -> Result3 {
-        let mut services = self.summaries(&watch);
-        let downs: BTreeMap<ServiceName, Duration> = services
-            .iter()
-            .filter_map(|s| Some((s.service.clone(), Duration::from_millis(s.down_ms?))))
-            .collect();
+        let services = self.summaries(&watch);
         drop(watch);
         if self.request.options.no_rollback {
             let todo = vec!["refit rollback".to_owned()];
@@ -539,9 +535,6 @@ impl Open<'_> {
             Ok(undone) => undone,
             Err(failure) => rollback::Undone { problems: vec![failure.text()], todo: Vec::new() },
         };
-        for service in &mut services {
-            let _ = downs.get(&service.service);
-        }
         if undone.is_whole() {
             self.record(journal, Outcome::RolledBack, &services, &[]);
             let run = self.run;

@@ -112,14 +112,17 @@ pub struct BothSides {
 
 /// Reads both sides of a change. Nothing of the stack is written (F18).
 ///
+/// `after` is the stack with the files that it will load then: an edit may add one.
+///
 /// # Errors
 /// The staging folder cannot be written.
 pub async fn resolve_both(
     compose: &Compose,
     located: &Located,
+    after: &Located,
     edits: &[FileEdit],
 ) -> anyhow::Result<BothSides> {
-    let staged = Staged::new(&located.args, edits)?;
+    let staged = Staged::new(&after.args, edits)?;
     let after = async {
         let value = compose.config_of_staged(&staged.args, staged.prefix()).await?;
         Ok(Model::of_json(value))

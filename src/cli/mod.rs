@@ -1,0 +1,219 @@
+//! What a person types, turned into requests. Parses, calls, and gives the exit code; decides nothing
+//! about stacks.
+
+mod look;
+mod packaging;
+mod query;
+mod runs;
+mod values;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::complaint::Complaint;
+use crate::engine::docker::Docker;
+use crate::engine::endpoint::{self, EndpointRequest};
+use crate::engine::signals::Signals;
+use crate::event::{Emitter, ServiceName, Tell};
+use crate::exit::Exit;
+use crate::report::{self, Color, page};
+use crate::run::Runner;
+use crate::run::state::StateHome;
+use crate::stack::locate::LocateRequest;
+use crate::stack::settings::parse_duration;
+
+/// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
+#[derive(Debug, Parser)]
+#[command(name = "refit", version, about, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes: 0 done or nothing to do; 1 refused or failed before anything was touched; 2 usage;
+3 failed and rolled back; 4 failed and not given back; 5 another run holds the lock;
+10 with --exit-code: something to do; 130, 143, 129 ended by a signal, after the rollback.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The options that mean what they mean in docker and docker compose.
+#[derive(Debug, Args)]
+struct Global {
+    /// Go to this folder first
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Compose file; may be given several times
+    #[arg(short = 'f', long, global = true, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// Name of the project
+    #[arg(short = 'p', long, global = true, value_name = "NAME")]
+    project_name: Option<String>,
+    /// Env file in place of .env; may be given several times
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Profile to turn on; may be given several times
+    #[arg(long, global = true, value_name = "PROFILE")]
+    profile: Vec<String>,
+    /// Folder that relative paths of the compose file start from
+    #[arg(long, global = true, value_name = "DIR")]
+    project_directory: Option<PathBuf>,
+    /// Docker context
+    #[arg(short = 'c', long, global = true, value_name = "NAME")]
+    context: Option<String>,
+    /// Docker engine, such as unix:///run/docker.sock
+    #[arg(short = 'H', long, global = true, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// JSON on standard output: lines of events for runs, one document for questions
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print only what failed
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print more; twice: what is called as well
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Whether output is coloured
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Set keys, apply the change, watch it, prove it, or roll it back
+    Set(values::SetArgs),
+    /// Remove keys, in the same way
+    Unset(values::UnsetArgs),
+    /// Print a value as Compose reads it
+    Get(query::GetArgs),
+    /// Make the engine match the files as they are now
+    Apply(runs::ApplyArgs),
+    /// Restart services in the order of their dependencies, and watch them
+    Restart(runs::RestartArgs),
+    /// Show what apply would do
+    Plan(runs::PlanArgs),
+    /// Show services, their state, and what differs from the files
+    Status(look::StatusArgs),
+    /// Follow health until it is settled; the exit code is the verdict
+    Watch(look::WatchArgs),
+    /// Show where a key is set, whom it reaches, and what a change of it would touch
+    Why(query::WhyArgs),
+    /// Print a completion script for a shell
+    Completions(packaging::CompletionsArgs),
+    /// Write man pages to a folder
+    Man(packaging::ManArgs),
+}
+
+/// Parses the command line, does what it says, gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // Help and version are no errors.
+            return if error.use_stderr() { ExitCode::from(Exit::Usage.code()) } else { ExitCode::SUCCESS };
+        }
+    };
+    let json = cli.global.json;
+    let done = run(cli).unwrap_or_else(|complaint| {
+        page::complaint(&complaint, json);
+        Exit::Refused
+    });
+    ExitCode::from(done.code())
+}
+
+fn run(cli: Cli) -> Result<Exit, Complaint> {
+    log(cli.global.verbose);
+    if let Some(dir) = &cli.global.directory {
+        std::env::set_current_dir(dir).map_err(|error| {
+            Complaint::new("no_directory", format!("cannot go to {}: {error}", dir.display()))
+                .hint("check what -C names")
+        })?;
+    }
+    match &cli.command {
+        Command::Completions(args) => return Ok(packaging::completions(args, &mut Cli::command())),
+        Command::Man(args) => return packaging::man(args, Cli::command()),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)?;
+    runtime.block_on(dispatch(&cli.global, cli.command))
+}
+
+async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> {
+    match command {
+        Command::Set(args) => values::set(global, args).await,
+        Command::Unset(args) => values::unset(global, args).await,
+        Command::Get(args) => query::get(global, &args).await,
+        Command::Why(args) => query::why(global, &args).await,
+        Command::Apply(args) => runs::apply(global, args).await,
+        Command::Restart(args) => runs::restart(global, args).await,
+        Command::Plan(args) => runs::plan(global, args).await,
+        Command::Status(args) => look::status(global, &args).await,
+        Command::Watch(args) => look::watch(global, &args).await,
+        Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
+    }
+}
+
+impl Global {
+    fn locate_request(&self) -> LocateRequest {
+        LocateRequest {
+            directory: None,
+            files: self.file.clone(),
+            project_name: self.project_name.clone(),
+            env_files: self.env_file.clone(),
+            profiles: self.profile.clone(),
+            project_directory: self.project_directory.clone(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Docker, Complaint> {
+        let request = EndpointRequest { host: self.host.clone(), context: self.context.clone() };
+        Ok(Docker::connect(endpoint::resolve(&request)?).await?)
+    }
+
+    fn renderer(&self) -> Rc<dyn Tell> {
+        report::renderer(report::Options {
+            json: self.json,
+            quiet: self.quiet,
+            verbose: self.verbose > 0,
+            color: self.color,
+        })
+    }
+
+    async fn runner(&self) -> Result<Runner, Complaint> {
+        Ok(Runner {
+            docker: self.connect().await?,
+            home: StateHome::find()?,
+            emitter: Emitter::new(self.renderer()),
+            signals: Signals::listen().map_err(anyhow::Error::from)?,
+        })
+    }
+}
+
+/// `-vv`: what is called, on standard error.
+fn log(verbose: u8) {
+    if verbose < 2 {
+        return;
+    }
+    let filter = tracing_subscriber::EnvFilter::new("refit=debug");
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
+}
+
+/// Reads a duration option.
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
+fn service_names(names: &[String]) -> Vec<ServiceName> {
+    names.iter().map(|name| name.as_str().into()).collect()
+}

@@ -1,0 +1,348 @@
+//! Questions about keys: `get` and `why`. They work without an engine as far as files can answer.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Global;
+use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+use crate::edit::yaml::{self, YamlPath};
+use crate::engine::compose::Compose;
+use crate::engine::container::Container;
+use crate::engine::docker::Docker;
+use crate::engine::files;
+use crate::event::{Action, Route, ServiceName, Shown};
+use crate::exit::Exit;
+use crate::report::{self, page};
+use crate::run::edits::{is_yaml, value_of};
+use crate::secret::HIDDEN;
+use crate::stack::locate::{self, Located};
+use crate::stack::{Resolved, drift, of_project, resolve, routes, shown};
+
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    /// Key, or path in a YAML file
+    key: String,
+    /// Env file or YAML file; without it the stack's first env file
+    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhyArgs {
+    /// Key of the env files
+    key: String,
+}
+
+/// The stack as far as it can be found without a right to the engine.
+struct Asked {
+    located: Located,
+    docker: Option<Docker>,
+    containers: Vec<Container>,
+}
+
+impl Asked {
+    async fn of(global: &Global) -> Result<Self, Complaint> {
+        let docker = global.connect().await.ok();
+        let containers = match &docker {
+            Some(docker) => docker.compose_containers().await?,
+            None => Vec::new(),
+        };
+        let located = locate::locate(&global.locate_request(), &containers)?;
+        Ok(Self { located, docker, containers })
+    }
+}
+
+pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
+    let asked = Asked::of(global).await?;
+    let path = match &args.file {
+        Some(file) if file.is_file() => file.clone(),
+        Some(file) => asked.located.args.directory.join(file),
+        None => asked.located.first_env_file(),
+    };
+    let name = shown(&asked.located.args.directory, &path);
+    let bytes = files::read_if_exists(&path)?;
+    let Some(bytes) = bytes else {
+        return Err(Complaint::new("no_file", format!("no file {name}")));
+    };
+    let value = if is_yaml(&path) { in_yaml(&name, &bytes, &args.key)? } else { in_env(&name, &bytes, &args.key)? };
+    if global.json {
+        page::document(&json!({"file": name, "key": args.key, "value": value}));
+    } else if let Some(value) = &value {
+        report::out(&match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+    } else if !global.quiet {
+        report::err(&format!("{} is not set in {name}", args.key));
+    }
+    Ok(if value.is_some() { Exit::Done } else { Exit::Refused })
+}
+
+fn in_env(name: &str, bytes: &[u8], key: &str) -> Result<Option<Value>, Complaint> {
+    let key: EnvKey = key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
+        Complaint::new(error.code(), error.to_string())
+    })?;
+    let told = |error: crate::edit::dotenv::DotenvError| {
+        Complaint::new(error.code(), format!("{name}: {error}"))
+    };
+    let file = Dotenv::parse(bytes, Format::Compose).map_err(told)?;
+    let value = file.get(&key, &|name| std::env::var(name).ok()).map_err(told)?;
+    Ok(value.map(Value::String))
+}
+
+fn in_yaml(name: &str, bytes: &[u8], path: &str) -> Result<Option<Value>, Complaint> {
+    let text = String::from_utf8_lossy(bytes);
+    let told = |error: yaml::YamlError| {
+        Complaint::new(error.code(), format!("{name}: {error}")).hint(error.hint())
+    };
+    let path: YamlPath = path.parse().map_err(told)?;
+    yaml::get(&text, &path).map_err(told)
+}
+
+/// Where a key is set.
+struct SetAt {
+    path: PathBuf,
+    file: String,
+    line: usize,
+    value: Shown,
+}
+
+/// Whom it reaches.
+struct Reached {
+    service: ServiceName,
+    route: Route,
+    text: String,
+    action: Action,
+    runs: Option<Shown>,
+}
+
+pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complaint> {
+    let key: EnvKey = args.key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
+        Complaint::new(error.code(), error.to_string()).hint("why takes a key of the env files")
+    })?;
+    let asked = Asked::of(global).await?;
+    let endpoint = asked.docker.as_ref().map(|docker| &docker.endpoint);
+    let compose = Compose::find(endpoint)?;
+    let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
+        let text = "Compose cannot read this stack";
+        Complaint { code: "invalid_stack", text: text.into(), ..Complaint::from(error) }
+    })?;
+    let set = set_at(&asked.located, &resolved, &key);
+    let documented = documented_at(&asked.located, &key);
+    let mut reached = reached(&asked.located, &resolved, &key, &set);
+    for one in &mut reached {
+        one.runs = running_value(&asked, &resolved, one, &key).await;
+    }
+    if global.json {
+        page::document(&document(&key, &set, &reached, documented.as_deref()));
+    } else {
+        print(&key, &set, &reached, documented.as_deref());
+    }
+    Ok(Exit::Done)
+}
+
+/// Every env file of the stack, Compose's own and the services', that sets the key.
+fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
+    let mut paths = located.env_files();
+    for service in resolved.source.services.values() {
+        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    paths.retain(|path| seen.insert(files::follow(path)));
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let bytes = files::read_if_exists(&path).ok()??;
+            let tree = Dotenv::parse(&bytes, Format::Compose).ok()?;
+            let line = tree.line_of(key)?;
+            let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
+            Some(SetAt { file: shown(&located.args.directory, &path), path, line, value })
+        })
+        .collect()
+}
+
+/// The commented example of an env file or its sample.
+fn documented_at(located: &Located, key: &EnvKey) -> Option<String> {
+    let first = located.first_env_file();
+    let sample = located.args.directory.join(".env.example");
+    [first, sample].iter().find_map(|path| {
+        let bytes = files::read_if_exists(path).ok()??;
+        let tree = Dotenv::parse(&bytes, Format::Compose).ok()?;
+        let line = tree.line_of(key).or_else(|| tree.is_documented(key))?;
+        Some(format!("{}:{line}", shown(&located.args.directory, path)))
+    })
+}
+
+fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) -> Vec<Reached> {
+    let mut found = Vec::new();
+    // A key that is not set yet would be set in the first env file.
+    let first = located.first_env_file();
+    let mut paths: Vec<&Path> = set.iter().map(|at| at.path.as_path()).collect();
+    if paths.is_empty() {
+        paths.push(&first);
+    }
+    for path in paths {
+        let file = shown(&located.args.directory, path);
+        for reach in routes::of_file(&resolved.model, &resolved.source, path) {
+            let named = resolved.source.services.get(&reach.service);
+            let hidden = reach.route == Route::EnvFile
+                && named.is_some_and(|service| service.environment.contains(key.as_str()));
+            let text = if hidden {
+                format!("{file} is its env_file, but its environment names {key}, which wins")
+            } else {
+                format!("{file} {}", reach.text)
+            };
+            let action = if hidden { Action::None } else { action_of(reach.route) };
+            let (service, route) = (reach.service, reach.route);
+            found.push(Reached { service, route, text, action, runs: None });
+        }
+    }
+    for reach in routes::of_key(&resolved.model, &resolved.source, key.as_str()) {
+        let places = lines_of(located, key.as_str(), &reach);
+        let text = match (reach.route, places.is_empty()) {
+            (Route::Environment, true) => format!("environment names {key}"),
+            (Route::Environment, false) => format!("environment names {key} ({places})"),
+            (_, true) => format!("{} uses ${{{key}}}", reach.place),
+            (_, false) => format!("{} uses ${{{key}}} ({places})", reach.place),
+        };
+        let (service, route, action) = (reach.service, reach.route, action_of_key(reach.route));
+        found.push(Reached { service, route, text, action, runs: None });
+    }
+    found.sort_by(|a, b| a.service.cmp(&b.service));
+    found
+}
+
+/// Where a reference stands: `compose.yaml:12`.
+fn lines_of(located: &Located, key: &str, reach: &routes::KeyReach) -> String {
+    let mut places = Vec::new();
+    for file in &located.args.files {
+        let Ok(text) = std::fs::read_to_string(file) else { continue };
+        let Ok(scalars) = yaml::scalars(&text) else { continue };
+        for scalar in scalars {
+            let uses = crate::stack::source::variables(&scalar.value).iter().any(|name| name == key)
+                || scalar.value == key;
+            let path = scalar.path.to_string();
+            // Anchors and extensions stand elsewhere, and count for whoever merges them.
+            let of_other = path.starts_with("services.")
+                && !path.starts_with(&format!("services.{}.", reach.service));
+            if uses && !of_other {
+                places.push(format!("{}:{}", shown(&located.args.directory, file), scalar.line));
+            }
+        }
+    }
+    places.dedup();
+    places.join(", ")
+}
+
+fn action_of(route: Route) -> Action {
+    match route {
+        Route::Bind | Route::Config | Route::Secret => Action::Restart,
+        Route::Build => Action::Rebuild,
+        _ => Action::Recreate,
+    }
+}
+
+/// Configs and secrets made from a variable are copied into the container when it is made.
+fn action_of_key(route: Route) -> Action {
+    if route == Route::Build { Action::Rebuild } else { Action::Recreate }
+}
+
+/// What the service runs with now.
+async fn running_value(
+    asked: &Asked,
+    resolved: &Resolved,
+    reached: &Reached,
+    key: &EnvKey,
+) -> Option<Shown> {
+    let docker = asked.docker.as_ref()?;
+    let containers = of_project(&asked.containers, &resolved.model.name);
+    let container = containers.iter().find(|c| c.service == reached.service && c.is_up())?;
+    let inspected = docker.inspect(&container.id).await.ok()??;
+    let value = match reached.route {
+        Route::Environment | Route::EnvFile => inspected.env.get(key.as_str()).cloned(),
+        Route::Bind if docker.endpoint.is_local() => {
+            let target = reached.text.rsplit(" at ").next()?;
+            let seen = std::fs::read(drift::seen_by_process(inspected.pid, Path::new(target))).ok()?;
+            value_of(&Dotenv::parse(&seen, Format::Compose).ok()?, key)
+        }
+        _ => return None,
+    };
+    Some(Shown::of(key.as_str(), value.as_deref()))
+}
+
+fn words(value: &Shown) -> String {
+    match value {
+        Shown::Absent => "not set".to_owned(),
+        Shown::Secret => HIDDEN.to_owned(),
+        Shown::Plain(text) => text.clone(),
+    }
+}
+
+fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) {
+    report::out(key.as_str());
+    if set.is_empty() {
+        let place = documented.map(|place| format!("; documented in {place}")).unwrap_or_default();
+        report::out(&format!("  set in    no env file{place}"));
+    }
+    for (index, at) in set.iter().enumerate() {
+        let head = if index == 0 { "set in" } else { "" };
+        report::out(&format!("  {head:<8}  {}:{}  {}", at.file, at.line, words(&at.value)));
+    }
+    if std::env::var_os(key.as_str()).is_some() {
+        report::out("  !         the shell has its own value, which wins wherever ${…} is used");
+    }
+    if reached.is_empty() {
+        report::out("  reaches   no service");
+        report::out(&format!("  →         refit set {key}=VALUE --for SERVICE makes it reach one"));
+    }
+    let width = reached.iter().map(|r| r.service.as_str().chars().count()).max().unwrap_or_default();
+    for (index, one) in reached.iter().enumerate() {
+        let head = if index == 0 { "reaches" } else { "" };
+        let then = match one.action {
+            Action::None => "nothing".to_owned(),
+            action => action.word().to_owned(),
+        };
+        let runs = one.runs.as_ref().map(|value| format!("; runs with {}", words(value)));
+        report::out(&format!(
+            "  {head:<8}  {:<width$}  {:<13}  {}; a change means: {then}{}",
+            one.service,
+            one.route.word(),
+            one.text,
+            runs.unwrap_or_default(),
+        ));
+    }
+}
+
+fn document(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) -> Value {
+    let value = |value: &Shown| match value {
+        Shown::Plain(text) => json!({"value": text}),
+        Shown::Absent => json!({"value": null}),
+        Shown::Secret => json!({"value": null, "secret": true}),
+    };
+    let set: Vec<Value> = set
+        .iter()
+        .map(|at| {
+            let mut one = json!({"file": at.file, "line": at.line});
+            if let (Some(one), Value::Object(more)) = (one.as_object_mut(), value(&at.value)) {
+                one.extend(more);
+            }
+            one
+        })
+        .collect();
+    let reached: Vec<Value> = reached
+        .iter()
+        .map(|one| {
+            json!({
+                "service": one.service,
+                "route": one.route.word(),
+                "text": one.text,
+                "action": one.action.word(),
+                "runs_with": one.runs.as_ref().map(value),
+            })
+        })
+        .collect();
+    json!({"key": key.as_str(), "set": set, "documented": documented, "reaches": reached})
+}

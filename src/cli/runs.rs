@@ -1,0 +1,138 @@
+//! Runs without an edit, and the options that every run has.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Global, duration, service_names};
+use crate::complaint::Complaint;
+use crate::exit::{self, Exit};
+use crate::health::limits::Limits;
+use crate::run::request::{Options, Request, Strategy, What};
+
+/// The options of every run.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: exit with 10 when there is something to do
+    #[arg(long)]
+    exit_code: bool,
+    /// Leave a failed change in place
+    #[arg(long)]
+    no_rollback: bool,
+    /// How containers are brought in line
+    #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
+    strategy: StrategyArg,
+    /// Time to the verdict; by default what each healthcheck allows, else 5m
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+    /// How long a service without a healthcheck must run
+    #[arg(long, value_parser = duration, default_value = "5s", value_name = "TIME")]
+    settle: Duration,
+    /// Allow what a guard refuses; may be given several times
+    #[arg(long, value_name = "GUARD")]
+    allow: Vec<String>,
+    /// How long to wait for another run on this stack
+    #[arg(long, value_parser = duration, default_value = "0s", value_name = "TIME")]
+    wait_lock: Duration,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StrategyArg {
+    /// The cheapest way that works
+    Auto,
+    /// Restart what is touched
+    Restart,
+    /// Make new containers for what is touched
+    Recreate,
+    /// docker compose down, then up -d --build
+    DownUp,
+}
+
+impl RunArgs {
+    pub(super) fn options(&self) -> Options {
+        Options {
+            dry_run: self.dry_run,
+            exit_code: self.exit_code,
+            no_apply: false,
+            no_rollback: self.no_rollback,
+            strategy: match self.strategy {
+                StrategyArg::Auto => Strategy::Auto,
+                StrategyArg::Restart => Strategy::Restart,
+                StrategyArg::Recreate => Strategy::Recreate,
+                StrategyArg::DownUp => Strategy::DownUp,
+            },
+            limits: Limits { settle: self.settle, timeout: self.timeout, ..Limits::default() },
+            allow: self.allow.iter().cloned().collect(),
+            wait_lock: self.wait_lock,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// Services; all without any
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestartArgs {
+    /// Services; all that run without any
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// The literal docker compose down and up -d --build, for the whole stack
+    #[arg(long, conflicts_with = "services")]
+    down: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// Services; all without any
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Exit with 10 when there is something to do
+    #[arg(long)]
+    exit_code: bool,
+}
+
+pub(super) async fn execute(global: &Global, request: Request) -> Result<Exit, Complaint> {
+    let runner = global.runner().await?;
+    let ended = runner.execute(&global.locate_request(), &request).await;
+    Ok(exit::of_run(&ended))
+}
+
+pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
+    let command = command_line("apply", &args.services);
+    let what = What::Apply(service_names(&args.services));
+    execute(global, Request { command, what, options: args.run.options() }).await
+}
+
+pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
+    let mut command = command_line("restart", &args.services);
+    let mut options = args.run.options();
+    if args.down {
+        command.push_str(" --down");
+        options.strategy = Strategy::DownUp;
+    }
+    let what = What::Restart(service_names(&args.services));
+    execute(global, Request { command, what, options }).await
+}
+
+pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Complaint> {
+    let command = command_line("plan", &args.services);
+    let what = What::Apply(service_names(&args.services));
+    let options = Options { dry_run: true, exit_code: args.exit_code, ..Options::default() };
+    execute(global, Request { command, what, options }).await
+}
+
+/// What was typed, for the record.
+pub(super) fn command_line(verb: &str, words: &[String]) -> String {
+    std::iter::once(verb).chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+}

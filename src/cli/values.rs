@@ -1,0 +1,283 @@
+//! Setting and removing keys: where the values come from, and what is typed of them into the record.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::Global;
+use super::runs::{RunArgs, execute};
+use crate::complaint::Complaint;
+use crate::edit::yaml::YamlPath;
+use crate::exit::Exit;
+use crate::run::edits::is_yaml;
+use crate::run::request::{Edit, EditRequest, Kind, Request, To, What};
+use crate::secret::{HIDDEN, Secret, is_secret};
+
+#[derive(Debug, Args)]
+pub(super) struct SetArgs {
+    /// KEY=VALUE, or KEY alone to read the value from standard input
+    #[arg(required = true, value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+    /// Env file or YAML file; without it the stack's first env file
+    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Make a random value: hex:BYTES, base64:BYTES or alnum:LETTERS
+    #[arg(long, value_name = "KIND:SIZE")]
+    generate: Option<Generate>,
+    /// Make the key reach this service as well; may be given several times
+    #[arg(long = "for", value_name = "SERVICE")]
+    reach: Vec<String>,
+    /// In a YAML file: write text, whatever it looks like
+    #[arg(long, conflicts_with_all = ["int", "as_json"])]
+    string: bool,
+    /// In a YAML file: write a whole number
+    #[arg(long, conflicts_with = "as_json")]
+    int: bool,
+    /// In a YAML file: the value is JSON, such as a list or a map
+    #[arg(long)]
+    as_json: bool,
+    /// Edit the files only; refit apply brings the engine in line later
+    #[arg(long)]
+    no_apply: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnsetArgs {
+    /// Keys, or paths in a YAML file
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<String>,
+    /// Env file or YAML file; without it the stack's first env file
+    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Edit the files only; refit apply brings the engine in line later
+    #[arg(long)]
+    no_apply: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// A value to be made up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generate {
+    Hex(usize),
+    Base64(usize),
+    Alnum(usize),
+}
+
+/// Long enough for any key, short enough to be no mistake.
+const LARGEST: usize = 4096;
+
+impl std::str::FromStr for Generate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not of the form hex:32, base64:32 or alnum:32");
+        let (kind, size) = text.split_once(':').ok_or_else(wrong)?;
+        let size: usize = size.parse().map_err(|_| wrong())?;
+        if size == 0 || size > LARGEST {
+            return Err(format!("the size must be 1 to {LARGEST}"));
+        }
+        match kind {
+            "hex" => Ok(Self::Hex(size)),
+            "base64" => Ok(Self::Base64(size)),
+            "alnum" => Ok(Self::Alnum(size)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Generate {
+    fn value(self) -> anyhow::Result<Secret> {
+        Ok(Secret::new(match self {
+            Self::Hex(size) => random(size)?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Self::Base64(size) => base64(&random(size)?),
+            Self::Alnum(size) => alnum(size)?,
+        }))
+    }
+}
+
+fn random(size: usize) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; size];
+    let mut filled = 0;
+    while filled < size {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        filled += rustix::rand::getrandom(&mut bytes[filled..], flags)
+            .context("the system gives no random numbers")?;
+    }
+    Ok(bytes)
+}
+
+fn alnum(size: usize) -> anyhow::Result<String> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(size);
+    while text.len() < size {
+        // Bytes from 248 on would make the first letters likelier.
+        for byte in random(size)?.into_iter().filter(|byte| *byte < 248) {
+            if text.len() < size {
+                text.push(char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for index in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * index)) as usize & 63];
+            text.push(if index <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complaint> {
+    let kind = match (args.string, args.int, args.as_json) {
+        (true, ..) => Kind::String,
+        (_, true, _) => Kind::Int,
+        (.., true) => Kind::Json,
+        _ => Kind::Auto,
+    };
+    let yaml = args.file.as_deref().is_some_and(is_yaml);
+    if kind != Kind::Auto && !yaml {
+        return Err(Complaint::new("usage", "--string, --int and --as-json are for YAML files")
+            .hint("name the file: -F compose.yaml"));
+    }
+    let mut stdin_taken = false;
+    let mut edits = Vec::new();
+    for word in &args.assignments {
+        let (key, value) = split(word, yaml)?;
+        let value = match (value, args.generate) {
+            (Some(_), Some(_)) => {
+                return Err(Complaint::new("usage", format!("{key} has a value already"))
+                    .hint("with --generate, give the key alone"));
+            }
+            (Some(value), None) => Secret::new(value),
+            (None, Some(generate)) => generate.value()?,
+            (None, None) if stdin_taken => {
+                return Err(Complaint::new("usage", "only one value can come from standard input"));
+            }
+            (None, None) => {
+                stdin_taken = true;
+                read_value(&key)?
+            }
+        };
+        edits.push(Edit { key, to: To::Set(value, kind) });
+    }
+    let reach = super::service_names(&args.reach);
+    edit(global, "set", args.file, edits, reach, args.no_apply, &args.run).await
+}
+
+pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
+    let edits = args.keys.into_iter().map(|key| Edit { key, to: To::Unset }).collect();
+    edit(global, "unset", args.file, edits, Vec::new(), args.no_apply, &args.run).await
+}
+
+async fn edit(
+    global: &Global,
+    verb: &str,
+    file: Option<PathBuf>,
+    edits: Vec<Edit>,
+    reach: Vec<crate::event::ServiceName>,
+    no_apply: bool,
+    run: &RunArgs,
+) -> Result<Exit, Complaint> {
+    let command = typed(verb, file.as_deref(), &edits);
+    let mut options = run.options();
+    options.no_apply = no_apply;
+    let what = What::Edit(EditRequest { file, edits, reach });
+    execute(global, Request { command, what, options }).await
+}
+
+/// The command as it may be recorded: without the values of secret keys.
+fn typed(verb: &str, file: Option<&Path>, edits: &[Edit]) -> String {
+    let mut words = vec![verb.to_owned()];
+    for edit in edits {
+        let last = edit.key.rsplit(['.', '"', ']']).find(|part| !part.is_empty());
+        words.push(match &edit.to {
+            To::Set(value, _) if is_secret(last.unwrap_or(&edit.key), value.expose()) => {
+                format!("{}={HIDDEN}", edit.key)
+            }
+            To::Set(value, _) => format!("{}={}", edit.key, value.expose()),
+            To::Unset => edit.key.clone(),
+        });
+    }
+    if let Some(file) = file {
+        words.push(format!("-F {}", file.display()));
+    }
+    words.join(" ")
+}
+
+fn split(word: &str, yaml: bool) -> Result<(String, Option<String>), Complaint> {
+    if yaml {
+        let (path, value) = YamlPath::parse_assignment(word)
+            .map_err(|error| Complaint::new(error.code(), error.to_string()).hint(error.hint()))?;
+        return Ok((path.to_string(), value.map(str::to_owned)));
+    }
+    Ok(match word.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (word.to_owned(), None),
+    })
+}
+
+/// A hidden prompt on a terminal, else all of standard input without its last line end.
+fn read_value(key: &str) -> Result<Secret, Complaint> {
+    if std::io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password(format!("{key}: ")).context("cannot read the value")?;
+        return Ok(Secret::new(typed));
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("cannot read the value from standard input")?;
+    let value = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(value.strip_suffix('\r').unwrap_or(value).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_values_have_their_form() {
+        let value = |text: &str| text.parse::<Generate>().unwrap().value().unwrap();
+        let hex = value("hex:32");
+        assert_eq!(hex.expose().len(), 64);
+        assert!(hex.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(value("base64:32").expose().len(), 44);
+        assert_eq!(value("alnum:20").expose().len(), 20);
+        assert_ne!(value("hex:16"), value("hex:16"));
+        for bad in ["hex", "hex:0", "hex:x", "oct:3", "hex:99999"] {
+            assert!(bad.parse::<Generate>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn base64_as_in_rfc_4648() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_recorded() {
+        let edit = |key: &str, value: &str| Edit {
+            key: key.into(),
+            to: To::Set(Secret::new(value.into()), Kind::Auto),
+        };
+        let edits = [edit("API_KEY", "hunter22"), edit("PORT", "80")];
+        assert_eq!(typed("set", None, &edits), "set API_KEY=••• PORT=80");
+        let edits = [edit("services.web.environment.API_KEY", "hunter22")];
+        let file = Path::new("compose.yaml");
+        assert_eq!(
+            typed("set", Some(file), &edits),
+            "set services.web.environment.API_KEY=••• -F compose.yaml"
+        );
+    }
+}

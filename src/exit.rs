@@ -1,0 +1,59 @@
+//! The exit codes: part of the contract, reached by one exhaustive match.
+
+use crate::engine::signals::Signal;
+use crate::event::Outcome;
+use crate::run::Ended;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done, or nothing to do.
+    Done,
+    /// 1: refused, or failed before anything was touched.
+    Refused,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: failed and rolled back, verified.
+    RolledBack,
+    /// 4: failed and not given back: a person is needed.
+    NotGivenBack,
+    /// 5: another run holds the lock.
+    Locked,
+    /// 10: with `--exit-code`, there is something to do.
+    SomethingToDo,
+    /// 130, 143 or 129: ended by a signal, after the rollback.
+    Signal(Signal),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::RolledBack => 3,
+            Self::NotGivenBack => 4,
+            Self::Locked => 5,
+            Self::SomethingToDo => 10,
+            Self::Signal(Signal::HangUp) => 129,
+            Self::Signal(Signal::Interrupt) => 130,
+            Self::Signal(Signal::Terminate) => 143,
+        }
+    }
+}
+
+/// How a run ends the process.
+pub fn of_run(ended: &Ended) -> Exit {
+    if ended.locked {
+        return Exit::Locked;
+    }
+    match (ended.outcome, ended.signal) {
+        (Outcome::RollbackFailed, _) => Exit::NotGivenBack,
+        (Outcome::RolledBack | Outcome::FailedBefore, Some(signal)) => Exit::Signal(signal),
+        (Outcome::RolledBack, None) => Exit::RolledBack,
+        (Outcome::Refused | Outcome::FailedBefore, _) => Exit::Refused,
+        (Outcome::Applied | Outcome::NothingToDo, _) if ended.something_to_do => Exit::SomethingToDo,
+        (Outcome::Applied | Outcome::NothingToDo, _) => Exit::Done,
+    }
+}

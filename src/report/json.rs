@@ -1,0 +1,174 @@
+//! JSON Lines: one event a line, with the names of DESIGN's table. The fields are written out here,
+//! never taken from internal types, so that they stay when those change.
+
+use serde_json::{Map, Value, json};
+
+use super::out;
+use crate::complaint::Complaint;
+use crate::event::{Event, Kind, PlannedStep, ServiceSummary, Shown, Tell};
+
+/// Prints each event as a line.
+pub struct Lines;
+
+impl Tell for Lines {
+    fn tell(&self, event: &Event) {
+        if let Some(line) = line(event) {
+            out(&line.to_string());
+        }
+    }
+}
+
+/// An event as JSON; what is only for the eye has none.
+pub fn line(event: &Event) -> Option<Value> {
+    let (name, fields) = fields(&event.kind)?;
+    let mut line = Map::new();
+    line.insert("event".into(), name.into());
+    line.insert("at".into(), event.at.to_string().into());
+    line.insert("run".into(), event.run.map(|run| run.0).into());
+    if let Value::Object(fields) = fields {
+        line.extend(fields);
+    }
+    Some(Value::Object(line))
+}
+
+fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
+    Some(match kind {
+        Kind::RunStarted { command, project, directory } => (
+            "run_started",
+            json!({"command": command, "project": project, "directory": directory}),
+        ),
+        Kind::Change { file, key, before, after } => {
+            let mut change = json!({
+                "file": file, "key": key, "before": shown(before), "after": shown(after),
+            });
+            if [before, after].contains(&&Shown::Secret) {
+                change["secret"] = true.into();
+            }
+            ("change", change)
+        }
+        Kind::Plan { steps, untouched } => {
+            let steps: Vec<Value> = steps.iter().map(step).collect();
+            ("plan", json!({"steps": steps, "untouched": untouched}))
+        }
+        Kind::Phase { phase } => ("phase", json!({"phase": phase.word()})),
+        Kind::Progress { what, done, total } => {
+            ("progress", json!({"what": what, "done": done, "total": total}))
+        }
+        Kind::Container { service, state, health, restarts } => (
+            "container",
+            json!({"service": service, "state": state, "health": health, "restarts": restarts}),
+        ),
+        Kind::Verdict { service, verdict, reason, after, down } => (
+            "verdict",
+            json!({
+                "service": service,
+                "verdict": verdict.word(),
+                "reason": reason,
+                "after_ms": millis(*after),
+                "down_ms": down.map(millis),
+            }),
+        ),
+        Kind::Effect { service, key, route, ok, how, what } => (
+            "effect",
+            json!({
+                "service": service,
+                "key": key,
+                "route": route.word(),
+                "ok": ok,
+                "how": how.word(),
+                "text": what,
+            }),
+        ),
+        Kind::Rollback { reason } => ("rollback", json!({"reason": reason})),
+        Kind::Restored { files } => ("restored", json!({"files": files})),
+        Kind::Recovered { run, outcome } => {
+            ("recovered", json!({"recovered_run": run, "outcome": outcome.word()}))
+        }
+        Kind::Note { code, text } => ("note", json!({"code": code, "text": text})),
+        Kind::Logs { service, lines } => ("logs", json!({"service": service, "lines": lines})),
+        Kind::Complaint(complaint) => ("error", self::complaint(complaint)),
+        Kind::Finished { outcome, exit_code, duration, services, next } => {
+            let services: Vec<Value> = services.iter().map(summary).collect();
+            (
+                "finished",
+                json!({
+                    "outcome": outcome.word(),
+                    "exit_code": exit_code,
+                    "duration_ms": millis(*duration),
+                    "services": services,
+                    "text": next,
+                }),
+            )
+        }
+    })
+}
+
+/// A complaint as JSON.
+pub fn complaint(complaint: &Complaint) -> Value {
+    json!({
+        "code": complaint.code,
+        "text": complaint.text,
+        "details": complaint.details,
+        "hint": complaint.hint,
+    })
+}
+
+/// A planned step as JSON.
+pub fn step(step: &PlannedStep) -> Value {
+    let reasons: Vec<Value> = step
+        .reasons
+        .iter()
+        .map(|reason| {
+            json!({
+                "route": reason.route.word(),
+                "file": reason.file,
+                "key": reason.key,
+                "text": reason.text,
+            })
+        })
+        .collect();
+    json!({"service": step.service, "action": step.action.word(), "reasons": reasons})
+}
+
+fn summary(summary: &ServiceSummary) -> Value {
+    json!({
+        "service": summary.service,
+        "action": summary.action.word(),
+        "down_ms": summary.down_ms,
+    })
+}
+
+fn shown(value: &Shown) -> Value {
+    match value {
+        Shown::Plain(text) => text.as_str().into(),
+        Shown::Absent | Shown::Secret => Value::Null,
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RunId;
+
+    #[test]
+    fn a_secret_change_has_no_values() {
+        let event = Event {
+            at: "2026-08-01T10:00:00Z".parse().unwrap(),
+            run: Some(RunId(7)),
+            kind: Kind::Change {
+                file: ".env".into(),
+                key: "API_KEY".into(),
+                before: Shown::Absent,
+                after: Shown::Secret,
+            },
+        };
+        assert_eq!(
+            line(&event).unwrap().to_string(),
+            r#"{"event":"change","at":"2026-08-01T10:00:00Z","run":7,"file":".env","key":"API_KEY","before":null,"after":null,"secret":true}"#
+        );
+    }
+}

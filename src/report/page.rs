@@ -1,0 +1,44 @@
+//! Answers to questions: tables and pages, as text or as one JSON document.
+
+use serde_json::Value;
+
+use super::{err, out};
+use crate::complaint::Complaint;
+use crate::report::json;
+
+/// Prints a JSON document.
+pub fn document(value: &Value) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
+    out(&text);
+}
+
+/// Prints rows with aligned columns.
+pub fn table(head: &[&str], rows: &[Vec<String>]) {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: Vec<String>| {
+        let padded = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let text = padded.collect::<Vec<_>>().join("  ");
+        out(text.trim_end());
+    };
+    line(head.iter().map(|&cell| cell.to_owned()).collect());
+    rows.iter().cloned().for_each(line);
+}
+
+/// Prints a complaint that no run tells.
+pub fn complaint(complaint: &Complaint, as_json: bool) {
+    if as_json {
+        return out(&serde_json::json!({"error": json::complaint(complaint)}).to_string());
+    }
+    err(&format!("✗ {}", complaint.text));
+    for line in &complaint.details {
+        err(&format!("  {line}"));
+    }
+    if let Some(hint) = &complaint.hint {
+        err(&format!("  → {hint}"));
+    }
+}

@@ -1,0 +1,318 @@
+//! What a person reads: changes and plan first, then a line for each verdict and proof, then one line
+//! that says how it ended. While something happens, a line per service shows it on standard error,
+//! where that is a terminal.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::style::Style;
+use super::{Options, err, out};
+use crate::complaint::Complaint;
+use crate::event::{
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ServiceName, Shown, Tell, VerdictWord,
+};
+use crate::secret::HIDDEN;
+
+/// The renderer for terminals, pipes and log files.
+pub struct Terminal {
+    options: Options,
+    style: Style,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// Only where standard error is a terminal: indicatif prints nothing elsewhere.
+    live: Option<MultiProgress>,
+    lines: BTreeMap<ServiceName, ProgressBar>,
+    actions: BTreeMap<ServiceName, Action>,
+    width: usize,
+    /// Text held back until it is known whether a plan follows.
+    rolling_back: bool,
+    restored: Vec<String>,
+    began_results: bool,
+    something_shown: bool,
+}
+
+impl Terminal {
+    /// A renderer; `live` says whether standard error is a terminal.
+    pub fn new(options: Options, style: Style, live: bool) -> Self {
+        let state = State {
+            live: (live && !options.quiet).then(MultiProgress::new),
+            lines: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            width: 0,
+            rolling_back: false,
+            restored: Vec::new(),
+            began_results: false,
+            something_shown: false,
+        };
+        Self { options, style, state: RefCell::new(state) }
+    }
+
+    fn print(&self, state: &mut State, line: &str) {
+        state.something_shown = true;
+        match &state.live {
+            // The bars step aside while a line is printed.
+            Some(live) => live.suspend(|| out(line)),
+            None => out(line),
+        }
+    }
+
+    /// A result's line; the first one is set apart from the plan.
+    fn result(&self, state: &mut State, line: &str) {
+        if !state.began_results && state.something_shown {
+            self.print(state, "");
+        }
+        state.began_results = true;
+        self.print(state, line);
+    }
+
+    fn change(&self, state: &mut State, file: &str, key: &str, before: &Shown, after: &Shown) {
+        let text = match (before, after) {
+            (before, after) if before == after && *after != Shown::Secret => {
+                format!("{} (as it is)", shown(after))
+            }
+            (Shown::Absent, after) => format!("{} (new)", shown(after)),
+            (before, Shown::Absent) => format!("{} → removed", shown(before)),
+            (before, after) => format!("{} → {}", shown(before), shown(after)),
+        };
+        state.width = state.width.max(file.chars().count());
+        let width = state.width;
+        self.print(state, &format!("  {file:<width$}  {}  {text}", self.style.bold(key)));
+    }
+
+    fn plan(&self, state: &mut State, steps: &[PlannedStep], untouched: &[ServiceName]) {
+        let names = steps.iter().map(|s| &s.service).chain(untouched);
+        let widest = names.map(|name| name.as_str().chars().count()).max().unwrap_or_default();
+        state.width = state.width.max(widest);
+        let width = state.width;
+        for step in steps {
+            state.actions.insert(step.service.clone(), step.action);
+            let mut reasons = step.reasons.iter();
+            let first = reasons.next().map(|reason| reason.text.clone()).unwrap_or_default();
+            let action = self.style.warn(&format!("{:<9}", step.action.word()));
+            self.print(state, &format!("  {:<width$}  {action}  {first}", step.service));
+            for reason in reasons.take(if self.options.verbose { usize::MAX } else { 3 }) {
+                let blank = "";
+                self.print(state, &format!("  {blank:<width$}  {blank:<9}  {}", reason.text));
+            }
+        }
+        let shown = if self.options.verbose { untouched.len() } else { untouched.len().min(6) };
+        for service in untouched.iter().take(shown) {
+            let word = self.style.dim("untouched");
+            self.print(state, &format!("  {service:<width$}  {word}"));
+        }
+        if shown < untouched.len() {
+            let more = untouched.len() - shown;
+            self.print(state, &self.style.dim(&format!("  and {more} more untouched")));
+        }
+    }
+
+    fn container(&self, state: &mut State, service: &ServiceName, words: String) {
+        let Some(live) = &state.live else { return };
+        let width = state.width;
+        let line = state.lines.entry(service.clone()).or_insert_with(|| {
+            let line = live.add(ProgressBar::new_spinner());
+            let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}");
+            line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.set_prefix(format!("{service:<width$}"));
+            line.enable_steady_tick(Duration::from_millis(120));
+            line
+        });
+        line.set_message(words);
+    }
+
+    fn settle_line(state: &mut State, service: &ServiceName) {
+        if let (Some(line), Some(live)) = (state.lines.remove(service), &state.live) {
+            line.finish_and_clear();
+            live.remove(&line);
+        }
+    }
+
+    fn verdict(
+        &self,
+        state: &mut State,
+        service: &ServiceName,
+        verdict: VerdictWord,
+        reason: Option<&str>,
+        times: (Duration, Option<Duration>),
+    ) {
+        Self::settle_line(state, service);
+        if state.rolling_back {
+            return self.verdict_back(state, service, verdict, times.0, reason);
+        }
+        let width = state.width;
+        let (after, down) = times;
+        let mark = match verdict {
+            VerdictWord::Failed => self.style.bad("✗"),
+            VerdictWord::AlreadyFailing => self.style.warn("!"),
+            _ => self.style.good("✓"),
+        };
+        let text = match (verdict, reason) {
+            (VerdictWord::Failed, Some(reason)) => reason.to_owned(),
+            (VerdictWord::AlreadyFailing, reason) => {
+                format!("was failing before, and still is: {}", reason.unwrap_or("no more is known"))
+            }
+            (VerdictWord::Settled, _) => {
+                format!("running for {}; it has no healthcheck, so its health is unknown", secs(after))
+            }
+            (word, _) => format!("{} after {}", word.word(), secs(after)),
+        };
+        let down = match down.filter(|_| verdict != VerdictWord::Failed) {
+            Some(down) => format!(", {} without answer", secs(down)),
+            None => String::new(),
+        };
+        self.result(state, &format!("{mark} {service:<width$}  {text}{down}"));
+    }
+
+    /// `↩ .env restored, web restarted, healthy after 1.3 s`
+    fn verdict_back(
+        &self,
+        state: &mut State,
+        service: &ServiceName,
+        verdict: VerdictWord,
+        after: Duration,
+        reason: Option<&str>,
+    ) {
+        let done = match state.actions.get(service) {
+            Some(Action::Restart | Action::Signal) => "restarted",
+            _ => "back on its old definition",
+        };
+        let text = match verdict {
+            VerdictWord::Failed => format!("failed: {}", reason.unwrap_or_default()),
+            VerdictWord::AlreadyFailing => "failing, as it was before".to_owned(),
+            VerdictWord::Settled => format!("running for {}", secs(after)),
+            word => format!("{} after {}", word.word(), secs(after)),
+        };
+        let files = std::mem::take(&mut state.restored);
+        let files = if files.is_empty() {
+            String::new()
+        } else {
+            format!("{} restored, ", files.join(", "))
+        };
+        self.result(state, &format!("↩ {files}{service} {done}, {text}"));
+    }
+
+    fn complaint(&self, state: &mut State, complaint: &Complaint) {
+        state.something_shown = true;
+        let mut lines = vec![format!("{} {}", self.style.bad("✗"), complaint.text)];
+        lines.extend(complaint.details.iter().map(|line| format!("  {line}")));
+        if let Some(hint) = &complaint.hint {
+            lines.push(format!("  → {hint}"));
+        }
+        let print = || lines.iter().for_each(|line| err(line));
+        match &state.live {
+            Some(live) => live.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn finished(&self, state: &mut State, outcome: Outcome, next: Option<&str>) {
+        for line in std::mem::take(&mut state.lines).into_values() {
+            line.finish_and_clear();
+        }
+        if !state.restored.is_empty() {
+            let files = std::mem::take(&mut state.restored).join(", ");
+            self.result(state, &format!("↩ {files} restored"));
+        }
+        let Some(next) = next else { return };
+        let bad = matches!(outcome, Outcome::RolledBack | Outcome::RollbackFailed);
+        if self.options.quiet && !bad {
+            return;
+        }
+        if !state.began_results && state.something_shown {
+            self.print(state, "");
+        }
+        self.print(state, next);
+    }
+}
+
+impl Tell for Terminal {
+    fn tell(&self, event: &Event) {
+        let state = &mut *self.state.borrow_mut();
+        let quiet = self.options.quiet;
+        match &event.kind {
+            Kind::Change { file, key, before, after } if !quiet => {
+                self.change(state, file, key, before, after);
+            }
+            Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
+            Kind::Note { text, .. } if !quiet => {
+                let line = format!("{} {text}", self.style.warn("!"));
+                self.print(state, &line);
+            }
+            Kind::Phase { phase: Phase::Prepare | Phase::Converge } if !quiet => {
+                let steps: Vec<_> = state.actions.iter().map(|(s, a)| (s.clone(), *a)).collect();
+                for (service, action) in steps {
+                    self.container(state, &service, format!("{} …", action.word()));
+                }
+            }
+            Kind::Container { service, state: word, health, .. } => {
+                let health = health.as_ref().map(|word| format!(", {word}")).unwrap_or_default();
+                self.container(state, service, format!("{word}{health}"));
+            }
+            Kind::Progress { what, .. } if self.options.verbose => self.print(state, &format!("  {what}")),
+            Kind::Verdict { service, verdict, reason, after, down } => {
+                let bad = matches!(verdict, VerdictWord::Failed | VerdictWord::AlreadyFailing);
+                if bad || !quiet {
+                    self.verdict(state, service, *verdict, reason.as_deref(), (*after, *down));
+                }
+            }
+            Kind::Effect { service, ok, what, .. } if !(quiet && *ok) => {
+                let mark = if *ok { self.style.good("✓") } else { self.style.bad("✗") };
+                let width = state.width;
+                self.result(state, &format!("{mark} {service:<width$}  {what}"));
+            }
+            Kind::Logs { service, lines } if !lines.is_empty() => {
+                let head = format!("  the last lines of {service}:");
+                self.result(state, &self.style.dim(&head));
+                for line in lines {
+                    self.result(state, &self.style.dim(&format!("  │ {line}")));
+                }
+            }
+            Kind::Rollback { .. } => {
+                state.rolling_back = true;
+                let names: Vec<_> = state.lines.keys().cloned().collect();
+                for name in names {
+                    Self::settle_line(state, &name);
+                }
+            }
+            Kind::Restored { files } => state.restored.clone_from(files),
+            Kind::Recovered { run, outcome } => {
+                let how = match outcome {
+                    Outcome::Applied => "was complete, and is recorded as applied",
+                    Outcome::RolledBack => "had been cut off, and was rolled back",
+                    _ => "had been cut off, and could not be given back",
+                };
+                self.result(state, &format!("↩ run {run} {how}"));
+                state.rolling_back = false;
+                state.began_results = false;
+            }
+            Kind::Complaint(complaint) => self.complaint(state, complaint),
+            Kind::Finished { outcome, next, .. } => {
+                self.finished(state, *outcome, next.as_deref());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn shown(value: &Shown) -> String {
+    match value {
+        Shown::Absent => "unset".to_owned(),
+        Shown::Secret => HIDDEN.to_owned(),
+        Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
+        Shown::Plain(text) => text.replace('\n', "\\n"),
+    }
+}
+
+/// `1.2 s`, `2 min 5 s`.
+pub fn secs(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+}

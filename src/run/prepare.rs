@@ -1,0 +1,48 @@
+//! Images are fetched and built while the old containers serve (F9): what fails here has cost nobody
+//! their service.
+
+use super::failure::Failure;
+use super::survey::Survey;
+use crate::engine::compose::ProjectArgs;
+use crate::event::{Action, Emitter, Kind, ServiceName};
+use crate::stack::Place;
+
+/// Builds what is to be rebuilt, and fetches or builds what the engine does not have.
+///
+/// # Errors
+/// The registry's or the build's message.
+pub async fn images(
+    place: &Place,
+    args: &ProjectArgs,
+    survey: &Survey,
+    emitter: &Emitter,
+) -> Result<(), Failure> {
+    let mut to_build: Vec<ServiceName> = Vec::new();
+    let mut to_pull: Vec<ServiceName> = Vec::new();
+    for step in survey.plan.steps.iter().filter(|step| step.action.makes_container()) {
+        let Some(service) = survey.after.services.get(&step.service) else { continue };
+        let default = format!("{}-{}", survey.after.name, step.service);
+        let name = service.image.clone().unwrap_or(default);
+        let missing = place.docker.image_id(&name).await?.is_none();
+        if service.builds() && (missing || step.action == Action::Rebuild) {
+            to_build.push(step.service.clone());
+        } else if missing {
+            to_pull.push(step.service.clone());
+        }
+    }
+    let line = |text: &str| {
+        let what = text.trim().to_owned();
+        if !what.is_empty() {
+            emitter.emit(Kind::Progress { what, done: 0, total: None });
+        }
+    };
+    if !to_pull.is_empty() {
+        let done = place.compose.pull(args, &to_pull, line).await;
+        done.map_err(|error| Failure::of_engine("pull_failed", error))?;
+    }
+    if !to_build.is_empty() {
+        let done = place.compose.build(args, &to_build, line).await;
+        done.map_err(|error| Failure::of_engine("build_failed", error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,445 @@
+//! All that is known before anything is touched: the edits, both sides of the change, the plan, and
+//! what must be seen afterwards. Refuses what cannot work.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::checkpoint::is_failing;
+use super::edits::{self, Edited};
+use super::request::{Options, Request, Strategy, What};
+use super::{checks, prove};
+use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::engine::EngineError;
+use crate::engine::compose::ProjectArgs;
+use crate::engine::container::Container;
+use crate::engine::files;
+use crate::event::{Action, ServiceName};
+use crate::health::effect::Expected;
+use crate::health::limits::Past;
+use crate::health::track::Target;
+use crate::plan::{self, Inputs, Plan};
+use crate::stack::drift::{self, Drift};
+use crate::stack::model::Model;
+use crate::stack::routes::{self, FileReach};
+use crate::stack::source::Source;
+use crate::stack::{Place, Resolved, one_shots, resolve, resolve_both, shown};
+
+/// What is known.
+pub struct Survey {
+    /// The edits in memory.
+    pub edited: Edited,
+    /// The stack as it is; none where Compose cannot read it.
+    pub before: Option<Model>,
+    /// Where its values come from.
+    pub source: Source,
+    /// The stack as it is to be.
+    pub after: Model,
+    /// What Compose is to be told after the change.
+    pub args: ProjectArgs,
+    /// The plan.
+    pub plan: Plan,
+    /// What must be seen afterwards.
+    pub effects: Vec<Expected>,
+    /// What differed before and is left alone.
+    pub differing: Vec<Drift>,
+    /// What the person should know.
+    pub notes: Vec<String>,
+    /// Key and value of everything in the stack's env files, for redaction.
+    pub env: Vec<(String, String)>,
+    /// The project's containers before.
+    pub containers: Vec<Container>,
+    one_shots: BTreeSet<ServiceName>,
+    strategy: Strategy,
+    restart_all: bool,
+}
+
+impl Survey {
+    /// Whether there is nothing to do at all.
+    pub fn is_nothing(&self) -> bool {
+        self.edited.is_noop() && self.plan.is_empty() && self.strategy != Strategy::DownUp
+    }
+
+    /// What is said when there is nothing to do.
+    pub fn nothing_text(&self) -> String {
+        let said = if self.edited.changes.is_empty() {
+            "Nothing to do: what runs is what the files say"
+        } else {
+            "Nothing to do: the files say so already"
+        };
+        match (self.restart_all, self.differing.is_empty()) {
+            (true, _) => "Nothing to do: no service runs".to_owned(),
+            (_, true) => said.to_owned(),
+            (_, false) => format!("{said}. What differs since before is put right by: refit apply"),
+        }
+    }
+
+    /// The services whose verdict is waited for.
+    pub fn watched(&self) -> Vec<ServiceName> {
+        let steps = self.plan.steps.iter().filter(|step| step.action != Action::Remove);
+        steps.map(|step| step.service.clone()).collect()
+    }
+
+    /// What the watch is to know of each.
+    pub fn targets(&self, place: &Place) -> Vec<Target> {
+        let of_step = |name: &ServiceName, action: Action| {
+            let own: Vec<&Container> =
+                self.containers.iter().filter(|container| container.service == *name).collect();
+            let replicas = self.after.services.get(name).map_or(1, |service| service.replicas);
+            Target {
+                service: name.clone(),
+                action,
+                past: Past {
+                    was_up: own.iter().any(|container| container.is_up()),
+                    one_shot: self.one_shots.contains(name),
+                },
+                was_failing: !own.is_empty() && own.iter().all(|container| is_failing(container)),
+                old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
+                replicas: match action {
+                    Action::Restart | Action::Signal => own.len(),
+                    _ => usize::try_from(replicas).unwrap_or(1),
+                },
+                settings: place.settings.service(name),
+            }
+        };
+        let steps = self.plan.steps.iter().filter(|step| step.action != Action::Remove);
+        steps.map(|step| of_step(&step.service, step.action)).collect()
+    }
+}
+
+/// Makes the survey.
+///
+/// # Errors
+/// Everything that is refused before the first write.
+pub async fn make(place: &Place, request: &Request) -> Result<Survey, Complaint> {
+    let mut survey = match &request.what {
+        What::Edit(edit) => {
+            let edited = edits::make(edit, &place.located)?;
+            of_edit(place, edited, &request.options).await?
+        }
+        What::Apply(services) => of_apply(place, services).await?,
+        What::Restart(services) => of_restart(place, services).await?,
+    };
+    apply_strategy(&mut survey, request.options.strategy);
+    let notes = checks::all(place, &survey.after, &survey.plan, &request.options.allow).await?;
+    survey.notes.extend(notes);
+    Ok(survey)
+}
+
+async fn of_edit(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Survey, Complaint> {
+    let mut located_after = place.located.clone();
+    located_after.args.files.extend(edited.new_compose_file.clone());
+    let both =
+        resolve_both(&place.compose, &place.located, &located_after, &edited.files).await?;
+    let args = located_after.args;
+    let (before, source, after, mut notes) = fence(both.before, both.after, options)?;
+    notes.extend(edited.notes.iter().cloned());
+    let containers = place.of_project(&after.name);
+    let model = before.clone().unwrap_or_else(|| after.clone());
+    let reaches = reaches_of(place, &after, &source, &edited);
+    let keys: Vec<(String, String)> = edited
+        .changes
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| (change.file.clone(), change.key.clone()))
+        .collect();
+    let shots = one_shots(&after, &place.settings);
+    let reloads = reloads_of(place, &edited);
+    let plan = plan::of_change(&Inputs {
+        before: &model,
+        source: &source,
+        after: &after,
+        containers: &containers,
+        reaches: &reaches,
+        keys: &keys,
+        profiles: &place.located.args.profiles,
+        one_shots: &shots,
+        reloads: &reloads,
+    });
+    if !edited.is_noop() {
+        notes.extend(unreached(place, &plan, &reaches, &keys, &model, &source));
+    }
+    let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
+    let differing = still_differing(&model, place, &containers, &plan);
+    let env = env_of(place, &edited);
+    Ok(Survey {
+        edited,
+        before,
+        source,
+        after,
+        args,
+        plan,
+        effects,
+        differing,
+        notes,
+        env,
+        containers,
+        one_shots: shots,
+        strategy: options.strategy,
+        restart_all: false,
+    })
+}
+
+type Fenced = (Option<Model>, Source, Model, Vec<String>);
+
+/// Compose has the last word on an edit: what it cannot read is not written.
+fn fence(
+    before: Result<Resolved, EngineError>,
+    after: Result<Model, EngineError>,
+    options: &Options,
+) -> Result<Fenced, Complaint> {
+    match (before, after) {
+        (Ok(before), Ok(after)) => Ok((Some(before.model), before.source, after, Vec::new())),
+        (Err(_), Ok(after)) => {
+            let note = "Compose could not read this stack before; with this change it can";
+            Ok((None, Source::default(), after, vec![note.to_owned()]))
+        }
+        (Ok(_), Err(error)) => Err(Complaint {
+            text: "Compose cannot read the stack with this change; nothing was written".into(),
+            ..Complaint { code: "invalid_after", ..Complaint::from(error) }
+        }),
+        (Err(before), Err(after)) => {
+            let (before, after) = (Complaint::from(before), Complaint::from(after));
+            if before.details != after.details {
+                let text = "Compose cannot read the stack, and has a new complaint with this change";
+                return Err(Complaint { code: "invalid_after", text: text.into(), ..after });
+            }
+            if !options.no_apply {
+                let text = "Compose cannot read this stack, with or without the change";
+                return Err(Complaint { code: "invalid_stack", text: text.into(), ..before }
+                    .hint("mend what it names first; --no-apply writes the change all the same"));
+            }
+            let note = format!("Compose cannot read this stack: {}", before.details.join(" "));
+            let empty = Model::of_json(serde_json::Value::Null);
+            Ok((None, Source::default(), empty, vec![note]))
+        }
+    }
+}
+
+async fn of_apply(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
+    let resolved = resolve(&place.compose, &place.located).await.map_err(unreadable)?;
+    checks::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let mut drifts = drift::find(place, &resolved, &containers).await?;
+    let others = |drift: &Drift| !services.is_empty() && !services.contains(&drift.service);
+    let differing = drifts.extract_if(.., |drift| others(drift)).collect();
+    let reaches: Vec<(String, FileReach)> = drifts
+        .iter()
+        .filter_map(|drift| drift.reason.file.clone())
+        .flat_map(|file| {
+            let path = place.located.args.directory.join(&file);
+            let found = routes::of_file(&resolved.model, &resolved.source, &path);
+            found.into_iter().filter(|r| r.target.is_some()).map(move |r| (file.clone(), r))
+        })
+        .collect();
+    let survey = quiet(place, resolved, containers, |inputs| plan::of_drift(inputs, &drifts));
+    let mut survey = Survey { differing, ..survey };
+    let model = survey.after.clone();
+    survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
+    Ok(survey)
+}
+
+async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
+    let resolved = resolve(&place.compose, &place.located).await.map_err(unreadable)?;
+    checks::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let survey = quiet(place, resolved, containers, |inputs| plan::of_restart(inputs, services));
+    Ok(Survey { restart_all: services.is_empty(), ..survey })
+}
+
+fn unreadable(error: EngineError) -> Complaint {
+    let text = "Compose cannot read this stack";
+    Complaint { code: "invalid_stack", text: text.into(), ..Complaint::from(error) }
+}
+
+/// A survey without edits.
+fn quiet(
+    place: &Place,
+    resolved: Resolved,
+    containers: Vec<Container>,
+    plan: impl FnOnce(&Inputs<'_>) -> Plan,
+) -> Survey {
+    let shots = one_shots(&resolved.model, &place.settings);
+    let plan = plan(&Inputs {
+        before: &resolved.model,
+        source: &resolved.source,
+        after: &resolved.model,
+        containers: &containers,
+        reaches: &[],
+        keys: &[],
+        profiles: &place.located.args.profiles,
+        one_shots: &shots,
+        reloads: &[],
+    });
+    Survey {
+        edited: Edited::default(),
+        before: Some(resolved.model.clone()),
+        source: resolved.source,
+        after: resolved.model,
+        args: place.located.args.clone(),
+        plan,
+        effects: Vec::new(),
+        differing: Vec::new(),
+        notes: Vec::new(),
+        env: env_of(place, &Edited::default()),
+        containers,
+        one_shots: shots,
+        strategy: Strategy::Auto,
+        restart_all: false,
+    }
+}
+
+/// Whom the edited files reach.
+fn reaches_of(
+    place: &Place,
+    after: &Model,
+    source: &Source,
+    edited: &Edited,
+) -> Vec<(String, FileReach)> {
+    let compose_files: BTreeSet<_> =
+        place.located.args.files.iter().map(|file| files::follow(file)).collect();
+    edited
+        .changing()
+        // A compose file's own routes are what the models differ in.
+        .filter(|edit| !compose_files.contains(&files::follow(&edit.path)))
+        .flat_map(|edit| {
+            let file = place.shown(&edit.path);
+            routes::of_file(after, source, &edit.path).into_iter().map(move |r| (file.clone(), r))
+        })
+        .collect()
+}
+
+fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, String)> {
+    let directory = &place.located.args.directory;
+    let mut reloads = Vec::new();
+    for (service, settings) in &place.settings.services {
+        let Some(reload) = &settings.reload else { continue };
+        for edit in edited.changing() {
+            let covered = |path: &Path| edit.path.starts_with(directory.join(path));
+            if reload.files.iter().any(|path| covered(path)) {
+                let file = shown(directory, &edit.path);
+                reloads.push((service.clone(), file, reload.signal.clone()));
+            }
+        }
+    }
+    reloads
+}
+
+/// A key that reaches nobody is said so before anything is written.
+fn unreached(
+    place: &Place,
+    plan: &Plan,
+    reaches: &[(String, FileReach)],
+    keys: &[(String, String)],
+    model: &Model,
+    source: &Source,
+) -> Vec<String> {
+    if !plan.is_empty() || plan.stack_is_down {
+        return Vec::new();
+    }
+    keys.iter()
+        .filter(|(_, key)| !key.contains('.') && !key.contains('['))
+        .filter_map(|(file, key)| {
+            if std::env::var_os(key).is_some() {
+                let wins = "the shell that refit runs in has its own";
+                return Some(format!("{key} in {file} has no effect here: {wins} {key}, which wins"));
+            }
+            let in_file = reaches.iter().any(|(known, _)| known == file);
+            let by_key = routes::of_key(model, source, key);
+            if in_file || !by_key.is_empty() {
+                return None;
+            }
+            let project = place.located.args.files.first().map(|f| place.shown(f));
+            let compose = project.unwrap_or_else(|| "the compose file".into());
+            Some(format!(
+                "{key} reaches no service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
+                 --for SERVICE adds it"
+            ))
+        })
+        .collect()
+}
+
+/// Cheap differences that a change leaves alone: what has no container, or crashed.
+fn still_differing(
+    model: &Model,
+    place: &Place,
+    containers: &[Container],
+    plan: &Plan,
+) -> Vec<Drift> {
+    if plan.stack_is_down {
+        return Vec::new();
+    }
+    let missing = model.services.keys().filter(|name| {
+        model.is_active(name, &place.located.args.profiles)
+            && plan.step(name).is_none()
+            && !containers.iter().any(|container| container.service == **name)
+    });
+    missing
+        .map(|name| Drift {
+            service: name.clone(),
+            action: Action::Start,
+            reason: crate::event::Reason {
+                route: crate::event::Route::Definition,
+                file: None,
+                key: None,
+                text: "has no container".into(),
+            },
+        })
+        .collect()
+}
+
+/// `--strategy` in place of the cheapest action.
+fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
+    survey.strategy = strategy;
+    let plan = std::mem::take(&mut survey.plan);
+    survey.plan = match strategy {
+        Strategy::Auto => plan,
+        Strategy::Restart => {
+            if plan.steps.iter().any(|step| step.action == Action::Recreate) {
+                let text = "a restart does not bring a new environment into a container (F3); \
+                            the proof will say whether it arrived";
+                survey.notes.push(text.to_owned());
+            }
+            plan::with_action(plan, Action::Restart)
+        }
+        Strategy::Recreate => plan::with_action(plan, Action::Recreate),
+        Strategy::DownUp => {
+            survey.notes.push(cost_of_down(survey));
+            plan::of_down_up(&survey.after, &survey.args.profiles)
+        }
+    };
+}
+
+/// F15: the price of the note's own commands, before it is paid.
+fn cost_of_down(survey: &Survey) -> String {
+    let running = survey.containers.iter().filter(|container| container.is_up()).count();
+    format!(
+        "down stops all {running} running containers, each within its grace period (10 s unless set), \
+         and up -d --build starts them again; anonymous volumes are lost from view (F10)"
+    )
+}
+
+/// Everything in the stack's env files, before and after.
+fn env_of(place: &Place, edited: &Edited) -> Vec<(String, String)> {
+    let mut contents: Vec<Vec<u8>> = place
+        .located
+        .env_files()
+        .iter()
+        .filter_map(|file| files::read_if_exists(file).ok().flatten())
+        .collect();
+    for edit in &edited.files {
+        contents.extend(edit.after.clone());
+        contents.extend(edit.before.clone());
+    }
+    contents
+        .iter()
+        .filter_map(|bytes| Dotenv::parse(bytes, Format::Compose).ok())
+        .filter_map(|file| file.read(&|name| std::env::var(name).ok()).ok())
+        .flatten()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}
