@@ -19,7 +19,12 @@ pub struct Complaint {
 impl Complaint {
     /// A complaint without details and hint.
     pub fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), details: Vec::new(), hint: None }
+        Self {
+            code,
+            text: text.into(),
+            details: Vec::new(),
+            hint: None,
+        }
     }
 
     /// Adds what to do next.
@@ -32,8 +37,12 @@ impl Complaint {
     /// Adds the lines of another program's message.
     #[must_use]
     pub fn details(mut self, text: &str) -> Self {
-        self.details
-            .extend(text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(Into::into));
+        self.details.extend(
+            text.lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty())
+                .map(Into::into),
+        );
         self
     }
 }

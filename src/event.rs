@@ -214,7 +214,10 @@ impl Shown {
 /// The parts of a run, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "each is the word itself; DESIGN's picture of a run explains them")]
+#[allow(
+    missing_docs,
+    reason = "each is the word itself; DESIGN's picture of a run explains them"
+)]
 pub enum Phase {
     Plan,
     Checks,
@@ -333,15 +336,41 @@ pub struct Event {
 
 /// What happened.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "fields carry the names of DESIGN's table of events")]
+#[allow(
+    missing_docs,
+    reason = "fields carry the names of DESIGN's table of events"
+)]
 pub enum Kind {
-    RunStarted { command: String, project: String, directory: PathBuf },
+    RunStarted {
+        command: String,
+        project: String,
+        directory: PathBuf,
+    },
     /// One key of one file changes.
-    Change { file: String, key: String, before: Shown, after: Shown },
-    Plan { steps: Vec<PlannedStep>, untouched: Vec<ServiceName> },
-    Phase { phase: Phase },
-    Progress { what: String, done: u64, total: Option<u64> },
-    Container { service: ServiceName, state: String, health: Option<String>, restarts: u32 },
+    Change {
+        file: String,
+        key: String,
+        before: Shown,
+        after: Shown,
+    },
+    Plan {
+        steps: Vec<PlannedStep>,
+        untouched: Vec<ServiceName>,
+    },
+    Phase {
+        phase: Phase,
+    },
+    Progress {
+        what: String,
+        done: u64,
+        total: Option<u64>,
+    },
+    Container {
+        service: ServiceName,
+        state: String,
+        health: Option<String>,
+        restarts: u32,
+    },
     Verdict {
         service: ServiceName,
         verdict: VerdictWord,
@@ -350,15 +379,35 @@ pub enum Kind {
         down: Option<Duration>,
     },
     /// `what` is the sentence for a person: where the new value was seen.
-    Effect { service: ServiceName, key: String, route: Route, ok: bool, how: How, what: String },
-    Rollback { reason: String },
+    Effect {
+        service: ServiceName,
+        key: String,
+        route: Route,
+        ok: bool,
+        how: How,
+        what: String,
+    },
+    Rollback {
+        reason: String,
+    },
     /// The files are as they were before the run.
-    Restored { files: Vec<String> },
-    Recovered { run: RunId, outcome: Outcome },
+    Restored {
+        files: Vec<String>,
+    },
+    Recovered {
+        run: RunId,
+        outcome: Outcome,
+    },
     /// Something the person should know that changes nothing.
-    Note { code: &'static str, text: String },
+    Note {
+        code: &'static str,
+        text: String,
+    },
     /// The last lines of a container that failed.
-    Logs { service: ServiceName, lines: Vec<String> },
+    Logs {
+        service: ServiceName,
+        lines: Vec<String>,
+    },
     /// A refusal or failure.
     Complaint(Complaint),
     Finished {
@@ -393,12 +442,19 @@ impl Emitter {
     /// The same for the events of a run.
     #[must_use]
     pub fn of_run(&self, run: RunId) -> Self {
-        Self { run: Some(run), to: Rc::clone(&self.to) }
+        Self {
+            run: Some(run),
+            to: Rc::clone(&self.to),
+        }
     }
 
     /// Tells that something happened now.
     pub fn emit(&self, kind: Kind) {
-        self.to.tell(&Event { at: Timestamp::now(), run: self.run, kind });
+        self.to.tell(&Event {
+            at: Timestamp::now(),
+            run: self.run,
+            kind,
+        });
     }
 
     /// Tells that a phase begins.
@@ -408,6 +464,9 @@ impl Emitter {
 
     /// Tells something that the person should know.
     pub fn note(&self, code: &'static str, text: impl Into<String>) {
-        self.emit(Kind::Note { code, text: text.into() });
+        self.emit(Kind::Note {
+            code,
+            text: text.into(),
+        });
     }
 }

@@ -53,7 +53,9 @@ pub fn of_run(ended: &Ended) -> Exit {
         (Outcome::RolledBack | Outcome::FailedBefore, Some(signal)) => Exit::Signal(signal),
         (Outcome::RolledBack, None) => Exit::RolledBack,
         (Outcome::Refused | Outcome::FailedBefore, _) => Exit::Refused,
-        (Outcome::Applied | Outcome::NothingToDo, _) if ended.something_to_do => Exit::SomethingToDo,
+        (Outcome::Applied | Outcome::NothingToDo, _) if ended.something_to_do => {
+            Exit::SomethingToDo
+        }
         (Outcome::Applied | Outcome::NothingToDo, _) => Exit::Done,
     }
 }

@@ -70,7 +70,9 @@ pub fn is_secret_key(key: &str) -> bool {
         .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
         .filter(|word| !word.is_empty())
         .collect();
-    let Some(last) = words.last() else { return false };
+    let Some(last) = words.last() else {
+        return false;
+    };
     if HARMLESS_ENDINGS.contains(last) || words.contains(&"PUBLIC") {
         return false;
     }
@@ -79,7 +81,9 @@ pub fn is_secret_key(key: &str) -> bool {
         || last.ends_with("SECRET")
         || last.ends_with("APIKEY")
         || words[0] == "CREDS"
-        || words.iter().any(|word| matches!(*word, "SECRET" | "PASSWORD"))
+        || words
+            .iter()
+            .any(|word| matches!(*word, "SECRET" | "PASSWORD"))
 }
 
 /// The value as it may be shown: hidden when the key or the value itself is a secret.

@@ -58,7 +58,10 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     for service in resolved.model.in_dependency_order() {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == service).collect();
         if own.is_empty() {
-            if resolved.model.is_active(&service, &place.located.args.profiles) {
+            if resolved
+                .model
+                .is_active(&service, &place.located.args.profiles)
+            {
                 rows.push(Row::missing(service));
             }
             continue;
@@ -100,7 +103,9 @@ impl Row {
         } else {
             "-"
         };
-        let since = found.and_then(|inspected| inspected.started_at).filter(|_| container.is_up());
+        let since = found
+            .and_then(|inspected| inspected.started_at)
+            .filter(|_| container.is_up());
         Self {
             service: service.clone(),
             state,
@@ -114,7 +119,10 @@ impl Row {
 
 /// `3 min`, `2 days`.
 fn ago(at: Timestamp) -> String {
-    let seconds = Timestamp::now().as_second().saturating_sub(at.as_second()).max(0);
+    let seconds = Timestamp::now()
+        .as_second()
+        .saturating_sub(at.as_second())
+        .max(0);
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
@@ -124,7 +132,10 @@ fn ago(at: Timestamp) -> String {
 }
 
 fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
-    report::out(&format!("{project} in {}", place.located.args.directory.display()));
+    report::out(&format!(
+        "{project} in {}",
+        place.located.args.directory.display()
+    ));
     for note in &place.located.notes {
         report::out(&format!("! {note}"));
     }
@@ -133,8 +144,16 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
         .iter()
         .map(|row| {
             let name = row.service.to_string();
-            let rest = [&row.state, &row.health, &row.image, &row.since, &row.restarts];
-            std::iter::once(name).chain(rest.into_iter().cloned()).collect()
+            let rest = [
+                &row.state,
+                &row.health,
+                &row.image,
+                &row.since,
+                &row.restarts,
+            ];
+            std::iter::once(name)
+                .chain(rest.into_iter().cloned())
+                .collect()
         })
         .collect();
     page::table(&head, &rows);
@@ -183,27 +202,43 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     let shots = one_shots(&resolved.model, &place.settings);
     let signals = Signals::listen().map_err(anyhow::Error::from)?;
     let mut by_service: BTreeMap<ServiceName, Vec<&Container>> = BTreeMap::new();
-    for container in containers.iter().filter(|container| !container.stopped_on_purpose()) {
-        by_service.entry(container.service.clone()).or_default().push(container);
+    for container in containers
+        .iter()
+        .filter(|container| !container.stopped_on_purpose())
+    {
+        by_service
+            .entry(container.service.clone())
+            .or_default()
+            .push(container);
     }
     let mut services: Vec<ServiceName> = by_service.keys().cloned().collect();
     if services.is_empty() {
-        return Err(Complaint::new("stack_down", format!("no service of {} runs", resolved.model.name))
-            .hint("docker compose up -d starts the stack"));
+        return Err(Complaint::new(
+            "stack_down",
+            format!("no service of {} runs", resolved.model.name),
+        )
+        .hint("docker compose up -d starts the stack"));
     }
     let targets = by_service
         .iter()
         .map(|(service, own)| Target {
             service: service.clone(),
             action: Action::None,
-            past: Past { was_up: true, one_shot: shots.contains(service) },
+            past: Past {
+                was_up: true,
+                one_shot: shots.contains(service),
+            },
             was_failing: false,
             old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
             replicas: own.len(),
             settings: place.settings.service(service),
         })
         .collect();
-    let limits = Limits { settle: args.settle, timeout: args.limit, ..Limits::default() };
+    let limits = Limits {
+        settle: args.settle,
+        timeout: args.limit,
+        ..Limits::default()
+    };
     let emitter = Emitter::new(global.renderer());
     let project = &resolved.model.name;
     let mut watch = Watch::begin(&place.docker, project, targets, limits, emitter);
@@ -217,6 +252,9 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
         services.retain(|service| !known.contains_key(service));
     }
     watch.tell_failed();
-    let failed = watch.verdicts().values().any(|verdict| verdict.word == VerdictWord::Failed);
+    let failed = watch
+        .verdicts()
+        .values()
+        .any(|verdict| verdict.word == VerdictWord::Failed);
     Ok(if failed { Exit::Refused } else { Exit::Done })
 }

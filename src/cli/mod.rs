@@ -114,7 +114,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let _ = error.print();
             // Help and version are no errors.
-            return if error.use_stderr() { ExitCode::from(Exit::Usage.code()) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(Exit::Usage.code())
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let json = cli.global.json;
@@ -129,8 +133,11 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
     log(cli.global.verbose);
     if let Some(dir) = &cli.global.directory {
         std::env::set_current_dir(dir).map_err(|error| {
-            Complaint::new("no_directory", format!("cannot go to {}: {error}", dir.display()))
-                .hint("check what -C names")
+            Complaint::new(
+                "no_directory",
+                format!("cannot go to {}: {error}", dir.display()),
+            )
+            .hint("check what -C names")
         })?;
     }
     match &cli.command {
@@ -173,7 +180,10 @@ impl Global {
     }
 
     async fn connect(&self) -> Result<Docker, Complaint> {
-        let request = EndpointRequest { host: self.host.clone(), context: self.context.clone() };
+        let request = EndpointRequest {
+            host: self.host.clone(),
+            context: self.context.clone(),
+        };
         Ok(Docker::connect(endpoint::resolve(&request)?).await?)
     }
 

@@ -51,7 +51,11 @@ impl Asked {
             None => Vec::new(),
         };
         let located = locate::locate(&global.locate_request(), &containers)?;
-        Ok(Self { located, docker, containers })
+        Ok(Self {
+            located,
+            docker,
+            containers,
+        })
     }
 }
 
@@ -67,7 +71,11 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     let Some(bytes) = bytes else {
         return Err(Complaint::new("no_file", format!("no file {name}")));
     };
-    let value = if is_yaml(&path) { in_yaml(&name, &bytes, &args.key)? } else { in_env(&name, &bytes, &args.key)? };
+    let value = if is_yaml(&path) {
+        in_yaml(&name, &bytes, &args.key)?
+    } else {
+        in_env(&name, &bytes, &args.key)?
+    };
     if global.json {
         page::document(&json!({"file": name, "key": args.key, "value": value}));
     } else if let Some(value) = &value {
@@ -78,18 +86,26 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     } else if !global.quiet {
         report::err(&format!("{} is not set in {name}", args.key));
     }
-    Ok(if value.is_some() { Exit::Done } else { Exit::Refused })
+    Ok(if value.is_some() {
+        Exit::Done
+    } else {
+        Exit::Refused
+    })
 }
 
 fn in_env(name: &str, bytes: &[u8], key: &str) -> Result<Option<Value>, Complaint> {
-    let key: EnvKey = key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
-        Complaint::new(error.code(), error.to_string())
-    })?;
+    let key: EnvKey = key
+        .parse()
+        .map_err(|error: crate::edit::dotenv::EnvKeyError| {
+            Complaint::new(error.code(), error.to_string())
+        })?;
     let told = |error: crate::edit::dotenv::DotenvError| {
         Complaint::new(error.code(), format!("{name}: {error}"))
     };
     let file = Dotenv::parse(bytes, Format::Compose).map_err(told)?;
-    let value = file.get(&key, &|name| std::env::var(name).ok()).map_err(told)?;
+    let value = file
+        .get(&key, &|name| std::env::var(name).ok())
+        .map_err(told)?;
     Ok(value.map(Value::String))
 }
 
@@ -120,15 +136,22 @@ struct Reached {
 }
 
 pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complaint> {
-    let key: EnvKey = args.key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
-        Complaint::new(error.code(), error.to_string()).hint("why takes a key of the env files")
-    })?;
+    let key: EnvKey = args
+        .key
+        .parse()
+        .map_err(|error: crate::edit::dotenv::EnvKeyError| {
+            Complaint::new(error.code(), error.to_string()).hint("why takes a key of the env files")
+        })?;
     let asked = Asked::of(global).await?;
     let endpoint = asked.docker.as_ref().map(|docker| &docker.endpoint);
     let compose = Compose::find(endpoint)?;
     let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
         let text = "Compose cannot read this stack";
-        Complaint { code: "invalid_stack", text: text.into(), ..Complaint::from(error) }
+        Complaint {
+            code: "invalid_stack",
+            text: text.into(),
+            ..Complaint::from(error)
+        }
     })?;
     let set = set_at(&asked.located, &resolved, &key);
     let documented = documented_at(&asked.located, &key);
@@ -159,7 +182,12 @@ fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
             let tree = Dotenv::parse(&bytes, Format::Compose).ok()?;
             let line = tree.line_of(key)?;
             let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
-            Some(SetAt { file: shown(&located.args.directory, &path), path, line, value })
+            Some(SetAt {
+                file: shown(&located.args.directory, &path),
+                path,
+                line,
+                value,
+            })
         })
         .collect()
 }
@@ -195,9 +223,19 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
             } else {
                 format!("{file} {}", reach.text)
             };
-            let action = if hidden { Action::None } else { action_of(reach.route) };
+            let action = if hidden {
+                Action::None
+            } else {
+                action_of(reach.route)
+            };
             let (service, route) = (reach.service, reach.route);
-            found.push(Reached { service, route, text, action, runs: None });
+            found.push(Reached {
+                service,
+                route,
+                text,
+                action,
+                runs: None,
+            });
         }
     }
     for reach in routes::of_key(&resolved.model, &resolved.source, key.as_str()) {
@@ -209,7 +247,13 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
             (_, false) => format!("{} uses ${{{key}}} ({places})", reach.place),
         };
         let (service, route, action) = (reach.service, reach.route, action_of_key(reach.route));
-        found.push(Reached { service, route, text, action, runs: None });
+        found.push(Reached {
+            service,
+            route,
+            text,
+            action,
+            runs: None,
+        });
     }
     found.sort_by(|a, b| a.service.cmp(&b.service));
     found
@@ -219,17 +263,27 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
 fn lines_of(located: &Located, key: &str, reach: &routes::KeyReach) -> String {
     let mut places = Vec::new();
     for file in &located.args.files {
-        let Ok(text) = std::fs::read_to_string(file) else { continue };
-        let Ok(scalars) = yaml::scalars(&text) else { continue };
+        let Ok(text) = std::fs::read_to_string(file) else {
+            continue;
+        };
+        let Ok(scalars) = yaml::scalars(&text) else {
+            continue;
+        };
         for scalar in scalars {
-            let uses = crate::stack::source::variables(&scalar.value).iter().any(|name| name == key)
+            let uses = crate::stack::source::variables(&scalar.value)
+                .iter()
+                .any(|name| name == key)
                 || scalar.value == key;
             let path = scalar.path.to_string();
             // Anchors and extensions stand elsewhere, and count for whoever merges them.
             let of_other = path.starts_with("services.")
                 && !path.starts_with(&format!("services.{}.", reach.service));
             if uses && !of_other {
-                places.push(format!("{}:{}", shown(&located.args.directory, file), scalar.line));
+                places.push(format!(
+                    "{}:{}",
+                    shown(&located.args.directory, file),
+                    scalar.line
+                ));
             }
         }
     }
@@ -247,7 +301,11 @@ fn action_of(route: Route) -> Action {
 
 /// Configs and secrets made from a variable are copied into the container when it is made.
 fn action_of_key(route: Route) -> Action {
-    if route == Route::Build { Action::Rebuild } else { Action::Recreate }
+    if route == Route::Build {
+        Action::Rebuild
+    } else {
+        Action::Recreate
+    }
 }
 
 /// What the service runs with now.
@@ -259,13 +317,16 @@ async fn running_value(
 ) -> Option<Shown> {
     let docker = asked.docker.as_ref()?;
     let containers = of_project(&asked.containers, &resolved.model.name);
-    let container = containers.iter().find(|c| c.service == reached.service && c.is_up())?;
+    let container = containers
+        .iter()
+        .find(|c| c.service == reached.service && c.is_up())?;
     let inspected = docker.inspect(&container.id).await.ok()??;
     let value = match reached.route {
         Route::Environment | Route::EnvFile => inspected.env.get(key.as_str()).cloned(),
         Route::Bind if docker.endpoint.is_local() => {
             let target = reached.text.rsplit(" at ").next()?;
-            let seen = std::fs::read(drift::seen_by_process(inspected.pid, Path::new(target))).ok()?;
+            let seen =
+                std::fs::read(drift::seen_by_process(inspected.pid, Path::new(target))).ok()?;
             value_of(&Dotenv::parse(&seen, Format::Compose).ok()?, key)
         }
         _ => return None,
@@ -284,28 +345,44 @@ fn words(value: &Shown) -> String {
 fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) {
     report::out(key.as_str());
     if set.is_empty() {
-        let place = documented.map(|place| format!("; documented in {place}")).unwrap_or_default();
+        let place = documented
+            .map(|place| format!("; documented in {place}"))
+            .unwrap_or_default();
         report::out(&format!("  set in    no env file{place}"));
     }
     for (index, at) in set.iter().enumerate() {
         let head = if index == 0 { "set in" } else { "" };
-        report::out(&format!("  {head:<8}  {}:{}  {}", at.file, at.line, words(&at.value)));
+        report::out(&format!(
+            "  {head:<8}  {}:{}  {}",
+            at.file,
+            at.line,
+            words(&at.value)
+        ));
     }
     if std::env::var_os(key.as_str()).is_some() {
         report::out("  !         the shell has its own value, which wins wherever ${…} is used");
     }
     if reached.is_empty() {
         report::out("  reaches   no service");
-        report::out(&format!("  →         refit set {key}=VALUE --for SERVICE makes it reach one"));
+        report::out(&format!(
+            "  →         refit set {key}=VALUE --for SERVICE makes it reach one"
+        ));
     }
-    let width = reached.iter().map(|r| r.service.as_str().chars().count()).max().unwrap_or_default();
+    let width = reached
+        .iter()
+        .map(|r| r.service.as_str().chars().count())
+        .max()
+        .unwrap_or_default();
     for (index, one) in reached.iter().enumerate() {
         let head = if index == 0 { "reaches" } else { "" };
         let then = match one.action {
             Action::None => "nothing".to_owned(),
             action => action.word().to_owned(),
         };
-        let runs = one.runs.as_ref().map(|value| format!("; runs with {}", words(value)));
+        let runs = one
+            .runs
+            .as_ref()
+            .map(|value| format!("; runs with {}", words(value)));
         report::out(&format!(
             "  {head:<8}  {:<width$}  {:<13}  {}; a change means: {then}{}",
             one.service,

@@ -64,7 +64,11 @@ impl RunArgs {
                 StrategyArg::Recreate => Strategy::Recreate,
                 StrategyArg::DownUp => Strategy::DownUp,
             },
-            limits: Limits { settle: self.settle, timeout: self.timeout, ..Limits::default() },
+            limits: Limits {
+                settle: self.settle,
+                timeout: self.timeout,
+                ..Limits::default()
+            },
             allow: self.allow.iter().cloned().collect(),
             wait_lock: self.wait_lock,
         }
@@ -111,7 +115,15 @@ pub(super) async fn execute(global: &Global, request: Request) -> Result<Exit, C
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
     let command = command_line("apply", &args.services);
     let what = What::Apply(service_names(&args.services));
-    execute(global, Request { command, what, options: args.run.options() }).await
+    execute(
+        global,
+        Request {
+            command,
+            what,
+            options: args.run.options(),
+        },
+    )
+    .await
 }
 
 pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
@@ -122,17 +134,40 @@ pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, 
         options.strategy = Strategy::DownUp;
     }
     let what = What::Restart(service_names(&args.services));
-    execute(global, Request { command, what, options }).await
+    execute(
+        global,
+        Request {
+            command,
+            what,
+            options,
+        },
+    )
+    .await
 }
 
 pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Complaint> {
     let command = command_line("plan", &args.services);
     let what = What::Apply(service_names(&args.services));
-    let options = Options { dry_run: true, exit_code: args.exit_code, ..Options::default() };
-    execute(global, Request { command, what, options }).await
+    let options = Options {
+        dry_run: true,
+        exit_code: args.exit_code,
+        ..Options::default()
+    };
+    execute(
+        global,
+        Request {
+            command,
+            what,
+            options,
+        },
+    )
+    .await
 }
 
 /// What was typed, for the record.
 pub(super) fn command_line(verb: &str, words: &[String]) -> String {
-    std::iter::once(verb).chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    std::iter::once(verb)
+        .chain(words.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

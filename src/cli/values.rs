@@ -93,7 +93,10 @@ impl std::str::FromStr for Generate {
 impl Generate {
     fn value(self) -> anyhow::Result<Secret> {
         Ok(Secret::new(match self {
-            Self::Hex(size) => random(size)?.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Self::Hex(size) => random(size)?
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             Self::Base64(size) => base64(&random(size)?),
             Self::Alnum(size) => alnum(size)?,
         }))
@@ -129,11 +132,17 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte))
+        let word = chunk
+            .iter()
+            .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
             << (8 * (3 - chunk.len()));
         for index in 0..4 {
             let letter = LETTERS[(word >> (18 - 6 * index)) as usize & 63];
-            text.push(if index <= chunk.len() { char::from(letter) } else { '=' });
+            text.push(if index <= chunk.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -148,8 +157,10 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     };
     let yaml = args.file.as_deref().is_some_and(is_yaml);
     if kind != Kind::Auto && !yaml {
-        return Err(Complaint::new("usage", "--string, --int and --as-json are for YAML files")
-            .hint("name the file: -F compose.yaml"));
+        return Err(
+            Complaint::new("usage", "--string, --int and --as-json are for YAML files")
+                .hint("name the file: -F compose.yaml"),
+        );
     }
     let mut stdin_taken = false;
     let mut edits = Vec::new();
@@ -157,28 +168,58 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         let (key, value) = split(word, yaml)?;
         let value = match (value, args.generate) {
             (Some(_), Some(_)) => {
-                return Err(Complaint::new("usage", format!("{key} has a value already"))
-                    .hint("with --generate, give the key alone"));
+                return Err(
+                    Complaint::new("usage", format!("{key} has a value already"))
+                        .hint("with --generate, give the key alone"),
+                );
             }
             (Some(value), None) => Secret::new(value),
             (None, Some(generate)) => generate.value()?,
             (None, None) if stdin_taken => {
-                return Err(Complaint::new("usage", "only one value can come from standard input"));
+                return Err(Complaint::new(
+                    "usage",
+                    "only one value can come from standard input",
+                ));
             }
             (None, None) => {
                 stdin_taken = true;
                 read_value(&key)?
             }
         };
-        edits.push(Edit { key, to: To::Set(value, kind) });
+        edits.push(Edit {
+            key,
+            to: To::Set(value, kind),
+        });
     }
     let reach = super::service_names(&args.reach);
-    edit(global, "set", args.file, edits, reach, args.no_apply, &args.run).await
+    edit(
+        global,
+        "set",
+        args.file,
+        edits,
+        reach,
+        args.no_apply,
+        &args.run,
+    )
+    .await
 }
 
 pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
-    let edits = args.keys.into_iter().map(|key| Edit { key, to: To::Unset }).collect();
-    edit(global, "unset", args.file, edits, Vec::new(), args.no_apply, &args.run).await
+    let edits = args
+        .keys
+        .into_iter()
+        .map(|key| Edit { key, to: To::Unset })
+        .collect();
+    edit(
+        global,
+        "unset",
+        args.file,
+        edits,
+        Vec::new(),
+        args.no_apply,
+        &args.run,
+    )
+    .await
 }
 
 async fn edit(
@@ -194,14 +235,25 @@ async fn edit(
     let mut options = run.options();
     options.no_apply = no_apply;
     let what = What::Edit(EditRequest { file, edits, reach });
-    execute(global, Request { command, what, options }).await
+    execute(
+        global,
+        Request {
+            command,
+            what,
+            options,
+        },
+    )
+    .await
 }
 
 /// The command as it may be recorded: without the values of secret keys.
 fn typed(verb: &str, file: Option<&Path>, edits: &[Edit]) -> String {
     let mut words = vec![verb.to_owned()];
     for edit in edits {
-        let last = edit.key.rsplit(['.', '"', ']']).find(|part| !part.is_empty());
+        let last = edit
+            .key
+            .rsplit(['.', '"', ']'])
+            .find(|part| !part.is_empty());
         words.push(match &edit.to {
             To::Set(value, _) if is_secret(last.unwrap_or(&edit.key), value.expose()) => {
                 format!("{}={HIDDEN}", edit.key)
@@ -231,13 +283,18 @@ fn split(word: &str, yaml: bool) -> Result<(String, Option<String>), Complaint> 
 /// A hidden prompt on a terminal, else all of standard input without its last line end.
 fn read_value(key: &str) -> Result<Secret, Complaint> {
     if std::io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password(format!("{key}: ")).context("cannot read the value")?;
+        let typed =
+            rpassword::prompt_password(format!("{key}: ")).context("cannot read the value")?;
         return Ok(Secret::new(typed));
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("cannot read the value from standard input")?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("cannot read the value from standard input")?;
     let value = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(value.strip_suffix('\r').unwrap_or(value).to_owned()))
+    Ok(Secret::new(
+        value.strip_suffix('\r').unwrap_or(value).to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -260,7 +317,13 @@ mod tests {
 
     #[test]
     fn base64_as_in_rfc_4648() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }

@@ -89,18 +89,28 @@ impl Compose {
     /// Neither is there.
     pub fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
         let address = address.map(Endpoint::address);
-        let mut folders: Vec<PathBuf> =
-            endpoint::docker_config().map(|dir| dir.join("cli-plugins")).into_iter().collect();
+        let mut folders: Vec<PathBuf> = endpoint::docker_config()
+            .map(|dir| dir.join("cli-plugins"))
+            .into_iter()
+            .collect();
         folders.extend(endpoint::cli_config().plugin_dirs);
         folders.extend(PLUGIN_DIRS.map(PathBuf::from));
         for folder in folders {
             let program = folder.join("docker-compose");
             if is_executable(&program) {
-                return Ok(Self { program, first: None, address });
+                return Ok(Self {
+                    program,
+                    first: None,
+                    address,
+                });
             }
         }
         let docker = on_path("docker").ok_or(EngineError::NoCompose)?;
-        Ok(Self { program: docker, first: Some("compose"), address })
+        Ok(Self {
+            program: docker,
+            first: Some("compose"),
+            address,
+        })
     }
 
     /// The program that is called.
@@ -114,7 +124,9 @@ impl Compose {
     /// There is no such plug-in, or it cannot be started.
     pub async fn version(&self) -> Result<String, EngineError> {
         let call = self.call(vec!["version".into(), "--short".into()], Path::new("/"));
-        let ended = run(&call, |_| ()).await.map_err(|_| EngineError::NoCompose)?;
+        let ended = run(&call, |_| ())
+            .await
+            .map_err(|_| EngineError::NoCompose)?;
         let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
         if !ended.ok() || parse_version(&text).is_none() {
             return Err(EngineError::NoCompose);
@@ -148,7 +160,10 @@ impl Compose {
         if parse_version(found) >= parse_version(OLDEST) {
             return Ok(());
         }
-        Err(EngineError::OldCompose { found: found.to_owned(), wanted: OLDEST })
+        Err(EngineError::OldCompose {
+            found: found.to_owned(),
+            wanted: OLDEST,
+        })
     }
 
     /// The resolved model of every service, whatever its profile.
@@ -156,7 +171,8 @@ impl Compose {
     /// # Errors
     /// Compose's own message on files that it cannot read.
     pub async fn config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--format", "json"]).await
+        self.config_json(project, &["config", "--format", "json"])
+            .await
     }
 
     /// The model with `${VAR}` left in place and `env_file` not read: where a value comes from.
@@ -164,7 +180,8 @@ impl Compose {
     /// # Errors
     /// Compose's own message.
     pub async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--no-interpolate", "--format", "json"]).await
+        self.config_json(project, &["config", "--no-interpolate", "--format", "json"])
+            .await
     }
 
     /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
@@ -178,16 +195,24 @@ impl Compose {
         prefix: &Path,
     ) -> Result<Value, EngineError> {
         let prefix = prefix.to_string_lossy();
-        match self.config_output(project, &["config", "--format", "json"]).await {
+        match self
+            .config_output(project, &["config", "--format", "json"])
+            .await
+        {
             Ok(text) => parse_json(&text.replace(&*prefix, "")),
-            Err(EngineError::Compose { what, message }) => {
-                Err(EngineError::Compose { what, message: message.replace(&*prefix, "") })
-            }
+            Err(EngineError::Compose { what, message }) => Err(EngineError::Compose {
+                what,
+                message: message.replace(&*prefix, ""),
+            }),
             Err(other) => Err(other),
         }
     }
 
-    async fn config_json(&self, project: &ProjectArgs, args: &[&str]) -> Result<Value, EngineError> {
+    async fn config_json(
+        &self,
+        project: &ProjectArgs,
+        args: &[&str],
+    ) -> Result<Value, EngineError> {
         parse_json(&self.config_output(project, args).await?)
     }
 
@@ -200,22 +225,45 @@ impl Compose {
     ) -> Result<String, EngineError> {
         let ended = match self.project_call(project, true, args, |_| ()).await {
             Ok(ended) => ended,
-            Err(error) => {
-                self.project_call(project, false, args, |_| ()).await.map_err(|_| error)?
-            }
+            Err(error) => self
+                .project_call(project, false, args, |_| ())
+                .await
+                .map_err(|_| error)?,
         };
         Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
     /// Compose's hash of each service's definition, as in the label of its containers.
     ///
+    /// `config --hash` of the files leaves out what `env_file` brings, but the label does not;
+    /// of the resolved model it is the label's, in 2.26 and 2.40 (a test holds this).
+    ///
     /// # Errors
-    /// Compose's own message.
+    /// Compose's own message, or the temporary file cannot be written.
     pub async fn hashes(
         &self,
         project: &ProjectArgs,
+        resolved: &Value,
     ) -> Result<Vec<(ServiceName, String)>, EngineError> {
-        let ended = self.project_call(project, true, &["config", "--hash", "*"], |_| ()).await?;
+        let failed = |error: &dyn std::fmt::Display| EngineError::Compose {
+            what: "cannot stage the resolved model".into(),
+            message: error.to_string(),
+        };
+        // It holds secrets; tempfile makes it 0600.
+        let mut file = tempfile::Builder::new()
+            .prefix("refit-resolved-")
+            .suffix(".json")
+            .tempfile()
+            .map_err(|error| failed(&error))?;
+        serde_json::to_writer(&mut file, resolved).map_err(|error| failed(&error))?;
+        let args = ProjectArgs {
+            files: vec![file.path().to_owned()],
+            env_files: Vec::new(),
+            ..project.clone()
+        };
+        let ended = self
+            .project_call(&args, true, &["config", "--hash", "*"], |_| ())
+            .await?;
         Ok(String::from_utf8_lossy(&ended.stdout)
             .lines()
             .filter_map(|line| line.split_once(' '))
@@ -237,7 +285,9 @@ impl Compose {
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
         let args = up_args(services, mode);
-        self.project_call(project, false, &args, line).await.map(drop)
+        self.project_call(project, false, &args, line)
+            .await
+            .map(drop)
     }
 
     /// The literal `down` of the note.
@@ -249,7 +299,9 @@ impl Compose {
         project: &ProjectArgs,
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
-        self.project_call(project, false, &["down"], line).await.map(drop)
+        self.project_call(project, false, &["down"], line)
+            .await
+            .map(drop)
     }
 
     /// The literal `up -d --build` of the note.
@@ -261,7 +313,9 @@ impl Compose {
         project: &ProjectArgs,
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
-        self.project_call(project, false, &["up", "--detach", "--build"], line).await.map(drop)
+        self.project_call(project, false, &["up", "--detach", "--build"], line)
+            .await
+            .map(drop)
     }
 
     /// Builds these services' images while the old containers run on (F9).
@@ -275,7 +329,9 @@ impl Compose {
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
         let args = with_services(&["build"], services);
-        self.project_call(project, false, &args, line).await.map(drop)
+        self.project_call(project, false, &args, line)
+            .await
+            .map(drop)
     }
 
     /// Pulls these services' images while the old containers run on (F9).
@@ -289,7 +345,9 @@ impl Compose {
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
         let args = with_services(&["pull"], services);
-        self.project_call(project, false, &args, line).await.map(drop)
+        self.project_call(project, false, &args, line)
+            .await
+            .map(drop)
     }
 
     async fn project_call(
@@ -306,7 +364,9 @@ impl Compose {
             what: format!("docker compose {} failed", args.first().unwrap_or(&"")),
             message,
         };
-        let ended = run(&call, line).await.map_err(|error| failed(format!("{error:#}")))?;
+        let ended = run(&call, line)
+            .await
+            .map_err(|error| failed(format!("{error:#}")))?;
         if ended.ok() {
             return Ok(ended);
         }
@@ -336,7 +396,12 @@ impl Compose {
             env.push(("DOCKER_HOST".into(), Some(address.into())));
             env.push(("DOCKER_CONTEXT".into(), None));
         }
-        Call { program: self.program.clone(), args: all, env, directory: directory.to_owned() }
+        Call {
+            program: self.program.clone(),
+            args: all,
+            env,
+            directory: directory.to_owned(),
+        }
     }
 }
 
@@ -351,11 +416,23 @@ fn parse_json(text: &str) -> Result<Value, EngineError> {
 fn identity(program: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(program).ok()?;
-    Some(format!("{} {} {}", program.display(), metadata.len(), metadata.mtime_nsec()))
+    Some(format!(
+        "{} {} {}",
+        program.display(),
+        metadata.len(),
+        metadata.mtime_nsec()
+    ))
 }
 
 fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
-    let mut args = vec!["up", "--detach", "--no-deps", "--no-build", "--pull", "never"];
+    let mut args = vec![
+        "up",
+        "--detach",
+        "--no-deps",
+        "--no-build",
+        "--pull",
+        "never",
+    ];
     if mode == UpMode::ForceRecreate {
         args.push("--force-recreate");
     }
@@ -363,7 +440,10 @@ fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
 }
 
 fn with_services<'a>(args: &[&'a str], services: &'a [ServiceName]) -> Vec<&'a str> {
-    args.iter().copied().chain(services.iter().map(ServiceName::as_str)).collect()
+    args.iter()
+        .copied()
+        .chain(services.iter().map(ServiceName::as_str))
+        .collect()
 }
 
 /// Compose's complaint without its log lines of level `warning` and `info`.
@@ -379,7 +459,10 @@ fn own_message(stderr: &str) -> String {
 
 /// `2.40.3`, `v2.26.1-4`: the numbers before anything else.
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.trim().trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
+    let mut parts = text
+        .trim()
+        .trim_start_matches('v')
+        .split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
@@ -389,7 +472,9 @@ fn is_executable(path: &Path) -> bool {
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|program| is_executable(program))
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|program| is_executable(program))
 }
 
 #[cfg(test)]
@@ -436,12 +521,21 @@ mod tests {
         assert!(Compose::check_version("2.40.3").is_ok());
         assert!(Compose::check_version("v2.20.0-1").is_ok());
         assert!(Compose::check_version("5.0.1").is_ok());
-        assert_eq!(Compose::check_version("2.6.1").unwrap_err().code(), "compose_too_old");
-        assert_eq!(Compose::check_version("1.29.2").unwrap_err().code(), "compose_too_old");
+        assert_eq!(
+            Compose::check_version("2.6.1").unwrap_err().code(),
+            "compose_too_old"
+        );
+        assert_eq!(
+            Compose::check_version("1.29.2").unwrap_err().code(),
+            "compose_too_old"
+        );
     }
 
     #[test]
     fn warnings_are_no_message() {
-        assert_eq!(own_message("time=\"x\" level=warning msg=\"y\"\nservice \"a\": bad\n"), "service \"a\": bad");
+        assert_eq!(
+            own_message("time=\"x\" level=warning msg=\"y\"\nservice \"a\": bad\n"),
+            "service \"a\": bad"
+        );
     }
 }

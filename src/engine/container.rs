@@ -182,14 +182,21 @@ impl Container {
             name: summary.names?.first()?.trim_start_matches('/').to_owned(),
             project: labels.get(label::PROJECT)?.clone(),
             service: labels.get(label::SERVICE)?.as_str().into(),
-            oneoff: labels.get(label::ONEOFF).is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+            oneoff: labels
+                .get(label::ONEOFF)
+                .is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
             state: State::of_word(&summary.state.map(|s| s.to_string()).unwrap_or_default()),
             exit_code: exit_code_of_status(&status),
             health: health_of_status(&status),
             image_id: summary.image_id.unwrap_or_default(),
             image: summary.image.unwrap_or_default(),
             created: summary.created.unwrap_or_default(),
-            mounts: summary.mounts.unwrap_or_default().into_iter().map(Mount::of_model).collect(),
+            mounts: summary
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(Mount::of_model)
+                .collect(),
             ports: published(summary.ports.unwrap_or_default()),
             labels,
         })
@@ -197,7 +204,10 @@ impl Container {
 
     /// Whether the process is there: running or paused.
     pub fn is_up(&self) -> bool {
-        matches!(self.state, State::Running | State::Paused | State::Restarting)
+        matches!(
+            self.state,
+            State::Running | State::Paused | State::Restarting
+        )
     }
 
     /// Whether somebody stopped it: it ended with 0 or by a stop's signal, or is paused.
@@ -316,8 +326,11 @@ impl Inspected {
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
-        let policy =
-            host.restart_policy.and_then(|p| p.name).map(|name| name.to_string()).unwrap_or_default();
+        let policy = host
+            .restart_policy
+            .and_then(|p| p.name)
+            .map(|name| name.to_string())
+            .unwrap_or_default();
         let health = state.health.unwrap_or_default();
         Self {
             id: found.id.unwrap_or_default(),
@@ -328,7 +341,10 @@ impl Inspected {
             pid: state.pid.unwrap_or_default(),
             created: found.created.and_then(|text| text.parse().ok()),
             started_at: state.started_at.and_then(|text| text.parse().ok()),
-            restarts: found.restart_count.and_then(|n| u32::try_from(n).ok()).unwrap_or_default(),
+            restarts: found
+                .restart_count
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or_default(),
             policy: match policy.as_str() {
                 "always" | "unless-stopped" => RestartPolicy::Always,
                 "on-failure" => RestartPolicy::OnFailure,
@@ -342,9 +358,19 @@ impl Inspected {
                 .rfind(|result| result.exit_code != Some(0))
                 .and_then(|result| result.output),
             healthcheck: config.healthcheck.and_then(Healthcheck::of_model),
-            env: config.env.unwrap_or_default().into_iter().map(split_env).collect(),
+            env: config
+                .env
+                .unwrap_or_default()
+                .into_iter()
+                .map(split_env)
+                .collect(),
             image_id: found.image.unwrap_or_default(),
-            mounts: found.mounts.unwrap_or_default().into_iter().map(Mount::of_model).collect(),
+            mounts: found
+                .mounts
+                .unwrap_or_default()
+                .into_iter()
+                .map(Mount::of_model)
+                .collect(),
             stop_timeout: config.stop_timeout,
             init: host.init.unwrap_or_default(),
         }
@@ -391,7 +417,10 @@ mod tests {
         assert_eq!(exit_code_of_status("Exited (137) 2 minutes ago"), Some(137));
         assert_eq!(exit_code_of_status("Up 2 minutes (healthy)"), None);
         assert_eq!(health_of_status("Up 2 minutes (healthy)"), Health::Healthy);
-        assert_eq!(health_of_status("Up 1 second (health: starting)"), Health::Starting);
+        assert_eq!(
+            health_of_status("Up 1 second (health: starting)"),
+            Health::Starting
+        );
         assert_eq!(health_of_status("Up 1 second"), Health::None);
     }
 }

@@ -81,7 +81,11 @@ impl Docker {
             address: endpoint.address(),
             cause: root_cause(&error),
         };
-        let api = api.map_err(silent)?.negotiate_version().await.map_err(silent)?;
+        let api = api
+            .map_err(silent)?
+            .negotiate_version()
+            .await
+            .map_err(silent)?;
         Ok(Self { api, endpoint })
     }
 
@@ -91,10 +95,19 @@ impl Docker {
     /// The engine's.
     pub async fn compose_containers(&self) -> Result<Vec<Container>, EngineError> {
         let filters = HashMap::from([("label", vec![label::PROJECT])]);
-        let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let found =
-            self.api.list_containers(Some(options)).await.map_err(failed("list containers"))?;
-        Ok(found.into_iter().filter_map(Container::of_summary).collect())
+        let options = query::ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let found = self
+            .api
+            .list_containers(Some(options))
+            .await
+            .map_err(failed("list containers"))?;
+        Ok(found
+            .into_iter()
+            .filter_map(Container::of_summary)
+            .collect())
     }
 
     /// Every published port of the engine's running containers, with the container's name and ID.
@@ -112,9 +125,17 @@ impl Docker {
         let mut ports = Vec::new();
         for summary in found {
             let id = summary.id.clone().unwrap_or_default();
-            let name = summary.names.clone().unwrap_or_default().first().cloned().unwrap_or_default();
+            let name = summary
+                .names
+                .clone()
+                .unwrap_or_default()
+                .first()
+                .cloned()
+                .unwrap_or_default();
             for port in summary.ports.unwrap_or_default() {
-                let Some(public) = port.public_port else { continue };
+                let Some(public) = port.public_port else {
+                    continue;
+                };
                 ports.push((
                     id.clone(),
                     name.trim_start_matches('/').to_owned(),
@@ -148,7 +169,10 @@ impl Docker {
             ("type", vec!["container".to_owned()]),
             ("label", vec![format!("{}={project}", label::PROJECT)]),
         ]);
-        let options = query::EventsOptionsBuilder::new().since(since).filters(&filters).build();
+        let options = query::EventsOptionsBuilder::new()
+            .since(since)
+            .filters(&filters)
+            .build();
         let api = self.api.clone();
         Box::pin(async_stream(api, options))
     }
@@ -192,8 +216,13 @@ impl Docker {
     /// # Errors
     /// The engine's, such as an unknown signal.
     pub async fn kill(&self, id: &str, signal: &str) -> Result<(), EngineError> {
-        let options = query::KillContainerOptionsBuilder::new().signal(signal).build();
-        self.api.kill_container(id, Some(options)).await.map_err(failed("signal a container"))
+        let options = query::KillContainerOptionsBuilder::new()
+            .signal(signal)
+            .build();
+        self.api
+            .kill_container(id, Some(options))
+            .await
+            .map_err(failed("signal a container"))
     }
 
     /// Removes a stopped container; anonymous volumes stay.
@@ -201,7 +230,11 @@ impl Docker {
     /// # Errors
     /// The engine's; a container that is gone already is none.
     pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
-        match self.api.remove_container(id, None::<query::RemoveContainerOptions>).await {
+        match self
+            .api
+            .remove_container(id, None::<query::RemoveContainerOptions>)
+            .await
+        {
             Err(error) if !is_missing(&error) => Err(failed("remove a container")(error)),
             _ => Ok(()),
         }
@@ -224,7 +257,10 @@ impl Docker {
             let part = part.map_err(failed("read a container's log"))?;
             text.push_str(&String::from_utf8_lossy(part.as_ref()));
         }
-        Ok(text.lines().map(|line| line.trim_end().to_owned()).collect())
+        Ok(text
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect())
     }
 
     /// Output of a command run inside a container; `None` when it cannot be run there or fails.
@@ -236,8 +272,14 @@ impl Docker {
             ..ExecConfig::default()
         };
         let exec = self.api.create_exec(id, config).await.ok()?.id;
-        let started = self.api.start_exec(&exec, None::<StartExecOptions>).await.ok()?;
-        let StartExecResults::Attached { mut output, .. } = started else { return None };
+        let started = self
+            .api
+            .start_exec(&exec, None::<StartExecOptions>)
+            .await
+            .ok()?;
+        let StartExecResults::Attached { mut output, .. } = started else {
+            return None;
+        };
         let mut bytes = Vec::new();
         while let Some(part) = output.next().await {
             bytes.extend_from_slice(part.ok()?.as_ref());
@@ -263,8 +305,14 @@ impl Docker {
     /// # Errors
     /// The engine's, such as an image that is gone.
     pub async fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
-        let options = query::TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
-        self.api.tag_image(id, Some(options)).await.map_err(failed("tag an image"))
+        let options = query::TagImageOptionsBuilder::new()
+            .repo(repository)
+            .tag(tag)
+            .build();
+        self.api
+            .tag_image(id, Some(options))
+            .await
+            .map_err(failed("tag an image"))
     }
 
     /// Takes a name off an image; the image goes when it was the last one and nothing uses it.
@@ -285,9 +333,18 @@ impl Docker {
     /// The engine's.
     pub async fn networks(&self, project: &str) -> Result<Vec<String>, EngineError> {
         let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
-        let options = query::ListNetworksOptionsBuilder::new().filters(&filters).build();
-        let found = self.api.list_networks(Some(options)).await.map_err(failed("list networks"))?;
-        Ok(found.into_iter().filter_map(|network| network.name).collect())
+        let options = query::ListNetworksOptionsBuilder::new()
+            .filters(&filters)
+            .build();
+        let found = self
+            .api
+            .list_networks(Some(options))
+            .await
+            .map_err(failed("list networks"))?;
+        Ok(found
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect())
     }
 
     /// Removes a network that nothing uses.
@@ -307,9 +364,20 @@ impl Docker {
     /// The engine's.
     pub async fn volumes(&self, project: &str) -> Result<Vec<String>, EngineError> {
         let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
-        let options = query::ListVolumesOptionsBuilder::new().filters(&filters).build();
-        let found = self.api.list_volumes(Some(options)).await.map_err(failed("list volumes"))?;
-        Ok(found.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
+        let options = query::ListVolumesOptionsBuilder::new()
+            .filters(&filters)
+            .build();
+        let found = self
+            .api
+            .list_volumes(Some(options))
+            .await
+            .map_err(failed("list volumes"))?;
+        Ok(found
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|volume| volume.name)
+            .collect())
     }
 
     /// The folder in which the engine keeps its data; `None` when it is not told.
@@ -341,7 +409,10 @@ impl EngineEvent {
             "start" => EventAction::Start,
             "kill" => EventAction::Kill,
             "die" => EventAction::Die {
-                exit_code: attributes.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(-1),
+                exit_code: attributes
+                    .get("exitCode")
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(-1),
             },
             "oom" => EventAction::Oom,
             "destroy" => EventAction::Destroy,
@@ -351,7 +422,10 @@ impl EngineEvent {
             "health_status: unhealthy" => EventAction::Health(Health::Unhealthy),
             _ => return None,
         };
-        if attributes.get(label::ONEOFF).is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
+        if attributes
+            .get(label::ONEOFF)
+            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"))
+        {
             return None;
         }
         Some(Self {
@@ -368,15 +442,23 @@ fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
     use rustix::fs::{Access, access};
     match access(path, Access::READ_OK | Access::WRITE_OK) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
-            Err(EngineError::Permission { path: path.to_owned() })
-        }
-        Err(_) => Err(EngineError::NoSocket { path: path.to_owned() }),
+        Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => Err(EngineError::Permission {
+            path: path.to_owned(),
+        }),
+        Err(_) => Err(EngineError::NoSocket {
+            path: path.to_owned(),
+        }),
     }
 }
 
 fn is_missing(error: &ApiError) -> bool {
-    matches!(error, ApiError::DockerResponseServerError { status_code: 404, .. })
+    matches!(
+        error,
+        ApiError::DockerResponseServerError {
+            status_code: 404,
+            ..
+        }
+    )
 }
 
 fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {

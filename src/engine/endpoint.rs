@@ -34,7 +34,10 @@ impl Endpoint {
     }
 
     fn parse(address: &str) -> Result<Self, EngineError> {
-        let unsupported = |why| EngineError::Unsupported { address: address.to_owned(), why };
+        let unsupported = |why| EngineError::Unsupported {
+            address: address.to_owned(),
+            why,
+        };
         match address.split_once("://") {
             Some(("unix", path)) => Ok(Self::Unix(PathBuf::from(path))),
             Some(("tcp" | "http", _)) if std::env::var_os("DOCKER_TLS_VERIFY").is_some() => {
@@ -140,7 +143,9 @@ fn of_context(name: &str) -> Result<Endpoint, EngineError> {
             None => Ok(Endpoint::Unix(PathBuf::from(DEFAULT_SOCKET))),
         };
     }
-    let unknown = || EngineError::UnknownContext { name: name.to_owned() };
+    let unknown = || EngineError::UnknownContext {
+        name: name.to_owned(),
+    };
     let store = docker_config().ok_or_else(unknown)?.join("contexts/meta");
     let host = std::fs::read_dir(store)
         .map_err(|_| unknown())?
@@ -173,7 +178,13 @@ mod tests {
             Endpoint::parse("tcp://localhost:2375/").unwrap(),
             Endpoint::Tcp("localhost:2375".into())
         );
-        assert_eq!(Endpoint::parse("ssh://me@host").unwrap_err().code(), "endpoint_unsupported");
-        assert_eq!(Endpoint::parse("nonsense").unwrap_err().code(), "endpoint_unsupported");
+        assert_eq!(
+            Endpoint::parse("ssh://me@host").unwrap_err().code(),
+            "endpoint_unsupported"
+        );
+        assert_eq!(
+            Endpoint::parse("nonsense").unwrap_err().code(),
+            "endpoint_unsupported"
+        );
     }
 }

@@ -40,7 +40,12 @@ pub struct Attributes {
 
 impl Attributes {
     /// Those of a new file.
-    const NEW: Self = Self { mode: 0o644, uid: u32::MAX, gid: u32::MAX, extended: Vec::new() };
+    const NEW: Self = Self {
+        mode: 0o644,
+        uid: u32::MAX,
+        gid: u32::MAX,
+        extended: Vec::new(),
+    };
 
     /// Reads those of a file; symlinks are followed.
     ///
@@ -68,7 +73,10 @@ impl Attributes {
         let is_new = self.uid == u32::MAX;
         if !is_new && (now.uid(), now.gid()) != (self.uid, self.gid) {
             std::os::unix::fs::fchown(file, Some(self.uid), Some(self.gid)).with_context(|| {
-                format!("its owner (uid {}) cannot be kept; run refit as that user or root", self.uid)
+                format!(
+                    "its owner (uid {}) cannot be kept; run refit as that user or root",
+                    self.uid
+                )
             })?;
         }
         file.set_permissions(fs::Permissions::from_mode(self.mode))?;
@@ -98,9 +106,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// As [`replace`].
 pub fn replace_with(path: &Path, bytes: &[u8], attributes: &Attributes) -> anyhow::Result<()> {
     let real = follow(path);
-    let folder = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = real
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let write = || -> anyhow::Result<()> {
-        let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder)?;
+        let mut temporary = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .tempfile_in(folder)?;
         temporary.write_all(bytes)?;
         attributes.put_on(temporary.as_file(), temporary.path())?;
         temporary.as_file().sync_all()?;
@@ -128,9 +141,15 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// A file cannot be removed.
 pub fn remove_temporaries(folder: &Path) -> anyhow::Result<()> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
     for entry in entries.flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()) {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(TEMPORARY_PREFIX.as_bytes())
+        {
             remove(&entry.path())?;
         }
     }
@@ -175,11 +194,18 @@ mod tests {
 
         assert_eq!(fs::read_link(&link).unwrap(), Path::new("real.env"));
         assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
-        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o7777,
+            0o640
+        );
         if has_xattr {
             assert_eq!(xattr::get(&real, "user.note").unwrap().unwrap(), b"mine");
         }
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing temporary is left");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing temporary is left"
+        );
     }
 
     #[test]

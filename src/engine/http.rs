@@ -40,5 +40,7 @@ pub async fn get(url: String, timeout: Duration) -> Answer {
             Err(error) => Answer::None(error.to_string()),
         }
     });
-    asked.await.unwrap_or_else(|error| Answer::None(error.to_string()))
+    asked
+        .await
+        .unwrap_or_else(|error| Answer::None(error.to_string()))
 }

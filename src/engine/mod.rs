@@ -109,8 +109,12 @@ impl EngineError {
                 "forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST) and use -H unix:///tmp/docker.sock"
             }
             Self::UnknownContext { .. } => "docker context ls lists them",
-            Self::NoCompose => "install it: apt-get install docker-compose-plugin (Docker's packages) or docker-compose (Debian's)",
-            Self::OldCompose { .. } => "upgrade the package docker-compose-plugin or docker-compose",
+            Self::NoCompose => {
+                "install it: apt-get install docker-compose-plugin (Docker's packages) or docker-compose (Debian's)"
+            }
+            Self::OldCompose { .. } => {
+                "upgrade the package docker-compose-plugin or docker-compose"
+            }
             Self::Api { .. } | Self::Compose { .. } => return None,
         })
     }

@@ -63,8 +63,9 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
             None => command.env_remove(key),
         };
     }
-    let mut child =
-        command.spawn().with_context(|| format!("cannot start {}", call.program.display()))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", call.program.display()))?;
     let (Some(mut out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         anyhow::bail!("no pipes to {}", call.program.display());
     };
@@ -84,10 +85,18 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let (_, stderr) = tokio::try_join!(read_out, read_err)
         .with_context(|| format!("cannot read what {} prints", call.program.display()))?;
     let status = child.wait().await?;
-    Ok(Ended { code: status.code(), stdout, stderr })
+    Ok(Ended {
+        code: status.code(),
+        stdout,
+        stderr,
+    })
 }
 
 /// A folder that does not exist would be reported as the program missing.
 fn existing(directory: &Path) -> &Path {
-    if directory.is_dir() { directory } else { Path::new("/") }
+    if directory.is_dir() {
+        directory
+    } else {
+        Path::new("/")
+    }
 }

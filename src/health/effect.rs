@@ -70,19 +70,36 @@ pub async fn prove(
 ) -> Result<Proof, EngineError> {
     let Some(inspected) = docker.inspect(container).await? else {
         let what = "its container is gone".to_owned();
-        return Ok(Proof { ok: false, how: How::Inspect, what });
+        return Ok(Proof {
+            ok: false,
+            how: How::Inspect,
+            what,
+        });
     };
     Ok(match &expected.wanted {
-        Wanted::Variable { value, before } => {
-            of_variable(&inspected, &expected.key, value.as_deref(), before.as_deref())
-        }
+        Wanted::Variable { value, before } => of_variable(
+            &inspected,
+            &expected.key,
+            value.as_deref(),
+            before.as_deref(),
+        ),
         Wanted::File { host, target } => {
             of_file(docker, &inspected, expected, host, target, written_at).await
         }
         Wanted::NewContainer => {
-            let ok = inspected.created.is_some_and(|created| created >= written_at);
-            let what = if ok { "runs the new definition" } else { "still runs the old definition" };
-            Proof { ok, how: How::Recreated, what: what.to_owned() }
+            let ok = inspected
+                .created
+                .is_some_and(|created| created >= written_at);
+            let what = if ok {
+                "runs the new definition"
+            } else {
+                "still runs the old definition"
+            };
+            Proof {
+                ok,
+                how: How::Recreated,
+                what: what.to_owned(),
+            }
         }
     })
 }
@@ -106,7 +123,11 @@ fn of_variable(
         (true, Shown::Secret) => format!("environment has the new {key}"),
         (false, Shown::Secret) => format!("environment has another {key}"),
     };
-    Proof { ok, how: How::Inspect, what }
+    Proof {
+        ok,
+        how: How::Inspect,
+        what,
+    }
 }
 
 async fn of_file(
@@ -128,22 +149,22 @@ async fn of_file(
     if let Some(found) = docker.exec_output(&inspected.id, &["cat", &path]).await {
         return of_content(&found, &wanted, expected, target, How::Exec);
     }
-    let ok = inspected.started_at.is_some_and(|started| started >= written_at);
+    let ok = inspected
+        .started_at
+        .is_some_and(|started| started >= written_at);
     let what = if ok {
         format!("was started after {} was written", target.display())
     } else {
         format!("was not started since {} was written", target.display())
     };
-    Proof { ok, how: How::StartedAfterWrite, what }
+    Proof {
+        ok,
+        how: How::StartedAfterWrite,
+        what,
+    }
 }
 
-fn of_content(
-    found: &[u8],
-    wanted: &[u8],
-    expected: &Expected,
-    target: &Path,
-    how: How,
-) -> Proof {
+fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, how: How) -> Proof {
     let ok = found == wanted;
     let target = target.display();
     let what = if ok {
@@ -183,8 +204,10 @@ mod tests {
 
     #[test]
     fn a_removed_key_may_leave_the_images_own_default() {
-        let inspected =
-            Inspected { env: [("K".to_owned(), "image".to_owned())].into(), ..Inspected::default() };
+        let inspected = Inspected {
+            env: [("K".to_owned(), "image".to_owned())].into(),
+            ..Inspected::default()
+        };
         assert!(of_variable(&inspected, "K", None, Some("mine")).ok);
         assert!(!of_variable(&inspected, "K", None, Some("image")).ok);
     }

@@ -78,7 +78,10 @@ pub fn before_start(settings: &ServiceSettings, past: Past, limits: Limits) -> E
         must_complete: past.one_shot,
         policy: RestartPolicy::No,
         settle: settings.settle.unwrap_or(limits.settle),
-        limit: settings.timeout.or(limits.timeout).unwrap_or(limits.default_timeout),
+        limit: settings
+            .timeout
+            .or(limits.timeout)
+            .unwrap_or(limits.default_timeout),
     }
 }
 
@@ -89,7 +92,12 @@ mod tests {
     #[test]
     fn the_limit_is_the_healthchecks_own() {
         let s = Duration::from_secs;
-        let check = Healthcheck { interval: s(30), timeout: s(10), retries: 3, start_period: s(60) };
+        let check = Healthcheck {
+            interval: s(30),
+            timeout: s(10),
+            retries: 3,
+            start_period: s(60),
+        };
         assert_eq!(of_healthcheck(check), s(60 + 3 * 40 + 10));
     }
 }

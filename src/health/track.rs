@@ -58,7 +58,10 @@ impl Downtime {
 
     /// Time without service; `None` for a service that was never seen to go down.
     pub fn total(&self, now: Duration) -> Option<Duration> {
-        let open = self.since.map(|since| now.saturating_sub(since)).unwrap_or_default();
+        let open = self
+            .since
+            .map(|since| now.saturating_sub(since))
+            .unwrap_or_default();
         self.observed.then_some(self.total + open)
     }
 }
@@ -113,9 +116,11 @@ impl Track {
 
     fn life(&mut self, id: &str) -> &mut Life {
         let expect = self.waiting;
-        self.lives
-            .entry(id.to_owned())
-            .or_insert_with(|| Life { history: Vec::new(), expect, oom: false })
+        self.lives.entry(id.to_owned()).or_insert_with(|| Life {
+            history: Vec::new(),
+            expect,
+            oom: false,
+        })
     }
 
     /// A container was made; it must start.
@@ -131,7 +136,10 @@ impl Track {
             life.expect = limits::expectation(inspected, &settings, past, limits);
         }
         life.oom = false;
-        life.history.push(Observation { at, seen: Seen::Started });
+        life.history.push(Observation {
+            at,
+            seen: Seen::Started,
+        });
         if life.expect.healthcheck.is_none() && !life.expect.probe {
             self.down.up(id, at);
         }
@@ -158,14 +166,23 @@ impl Track {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
             let oom = life.oom && exit_code == 137;
-            life.history.push(Observation { at, seen: Seen::Died { exit_code, oom } });
+            life.history.push(Observation {
+                at,
+                seen: Seen::Died { exit_code, oom },
+            });
         }
     }
 
     /// Something else was seen of a container that is watched.
     pub fn saw(&mut self, id: &str, observation: Observation) {
-        let Some(life) = self.lives.get_mut(id) else { return };
-        if let Seen::Health { health: Health::Healthy, .. } = observation.seen {
+        let Some(life) = self.lives.get_mut(id) else {
+            return;
+        };
+        if let Seen::Health {
+            health: Health::Healthy,
+            ..
+        } = observation.seen
+        {
             self.down.up(id, observation.at);
         }
         life.history.push(observation);
@@ -192,22 +209,37 @@ impl Track {
             return;
         }
         let last_start = self.lives.get(&found.id).and_then(|life| {
-            life.history.iter().rfind(|o| o.seen == Seen::Started).map(|o| o.at)
+            life.history
+                .iter()
+                .rfind(|o| o.seen == Seen::Started)
+                .map(|o| o.at)
         });
-        let runs = matches!(found.state, State::Running | State::Paused | State::Restarting);
+        let runs = matches!(
+            found.state,
+            State::Running | State::Paused | State::Restarting
+        );
         if as_started || (runs && last_start.is_none_or(|at| started > at)) {
             let at = if as_started { now } else { started };
             self.started(&found.id, at, Some(found), limits);
         }
         let life = self.life(&found.id);
-        let ended = life.history.last().is_some_and(|o| matches!(o.seen, Seen::Died { .. }));
+        let ended = life
+            .history
+            .last()
+            .is_some_and(|o| matches!(o.seen, Seen::Died { .. }));
         if matches!(found.state, State::Exited | State::Dead) && !ended {
-            let seen = Seen::Died { exit_code: found.exit_code, oom: found.oom_killed };
+            let seen = Seen::Died {
+                exit_code: found.exit_code,
+                oom: found.oom_killed,
+            };
             life.history.push(Observation { at: now, seen });
             self.down.down(&found.id, now);
         } else if matches!(found.health, Health::Healthy | Health::Unhealthy) && runs {
             let output = found.health_output.clone();
-            let seen = Seen::Health { health: found.health, output };
+            let seen = Seen::Health {
+                health: found.health,
+                output,
+            };
             self.saw(&found.id, Observation { at: now, seen });
         }
     }
@@ -228,7 +260,10 @@ impl Track {
         let seen = judge_answer(&probe, answer);
         let ok = matches!(seen, Seen::Probe { ok: true, .. });
         for (id, life) in &mut self.lives {
-            life.history.push(Observation { at, seen: seen.clone() });
+            life.history.push(Observation {
+                at,
+                seen: seen.clone(),
+            });
             if ok {
                 self.down.up(id, at);
             }
@@ -279,13 +314,20 @@ impl Track {
 
     /// Gives the verdict from outside: the engine refused to start the service at all.
     pub fn fail(&mut self, reason: String, at: Duration) {
-        let verdict = Verdict { word: VerdictWord::Failed, reason: Some(reason), at };
+        let verdict = Verdict {
+            word: VerdictWord::Failed,
+            reason: Some(reason),
+            at,
+        };
         self.verdict = Some(self.blamed(verdict));
     }
 
     fn blamed(&self, verdict: Verdict) -> Verdict {
         if self.target.was_failing {
-            Verdict { word: VerdictWord::AlreadyFailing, ..verdict }
+            Verdict {
+                word: VerdictWord::AlreadyFailing,
+                ..verdict
+            }
         } else {
             verdict
         }
@@ -296,12 +338,20 @@ fn judge_answer(probe: &Probe, answer: &Answer) -> Seen {
     let (ok, answer) = match answer {
         Answer::None(reason) => (false, reason.clone()),
         Answer::Http { status, body } => {
-            let status_ok = probe.status.map_or((200..300).contains(status), |want| want == *status);
-            let body_ok = probe.body.as_ref().is_none_or(|want| body.contains(want.as_str()));
+            let status_ok = probe
+                .status
+                .map_or((200..300).contains(status), |want| want == *status);
+            let body_ok = probe
+                .body
+                .as_ref()
+                .is_none_or(|want| body.contains(want.as_str()));
             match (status_ok, body_ok) {
                 (true, true) => (true, String::new()),
                 (false, _) => (false, format!("{} answered {status}", probe.url)),
-                (true, false) => (false, format!("{} answered without the wanted text", probe.url)),
+                (true, false) => (
+                    false,
+                    format!("{} answered without the wanted text", probe.url),
+                ),
             }
         }
     };

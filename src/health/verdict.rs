@@ -149,17 +149,27 @@ pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Ju
         Judgement::Pending { .. } if now >= deadline => {
             failed(deadline, out_of_time(expect, &life))
         }
-        Judgement::Pending { ask_again } => Judgement::Pending { ask_again: ask_again.min(deadline) },
+        Judgement::Pending { ask_again } => Judgement::Pending {
+            ask_again: ask_again.min(deadline),
+        },
         decided => decided,
     }
 }
 
 fn good(word: VerdictWord, at: Duration) -> Judgement {
-    Judgement::Final(Verdict { word, reason: None, at })
+    Judgement::Final(Verdict {
+        word,
+        reason: None,
+        at,
+    })
 }
 
 fn failed(at: Duration, reason: String) -> Judgement {
-    Judgement::Final(Verdict { word: VerdictWord::Failed, reason: Some(reason), at })
+    Judgement::Final(Verdict {
+        word: VerdictWord::Failed,
+        reason: Some(reason),
+        at,
+    })
 }
 
 fn pending(ask_again: Duration) -> Judgement {
@@ -201,7 +211,9 @@ fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> J
 }
 
 fn dead(expect: &Expectation, life: &Life) -> Judgement {
-    let Some(&(at, exit_code)) = life.deaths.last() else { return pending(Duration::MAX) };
+    let Some(&(at, exit_code)) = life.deaths.last() else {
+        return pending(Duration::MAX);
+    };
     if let Some(at) = life.oom_at {
         return failed(at, "was killed for want of memory (OOM)".to_owned());
     }
@@ -225,7 +237,10 @@ fn dead(expect: &Expectation, life: &Life) -> Judgement {
         let times = life.deaths.len();
         return failed(
             at,
-            format!("exited with {exit_code}, {times} times in {:.1} s", span.as_secs_f64()),
+            format!(
+                "exited with {exit_code}, {times} times in {:.1} s",
+                span.as_secs_f64()
+            ),
         );
     }
     pending(Duration::MAX)
@@ -278,21 +293,37 @@ mod tests {
     }
 
     fn checked() -> Expectation {
-        let check =
-            Healthcheck { interval: S(1), timeout: S(1), retries: 3, start_period: S(0) };
-        Expectation { healthcheck: Some(check), ..plain() }
+        let check = Healthcheck {
+            interval: S(1),
+            timeout: S(1),
+            retries: 3,
+            start_period: S(0),
+        };
+        Expectation {
+            healthcheck: Some(check),
+            ..plain()
+        }
     }
 
     fn at(seconds: u64, seen: Seen) -> Observation {
-        Observation { at: S(seconds), seen }
+        Observation {
+            at: S(seconds),
+            seen,
+        }
     }
 
     fn died(exit_code: i64) -> Seen {
-        Seen::Died { exit_code, oom: false }
+        Seen::Died {
+            exit_code,
+            oom: false,
+        }
     }
 
     fn health(health: Health) -> Seen {
-        Seen::Health { health, output: Some("connection refused\n".into()) }
+        Seen::Health {
+            health,
+            output: Some("connection refused\n".into()),
+        }
     }
 
     fn told(expect: &Expectation, history: &[Observation], now: u64) -> String {
@@ -317,7 +348,10 @@ mod tests {
         let history = [at(1, Seen::Started), at(2, health(Health::Healthy))];
         assert_eq!(told(&checked(), &history, 2), "healthy at 2");
         let history = [at(1, Seen::Started), at(4, health(Health::Unhealthy))];
-        assert_eq!(told(&checked(), &history, 4), "failed at 4: is unhealthy: connection refused");
+        assert_eq!(
+            told(&checked(), &history, 4),
+            "failed at 4: is unhealthy: connection refused"
+        );
     }
 
     #[test]
@@ -347,12 +381,18 @@ mod tests {
         let mut history = vec![at(1, Seen::Started), at(1, died(3)), at(2, Seen::Started)];
         assert_eq!(told(&plain(), &history, 2), "pending 7");
         history.extend([at(2, died(3)), at(3, Seen::Started), at(3, died(3))]);
-        assert_eq!(told(&plain(), &history, 3), "failed at 3: exited with 3, 3 times in 2.0 s");
+        assert_eq!(
+            told(&plain(), &history, 3),
+            "failed at 3: exited with 3, 3 times in 2.0 s"
+        );
     }
 
     #[test]
     fn without_a_restart_policy_the_first_end_decides() {
-        let expect = Expectation { policy: RestartPolicy::No, ..plain() };
+        let expect = Expectation {
+            policy: RestartPolicy::No,
+            ..plain()
+        };
         assert_eq!(
             told(&expect, &[at(1, Seen::Started), at(2, died(1))], 2),
             "failed at 2: exited with 1"
@@ -388,7 +428,10 @@ mod tests {
 
     #[test]
     fn oom_is_told_as_such_at_once() {
-        let oom = Seen::Died { exit_code: 137, oom: true };
+        let oom = Seen::Died {
+            exit_code: 137,
+            oom: true,
+        };
         assert_eq!(
             told(&plain(), &[at(1, Seen::Started), at(2, oom)], 2),
             "failed at 2: was killed for want of memory (OOM)"
@@ -397,9 +440,19 @@ mod tests {
 
     #[test]
     fn a_probe_must_succeed_twice_in_a_row() {
-        let expect = Expectation { probe: true, ..plain() };
-        let probe = |ok| Seen::Probe { ok, answer: "status 500".into() };
-        let mut history = vec![at(1, Seen::Started), at(2, probe(true)), at(3, probe(false))];
+        let expect = Expectation {
+            probe: true,
+            ..plain()
+        };
+        let probe = |ok| Seen::Probe {
+            ok,
+            answer: "status 500".into(),
+        };
+        let mut history = vec![
+            at(1, Seen::Started),
+            at(2, probe(true)),
+            at(3, probe(false)),
+        ];
         assert_eq!(told(&expect, &history, 30), "pending 61");
         assert_eq!(
             told(&expect, &history, 61),
@@ -412,16 +465,26 @@ mod tests {
     #[test]
     fn what_never_starts_fails_at_the_limit() {
         assert_eq!(told(&plain(), &[], 0), "pending 60");
-        assert_eq!(told(&plain(), &[], 60), "failed at 60: did not start within 60 s");
+        assert_eq!(
+            told(&plain(), &[], 60),
+            "failed at 60: did not start within 60 s"
+        );
     }
 
     fn seen() -> impl Strategy<Value = Seen> {
         prop_oneof![
             Just(Seen::Started),
             (0i64..3, any::<bool>()).prop_map(|(exit_code, oom)| Seen::Died { exit_code, oom }),
-            prop_oneof![Just(Health::Healthy), Just(Health::Unhealthy)]
-                .prop_map(|health| Seen::Health { health, output: None }),
-            any::<bool>().prop_map(|ok| Seen::Probe { ok, answer: String::new() }),
+            prop_oneof![Just(Health::Healthy), Just(Health::Unhealthy)].prop_map(|health| {
+                Seen::Health {
+                    health,
+                    output: None,
+                }
+            }),
+            any::<bool>().prop_map(|ok| Seen::Probe {
+                ok,
+                answer: String::new()
+            }),
         ]
     }
 

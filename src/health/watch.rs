@@ -129,7 +129,9 @@ impl Watch {
             while let Ok(feed) = self.feed.try_recv() {
                 self.take(feed).await;
             }
-            let Some(wake) = self.judge(services) else { return Ok(()) };
+            let Some(wake) = self.judge(services) else {
+                return Ok(());
+            };
             let pause = wake.saturating_sub(self.began.elapsed());
             tokio::select! {
                 Some(feed) = self.feed.recv() => self.take(feed).await,
@@ -155,7 +157,10 @@ impl Watch {
 
     /// Containers that belong to a service now, as far as the watch has seen them start.
     pub fn containers(&self, service: &ServiceName) -> Vec<String> {
-        self.tracks.get(service).map(Track::watched).unwrap_or_default()
+        self.tracks
+            .get(service)
+            .map(Track::watched)
+            .unwrap_or_default()
     }
 
     /// Time since the watch began.
@@ -166,8 +171,13 @@ impl Watch {
     /// Tells the verdicts of those that failed, for callers that have nothing to add.
     pub fn tell_failed(&self) {
         for (name, track) in &self.tracks {
-            if let Some(verdict) = track.verdict.as_ref().filter(|v| v.word == VerdictWord::Failed) {
-                self.emitter.emit(told(name, track, verdict, self.began.elapsed()));
+            if let Some(verdict) = track
+                .verdict
+                .as_ref()
+                .filter(|v| v.word == VerdictWord::Failed)
+            {
+                self.emitter
+                    .emit(told(name, track, verdict, self.began.elapsed()));
             }
         }
     }
@@ -178,7 +188,9 @@ impl Watch {
         let mut wake = Duration::MAX;
         let mut open = false;
         for name in services {
-            let Some(track) = self.tracks.get_mut(name) else { continue };
+            let Some(track) = self.tracks.get_mut(name) else {
+                continue;
+            };
             let had = track.verdict.is_some();
             match track.judge(now) {
                 None => {}
@@ -214,7 +226,9 @@ impl Watch {
 
     async fn on_event(&mut self, event: EngineEvent) {
         let at = self.since_began(event.at_nanos);
-        let Some(track) = self.tracks.get_mut(&event.service) else { return };
+        let Some(track) = self.tracks.get_mut(&event.service) else {
+            return;
+        };
         track.first_event.get_or_insert(at);
         let id = &event.container;
         match event.action {
@@ -239,7 +253,13 @@ impl Watch {
                     }
                     _ => None,
                 };
-                track.saw(id, Observation { at, seen: Seen::Health { health, output } });
+                track.saw(
+                    id,
+                    Observation {
+                        at,
+                        seen: Seen::Health { health, output },
+                    },
+                );
                 self.emitter.emit(Kind::Container {
                     service: event.service.clone(),
                     state: State::Running.word().into(),
@@ -256,8 +276,12 @@ impl Watch {
         self.emitter.emit(Kind::Container {
             service: service.clone(),
             state: state.word().into(),
-            health: found.and_then(|inspected| inspected.health.word()).map(Into::into),
-            restarts: found.map(|inspected| inspected.restarts).unwrap_or_default(),
+            health: found
+                .and_then(|inspected| inspected.health.word())
+                .map(Into::into),
+            restarts: found
+                .map(|inspected| inspected.restarts)
+                .unwrap_or_default(),
         });
     }
 
@@ -268,11 +292,17 @@ impl Watch {
             if !self.tracks.contains_key(&container.service) {
                 continue;
             }
-            let Some(inspected) = self.docker.inspect(&container.id).await? else { continue };
-            let started = inspected.started_at.and_then(|t| i64::try_from(t.as_nanosecond()).ok());
+            let Some(inspected) = self.docker.inspect(&container.id).await? else {
+                continue;
+            };
+            let started = inspected
+                .started_at
+                .and_then(|t| i64::try_from(t.as_nanosecond()).ok());
             let started = self.since_began(started.unwrap_or_default());
             let now = self.began.elapsed();
-            let Some(track) = self.tracks.get_mut(&container.service) else { continue };
+            let Some(track) = self.tracks.get_mut(&container.service) else {
+                continue;
+            };
             track.read(&inspected, started, now, as_started, self.limits);
             self.start_probing(&container.service);
         }
@@ -280,17 +310,23 @@ impl Watch {
     }
 
     fn start_probing(&mut self, service: &ServiceName) {
-        let Some(track) = self.tracks.get_mut(service) else { return };
+        let Some(track) = self.tracks.get_mut(service) else {
+            return;
+        };
         if let Some(probe) = track.probe_wanted() {
-            self.probing.push(Box::pin(ask(service.clone(), probe, Duration::ZERO)));
+            self.probing
+                .push(Box::pin(ask(service.clone(), probe, Duration::ZERO)));
         }
     }
 
     fn probed(&mut self, service: &ServiceName, answer: Answer) {
         let at = self.began.elapsed();
-        let Some(track) = self.tracks.get_mut(service) else { return };
+        let Some(track) = self.tracks.get_mut(service) else {
+            return;
+        };
         if let Some(probe) = track.probed(at, &answer) {
-            self.probing.push(Box::pin(ask(service.clone(), probe, PROBE_PAUSE)));
+            self.probing
+                .push(Box::pin(ask(service.clone(), probe, PROBE_PAUSE)));
         }
     }
 }
@@ -300,7 +336,9 @@ fn told(name: &ServiceName, track: &Track, verdict: &Verdict, now: Duration) -> 
         service: name.clone(),
         verdict: verdict.word,
         reason: verdict.reason.clone(),
-        after: verdict.at.saturating_sub(track.first_event.unwrap_or_default()),
+        after: verdict
+            .at
+            .saturating_sub(track.first_event.unwrap_or_default()),
         down: track.down.total(now),
     }
 }
@@ -326,7 +364,11 @@ async fn pump(
             return;
         }
         while let Some(Ok(event)) = stream.next().await {
-            since = format!("{}.{:09}", event.at_nanos / 1_000_000_000, event.at_nanos % 1_000_000_000 + 1);
+            since = format!(
+                "{}.{:09}",
+                event.at_nanos / 1_000_000_000,
+                event.at_nanos % 1_000_000_000 + 1
+            );
             if tell.send(Feed::Event(event)).is_err() {
                 return;
             }

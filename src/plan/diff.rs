@@ -38,7 +38,12 @@ pub(super) fn compare(
 }
 
 fn definition(text: String) -> Reason {
-    Reason { route: Route::Definition, file: None, key: None, text }
+    Reason {
+        route: Route::Definition,
+        file: None,
+        key: None,
+        text,
+    }
 }
 
 fn fields(
@@ -59,13 +64,24 @@ fn fields(
             "environment" => environment(inputs, name, before, after, wishes),
             "build" => {
                 let reason = reason_of_field(inputs, name, "build", old, new);
-                wish(wishes, name, Action::Rebuild, Reason { route: Route::Build, ..reason });
+                wish(
+                    wishes,
+                    name,
+                    Action::Rebuild,
+                    Reason {
+                        route: Route::Build,
+                        ..reason
+                    },
+                );
             }
             "scale" | "deploy" if only_replicas(old, new) => {
                 replicas(name, before.replicas, after.replicas, wishes);
             }
             other if NO_CONTAINER.contains(&other) => {
-                remarks.push((name.clone(), format!("{other} changes nothing in its container")));
+                remarks.push((
+                    name.clone(),
+                    format!("{other} changes nothing in its container"),
+                ));
             }
             other => {
                 let reason = reason_of_field(inputs, name, other, old, new);
@@ -83,8 +99,11 @@ fn environment(
     after: &Service,
     wishes: &mut Wishes,
 ) {
-    let keys: BTreeSet<&String> =
-        before.environment.keys().chain(after.environment.keys()).collect();
+    let keys: BTreeSet<&String> = before
+        .environment
+        .keys()
+        .chain(after.environment.keys())
+        .collect();
     for key in keys {
         if before.environment.get(key) != after.environment.get(key) {
             let reason = reason_of_variable(inputs, name, key);
@@ -151,14 +170,20 @@ fn reason_of_field(
     new: Option<&Value>,
 ) -> Reason {
     let source = inputs.source.services.get(name);
-    let key = source.into_iter().flat_map(|service| &service.references).find_map(|reference| {
-        let place = &reference.place;
-        let below = place.strip_prefix(field)?;
-        if !(below.is_empty() || below.starts_with(['.', '['])) {
-            return None;
-        }
-        inputs.keys.iter().find(|(_, key)| *key == reference.variable)
-    });
+    let key = source
+        .into_iter()
+        .flat_map(|service| &service.references)
+        .find_map(|reference| {
+            let place = &reference.place;
+            let below = place.strip_prefix(field)?;
+            if !(below.is_empty() || below.starts_with(['.', '['])) {
+                return None;
+            }
+            inputs
+                .keys
+                .iter()
+                .find(|(_, key)| *key == reference.variable)
+        });
     match key {
         Some((file, key)) => Reason {
             route: Route::Interpolation,
@@ -195,7 +220,12 @@ fn replicas(name: &ServiceName, before: u64, after: u64, wishes: &mut Wishes) {
         std::cmp::Ordering::Less => Action::Remove,
         std::cmp::Ordering::Equal => return,
     };
-    wish(wishes, name, action, definition(format!("replicas {before} → {after}")));
+    wish(
+        wishes,
+        name,
+        action,
+        definition(format!("replicas {before} → {after}")),
+    );
 }
 
 /// Networks, volumes, configs and secrets of the service whose own definition differs.
@@ -223,10 +253,18 @@ fn shared(inputs: &Inputs<'_>, name: &ServiceName, after: &Service, wishes: &mut
 /// Configs and secrets that stand on an environment variable are copied into the container when it
 /// is made; the model holds the variable's name only, so an edited key is looked for there.
 fn by_variable(inputs: &Inputs<'_>, name: &ServiceName, after: &Service, wishes: &mut Wishes) {
-    for (section, route) in [(Section::Configs, Route::Config), (Section::Secrets, Route::Secret)] {
+    for (section, route) in [
+        (Section::Configs, Route::Config),
+        (Section::Secrets, Route::Secret),
+    ] {
         for object in after.uses(section) {
-            let variable = inputs.after.shared(section, &object).and_then(|d| d.get("environment"));
-            let Some(variable) = variable.and_then(Value::as_str) else { continue };
+            let variable = inputs
+                .after
+                .shared(section, &object)
+                .and_then(|d| d.get("environment"));
+            let Some(variable) = variable.and_then(Value::as_str) else {
+                continue;
+            };
             let Some((file, key)) = inputs.keys.iter().find(|(_, key)| key == variable) else {
                 continue;
             };

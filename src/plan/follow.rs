@@ -38,13 +38,23 @@ pub(super) fn add(inputs: &Inputs<'_>, wishes: &mut Wishes) {
 }
 
 fn action_of(wishes: &Wishes, service: &ServiceName) -> Action {
-    wishes.get(service).map_or(Action::None, |(action, _)| *action)
+    wishes
+        .get(service)
+        .map_or(Action::None, |(action, _)| *action)
 }
 
 fn runs(inputs: &Inputs<'_>, service: &ServiceName) -> bool {
-    inputs.containers.iter().any(|c| c.service == *service && c.is_up())
+    inputs
+        .containers
+        .iter()
+        .any(|c| c.service == *service && c.is_up())
 }
 
 fn reason(text: String) -> Reason {
-    Reason { route: Route::Follows, file: None, key: None, text }
+    Reason {
+        route: Route::Follows,
+        file: None,
+        key: None,
+        text,
+    }
 }

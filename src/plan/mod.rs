@@ -92,7 +92,9 @@ type Wishes = BTreeMap<ServiceName, (Action, Vec<Reason>)>;
 
 /// Adds a reason; the heavier action wins, and its reasons come first.
 fn wish(wishes: &mut Wishes, service: &ServiceName, action: Action, reason: Reason) -> bool {
-    let entry = wishes.entry(service.clone()).or_insert((Action::None, Vec::new()));
+    let entry = wishes
+        .entry(service.clone())
+        .or_insert((Action::None, Vec::new()));
     let heavier = action > entry.0;
     if heavier {
         entry.0 = action;
@@ -118,7 +120,12 @@ pub fn of_change(inputs: &Inputs<'_>) -> Plan {
 pub fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
     let mut wishes = Wishes::new();
     for drift in drifts {
-        wish(&mut wishes, &drift.service, drift.action, drift.reason.clone());
+        wish(
+            &mut wishes,
+            &drift.service,
+            drift.action,
+            drift.reason.clone(),
+        );
     }
     finish(inputs, wishes, Vec::new(), state::Stopped::IsStarted)
 }
@@ -130,8 +137,12 @@ pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
         if !asked.is_empty() && !asked.contains(service) {
             continue;
         }
-        let reason =
-            Reason { route: Route::Asked, file: None, key: None, text: "as asked".to_owned() };
+        let reason = Reason {
+            route: Route::Asked,
+            file: None,
+            key: None,
+            text: "as asked".to_owned(),
+        };
         wish(&mut wishes, service, Action::Restart, reason);
     }
     let stopped = if asked.is_empty() {
@@ -150,8 +161,10 @@ pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
         key: None,
         text: "down and up -d --build, as asked".to_owned(),
     };
-    let (active, untouched): (Vec<_>, Vec<_>) =
-        model.in_dependency_order().into_iter().partition(|name| model.is_active(name, profiles));
+    let (active, untouched): (Vec<_>, Vec<_>) = model
+        .in_dependency_order()
+        .into_iter()
+        .partition(|name| model.is_active(name, profiles));
     let steps = active
         .into_iter()
         .map(|service| Step {
@@ -161,13 +174,20 @@ pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
             signal: None,
         })
         .collect();
-    Plan { steps, untouched, ..Plan::default() }
+    Plan {
+        steps,
+        untouched,
+        ..Plan::default()
+    }
 }
 
 /// Replaces each step's action, as `--strategy` asks.
 pub fn with_action(mut plan: Plan, action: Action) -> Plan {
     for step in &mut plan.steps {
-        let replaceable = matches!(step.action, Action::Restart | Action::Recreate | Action::Signal);
+        let replaceable = matches!(
+            step.action,
+            Action::Restart | Action::Recreate | Action::Signal
+        );
         if replaceable {
             step.action = action;
             step.signal = None;
@@ -185,7 +205,11 @@ fn of_reach(inputs: &Inputs<'_>, file: &str, reach: &FileReach, wishes: &mut Wis
                 // A file that is mounted alone keeps its old inode on a reload (F1).
                 *service == reach.service && path == file && !reach.alone
             });
-            if signal { Action::Signal } else { Action::Restart }
+            if signal {
+                Action::Signal
+            } else {
+                Action::Restart
+            }
         }
         // The models say whether the service's environment really differs.
         _ => return,
@@ -193,7 +217,11 @@ fn of_reach(inputs: &Inputs<'_>, file: &str, reach: &FileReach, wishes: &mut Wis
     let reason = Reason {
         route: reach.route,
         file: Some(file.to_owned()),
-        key: inputs.keys.iter().find(|(known, _)| known == file).map(|(_, key)| key.clone()),
+        key: inputs
+            .keys
+            .iter()
+            .find(|(known, _)| known == file)
+            .map(|(_, key)| key.clone()),
         text: format!("{file} {}", reach.text),
     };
     wish(wishes, &reach.service, action, reason);
@@ -208,20 +236,39 @@ fn finish(
     let down = !inputs.containers.iter().any(Container::is_up);
     if down && stopped == state::Stopped::StaysStopped {
         let untouched = inputs.after.services.keys().cloned().collect();
-        return Plan { untouched, remarks, stack_is_down: true, ..Plan::default() };
+        return Plan {
+            untouched,
+            remarks,
+            stack_is_down: true,
+            ..Plan::default()
+        };
     }
     state::settle(inputs, &mut wishes, &mut remarks, stopped);
     follow::add(inputs, &mut wishes);
     let mut order = inputs.after.in_dependency_order();
     // What goes comes first: it may hold ports and names that the others want.
-    let gone = inputs.before.services.keys().filter(|name| !inputs.after.services.contains_key(name));
+    let gone = inputs
+        .before
+        .services
+        .keys()
+        .filter(|name| !inputs.after.services.contains_key(name));
     order.splice(0..0, gone.cloned().collect::<Vec<_>>());
-    let mut plan = Plan { remarks, ..Plan::default() };
+    let mut plan = Plan {
+        remarks,
+        ..Plan::default()
+    };
     for service in order {
         match wishes.remove(&service) {
             Some((action, reasons)) if action != Action::None => {
-                let signal = (action == Action::Signal).then(|| signal_of(inputs, &service)).flatten();
-                plan.steps.push(Step { service, action, reasons, signal });
+                let signal = (action == Action::Signal)
+                    .then(|| signal_of(inputs, &service))
+                    .flatten();
+                plan.steps.push(Step {
+                    service,
+                    action,
+                    reasons,
+                    signal,
+                });
             }
             _ => plan.untouched.push(service),
         }
@@ -230,7 +277,11 @@ fn finish(
 }
 
 fn signal_of(inputs: &Inputs<'_>, service: &ServiceName) -> Option<String> {
-    inputs.reloads.iter().find(|(name, _, _)| name == service).map(|(_, _, signal)| signal.clone())
+    inputs
+        .reloads
+        .iter()
+        .find(|(name, _, _)| name == service)
+        .map(|(_, _, signal)| signal.clone())
 }
 
 #[cfg(test)]

@@ -21,8 +21,11 @@ pub(super) fn settle(
     stopped: Stopped,
 ) {
     for (name, (action, _)) in wishes.iter_mut() {
-        let own: Vec<&Container> =
-            inputs.containers.iter().filter(|container| container.service == *name).collect();
+        let own: Vec<&Container> = inputs
+            .containers
+            .iter()
+            .filter(|container| container.service == *name)
+            .collect();
         let settled = match stopped {
             Stopped::IsStarted => started(*action, &own),
             Stopped::StaysStopped => kept(inputs, name, *action, &own, remarks),
@@ -67,11 +70,20 @@ fn kept(
     if inputs.one_shots.contains(name) {
         // A finished one-shot is run again by a new container, as `up` would; a mere file that it
         // reads at its next run is no reason to run it now.
-        let finished = own.iter().all(|c| c.state == State::Exited && c.exit_code == Some(0));
-        return if finished && !action.makes_container() { Action::None } else { action };
+        let finished = own
+            .iter()
+            .all(|c| c.state == State::Exited && c.exit_code == Some(0));
+        return if finished && !action.makes_container() {
+            Action::None
+        } else {
+            action
+        };
     }
     if own.iter().all(|container| container.stopped_on_purpose()) {
-        remarks.push((name.clone(), "is stopped and stays so; it will start with the change".into()));
+        remarks.push((
+            name.clone(),
+            "is stopped and stays so; it will start with the change".into(),
+        ));
         return Action::None;
     }
     // A container that was never started, or crashed, cannot be restarted into another definition,

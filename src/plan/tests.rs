@@ -30,7 +30,9 @@ fn container(service: &str, state: State, exit_code: Option<i64>) -> Container {
 
 fn running(services: &Value) -> Vec<Container> {
     let names = services.as_object().unwrap().keys();
-    names.map(|name| container(name, State::Running, None)).collect()
+    names
+        .map(|name| container(name, State::Running, None))
+        .collect()
 }
 
 struct Case {
@@ -98,7 +100,12 @@ impl Case {
                     .iter()
                     .map(|reason| format!("{}: {}", reason.route.word(), reason.text))
                     .collect();
-                format!("{} {} ({})", step.service, step.action.word(), reasons.join("; "))
+                format!(
+                    "{} {} ({})",
+                    step.service,
+                    step.action.word(),
+                    reasons.join("; ")
+                )
             })
             .collect()
     }
@@ -111,14 +118,20 @@ fn env(value: &str) -> Value {
 #[test]
 fn a_mounted_file_is_a_restart_and_nothing_else_is_touched() {
     let case = Case::new(env("1"), env("1")).reach("web", Route::Bind, true);
-    assert_eq!(case.steps(), ["web restart (bind: .env is mounted at /app/.env)"]);
+    assert_eq!(
+        case.steps(),
+        ["web restart (bind: .env is mounted at /app/.env)"]
+    );
     assert_eq!(case.plan().untouched, ["worker".into()]);
 }
 
 #[test]
 fn an_env_file_is_a_recreate() {
     let case = Case::new(env("1"), env("2")).reach("web", Route::EnvFile, false);
-    assert_eq!(case.steps(), ["web recreate (env_file: .env is its env_file)"]);
+    assert_eq!(
+        case.steps(),
+        ["web recreate (env_file: .env is its env_file)"]
+    );
 }
 
 #[test]
@@ -137,17 +150,25 @@ fn interpolation_names_the_key_and_the_place() {
         json!({"web": {"ports": ["${K}:80"], "environment": {"URL": "http://${K}", "K": "${K}"}}});
     assert_eq!(
         case.steps(),
-        ["web recreate (interpolation: environment URL uses ${K} from .env; \
-          interpolation: ports uses ${K} from .env)"]
+        [
+            "web recreate (interpolation: environment URL uses ${K} from .env; \
+          interpolation: ports uses ${K} from .env)"
+        ]
     );
 }
 
 #[test]
 fn environment_in_list_and_map_form() {
-    for source in [json!({"environment": ["K"]}), json!({"environment": {"K": "${K}"}})] {
+    for source in [
+        json!({"environment": ["K"]}),
+        json!({"environment": {"K": "${K}"}}),
+    ] {
         let mut case = Case::new(env("1"), env("2"));
         case.source = json!({ "web": source });
-        assert_eq!(case.steps(), ["web recreate (environment: environment takes K from .env)"]);
+        assert_eq!(
+            case.steps(),
+            ["web recreate (environment: environment takes K from .env)"]
+        );
     }
 }
 
@@ -187,7 +208,10 @@ fn services_come_and_go() {
     let case = Case::new(json!({"a": {}, "b": {}}), json!({"a": {}, "c": {}}));
     assert_eq!(
         case.steps(),
-        ["b remove (definition: is no longer in the files)", "c start (definition: is new in the files)"]
+        [
+            "b remove (definition: is no longer in the files)",
+            "c start (definition: is new in the files)"
+        ]
     );
     let mut inactive = Case::new(json!({"a": {}}), json!({"a": {}, "c": {"profiles": ["p"]}}));
     inactive.containers = vec![container("a", State::Running, None)];
@@ -217,7 +241,9 @@ fn followers_follow_to_the_end_of_the_chain() {
             "ui restart (follows: depends on app with restart: true)",
         ]
     );
-    let restarted = Case::new(services("1"), services("1")).reach("vpn", Route::Bind, true).steps();
+    let restarted = Case::new(services("1"), services("1"))
+        .reach("vpn", Route::Bind, true)
+        .steps();
     assert!(restarted.contains(&"app restart (follows: network_mode is that of vpn)".to_owned()));
     assert!(!restarted.iter().any(|step| step.starts_with("backup")));
 }
@@ -228,7 +254,13 @@ fn what_compose_leaves_out_of_its_hash_is_ours_to_compare() {
     let after = json!({"a": {"depends_on": {"b": {}}, "scale": 2}});
     let case = Case::new(before, after);
     assert_eq!(case.steps(), ["a start (definition: replicas 1 → 2)"]);
-    assert_eq!(case.plan().remarks, [("a".into(), "depends_on changes nothing in its container".into())]);
+    assert_eq!(
+        case.plan().remarks,
+        [(
+            "a".into(),
+            "depends_on changes nothing in its container".into()
+        )]
+    );
 }
 
 #[test]
@@ -264,7 +296,10 @@ fn shared_objects_reach_their_users() {
         }))
     };
     let (before, after) = (model("1"), model("2"));
-    let containers = [container("a", State::Running, None), container("b", State::Running, None)];
+    let containers = [
+        container("a", State::Running, None),
+        container("b", State::Running, None),
+    ];
     let plan = of_change(&Inputs {
         before: &before,
         source: &Source::default(),

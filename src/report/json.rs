@@ -33,11 +33,20 @@ pub fn line(event: &Event) -> Option<Value> {
 
 fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
     Some(match kind {
-        Kind::RunStarted { command, project, directory } => (
+        Kind::RunStarted {
+            command,
+            project,
+            directory,
+        } => (
             "run_started",
             json!({"command": command, "project": project, "directory": directory}),
         ),
-        Kind::Change { file, key, before, after } => {
+        Kind::Change {
+            file,
+            key,
+            before,
+            after,
+        } => {
             let mut change = json!({
                 "file": file, "key": key, "before": shown(before), "after": shown(after),
             });
@@ -51,14 +60,26 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             ("plan", json!({"steps": steps, "untouched": untouched}))
         }
         Kind::Phase { phase } => ("phase", json!({"phase": phase.word()})),
-        Kind::Progress { what, done, total } => {
-            ("progress", json!({"what": what, "done": done, "total": total}))
-        }
-        Kind::Container { service, state, health, restarts } => (
+        Kind::Progress { what, done, total } => (
+            "progress",
+            json!({"what": what, "done": done, "total": total}),
+        ),
+        Kind::Container {
+            service,
+            state,
+            health,
+            restarts,
+        } => (
             "container",
             json!({"service": service, "state": state, "health": health, "restarts": restarts}),
         ),
-        Kind::Verdict { service, verdict, reason, after, down } => (
+        Kind::Verdict {
+            service,
+            verdict,
+            reason,
+            after,
+            down,
+        } => (
             "verdict",
             json!({
                 "service": service,
@@ -68,7 +89,14 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
                 "down_ms": down.map(millis),
             }),
         ),
-        Kind::Effect { service, key, route, ok, how, what } => (
+        Kind::Effect {
+            service,
+            key,
+            route,
+            ok,
+            how,
+            what,
+        } => (
             "effect",
             json!({
                 "service": service,
@@ -81,13 +109,20 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
         ),
         Kind::Rollback { reason } => ("rollback", json!({"reason": reason})),
         Kind::Restored { files } => ("restored", json!({"files": files})),
-        Kind::Recovered { run, outcome } => {
-            ("recovered", json!({"recovered_run": run, "outcome": outcome.word()}))
-        }
+        Kind::Recovered { run, outcome } => (
+            "recovered",
+            json!({"recovered_run": run, "outcome": outcome.word()}),
+        ),
         Kind::Note { code, text } => ("note", json!({"code": code, "text": text})),
         Kind::Logs { service, lines } => ("logs", json!({"service": service, "lines": lines})),
         Kind::Complaint(complaint) => ("error", self::complaint(complaint)),
-        Kind::Finished { outcome, exit_code, duration, services, next } => {
+        Kind::Finished {
+            outcome,
+            exit_code,
+            duration,
+            services,
+            next,
+        } => {
             let services: Vec<Value> = services.iter().map(summary).collect();
             (
                 "finished",

@@ -1,7 +1,11 @@
 //! Events in, words out: the only room that prints. One renderer a format, chosen once at the edge.
 //! Progress goes to standard error, results to standard output.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the room that prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the room that prints"
+)]
 
 pub mod json;
 pub mod page;
@@ -45,7 +49,11 @@ pub fn renderer(options: Options) -> Rc<dyn Tell> {
         return Rc::new(json::Lines);
     }
     let style = Style::for_stdout(options.color);
-    Rc::new(terminal::Terminal::new(options, style, std::io::stderr().is_terminal()))
+    Rc::new(terminal::Terminal::new(
+        options,
+        style,
+        std::io::stderr().is_terminal(),
+    ))
 }
 
 /// Prints a line of a result. A reader that went away (`| head`) is no error.

@@ -21,7 +21,10 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) {
         }
     }
     let line = |cells: Vec<String>| {
-        let padded = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"));
         let text = padded.collect::<Vec<_>>().join("  ");
         out(text.trim_end());
     };

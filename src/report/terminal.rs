@@ -49,7 +49,11 @@ impl Terminal {
             began_results: false,
             something_shown: false,
         };
-        Self { options, style, state: RefCell::new(state) }
+        Self {
+            options,
+            style,
+            state: RefCell::new(state),
+        }
     }
 
     fn print(&self, state: &mut State, line: &str) {
@@ -81,33 +85,55 @@ impl Terminal {
         };
         state.width = state.width.max(file.chars().count());
         let width = state.width;
-        self.print(state, &format!("  {file:<width$}  {}  {text}", self.style.bold(key)));
+        self.print(
+            state,
+            &format!("  {file:<width$}  {}  {text}", self.style.bold(key)),
+        );
     }
 
     fn plan(&self, state: &mut State, steps: &[PlannedStep], untouched: &[ServiceName]) {
         let names = steps.iter().map(|s| &s.service).chain(untouched);
-        let widest = names.map(|name| name.as_str().chars().count()).max().unwrap_or_default();
+        let widest = names
+            .map(|name| name.as_str().chars().count())
+            .max()
+            .unwrap_or_default();
         state.width = state.width.max(widest);
         let width = state.width;
         for step in steps {
             state.actions.insert(step.service.clone(), step.action);
             let mut reasons = step.reasons.iter();
-            let first = reasons.next().map(|reason| reason.text.clone()).unwrap_or_default();
+            let first = reasons
+                .next()
+                .map(|reason| reason.text.clone())
+                .unwrap_or_default();
             let action = self.style.warn(&format!("{:<9}", step.action.word()));
-            self.print(state, &format!("  {:<width$}  {action}  {first}", step.service));
+            self.print(
+                state,
+                &format!("  {:<width$}  {action}  {first}", step.service),
+            );
             for reason in reasons.take(if self.options.verbose { usize::MAX } else { 3 }) {
                 let blank = "";
-                self.print(state, &format!("  {blank:<width$}  {blank:<9}  {}", reason.text));
+                self.print(
+                    state,
+                    &format!("  {blank:<width$}  {blank:<9}  {}", reason.text),
+                );
             }
         }
-        let shown = if self.options.verbose { untouched.len() } else { untouched.len().min(6) };
+        let shown = if self.options.verbose {
+            untouched.len()
+        } else {
+            untouched.len().min(6)
+        };
         for service in untouched.iter().take(shown) {
             let word = self.style.dim("untouched");
             self.print(state, &format!("  {service:<width$}  {word}"));
         }
         if shown < untouched.len() {
             let more = untouched.len() - shown;
-            self.print(state, &self.style.dim(&format!("  and {more} more untouched")));
+            self.print(
+                state,
+                &self.style.dim(&format!("  and {more} more untouched")),
+            );
         }
     }
 
@@ -154,10 +180,16 @@ impl Terminal {
         let text = match (verdict, reason) {
             (VerdictWord::Failed, Some(reason)) => reason.to_owned(),
             (VerdictWord::AlreadyFailing, reason) => {
-                format!("was failing before, and still is: {}", reason.unwrap_or("no more is known"))
+                format!(
+                    "was failing before, and still is: {}",
+                    reason.unwrap_or("no more is known")
+                )
             }
             (VerdictWord::Settled, _) => {
-                format!("running for {}; it has no healthcheck, so its health is unknown", secs(after))
+                format!(
+                    "running for {}; it has no healthcheck, so its health is unknown",
+                    secs(after)
+                )
             }
             (word, _) => format!("{} after {}", word.word(), secs(after)),
         };
@@ -235,7 +267,12 @@ impl Tell for Terminal {
         let state = &mut *self.state.borrow_mut();
         let quiet = self.options.quiet;
         match &event.kind {
-            Kind::Change { file, key, before, after } if !quiet => {
+            Kind::Change {
+                file,
+                key,
+                before,
+                after,
+            } if !quiet => {
                 self.change(state, file, key, before, after);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
@@ -243,25 +280,49 @@ impl Tell for Terminal {
                 let line = format!("{} {text}", self.style.warn("!"));
                 self.print(state, &line);
             }
-            Kind::Phase { phase: Phase::Prepare | Phase::Converge } if !quiet => {
+            Kind::Phase {
+                phase: Phase::Prepare | Phase::Converge,
+            } if !quiet => {
                 let steps: Vec<_> = state.actions.iter().map(|(s, a)| (s.clone(), *a)).collect();
                 for (service, action) in steps {
                     self.container(state, &service, format!("{} …", action.word()));
                 }
             }
-            Kind::Container { service, state: word, health, .. } => {
-                let health = health.as_ref().map(|word| format!(", {word}")).unwrap_or_default();
+            Kind::Container {
+                service,
+                state: word,
+                health,
+                ..
+            } => {
+                let health = health
+                    .as_ref()
+                    .map(|word| format!(", {word}"))
+                    .unwrap_or_default();
                 self.container(state, service, format!("{word}{health}"));
             }
-            Kind::Progress { what, .. } if self.options.verbose => self.print(state, &format!("  {what}")),
-            Kind::Verdict { service, verdict, reason, after, down } => {
+            Kind::Progress { what, .. } if self.options.verbose => {
+                self.print(state, &format!("  {what}"))
+            }
+            Kind::Verdict {
+                service,
+                verdict,
+                reason,
+                after,
+                down,
+            } => {
                 let bad = matches!(verdict, VerdictWord::Failed | VerdictWord::AlreadyFailing);
                 if bad || !quiet {
                     self.verdict(state, service, *verdict, reason.as_deref(), (*after, *down));
                 }
             }
-            Kind::Effect { service, ok, what, .. } if !(quiet && *ok) => {
-                let mark = if *ok { self.style.good("✓") } else { self.style.bad("✗") };
+            Kind::Effect {
+                service, ok, what, ..
+            } if !(quiet && *ok) => {
+                let mark = if *ok {
+                    self.style.good("✓")
+                } else {
+                    self.style.bad("✗")
+                };
                 let width = state.width;
                 self.result(state, &format!("{mark} {service:<width$}  {what}"));
             }
@@ -314,5 +375,9 @@ pub fn secs(duration: Duration) -> String {
     if seconds < 59.95 {
         return format!("{seconds:.1} s");
     }
-    format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+    format!(
+        "{} min {} s",
+        duration.as_secs() / 60,
+        duration.as_secs() % 60
+    )
 }

@@ -102,8 +102,10 @@ impl Checkpoint {
         }
         let containers = place.of_project(project);
         let images = keep_images(&place.docker, project, plan, &containers, run).await?;
-        let (networks, volumes) =
-            tokio::join!(place.docker.networks(project), place.docker.volumes(project));
+        let (networks, volumes) = tokio::join!(
+            place.docker.networks(project),
+            place.docker.volumes(project)
+        );
         let checkpoint = Self {
             args: place.located.args.clone(),
             project: project.to_owned(),
@@ -125,7 +127,10 @@ impl Checkpoint {
 
     /// Containers of a service as they were.
     pub fn of_service(&self, service: &ServiceName) -> Vec<&SavedContainer> {
-        self.containers.iter().filter(|container| container.service == *service).collect()
+        self.containers
+            .iter()
+            .filter(|container| container.service == *service)
+            .collect()
     }
 
     /// Puts every file back, byte for byte, in a state that is safe to repeat.
@@ -213,7 +218,10 @@ fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<Sav
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl SavedContainer {
@@ -248,8 +256,12 @@ async fn keep_images(
     let mut images: Vec<SavedImage> = Vec::new();
     for step in &plan.steps {
         let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
-        let own = containers.iter().find(|container| container.service == step.service);
-        let Some(container) = own.filter(|_| heavy) else { continue };
+        let own = containers
+            .iter()
+            .find(|container| container.service == step.service);
+        let Some(container) = own.filter(|_| heavy) else {
+            continue;
+        };
         let tag = format!("{project}-{run}-{}", step.service);
         docker.tag(&container.image_id, KEPT, &tag).await?;
         images.push(SavedImage {

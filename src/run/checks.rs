@@ -24,7 +24,11 @@ pub async fn all(
 ) -> Result<Vec<String>, Complaint> {
     let mut notes = Vec::new();
     if place.docker.endpoint.is_local() {
-        for step in plan.steps.iter().filter(|step| step.action != Action::Remove) {
+        for step in plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Remove)
+        {
             bind_sources(after, step, allow, &mut notes)?;
         }
     }
@@ -40,11 +44,15 @@ fn bind_sources(
     allow: &std::collections::BTreeSet<String>,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
-    let Some(service) = after.services.get(&step.service) else { return Ok(()) };
+    let Some(service) = after.services.get(&step.service) else {
+        return Ok(());
+    };
     for bind in service.binds.iter().filter(|bind| !bind.source.exists()) {
         let source = bind.source.display();
         if bind.creates_source && !looks_like_file(bind) {
-            notes.push(format!("{source} does not exist; Docker will make a folder of root's there"));
+            notes.push(format!(
+                "{source} does not exist; Docker will make a folder of root's there"
+            ));
         } else if !allow.contains("missing-bind") {
             let then = if bind.creates_source {
                 "Docker would make a folder in its place"
@@ -53,7 +61,10 @@ fn bind_sources(
             };
             return Err(Complaint::new(
                 "bind_missing",
-                format!("{} mounts {source}, which does not exist: {then}", step.service),
+                format!(
+                    "{} mounts {source}, which does not exist: {then}",
+                    step.service
+                ),
             )
             .hint("make the file first, or allow it: --allow missing-bind"));
         }
@@ -63,7 +74,10 @@ fn bind_sources(
 
 /// A name with an ending, or a dot file, is meant to be a file.
 fn looks_like_file(bind: &Bind) -> bool {
-    let name = bind.source.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = bind
+        .source
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     name.is_some_and(|name| {
         bind.source.extension().is_some() && !name.ends_with(".d") || name.starts_with('.')
     })
@@ -71,7 +85,11 @@ fn looks_like_file(bind: &Bind) -> bool {
 
 /// F8: a port that is taken is found out by Compose only when the old container is gone.
 async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complaint> {
-    let making: Vec<&Step> = plan.steps.iter().filter(|s| s.action.makes_container()).collect();
+    let making: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|s| s.action.makes_container())
+        .collect();
     let wanted: Vec<(&ServiceName, &Port)> = making
         .iter()
         .filter_map(|step| Some((&step.service, after.services.get(&step.service)?)))
@@ -84,7 +102,10 @@ async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complain
     let given_up: Vec<&str> = place
         .of_project(&after.name)
         .iter()
-        .filter(|container| plan.step(&container.service).is_some_and(|s| frees_ports(s.action)))
+        .filter(|container| {
+            plan.step(&container.service)
+                .is_some_and(|s| frees_ports(s.action))
+        })
         .filter_map(|container| taken.iter().find(|(id, ..)| *id == container.id))
         .map(|(id, ..)| id.as_str())
         .collect();
@@ -96,7 +117,9 @@ async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complain
                 held.port == port.published && held.protocol == port.protocol && clash(&held.ip)
             })
             .collect();
-        let other = holders.iter().find(|(id, ..)| !given_up.contains(&id.as_str()));
+        let other = holders
+            .iter()
+            .find(|(id, ..)| !given_up.contains(&id.as_str()));
         if let Some((_, name, _)) = other {
             return Err(in_use(service, port, &format!("by the container {name}")));
         }
@@ -118,7 +141,10 @@ fn is_any(ip: &str) -> bool {
 fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
     Complaint::new(
         "port_in_use",
-        format!("port {}/{} that {service} publishes is taken {by}", port.published, port.protocol),
+        format!(
+            "port {}/{} that {service} publishes is taken {by}",
+            port.published, port.protocol
+        ),
     )
     .hint("free the port, or choose another one")
 }
@@ -126,7 +152,11 @@ fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
 /// Tries the port as the engine would. Only "in use" counts: what this user may not bind, the
 /// engine may.
 fn can_bind(port: &Port) -> bool {
-    let ip = if is_any(&port.ip) { "0.0.0.0" } else { &port.ip };
+    let ip = if is_any(&port.ip) {
+        "0.0.0.0"
+    } else {
+        &port.ip
+    };
     let Ok(ip) = ip.parse() else { return true };
     let address = SocketAddr::new(ip, port.published);
     let tried = match port.protocol.as_str() {
@@ -145,11 +175,17 @@ async fn disk(
     if !builds || !place.docker.endpoint.is_local() || allow.contains("low-disk") {
         return Ok(());
     }
-    let Some(root) = place.docker.data_root().await else { return Ok(()) };
+    let Some(root) = place.docker.data_root().await else {
+        return Ok(());
+    };
     match files::free_bytes(&root) {
         Some(free) if free < DISK_WANTED => Err(Complaint::new(
             "disk_low",
-            format!("only {} MiB are free in {} for a build", free >> 20, root.display()),
+            format!(
+                "only {} MiB are free in {} for a build",
+                free >> 20,
+                root.display()
+            ),
         )
         .hint("make room (docker system df shows what uses it), or allow it: --allow low-disk")),
         _ => Ok(()),
@@ -175,8 +211,11 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
             .map(|nearest| format!("did you mean {nearest}? "))
             .unwrap_or_default();
         let all: Vec<&str> = model.services.keys().map(ServiceName::as_str).collect();
-        return Err(Complaint::new("unknown_service", format!("no service {name} in this stack"))
-            .hint(format!("{nearest}it has: {}", all.join(", "))));
+        return Err(Complaint::new(
+            "unknown_service",
+            format!("no service {name} in this stack"),
+        )
+        .hint(format!("{nearest}it has: {}", all.join(", "))));
     }
     Ok(())
 }

@@ -34,7 +34,12 @@ pub fn waves<'a>(model: &Model, steps: &'a [Step]) -> Vec<Vec<&'a Step>> {
     for step in steps {
         let needs = model.services.get(&step.service).map(|service| {
             let shared = service.shares_with().into_iter().map(|(_, name)| name);
-            service.depends_on.keys().cloned().chain(shared).collect::<BTreeSet<_>>()
+            service
+                .depends_on
+                .keys()
+                .cloned()
+                .chain(shared)
+                .collect::<BTreeSet<_>>()
         });
         let needs = needs.unwrap_or_default();
         // After the last wave that holds something it waits for.
@@ -69,7 +74,9 @@ impl Convergence<'_> {
                 return Err(Failure::of_signal(signal));
             }
             let services: Vec<ServiceName> = wave.iter().map(|s| s.service.clone()).collect();
-            journal.add(Entry::Touching { services: services.clone() })?;
+            journal.add(Entry::Touching {
+                services: services.clone(),
+            })?;
             fault!("converge.touching");
             let work = self.wave(&wave);
             tokio::select! {
@@ -108,7 +115,10 @@ impl Convergence<'_> {
 
     async fn wave(&self, wave: &[&Step]) -> Result<(), Failure> {
         let of = |actions: &[Action]| -> Vec<ServiceName> {
-            wave.iter().filter(|s| actions.contains(&s.action)).map(|s| s.service.clone()).collect()
+            wave.iter()
+                .filter(|s| actions.contains(&s.action))
+                .map(|s| s.service.clone())
+                .collect()
         };
         for service in of(&[Action::Remove]) {
             self.remove(&service).await?;
@@ -140,7 +150,11 @@ impl Convergence<'_> {
     fn progress(&self, text: &str) {
         let what = text.trim().to_owned();
         if !what.is_empty() {
-            self.emitter.emit(Kind::Progress { what, done: 0, total: None });
+            self.emitter.emit(Kind::Progress {
+                what,
+                done: 0,
+                total: None,
+            });
         }
     }
 
@@ -149,13 +163,16 @@ impl Convergence<'_> {
         let ids: Vec<String> = services.iter().flat_map(|s| self.existing(s)).collect();
         let restarts = ids.iter().map(|id| self.place.docker.restart(id));
         let done = futures_util::future::try_join_all(restarts).await;
-        done.map(drop).map_err(|error| Failure::of_engine("start_failed", error))
+        done.map(drop)
+            .map_err(|error| Failure::of_engine("start_failed", error))
     }
 
     /// Stops and removes what the files no longer define, or surplus replicas; volumes stay.
     async fn remove(&self, service: &ServiceName) -> Result<(), Failure> {
         if self.model.services.contains_key(service) {
-            return self.up(std::slice::from_ref(service), UpMode::AsNeeded).await;
+            return self
+                .up(std::slice::from_ref(service), UpMode::AsNeeded)
+                .await;
         }
         for id in self.existing(service) {
             self.place.docker.stop(&id).await?;
@@ -166,12 +183,18 @@ impl Convergence<'_> {
 
     fn existing(&self, service: &ServiceName) -> Vec<String> {
         let all = self.place.of_project(&self.model.name);
-        all.into_iter().filter(|c| c.service == *service).map(|c| c.id).collect()
+        all.into_iter()
+            .filter(|c| c.service == *service)
+            .map(|c| c.id)
+            .collect()
     }
 
     fn running(&self, service: &ServiceName) -> Vec<String> {
         let all = self.place.of_project(&self.model.name);
-        all.into_iter().filter(|c| c.service == *service && c.is_up()).map(|c| c.id).collect()
+        all.into_iter()
+            .filter(|c| c.service == *service && c.is_up())
+            .map(|c| c.id)
+            .collect()
     }
 
     /// The literal commands of the note.
@@ -182,8 +205,14 @@ impl Convergence<'_> {
         let services = self.model.services.keys().cloned().collect();
         journal.add(Entry::Touching { services })?;
         let work = async {
-            self.place.compose.down(self.args, |text| self.progress(text)).await?;
-            self.place.compose.up_build(self.args, |text| self.progress(text)).await
+            self.place
+                .compose
+                .down(self.args, |text| self.progress(text))
+                .await?;
+            self.place
+                .compose
+                .up_build(self.args, |text| self.progress(text))
+                .await
         };
         tokio::select! {
             done = watch.alongside(work) => {

@@ -56,7 +56,10 @@ impl Edited {
 
 /// Whether a file is edited as YAML: its name says so.
 pub fn is_yaml(path: &Path) -> bool {
-    matches!(path.extension().and_then(|e| e.to_str()), Some("yml" | "yaml"))
+    matches!(
+        path.extension().and_then(|e| e.to_str()),
+        Some("yml" | "yaml")
+    )
 }
 
 /// Makes the edits in memory.
@@ -94,8 +97,10 @@ fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
         }
         // A new env file is no mistake; a new YAML file would be read by nobody.
         None if !is_yaml(file) && in_stack.parent().is_some_and(Path::is_dir) => Ok(in_stack),
-        None => Err(Complaint::new("no_file", format!("no file {}", file.display()))
-            .hint("paths of -F are relative to the stack's folder")),
+        None => Err(
+            Complaint::new("no_file", format!("no file {}", file.display()))
+                .hint("paths of -F are relative to the stack's folder"),
+        ),
     }
 }
 
@@ -107,26 +112,36 @@ fn edit_env(
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
     let before = files::read_if_exists(path)?;
-    let format = if is_raw(path, located) { Format::Raw } else { Format::Compose };
-    let refused = |error: DotenvError| {
-        Complaint::new(error.code(), format!("{file}: {error}"))
+    let format = if is_raw(path, located) {
+        Format::Raw
+    } else {
+        Format::Compose
     };
+    let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
     let mut tree =
         Dotenv::parse(before.as_deref().unwrap_or_default(), format).map_err(&refused)?;
     for edit in edits {
-        let key: EnvKey = edit.key.parse().map_err(|error: crate::edit::dotenv::EnvKeyError| {
-            Complaint::new(error.code(), error.to_string())
-                .hint("to edit a YAML file by path, name it: -F FILE")
-        })?;
+        let key: EnvKey = edit
+            .key
+            .parse()
+            .map_err(|error: crate::edit::dotenv::EnvKeyError| {
+                Complaint::new(error.code(), error.to_string())
+                    .hint("to edit a YAML file by path, name it: -F FILE")
+            })?;
         let old = value_of(&tree, &key);
         let (notes, new) = match &edit.to {
             To::Set(value, _) => {
                 let value = value.expose();
-                (tree.set(&key, value).map_err(&refused)?, Some(value.to_owned()))
+                (
+                    tree.set(&key, value).map_err(&refused)?,
+                    Some(value.to_owned()),
+                )
             }
             To::Unset => (tree.unset(&key).map_err(&refused)?, None),
         };
-        edited.notes.extend(notes.into_iter().map(|note| format!("{file}: {note}")));
+        edited
+            .notes
+            .extend(notes.into_iter().map(|note| format!("{file}: {note}")));
         edited.changes.push(KeyChange {
             file: file.clone(),
             key: key.to_string(),
@@ -138,25 +153,35 @@ fn edit_env(
     let after = tree.to_bytes();
     // Nothing to remove from a file that does not exist: it stays so.
     let after = (before.is_some() || !after.is_empty()).then_some(after);
-    edited.files.push(FileEdit { path: path.to_owned(), before, after });
+    edited.files.push(FileEdit {
+        path: path.to_owned(),
+        before,
+        after,
+    });
     Ok(())
 }
 
 /// The value as Compose reads it; none where the file cannot be read.
 pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
-    tree.get(key, &|name| std::env::var(name).ok()).ok().flatten()
+    tree.get(key, &|name| std::env::var(name).ok())
+        .ok()
+        .flatten()
 }
 
 /// Whether a service reads this env file with `format: raw`.
 fn is_raw(path: &Path, located: &Located) -> bool {
     let real = files::follow(path);
     located.args.files.iter().any(|file| {
-        let Ok(text) = std::fs::read_to_string(file) else { return false };
+        let Ok(text) = std::fs::read_to_string(file) else {
+            return false;
+        };
         // The word must stand there; to read the whole file for it is rarely needed.
         if !text.contains("raw") {
             return false;
         }
-        let Ok(tree) = yaml::read(&text) else { return false };
+        let Ok(tree) = yaml::read(&text) else {
+            return false;
+        };
         let services = tree.get("services").and_then(Value::as_object);
         services.into_iter().flatten().any(|(_, service)| {
             let entries = service.get("env_file").and_then(Value::as_array);
@@ -179,13 +204,18 @@ fn edit_yaml(
     let bytes = files::read_if_exists(path)?;
     let mut text = text_of(&file, bytes.as_deref().unwrap_or_default())?;
     for edit in edits {
-        let place: YamlPath = edit.key.parse().map_err(|error| refused_yaml(&file, &error))?;
+        let place: YamlPath = edit
+            .key
+            .parse()
+            .map_err(|error| refused_yaml(&file, &error))?;
         let done = match &edit.to {
             To::Set(value, kind) => yaml::set(&text, &place, &new_value(value.expose(), *kind)?),
             To::Unset => yaml::delete(&text, &place),
         };
         let done = done.map_err(|error| refused_yaml(&file, &error))?;
-        edited.notes.extend(done.notes.iter().map(|note| format!("{file}: {note}")));
+        edited
+            .notes
+            .extend(done.notes.iter().map(|note| format!("{file}: {note}")));
         edited.changes.push(KeyChange {
             file: file.clone(),
             key: edit.key.clone(),
@@ -205,7 +235,10 @@ fn edit_yaml(
 
 fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
     String::from_utf8(bytes.to_vec()).map_err(|error| {
-        Complaint::new("not_utf8", format!("{file} is not UTF-8: {}", error.utf8_error()))
+        Complaint::new(
+            "not_utf8",
+            format!("{file} is not UTF-8: {}", error.utf8_error()),
+        )
     })
 }
 
@@ -217,7 +250,10 @@ fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
             Complaint::new("bad_value", "the value given with --int is no whole number")
         })?),
         Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
-            Complaint::new("bad_value", format!("the value given with --json is no JSON: {error}"))
+            Complaint::new(
+                "bad_value",
+                format!("the value given with --json is no JSON: {error}"),
+            )
         })?),
     })
 }
@@ -241,7 +277,10 @@ fn value_text(value: &Value) -> String {
 }
 
 fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
-    let place = error.line().map(|line| format!(":{line}")).unwrap_or_default();
+    let place = error
+        .line()
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
     Complaint::new(error.code(), format!("{file}{place}: {error}")).hint(error.hint())
 }
 
@@ -263,8 +302,7 @@ fn add_consumer(
     let place = YamlPath::of_keys(["services", service.as_str(), "environment", key])
         .map_err(|error| refused_yaml(&file, &error))?;
     let value = NewValue::String(format!("${{{key}}}"));
-    let done =
-        yaml::set(&text, &place, &value).map_err(|error| refused_yaml(&file, &error))?;
+    let done = yaml::set(&text, &place, &value).map_err(|error| refused_yaml(&file, &error))?;
     edited.changes.push(KeyChange {
         file,
         key: place.to_string(),
@@ -280,7 +318,11 @@ fn add_consumer(
             if before.is_none() {
                 edited.new_compose_file = Some(path.clone());
             }
-            edited.files.push(FileEdit { path, before, after });
+            edited.files.push(FileEdit {
+                path,
+                before,
+                after,
+            });
         }
     }
     Ok(())
@@ -297,6 +339,9 @@ fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
 }
 
 fn no_override() -> Complaint {
-    Complaint::new("no_override", "this stack loads no override file to which the key could be added")
-        .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")
+    Complaint::new(
+        "no_override",
+        "this stack loads no override file to which the key could be added",
+    )
+    .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")
 }

@@ -25,33 +25,53 @@ pub struct Failure {
 impl Failure {
     /// A cause without a guilty service.
     pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), service: None, details: Vec::new(), signal: None }
+        Self {
+            code,
+            reason: reason.into(),
+            service: None,
+            details: Vec::new(),
+            signal: None,
+        }
     }
 
     /// The person or the system asked refit to end.
     pub fn of_signal(signal: Signal) -> Self {
         let reason = format!("interrupted by {}", signal.name());
-        Self { signal: Some(signal), ..Self::new("interrupted", reason) }
+        Self {
+            signal: Some(signal),
+            ..Self::new("interrupted", reason)
+        }
     }
 
     /// Compose or the engine said no.
     pub fn of_engine(code: &'static str, error: EngineError) -> Self {
         let complaint = Complaint::from(error);
-        let first = complaint.details.iter().rfind(|line| !line.trim().is_empty()).cloned();
+        let first = complaint
+            .details
+            .iter()
+            .rfind(|line| !line.trim().is_empty())
+            .cloned();
         let reason = match first {
             Some(line) => format!("{}: {}", complaint.text, line.trim()),
             None => complaint.text,
         };
-        Self { details: complaint.details, ..Self::new(code, reason) }
+        Self {
+            details: complaint.details,
+            ..Self::new(code, reason)
+        }
     }
 
     /// The first bad verdict of a watch.
     pub fn of_verdicts(watch: &Watch) -> Option<Self> {
         let verdicts = watch.verdicts();
-        let (service, verdict) =
-            verdicts.into_iter().find(|(_, verdict)| verdict.word == VerdictWord::Failed)?;
+        let (service, verdict) = verdicts
+            .into_iter()
+            .find(|(_, verdict)| verdict.word == VerdictWord::Failed)?;
         let reason = verdict.reason.unwrap_or_else(|| "failed".to_owned());
-        Some(Self { service: Some(service), ..Self::new("unhealthy", reason) })
+        Some(Self {
+            service: Some(service),
+            ..Self::new("unhealthy", reason)
+        })
     }
 
     /// In words, with the service.
@@ -71,7 +91,10 @@ impl From<EngineError> for Failure {
 
 impl From<Complaint> for Failure {
     fn from(complaint: Complaint) -> Self {
-        Self { details: complaint.details, ..Self::new(complaint.code, complaint.text) }
+        Self {
+            details: complaint.details,
+            ..Self::new(complaint.code, complaint.text)
+        }
     }
 }
 

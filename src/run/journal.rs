@@ -156,10 +156,15 @@ impl Journal {
     /// The file cannot be opened.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(NAME);
-        let open = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let open = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path);
         let file = open.with_context(|| format!("cannot open {}", path.display()))?;
         let mut journal = Self { file, path };
-        let torn = fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
+        let torn =
+            fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
         if torn {
             journal.put(b"\n")?;
         }
@@ -171,7 +176,10 @@ impl Journal {
     /// # Errors
     /// The disk is full.
     pub fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(&Line { at: Timestamp::now(), entry })?;
+        let mut line = serde_json::to_vec(&Line {
+            at: Timestamp::now(),
+            entry,
+        })?;
         line.push(b'\n');
         self.put(&line)
     }
@@ -186,8 +194,12 @@ impl Journal {
 
 /// Reads a run's journal; a torn line, which a power cut may leave, is passed over.
 pub fn read(folder: &Path) -> Vec<Line> {
-    let Ok(text) = fs::read_to_string(folder.join(NAME)) else { return Vec::new() };
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let Ok(text) = fs::read_to_string(folder.join(NAME)) else {
+        return Vec::new();
+    };
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 /// How a run ended, by its journal; `None`: it is open.
@@ -212,8 +224,14 @@ mod tests {
         let mut text = fs::read(&path).unwrap();
         text.extend(b"{\"at\":\"2026-01-01T00:");
         fs::write(&path, text).unwrap();
-        Journal::open(dir.path()).unwrap().add(Entry::Written).unwrap();
-        let entries: Vec<_> = read(dir.path()).into_iter().map(|line| line.entry).collect();
+        Journal::open(dir.path())
+            .unwrap()
+            .add(Entry::Written)
+            .unwrap();
+        let entries: Vec<_> = read(dir.path())
+            .into_iter()
+            .map(|line| line.entry)
+            .collect();
         assert_eq!(entries, [Entry::Checkpointed, Entry::Written]);
         assert_eq!(outcome(&read(dir.path())), None);
     }

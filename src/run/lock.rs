@@ -33,7 +33,9 @@ impl Lock {
             }
             Err(std::fs::TryLockError::WouldBlock) => {}
             Err(std::fs::TryLockError::Error(error)) => {
-                return Err(anyhow::Error::from(error).context("cannot lock the stack").into());
+                return Err(anyhow::Error::from(error)
+                    .context("cannot lock the stack")
+                    .into());
             }
         }
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -51,7 +53,11 @@ impl Lock {
 
 fn held(directory: &Path) -> Complaint {
     let who = match holder(directory) {
-        Some(Holder { pid, command, since }) => {
+        Some(Holder {
+            pid,
+            command,
+            since,
+        }) => {
             format!("{command} (pid {pid}, since {since}) is at work on this stack")
         }
         None => "another refit is at work on this stack".to_owned(),
@@ -71,22 +77,34 @@ fn holder(directory: &Path) -> Option<Holder> {
     let inode = std::fs::metadata(directory).ok()?.ino();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = locks.lines().find_map(|line| {
-        let mut fields = line.split_whitespace().filter(|field| *field != "->").skip(1);
+        let mut fields = line
+            .split_whitespace()
+            .filter(|field| *field != "->")
+            .skip(1);
         let (kind, _, _) = (fields.next()?, fields.next()?, fields.next()?);
         let pid: u32 = fields.next()?.parse().ok()?;
         let found: u64 = fields.next()?.rsplit(':').next()?.parse().ok()?;
         (kind == "FLOCK" && found == inode && pid != std::process::id()).then_some(pid)
     })?;
     let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let since = std::fs::metadata(format!("/proc/{pid}")).ok()?.modified().ok()?;
+    let since = std::fs::metadata(format!("/proc/{pid}"))
+        .ok()?
+        .modified()
+        .ok()?;
     let since = jiff::Timestamp::try_from(since).ok()?;
     let zoned = since.to_zoned_datetime(jiff::tz::TimeZone::system());
-    Some(Holder { pid, command: command_of(&cmdline), since: zoned.strftime("%F %T").to_string() })
+    Some(Holder {
+        pid,
+        command: command_of(&cmdline),
+        since: zoned.strftime("%F %T").to_string(),
+    })
 }
 
 /// A command line as it may be shown: without the values of secret settings.
 fn command_of(cmdline: &[u8]) -> String {
-    let words = cmdline.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    let words = cmdline
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty());
     let shown: Vec<String> = words
         .enumerate()
         .map(|(index, word)| {

@@ -59,7 +59,12 @@ pub struct Ended {
 
 impl Ended {
     fn of(outcome: Outcome) -> Self {
-        Self { outcome, something_to_do: false, signal: None, locked: false }
+        Self {
+            outcome,
+            something_to_do: false,
+            signal: None,
+            locked: false,
+        }
     }
 }
 
@@ -96,7 +101,10 @@ impl Runner {
             Err(complaint) => {
                 let locked = complaint.code == "locked";
                 self.emitter.emit(Kind::Complaint(complaint));
-                Ended { locked, ..Ended::of(Outcome::Refused) }
+                Ended {
+                    locked,
+                    ..Ended::of(Outcome::Refused)
+                }
             }
         }
     }
@@ -126,10 +134,19 @@ impl Runner {
         }
         if survey.is_nothing() {
             let ended = Ended::of(Outcome::NothingToDo);
-            self.finish(&self.emitter, &ended, began, Vec::new(), Some(survey.nothing_text()));
+            self.finish(
+                &self.emitter,
+                &ended,
+                began,
+                Vec::new(),
+                Some(survey.nothing_text()),
+            );
             return Ok(ended);
         }
-        let (run, folder) = self.home.of_stack(&place.located.args.directory, &survey.after.name).next_run()?;
+        let (run, folder) = self
+            .home
+            .of_stack(&place.located.args.directory, &survey.after.name)
+            .next_run()?;
         let open = Open {
             place: &place,
             survey: &survey,
@@ -163,7 +180,10 @@ impl Runner {
             self.emitter.note("remark", format!("{service} {remark}"));
         }
         for drift in &survey.differing {
-            let text = format!("{} {} (since before; refit apply)", drift.service, drift.reason.text);
+            let text = format!(
+                "{} {} (since before; refit apply)",
+                drift.service, drift.reason.text
+            );
             self.emitter.note("differs", text);
         }
     }
@@ -179,7 +199,13 @@ impl Runner {
             something_to_do: something_to_do && request.options.exit_code,
             ..Ended::of(Outcome::NothingToDo)
         };
-        self.finish(&self.emitter, &ended, Instant::now(), Vec::new(), Some(next));
+        self.finish(
+            &self.emitter,
+            &ended,
+            Instant::now(),
+            Vec::new(),
+            Some(next),
+        );
         ended
     }
 
@@ -230,7 +256,8 @@ impl Open<'_> {
             Ok(()) => self.commit(&mut journal, &watch),
             Err(failure) => {
                 self.tell_failure(&failure, &mut watch).await;
-                self.give_back(failure, &checkpoint, &mut journal, watch).await
+                self.give_back(failure, &checkpoint, &mut journal, watch)
+                    .await
             }
         }
     }
@@ -246,16 +273,22 @@ impl Open<'_> {
             project: project.clone(),
             directory: directory.clone(),
         });
-        journal.add(Entry::Begin { run: self.run, command, project, directory, pid })?;
+        journal.add(Entry::Begin {
+            run: self.run,
+            command,
+            project,
+            directory,
+            pid,
+        })?;
         for change in &self.survey.edited.changes {
             let shown = |value: &Option<String>| match Shown::of(&change.name, value.as_deref()) {
                 Shown::Plain(text) => Some(text),
                 _ => None,
             };
             let values = [&change.before, &change.after];
-            let secret = values.iter().any(|value| {
-                Shown::of(&change.name, value.as_deref()) == Shown::Secret
-            });
+            let secret = values
+                .iter()
+                .any(|value| Shown::of(&change.name, value.as_deref()) == Shown::Secret);
             journal.add(Entry::Change {
                 file: change.file.clone(),
                 key: change.key.clone(),
@@ -268,7 +301,11 @@ impl Open<'_> {
             journal.add(Entry::Planned {
                 service: step.service.clone(),
                 action: step.action,
-                reasons: step.reasons.iter().map(|reason| reason.text.clone()).collect(),
+                reasons: step
+                    .reasons
+                    .iter()
+                    .map(|reason| reason.text.clone())
+                    .collect(),
             })?;
         }
         Ok(journal)
@@ -312,13 +349,17 @@ impl Open<'_> {
     }
 
     fn interrupted(&self) -> Result<(), Failure> {
-        self.signals.received().map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))
+        self.signals
+            .received()
+            .map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))
     }
 
     fn write(&self, journal: &mut Journal) -> Result<(), Failure> {
         self.emitter.phase(Phase::Write);
         for edit in self.survey.edited.changing() {
-            journal.add(Entry::Writing { file: edit.path.clone() })?;
+            journal.add(Entry::Writing {
+                file: edit.path.clone(),
+            })?;
             fault!("write.before");
             match &edit.after {
                 Some(bytes) => files::replace(&edit.path, bytes)?,
@@ -356,7 +397,9 @@ impl Open<'_> {
         if self.request.options.strategy == Strategy::DownUp {
             return convergence.down_up(watch, journal).await;
         }
-        convergence.run(&self.survey.plan.steps, watch, journal).await
+        convergence
+            .run(&self.survey.plan.steps, watch, journal)
+            .await
     }
 
     async fn healthy(&self, journal: &mut Journal, watch: &mut Watch) -> Result<(), Failure> {
@@ -368,7 +411,11 @@ impl Open<'_> {
         }
         for (service, verdict) in watch.verdicts() {
             let (verdict, reason) = (verdict.word, verdict.reason);
-            journal.add(Entry::Verdict { service, verdict, reason })?;
+            journal.add(Entry::Verdict {
+                service,
+                verdict,
+                reason,
+            })?;
         }
         fault!("watch.after");
         Failure::of_verdicts(watch).map_or(Ok(()), Err)
@@ -386,7 +433,10 @@ impl Open<'_> {
         for expected in &self.survey.effects {
             let service = &expected.service;
             // What did not run before and does not now has nothing to show.
-            if verdicts.get(service).is_some_and(|v| v.word == VerdictWord::AlreadyFailing) {
+            if verdicts
+                .get(service)
+                .is_some_and(|v| v.word == VerdictWord::AlreadyFailing)
+            {
                 continue;
             }
             for container in watch.containers(service) {
@@ -408,7 +458,10 @@ impl Open<'_> {
                 })?;
                 if !proof.ok {
                     let failure = Failure::new("effect_missing", proof.what);
-                    return Err(Failure { service: Some(service.clone()), ..failure });
+                    return Err(Failure {
+                        service: Some(service.clone()),
+                        ..failure
+                    });
                 }
             }
         }
@@ -430,9 +483,16 @@ impl Open<'_> {
         let services = self.summaries(watch);
         self.record(journal, Outcome::Applied, &services, &[]);
         let run = self.run;
-        let next = match (self.request.options.no_apply, self.survey.plan.stack_is_down) {
-            (true, _) => format!("Written as run {run}, not applied. Apply: refit apply. Undo: refit rollback"),
-            (_, true) => format!("Written as run {run}. The stack is down: docker compose up -d starts it. Undo: refit rollback"),
+        let next = match (
+            self.request.options.no_apply,
+            self.survey.plan.stack_is_down,
+        ) {
+            (true, _) => format!(
+                "Written as run {run}, not applied. Apply: refit apply. Undo: refit rollback"
+            ),
+            (_, true) => format!(
+                "Written as run {run}. The stack is down: docker compose up -d starts it. Undo: refit rollback"
+            ),
             _ => format!("Applied as run {run}. Undo: refit rollback"),
         };
         (Ended::of(Outcome::Applied), services, Some(next))
@@ -461,13 +521,18 @@ impl Open<'_> {
                 down: watch.down(service),
             });
         }
-        self.emitter.emit(Kind::Logs { service: service.clone(), lines });
+        self.emitter.emit(Kind::Logs {
+            service: service.clone(),
+            lines,
+        });
     }
 
     /// The last lines since the change, without secrets; kept in the run's folder as well.
     async fn logs(&self, service: &ServiceName) -> Vec<String> {
         let since = Timestamp::now().as_second() - self.began.elapsed().as_secs() as i64 - 1;
-        let Ok(all) = self.place.docker.compose_containers().await else { return Vec::new() };
+        let Ok(all) = self.place.docker.compose_containers().await else {
+            return Vec::new();
+        };
         let mut lines = Vec::new();
         for container in crate::stack::of_project(&all, &self.survey.after.name) {
             if container.service == *service {
@@ -515,12 +580,23 @@ impl Open<'_> {
         if self.request.options.no_rollback {
             let todo = vec!["refit rollback".to_owned()];
             self.record(journal, Outcome::RollbackFailed, &services, &todo);
-            let next = format!("Run {} failed and is left in place, as asked. Undo: refit rollback", self.run);
-            let ended = Ended { signal: failure.signal, ..Ended::of(Outcome::RollbackFailed) };
+            let next = format!(
+                "Run {} failed and is left in place, as asked. Undo: refit rollback",
+                self.run
+            );
+            let ended = Ended {
+                signal: failure.signal,
+                ..Ended::of(Outcome::RollbackFailed)
+            };
             return (ended, services, Some(next));
         }
-        self.emitter.emit(Kind::Rollback { reason: failure.text() });
-        let _ = journal.add(Entry::RollingBack { reason: failure.text(), code: failure.code.into() });
+        self.emitter.emit(Kind::Rollback {
+            reason: failure.text(),
+        });
+        let _ = journal.add(Entry::RollingBack {
+            reason: failure.text(),
+            code: failure.code.into(),
+        });
         let touched = touched(&self.folder);
         let rollback = Rollback {
             place: self.place,
@@ -533,20 +609,32 @@ impl Open<'_> {
         };
         let undone = match rollback.run(journal).await {
             Ok(undone) => undone,
-            Err(failure) => rollback::Undone { problems: vec![failure.text()], todo: Vec::new() },
+            Err(failure) => rollback::Undone {
+                problems: vec![failure.text()],
+                todo: Vec::new(),
+            },
         };
         if undone.is_whole() {
             self.record(journal, Outcome::RolledBack, &services, &[]);
             let run = self.run;
-            let next = format!("Rolled back: everything is as it was before run {run}. More: refit show {run}");
-            let ended = Ended { signal: failure.signal, ..Ended::of(Outcome::RolledBack) };
+            let next = format!(
+                "Rolled back: everything is as it was before run {run}. More: refit show {run}"
+            );
+            let ended = Ended {
+                signal: failure.signal,
+                ..Ended::of(Outcome::RolledBack)
+            };
             return (ended, services, Some(next));
         }
         for problem in &undone.problems {
-            self.emitter.emit(Kind::Complaint(Complaint::new("rollback_failed", problem)));
+            self.emitter
+                .emit(Kind::Complaint(Complaint::new("rollback_failed", problem)));
         }
         self.record(journal, Outcome::RollbackFailed, &services, &undone.todo);
-        let next = format!("Not given back: a person is needed. To do: {}", undone.todo.join("; "));
+        let next = format!(
+            "Not given back: a person is needed. To do: {}",
+            undone.todo.join("; ")
+        );
         (Ended::of(Outcome::RollbackFailed), services, Some(next))
     }
 
@@ -557,7 +645,11 @@ impl Open<'_> {
         services: &[ServiceSummary],
         todo: &[String],
     ) {
-        let entry = Entry::Finished { outcome, services: services.to_vec(), todo: todo.to_vec() };
+        let entry = Entry::Finished {
+            outcome,
+            services: services.to_vec(),
+            todo: todo.to_vec(),
+        };
         if let Err(error) = journal.add(entry) {
             self.emitter.emit(Kind::Complaint(error.into()));
         }
@@ -571,7 +663,9 @@ impl Open<'_> {
             .map(|step| ServiceSummary {
                 service: step.service.clone(),
                 action: step.action,
-                down_ms: watch.down(&step.service).and_then(|d| u64::try_from(d.as_millis()).ok()),
+                down_ms: watch
+                    .down(&step.service)
+                    .and_then(|d| u64::try_from(d.as_millis()).ok()),
             })
             .collect()
     }

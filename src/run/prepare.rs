@@ -19,8 +19,15 @@ pub async fn images(
 ) -> Result<(), Failure> {
     let mut to_build: Vec<ServiceName> = Vec::new();
     let mut to_pull: Vec<ServiceName> = Vec::new();
-    for step in survey.plan.steps.iter().filter(|step| step.action.makes_container()) {
-        let Some(service) = survey.after.services.get(&step.service) else { continue };
+    for step in survey
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.action.makes_container())
+    {
+        let Some(service) = survey.after.services.get(&step.service) else {
+            continue;
+        };
         let default = format!("{}-{}", survey.after.name, step.service);
         let name = service.image.clone().unwrap_or(default);
         let missing = place.docker.image_id(&name).await?.is_none();
@@ -33,7 +40,11 @@ pub async fn images(
     let line = |text: &str| {
         let what = text.trim().to_owned();
         if !what.is_empty() {
-            emitter.emit(Kind::Progress { what, done: 0, total: None });
+            emitter.emit(Kind::Progress {
+                what,
+                done: 0,
+                total: None,
+            });
         }
     };
     if !to_pull.is_empty() {

@@ -16,7 +16,10 @@ pub fn expected(
     reaches: &[(String, FileReach)],
     keys: &[(String, String)],
 ) -> Vec<Expected> {
-    plan.steps.iter().flat_map(|step| of_step(before, after, step, reaches, keys)).collect()
+    plan.steps
+        .iter()
+        .flat_map(|step| of_step(before, after, step, reaches, keys))
+        .collect()
 }
 
 fn of_step(
@@ -27,8 +30,10 @@ fn of_step(
     keys: &[(String, String)],
 ) -> Vec<Expected> {
     // A follower or a restart that was asked for has no setting of its own to show.
-    let only_follows =
-        step.reasons.iter().all(|reason| matches!(reason.route, Route::Follows | Route::Asked));
+    let only_follows = step
+        .reasons
+        .iter()
+        .all(|reason| matches!(reason.route, Route::Follows | Route::Asked));
     if matches!(step.action, Action::None | Action::Remove) || only_follows {
         return Vec::new();
     }
@@ -40,7 +45,9 @@ fn of_step(
             found.push(Expected {
                 service: step.service.clone(),
                 route: reason.map_or(Route::Definition, |reason| reason.route),
-                key: reason.and_then(|reason| reason.key.clone()).unwrap_or_default(),
+                key: reason
+                    .and_then(|reason| reason.key.clone())
+                    .unwrap_or_default(),
                 wanted: Wanted::NewContainer,
             });
         }
@@ -66,7 +73,10 @@ fn of_mounts(
                     .find(|(known, _)| known == file)
                     .map(|(_, key)| key.clone())
                     .unwrap_or_default(),
-                wanted: Wanted::File { host: reach.file.clone(), target: reach.target.clone()? },
+                wanted: Wanted::File {
+                    host: reach.file.clone(),
+                    target: reach.target.clone()?,
+                },
             })
         })
         .collect()
@@ -74,9 +84,14 @@ fn of_mounts(
 
 /// Every variable whose value differs, or that the plan names.
 fn of_environment(before: &Model, after: &Model, step: &Step) -> Vec<Expected> {
-    let Some(new) = after.services.get(&step.service) else { return Vec::new() };
+    let Some(new) = after.services.get(&step.service) else {
+        return Vec::new();
+    };
     let none = std::collections::BTreeMap::new();
-    let old = before.services.get(&step.service).map_or(&none, |service| &service.environment);
+    let old = before
+        .services
+        .get(&step.service)
+        .map_or(&none, |service| &service.environment);
     let named = step
         .reasons
         .iter()

@@ -91,7 +91,13 @@ impl Rollback<'_> {
                     .checkpoint
                     .files
                     .iter()
-                    .filter_map(|f| Some(format!("cp {from}/{} {}", f.content.as_ref()?.0, f.path.display())))
+                    .filter_map(|f| {
+                        Some(format!(
+                            "cp {from}/{} {}",
+                            f.content.as_ref()?.0,
+                            f.path.display()
+                        ))
+                    })
                     .collect();
                 undone.add(format!("{error:#}"), files.join(" && "));
             }
@@ -100,20 +106,33 @@ impl Rollback<'_> {
     }
 
     fn by_hand(&self) -> String {
-        let files = self.checkpoint.args.files.iter().map(|f| format!("-f {}", f.display()));
+        let files = self
+            .checkpoint
+            .args
+            .files
+            .iter()
+            .map(|f| format!("-f {}", f.display()));
         let files = files.collect::<Vec<_>>().join(" ");
         let services: Vec<&str> = self.touched.iter().map(ServiceName::as_str).collect();
         let project = &self.checkpoint.project;
-        format!("docker compose {files} -p {project} up -d --no-deps {}", services.join(" "))
+        format!(
+            "docker compose {files} -p {project} up -d --no-deps {}",
+            services.join(" ")
+        )
     }
 
     async fn containers(&self, undone: &mut Undone) -> Result<(), Complaint> {
-        let now = of_project(&self.place.docker.compose_containers().await?, &self.checkpoint.project);
+        let now = of_project(
+            &self.place.docker.compose_containers().await?,
+            &self.checkpoint.project,
+        );
         let targets = self.targets(&now);
         if targets.is_empty() {
             return self.leftovers().await;
         }
-        let model = resolve(&self.place.compose, &self.place.located).await?.model;
+        let model = resolve(&self.place.compose, &self.place.located)
+            .await?
+            .model;
         let (steps, stop_again) = self.steps(&model, &now, &targets);
         self.images(&steps, undone).await;
         let mut watch = self.watch(&model, &now, &steps);
@@ -136,9 +155,11 @@ impl Rollback<'_> {
     fn targets(&self, now: &[Container]) -> BTreeSet<ServiceName> {
         let mut targets = self.touched.clone();
         if self.revive {
-            let fallen = self.checkpoint.containers.iter().filter(|saved| {
-                saved.up && now.iter().any(|c| c.id == saved.id && !c.is_up())
-            });
+            let fallen = self
+                .checkpoint
+                .containers
+                .iter()
+                .filter(|saved| saved.up && now.iter().any(|c| c.id == saved.id && !c.is_up()));
             targets.extend(fallen.map(|saved| saved.service.clone()));
         }
         targets
@@ -154,16 +175,30 @@ impl Rollback<'_> {
         let mut steps = Vec::new();
         let mut stop_again = Vec::new();
         let mut order = model.in_dependency_order();
-        order.extend(targets.iter().filter(|t| !model.services.contains_key(t)).cloned());
-        for service in order.into_iter().filter(|service| targets.contains(service)) {
+        order.extend(
+            targets
+                .iter()
+                .filter(|t| !model.services.contains_key(t))
+                .cloned(),
+        );
+        for service in order
+            .into_iter()
+            .filter(|service| targets.contains(service))
+        {
             let was = self.checkpoint.of_service(&service);
             let is: Vec<&Container> = now.iter().filter(|c| c.service == service).collect();
             let action = action_back(&was, &is);
             if action != Action::None {
-                if !was.is_empty() && !was.iter().any(|saved| saved.up) && action != Action::Restart {
+                if !was.is_empty() && !was.iter().any(|saved| saved.up) && action != Action::Restart
+                {
                     stop_again.push(service.clone());
                 }
-                steps.push(Step { service, action, reasons: Vec::new(), signal: None });
+                steps.push(Step {
+                    service,
+                    action,
+                    reasons: Vec::new(),
+                    signal: None,
+                });
             }
         }
         (steps, stop_again)
@@ -185,7 +220,10 @@ impl Rollback<'_> {
                 let name = &image.name;
                 undone.add(
                     format!("the old image of {} is gone: {error}", image.service),
-                    format!("docker pull {name}, or build it again: docker compose build {}", image.service),
+                    format!(
+                        "docker pull {name}, or build it again: docker compose build {}",
+                        image.service
+                    ),
                 );
             }
         }
@@ -205,7 +243,9 @@ impl Rollback<'_> {
             }
         }
         let restarts = of(Action::Restart).flat_map(|step| {
-            now.iter().filter(|c| c.service == step.service).map(|c| docker.restart(&c.id))
+            now.iter()
+                .filter(|c| c.service == step.service)
+                .map(|c| docker.restart(&c.id))
         });
         futures_util::future::try_join_all(restarts).await?;
         let anew: Vec<ServiceName> = of(Action::Recreate).map(|s| s.service.clone()).collect();
@@ -213,7 +253,10 @@ impl Rollback<'_> {
             return Ok(());
         }
         let args = &self.place.located.args;
-        self.place.compose.up(args, &anew, UpMode::ForceRecreate, |_| ()).await
+        self.place
+            .compose
+            .up(args, &anew, UpMode::ForceRecreate, |_| ())
+            .await
     }
 
     async fn stop(&self, service: &ServiceName) -> Result<(), Complaint> {
@@ -252,7 +295,13 @@ impl Rollback<'_> {
             })
             .collect();
         let project = &self.checkpoint.project;
-        Watch::begin(&self.place.docker, project, targets, self.limits, self.emitter.clone())
+        Watch::begin(
+            &self.place.docker,
+            project,
+            targets,
+            self.limits,
+            self.emitter.clone(),
+        )
     }
 
     /// The old state must prove itself like a new one; a signal does not cut this short.
@@ -306,7 +355,11 @@ impl Rollback<'_> {
 /// What brings a touched service back, by its containers then and now.
 fn action_back(was: &[&SavedContainer], is: &[&Container]) -> Action {
     if was.is_empty() {
-        return if is.is_empty() { Action::None } else { Action::Remove };
+        return if is.is_empty() {
+            Action::None
+        } else {
+            Action::Remove
+        };
     }
     let same = was.len() == is.len() && was.iter().all(|w| is.iter().any(|i| i.id == w.id));
     match same {
@@ -327,7 +380,11 @@ fn split_tag(name: &str) -> (&str, &str) {
 
 /// The files of a checkpoint, as shown.
 pub fn shown_files(place: &Place, checkpoint: &Checkpoint) -> Vec<String> {
-    checkpoint.files.iter().map(|f| shown(&place.located.args.directory, &f.path)).collect()
+    checkpoint
+        .files
+        .iter()
+        .map(|f| shown(&place.located.args.directory, &f.path))
+        .collect()
 }
 
 #[cfg(test)]

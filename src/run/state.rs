@@ -49,15 +49,28 @@ impl StateHome {
         hash.update(directory.as_os_str().as_encoded_bytes());
         hash.update([0]);
         hash.update(project.as_bytes());
-        let short: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
-        let name: String = project.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let short: String = hash
+            .finalize()
+            .iter()
+            .take(6)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let name: String = project
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect();
         StackState(self.0.join("stacks").join(format!("{name}-{short}")))
     }
 
     /// Every stack of which there is state.
     pub fn stacks(&self) -> Vec<StackState> {
-        let Ok(entries) = fs::read_dir(self.0.join("stacks")) else { return Vec::new() };
-        entries.flatten().map(|entry| StackState(entry.path())).collect()
+        let Ok(entries) = fs::read_dir(self.0.join("stacks")) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|entry| StackState(entry.path()))
+            .collect()
     }
 }
 
@@ -73,7 +86,9 @@ impl StackState {
 
     /// Numbers of all runs, in order.
     pub fn runs(&self) -> Vec<RunId> {
-        let Ok(entries) = fs::read_dir(self.0.join("runs")) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.0.join("runs")) else {
+            return Vec::new();
+        };
         let mut runs: Vec<RunId> = entries
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(RunId))
@@ -130,7 +145,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }

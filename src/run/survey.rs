@@ -76,16 +76,27 @@ impl Survey {
 
     /// The services whose verdict is waited for.
     pub fn watched(&self) -> Vec<ServiceName> {
-        let steps = self.plan.steps.iter().filter(|step| step.action != Action::Remove);
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Remove);
         steps.map(|step| step.service.clone()).collect()
     }
 
     /// What the watch is to know of each.
     pub fn targets(&self, place: &Place) -> Vec<Target> {
         let of_step = |name: &ServiceName, action: Action| {
-            let own: Vec<&Container> =
-                self.containers.iter().filter(|container| container.service == *name).collect();
-            let replicas = self.after.services.get(name).map_or(1, |service| service.replicas);
+            let own: Vec<&Container> = self
+                .containers
+                .iter()
+                .filter(|container| container.service == *name)
+                .collect();
+            let replicas = self
+                .after
+                .services
+                .get(name)
+                .map_or(1, |service| service.replicas);
             Target {
                 service: name.clone(),
                 action,
@@ -102,8 +113,14 @@ impl Survey {
                 settings: place.settings.service(name),
             }
         };
-        let steps = self.plan.steps.iter().filter(|step| step.action != Action::Remove);
-        steps.map(|step| of_step(&step.service, step.action)).collect()
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Remove);
+        steps
+            .map(|step| of_step(&step.service, step.action))
+            .collect()
     }
 }
 
@@ -126,15 +143,19 @@ pub async fn make(place: &Place, request: &Request) -> Result<Survey, Complaint>
     Ok(survey)
 }
 
-async fn of_edit(
-    place: &Place,
-    edited: Edited,
-    options: &Options,
-) -> Result<Survey, Complaint> {
+async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
     let mut located_after = place.located.clone();
-    located_after.args.files.extend(edited.new_compose_file.clone());
-    let both =
-        resolve_both(&place.compose, &place.located, &located_after, &edited.files).await?;
+    located_after
+        .args
+        .files
+        .extend(edited.new_compose_file.clone());
+    let both = resolve_both(
+        &place.compose,
+        &place.located,
+        &located_after,
+        &edited.files,
+    )
+    .await?;
     let args = located_after.args;
     let (before, source, after, mut notes) = fence(both.before, both.after, options)?;
     notes.extend(edited.notes.iter().cloned());
@@ -200,20 +221,35 @@ fn fence(
         }
         (Ok(_), Err(error)) => Err(Complaint {
             text: "Compose cannot read the stack with this change; nothing was written".into(),
-            ..Complaint { code: "invalid_after", ..Complaint::from(error) }
+            ..Complaint {
+                code: "invalid_after",
+                ..Complaint::from(error)
+            }
         }),
         (Err(before), Err(after)) => {
             let (before, after) = (Complaint::from(before), Complaint::from(after));
             if before.details != after.details {
-                let text = "Compose cannot read the stack, and has a new complaint with this change";
-                return Err(Complaint { code: "invalid_after", text: text.into(), ..after });
+                let text =
+                    "Compose cannot read the stack, and has a new complaint with this change";
+                return Err(Complaint {
+                    code: "invalid_after",
+                    text: text.into(),
+                    ..after
+                });
             }
             if !options.no_apply {
                 let text = "Compose cannot read this stack, with or without the change";
-                return Err(Complaint { code: "invalid_stack", text: text.into(), ..before }
-                    .hint("mend what it names first; --no-apply writes the change all the same"));
+                return Err(Complaint {
+                    code: "invalid_stack",
+                    text: text.into(),
+                    ..before
+                }
+                .hint("mend what it names first; --no-apply writes the change all the same"));
             }
-            let note = format!("Compose cannot read this stack: {}", before.details.join(" "));
+            let note = format!(
+                "Compose cannot read this stack: {}",
+                before.details.join(" ")
+            );
             let empty = Model::of_json(serde_json::Value::Null);
             Ok((None, Source::default(), empty, vec![note]))
         }
@@ -221,7 +257,9 @@ fn fence(
 }
 
 async fn of_apply(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
-    let resolved = resolve(&place.compose, &place.located).await.map_err(unreadable)?;
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
     checks::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
     let mut drifts = drift::find(place, &resolved, &containers).await?;
@@ -233,27 +271,46 @@ async fn of_apply(place: &Place, services: &[ServiceName]) -> Result<Survey, Com
         .flat_map(|file| {
             let path = place.located.args.directory.join(&file);
             let found = routes::of_file(&resolved.model, &resolved.source, &path);
-            found.into_iter().filter(|r| r.target.is_some()).map(move |r| (file.clone(), r))
+            found
+                .into_iter()
+                .filter(|r| r.target.is_some())
+                .map(move |r| (file.clone(), r))
         })
         .collect();
-    let survey = quiet(place, resolved, containers, |inputs| plan::of_drift(inputs, &drifts));
-    let mut survey = Survey { differing, ..survey };
+    let survey = quiet(place, resolved, containers, |inputs| {
+        plan::of_drift(inputs, &drifts)
+    });
+    let mut survey = Survey {
+        differing,
+        ..survey
+    };
     let model = survey.after.clone();
     survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
     Ok(survey)
 }
 
 async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
-    let resolved = resolve(&place.compose, &place.located).await.map_err(unreadable)?;
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
     checks::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
-    let survey = quiet(place, resolved, containers, |inputs| plan::of_restart(inputs, services));
-    Ok(Survey { restart_all: services.is_empty(), ..survey })
+    let survey = quiet(place, resolved, containers, |inputs| {
+        plan::of_restart(inputs, services)
+    });
+    Ok(Survey {
+        restart_all: services.is_empty(),
+        ..survey
+    })
 }
 
 fn unreadable(error: EngineError) -> Complaint {
     let text = "Compose cannot read this stack";
-    Complaint { code: "invalid_stack", text: text.into(), ..Complaint::from(error) }
+    Complaint {
+        code: "invalid_stack",
+        text: text.into(),
+        ..Complaint::from(error)
+    }
 }
 
 /// A survey without edits.
@@ -300,15 +357,22 @@ fn reaches_of(
     source: &Source,
     edited: &Edited,
 ) -> Vec<(String, FileReach)> {
-    let compose_files: BTreeSet<_> =
-        place.located.args.files.iter().map(|file| files::follow(file)).collect();
+    let compose_files: BTreeSet<_> = place
+        .located
+        .args
+        .files
+        .iter()
+        .map(|file| files::follow(file))
+        .collect();
     edited
         .changing()
         // A compose file's own routes are what the models differ in.
         .filter(|edit| !compose_files.contains(&files::follow(&edit.path)))
         .flat_map(|edit| {
             let file = place.shown(&edit.path);
-            routes::of_file(after, source, &edit.path).into_iter().map(move |r| (file.clone(), r))
+            routes::of_file(after, source, &edit.path)
+                .into_iter()
+                .map(move |r| (file.clone(), r))
         })
         .collect()
 }
@@ -317,7 +381,9 @@ fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, Strin
     let directory = &place.located.args.directory;
     let mut reloads = Vec::new();
     for (service, settings) in &place.settings.services {
-        let Some(reload) = &settings.reload else { continue };
+        let Some(reload) = &settings.reload else {
+            continue;
+        };
         for edit in edited.changing() {
             let covered = |path: &Path| edit.path.starts_with(directory.join(path));
             if reload.files.iter().any(|path| covered(path)) {
@@ -376,7 +442,9 @@ fn still_differing(
     let missing = model.services.keys().filter(|name| {
         model.is_active(name, &place.located.args.profiles)
             && plan.step(name).is_none()
-            && !containers.iter().any(|container| container.service == **name)
+            && !containers
+                .iter()
+                .any(|container| container.service == **name)
     });
     missing
         .map(|name| Drift {
@@ -399,7 +467,11 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
     survey.plan = match strategy {
         Strategy::Auto => plan,
         Strategy::Restart => {
-            if plan.steps.iter().any(|step| step.action == Action::Recreate) {
+            if plan
+                .steps
+                .iter()
+                .any(|step| step.action == Action::Recreate)
+            {
                 let text = "a restart does not bring a new environment into a container (F3); \
                             the proof will say whether it arrived";
                 survey.notes.push(text.to_owned());
@@ -416,7 +488,11 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
 
 /// F15: the price of the note's own commands, before it is paid.
 fn cost_of_down(survey: &Survey) -> String {
-    let running = survey.containers.iter().filter(|container| container.is_up()).count();
+    let running = survey
+        .containers
+        .iter()
+        .filter(|container| container.is_up())
+        .count();
     format!(
         "down stops all {running} running containers, each within its grace period (10 s unless set), \
          and up -d --build starts them again; anonymous volumes are lost from view (F10)"

@@ -9,14 +9,25 @@ use crate::engine::files;
 /// How a file takes part in a service's build, if it does.
 pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
     let context = Path::new(build.get("context")?.as_str()?);
-    let dockerfile = build.get("dockerfile").and_then(Value::as_str).unwrap_or("Dockerfile");
+    let dockerfile = build
+        .get("dockerfile")
+        .and_then(Value::as_str)
+        .unwrap_or("Dockerfile");
     let inline = build.get("dockerfile_inline").and_then(Value::as_str);
     let dockerfile_path = context.join(dockerfile);
     if inline.is_none() && files::follow(&dockerfile_path) == file {
         return Some("is its Dockerfile".into());
     }
-    for (name, path) in build.get("additional_contexts").and_then(Value::as_object).into_iter().flatten() {
-        let path = path.as_str().map(Path::new).filter(|path| path.is_absolute());
+    for (name, path) in build
+        .get("additional_contexts")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let path = path
+            .as_str()
+            .map(Path::new)
+            .filter(|path| path.is_absolute());
         if path.is_some_and(|path| file.starts_with(files::follow(path))) {
             return Some(format!("lies in its build context {name}"));
         }
@@ -24,10 +35,16 @@ pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
     let inside = file.strip_prefix(files::follow(context)).ok()?;
     let text = match inline {
         Some(text) => text.to_owned(),
-        None => String::from_utf8_lossy(&files::read_if_exists(&dockerfile_path).ok()??).into_owned(),
+        None => {
+            String::from_utf8_lossy(&files::read_if_exists(&dockerfile_path).ok()??).into_owned()
+        }
     };
     let specific = files::read_if_exists(&context.join(format!("{dockerfile}.dockerignore")));
-    let general = || files::read_if_exists(&context.join(".dockerignore")).ok().flatten();
+    let general = || {
+        files::read_if_exists(&context.join(".dockerignore"))
+            .ok()
+            .flatten()
+    };
     let ignore = specific.ok().flatten().or_else(general).unwrap_or_default();
     if is_ignored(&String::from_utf8_lossy(&ignore), inside) || !is_copied(&text, inside) {
         return None;
@@ -60,7 +77,9 @@ fn is_copied(dockerfile: &str, file: &Path) -> bool {
     let joined = dockerfile.replace("\\\r\n", " ").replace("\\\n", " ");
     joined.lines().any(|line| {
         let words = words_of(line);
-        let Some((instruction, rest)) = words.split_first() else { return false };
+        let Some((instruction, rest)) = words.split_first() else {
+            return false;
+        };
         if !instruction.eq_ignore_ascii_case("copy") && !instruction.eq_ignore_ascii_case("add") {
             return false;
         }
@@ -68,7 +87,9 @@ fn is_copied(dockerfile: &str, file: &Path) -> bool {
             return false;
         }
         let paths: Vec<&String> = rest.iter().filter(|word| !word.starts_with("--")).collect();
-        let Some((_, sources)) = paths.split_last() else { return false };
+        let Some((_, sources)) = paths.split_last() else {
+            return false;
+        };
         sources.iter().any(|source| {
             let source = source.trim_start_matches("./").trim_matches('/');
             source.is_empty() || source == "." || source.contains('$') || matches(source, file)
@@ -79,19 +100,26 @@ fn is_copied(dockerfile: &str, file: &Path) -> bool {
 /// The words of an instruction, in the shell form and in the form of a JSON list.
 fn words_of(line: &str) -> Vec<String> {
     let line = line.trim();
-    if let (Some(open), Some((instruction, _))) = (line.find('['), line.split_once(char::is_whitespace))
+    if let (Some(open), Some((instruction, _))) =
+        (line.find('['), line.split_once(char::is_whitespace))
         && let Ok(list) = serde_json::from_str::<Vec<String>>(&line[open..])
     {
-        return std::iter::once(instruction.to_owned()).chain(list).collect();
+        return std::iter::once(instruction.to_owned())
+            .chain(list)
+            .collect();
     }
     line.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Whether a pattern matches the file or a folder above it.
 fn matches(pattern: &str, file: &Path) -> bool {
-    let Ok(pattern) = glob::Pattern::new(pattern) else { return true };
-    let options =
-        glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    let Ok(pattern) = glob::Pattern::new(pattern) else {
+        return true;
+    };
+    let options = glob::MatchOptions {
+        require_literal_separator: true,
+        ..glob::MatchOptions::default()
+    };
     file.ancestors()
         .filter(|path| !path.as_os_str().is_empty())
         .any(|path| pattern.matches_path_with(path, options))
@@ -105,7 +133,10 @@ mod tests {
     fn copied_files() {
         let copied = |dockerfile: &str, file: &str| is_copied(dockerfile, Path::new(file));
         assert!(copied("FROM x\nCOPY . /app", ".env"));
-        assert!(copied("FROM x\ncopy --chown=1 a.txt conf/ /app/", "conf/x.yml"));
+        assert!(copied(
+            "FROM x\ncopy --chown=1 a.txt conf/ /app/",
+            "conf/x.yml"
+        ));
         assert!(copied("ADD [\"my file\", \"/app\"]", "my file"));
         assert!(copied("COPY *.env \\\n  /app/", "prod.env"));
         assert!(copied("ARG F\nCOPY $F /app", "any"));

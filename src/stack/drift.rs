@@ -1,11 +1,11 @@
 //! Where files and containers differ already: what `apply` would mend, and what every other command
-//! only shows. `config --hash` alone does not tell it (F5), so containers are looked at as well.
+//! only shows. Hashes alone do not tell it (F5), so containers are looked at as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use jiff::Timestamp;
 
 use super::model::{Model, Service};
 use super::{Place, one_shots, shown};
@@ -46,20 +46,30 @@ pub async fn find(
 ) -> Result<Vec<Drift>, EngineError> {
     let model = &resolved.model;
     let (hashes, inspected, images) = tokio::join!(
-        place.compose.hashes(&place.located.args),
+        place.compose.hashes(&place.located.args, &resolved.json),
         inspect_all(place, containers),
         image_ids(place, model)
     );
-    let seen =
-        Seen { hashes: hashes?.into_iter().collect(), inspected: inspected?, images: images? };
+    let seen = Seen {
+        hashes: hashes?.into_iter().collect(),
+        inspected: inspected?,
+        images: images?,
+    };
     let finished = one_shots(model, &place.settings);
     let mut found = Vec::new();
     for name in model.in_dependency_order() {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == name).collect();
-        let Some(service) = model.services.get(&name) else { continue };
+        let Some(service) = model.services.get(&name) else {
+            continue;
+        };
         if own.is_empty() {
             if model.is_active(&name, &place.located.args.profiles) && service.replicas > 0 {
-                found.push(drift(&name, Action::Start, Route::Definition, "has no container"));
+                found.push(drift(
+                    &name,
+                    Action::Start,
+                    Route::Definition,
+                    "has no container",
+                ));
             }
             continue;
         }
@@ -73,8 +83,17 @@ pub async fn find(
 }
 
 fn drift(service: &ServiceName, action: Action, route: Route, text: impl Into<String>) -> Drift {
-    let reason = Reason { route, file: None, key: None, text: text.into() };
-    Drift { service: service.clone(), action, reason }
+    let reason = Reason {
+        route,
+        file: None,
+        key: None,
+        text: text.into(),
+    };
+    Drift {
+        service: service.clone(),
+        action,
+        reason,
+    }
 }
 
 /// Differences for which the container must be made anew.
@@ -94,8 +113,17 @@ fn of_definition(
     for key in keys {
         let source = resolved.source.services.get(name);
         let by_file = source.is_some_and(|s| !s.environment.contains(key));
-        let route = if by_file { Route::EnvFile } else { Route::Environment };
-        let mut one = drift(name, Action::Recreate, route, format!("runs with another {key}"));
+        let route = if by_file {
+            Route::EnvFile
+        } else {
+            Route::Environment
+        };
+        let mut one = drift(
+            name,
+            Action::Recreate,
+            route,
+            format!("runs with another {key}"),
+        );
         one.reason.key = Some(key.clone());
         found.push(one);
     }
@@ -107,15 +135,24 @@ fn of_definition(
     }
     if let Some(image) = service.image.as_ref().or(own.first().map(|c| &c.image))
         && let Some(Some(id)) = seen.images.get(image)
-        && own.iter().any(|c| !c.image_id.is_empty() && c.image_id != *id)
+        && own
+            .iter()
+            .any(|c| !c.image_id.is_empty() && c.image_id != *id)
     {
         let text = format!("runs an older image than {image} is now");
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
     let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
     if running != service.replicas {
-        let text = format!("has {running} containers, the files say {}", service.replicas);
-        let action = if running < service.replicas { Action::Start } else { Action::Remove };
+        let text = format!(
+            "has {running} containers, the files say {}",
+            service.replicas
+        );
+        let action = if running < service.replicas {
+            Action::Start
+        } else {
+            Action::Remove
+        };
         found.push(drift(name, action, Route::Definition, text));
     }
     found
@@ -142,18 +179,27 @@ fn of_mounts(
     place: &Place,
     resolved: &super::Resolved,
 ) -> Vec<Drift> {
-    let Some(service) = resolved.model.services.get(name) else { return Vec::new() };
+    let Some(service) = resolved.model.services.get(name) else {
+        return Vec::new();
+    };
     if !place.docker.endpoint.is_local() {
         return Vec::new();
     }
-    let settings: BTreeSet<PathBuf> =
-        place.located.env_files().iter().map(|file| files::follow(file)).collect();
+    let settings: BTreeSet<PathBuf> = place
+        .located
+        .env_files()
+        .iter()
+        .map(|file| files::follow(file))
+        .collect();
     let mut found = Vec::new();
     for bind in service.binds.iter().filter(|bind| bind.source.is_file()) {
-        let stale = own.iter().filter_map(|c| seen.inspected.get(&c.id)).any(|inspected| {
-            let is_setting = settings.contains(&files::follow(&bind.source));
-            is_stale(&bind.source, &bind.target, is_setting, inspected)
-        });
+        let stale = own
+            .iter()
+            .filter_map(|c| seen.inspected.get(&c.id))
+            .any(|inspected| {
+                let is_setting = settings.contains(&files::follow(&bind.source));
+                is_stale(&bind.source, &bind.target, is_setting, inspected)
+            });
         if stale {
             let file = shown(&place.located.args.directory, &bind.source);
             let text = format!("{file} has changed since it was started");
@@ -174,7 +220,9 @@ fn is_stale(source: &Path, target: &Path, is_setting: bool, inspected: &Inspecte
     if inspected.state != State::Running {
         return false;
     }
-    let Ok(metadata) = std::fs::metadata(source) else { return false };
+    let Ok(metadata) = std::fs::metadata(source) else {
+        return false;
+    };
     if metadata.len() > COMPARED_BYTES {
         return false;
     }
@@ -184,7 +232,10 @@ fn is_stale(source: &Path, target: &Path, is_setting: bool, inspected: &Inspecte
     {
         return true;
     }
-    let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+    let modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| Timestamp::try_from(time).ok());
     is_setting && matches!((modified, inspected.started_at), (Some(m), Some(s)) if m > s)
 }
 
@@ -197,7 +248,10 @@ pub fn seen_by_process(pid: i64, target: &Path) -> PathBuf {
 /// Containers that do not run although the files define the service.
 fn of_state(name: &ServiceName, own: &[&Container]) -> Option<Drift> {
     let down = own.iter().find(|container| {
-        matches!(container.state, State::Exited | State::Created | State::Dead | State::Paused)
+        matches!(
+            container.state,
+            State::Exited | State::Created | State::Dead | State::Paused
+        )
     })?;
     let text = match down.exit_code {
         Some(code) if down.state == State::Exited && code != 0 => {
@@ -220,8 +274,10 @@ async fn inspect_all(
     place: &Place,
     containers: &[Container],
 ) -> Result<HashMap<String, Inspected>, EngineError> {
-    let mut asked: FuturesOrdered<_> =
-        containers.iter().map(|container| place.docker.inspect(&container.id)).collect();
+    let mut asked: FuturesOrdered<_> = containers
+        .iter()
+        .map(|container| place.docker.inspect(&container.id))
+        .collect();
     let mut found = HashMap::new();
     while let Some(answer) = asked.next().await {
         if let Some(inspected) = answer? {
@@ -235,8 +291,11 @@ async fn image_ids(
     place: &Place,
     model: &Model,
 ) -> Result<HashMap<String, Option<String>>, EngineError> {
-    let names: BTreeSet<&String> =
-        model.services.values().filter_map(|service| service.image.as_ref()).collect();
+    let names: BTreeSet<&String> = model
+        .services
+        .values()
+        .filter_map(|service| service.image.as_ref())
+        .collect();
     let mut found = HashMap::new();
     for name in names {
         found.insert(name.clone(), place.docker.image_id(name).await?);

@@ -12,8 +12,12 @@ use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, label};
 use crate::engine::files;
 
-const NAMES: [&str; 4] =
-    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const NAMES: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
 const OVERRIDES: [&str; 4] = [
     "compose.override.yml",
     "compose.override.yaml",
@@ -46,7 +50,10 @@ pub enum LocateError {
     #[error("a compose file from standard input cannot be changed")]
     Stdin,
     #[error("{} projects run from {directory}: {}", names.len(), names.join(", "))]
-    Ambiguous { directory: PathBuf, names: Vec<String> },
+    Ambiguous {
+        directory: PathBuf,
+        names: Vec<String>,
+    },
     #[error("{0}")]
     Unreadable(String),
 }
@@ -60,8 +67,9 @@ impl From<LocateError> for Complaint {
             }
             LocateError::NoComposeFile(_) => Self::new("no_compose_file", text)
                 .hint("go to the folder of the stack, or name it: refit -C DIR … or -f FILE"),
-            LocateError::MissingFile(_) => Self::new("no_compose_file", text)
-                .hint("check -f, COMPOSE_FILE and --env-file; paths are relative to the current folder"),
+            LocateError::MissingFile(_) => Self::new("no_compose_file", text).hint(
+                "check -f, COMPOSE_FILE and --env-file; paths are relative to the current folder",
+            ),
             LocateError::Stdin => Self::new("compose_from_stdin", text).hint("name a file with -f"),
             LocateError::Ambiguous { .. } => {
                 Self::new("ambiguous_project", text).hint("choose one with -p NAME")
@@ -83,7 +91,11 @@ pub struct Located {
 impl Located {
     /// The env file that `set` without `-F` edits: the stack's first.
     pub fn first_env_file(&self) -> PathBuf {
-        self.args.env_files.first().cloned().unwrap_or_else(|| self.args.directory.join(".env"))
+        self.args
+            .env_files
+            .first()
+            .cloned()
+            .unwrap_or_else(|| self.args.directory.join(".env"))
     }
 
     /// The env files that Compose interpolates from, in order.
@@ -102,7 +114,9 @@ struct Settings {
 
 impl Settings {
     fn of(directory: &Path) -> Self {
-        let bytes = files::read_if_exists(&directory.join(".env")).ok().flatten();
+        let bytes = files::read_if_exists(&directory.join(".env"))
+            .ok()
+            .flatten();
         // A file that cannot be read is reported by whoever needs it; here it names nothing.
         let dot_env = bytes
             .and_then(|bytes| Dotenv::parse(&bytes, Format::Compose).ok())
@@ -123,7 +137,12 @@ impl Settings {
 
     fn paths(&self, name: &str, separator: &str, base: &Path) -> Option<Vec<PathBuf>> {
         let text = self.get(name)?;
-        Some(text.split(separator).filter(|one| !one.is_empty()).map(|one| base.join(one)).collect())
+        Some(
+            text.split(separator)
+                .filter(|one| !one.is_empty())
+                .map(|one| base.join(one))
+                .collect(),
+        )
     }
 }
 
@@ -133,10 +152,7 @@ impl Settings {
 ///
 /// # Errors
 /// There is none, or more than one that fits.
-pub fn locate(
-    request: &LocateRequest,
-    containers: &[Container],
-) -> Result<Located, LocateError> {
+pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Located, LocateError> {
     let current = current_directory(request.directory.as_deref())?;
     if request.files.iter().any(|file| file.as_os_str() == "-") {
         return Err(LocateError::Stdin);
@@ -147,9 +163,19 @@ pub fn locate(
     };
     let start = project_directory.clone().unwrap_or_else(|| current.clone());
     let settings = Settings::of(&start);
-    let name = request.project_name.clone().or_else(|| settings.get("COMPOSE_PROJECT_NAME"));
+    let name = request
+        .project_name
+        .clone()
+        .or_else(|| settings.get("COMPOSE_PROJECT_NAME"));
 
-    let mut found = find_files(request, &settings, &current, &start, name.as_deref(), containers)?;
+    let mut found = find_files(
+        request,
+        &settings,
+        &current,
+        &start,
+        name.as_deref(),
+        containers,
+    )?;
     for file in &mut found.files {
         *file = absolute(file)?;
     }
@@ -157,11 +183,17 @@ pub fn locate(
     let folder = folder.or_else(|| Some(found.files.first()?.parent()?.to_owned()));
     let folder = folder.ok_or_else(|| LocateError::NoComposeFile(current.clone()))?;
 
-    let own = if folder == start { settings } else { Settings::of(&folder) };
+    let own = if folder == start {
+        settings
+    } else {
+        Settings::of(&folder)
+    };
     let separator = ",";
     let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
     if env_files.is_empty() {
-        env_files = own.paths("COMPOSE_ENV_FILES", separator, &current).unwrap_or(found.env_files);
+        env_files = own
+            .paths("COMPOSE_ENV_FILES", separator, &current)
+            .unwrap_or(found.env_files);
     }
     for file in &mut env_files {
         *file = absolute(file)?;
@@ -173,9 +205,20 @@ pub fn locate(
     } else {
         request.profiles.clone()
     };
-    let name = name.or(found.name).or_else(|| own.get("COMPOSE_PROJECT_NAME"));
-    let args = ProjectArgs { files: found.files, name, env_files, profiles, directory: folder };
-    Ok(Located { args, notes: found.notes })
+    let name = name
+        .or(found.name)
+        .or_else(|| own.get("COMPOSE_PROJECT_NAME"));
+    let args = ProjectArgs {
+        files: found.files,
+        name,
+        env_files,
+        profiles,
+        directory: folder,
+    };
+    Ok(Located {
+        args,
+        notes: found.notes,
+    })
 }
 
 #[derive(Default)]
@@ -196,17 +239,30 @@ fn find_files(
     containers: &[Container],
 ) -> Result<Found, LocateError> {
     if !request.files.is_empty() {
-        let files = request.files.iter().map(|file| current.join(file)).collect();
-        return Ok(Found { files, ..Found::default() });
+        let files = request
+            .files
+            .iter()
+            .map(|file| current.join(file))
+            .collect();
+        return Ok(Found {
+            files,
+            ..Found::default()
+        });
     }
-    let separator = settings.get("COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".into());
-    let base = if settings.is_in_file("COMPOSE_FILE") && std::env::var_os("COMPOSE_FILE").is_none() {
+    let separator = settings
+        .get("COMPOSE_PATH_SEPARATOR")
+        .unwrap_or_else(|| ":".into());
+    let base = if settings.is_in_file("COMPOSE_FILE") && std::env::var_os("COMPOSE_FILE").is_none()
+    {
         start
     } else {
         current
     };
     if let Some(files) = settings.paths("COMPOSE_FILE", &separator, base) {
-        return Ok(Found { files, ..Found::default() });
+        return Ok(Found {
+            files,
+            ..Found::default()
+        });
     }
     for folder in start.ancestors() {
         let default = default_files(folder);
@@ -214,7 +270,10 @@ fn find_files(
             return Ok(of_running(&project, folder, default));
         }
         if !default.is_empty() {
-            return Ok(Found { files: default, ..Found::default() });
+            return Ok(Found {
+                files: default,
+                ..Found::default()
+            });
         }
     }
     if let Some(project) = name.and_then(|name| Running::of_name(name, containers)) {
@@ -239,7 +298,12 @@ impl Running {
             container
                 .labels
                 .get(key)
-                .map(|text| text.split(',').filter(|one| !one.is_empty()).map(PathBuf::from).collect())
+                .map(|text| {
+                    text.split(',')
+                        .filter(|one| !one.is_empty())
+                        .map(PathBuf::from)
+                        .collect()
+                })
                 .unwrap_or_default()
         };
         if container.oneoff {
@@ -254,7 +318,9 @@ impl Running {
     }
 
     fn of_name(name: &str, containers: &[Container]) -> Option<Self> {
-        newest_first(containers).filter_map(Self::of).find(|project| project.name == name)
+        newest_first(containers)
+            .filter_map(Self::of)
+            .find(|project| project.name == name)
     }
 }
 
@@ -280,7 +346,10 @@ fn running_from(
     if projects.len() > 1 {
         let mut names: Vec<String> = projects.into_iter().map(|project| project.name).collect();
         names.sort();
-        return Err(LocateError::Ambiguous { directory: folder.to_owned(), names });
+        return Err(LocateError::Ambiguous {
+            directory: folder.to_owned(),
+            names,
+        });
     }
     Ok(projects.pop())
 }
@@ -289,12 +358,17 @@ fn running_from(
 /// would find counts, so that an override file made since the start is seen.
 fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found {
     let mut notes = Vec::new();
-    let missing: Vec<&PathBuf> = project.files.iter().filter(|file| !file.is_file()).collect();
+    let missing: Vec<&PathBuf> = project
+        .files
+        .iter()
+        .filter(|file| !file.is_file())
+        .collect();
     let by_default = project.files.iter().all(|file| {
         file.parent().map(files::follow).as_deref() == Some(folder)
-            && file.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-                NAMES.contains(&name) || OVERRIDES.contains(&name)
-            })
+            && file
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| NAMES.contains(&name) || OVERRIDES.contains(&name))
     });
     let files = if by_default && !default.is_empty() {
         default
@@ -310,7 +384,12 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         }
         default
     };
-    let env_files = project.env_files.iter().filter(|file| file.is_file()).cloned().collect();
+    let env_files = project
+        .env_files
+        .iter()
+        .filter(|file| file.is_file())
+        .cloned()
+        .collect();
     Found {
         files,
         name: Some(project.name.clone()),
@@ -322,9 +401,17 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
 
 /// The files that Compose loads by itself from a folder: one, and its override.
 fn default_files(folder: &Path) -> Vec<PathBuf> {
-    let first = |names: &[&str]| names.iter().map(|name| folder.join(name)).find(|f| f.is_file());
+    let first = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|f| f.is_file())
+    };
     match first(&NAMES) {
-        Some(main) => [Some(main), first(&OVERRIDES)].into_iter().flatten().collect(),
+        Some(main) => [Some(main), first(&OVERRIDES)]
+            .into_iter()
+            .flatten()
+            .collect(),
         None => Vec::new(),
     }
 }
@@ -346,8 +433,9 @@ pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
 }
 
 fn current_directory(wanted: Option<&Path>) -> Result<PathBuf, LocateError> {
-    let here = std::env::current_dir()
-        .map_err(|error| LocateError::Unreadable(format!("cannot tell the current folder: {error}")))?;
+    let here = std::env::current_dir().map_err(|error| {
+        LocateError::Unreadable(format!("cannot tell the current folder: {error}"))
+    })?;
     match wanted {
         Some(dir) => directory(&here.join(dir)),
         None => Ok(files::follow(&here)),
@@ -371,7 +459,11 @@ fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
     }
     let name = file.file_name().ok_or_else(missing)?;
     let folder = file.parent().ok_or_else(missing)?;
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     Ok(files::follow(folder).join(name))
 }
 
@@ -415,7 +507,10 @@ mod tests {
     }
 
     fn ask(folder: &Path) -> LocateRequest {
-        LocateRequest { directory: Some(folder.to_owned()), ..LocateRequest::default() }
+        LocateRequest {
+            directory: Some(folder.to_owned()),
+            ..LocateRequest::default()
+        }
     }
 
     #[test]
@@ -425,7 +520,10 @@ mod tests {
         let found = locate(&ask(&dir.join("below")), &[]).unwrap();
         assert_eq!(
             found.args.files,
-            [dir.join("docker-compose.yml"), dir.join("docker-compose.override.yml")]
+            [
+                dir.join("docker-compose.yml"),
+                dir.join("docker-compose.override.yml")
+            ]
         );
         assert_eq!(found.args.directory, dir);
         assert_eq!(found.first_env_file(), dir.join(".env"));
@@ -437,7 +535,10 @@ mod tests {
         let files = format!("{0}/base.yml,{0}/more.yml", dir.display());
         let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
         assert_eq!(found.args.name.as_deref(), Some("shop"));
-        assert_eq!(found.args.files, [dir.join("base.yml"), dir.join("more.yml")]);
+        assert_eq!(
+            found.args.files,
+            [dir.join("base.yml"), dir.join("more.yml")]
+        );
     }
 
     #[test]
@@ -453,15 +554,28 @@ mod tests {
         let (_keep, dir) = folder(&["compose.yaml"]);
         let files = format!("{}/compose.yaml", dir.display());
         let both = [container("a", &dir, &files), container("b", &dir, &files)];
-        assert!(matches!(locate(&ask(&dir), &both), Err(LocateError::Ambiguous { .. })));
-        let request = LocateRequest { project_name: Some("b".into()), ..ask(&dir) };
-        assert_eq!(locate(&request, &both).unwrap().args.name.as_deref(), Some("b"));
+        assert!(matches!(
+            locate(&ask(&dir), &both),
+            Err(LocateError::Ambiguous { .. })
+        ));
+        let request = LocateRequest {
+            project_name: Some("b".into()),
+            ..ask(&dir)
+        };
+        assert_eq!(
+            locate(&request, &both).unwrap().args.name.as_deref(),
+            Some("b")
+        );
     }
 
     #[test]
     fn compose_file_in_the_env_file_counts() {
         let (_keep, dir) = folder(&["compose.yaml", "one.yml", "two.yml"]);
-        fs::write(dir.join(".env"), "COMPOSE_FILE=one.yml:two.yml\nCOMPOSE_PROFILES=a,b\n").unwrap();
+        fs::write(
+            dir.join(".env"),
+            "COMPOSE_FILE=one.yml:two.yml\nCOMPOSE_PROFILES=a,b\n",
+        )
+        .unwrap();
         let found = locate(&ask(&dir), &[]).unwrap();
         assert_eq!(found.args.files, [dir.join("one.yml"), dir.join("two.yml")]);
         assert_eq!(found.args.profiles, ["a", "b"]);
@@ -472,7 +586,10 @@ mod tests {
         let (_keep, dir) = folder(&["compose.yaml"]);
         let (_keep2, elsewhere) = folder(&[]);
         let files = format!("{}/compose.yaml", dir.display());
-        let request = LocateRequest { project_name: Some("shop".into()), ..ask(&elsewhere) };
+        let request = LocateRequest {
+            project_name: Some("shop".into()),
+            ..ask(&elsewhere)
+        };
         let found = locate(&request, &[container("shop", &dir, &files)]).unwrap();
         assert_eq!(found.args.directory, dir);
     }
@@ -480,8 +597,17 @@ mod tests {
     #[test]
     fn nothing_there_is_said_so() {
         let (_keep, dir) = folder(&[]);
-        assert!(matches!(locate(&ask(&dir), &[]), Err(LocateError::NoComposeFile(_))));
-        let request = LocateRequest { files: vec!["nope.yml".into()], ..ask(&dir) };
-        assert!(matches!(locate(&request, &[]), Err(LocateError::MissingFile(_))));
+        assert!(matches!(
+            locate(&ask(&dir), &[]),
+            Err(LocateError::NoComposeFile(_))
+        ));
+        let request = LocateRequest {
+            files: vec!["nope.yml".into()],
+            ..ask(&dir)
+        };
+        assert!(matches!(
+            locate(&request, &[]),
+            Err(LocateError::MissingFile(_))
+        ));
     }
 }

@@ -54,7 +54,13 @@ impl Place {
         let compose = Compose::find(Some(&docker.endpoint))?;
         compose.require_version(stamp).await?;
         let settings = Settings::load(&located.args.directory, &located.args.files)?;
-        Ok(Self { docker, compose, located, settings, containers })
+        Ok(Self {
+            docker,
+            compose,
+            located,
+            settings,
+            containers,
+        })
     }
 
     /// The project's containers among those that were seen; `compose run`'s are left out.
@@ -70,12 +76,19 @@ impl Place {
 
 /// The containers of one project, without those that `compose run` made.
 pub fn of_project(containers: &[Container], project: &str) -> Vec<Container> {
-    containers.iter().filter(|c| c.project == project && !c.oneoff).cloned().collect()
+    containers
+        .iter()
+        .filter(|c| c.project == project && !c.oneoff)
+        .cloned()
+        .collect()
 }
 
 /// A path relative to a folder where it lies in it, else whole.
 pub fn shown(directory: &Path, path: &Path) -> String {
-    path.strip_prefix(directory).unwrap_or(path).display().to_string()
+    path.strip_prefix(directory)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// What Compose makes of the files as they are.
@@ -85,6 +98,8 @@ pub struct Resolved {
     pub model: Model,
     /// With `${VAR}` in place.
     pub source: Source,
+    /// The model as Compose printed it.
+    pub json: serde_json::Value,
 }
 
 /// Reads the stack as it is.
@@ -92,12 +107,18 @@ pub struct Resolved {
 /// # Errors
 /// Compose's own message.
 pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
-    let (model, source) =
-        tokio::join!(compose.config(&located.args), compose.source_config(&located.args));
+    let (model, source) = tokio::join!(
+        compose.config(&located.args),
+        compose.source_config(&located.args)
+    );
+    let json = model?;
     Ok(Resolved {
-        model: Model::of_json(model?),
+        model: Model::of_json(json.clone()),
+        json,
         // Without it routes are told less exactly; the plan itself stands on the models.
-        source: source.map(|value| Source::of_json(&value)).unwrap_or_default(),
+        source: source
+            .map(|value| Source::of_json(&value))
+            .unwrap_or_default(),
     })
 }
 
@@ -124,7 +145,9 @@ pub async fn resolve_both(
 ) -> anyhow::Result<BothSides> {
     let staged = Staged::new(&after.args, edits)?;
     let after = async {
-        let value = compose.config_of_staged(&staged.args, staged.prefix()).await?;
+        let value = compose
+            .config_of_staged(&staged.args, staged.prefix())
+            .await?;
         Ok(Model::of_json(value))
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
@@ -134,7 +157,11 @@ pub async fn resolve_both(
 /// Services that exit when their work is done: told so by the person, or waited for by others with
 /// `service_completed_successfully`.
 pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeSet<ServiceName> {
-    let told = settings.services.iter().filter(|(_, s)| s.one_shot).map(|(name, _)| name.clone());
+    let told = settings
+        .services
+        .iter()
+        .filter(|(_, s)| s.one_shot)
+        .map(|(name, _)| name.clone());
     let awaited = model.services.values().flat_map(|service| {
         service
             .depends_on

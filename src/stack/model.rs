@@ -113,7 +113,9 @@ impl Model {
     /// Compose prints only what it has checked, so what has an unexpected shape is passed over
     /// rather than refused: a newer Compose may say more than we know.
     pub fn of_json(value: Value) -> Self {
-        let Value::Object(mut top) = value else { return Self::empty() };
+        let Value::Object(mut top) = value else {
+            return Self::empty();
+        };
         let mut objects = |key: &str| match top.remove(key) {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
@@ -128,12 +130,24 @@ impl Model {
         let shared = Section::ALL
             .map(|section| (section, objects(section.key()).into_iter().collect()))
             .into();
-        let name = top.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { name, services, shared }
+        let name = top
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            name,
+            services,
+            shared,
+        }
     }
 
     fn empty() -> Self {
-        Self { name: String::new(), services: BTreeMap::new(), shared: BTreeMap::new() }
+        Self {
+            name: String::new(),
+            services: BTreeMap::new(),
+            shared: BTreeMap::new(),
+        }
     }
 
     /// The definition of a shared object, such as a network.
@@ -153,7 +167,12 @@ impl Model {
         order
     }
 
-    fn visit(&self, name: &ServiceName, seen: &mut BTreeSet<ServiceName>, order: &mut Vec<ServiceName>) {
+    fn visit(
+        &self,
+        name: &ServiceName,
+        seen: &mut BTreeSet<ServiceName>,
+        order: &mut Vec<ServiceName>,
+    ) {
         // An explicit stack: a chain of thousands of services must not overflow ours.
         let mut open = vec![(name.clone(), false)];
         while let Some((name, done)) = open.pop() {
@@ -161,7 +180,9 @@ impl Model {
                 order.push(name);
                 continue;
             }
-            let Some(service) = self.services.get(&name) else { continue };
+            let Some(service) = self.services.get(&name) else {
+                continue;
+            };
             if !seen.insert(name.clone()) {
                 continue;
             }
@@ -176,7 +197,10 @@ impl Model {
     pub fn is_active(&self, service: &ServiceName, profiles: &[String]) -> bool {
         self.services.get(service).is_some_and(|service| {
             service.profiles.is_empty()
-                || service.profiles.iter().any(|own| profiles.iter().any(|on| on == own || on == "*"))
+                || service
+                    .profiles
+                    .iter()
+                    .any(|own| profiles.iter().any(|on| on == own || on == "*"))
         })
     }
 }
@@ -186,7 +210,10 @@ impl Service {
         Self {
             environment: environment(raw.get("environment")),
             image: text(&raw, "image"),
-            profiles: list(&raw, "profiles").filter_map(Value::as_str).map(Into::into).collect(),
+            profiles: list(&raw, "profiles")
+                .filter_map(Value::as_str)
+                .map(Into::into)
+                .collect(),
             depends_on: depends_on(raw.get("depends_on")),
             binds: list(&raw, "volumes").filter_map(Bind::of_json).collect(),
             ports: list(&raw, "ports").flat_map(Port::of_json).collect(),
@@ -221,7 +248,10 @@ impl Service {
         }
         for from in list(&self.raw, "volumes_from").filter_map(Value::as_str) {
             if !from.starts_with("container:") {
-                shares.push(("volumes_from", from.split(':').next().unwrap_or(from).into()));
+                shares.push((
+                    "volumes_from",
+                    from.split(':').next().unwrap_or(from).into(),
+                ));
             }
         }
         shares
@@ -276,10 +306,21 @@ impl Port {
             _ => return None,
         };
         Some(Self {
-            ip: value.get("host_ip").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            ip: value
+                .get("host_ip")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             published,
-            target: value.get("target")?.as_u64().and_then(|n| u16::try_from(n).ok())?,
-            protocol: value.get("protocol").and_then(Value::as_str).unwrap_or("tcp").to_owned(),
+            target: value
+                .get("target")?
+                .as_u64()
+                .and_then(|n| u16::try_from(n).ok())?,
+            protocol: value
+                .get("protocol")
+                .and_then(Value::as_str)
+                .unwrap_or("tcp")
+                .to_owned(),
         })
     }
 }
@@ -298,12 +339,18 @@ fn list<'a>(raw: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a 
 }
 
 fn environment(value: Option<&Value>) -> BTreeMap<String, Option<String>> {
-    let Some(Value::Object(map)) = value else { return BTreeMap::new() };
-    map.iter().map(|(key, value)| (key.clone(), value.as_str().map(unescape))).collect()
+    let Some(Value::Object(map)) = value else {
+        return BTreeMap::new();
+    };
+    map.iter()
+        .map(|(key, value)| (key.clone(), value.as_str().map(unescape)))
+        .collect()
 }
 
 fn depends_on(value: Option<&Value>) -> BTreeMap<ServiceName, Dependency> {
-    let Some(Value::Object(map)) = value else { return BTreeMap::new() };
+    let Some(Value::Object(map)) = value else {
+        return BTreeMap::new();
+    };
     map.iter()
         .map(|(name, entry)| {
             let condition = match entry.get("condition").and_then(Value::as_str) {
@@ -311,7 +358,10 @@ fn depends_on(value: Option<&Value>) -> BTreeMap<ServiceName, Dependency> {
                 Some("service_completed_successfully") => Condition::CompletedSuccessfully,
                 _ => Condition::Started,
             };
-            let restart = entry.get("restart").and_then(Value::as_bool).unwrap_or_default();
+            let restart = entry
+                .get("restart")
+                .and_then(Value::as_bool)
+                .unwrap_or_default();
             (name.as_str().into(), Dependency { condition, restart })
         })
         .collect()

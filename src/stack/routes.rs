@@ -48,9 +48,20 @@ pub fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileReach> {
     for (name, service) in &model.services {
         let mut reach = |route, target: Option<PathBuf>, alone, text: String| {
             let (service, file) = (name.clone(), file.to_owned());
-            found.push(FileReach { service, route, file, target, alone, text });
+            found.push(FileReach {
+                service,
+                route,
+                file,
+                target,
+                alone,
+                text,
+            });
         };
-        if source.services.get(name).is_some_and(|known| reads_env_file(known, &real)) {
+        if source
+            .services
+            .get(name)
+            .is_some_and(|known| reads_env_file(known, &real))
+        {
             reach(Route::EnvFile, None, false, "is its env_file".into());
         }
         for bind in &service.binds {
@@ -59,17 +70,26 @@ pub fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileReach> {
                 reach(Route::Bind, Some(target), alone, text);
             }
         }
-        for (section, route) in [(Section::Configs, Route::Config), (Section::Secrets, Route::Secret)] {
+        for (section, route) in [
+            (Section::Configs, Route::Config),
+            (Section::Secrets, Route::Secret),
+        ] {
             for (object, target) in grants(service, section) {
                 let definition = model.shared(section, &object);
-                let from = definition.and_then(|d| d.get("file")).and_then(Value::as_str);
+                let from = definition
+                    .and_then(|d| d.get("file"))
+                    .and_then(Value::as_str);
                 if from.is_some_and(|from| files::follow(Path::new(from)) == real) {
                     let text = format!("is its {} {object}", route.word());
                     reach(route, Some(target), true, text);
                 }
             }
         }
-        if let Some(text) = service.raw.get("build").and_then(|b| build::takes_part(b, &real)) {
+        if let Some(text) = service
+            .raw
+            .get("build")
+            .and_then(|b| build::takes_part(b, &real))
+        {
             reach(Route::Build, None, false, text);
         }
     }
@@ -77,7 +97,10 @@ pub fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileReach> {
 }
 
 fn reads_env_file(service: &SourceService, real: &Path) -> bool {
-    service.env_files.iter().any(|entry| files::follow(&entry.path) == real)
+    service
+        .env_files
+        .iter()
+        .any(|entry| files::follow(&entry.path) == real)
 }
 
 /// Where a bind mount shows a file; the flag says that the file itself is mounted, not a folder.
@@ -92,8 +115,14 @@ fn mounted_at(source: &Path, target: &Path, real: &Path) -> Option<(PathBuf, boo
 
 /// The configs or secrets that a service is given, with their place in the container.
 fn grants(service: &Service, section: Section) -> Vec<(String, PathBuf)> {
-    let Some(Value::Array(items)) = service.raw.get(section.key()) else { return Vec::new() };
-    let folder = if section == Section::Secrets { "/run/secrets" } else { "/" };
+    let Some(Value::Array(items)) = service.raw.get(section.key()) else {
+        return Vec::new();
+    };
+    let folder = if section == Section::Secrets {
+        "/run/secrets"
+    } else {
+        "/"
+    };
     items
         .iter()
         .filter_map(|item| {
@@ -110,7 +139,11 @@ pub fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
     let mut found = BTreeSet::new();
     for (name, service) in &source.services {
         let mut reach = |route, place: &str| {
-            found.insert(KeyReach { service: name.clone(), route, place: place.to_owned() });
+            found.insert(KeyReach {
+                service: name.clone(),
+                route,
+                place: place.to_owned(),
+            });
         };
         for reference in service.references.iter().filter(|r| r.variable == key) {
             reach(route_of_place(&reference.place, key), &reference.place);
@@ -129,7 +162,11 @@ pub fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
                         _ => Route::Interpolation,
                     };
                     let place = format!("{}.{object}", section.key());
-                    found.insert(KeyReach { service: name.clone(), route, place });
+                    found.insert(KeyReach {
+                        service: name.clone(),
+                        route,
+                        place,
+                    });
                 }
             }
         }
@@ -166,10 +203,14 @@ mod tests {
     use serde_json::json;
 
     fn reached(model: Value, source: Value, file: &str) -> Vec<String> {
-        of_file(&Model::of_json(model), &Source::of_json(&source), Path::new(file))
-            .into_iter()
-            .map(|r| format!("{} {} {} {}", r.service, r.route.word(), r.text, r.alone))
-            .collect()
+        of_file(
+            &Model::of_json(model),
+            &Source::of_json(&source),
+            Path::new(file),
+        )
+        .into_iter()
+        .map(|r| format!("{} {} {} {}", r.service, r.route.word(), r.text, r.alone))
+        .collect()
     }
 
     #[test]

@@ -76,11 +76,17 @@ impl<'de> Deserialize<'de> for Probe {
             Long(Long),
         }
         let probe = match Form::deserialize(from)? {
-            Form::Short(url) => Self { url, status: None, body: None },
+            Form::Short(url) => Self {
+                url,
+                status: None,
+                body: None,
+            },
             Form::Long(Long { url, status, body }) => Self { url, status, body },
         };
         if !probe.url.starts_with("http://") && !probe.url.starts_with("https://") {
-            return Err(de::Error::custom("a probe is a URL that starts with http:// or https://"));
+            return Err(de::Error::custom(
+                "a probe is a URL that starts with http:// or https://",
+            ));
         }
         Ok(probe)
     }
@@ -117,16 +123,22 @@ impl Settings {
         if let Some(bytes) = files::read_if_exists(&own)? {
             let text = String::from_utf8_lossy(&bytes);
             let read = serde_saphyr::from_str::<Option<Self>>(&text);
-            return read.map(Option::unwrap_or_default).map_err(|error| wrong(&own, &error));
+            return read
+                .map(Option::unwrap_or_default)
+                .map_err(|error| wrong(&own, &error));
         }
         for file in compose_files {
-            let Some(bytes) = files::read_if_exists(file)? else { continue };
+            let Some(bytes) = files::read_if_exists(file)? else {
+                continue;
+            };
             let text = String::from_utf8_lossy(&bytes);
             if !text.contains("x-refit") {
                 continue;
             }
             match serde_saphyr::from_str::<ComposeFile>(&text) {
-                Ok(ComposeFile { refit: Some(settings) }) => return Ok(settings),
+                Ok(ComposeFile {
+                    refit: Some(settings),
+                }) => return Ok(settings),
                 Ok(_) => {}
                 Err(error) => return Err(wrong(file, &error)),
             }
@@ -160,7 +172,10 @@ mod tests {
             "services:\n  web:\n    probe: http://127.0.0.1:1/h\n    settle: 5s\n  api:\n    probe: {url: 'http://x/', body: OK, status: 200}\n    timeout: 1m30s\n  migrate: {one_shot: true}\n",
         )
         .unwrap();
-        assert_eq!(settings.service(&"web".into()).settle, Some(Duration::from_secs(5)));
+        assert_eq!(
+            settings.service(&"web".into()).settle,
+            Some(Duration::from_secs(5))
+        );
         let api = settings.service(&"api".into());
         assert_eq!(api.timeout, Some(Duration::from_secs(90)));
         assert_eq!(api.probe.unwrap().body.as_deref(), Some("OK"));
@@ -170,7 +185,10 @@ mod tests {
     #[test]
     fn an_unknown_field_is_an_error_with_its_place() {
         let error = read("services:\n  web:\n    setle: 5s\n").unwrap_err();
-        assert!(error.contains("setle") && error.contains("line 3"), "{error}");
+        assert!(
+            error.contains("setle") && error.contains("line 3"),
+            "{error}"
+        );
         assert!(read("services: {web: {settle: 5}}").is_err());
         assert!(read("services: {web: {probe: ftp://x}}").is_err());
     }

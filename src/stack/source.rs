@@ -80,25 +80,44 @@ impl SourceService {
         // Already listed as files.
         references.retain(|reference| !reference.place.starts_with("env_file"));
         let (inherited, environment) = environment_keys(value.get("environment"));
-        Self { env_files, references, inherited, environment }
+        Self {
+            env_files,
+            references,
+            inherited,
+            environment,
+        }
     }
 }
 
 impl EnvFile {
     fn of_json(value: &Value) -> Option<Self> {
         if let Some(path) = value.as_str() {
-            return Some(Self { path: path.into(), required: true, raw: false });
+            return Some(Self {
+                path: path.into(),
+                required: true,
+                raw: false,
+            });
         }
         Some(Self {
             path: value.get("path")?.as_str()?.into(),
-            required: value.get("required").and_then(Value::as_bool).unwrap_or(true),
+            required: value
+                .get("required")
+                .and_then(Value::as_bool)
+                .unwrap_or(true),
             raw: value.get("format").and_then(Value::as_str) == Some("raw"),
         })
     }
 }
 
-fn object<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
-    value.get(key).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+fn object<'a>(
+    value: &'a Value,
+    key: &str,
+) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    value
+        .get(key)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::iter)
 }
 
 fn environment_keys(value: Option<&Value>) -> (BTreeSet<String>, BTreeSet<String>) {
@@ -145,11 +164,10 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
             {
                 *place = format!("environment.{key}");
             }
-            found.extend(
-                variables(text)
-                    .into_iter()
-                    .map(|variable| Reference { variable, place: place.clone() }),
-            );
+            found.extend(variables(text).into_iter().map(|variable| Reference {
+                variable,
+                place: place.clone(),
+            }));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -168,11 +186,10 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
                 place.push_str(key);
                 collect(item, place, found);
                 *place = before;
-                found.extend(
-                    variables(key)
-                        .into_iter()
-                        .map(|variable| Reference { variable, place: place.clone() }),
-                );
+                found.extend(variables(key).into_iter().map(|variable| Reference {
+                    variable,
+                    place: place.clone(),
+                }));
             }
         }
         _ => {}
@@ -210,7 +227,10 @@ mod tests {
 
     #[test]
     fn variables_of_a_text() {
-        assert_eq!(variables("$A-${B:-${C}} $$D ${E?x} 5$ $1"), ["A", "B", "C", "E"]);
+        assert_eq!(
+            variables("$A-${B:-${C}} $$D ${E?x} 5$ $1"),
+            ["A", "B", "C", "E"]
+        );
         assert!(variables("$").is_empty());
         assert!(variables("${").is_empty());
     }
@@ -230,9 +250,15 @@ mod tests {
         let web = &source.services[&"web".into()];
         assert!(web.env_files[1].raw && !web.env_files[1].required);
         assert_eq!(web.inherited, ["A".to_owned()].into());
-        let places: Vec<_> =
-            web.references.iter().map(|r| format!("{}@{}", r.variable, r.place)).collect();
+        let places: Vec<_> = web
+            .references
+            .iter()
+            .map(|r| format!("{}@{}", r.variable, r.place))
+            .collect();
         assert_eq!(places, ["X@environment.B", "PORT@ports[0]", "TAG@image"]);
-        assert_eq!(source.shared[&(Section::Secrets, "s".into())][0].variable, "TAG");
+        assert_eq!(
+            source.shared[&(Section::Secrets, "s".into())][0].variable,
+            "TAG"
+        );
     }
 }

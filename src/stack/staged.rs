@@ -46,8 +46,10 @@ impl Staged {
     pub fn new(project: &ProjectArgs, edits: &[FileEdit]) -> anyhow::Result<Self> {
         let root = tempfile::Builder::new().prefix("refit-staged-").tempdir()?;
         // Secrets lie in the copies; the folder is made 0700 by tempfile.
-        let copies: Vec<(PathBuf, Option<&Vec<u8>>)> =
-            edits.iter().flat_map(|edit| both_names(edit).map(|p| (p, edit.after.as_ref()))).collect();
+        let copies: Vec<(PathBuf, Option<&Vec<u8>>)> = edits
+            .iter()
+            .flat_map(|edit| both_names(edit).map(|p| (p, edit.after.as_ref())))
+            .collect();
         let mut open = BTreeSet::new();
         let folders = copies.iter().filter_map(|(path, _)| path.parent());
         for folder in folders.chain([project.directory.as_path()]) {
@@ -66,9 +68,17 @@ impl Staged {
             }
         }
         let args = ProjectArgs {
-            files: project.files.iter().map(|file| below(root.path(), file)).collect(),
+            files: project
+                .files
+                .iter()
+                .map(|file| below(root.path(), file))
+                .collect(),
             name: project.name.clone(),
-            env_files: project.env_files.iter().map(|file| below(root.path(), file)).collect(),
+            env_files: project
+                .env_files
+                .iter()
+                .map(|file| below(root.path(), file))
+                .collect(),
             profiles: project.profiles.clone(),
             directory: below(root.path(), &project.directory),
         };
@@ -85,7 +95,9 @@ impl Staged {
 fn both_names(edit: &FileEdit) -> impl Iterator<Item = PathBuf> + use<> {
     let real = files::follow(&edit.path);
     let same = real == edit.path;
-    [Some(edit.path.clone()), (!same).then_some(real)].into_iter().flatten()
+    [Some(edit.path.clone()), (!same).then_some(real)]
+        .into_iter()
+        .flatten()
 }
 
 fn below(root: &Path, path: &Path) -> PathBuf {
@@ -98,7 +110,9 @@ fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Resul
     fs::create_dir_all(&staged)?;
     // A folder that may be passed but not listed holds nothing that Compose could list either; what
     // is needed of it is opened below.
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         if !open.contains(&path) {
@@ -135,9 +149,23 @@ mod tests {
         let staged = Staged::new(&project, &[edit]).unwrap();
         let at = &staged.args.directory;
         assert_eq!(fs::read(at.join(".env")).unwrap(), b"A=2");
-        assert_eq!(fs::read(at.join("../common.env")).unwrap(), b"A=2", "the file it links to");
-        assert_eq!(fs::read_to_string(at.join("compose.yaml")).unwrap(), "services: {}");
-        assert_eq!(fs::read(stack.join(".env")).unwrap(), b"A=1", "the stack is untouched");
-        assert!(at.ends_with("stack"), "Compose names the project after the folder");
+        assert_eq!(
+            fs::read(at.join("../common.env")).unwrap(),
+            b"A=2",
+            "the file it links to"
+        );
+        assert_eq!(
+            fs::read_to_string(at.join("compose.yaml")).unwrap(),
+            "services: {}"
+        );
+        assert_eq!(
+            fs::read(stack.join(".env")).unwrap(),
+            b"A=1",
+            "the stack is untouched"
+        );
+        assert!(
+            at.ends_with("stack"),
+            "Compose names the project after the folder"
+        );
     }
 }
