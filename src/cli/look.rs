@@ -17,6 +17,7 @@ use crate::health::limits::{Limits, Past};
 use crate::health::track::Target;
 use crate::health::watch::{Stopped, Watch};
 use crate::report::{self, page};
+use crate::run::recover;
 use crate::run::state::StateHome;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, one_shots, resolve};
@@ -35,8 +36,10 @@ pub(super) struct WatchArgs {
 }
 
 async fn place(global: &Global) -> Result<Place, Complaint> {
-    let stamp = StateHome::find()?.compose_stamp();
-    Place::find(global.connect().await?, &global.locate_request(), &stamp).await
+    let home = StateHome::find()?;
+    let (stamp, scratch) = (home.compose_stamp(), home.scratch()?);
+    let docker = global.connect().await?;
+    Place::find(docker, &global.locate_request(), &stamp, scratch).await
 }
 
 /// A row of the table.
@@ -54,6 +57,11 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     let resolved = resolve(&place.compose, &place.located).await?;
     let containers = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, &resolved, &containers).await?;
+    let state = StateHome::find()?.of_stack(&place.located.args.directory);
+    let unfinished: Vec<String> = recover::open_runs(&state)
+        .into_iter()
+        .map(|run| recover::sentence(&state, run))
+        .collect();
     let mut rows = Vec::new();
     for service in resolved.model.in_dependency_order() {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == service).collect();
@@ -72,9 +80,18 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         }
     }
     if global.json {
-        page::document(&document(&resolved.model.name, &place, &rows, &drifts));
+        page::document(&document(
+            &resolved.model.name,
+            &place,
+            &rows,
+            &drifts,
+            &unfinished,
+        ));
     } else {
         print(&resolved.model.name, &place, &rows, &drifts);
+        unfinished
+            .iter()
+            .for_each(|text| report::out(&format!("! {text}")));
     }
     Ok(Exit::Done)
 }
@@ -167,7 +184,13 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
     report::out("refit plan shows what would be done about it, refit apply does it");
 }
 
-fn document(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) -> Value {
+fn document(
+    project: &str,
+    place: &Place,
+    rows: &[Row],
+    drifts: &[Drift],
+    unfinished: &[String],
+) -> Value {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -192,6 +215,7 @@ fn document(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) -> Val
         "files": place.located.args.files,
         "services": rows,
         "differs": drifts,
+        "unfinished": unfinished,
     })
 }
 

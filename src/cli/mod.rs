@@ -3,6 +3,7 @@
 
 mod look;
 mod packaging;
+mod past;
 mod query;
 mod runs;
 mod values;
@@ -99,6 +100,12 @@ enum Command {
     Status(look::StatusArgs),
     /// Follow health until it is settled; the exit code is the verdict
     Watch(look::WatchArgs),
+    /// Undo the last run, or go back to before one; itself a run
+    Rollback(past::RollbackArgs),
+    /// List the runs
+    History(past::HistoryArgs),
+    /// Show one run whole, with what failed
+    Show(past::ShowArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
     Why(query::WhyArgs),
     /// Print a completion script for a shell
@@ -161,6 +168,9 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
         Command::Plan(args) => runs::plan(global, args).await,
+        Command::Rollback(args) => past::rollback(global, args).await,
+        Command::History(args) => past::history(global, &args).await,
+        Command::Show(args) => past::show(global, &args).await,
         Command::Status(args) => look::status(global, &args).await,
         Command::Watch(args) => look::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

@@ -37,14 +37,14 @@ pub(super) struct WhyArgs {
 }
 
 /// The stack as far as it can be found without a right to the engine.
-struct Asked {
-    located: Located,
+pub(super) struct Asked {
+    pub(super) located: Located,
     docker: Option<Docker>,
     containers: Vec<Container>,
 }
 
 impl Asked {
-    async fn of(global: &Global) -> Result<Self, Complaint> {
+    pub(super) async fn of(global: &Global) -> Result<Self, Complaint> {
         let docker = global.connect().await.ok();
         let containers = match &docker {
             Some(docker) => docker.compose_containers().await?,

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,9 +24,13 @@ const PLUGIN_DIRS: [&str; 4] = [
     "/usr/libexec/docker/cli-plugins",
 ];
 
+/// Hears of each process that is started.
+type Spawned = Rc<dyn Fn(u32)>;
+
 /// How to call Compose.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Compose {
+    spawned: Option<Spawned>,
     program: PathBuf,
     /// `compose` where the program is the docker CLI.
     first: Option<&'static str>,
@@ -102,6 +107,7 @@ impl Compose {
                     program,
                     first: None,
                     address,
+                    spawned: None,
                 });
             }
         }
@@ -110,7 +116,17 @@ impl Compose {
             program: docker,
             first: Some("compose"),
             address,
+            spawned: None,
         })
+    }
+
+    /// The same, telling of each process that it starts: one that outlives refit must be found.
+    #[must_use]
+    pub fn telling(&self, spawned: Spawned) -> Self {
+        Self {
+            spawned: Some(spawned),
+            ..self.clone()
+        }
     }
 
     /// The program that is called.
@@ -124,7 +140,7 @@ impl Compose {
     /// There is no such plug-in, or it cannot be started.
     pub async fn version(&self) -> Result<String, EngineError> {
         let call = self.call(vec!["version".into(), "--short".into()], Path::new("/"));
-        let ended = run(&call, |_| ())
+        let ended = run(&call, |_| (), |_| ())
             .await
             .map_err(|_| EngineError::NoCompose)?;
         let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
@@ -244,6 +260,7 @@ impl Compose {
         &self,
         project: &ProjectArgs,
         resolved: &Value,
+        scratch: &Path,
     ) -> Result<Vec<(ServiceName, String)>, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Compose {
             what: "cannot stage the resolved model".into(),
@@ -251,9 +268,9 @@ impl Compose {
         };
         // It holds secrets; tempfile makes it 0600.
         let mut file = tempfile::Builder::new()
-            .prefix("refit-resolved-")
+            .prefix(&format!("{}-resolved-", std::process::id()))
             .suffix(".json")
-            .tempfile()
+            .tempfile_in(scratch)
             .map_err(|error| failed(&error))?;
         serde_json::to_writer(&mut file, resolved).map_err(|error| failed(&error))?;
         let args = ProjectArgs {
@@ -364,9 +381,13 @@ impl Compose {
             what: format!("docker compose {} failed", args.first().unwrap_or(&"")),
             message,
         };
-        let ended = run(&call, line)
-            .await
-            .map_err(|error| failed(format!("{error:#}")))?;
+        let ended = run(
+            &call,
+            |pid| self.spawned.iter().for_each(|tell| tell(pid)),
+            line,
+        )
+        .await
+        .map_err(|error| failed(format!("{error:#}")))?;
         if ended.ok() {
             return Ok(ended);
         }

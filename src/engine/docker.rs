@@ -163,6 +163,18 @@ impl Docker {
         }
     }
 
+    /// One container as the engine's own JSON, for the record of a failure.
+    pub async fn inspect_json(&self, id: &str) -> Option<String> {
+        let none = None::<query::InspectContainerOptions>;
+        let found = self.api.inspect_container(id, none).await.ok()?;
+        serde_json::to_string_pretty(&found).ok()
+    }
+
+    /// Whether the engine still answers.
+    pub async fn answers(&self) -> bool {
+        self.api.ping().await.is_ok()
+    }
+
     /// The events of a project's containers, from `since` (seconds since 1970, with fraction) on.
     pub fn events(&self, project: &str, since: &str) -> EventStream {
         let filters = HashMap::from([

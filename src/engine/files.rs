@@ -52,6 +52,8 @@ impl Attributes {
     /// # Errors
     /// There is no such file, or an attribute cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
+        // The crate reads a symlink's own attributes.
+        let path = &fs::canonicalize(path)?;
         let metadata = fs::metadata(path)?;
         let mut extended = Vec::new();
         // A file system without extended attributes has none to keep.

@@ -40,13 +40,64 @@ impl Ended {
     }
 }
 
+/// Ends a program and all that it started, unless it has ended by itself.
+struct Group(Option<rustix::process::Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// When a process of this host was started, in the kernel's ticks: with its number it is unique.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Ends a program that a killed refit left behind, and all that it started; waits until it is gone.
+pub fn end_orphan(pid: u32, started: Option<u64>) {
+    let Some(group) = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    else {
+        return;
+    };
+    let alive = || start_time(pid).is_some() && start_time(pid) == started;
+    if !alive() {
+        return;
+    }
+    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    let patience = std::time::Instant::now();
+    while alive() && !is_zombie(pid) && patience.elapsed() < ORPHAN_PATIENCE {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// A killed process is gone within milliseconds; more only hangs in the kernel.
+const ORPHAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+fn is_zombie(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
+
 /// Runs a call to its end; `line` sees each line of standard error as it comes.
 ///
-/// The child is killed when the future is dropped.
+/// The child, and all that it started, is killed when the future is dropped.
 ///
 /// # Errors
 /// The program cannot be started, or its output cannot be read.
-pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ended> {
+pub async fn run(
+    call: &Call,
+    spawned: impl FnOnce(u32),
+    mut line: impl FnMut(&str),
+) -> anyhow::Result<Ended> {
     tracing::debug!(program = %call.program.display(), args = ?call.args, "call");
     let mut command = Command::new(&call.program);
     command
@@ -66,6 +117,13 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {}", call.program.display()))?;
+    let group = child
+        .id()
+        .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+    let mut group = Group(group);
+    if let Some(pid) = child.id() {
+        spawned(pid);
+    }
     let (Some(mut out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         anyhow::bail!("no pipes to {}", call.program.display());
     };
@@ -85,6 +143,7 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let (_, stderr) = tokio::try_join!(read_out, read_err)
         .with_context(|| format!("cannot read what {} prints", call.program.display()))?;
     let status = child.wait().await?;
+    group.0 = None;
     Ok(Ended {
         code: status.code(),
         stdout,

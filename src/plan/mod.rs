@@ -3,6 +3,7 @@
 
 mod diff;
 mod follow;
+pub mod guard;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,6 +180,32 @@ pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
         untouched,
         ..Plan::default()
     }
+}
+
+/// Adds a wish to a plan that is made already, in its place in the order.
+pub fn add(plan: &mut Plan, model: &Model, service: &ServiceName, action: Action, text: String) {
+    let reason = Reason {
+        route: Route::Definition,
+        file: None,
+        key: None,
+        text,
+    };
+    plan.untouched.retain(|name| name != service);
+    match plan.steps.iter_mut().find(|step| step.service == *service) {
+        Some(step) => {
+            step.action = step.action.max(action);
+            step.reasons.push(reason);
+        }
+        None => plan.steps.push(Step {
+            service: service.clone(),
+            action,
+            reasons: vec![reason],
+            signal: None,
+        }),
+    }
+    let order = model.in_dependency_order();
+    plan.steps
+        .sort_by_key(|step| order.iter().position(|name| *name == step.service));
 }
 
 /// Replaces each step's action, as `--strategy` asks.

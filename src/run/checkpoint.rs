@@ -151,18 +151,23 @@ impl Checkpoint {
         }
         Ok(restored)
     }
+}
 
-    /// The files whose content is neither the old nor the new one of this run.
-    pub fn edited_since(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let mut edited = Vec::new();
-        for file in &self.files {
-            let now = files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes));
-            if now != file.after {
-                edited.push(file.path.clone());
-            }
+/// The files whose content is no longer what the run made of them.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn edited_since<'a>(
+    files: impl Iterator<Item = &'a SavedFile>,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let mut edited = Vec::new();
+    for file in files {
+        let now = files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes));
+        if now != file.after {
+            edited.push(file.path.clone());
         }
-        Ok(edited)
     }
+    Ok(edited)
 }
 
 impl SavedFile {
@@ -283,4 +288,24 @@ pub async fn release_images(docker: &Docker, checkpoint: &Checkpoint) -> Result<
         docker.untag(&image.kept_as).await?;
     }
     Ok(())
+}
+
+/// `name:tag` apart; a port in the registry's name is no tag.
+pub fn split_tag(name: &str) -> (&str, &str) {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_names() {
+        assert_eq!(split_tag("nginx"), ("nginx", "latest"));
+        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
+        assert_eq!(split_tag("host:5000/a/b:1"), ("host:5000/a/b", "1"));
+    }
 }

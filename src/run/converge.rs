@@ -65,7 +65,7 @@ impl Convergence<'_> {
         &self,
         steps: &[Step],
         watch: &mut Watch,
-        journal: &mut Journal,
+        journal: &Journal,
     ) -> Result<(), Failure> {
         let mut done: Vec<ServiceName> = Vec::new();
         for wave in waves(self.model, steps) {
@@ -201,7 +201,7 @@ impl Convergence<'_> {
     ///
     /// # Errors
     /// Compose's message, or a signal.
-    pub async fn down_up(&self, watch: &mut Watch, journal: &mut Journal) -> Result<(), Failure> {
+    pub async fn down_up(&self, watch: &mut Watch, journal: &Journal) -> Result<(), Failure> {
         let services = self.model.services.keys().cloned().collect();
         journal.add(Entry::Touching { services })?;
         let work = async {

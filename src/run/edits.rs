@@ -269,7 +269,8 @@ fn last_key(path: &YamlPath) -> String {
         .unwrap_or_default()
 }
 
-fn value_text(value: &Value) -> String {
+/// A YAML value as text.
+pub fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -40,6 +40,9 @@ pub enum Entry {
         directory: PathBuf,
         /// This process.
         pid: u32,
+        /// The runs that it undoes, if it is a rollback.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        undoes: Vec<RunId>,
     },
     /// One key changes; values only where they may be shown.
     Change {
@@ -162,7 +165,7 @@ impl Journal {
             .mode(0o600)
             .open(&path);
         let file = open.with_context(|| format!("cannot open {}", path.display()))?;
-        let mut journal = Self { file, path };
+        let journal = Self { file, path };
         let torn =
             fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
         if torn {
@@ -175,7 +178,7 @@ impl Journal {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
+    pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(&Line {
             at: Timestamp::now(),
             entry,
@@ -184,8 +187,8 @@ impl Journal {
         self.put(&line)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.file
+    fn put(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        (&self.file)
             .write_all(bytes)
             .and_then(|()| self.file.sync_data())
             .with_context(|| format!("cannot write {}", self.path.display()))
@@ -217,7 +220,7 @@ mod tests {
     #[test]
     fn a_torn_line_is_passed_over_and_the_next_one_stands_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(dir.path()).unwrap();
+        let journal = Journal::create(dir.path()).unwrap();
         journal.add(Entry::Checkpointed).unwrap();
         drop(journal);
         let path = dir.path().join(NAME);

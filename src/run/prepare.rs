@@ -1,9 +1,9 @@
 //! Images are fetched and built while the old containers serve (F9): what fails here has cost nobody
 //! their service.
 
+use super::checkpoint;
 use super::failure::Failure;
 use super::survey::Survey;
-use crate::engine::compose::ProjectArgs;
 use crate::event::{Action, Emitter, Kind, ServiceName};
 use crate::stack::Place;
 
@@ -11,12 +11,13 @@ use crate::stack::Place;
 ///
 /// # Errors
 /// The registry's or the build's message.
-pub async fn images(
-    place: &Place,
-    args: &ProjectArgs,
-    survey: &Survey,
-    emitter: &Emitter,
-) -> Result<(), Failure> {
+pub async fn images(place: &Place, survey: &Survey, emitter: &Emitter) -> Result<(), Failure> {
+    let args = &survey.args;
+    for image in &survey.images {
+        // F32: the old image gets its name back before Compose looks for it.
+        let (repository, tag) = checkpoint::split_tag(&image.name);
+        place.docker.tag(&image.id, repository, tag).await?;
+    }
     let mut to_build: Vec<ServiceName> = Vec::new();
     let mut to_pull: Vec<ServiceName> = Vec::new();
     for step in survey
@@ -31,6 +32,13 @@ pub async fn images(
         let default = format!("{}-{}", survey.after.name, step.service);
         let name = service.image.clone().unwrap_or(default);
         let missing = place.docker.image_id(&name).await?.is_none();
+        if survey
+            .images
+            .iter()
+            .any(|image| image.service == step.service)
+        {
+            continue;
+        }
         if service.builds() && (missing || step.action == Action::Rebuild) {
             to_build.push(step.service.clone());
         } else if missing {

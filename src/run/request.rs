@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::event::ServiceName;
+use crate::event::{RunId, ServiceName};
 use crate::health::limits::Limits;
 use crate::secret::Secret;
 
@@ -28,6 +28,8 @@ pub enum What {
     Apply(Vec<ServiceName>),
     /// Restart these services, or all that run.
     Restart(Vec<ServiceName>),
+    /// Go back to before this run, or before the last one.
+    Rollback(Option<RunId>),
 }
 
 /// Edits of one file.

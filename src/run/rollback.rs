@@ -2,10 +2,10 @@
 //! the old state works again. Every step looks at what is there before it acts, so that a rollback
 //! that was killed is simply done again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::checkpoint::{Checkpoint, SavedContainer};
+use super::checkpoint::{self, Checkpoint, SavedContainer, SavedFile};
 use super::failure::Failure;
 use super::journal::{Entry, Journal};
 use crate::complaint::Complaint;
@@ -19,7 +19,7 @@ use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::plan::Step;
 use crate::stack::model::Model;
-use crate::stack::{Place, of_project, one_shots, resolve, shown};
+use crate::stack::{Place, of_project, one_shots, resolve};
 
 /// What is to be undone.
 pub struct Rollback<'a> {
@@ -30,7 +30,7 @@ pub struct Rollback<'a> {
     /// The run's folder.
     pub folder: &'a Path,
     /// Services whose containers the run has touched, or was about to.
-    pub touched: &'a BTreeSet<ServiceName>,
+    pub touched: &'a BTreeMap<ServiceName, Action>,
     /// Start what ran before and does not now, touched or not: the engine itself may have died (F31).
     pub revive: bool,
     /// What bounds the watch.
@@ -61,48 +61,35 @@ impl Undone {
 }
 
 impl Rollback<'_> {
-    /// Undoes the run as far as it can be undone.
-    ///
-    /// # Errors
-    /// Only what makes it pointless to go on: the journal cannot be written.
-    pub async fn run(&self, journal: &mut Journal) -> Result<Undone, Failure> {
+    /// Undoes the run as far as it can be undone; what cannot be is said in the result.
+    pub async fn run(&self, journal: &Journal) -> Undone {
         let mut undone = Undone::default();
         self.emitter.phase(Phase::Rollback);
-        self.files(journal, &mut undone)?;
-        fault!("rollback.files");
+        self.files(journal, &mut undone);
         if let Err(problem) = self.containers(&mut undone).await {
             let text = problem.details.first().cloned().unwrap_or_default();
-            undone.add(format!("{} {text}", problem.text), self.by_hand());
+            undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
         }
-        fault!("rollback.containers");
-        Ok(undone)
+        undone
     }
 
-    fn files(&self, journal: &mut Journal, undone: &mut Undone) -> Result<(), Failure> {
+    fn files(&self, journal: &Journal, undone: &mut Undone) {
         match self.checkpoint.restore_files(self.folder) {
             Ok(restored) => {
                 let files = restored.iter().map(|path| self.place.shown(path)).collect();
                 self.emitter.emit(Kind::Restored { files });
-                journal.add(Entry::FilesRestored)?;
+                let _ = journal.add(Entry::FilesRestored);
             }
             Err(error) => {
                 let from = self.folder.display();
-                let files: Vec<String> = self
-                    .checkpoint
-                    .files
-                    .iter()
-                    .filter_map(|f| {
-                        Some(format!(
-                            "cp {from}/{} {}",
-                            f.content.as_ref()?.0,
-                            f.path.display()
-                        ))
-                    })
-                    .collect();
-                undone.add(format!("{error:#}"), files.join(" && "));
+                let copy = |file: &SavedFile| {
+                    let (name, _) = file.content.as_ref()?;
+                    Some(format!("cp {from}/{name} {}", file.path.display()))
+                };
+                let copies: Vec<String> = self.checkpoint.files.iter().filter_map(copy).collect();
+                undone.add(format!("{error:#}"), copies.join(" && "));
             }
         }
-        Ok(())
     }
 
     fn by_hand(&self) -> String {
@@ -113,7 +100,7 @@ impl Rollback<'_> {
             .iter()
             .map(|f| format!("-f {}", f.display()));
         let files = files.collect::<Vec<_>>().join(" ");
-        let services: Vec<&str> = self.touched.iter().map(ServiceName::as_str).collect();
+        let services: Vec<&str> = self.touched.keys().map(ServiceName::as_str).collect();
         let project = &self.checkpoint.project;
         format!(
             "docker compose {files} -p {project} up -d --no-deps {}",
@@ -122,86 +109,126 @@ impl Rollback<'_> {
     }
 
     async fn containers(&self, undone: &mut Undone) -> Result<(), Complaint> {
-        let now = of_project(
-            &self.place.docker.compose_containers().await?,
-            &self.checkpoint.project,
-        );
+        fault!("rollback.files");
+        let now = self.containers_now().await?;
         let targets = self.targets(&now);
         if targets.is_empty() {
             return self.leftovers().await;
         }
+        let now = self.without_strangers(now, &targets).await?;
         let model = resolve(&self.place.compose, &self.place.located)
             .await?
             .model;
-        let (steps, stop_again) = self.steps(&model, &now, &targets);
+        let steps = self.steps(&model, &now, &targets);
         self.images(&steps, undone).await;
         let mut watch = self.watch(&model, &now, &steps);
         for wave in super::converge::waves(&model, &steps) {
-            let work = self.wave(&wave, &now);
-            if let Err(error) = watch.alongside(work).await {
+            if let Err(error) = watch.alongside(self.wave(&wave, &now)).await {
                 // The others are brought back all the same: the best state that can be reached.
                 let failure = Failure::of_engine("rollback_failed", error);
                 undone.add(failure.text(), self.by_hand());
             }
         }
-        for service in &stop_again {
-            self.stop(service).await?;
-        }
-        self.verify(&steps, &stop_again, &mut watch, undone).await;
+        fault!("rollback.converged");
+        let asleep = self.put_to_sleep(&targets).await?;
+        self.verify(&steps, &asleep, &mut watch, undone).await;
+        fault!("rollback.verified");
         self.leftovers().await
+    }
+
+    async fn containers_now(&self) -> Result<Vec<Container>, Complaint> {
+        let all = self.place.docker.compose_containers().await?;
+        Ok(of_project(&all, &self.checkpoint.project))
     }
 
     /// Services that are not as they were, or may not be.
     fn targets(&self, now: &[Container]) -> BTreeSet<ServiceName> {
-        let mut targets = self.touched.clone();
+        let mut targets: BTreeSet<ServiceName> = self.touched.keys().cloned().collect();
         if self.revive {
-            let fallen = self
-                .checkpoint
-                .containers
-                .iter()
-                .filter(|saved| saved.up && now.iter().any(|c| c.id == saved.id && !c.is_up()));
+            let fallen = |saved: &&SavedContainer| {
+                saved.up && !now.iter().any(|c| c.id == saved.id && c.is_up())
+            };
+            let fallen = self.checkpoint.containers.iter().filter(fallen);
             targets.extend(fallen.map(|saved| saved.service.clone()));
         }
         targets
     }
 
-    /// What is to be done to each, by what is there now; and who is to be stopped again after it.
+    /// Removes new containers beside old ones that are all still there: Compose was cut off before
+    /// it stopped the old ones.
+    async fn without_strangers(
+        &self,
+        now: Vec<Container>,
+        targets: &BTreeSet<ServiceName>,
+    ) -> Result<Vec<Container>, Complaint> {
+        let mut kept = Vec::new();
+        for container in now {
+            let was = self.checkpoint.of_service(&container.service);
+            let known = was.iter().any(|saved| saved.id == container.id);
+            let whole = !was.is_empty() && !known && self.all_there(&container.service).await?;
+            if targets.contains(&container.service) && whole {
+                self.place.docker.stop(&container.id).await?;
+                self.place.docker.remove(&container.id).await?;
+            } else {
+                kept.push(container);
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn all_there(&self, service: &ServiceName) -> Result<bool, Complaint> {
+        for saved in self.checkpoint.of_service(service) {
+            if self.place.docker.inspect(&saved.id).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is to be done to each, by what is there now.
     fn steps(
         &self,
         model: &Model,
         now: &[Container],
         targets: &BTreeSet<ServiceName>,
-    ) -> (Vec<Step>, Vec<ServiceName>) {
-        let mut steps = Vec::new();
-        let mut stop_again = Vec::new();
+    ) -> Vec<Step> {
         let mut order = model.in_dependency_order();
-        order.extend(
-            targets
-                .iter()
-                .filter(|t| !model.services.contains_key(t))
-                .cloned(),
-        );
-        for service in order
+        // Services that only the failed change defined go first.
+        let strangers = targets
+            .iter()
+            .filter(|name| !model.services.contains_key(name));
+        order.splice(0..0, strangers.cloned().collect::<Vec<_>>());
+        order
             .into_iter()
             .filter(|service| targets.contains(service))
-        {
-            let was = self.checkpoint.of_service(&service);
-            let is: Vec<&Container> = now.iter().filter(|c| c.service == service).collect();
-            let action = action_back(&was, &is);
-            if action != Action::None {
-                if !was.is_empty() && !was.iter().any(|saved| saved.up) && action != Action::Restart
-                {
-                    stop_again.push(service.clone());
-                }
-                steps.push(Step {
+            .filter_map(|service| {
+                let was = self.checkpoint.of_service(&service);
+                let is: Vec<&Container> = now.iter().filter(|c| c.service == service).collect();
+                let action = action_back(&was, &is)?;
+                Some(Step {
                     service,
                     action,
                     reasons: Vec::new(),
                     signal: None,
-                });
-            }
+                })
+            })
+            .collect()
+    }
+
+    /// Stops what was stopped before, and names it.
+    async fn put_to_sleep(
+        &self,
+        targets: &BTreeSet<ServiceName>,
+    ) -> Result<Vec<ServiceName>, Complaint> {
+        let slept = |service: &&ServiceName| {
+            let was = self.checkpoint.of_service(service);
+            !was.is_empty() && !was.iter().any(|saved| saved.up)
+        };
+        let asleep: Vec<ServiceName> = targets.iter().filter(slept).cloned().collect();
+        for service in &asleep {
+            self.stop(service).await?;
         }
-        (steps, stop_again)
+        Ok(asleep)
     }
 
     /// F32: the old image gets its name back before Compose looks for it.
@@ -215,7 +242,7 @@ impl Rollback<'_> {
             if present.as_ref() == Some(&image.id) || image.name.starts_with("sha256:") {
                 continue;
             }
-            let (repository, tag) = split_tag(&image.name);
+            let (repository, tag) = checkpoint::split_tag(&image.name);
             if let Err(error) = docker.tag(&image.id, repository, tag).await {
                 let name = &image.name;
                 undone.add(
@@ -353,48 +380,15 @@ impl Rollback<'_> {
 }
 
 /// What brings a touched service back, by its containers then and now.
-fn action_back(was: &[&SavedContainer], is: &[&Container]) -> Action {
+fn action_back(was: &[&SavedContainer], is: &[&Container]) -> Option<Action> {
     if was.is_empty() {
-        return if is.is_empty() {
-            Action::None
-        } else {
-            Action::Remove
-        };
+        return (!is.is_empty()).then_some(Action::Remove);
     }
     let same = was.len() == is.len() && was.iter().all(|w| is.iter().any(|i| i.id == w.id));
     match same {
-        // Touched, and still the same container: it was restarted, or was about to be.
-        true if was.iter().any(|saved| saved.up) => Action::Restart,
-        true => Action::None,
-        false => Action::Recreate,
-    }
-}
-
-/// `name:tag` apart; a port in the registry's name is no tag.
-fn split_tag(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    }
-}
-
-/// The files of a checkpoint, as shown.
-pub fn shown_files(place: &Place, checkpoint: &Checkpoint) -> Vec<String> {
-    checkpoint
-        .files
-        .iter()
-        .map(|f| shown(&place.located.args.directory, &f.path))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn image_names() {
-        assert_eq!(split_tag("nginx"), ("nginx", "latest"));
-        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
-        assert_eq!(split_tag("host:5000/a/b:1"), ("host:5000/a/b", "1"));
+        // Still the same container: it was restarted, or is being stopped right now by a call that
+        // outlived its caller; a restart comes after either.
+        true => was.iter().any(|saved| saved.up).then_some(Action::Restart),
+        false => Some(Action::Recreate),
     }
 }

@@ -43,34 +43,40 @@ impl StateHome {
         self.0.join("compose-version")
     }
 
-    /// The state of one stack. The folder is made when the first run is.
-    pub fn of_stack(&self, directory: &Path, project: &str) -> StackState {
-        let mut hash = Sha256::new();
-        hash.update(directory.as_os_str().as_encoded_bytes());
-        hash.update([0]);
-        hash.update(project.as_bytes());
-        let short: String = hash
-            .finalize()
-            .iter()
-            .take(6)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let name: String = project
+    /// The state of the stack in a folder. It is made when the first run is.
+    ///
+    /// Like the lock it belongs to the folder: what two projects of one folder do to its files is
+    /// one history.
+    pub fn of_stack(&self, directory: &Path) -> StackState {
+        let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
+        let short: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let name: String = name
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .take(40)
             .collect();
         StackState(self.0.join("stacks").join(format!("{name}-{short}")))
     }
 
-    /// Every stack of which there is state.
-    pub fn stacks(&self) -> Vec<StackState> {
-        let Ok(entries) = fs::read_dir(self.0.join("stacks")) else {
-            return Vec::new();
-        };
-        entries
-            .flatten()
-            .map(|entry| StackState(entry.path()))
-            .collect()
+    /// The folder for what lives no longer than a command; leftovers of commands that were killed
+    /// are removed, they may hold secrets.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn scratch(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.0.join("scratch");
+        make_folder(&folder)?;
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let owner = entry
+                .file_name()
+                .to_str()
+                .and_then(|n| n.split('-').next()?.parse::<u32>().ok());
+            if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+                let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+            }
+        }
+        Ok(folder)
     }
 }
 

@@ -4,21 +4,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::checkpoint::is_failing;
+use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
 use super::request::{Options, Request, Strategy, What};
-use super::{checks, prove};
+use super::state::StackState;
+use super::{baseline, checks, history, prove};
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
 use crate::engine::files;
-use crate::event::{Action, ServiceName};
+use crate::event::{Action, RunId, ServiceName};
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
-use crate::plan::{self, Inputs, Plan};
+use crate::plan::{self, Inputs, Plan, guard};
 use crate::stack::drift::{self, Drift};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
@@ -49,6 +50,12 @@ pub struct Survey {
     pub env: Vec<(String, String)>,
     /// The project's containers before.
     pub containers: Vec<Container>,
+    /// The runs that this one undoes.
+    pub undoes: Vec<RunId>,
+    /// Images that get their names back first, for services that are to run them again.
+    pub images: Vec<SavedImage>,
+    /// Files and containers were compared, and agree.
+    pub in_line: bool,
     one_shots: BTreeSet<ServiceName>,
     strategy: Strategy,
     restart_all: bool,
@@ -57,7 +64,8 @@ pub struct Survey {
 impl Survey {
     /// Whether there is nothing to do at all.
     pub fn is_nothing(&self) -> bool {
-        self.edited.is_noop() && self.plan.is_empty() && self.strategy != Strategy::DownUp
+        let edits_nothing = self.edited.is_noop() || self.in_line;
+        edits_nothing && self.plan.is_empty() && self.strategy != Strategy::DownUp
     }
 
     /// What is said when there is nothing to do.
@@ -128,35 +136,115 @@ impl Survey {
 ///
 /// # Errors
 /// Everything that is refused before the first write.
-pub async fn make(place: &Place, request: &Request) -> Result<Survey, Complaint> {
+pub async fn make(
+    place: &Place,
+    request: &Request,
+    state: &StackState,
+) -> Result<Survey, Complaint> {
+    let options = &request.options;
     let mut survey = match &request.what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
-            of_edit(place, edited, &request.options).await?
+            of_edit(place, edited, options).await?
         }
-        What::Apply(services) => of_apply(place, services).await?,
+        What::Apply(services) => of_apply(place, services, state).await?,
         What::Restart(services) => of_restart(place, services).await?,
+        What::Rollback(target) => of_rollback(place, *target, options, state).await?,
     };
-    apply_strategy(&mut survey, request.options.strategy);
-    let notes = checks::all(place, &survey.after, &survey.plan, &request.options.allow).await?;
-    survey.notes.extend(notes);
+    if !options.no_apply {
+        apply_strategy(&mut survey, options.strategy);
+        // A way back is not barred by what guards the way there.
+        if survey.undoes.is_empty() {
+            guards(place, &survey, options)?;
+        }
+        let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
+        survey.notes.extend(notes);
+    }
+    Ok(survey)
+}
+
+fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Complaint> {
+    let keys: Vec<guard::ChangedKey<'_>> = survey
+        .edited
+        .changes
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| guard::ChangedKey {
+            key: &change.name,
+            had_value: change
+                .before
+                .as_ref()
+                .is_some_and(|value| !value.is_empty()),
+        })
+        .collect();
+    let binds = survey
+        .after
+        .services
+        .values()
+        .flat_map(|service| &service.binds);
+    let missing: Vec<_> = match place.docker.endpoint.is_local() {
+        true => binds
+            .map(|b| b.source.clone())
+            .filter(|source| !source.exists())
+            .collect(),
+        false => Vec::new(),
+    };
+    guard::check(
+        &guard::Guarded {
+            before: survey.before.as_ref().unwrap_or(&survey.after),
+            after: &survey.after,
+            plan: &survey.plan,
+            containers: &survey.containers,
+            keys: &keys,
+            own_keys: &place.settings.guard.keys,
+            missing_sources: &missing,
+            down: survey.strategy == Strategy::DownUp,
+        },
+        &options.allow,
+    )
+}
+
+/// The way back as an edit like any other, with the images that were kept.
+async fn of_rollback(
+    place: &Place,
+    target: Option<RunId>,
+    options: &Options,
+    state: &StackState,
+) -> Result<Survey, Complaint> {
+    let undo = history::undo(place, state, target, options.allow.contains("edited"))?;
+    let mut survey = of_edit(place, undo.edited, options).await?;
+    for image in undo.images {
+        let now = place.docker.image_id(&image.name).await?;
+        let defined = survey.after.services.contains_key(&image.service);
+        if now.as_ref() == Some(&image.id) || !defined || survey.plan.stack_is_down {
+            continue;
+        }
+        let text = format!("goes back to the image it ran before ({})", image.kept_as);
+        plan::add(
+            &mut survey.plan,
+            &survey.after,
+            &image.service,
+            Action::Recreate,
+            text,
+        );
+        survey.images.push(image);
+    }
+    survey.undoes = undo.runs;
     Ok(survey)
 }
 
 async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
     let mut located_after = place.located.clone();
-    located_after
-        .args
-        .files
-        .extend(edited.new_compose_file.clone());
-    let both = resolve_both(
-        &place.compose,
-        &place.located,
-        &located_after,
-        &edited.files,
-    )
-    .await?;
+    let files = &mut located_after.args.files;
+    files.extend(edited.new_compose_file.clone());
+    files.retain(|file| {
+        !edited
+            .files
+            .iter()
+            .any(|e| e.path == *file && e.after.is_none())
+    });
     let args = located_after.args;
+    let both = resolve_both(place, &args, &edited.files).await?;
     let (before, source, after, mut notes) = fence(both.before, both.after, options)?;
     notes.extend(edited.notes.iter().cloned());
     let containers = place.of_project(&after.name);
@@ -199,6 +287,9 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         notes,
         env,
         containers,
+        undoes: Vec::new(),
+        images: Vec::new(),
+        in_line: false,
         one_shots: shots,
         strategy: options.strategy,
         restart_all: false,
@@ -256,7 +347,11 @@ fn fence(
     }
 }
 
-async fn of_apply(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
+async fn of_apply(
+    place: &Place,
+    services: &[ServiceName],
+    state: &StackState,
+) -> Result<Survey, Complaint> {
     let resolved = resolve(&place.compose, &place.located)
         .await
         .map_err(unreadable)?;
@@ -280,13 +375,36 @@ async fn of_apply(place: &Place, services: &[ServiceName]) -> Result<Survey, Com
     let survey = quiet(place, resolved, containers, |inputs| {
         plan::of_drift(inputs, &drifts)
     });
+    let in_line = drifts.is_empty() && survey.plan.is_empty();
     let mut survey = Survey {
         differing,
+        in_line,
         ..survey
     };
+    if !survey.plan.is_empty() {
+        by_hand(place, &mut survey, state);
+    }
     let model = survey.after.clone();
     survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
     Ok(survey)
+}
+
+/// What was edited by hand since files and containers were last seen to agree: it is in place
+/// already, and is what a failed `apply` takes back.
+fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
+    match baseline::edits(place, &survey.after, &survey.source, state) {
+        Some(edits) => {
+            for edit in &edits {
+                history::describe(place, edit, &mut survey.edited.changes);
+            }
+            survey.edited.files = edits;
+        }
+        None => survey.notes.push(
+            "no earlier text of this stack's files is known: should this fail, its files stay as \
+             they are now"
+                .to_owned(),
+        ),
+    }
 }
 
 async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
@@ -344,6 +462,9 @@ fn quiet(
         notes: Vec::new(),
         env: env_of(place, &Edited::default()),
         containers,
+        undoes: Vec::new(),
+        images: Vec::new(),
+        in_line: false,
         one_shots: shots,
         strategy: Strategy::Auto,
         restart_all: false,

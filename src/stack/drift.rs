@@ -46,7 +46,9 @@ pub async fn find(
 ) -> Result<Vec<Drift>, EngineError> {
     let model = &resolved.model;
     let (hashes, inspected, images) = tokio::join!(
-        place.compose.hashes(&place.located.args, &resolved.json),
+        place
+            .compose
+            .hashes(&place.located.args, &resolved.json, &place.scratch),
         inspect_all(place, containers),
         image_ids(place, model)
     );

@@ -10,11 +10,11 @@ pub mod settings;
 pub mod source;
 pub mod staged;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
-use crate::engine::compose::Compose;
+use crate::engine::compose::{Compose, ProjectArgs};
 use crate::engine::container::Container;
 use crate::engine::docker::Docker;
 use crate::event::ServiceName;
@@ -35,6 +35,8 @@ pub struct Place {
     pub located: Located,
     /// What its `refit.yaml` says.
     pub settings: Settings,
+    /// A folder of refit's own for what lives no longer than a command.
+    pub scratch: PathBuf,
     /// Containers of every Compose project, as they were when the stack was looked for.
     pub containers: Vec<Container>,
 }
@@ -48,6 +50,7 @@ impl Place {
         docker: Docker,
         request: &LocateRequest,
         stamp: &Path,
+        scratch: PathBuf,
     ) -> Result<Self, Complaint> {
         let containers = docker.compose_containers().await?;
         let located = locate::locate(request, &containers)?;
@@ -59,6 +62,7 @@ impl Place {
             compose,
             located,
             settings,
+            scratch,
             containers,
         })
     }
@@ -138,12 +142,12 @@ pub struct BothSides {
 /// # Errors
 /// The staging folder cannot be written.
 pub async fn resolve_both(
-    compose: &Compose,
-    located: &Located,
-    after: &Located,
+    place: &Place,
+    after: &ProjectArgs,
     edits: &[FileEdit],
 ) -> anyhow::Result<BothSides> {
-    let staged = Staged::new(&after.args, edits)?;
+    let (compose, located) = (&place.compose, &place.located);
+    let staged = Staged::new(after, edits, &place.scratch)?;
     let after = async {
         let value = compose
             .config_of_staged(&staged.args, staged.prefix())

@@ -18,6 +18,54 @@ use crate::event::ServiceName;
 pub struct Settings {
     /// By service.
     pub services: BTreeMap<ServiceName, ServiceSettings>,
+    /// What is refused besides the defaults.
+    pub guard: GuardSettings,
+    /// How long runs are kept.
+    pub keep: Keep,
+}
+
+/// What is refused besides the defaults.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardSettings {
+    /// Keys whose change is refused without `--allow guarded-key`.
+    pub keys: Vec<String>,
+}
+
+/// How long runs are kept; the newest one that was applied always is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keep {
+    /// At most so many.
+    pub runs: usize,
+    /// At most so long.
+    #[serde(deserialize_with = "age")]
+    pub age: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            runs: 50,
+            age: Duration::from_secs(90 * DAY),
+        }
+    }
+}
+
+/// Seconds.
+const DAY: u64 = 86_400;
+
+/// `90d` as well as what durations have: days of 24 hours.
+fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    let days = text
+        .trim()
+        .strip_suffix('d')
+        .and_then(|days| days.trim().parse::<u32>().ok());
+    match days {
+        Some(days) => Ok(Duration::from_secs(u64::from(days) * DAY)),
+        None => parse_duration(&text).map_err(de::Error::custom),
+    }
 }
 
 /// What may be told about one service.

@@ -43,8 +43,12 @@ impl Staged {
     ///
     /// # Errors
     /// The temporary folder cannot be written.
-    pub fn new(project: &ProjectArgs, edits: &[FileEdit]) -> anyhow::Result<Self> {
-        let root = tempfile::Builder::new().prefix("refit-staged-").tempdir()?;
+    pub fn new(project: &ProjectArgs, edits: &[FileEdit], scratch: &Path) -> anyhow::Result<Self> {
+        // Named after this process, so that the next one knows whether it is still wanted.
+        let root = tempfile::Builder::new()
+            .prefix(&format!("{}-staged-", std::process::id()))
+            .tempdir_in(scratch)
+            .with_context(|| format!("cannot stage in {}", scratch.display()))?;
         // Secrets lie in the copies; the folder is made 0700 by tempfile.
         let copies: Vec<(PathBuf, Option<&Vec<u8>>)> = edits
             .iter()
@@ -146,7 +150,7 @@ mod tests {
             before: Some(b"A=1".to_vec()),
             after: Some(b"A=2".to_vec()),
         };
-        let staged = Staged::new(&project, &[edit]).unwrap();
+        let staged = Staged::new(&project, &[edit], dir.path()).unwrap();
         let at = &staged.args.directory;
         assert_eq!(fs::read(at.join(".env")).unwrap(), b"A=2");
         assert_eq!(

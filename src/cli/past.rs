@@ -1,0 +1,244 @@
+//! The past of a stack: `history`, `show`, `rollback`.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::Global;
+use super::query::Asked;
+use super::runs::{RunArgs, command_line, execute};
+use crate::complaint::Complaint;
+use crate::event::{Outcome, RunId};
+use crate::exit::Exit;
+use crate::report::terminal::secs;
+use crate::report::{self, page};
+use crate::run::history::{Record, records};
+use crate::run::journal::Entry;
+use crate::run::request::{Request, What};
+use crate::run::state::{StackState, StateHome};
+use crate::secret::HIDDEN;
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Number of the run; the last one without it
+    run: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    /// Go back to before this run; without it the last run is undone
+    #[arg(value_name = "RUN")]
+    target: Option<u64>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+async fn state(global: &Global) -> Result<StackState, Complaint> {
+    let asked = Asked::of(global).await?;
+    Ok(StateHome::find()?.of_stack(&asked.located.args.directory))
+}
+
+pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
+    let words: Vec<String> = args.target.iter().map(ToString::to_string).collect();
+    let command = command_line("rollback", &words);
+    let what = What::Rollback(args.target.map(RunId));
+    let options = args.run.options();
+    execute(
+        global,
+        Request {
+            command,
+            what,
+            options,
+        },
+    )
+    .await
+}
+
+pub(super) async fn history(global: &Global, _: &HistoryArgs) -> Result<Exit, Complaint> {
+    let records = records(&state(global).await?);
+    if global.json {
+        page::document(&Value::Array(records.iter().map(summary).collect()));
+        return Ok(Exit::Done);
+    }
+    if records.is_empty() {
+        report::out("no runs on this stack yet");
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            vec![
+                record.run.to_string(),
+                local(record.began),
+                outcome(record).to_owned(),
+                secs(record.took),
+                record.command.clone(),
+            ]
+        })
+        .collect();
+    page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
+    Ok(Exit::Done)
+}
+
+pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Complaint> {
+    let state = state(global).await?;
+    let wanted = args.run.map(RunId).or_else(|| state.runs().last().copied());
+    let record = wanted.and_then(|run| Record::read(&state, run));
+    let Some(record) = record else {
+        let text = match args.run {
+            Some(run) => format!("no run {run} on this stack"),
+            None => "no runs on this stack yet".to_owned(),
+        };
+        return Err(Complaint::new("no_run", text).hint("refit history lists the runs"));
+    };
+    let logs = logs(&state, record.run);
+    if global.json {
+        let mut document = summary(&record);
+        document["timeline"] = serde_json::to_value(&record.lines).unwrap_or_default();
+        document["logs"] = logs
+            .iter()
+            .map(|(name, text)| json!({"file": name, "text": text}))
+            .collect();
+        page::document(&document);
+    } else {
+        print(&state, &record, &logs);
+    }
+    Ok(Exit::Done)
+}
+
+fn outcome(record: &Record) -> &'static str {
+    record.outcome.map_or("unfinished", Outcome::word)
+}
+
+fn local(at: Timestamp) -> String {
+    let zoned = at.to_zoned_datetime(TimeZone::system());
+    zoned.strftime("%F %T").to_string()
+}
+
+fn summary(record: &Record) -> Value {
+    json!({
+        "run": record.run,
+        "began": record.began.to_string(),
+        "command": record.command,
+        "outcome": record.outcome.map(Outcome::word),
+        "took_ms": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
+        "reason": record.reason,
+        "todo": record.todo,
+        "undoes": record.undoes,
+        "services": record.services,
+    })
+}
+
+/// The logs that were saved before a container was replaced; secrets were hidden then.
+fn logs(state: &StackState, run: RunId) -> Vec<(String, String)> {
+    let folder = state.run_folder(run);
+    let mut logs: Vec<(String, String)> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().to_str()?.to_owned();
+            let text = std::fs::read_to_string(entry.path()).ok()?;
+            name.ends_with(".log").then_some((name, text))
+        })
+        .collect();
+    logs.sort();
+    logs
+}
+
+fn print(state: &StackState, record: &Record, logs: &[(String, String)]) {
+    report::out(&format!("run {}  refit {}", record.run, record.command));
+    let began = local(record.began);
+    let took = secs(record.took);
+    report::out(&format!(
+        "began {began}, took {took}, outcome {}",
+        outcome(record)
+    ));
+    if let Some(reason) = &record.reason {
+        report::out(&format!("reason  {reason}"));
+    }
+    for todo in &record.todo {
+        report::out(&format!("to do   {todo}"));
+    }
+    if !record.undoes.is_empty() {
+        let runs: Vec<String> = record.undoes.iter().map(ToString::to_string).collect();
+        report::out(&format!("undoes  run {}", runs.join(", ")));
+    }
+    report::out("");
+    for line in &record.lines {
+        let after = line.at.duration_since(record.began).unsigned_abs();
+        if let Some(text) = told(&line.entry) {
+            report::out(&format!("{:>9.3} s  {text}", after.as_secs_f64()));
+        }
+    }
+    for (name, text) in logs {
+        report::out(&format!("\n{name}"));
+        text.lines()
+            .for_each(|line| report::out(&format!("  │ {line}")));
+    }
+    report::out(&format!(
+        "\nall of it: {}",
+        state.run_folder(record.run).display()
+    ));
+}
+
+/// A line of the timeline; `None` for what is only for recovery.
+fn told(entry: &Entry) -> Option<String> {
+    Some(match entry {
+        Entry::Change {
+            file,
+            key,
+            before,
+            after,
+            secret,
+        } => {
+            let word = |value: &Option<String>| match value {
+                Some(text) => text.clone(),
+                None if *secret => HIDDEN.to_owned(),
+                None => "unset".to_owned(),
+            };
+            format!("{file}  {key}  {} → {}", word(before), word(after))
+        }
+        Entry::Planned {
+            service,
+            action,
+            reasons,
+        } => {
+            format!("plan: {} {service}: {}", action.word(), reasons.join("; "))
+        }
+        Entry::Checkpointed => "checkpoint taken".to_owned(),
+        Entry::Written => "files written".to_owned(),
+        Entry::Preparing => "images prepared".to_owned(),
+        Entry::Touching { services } => {
+            let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
+            format!("touching {}", names.join(", "))
+        }
+        Entry::Converged => "containers are as planned".to_owned(),
+        Entry::Verdict {
+            service,
+            verdict,
+            reason,
+        } => match reason {
+            Some(reason) => format!("{service} {}: {reason}", verdict.word()),
+            None => format!("{service} {}", verdict.word()),
+        },
+        Entry::Effect {
+            service, what, ok, ..
+        } => {
+            format!(
+                "{} {service}: {what}",
+                if *ok { "proven:" } else { "not seen:" }
+            )
+        }
+        Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
+        Entry::FilesRestored => "files restored".to_owned(),
+        Entry::Finished { outcome, .. } => outcome.word().to_owned(),
+        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Called { .. } | Entry::Proven => {
+            return None;
+        }
+    })
+}

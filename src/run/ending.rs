@@ -1,0 +1,258 @@
+//! How a run ends: committed and recorded, or given back. What the guilty service said is saved
+//! before its container is replaced.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::checkpoint::Checkpoint;
+use super::failure::Failure;
+use super::journal::{self, Entry};
+use super::rollback::Rollback;
+use super::transaction::Transaction;
+use super::{Conclusion, Ended, state};
+use crate::complaint::Complaint;
+use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
+use crate::health::watch::Watch;
+use crate::secret::Redactor;
+
+/// So many of the last lines of a log are shown and kept.
+const LOG_LINES: u32 = 20;
+
+impl Transaction<'_> {
+    /// The change stays.
+    pub(super) fn commit(&self, watch: &Watch) -> Conclusion {
+        self.emitter.phase(Phase::Commit);
+        let services = self.summaries(watch);
+        self.record(Outcome::Applied, &services, &[]);
+        let run = self.run;
+        let done = match (
+            self.request.options.no_apply,
+            self.survey.plan.stack_is_down,
+        ) {
+            (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
+            (_, true) => format!(
+                "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
+            ),
+            _ => format!("Applied as run {run}."),
+        };
+        Conclusion {
+            ended: Ended::of(Outcome::Applied),
+            services,
+            text: Some(format!("{done} Undo: refit rollback")),
+        }
+    }
+
+    /// Says what failed, with the guilty service's own words.
+    pub(super) async fn tell_failure(&self, failure: &Failure, watch: &Watch) {
+        let Some(service) = &failure.service else {
+            let redactor = self.redactor();
+            let complaint = Complaint::new(failure.code, redactor.redact(&failure.text()));
+            let details = redactor.redact(&failure.details.join("\n"));
+            self.emitter
+                .emit(Kind::Complaint(complaint.details(&details)));
+            return;
+        };
+        let lines = self.save_evidence(service).await;
+        let verdict = watch.verdicts().remove(service);
+        if verdict.is_some_and(|verdict| verdict.word == VerdictWord::Failed) {
+            let last = lines.iter().rfind(|line| !line.trim().is_empty());
+            let reason = match last {
+                Some(line) => format!("{}: {}", failure.reason, line.trim()),
+                None => failure.reason.clone(),
+            };
+            self.emitter.emit(Kind::Verdict {
+                service: service.clone(),
+                verdict: VerdictWord::Failed,
+                reason: Some(reason),
+                after: watch.elapsed(),
+                down: watch.down(service),
+            });
+        }
+        self.emitter.emit(Kind::Logs {
+            service: service.clone(),
+            lines,
+        });
+    }
+
+    /// Keeps log and inspect of a service's containers in the run's folder, without secrets; gives
+    /// the log's last lines.
+    async fn save_evidence(&self, service: &ServiceName) -> Vec<String> {
+        let ran_for = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(0);
+        let since = Timestamp::now().as_second() - ran_for - 1;
+        let docker = &self.place.docker;
+        let Ok(all) = docker.compose_containers().await else {
+            return Vec::new();
+        };
+        let redactor = self.redactor();
+        let mut lines = Vec::new();
+        for container in crate::stack::of_project(&all, &self.survey.after.name) {
+            if container.service != *service {
+                continue;
+            }
+            let log = docker.logs(&container.id, since, LOG_LINES).await;
+            lines.extend(log.unwrap_or_default());
+            if let Some(inspect) = docker.inspect_json(&container.id).await {
+                let name = format!("{}.inspect.json", container.name);
+                let text = redactor.redact(&inspect);
+                let _ = state::write_file(&self.folder.join(name), text.as_bytes());
+            }
+        }
+        let lines: Vec<String> = lines.iter().map(|line| redactor.redact(line)).collect();
+        let name = format!("{service}.log");
+        let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());
+        lines
+    }
+
+    /// Everything secret that this stack is known to hold.
+    fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        for model in self.survey.before.iter().chain([&self.survey.after]) {
+            for service in model.services.values() {
+                for (key, value) in &service.environment {
+                    redactor.learn(key, value.as_deref().unwrap_or_default());
+                }
+            }
+        }
+        for change in &self.survey.edited.changes {
+            for value in [&change.before, &change.after].into_iter().flatten() {
+                redactor.learn(&change.name, value);
+            }
+        }
+        for (key, value) in &self.survey.env {
+            redactor.learn(key, value);
+        }
+        redactor
+    }
+
+    /// Undoes the run, and says whether it is undone.
+    pub(super) async fn give_back(
+        &self,
+        failure: Failure,
+        checkpoint: &Checkpoint,
+        watch: Watch,
+    ) -> Conclusion {
+        let services = self.summaries(&watch);
+        drop(watch);
+        if self.request.options.no_rollback {
+            return self.leave_in_place(&failure, services);
+        }
+        let reason = self.redactor().redact(&failure.text());
+        let code = failure.code.to_owned();
+        self.emitter.emit(Kind::Rollback {
+            reason: reason.clone(),
+        });
+        // A full disk must not keep anybody from getting the stack back.
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        let touched = touched(&journal::read(&self.folder));
+        let rollback = Rollback {
+            place: &self.place,
+            checkpoint,
+            folder: &self.folder,
+            touched: &touched,
+            revive: false,
+            limits: self.request.options.limits,
+            emitter: &self.emitter,
+        };
+        let undone = rollback.run(&self.journal).await;
+        if undone.is_whole() {
+            self.record(Outcome::RolledBack, &services, &[]);
+            let run = self.run;
+            return Conclusion {
+                ended: Ended {
+                    signal: failure.signal,
+                    ..Ended::of(Outcome::RolledBack)
+                },
+                services,
+                text: Some(format!(
+                    "Rolled back: everything is as it was before run {run}. More: refit show {run}"
+                )),
+            };
+        }
+        for problem in &undone.problems {
+            let complaint = Complaint::new("rollback_failed", problem);
+            self.emitter.emit(Kind::Complaint(complaint));
+        }
+        let text = if self.place.docker.answers().await {
+            self.record(Outcome::RollbackFailed, &services, &undone.todo);
+            format!(
+                "Not given back: a person is needed. To do: {}",
+                undone.todo.join("; ")
+            )
+        } else {
+            // Left open on purpose: the next command finds the run and finishes it.
+            "Not given back: the engine is gone. Start it, then any refit command (refit apply) \
+             finishes the rollback"
+                .to_owned()
+        };
+        Conclusion {
+            ended: Ended::of(Outcome::RollbackFailed),
+            services,
+            text: Some(text),
+        }
+    }
+
+    fn leave_in_place(&self, failure: &Failure, services: Vec<ServiceSummary>) -> Conclusion {
+        let todo = vec!["refit rollback".to_owned()];
+        self.record(Outcome::RollbackFailed, &services, &todo);
+        let text = format!(
+            "Run {} failed and is left in place, as asked. Undo: refit rollback",
+            self.run
+        );
+        Conclusion {
+            ended: Ended {
+                signal: failure.signal,
+                ..Ended::of(Outcome::RollbackFailed)
+            },
+            services,
+            text: Some(text),
+        }
+    }
+
+    /// Closes the journal.
+    pub(super) fn record(&self, outcome: Outcome, services: &[ServiceSummary], todo: &[String]) {
+        let entry = Entry::Finished {
+            outcome,
+            services: services.to_vec(),
+            todo: todo.to_vec(),
+        };
+        if let Err(error) = self.journal.add(entry) {
+            self.emitter.emit(Kind::Complaint(error.into()));
+        }
+    }
+
+    fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {
+        let millis = |service| u64::try_from(watch.down(service)?.as_millis()).ok();
+        let steps = self.survey.plan.steps.iter();
+        steps
+            .map(|step| ServiceSummary {
+                service: step.service.clone(),
+                action: step.action,
+                down_ms: millis(&step.service),
+            })
+            .collect()
+    }
+}
+
+/// The services whose containers a run has touched, or was about to, with what was planned for each.
+pub fn touched(lines: &[journal::Line]) -> BTreeMap<ServiceName, Action> {
+    let mut planned = BTreeMap::new();
+    let mut touched = BTreeMap::new();
+    for line in lines {
+        match &line.entry {
+            Entry::Planned {
+                service, action, ..
+            } => {
+                planned.insert(service.clone(), *action);
+            }
+            Entry::Touching { services } => {
+                for service in services {
+                    let action = planned.get(service).copied().unwrap_or(Action::Recreate);
+                    touched.insert(service.clone(), action);
+                }
+            }
+            _ => {}
+        }
+    }
+    touched
+}

@@ -1,0 +1,311 @@
+//! A run that got its number: checkpoint, write, prepare, converge, watch, effect, and then the
+//! commit or the rollback, which `ending` tells.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::checkpoint::Checkpoint;
+use super::converge::Convergence;
+use super::failure::Failure;
+use super::journal::{Entry, Journal};
+use super::request::{Request, Strategy};
+use super::state::StackState;
+use super::survey::Survey;
+use super::{Conclusion, prepare};
+use crate::complaint::Complaint;
+use crate::engine::files;
+use crate::engine::process::start_time;
+use crate::engine::signals::Signals;
+use crate::event::{Emitter, Kind, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord};
+use crate::fault::fault;
+use crate::health::effect;
+use crate::health::watch::{Stopped, Watch};
+use crate::stack::Place;
+
+/// One run.
+pub struct Transaction<'a> {
+    /// Engine and stack; its Compose tells the journal of each process that it starts.
+    pub(super) place: Place,
+    pub(super) survey: &'a Survey,
+    pub(super) request: &'a Request,
+    pub(super) run: RunId,
+    pub(super) folder: PathBuf,
+    pub(super) journal: Rc<Journal>,
+    /// Events of this run.
+    pub emitter: Emitter,
+    pub(super) signals: &'a Signals,
+    pub(super) began: Instant,
+}
+
+impl<'a> Transaction<'a> {
+    /// Opens the run: its folder, its journal, and what it is about.
+    ///
+    /// # Errors
+    /// The state cannot be written; then nothing was touched.
+    pub fn open(
+        place: &Place,
+        survey: &'a Survey,
+        request: &'a Request,
+        state: &StackState,
+        emitter: &Emitter,
+        signals: &'a Signals,
+    ) -> Result<Self, Complaint> {
+        let (run, folder) = state.next_run()?;
+        let journal = Rc::new(Journal::create(&folder)?);
+        let mut place = place.clone();
+        let teller = Rc::clone(&journal);
+        place.compose = place.compose.telling(Rc::new(move |pid| {
+            let started = start_time(pid);
+            // A journal that cannot be written fails at the next step of the run itself.
+            let _ = teller.add(Entry::Called { pid, started });
+        }));
+        let transaction = Self {
+            place,
+            survey,
+            request,
+            run,
+            folder,
+            journal,
+            emitter: emitter.of_run(run),
+            signals,
+            began: Instant::now(),
+        };
+        transaction.begin()?;
+        Ok(transaction)
+    }
+
+    fn begin(&self) -> Result<(), Complaint> {
+        let directory = self.place.located.args.directory.clone();
+        let project = self.survey.after.name.clone();
+        let command = self.request.command.clone();
+        self.emitter.emit(Kind::RunStarted {
+            command: command.clone(),
+            project: project.clone(),
+            directory: directory.clone(),
+        });
+        let (run, pid, undoes) = (self.run, std::process::id(), self.survey.undoes.clone());
+        self.journal.add(Entry::Begin {
+            run,
+            command,
+            project,
+            directory,
+            pid,
+            undoes,
+        })?;
+        for change in &self.survey.edited.changes {
+            let shown = |value: &Option<String>| Shown::of(&change.name, value.as_deref());
+            let plain = |value: &Option<String>| match shown(value) {
+                Shown::Plain(text) => Some(text),
+                _ => None,
+            };
+            self.journal.add(Entry::Change {
+                file: change.file.clone(),
+                key: change.key.clone(),
+                before: plain(&change.before),
+                after: plain(&change.after),
+                secret: [&change.before, &change.after]
+                    .into_iter()
+                    .any(|value| shown(value) == Shown::Secret),
+            })?;
+        }
+        for step in &self.survey.plan.steps {
+            self.journal.add(Entry::Planned {
+                service: step.service.clone(),
+                action: step.action,
+                reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// From checkpoint to commit, or to the rollback.
+    pub async fn carry_out(&self) -> Conclusion {
+        let checkpoint = match self.checkpoint().await {
+            Ok(checkpoint) => checkpoint,
+            Err(complaint) => {
+                self.emitter.emit(Kind::Complaint(complaint));
+                self.record(Outcome::FailedBefore, &[], &[]);
+                return Conclusion::early(Outcome::FailedBefore, None);
+            }
+        };
+        let mut watch = self.watch();
+        match self.change(&mut watch).await {
+            Ok(()) => self.commit(&watch),
+            Err(failure) => {
+                self.tell_failure(&failure, &watch).await;
+                self.give_back(failure, &checkpoint, watch).await
+            }
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<Checkpoint, Complaint> {
+        self.emitter.phase(Phase::Checkpoint);
+        fault!("checkpoint.before");
+        let taken = Checkpoint::take(
+            &self.place,
+            &self.survey.after.name,
+            &self.survey.plan,
+            &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
+            self.run,
+            &self.folder,
+        )
+        .await?;
+        fault!("checkpoint.taken");
+        self.journal.add(Entry::Checkpointed)?;
+        fault!("checkpoint.after");
+        Ok(taken)
+    }
+
+    /// Write, prepare, converge, watch, effect; each failure leads to the rollback.
+    async fn change(&self, watch: &mut Watch) -> Result<(), Failure> {
+        self.write()?;
+        if !self.request.options.no_apply && !self.survey.plan.is_empty() {
+            self.interrupted()?;
+            self.prepare().await?;
+            let written_at = Timestamp::now();
+            self.converge(watch).await?;
+            self.healthy(watch).await?;
+            self.effects(watch, written_at).await?;
+        }
+        self.journal.add(Entry::Proven)?;
+        fault!("effect.proven");
+        Ok(())
+    }
+
+    fn interrupted(&self) -> Result<(), Failure> {
+        let signal = self.signals.received();
+        signal.map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Write);
+        for edit in self.survey.edited.changing() {
+            self.journal.add(Entry::Writing {
+                file: edit.path.clone(),
+            })?;
+            fault!("write.before");
+            // What a person edited by hand is in place already; its inode need not change.
+            if files::read_if_exists(&edit.path)? != edit.after {
+                match &edit.after {
+                    Some(bytes) => files::replace(&edit.path, bytes)?,
+                    None => files::remove(&edit.path)?,
+                }
+            }
+            fault!("write.written");
+        }
+        self.journal.add(Entry::Written)?;
+        fault!("write.after");
+        Ok(())
+    }
+
+    async fn prepare(&self) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Prepare);
+        self.journal.add(Entry::Preparing)?;
+        fault!("prepare.before");
+        let work = prepare::images(&self.place, self.survey, &self.emitter);
+        tokio::select! {
+            done = work => done?,
+            signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
+        }
+        fault!("prepare.after");
+        Ok(())
+    }
+
+    async fn converge(&self, watch: &mut Watch) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Converge);
+        let convergence = Convergence {
+            place: &self.place,
+            args: &self.survey.args,
+            model: &self.survey.after,
+            emitter: &self.emitter,
+            signals: self.signals,
+        };
+        if self.request.options.strategy == Strategy::DownUp {
+            return convergence.down_up(watch, &self.journal).await;
+        }
+        let steps = &self.survey.plan.steps;
+        convergence.run(steps, watch, &self.journal).await
+    }
+
+    async fn healthy(&self, watch: &mut Watch) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Watch);
+        fault!("watch.before");
+        let services: Vec<ServiceName> = self.survey.watched();
+        let stopped = watch.settle(&services, self.signals).await;
+        for (service, verdict) in watch.verdicts() {
+            let (verdict, reason) = (verdict.word, verdict.reason);
+            self.journal.add(Entry::Verdict {
+                service,
+                verdict,
+                reason,
+            })?;
+        }
+        if let Err(Stopped::Signal(signal)) = stopped {
+            return Err(Failure::of_signal(signal));
+        }
+        fault!("watch.after");
+        Failure::of_verdicts(watch).map_or(Ok(()), Err)
+    }
+
+    async fn effects(&self, watch: &Watch, written_at: Timestamp) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Effect);
+        fault!("effect.before");
+        let verdicts = watch.verdicts();
+        for expected in &self.survey.effects {
+            let service = &expected.service;
+            // What has ended, or did not run before either, has nothing to show.
+            let word = verdicts.get(service).map(|verdict| verdict.word);
+            if word == Some(VerdictWord::AlreadyFailing) {
+                continue;
+            }
+            for container in watch.containers(service) {
+                let docker = &self.place.docker;
+                let proof = effect::prove(docker, &container, expected, written_at).await?;
+                self.tell_effect(expected, &proof)?;
+                if !proof.ok {
+                    let failure = Failure::new("effect_missing", proof.what);
+                    return Err(Failure {
+                        service: Some(service.clone()),
+                        ..failure
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_effect(
+        &self,
+        expected: &effect::Expected,
+        proof: &effect::Proof,
+    ) -> Result<(), Failure> {
+        self.emitter.emit(Kind::Effect {
+            service: expected.service.clone(),
+            key: expected.key.clone(),
+            route: expected.route,
+            ok: proof.ok,
+            how: proof.how,
+            what: proof.what.clone(),
+        });
+        self.journal.add(Entry::Effect {
+            service: expected.service.clone(),
+            key: expected.key.clone(),
+            ok: proof.ok,
+            what: proof.what.clone(),
+        })?;
+        Ok(())
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::begin(
+            &self.place.docker,
+            &self.survey.after.name,
+            self.survey.targets(&self.place),
+            self.request.options.limits,
+            self.emitter.clone(),
+        )
+    }
+}
