@@ -120,25 +120,22 @@ fn remove_block(tree: &Tree<'_>, parent: NodeId, at: usize) -> Vec<Splice> {
         return Vec::new();
     };
     let layout = &tree.layout;
-    if !layout.is_first_on_line(piece.start) {
-        // The first key of `- key: value`: the next one takes its place.
-        let next = self::piece(tree, parent, at + 1).map_or(piece.end, |next| next.start);
-        return vec![splice(piece.start..next, "")];
-    }
-    let start = own_comment(tree, parent, at, &piece);
     let end = layout.line_end(piece.end);
     let next = layout.next_line(end);
+    if !layout.is_first_on_line(piece.start) {
+        // The first key of `- key: value`: what follows takes its place, comments included.
+        let indent = layout.text[next..].len() - layout.text[next..].trim_start().len();
+        return vec![splice(piece.start..next + indent, "")];
+    }
+    let start = own_comment(tree, parent, at, &piece);
     if next > end {
         return vec![splice(start..next, "")];
     }
     // The last line of a file without a final line break: the break before it goes instead.
-    let before = layout.text[..start].trim_end_matches('\n');
-    let before = before.strip_suffix('\r').unwrap_or(before).len();
-    let one_break = layout.text[before..start].find('\n').map_or(start, |_| {
-        let line = layout.text[..start].strip_suffix('\n').unwrap_or_default();
-        line.strip_suffix('\r').unwrap_or(line).len()
-    });
-    vec![splice(one_break..end, "")]
+    let before = &layout.text[..start];
+    let before = before.strip_suffix('\n').unwrap_or(before);
+    let before = before.strip_suffix('\r').unwrap_or(before);
+    vec![splice(before.len()..end, "")]
 }
 
 /// Where the removal begins: at the comment lines directly above, if they are clearly about this

@@ -9,6 +9,7 @@ use serde_saphyr::granit_parser::ScalarStyle;
 use super::render::{self, Shape};
 use super::scalar::{self, Setting};
 use super::tree::{Kind, NodeId, Tree};
+use super::wanted::Wanted;
 
 /// One replaced range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +38,6 @@ pub(super) fn apply(text: &str, splices: &[Splice]) -> String {
     }
     out.push_str(text.get(pos..).unwrap_or_default());
     out
-}
-
-/// A value, with the word to write for it where the person's own word is to be kept.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wanted {
-    pub(super) value: Value,
-    pub(super) word: Option<String>,
-}
-
-impl From<Value> for Wanted {
-    fn from(value: Value) -> Self {
-        Self { value, word: None }
-    }
 }
 
 /// The ways to put a value in the place of a node, best first. Its properties stay.
@@ -245,13 +233,13 @@ fn put_block(tree: &Tree<'_>, id: NodeId, value: &Value) -> Vec<Splice> {
 /// Adds `key: value` at the end of a mapping that has entries.
 pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -> Vec<Splice> {
     let last = tree.entries(map).last();
-    let like = last.and_then(|last| quotes(tree, last.value));
+    let like = habit(tree, tree.entries(map).iter().map(|entry| entry.value));
     if tree.is_flow(map) {
         let key = scalar::render(
             &Value::String(key.to_owned()),
             Setting {
                 flow: true,
-                like: last.and_then(|last| quotes(tree, last.key)),
+                like: habit(tree, tree.entries(map).iter().map(|entry| entry.key)),
                 replaces: false,
             },
         );
@@ -283,7 +271,7 @@ pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -
 /// Adds an item at the end of a list that has items.
 pub(super) fn append(tree: &Tree<'_>, seq: NodeId, wanted: &Wanted) -> Vec<Splice> {
     let last = tree.items(seq).last();
-    let like = last.and_then(|last| quotes(tree, last.value));
+    let like = habit(tree, tree.items(seq).iter().map(|item| item.value));
     if tree.is_flow(seq) {
         let last = last.map(|last| (last.start, tree.node(last.value).body.end));
         return add_to_flow(tree, seq, last, &flow_words(wanted, like));
@@ -334,9 +322,19 @@ fn add_to_flow(
     vec![splice(end..end, format!("{separator}{text}"))]
 }
 
-/// The quotes of a string, where it has any.
-pub(super) fn quotes(tree: &Tree<'_>, id: NodeId) -> Option<ScalarStyle> {
-    tree.scalar(id)
-        .map(|(_, style)| style)
-        .filter(|style| matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted))
+/// The notation of the nearest neighbour before the end that had the choice: a string that could
+/// stand without quotes.
+fn habit(
+    tree: &Tree<'_>,
+    neighbours: impl DoubleEndedIterator<Item = NodeId>,
+) -> Option<ScalarStyle> {
+    let free = |(text, style): (&str, ScalarStyle)| {
+        let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+        (quoted || style == ScalarStyle::Plain) && scalar::can_be_plain(text, false)
+    };
+    let mut styles = neighbours
+        .rev()
+        .filter_map(|id| tree.scalar(id))
+        .filter(|&found| free(found));
+    styles.next().map(|(_, style)| style)
 }
