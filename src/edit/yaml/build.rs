@@ -30,6 +30,8 @@ impl<'a> Builder<'a> {
         let options = granit_parser::options! {
             emit_anchor_events: true,
             emit_comments: false,
+            // As Compose's parser: a block that the file ends in without a line break has none.
+            block_scalar_eof_without_line_feed: true,
             flow_nesting_limit: DEPTH,
             block_nesting_limit: DEPTH,
         };
@@ -196,13 +198,13 @@ impl<'a> Builder<'a> {
                 } else {
                     ">"
                 };
-                if !self.layout.text[content..].starts_with(indicator) {
+                if !self.layout.slice(content..).starts_with(indicator) {
                     return Err(self.unplaced(content));
                 }
                 Ok(content..self.layout.block_scalar_end(content, range.end))
             }
             _ if range.start == content => {
-                let text = &self.layout.text[range.clone()];
+                let text = self.layout.slice(range.clone());
                 Ok(content..content + text.trim_end().len())
             }
             _ => Err(self.unplaced(range.start)),
@@ -295,8 +297,10 @@ impl<'a> Builder<'a> {
 
     fn complex_key(&self, start: usize) -> YamlError {
         // `image: {{ image }}` is a mapping whose key is a mapping: a template, not YAML.
-        let before = self.layout.text[..start].trim_end_matches([' ', '{']);
-        if self.layout.text[before.len()..]
+        let before = self.layout.slice(..start).trim_end_matches([' ', '{']);
+        if self
+            .layout
+            .slice(before.len()..)
             .trim_start()
             .starts_with("{{")
         {

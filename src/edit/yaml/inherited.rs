@@ -52,7 +52,7 @@ pub(super) fn through(
 fn override_alias(tree: &Tree<'_>, alias: NodeId, key: &str, value: &Value) -> Draft {
     let node = tree.node(alias);
     let layout = &tree.layout;
-    let name = &layout.text[node.body.clone()];
+    let name = layout.slice(node.body.clone());
     let change = Change::Wrap {
         alias,
         key: key.to_owned(),

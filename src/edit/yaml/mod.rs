@@ -302,7 +302,7 @@ fn collect_scalars(tree: &Tree<'_>, id: NodeId, path: &mut Vec<Segment>, out: &m
             let node = tree.node(id);
             let empty = node.body.is_empty();
             let value = if empty { String::new() } else { text.clone() };
-            let header = tree.layout.text[node.body.clone()].starts_with(['|', '>']);
+            let header = tree.layout.slice(node.body.clone()).starts_with(['|', '>']);
             let line = tree.layout.position(node.body.start).line + usize::from(header);
             out.push(ScalarAt {
                 path: YamlPath::trusted(path.clone()),

@@ -22,6 +22,27 @@ pub(super) fn drafts(
     place: &Place,
     wanted: &Wanted,
 ) -> Result<Vec<Draft>, YamlError> {
+    let mut drafts = drafts_within(tree, path, place, wanted)?;
+    let text = tree.layout.text;
+    if !text.ends_with('\n') {
+        // A block scalar that a file ends in needs the line break to have one in its value.
+        let splices = drafts.iter_mut().flat_map(|draft| draft.splices.iter_mut());
+        for last in splices.filter(|splice| splice.range.end == text.len()) {
+            if last.text.contains(": |") || last.text.contains("- |") || last.text.starts_with('|')
+            {
+                last.text.push_str(tree.layout.line_break(text.len()));
+            }
+        }
+    }
+    Ok(drafts)
+}
+
+fn drafts_within(
+    tree: &Tree<'_>,
+    path: &[Segment],
+    place: &Place,
+    wanted: &Wanted,
+) -> Result<Vec<Draft>, YamlError> {
     if place.found.is_none() {
         check_dots(path)?;
     }
@@ -354,7 +375,7 @@ fn new_document(tree: &Tree<'_>, path: &[Segment], wanted: &Wanted) -> Result<Dr
     };
     let lines = render::lines(&value, 0, shape);
     let end = tree.end_marker.unwrap_or(layout.text.len());
-    let before = &layout.text[..end];
+    let before = layout.slice(..end);
     let starts_line = before.is_empty() || before.ends_with('\n') || before == "\u{feff}";
     let lead = if starts_line { "" } else { shape.line_break };
     let tail = if before.is_empty() || starts_line {

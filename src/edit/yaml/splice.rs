@@ -73,7 +73,7 @@ pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Vec<Vec<S
     if wanted.value.is_null()
         && wanted.word.is_none()
         && !in_flow
-        && tree.layout.text[..tree.node(id).lead].ends_with(':')
+        && tree.layout.slice(..tree.node(id).lead).ends_with(':')
     {
         return vec![put_nothing(tree, id)];
     }
@@ -107,7 +107,9 @@ fn as_block(tree: &Tree<'_>, id: NodeId, text: &str, setting: Setting) -> Option
     let line_break = tree.layout.line_break(node.body.start);
     match setting.like {
         Some(style @ (ScalarStyle::Literal | ScalarStyle::Folded)) => {
-            let header = &tree.layout.text[node.body.start..tree.layout.line_end(node.body.start)];
+            let header = tree
+                .layout
+                .slice(node.body.start..tree.layout.line_end(node.body.start));
             let rest = header.trim_start_matches(['|', '>', '+', '-']);
             if rest.starts_with(|c: char| c.is_ascii_digit()) {
                 return None;
@@ -148,13 +150,13 @@ fn put_words(tree: &Tree<'_>, id: NodeId, words: &str) -> Vec<Splice> {
     if body.is_empty() {
         let bare_key = node.tag.is_none()
             && node.anchor.is_none()
-            && !layout.text[..lead].ends_with([':', '-']);
+            && !layout.slice(..lead).ends_with([':', '-']);
         return vec![splice(
             lead..lead,
             format!("{}{words}", if bare_key { ": " } else { " " }),
         )];
     }
-    let below = layout.text[lead..body.start].contains('\n');
+    let below = layout.slice(lead..body.start).contains('\n');
     let collection = !is_scalar(tree, id) && !tree.is_flow(id);
     if collection && below {
         let rest = layout.line_end(lead)..layout.line_end(body.end);
@@ -167,7 +169,7 @@ fn put_words(tree: &Tree<'_>, id: NodeId, words: &str) -> Vec<Splice> {
 fn put_nothing(tree: &Tree<'_>, id: NodeId) -> Vec<Splice> {
     let node = tree.node(id);
     let (lead, body, layout) = (node.lead, node.body.clone(), &tree.layout);
-    if !layout.text[lead..body.start].contains('\n') {
+    if !layout.slice(lead..body.start).contains('\n') {
         return vec![splice(lead..body.end, "")];
     }
     if is_scalar(tree, id) {

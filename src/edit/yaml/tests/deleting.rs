@@ -20,6 +20,7 @@ fn an_entry_goes_with_its_lines() {
         ("a: 1\r\nb: 2\r\n", "b", "a: 1\r\n"),
         ("a: 1\r\nb: 2", "b", "a: 1"),
         ("\u{feff}a: 1\nb: 2\n", "a", "\u{feff}b: 2\n"),
+        ("\u{feff}# c\na: 1\nb: 2\n", "a", "\u{feff}# c\nb: 2\n"),
         ("a:\n  b: 1 # why\nc: 1\n", "a.b", "a: {}\nc: 1\n"),
         ("a: # why\n  b: 1\nc: 1\n", "a.b", "a: {} # why\nc: 1\n"),
         ("a: &x\n  b: 1\nc: 1\n", "a.b", "a: &x {}\nc: 1\n"),

@@ -262,8 +262,23 @@ fn near_yaml() -> impl Strategy<Value = String> {
         .prop_map(|pieces| pieces.concat())
 }
 
+/// `PROPTEST_CASES` counts, for long runs; without it, more than the usual 256.
+fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() {
+        default.cases
+    } else {
+        2000
+    };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..default
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn no_text_breaks_it(bytes in proptest::collection::vec(any::<u8>(), 0..200), word in any::<String>()) {

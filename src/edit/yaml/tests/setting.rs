@@ -33,7 +33,7 @@ fn every_style_of_scalar_keeps_its_style() {
         ("a: b\n  c # why\nd: 1\n", "x", "a: x # why\nd: 1\n"),
         ("a:\n  b # why\nd: 1\n", "x", "a:\n  x # why\nd: 1\n"),
         ("a: b\nd: 1\n", "x\ny\n", "a: |\n  x\n  y\nd: 1\n"),
-        ("a: b", "x\ny\n", "a: |\n  x\n  y"),
+        ("a: b", "x\ny\n", "a: |\n  x\n  y\n"),
         ("a: {b: c}\n", "x", "a: x\n"),
         (
             "a:\n  b: c # gone\n# stays\nd: 1\n",
