@@ -1,6 +1,7 @@
 //! What a person types, turned into requests. Parses, calls, and gives the exit code; decides nothing
 //! about stacks.
 
+mod edit;
 mod look;
 mod packaging;
 mod past;
@@ -88,6 +89,8 @@ enum Command {
     Set(values::SetArgs),
     /// Remove keys, in the same way
     Unset(values::UnsetArgs),
+    /// Open a file in an editor, then do the same with what was changed
+    Edit(edit::EditArgs),
     /// Print a value as Compose reads it
     Get(query::GetArgs),
     /// Make the engine match the files as they are now
@@ -163,6 +166,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
     match command {
         Command::Set(args) => values::set(global, args).await,
         Command::Unset(args) => values::unset(global, args).await,
+        Command::Edit(args) => edit::edit(global, args).await,
         Command::Get(args) => query::get(global, &args).await,
         Command::Why(args) => query::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,

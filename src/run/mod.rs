@@ -2,6 +2,7 @@
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
 pub mod baseline;
+pub mod belongs;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
