@@ -4,6 +4,9 @@
 //! Without a Compose plug-in the tests are skipped, unless `REFIT_TEST_ENGINE=1` says that there has
 //! to be one.
 
+// Helpers of tests are tests: a failed step is a failed test.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 #[path = "../src/edit/dotenv/tests/soup.rs"]
 mod soup;
 

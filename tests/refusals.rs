@@ -41,20 +41,17 @@ fn no_engine() {
             .says(&socket.display().to_string())
             .says("→ start it");
         let answer = stack.refit(&["--json", "-H", &address, "set", "A=2"]);
-        assert_eq!(code_of(&answer), "no_engine", "{answer}");
+        assert_eq!(answer.refusal(), "no_engine", "{answer}");
+        assert_eq!(answer.outcome(), "refused", "{answer}");
+        // A question is answered with one document.
+        let answer = stack.refit(&["--json", "-H", &address, "status"]).exits(1);
+        assert_eq!(answer.events()[0]["error"]["code"], "no_engine", "{answer}");
     }
     stack
         .refit(&["-H", "ssh://somebody@somewhere", "set", "A=2"])
         .exits(1)
         .says("ssh endpoints are not supported");
     assert_eq!(stack.read(".env"), "A=1\n");
-}
-
-/// Before a run begins the complaint stands alone; its form is that of an event.
-#[track_caller]
-fn code_of(answer: &Answer) -> String {
-    let last = answer.events().pop().unwrap();
-    last["code"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -161,7 +158,7 @@ fn no_compose_file_and_unknown_context() {
         .exits(1)
         .says("/nowhere");
     let answer = stack.refit(&["--json", "-c", "nope", "plan"]).exits(1);
-    assert_eq!(code_of(&answer), "unknown_context");
+    assert_eq!(answer.refusal(), "unknown_context");
     answer
         .says("no Docker context named nope")
         .says("docker context ls");
@@ -228,6 +225,27 @@ fn a_stack_that_compose_cannot_read_already() {
 
 #[test]
 fn a_bind_source_that_does_not_exist() {
+    let compose = |more: &str| format!("services:\n  web: {}\n", idle(more));
+    let Some(stack) = TestStack::started(&compose(""), &[]) else {
+        return;
+    };
+    let before = stack.container("web");
+    stack.write(
+        "compose.yaml",
+        &compose("volumes: ['./b.conf:/etc/app.conf']"),
+    );
+    let answer = stack.refit(&["--json", "apply"]).exits(1);
+    assert_eq!(answer.refusal(), "bind_missing", "{answer}");
+    answer.says("b.conf").says("--allow missing-bind");
+    assert!(!stack.path("b.conf").exists());
+    before.is_untouched(&stack.container("web"));
+
+    stack.refit(&["apply", "--allow", "missing-bind"]).exits(0);
+    assert!(stack.path("b.conf").is_dir());
+}
+
+#[test]
+fn a_mount_that_would_show_something_that_is_not_there() {
     let compose = format!(
         "services:\n  web: {}\n",
         idle("volumes: ['${CONF}:/etc/app.conf']")
@@ -238,16 +256,11 @@ fn a_bind_source_that_does_not_exist() {
     };
     let before = stack.container("web");
     let answer = stack.refit(&["--json", "set", "CONF=./b.conf"]).exits(1);
-    assert_eq!(answer.refusal(), "bind_missing");
-    answer.says("b.conf").says("--allow missing-bind");
+    assert_eq!(answer.refusal(), "guard_bind", "{answer}");
+    answer.says("b.conf").says("--allow bind-vanishes");
     assert!(!stack.path("b.conf").exists());
     assert_eq!(stack.read(".env"), "CONF=./a.conf\n");
     before.is_untouched(&stack.container("web"));
-
-    stack
-        .refit(&["set", "CONF=./b.conf", "--allow", "missing-bind"])
-        .exits(0);
-    assert!(stack.path("b.conf").is_dir());
 }
 
 #[test]

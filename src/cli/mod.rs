@@ -1,6 +1,7 @@
 //! What a person types, turned into requests. Parses, calls, and gives the exit code; decides nothing
 //! about stacks.
 
+mod edit;
 mod look;
 mod packaging;
 mod past;
@@ -20,7 +21,7 @@ use crate::engine::docker::Docker;
 use crate::engine::endpoint::{self, EndpointRequest};
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, ServiceName, Tell};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::report::{self, Color, page};
 use crate::run::Runner;
 use crate::run::state::StateHome;
@@ -88,6 +89,8 @@ enum Command {
     Set(values::SetArgs),
     /// Remove keys, in the same way
     Unset(values::UnsetArgs),
+    /// Open a file in an editor, then do the same with what was changed
+    Edit(edit::EditArgs),
     /// Print a value as Compose reads it
     Get(query::GetArgs),
     /// Make the engine match the files as they are now
@@ -114,6 +117,29 @@ enum Command {
     Man(packaging::ManArgs),
 }
 
+impl Command {
+    /// Whether it is told as a run: JSON Lines of events.
+    fn is_run(&self) -> bool {
+        match self {
+            Self::Set(_)
+            | Self::Unset(_)
+            | Self::Edit(_)
+            | Self::Apply(_)
+            | Self::Restart(_)
+            | Self::Plan(_)
+            | Self::Rollback(_)
+            | Self::Watch(_) => true,
+            Self::Get(_)
+            | Self::Status(_)
+            | Self::History(_)
+            | Self::Show(_)
+            | Self::Why(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+}
+
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -129,9 +155,14 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.global.json;
+    let run_of = cli.command.is_run().then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {
-        page::complaint(&complaint, json);
-        Exit::Refused
+        let exit = exit::of_complaint(&complaint);
+        match run_of {
+            Some(to) => Emitter::new(to).refused(complaint, exit.code(), Duration::ZERO),
+            None => page::complaint(&complaint, json),
+        }
+        exit
     });
     ExitCode::from(done.code())
 }
@@ -163,6 +194,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
     match command {
         Command::Set(args) => values::set(global, args).await,
         Command::Unset(args) => values::unset(global, args).await,
+        Command::Edit(args) => edit::edit(global, args).await,
         Command::Get(args) => query::get(global, &args).await,
         Command::Why(args) => query::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,

@@ -52,6 +52,11 @@ enum StrategyArg {
 }
 
 impl RunArgs {
+    /// Whether nothing is to be done.
+    pub(super) fn is_dry(&self) -> bool {
+        self.dry_run
+    }
+
     pub(super) fn options(&self) -> Options {
         Options {
             dry_run: self.dry_run,

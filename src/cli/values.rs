@@ -11,6 +11,7 @@ use super::runs::{RunArgs, execute};
 use crate::complaint::Complaint;
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
+use crate::run::belongs::is_compose_path;
 use crate::run::edits::is_yaml;
 use crate::run::request::{Edit, EditRequest, Kind, Request, To, What};
 use crate::secret::{HIDDEN, Secret, is_secret};
@@ -20,7 +21,8 @@ pub(super) struct SetArgs {
     /// KEY=VALUE, or KEY alone to read the value from standard input
     #[arg(required = true, value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// Env file or YAML file; without it the stack's first env file
+    /// Env file or YAML file; without it the stack's first env file, or for a path such as
+    /// services.web.image the compose file where the change belongs
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Make a random value: hex:BYTES, base64:BYTES or alnum:LETTERS
@@ -155,7 +157,8 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         (.., true) => Kind::Json,
         _ => Kind::Auto,
     };
-    let yaml = args.file.as_deref().is_some_and(is_yaml);
+    let paths = args.assignments.iter().any(|word| is_compose_path(word));
+    let yaml = args.file.as_deref().map_or(paths, is_yaml);
     if kind != Kind::Auto && !yaml {
         return Err(
             Complaint::new("usage", "--string, --int and --as-json are for YAML files")

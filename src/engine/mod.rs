@@ -6,6 +6,7 @@ pub mod container;
 pub mod docker;
 pub mod endpoint;
 pub mod files;
+pub mod git;
 pub mod http;
 pub mod process;
 pub mod signals;

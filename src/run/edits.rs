@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::belongs;
 use super::request::{Edit, EditRequest, Kind, To};
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
@@ -67,15 +68,24 @@ pub fn is_yaml(path: &Path) -> bool {
 /// # Errors
 /// A file that cannot be read or edited, a value that cannot be written, an unknown place.
 pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
-    let path = match &request.file {
-        Some(file) => existing(located, file)?,
-        None => located.first_env_file(),
-    };
     let mut edited = Edited::default();
-    if is_yaml(&path) {
-        edit_yaml(&path, &request.edits, located, &mut edited)?;
-    } else {
-        edit_env(&path, &request.edits, located, &mut edited)?;
+    let by_path = |edit: &Edit| belongs::is_compose_path(&edit.key);
+    match &request.file {
+        Some(file) => {
+            let path = existing(located, file)?;
+            edit_file(&path, &request.edits, located, &mut edited)?;
+        }
+        None if request.edits.iter().any(by_path) => {
+            for edit in &request.edits {
+                edit_definition(edit, located, &mut edited)?;
+            }
+        }
+        None => edit_file(
+            &located.first_env_file(),
+            &request.edits,
+            located,
+            &mut edited,
+        )?,
     }
     for service in &request.reach {
         for edit in &request.edits {
@@ -83,6 +93,35 @@ pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complain
         }
     }
     Ok(edited)
+}
+
+fn edit_file(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    if is_yaml(path) {
+        edit_yaml(path, edits, located, edited)
+    } else {
+        edit_env(path, edits, located, edited)
+    }
+}
+
+/// A path without a file: it is written where it belongs.
+fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Result<(), Complaint> {
+    let place: YamlPath = edit.key.parse().map_err(|error: YamlError| {
+        Complaint::new(error.code(), error.to_string()).hint(error.hint())
+    })?;
+    let removes = matches!(edit.to, To::Unset);
+    let (path, note) = belongs::file_for(&place, removes, located)?;
+    if !path.exists() {
+        edited.new_compose_file = Some(path.clone());
+    }
+    edited
+        .notes
+        .extend(note.filter(|note| !edited.notes.contains(note)));
+    edit_yaml(&path, std::slice::from_ref(edit), located, edited)
 }
 
 /// A file given by `-F`: relative to where the person is, else to the stack.
@@ -201,7 +240,12 @@ fn edit_yaml(
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
-    let bytes = files::read_if_exists(path)?;
+    // An earlier edit of this run may have changed the same file.
+    let known = edited.files.iter().position(|edit| edit.path == path);
+    let bytes = match known {
+        Some(index) => edited.files[index].after.clone(),
+        None => files::read_if_exists(path)?,
+    };
     let mut text = text_of(&file, bytes.as_deref().unwrap_or_default())?;
     for edit in edits {
         let place: YamlPath = edit
@@ -225,11 +269,15 @@ fn edit_yaml(
         });
         text = done.text;
     }
-    edited.files.push(FileEdit {
-        path: path.to_owned(),
-        before: bytes,
-        after: Some(text.into_bytes()),
-    });
+    let after = Some(text.into_bytes());
+    match known {
+        Some(index) => edited.files[index].after = after,
+        None => edited.files.push(FileEdit {
+            path: path.to_owned(),
+            before: bytes,
+            after,
+        }),
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
 pub mod baseline;
+pub mod belongs;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
@@ -96,15 +97,18 @@ pub struct Runner {
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
     pub async fn execute(&self, located: &LocateRequest, request: &Request) -> Ended {
+        let began = Instant::now();
         match self.attempt(located, request).await {
             Ok(ended) => ended,
             Err(complaint) => {
                 let locked = complaint.code == "locked";
-                self.emitter.emit(Kind::Complaint(complaint));
-                Ended {
+                let ended = Ended {
                     locked,
                     ..Ended::of(Outcome::Refused)
-                }
+                };
+                let exit = crate::exit::of_run(&ended).code();
+                self.emitter.refused(complaint, exit, began.elapsed());
+                ended
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::event::{RunId, ServiceName};
 use crate::health::limits::Limits;
 use crate::secret::Secret;
+use crate::stack::staged::FileEdit;
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Request {
 pub enum What {
     /// Edit files, then bring the engine in line with the edit.
     Edit(EditRequest),
+    /// Put this text in place of a file's present one.
+    Replace(FileEdit),
     /// Bring the engine in line with the files, for these services or all.
     Apply(Vec<ServiceName>),
     /// Restart these services, or all that run.

@@ -147,6 +147,12 @@ pub async fn make(
             let edited = edits::make(edit, &place.located)?;
             of_edit(place, edited, options).await?
         }
+        What::Replace(edit) => {
+            let mut edited = Edited::default();
+            history::describe(place, edit, &mut edited.changes);
+            edited.files.push(edit.clone());
+            of_edit(place, edited, options).await?
+        }
         What::Apply(services) => of_apply(place, services, state).await?,
         What::Restart(services) => of_restart(place, services).await?,
         What::Rollback(target) => of_rollback(place, *target, options, state).await?,

@@ -70,7 +70,7 @@ impl Dotenv {
                 export: false,
             };
         }
-        let written = self.text.trim_start_matches('\u{feff}');
+        let written = self.text.strip_prefix('\u{feff}').unwrap_or(&self.text);
         let open = !written.is_empty() && !written.ends_with('\n');
         Slot {
             at: self.text.len(),

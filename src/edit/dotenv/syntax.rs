@@ -172,33 +172,36 @@ fn skip_export(text: &str, start: usize) -> usize {
 
 fn compose_value(text: &str, key: Span, after: usize) -> (usize, Kind) {
     let start = text.len() - text[after..].trim_start_matches(is_blank).len();
+    let quoted = match text.as_bytes().get(start) {
+        Some(b'\'') => Some(('\'', Style::Single)),
+        Some(b'"') => Some(('"', Style::Double)),
+        _ => None,
+    };
+    // A quoted value first: its line may hold many of them, and is not to be searched for each.
+    if let Some((quote, style)) = quoted
+        && let Some(end) = closing_quote(text, start, quote)
+    {
+        return (
+            end,
+            Kind::Assignment {
+                key,
+                value: Span::new(start, end),
+                style,
+            },
+        );
+    }
     let eol = end_of_line(text, start);
     let line = &text[start..eol];
-    for (quote, style) in [('\'', Style::Single), ('"', Style::Double)] {
-        if !line.starts_with(quote) {
-            continue;
-        }
-        return match closing_quote(text, start, quote) {
-            Some(end) => (
-                end,
-                Kind::Assignment {
-                    key,
-                    value: Span::new(start, end),
-                    style,
-                },
-            ),
-            None => {
-                let value = Span::new(start, start + line.trim_end().len());
-                (
-                    eol,
-                    Kind::Assignment {
-                        key,
-                        value,
-                        style: Style::Open(quote),
-                    },
-                )
-            }
-        };
+    if let Some((quote, _)) = quoted {
+        let value = Span::new(start, start + line.trim_end().len());
+        return (
+            value.end,
+            Kind::Assignment {
+                key,
+                value,
+                style: Style::Open(quote),
+            },
+        );
     }
     // Only a space makes `#` a comment here, and the blanks behind `=` are gone by now: `A= #c` reads
     // as `#c` (F36).

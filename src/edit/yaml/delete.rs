@@ -102,13 +102,13 @@ fn empty(tree: &Tree<'_>, id: NodeId) -> Splice {
         "[]"
     };
     let layout = &tree.layout;
-    let below = layout.text[node.lead..node.body.start].contains('\n');
+    let below = layout.slice(node.lead..node.body.start).contains('\n');
     if tree.is_flow(id) || !below || node.parent.is_none() {
         return splice(node.body.clone(), nothing);
     }
     // The comment of the key's own line stays, those between the removed lines go with them.
     let key_line = layout.line_end(node.lead);
-    let kept = &layout.text[node.lead..key_line];
+    let kept = layout.slice(node.lead..key_line);
     splice(
         node.lead..layout.line_end(node.body.end),
         format!(" {nothing}{kept}"),
@@ -120,25 +120,22 @@ fn remove_block(tree: &Tree<'_>, parent: NodeId, at: usize) -> Vec<Splice> {
         return Vec::new();
     };
     let layout = &tree.layout;
-    if !layout.is_first_on_line(piece.start) {
-        // The first key of `- key: value`: the next one takes its place.
-        let next = self::piece(tree, parent, at + 1).map_or(piece.end, |next| next.start);
-        return vec![splice(piece.start..next, "")];
-    }
-    let start = own_comment(tree, parent, at, &piece);
     let end = layout.line_end(piece.end);
     let next = layout.next_line(end);
+    if !layout.is_first_on_line(piece.start) {
+        // The first key of `- key: value`: what follows takes its place, comments included.
+        let indent = layout.slice(next..).len() - layout.slice(next..).trim_start().len();
+        return vec![splice(piece.start..next + indent, "")];
+    }
+    let start = own_comment(tree, parent, at, &piece);
     if next > end {
         return vec![splice(start..next, "")];
     }
     // The last line of a file without a final line break: the break before it goes instead.
-    let before = layout.text[..start].trim_end_matches('\n');
-    let before = before.strip_suffix('\r').unwrap_or(before).len();
-    let one_break = layout.text[before..start].find('\n').map_or(start, |_| {
-        let line = layout.text[..start].strip_suffix('\n').unwrap_or_default();
-        line.strip_suffix('\r').unwrap_or(line).len()
-    });
-    vec![splice(one_break..end, "")]
+    let before = layout.slice(..start);
+    let before = before.strip_suffix('\n').unwrap_or(before);
+    let before = before.strip_suffix('\r').unwrap_or(before);
+    vec![splice(before.len()..end, "")]
 }
 
 /// Where the removal begins: at the comment lines directly above, if they are clearly about this
@@ -159,23 +156,13 @@ fn own_comment(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &Piece) -> usi
     };
     let mut start = line;
     let mut words = Vec::new();
-    while start > floor {
-        let above = layout.line_start(start - 1);
-        let text = layout.text[above..layout.line_end(above)].trim_start_matches(' ');
-        if !text.starts_with('#') || layout.text[above..].len() - text.len() < column {
-            break;
-        }
-        if layout.line_end(above) - above - text.len() != column {
-            break;
-        }
-        words.push(text.trim_start_matches('#').trim());
+    while let Some((above, comment)) = comment_above(tree, start, floor, column) {
+        words.push(comment);
         start = above;
-        if above == 0 {
-            break;
-        }
     }
     let heads_the_file = column == 0
-        && layout.text[..start]
+        && layout
+            .slice(..start)
             .trim_start_matches('\u{feff}')
             .is_empty();
     if words.is_empty() || heads_the_file || words.iter().any(|words| is_commented_out(words)) {
@@ -186,6 +173,26 @@ fn own_comment(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &Piece) -> usi
     } else {
         line
     }
+}
+
+/// The comment in the line above `start`, if the line holds nothing else and the comment stands in
+/// that column; with the start of its line.
+fn comment_above<'t>(
+    tree: &Tree<'t>,
+    start: usize,
+    floor: usize,
+    column: usize,
+) -> Option<(usize, &'t str)> {
+    let layout = &tree.layout;
+    // A byte order mark before the first line makes its start lie after the byte before it.
+    let above = layout.line_start(start.checked_sub(1)?);
+    let line = layout
+        .text
+        .get(above..layout.line_end(above))
+        .filter(|_| above < start)?;
+    let comment = line.trim_start_matches(' ');
+    let fits = above >= floor && comment.starts_with('#') && line.len() - comment.len() == column;
+    fits.then(|| (above, comment.trim_start_matches('#').trim()))
 }
 
 /// A line that was an entry once, and is nobody's comment.
@@ -235,7 +242,7 @@ fn remove_flow(tree: &Tree<'_>, parent: NodeId, at: usize, count: usize) -> Vec<
     let line_end = layout.line_end(own_end);
     let after = layout.skip_blanks(own_end);
     let alone = layout.is_first_on_line(piece.start)
-        && (after == line_end || layout.text[after..].starts_with('#'));
+        && (after == line_end || layout.slice(after..).starts_with('#'));
     let mut splices = if alone {
         vec![splice(
             layout.line_start(piece.start)..layout.next_line(line_end),

@@ -159,7 +159,7 @@ fn compare(
 }
 
 fn alias_name<'t>(tree: &'t Tree<'_>, alias: NodeId) -> &'t str {
-    &tree.layout.text[tree.node(alias).body.clone()]
+    tree.layout.slice(tree.node(alias).body.clone())
 }
 
 fn is_value(tree: &Tree<'_>, id: NodeId, value: &Value) -> Result<(), String> {

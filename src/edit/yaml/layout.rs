@@ -21,6 +21,14 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// A part of the text; empty where there is none, so that no arithmetic can break a run.
+    pub(super) fn slice<R>(&self, range: R) -> &'a str
+    where
+        R: std::slice::SliceIndex<str, Output = str>,
+    {
+        self.text.get(range).unwrap_or_default()
+    }
+
     pub(super) fn position(&self, pos: usize) -> Position {
         let line = self.line_starts.partition_point(|&start| start <= pos);
         let start = self
@@ -28,7 +36,7 @@ impl<'a> Layout<'a> {
             .get(line.saturating_sub(1))
             .copied()
             .unwrap_or(0);
-        let before = self.text.get(start..pos).unwrap_or_default();
+        let before = self.slice(start..pos);
         Position {
             line,
             column: before.chars().filter(|&c| c != '\u{feff}').count() + 1,
@@ -57,7 +65,7 @@ impl<'a> Layout<'a> {
 
     /// The end of the line that holds `pos`, before its line break.
     pub(super) fn line_end(&self, pos: usize) -> usize {
-        let rest = self.text.get(pos..).unwrap_or_default();
+        let rest = self.slice(pos..);
         match rest.find('\n') {
             Some(at) if rest[..at].ends_with('\r') => pos + at - 1,
             Some(at) => pos + at,
@@ -67,13 +75,13 @@ impl<'a> Layout<'a> {
 
     /// The start of the next line, or the end of the text.
     pub(super) fn next_line(&self, pos: usize) -> usize {
-        let rest = self.text.get(pos..).unwrap_or_default();
+        let rest = self.slice(pos..);
         rest.find('\n').map_or(self.text.len(), |at| pos + at + 1)
     }
 
     /// Whether only blanks stand between the start of the line and `pos`.
     pub(super) fn is_first_on_line(&self, pos: usize) -> bool {
-        self.text[self.line_start(pos)..pos]
+        self.slice(self.line_start(pos)..pos)
             .bytes()
             .all(|b| b == b' ')
     }
@@ -81,11 +89,11 @@ impl<'a> Layout<'a> {
     /// The line break used at `pos`, or in the file.
     pub(super) fn line_break(&self, pos: usize) -> &'static str {
         let end = self.line_end(pos);
-        let here = &self.text[end..];
+        let here = self.slice(end..);
         let crlf = if here.is_empty() {
             self.text
                 .find('\n')
-                .is_some_and(|at| self.text[..at].ends_with('\r'))
+                .is_some_and(|at| self.slice(..at).ends_with('\r'))
         } else {
             here.starts_with('\r')
         };
@@ -99,7 +107,7 @@ impl<'a> Layout<'a> {
         loop {
             match bytes.get(at) {
                 Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
-                Some(0xef) if self.text[at..].starts_with('\u{feff}') => at += 3,
+                Some(0xef) if self.slice(at..).starts_with('\u{feff}') => at += 3,
                 Some(b'#') if at == 0 || self.may_precede_comment(at) => at = self.line_end(at),
                 _ => return at,
             }
@@ -107,19 +115,19 @@ impl<'a> Layout<'a> {
     }
 
     fn may_precede_comment(&self, at: usize) -> bool {
-        let before = &self.text[..at];
+        let before = self.slice(..at);
         before.ends_with([' ', '\t', '\n', '\r', '\u{feff}'])
     }
 
     /// The end of the blanks at `pos`.
     pub(super) fn skip_blanks(&self, pos: usize) -> usize {
-        let rest = self.text.get(pos..).unwrap_or_default();
+        let rest = self.slice(pos..);
         self.text.len() - rest.trim_start_matches([' ', '\t']).len()
     }
 
     /// The end of the property (`&anchor`, `!tag`) that begins at `pos`.
     pub(super) fn skip_token(&self, pos: usize) -> usize {
-        let rest = self.text.get(pos..).unwrap_or_default();
+        let rest = self.slice(pos..);
         let stop = |c: char| c.is_ascii_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
         let length = if rest.starts_with("!<") {
             rest.find('>').map(|at| at + 1)
@@ -147,7 +155,8 @@ impl<'a> Layout<'a> {
         if content >= limit {
             return header_end;
         }
-        let indicators = self.text[header..header_end]
+        let indicators = self
+            .slice(header..header_end)
             .split(['#', ' '])
             .next()
             .unwrap_or_default();
@@ -157,7 +166,7 @@ impl<'a> Layout<'a> {
         let mut line = content;
         while line < limit {
             let stop = self.line_end(line).min(limit);
-            let words = &self.text[line..stop];
+            let words = self.slice(line..stop);
             let whole = self.next_line(line) <= limit;
             let blank = words.trim_start_matches(' ').is_empty();
             if !blank || words.len() > indent || (keep && whole) {
@@ -171,7 +180,7 @@ impl<'a> Layout<'a> {
     /// The columns by which the lines of a block scalar are indented.
     pub(super) fn block_scalar_indent(&self, header: usize, limit: usize) -> usize {
         let content = self.next_line(header);
-        let body = self.text.get(content..limit).unwrap_or_default();
+        let body = self.slice(content..limit);
         let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
         body.lines()
             .find(|line| !line.trim().is_empty())
@@ -185,7 +194,7 @@ impl<'a> Layout<'a> {
             .filter(|&line| line > 0)
             .find_map(|line| {
                 let start = *self.line_starts.get(line - 1)?;
-                let words = &self.text[start..self.line_end(start)];
+                let words = self.slice(start..self.line_end(start));
                 let at = words.find("{{").or_else(|| words.find("{%"))?;
                 Some(self.position(start + at))
             })

@@ -10,6 +10,8 @@ use super::value::resolve;
 pub(super) enum ListKind {
     /// `- KEY=VALUE`, `- KEY`.
     Pairs,
+    /// `- name:address`, `- name=address`.
+    Hosts,
     /// Ports: named by target and protocol, `80/tcp`.
     Ports,
     /// Mounts: named by the path in the container.
@@ -19,14 +21,7 @@ pub(super) enum ListKind {
 }
 
 /// Keys whose value is a mapping or a list of `KEY=VALUE`.
-const PAIRS: [&str; 6] = [
-    "environment",
-    "labels",
-    "args",
-    "annotations",
-    "sysctls",
-    "extra_hosts",
-];
+const PAIRS: [&str; 5] = ["environment", "labels", "args", "annotations", "sysctls"];
 
 /// Keys that are a string or a list of strings: appending to the string makes it a list.
 const STRING_OR_LIST: [&str; 5] = ["env_file", "label_file", "dns", "dns_search", "tmpfs"];
@@ -79,10 +74,16 @@ const STRINGS: [&str; 43] = [
 ];
 
 impl ListKind {
+    /// Whether the items hold a key and a value, which a path reaches by the key.
+    pub(super) fn has_pairs(self) -> bool {
+        matches!(self, Self::Pairs | Self::Hosts)
+    }
+
     /// The kind of the list that the first `depth` steps of a path lead to.
     pub(super) fn of(path: &[Segment], depth: usize) -> Self {
         match last_key(&path[..depth]) {
             Some(key) if PAIRS.contains(&key) => Self::Pairs,
+            Some("extra_hosts") => Self::Hosts,
             Some("ports") => Self::Ports,
             Some("volumes" | "tmpfs") => Self::Mounts,
             _ => Self::Names,
@@ -116,19 +117,43 @@ fn last_key(path: &[Segment]) -> Option<&str> {
     })
 }
 
-/// Splits `KEY=VALUE`; the value is `None` for `KEY` alone. Extra hosts may be `name:address`.
-pub(super) fn split_pair(item: &str) -> (&str, Option<&str>) {
-    match item.split_once('=') {
+/// Splits `KEY=VALUE`; the value is `None` for `KEY` alone.
+pub(super) fn split_pair(item: &str, kind: ListKind) -> (&str, Option<&str>) {
+    let separators: &[char] = if kind == ListKind::Hosts {
+        &['=', ':']
+    } else {
+        &['=']
+    };
+    match item.split_once(separators) {
         Some((key, value)) => (key, Some(value)),
         None => (item, None),
     }
 }
 
+/// `KEY=VALUE`, or `KEY` without a value; with the separator of the item before it, if there was
+/// one.
+pub(super) fn join_pair(
+    key: &str,
+    value: Option<&str>,
+    kind: ListKind,
+    old: Option<&str>,
+) -> String {
+    let old = old
+        .and_then(|old| old.strip_prefix(key))
+        .and_then(|rest| rest.chars().next());
+    let usual = if kind == ListKind::Hosts { ':' } else { '=' };
+    let separator = old.unwrap_or(usual);
+    value.map_or_else(
+        || key.to_owned(),
+        |value| format!("{key}{separator}{value}"),
+    )
+}
+
 /// The positions of the items that give a key, in the order of the list.
-pub(super) fn find_pairs(tree: &Tree<'_>, seq: NodeId, key: &str) -> Vec<usize> {
+pub(super) fn find_pairs(tree: &Tree<'_>, seq: NodeId, kind: ListKind, key: &str) -> Vec<usize> {
     let is_key = |value: NodeId| {
         let text = tree.scalar(tree.target(value)).map(|(text, _)| text);
-        text.is_some_and(|text| split_pair(text).0 == key)
+        text.is_some_and(|text| split_pair(text, kind).0 == key)
     };
     let items = tree.items(seq).iter().enumerate();
     items
@@ -151,7 +176,9 @@ pub(super) fn find_named(
 /// Whether an item goes by a name.
 pub(super) fn item_has_name(item: &serde_json::Value, kind: ListKind, name: &str) -> bool {
     match kind {
-        ListKind::Pairs => item.as_str().is_some_and(|text| split_pair(text).0 == name),
+        ListKind::Pairs | ListKind::Hosts => item
+            .as_str()
+            .is_some_and(|text| split_pair(text, kind).0 == name),
         ListKind::Ports => port_name(item).is_some_and(|port| port == full_port(name)),
         ListKind::Mounts => mount_target(item).is_some_and(|target| target == name),
         ListKind::Names => {

@@ -5,9 +5,11 @@
 //! just that change ([`fence`]), else there is an error and no text. What a value means to Compose
 //! (`${VAR}`, schema, other files) is not decided here.
 
+mod build;
 mod delete;
 mod error;
 mod fence;
+mod inherited;
 mod layout;
 mod lists;
 mod path;
@@ -18,6 +20,7 @@ mod splice;
 mod tree;
 mod value;
 mod walk;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -137,7 +140,7 @@ pub struct ScalarAt {
 pub fn get(text: &str, path: &YamlPath) -> Result<Option<Value>, YamlError> {
     let tree = Tree::parse(text)?;
     let place = walk::walk(&tree, path.segments())?;
-    set::value_at(&tree, path.segments(), &place)
+    wanted::value_at(&tree, path.segments(), &place)
 }
 
 /// Gives the place at a path a value, creating the parents that are missing. A value that it has
@@ -150,8 +153,8 @@ pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<Edited, Yaml
     let tree = Tree::parse(text)?;
     let steps = path.segments();
     let place = walk::walk(&tree, steps)?;
-    let before = set::value_at(&tree, steps, &place)?;
-    let wanted = set::wanted(&tree, steps, &place, value)?;
+    let before = wanted::value_at(&tree, steps, &place)?;
+    let wanted = wanted::wanted(&tree, steps, &place, value)?;
     if before.as_ref() == Some(&wanted.value) && is_written_so(&tree, &place, &wanted) {
         return Ok(Edited {
             text: text.to_owned(),
@@ -195,7 +198,7 @@ pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
     let tree = Tree::parse(text)?;
     let steps = path.segments();
     let place = walk::walk(&tree, steps)?;
-    let before = set::value_at(&tree, steps, &place)?;
+    let before = wanted::value_at(&tree, steps, &place)?;
     let Some(found) = &place.found else {
         return Ok(Edited {
             text: text.to_owned(),
@@ -226,7 +229,7 @@ pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
 }
 
 /// Whether the place itself holds the wanted word, not only an equal value.
-fn is_written_so(tree: &Tree<'_>, place: &Place, wanted: &splice::Wanted) -> bool {
+fn is_written_so(tree: &Tree<'_>, place: &Place, wanted: &wanted::Wanted) -> bool {
     let own = match (&place.found, place.source) {
         (Some(Found::Node(id)), None) => tree.scalar(*id),
         _ => None,
@@ -299,7 +302,7 @@ fn collect_scalars(tree: &Tree<'_>, id: NodeId, path: &mut Vec<Segment>, out: &m
             let node = tree.node(id);
             let empty = node.body.is_empty();
             let value = if empty { String::new() } else { text.clone() };
-            let header = tree.layout.text[node.body.clone()].starts_with(['|', '>']);
+            let header = tree.layout.slice(node.body.clone()).starts_with(['|', '>']);
             let line = tree.layout.position(node.body.start).line + usize::from(header);
             out.push(ScalarAt {
                 path: YamlPath::trusted(path.clone()),

@@ -165,6 +165,7 @@ fn words(value: &Value, indent: usize, shape: Shape, like: Option<ScalarStyle>) 
 
 /// A text of several lines as a literal block, where it can be one.
 pub(super) fn literal(text: &str, indent: usize, shape: Shape) -> Option<String> {
-    let several = text.contains('\n');
+    // More than one break at the end would take in the blank lines that follow.
+    let several = text.contains('\n') && !text.ends_with("\n\n");
     several.then(|| scalar::block(text, ScalarStyle::Literal, "", indent, shape.line_break))?
 }

@@ -95,10 +95,20 @@ fn is_printable(c: char) -> bool {
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Words that are strings in YAML 1.2 and in Compose, and booleans for many other readers: a new
-/// one is written in quotes, one that stands without them is left so.
+/// Words that are strings in YAML 1.2 and in Compose, and booleans or numbers to the base of 60
+/// for many other readers: a new one is written in quotes, one that stands without them is left
+/// so.
 fn is_word_of_yaml_1_1(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if text.contains(':')
+        && text
+            .trim_start_matches(['+', '-'])
+            .split([':', '.'])
+            .all(digits)
+    {
+        return true;
+    }
     matches!(lower.as_str(), "y" | "n" | "yes" | "no" | "on" | "off")
 }
 
@@ -107,7 +117,6 @@ fn is_word_of_yaml_1_1(text: &str) -> bool {
 fn is_typed_elsewhere(text: &str) -> bool {
     let unsigned = text.trim_start_matches(['+', '-']);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let sexagesimal = unsigned.contains(':') && unsigned.split([':', '.']).all(digits);
     let date = unsigned.len() >= 8
         && unsigned.get(..4).is_some_and(digits)
         && unsigned.get(4..5) == Some("-")
@@ -122,7 +131,7 @@ fn is_typed_elsewhere(text: &str) -> bool {
         unsigned.to_ascii_lowercase().as_str(),
         ".inf" | ".nan" | "<<" | "="
     );
-    sexagesimal || date || number || radix || special
+    date || number || radix || special
 }
 
 fn single(text: &str) -> String {

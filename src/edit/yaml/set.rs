@@ -3,104 +3,41 @@
 //! made in `splice`.
 
 use serde_json::{Map, Value};
-use serde_saphyr::granit_parser::ScalarStyle;
 
-use super::NewValue;
 use super::error::YamlError;
 use super::fence::{Change, Draft};
+use super::inherited;
 use super::lists::{self, ListKind};
 use super::path::{Segment, show};
 use super::render::{self, Shape};
-use super::scalar::is_plain_shape;
-use super::splice::{self, Wanted, splice};
+use super::splice::{self, splice};
 use super::tree::{Kind, NodeId, Tree};
-use super::value::{plain_value, resolve};
 use super::walk::{self, Found, Place};
-
-/// The value that a person means at a place.
-pub(super) fn wanted(
-    tree: &Tree<'_>,
-    path: &[Segment],
-    place: &Place,
-    new: &NewValue,
-) -> Result<Wanted, YamlError> {
-    let typed = match new {
-        NewValue::Json(value) => Wanted::from(value.clone()),
-        NewValue::Int(number) => Wanted::from(Value::from(*number)),
-        NewValue::String(text) => Wanted::from(Value::String(text.clone())),
-        NewValue::Auto(word) => auto(tree, path, place, word),
-    };
-    if !is_pair(tree, path, place) {
-        return Ok(typed);
-    }
-    let why = "an item KEY=VALUE holds one word";
-    match typed.value {
-        Value::Array(_) | Value::Object(_) => Err(YamlError::Value {
-            path: show(path),
-            why,
-        }),
-        Value::Null | Value::String(_) => Ok(Wanted::from(typed.value)),
-        Value::Bool(_) | Value::Number(_) => {
-            Ok(Wanted::from(Value::String(typed.value.to_string())))
-        }
-    }
-}
-
-/// A word from the command line: a string where Compose wants one or one stands in quotes, else
-/// what YAML makes of it.
-fn auto(tree: &Tree<'_>, path: &[Segment], place: &Place, word: &str) -> Wanted {
-    let string = Wanted::from(Value::String(word.to_owned()));
-    let old = match (&place.found, place.source) {
-        (Some(Found::Node(id)), None) => tree.scalar(*id),
-        _ => None,
-    };
-    let old = old.filter(|_| place.own.is_none_or(|own| !tree.node(own).body.is_empty()));
-    let plain = old.is_none_or(|(_, style)| style == ScalarStyle::Plain);
-    let flow = place
-        .own
-        .is_some_and(|own| tree.in_flow(own) || tree.is_flow(own));
-    if !plain || !is_plain_shape(word, flow) {
-        return string;
-    }
-    let value = plain_value(word);
-    let as_typed = Wanted {
-        value: value.clone(),
-        word: Some(word.to_owned()),
-    };
-    if lists::holds_string(path) {
-        // `PORT: 80` stays a number when it becomes 81: Compose makes the same string of both.
-        let was_typed = old.is_some_and(|(text, _)| !plain_value(text).is_string());
-        let string_of_it = value.to_string();
-        let same_string = !value.is_null() && string_of_it == word;
-        return if was_typed && same_string {
-            as_typed
-        } else {
-            string
-        };
-    }
-    if old.is_some() || !value.is_string() {
-        as_typed
-    } else {
-        string
-    }
-}
-
-/// Whether the path names a key in a list of `KEY=VALUE`.
-fn is_pair(tree: &Tree<'_>, path: &[Segment], place: &Place) -> bool {
-    if matches!(place.found, Some(Found::Pairs { .. })) {
-        return true;
-    }
-    place.found.is_none()
-        && matches!(path.last(), Some(Segment::Key(_)))
-        && place.depth + 1 == path.len()
-        && place
-            .own
-            .is_some_and(|own| lists::is_list(tree, tree.target(own)))
-        && ListKind::of(path, place.depth) == ListKind::Pairs
-}
+use super::wanted::Wanted;
 
 /// The ways to make the edit, best first.
 pub(super) fn drafts(
+    tree: &Tree<'_>,
+    path: &[Segment],
+    place: &Place,
+    wanted: &Wanted,
+) -> Result<Vec<Draft>, YamlError> {
+    let mut drafts = drafts_within(tree, path, place, wanted)?;
+    let text = tree.layout.text;
+    if !text.ends_with('\n') {
+        // A block scalar that a file ends in needs the line break to have one in its value.
+        let splices = drafts.iter_mut().flat_map(|draft| draft.splices.iter_mut());
+        for last in splices.filter(|splice| splice.range.end == text.len()) {
+            if last.text.contains(": |") || last.text.contains("- |") || last.text.starts_with('|')
+            {
+                last.text.push_str(tree.layout.line_break(text.len()));
+            }
+        }
+    }
+    Ok(drafts)
+}
+
+fn drafts_within(
     tree: &Tree<'_>,
     path: &[Segment],
     place: &Place,
@@ -112,22 +49,27 @@ pub(super) fn drafts(
     let Some(own) = place.own else {
         return Ok(vec![new_document(tree, path, wanted)?]);
     };
+    check_reset(tree, path, own)?;
     let rest = &path[place.depth..];
     match &place.found {
-        Some(_) if place.source.is_some() => through(tree, path, place, own, wanted),
+        Some(_) if place.source.is_some() => inherited::through(tree, path, place, own, wanted),
         Some(Found::Pairs { seq, at }) => {
             let last = at.last().and_then(|&last| tree.items(*seq).get(last));
             let Some(item) = last else {
                 return Ok(Vec::new());
             };
-            let pair = Wanted::from(pair(path, &wanted.value));
+            let old = tree.scalar(item.value).map(|(text, _)| text);
+            let pair = Wanted::from(pair(path, &wanted.value, old));
             Ok(replace(tree, item.value, &pair))
         }
         Some(Found::Node(id)) => {
             check_replaceable(tree, path, *id, wanted)?;
             Ok(replace(tree, *id, wanted))
         }
-        None if place.source.is_some() => through(tree, path, place, own, wanted),
+        None if place.source.is_some() => inherited::through(tree, path, place, own, wanted),
+        None if tree.root == Some(own) && walk::is_null(tree, own) => {
+            Ok(vec![new_document(tree, path, wanted)?])
+        }
         None => add(tree, path, place.depth, own, &nested(rest, wanted)?),
     }
 }
@@ -145,15 +87,13 @@ fn replace(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Vec<Draft> {
 }
 
 /// `KEY=VALUE`, or `KEY` for null.
-fn pair(path: &[Segment], value: &Value) -> Value {
+fn pair(path: &[Segment], value: &Value, old: Option<&str>) -> Value {
+    let kind = ListKind::of(path, path.len().saturating_sub(1));
     let key = match path.last() {
         Some(Segment::Key(key)) => key.as_str(),
         _ => "",
     };
-    Value::String(match value {
-        Value::String(text) => format!("{key}={text}"),
-        _ => key.to_owned(),
-    })
+    Value::String(lists::join_pair(key, value.as_str(), kind, old))
 }
 
 fn check_replaceable(
@@ -168,7 +108,43 @@ fn check_replaceable(
         check_item(path, name, &wanted.value)?;
     }
     check_tag(tree, path, id, wanted)?;
+    check_merges(tree, id, wanted)?;
     check_anchors_inside(tree, id, true)
+}
+
+/// What a merge key brings in must stay a mapping (or null, which brings in nothing).
+fn check_merges(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Result<(), YamlError> {
+    if wanted.value.is_object() || wanted.value.is_null() {
+        return Ok(());
+    }
+    let is_merged = |alias: &NodeId| {
+        let mut around = std::iter::once(*alias)
+            .chain(tree.ancestors(*alias))
+            .take(2);
+        around.any(|node| {
+            let parent = tree
+                .node(node)
+                .parent
+                .map_or(&[][..], |parent| tree.entries(parent));
+            parent
+                .iter()
+                .any(|entry| entry.value == node && tree.is_merge(entry))
+        })
+    };
+    let mut aliases = tree
+        .aliases
+        .iter()
+        .copied()
+        .filter(|&alias| tree.target(alias) == id);
+    let Some(alias) = aliases.find(is_merged) else {
+        return Ok(());
+    };
+    let anchor = tree.node(id).anchor.clone().unwrap_or_default();
+    Err(YamlError::AnchorInUse {
+        anchor,
+        line: tree.line(id),
+        used: tree.line(alias),
+    })
 }
 
 /// An item that a path names by what it holds must go on to hold that.
@@ -182,7 +158,20 @@ fn check_item(path: &[Segment], name: &str, value: &Value) -> Result<(), YamlErr
     })
 }
 
-/// Compose drops what stands under `!reset`, and a core tag says which type a value has.
+/// Compose drops whatever stands under `!reset`.
+fn check_reset(tree: &Tree<'_>, path: &[Segment], own: NodeId) -> Result<(), YamlError> {
+    let mut around = std::iter::once(own).chain(tree.ancestors(own));
+    match around.find(|&node| tree.node(node).tag.as_deref() == Some("!reset")) {
+        Some(node) => Err(YamlError::Tagged {
+            path: show(path),
+            tag: "!reset".into(),
+            line: tree.line(node),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A core tag says which type a value has.
 fn check_tag(
     tree: &Tree<'_>,
     path: &[Segment],
@@ -193,7 +182,6 @@ fn check_tag(
         return Ok(());
     };
     let fits = match tag.as_str() {
-        "!reset" => false,
         "!!str" | "!" => wanted.value.is_string(),
         other => !other.starts_with("!!"),
     };
@@ -230,7 +218,7 @@ pub(super) fn check_anchors_inside(
 }
 
 /// The value with the missing parents around it.
-fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlError> {
+pub(super) fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlError> {
     let Some((_, inner)) = rest.split_first() else {
         return Ok(wanted.clone());
     };
@@ -242,12 +230,11 @@ fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlError> {
         value = match segment {
             Segment::Key(key) => Value::Object(Map::from_iter([(key.clone(), value)])),
             Segment::Append | Segment::Index(0) => Value::Array(vec![value]),
-            Segment::Index(index) => {
-                return Err(YamlError::NoSuchItem {
+            Segment::Index(_) => {
+                let why = "there is no list yet, so it begins with [+]";
+                return Err(YamlError::Value {
                     path: show(rest),
-                    index: *index,
-                    len: 0,
-                    line: 0,
+                    why,
                 });
             }
         };
@@ -257,7 +244,7 @@ fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlError> {
 
 /// Adds what is missing below `own`, the deepest node of the path that exists. `wanted` stands for
 /// the step after it.
-fn add(
+pub(super) fn add(
     tree: &Tree<'_>,
     path: &[Segment],
     depth: usize,
@@ -300,7 +287,6 @@ fn add(
             }])
         }
         (Kind::Scalar { text, .. }, step) => {
-            let old = tree.node(own);
             let value = match step {
                 _ if walk::is_null(tree, own) => {
                     nested(&[step.clone(), step.clone()], wanted)?.value
@@ -310,9 +296,6 @@ fn add(
                 }
                 step => return Err(walk::wrong_kind(tree, to, own, step)),
             };
-            if old.parent.is_none() {
-                return Ok(vec![new_document(tree, path, wanted)?]);
-            }
             check_tag(tree, path, own, &Wanted::from(value.clone()))?;
             Ok(replace(tree, own, &Wanted::from(value)))
         }
@@ -338,8 +321,8 @@ fn new_item(
             len,
             line: tree.line(seq),
         }),
-        Segment::Key(_) if ListKind::of(path, depth) == ListKind::Pairs => {
-            Ok(Wanted::from(pair(path, &wanted.value)))
+        Segment::Key(_) if ListKind::of(path, depth).has_pairs() => {
+            Ok(Wanted::from(pair(path, &wanted.value, None)))
         }
         Segment::Key(name) => {
             check_item(&path[..=depth], name, &wanted.value)?;
@@ -353,7 +336,7 @@ fn check_dots(path: &[Segment]) -> Result<(), YamlError> {
     let in_service = matches!(path.first(), Some(Segment::Key(root)) if root == "services");
     let first = if in_service { 2 } else { 1 };
     for (at, _) in path.iter().enumerate().skip(first) {
-        if ListKind::of(path, at + 1) == ListKind::Pairs
+        if ListKind::of(path, at + 1).has_pairs()
             && matches!(path[at], Segment::Key(_))
             && path.len() > at + 2
         {
@@ -365,86 +348,6 @@ fn check_dots(path: &[Segment]) -> Result<(), YamlError> {
         }
     }
     Ok(())
-}
-
-/// A value that an alias or a merge key brings in is overridden at the path itself, where YAML
-/// allows that without a copy of everything around it.
-fn through(
-    tree: &Tree<'_>,
-    path: &[Segment],
-    place: &Place,
-    own: NodeId,
-    wanted: &Wanted,
-) -> Result<Vec<Draft>, YamlError> {
-    let rest = &path[place.depth..];
-    let source = place.source.unwrap_or(own);
-    let refused = || {
-        let (anchor, line) = walk::anchor_of(tree, source);
-        YamlError::Inherited {
-            path: show(path),
-            anchor,
-            line,
-        }
-    };
-    let Some(Segment::Key(key)) = rest.first() else {
-        return Err(refused());
-    };
-    let target = tree.target(own);
-    let here = tree.entries(target).iter().any(|entry| entry.name == *key);
-    let covered = here || walk::inherited(tree, target, key).is_some();
-    if !matches!(tree.node(target).kind, Kind::Map { .. }) || (covered && rest.len() > 1) {
-        return Err(refused());
-    }
-    let wanted = nested(rest, wanted)?;
-    if target == own {
-        return add(tree, path, place.depth, own, &wanted);
-    }
-    Ok(vec![override_alias(tree, own, key, &wanted.value)])
-}
-
-/// `key: *anchor` becomes a mapping that merges the anchor and holds one more entry.
-fn override_alias(tree: &Tree<'_>, alias: NodeId, key: &str, value: &Value) -> Draft {
-    let node = tree.node(alias);
-    let layout = &tree.layout;
-    let name = &layout.text[node.body.clone()];
-    let change = Change::Wrap {
-        alias,
-        key: key.to_owned(),
-        value: value.clone(),
-    };
-    let shape = Shape {
-        line_break: layout.line_break(node.lead),
-        ..Shape::of(tree)
-    };
-    let parent = node.parent.unwrap_or(alias);
-    let in_list = lists::is_list(tree, parent);
-    let column = tree.column(parent) + if in_list { 2 } else { shape.step };
-    if tree.in_flow(alias) || node.parent.is_none() {
-        let entry = Value::Object(Map::from_iter([(key.to_owned(), value.clone())]));
-        let entry = render::flow(&entry, None);
-        let text = format!("{{<<: {name} , {}", entry.trim_start_matches('{'));
-        return Draft {
-            splices: vec![splice(node.body.clone(), text)],
-            change,
-        };
-    }
-    let entry = render::entry(key, value, column, shape, None);
-    let lines = format!("<<: {name}{}{entry}", shape.new_line(column));
-    if in_list {
-        return Draft {
-            splices: vec![splice(node.body.clone(), lines)],
-            change,
-        };
-    }
-    let end = layout.line_end(node.body.end);
-    let below = format!("{}{lines}", shape.new_line(column));
-    Draft {
-        splices: vec![
-            splice(node.lead..node.body.end, ""),
-            splice(end..end, below),
-        ],
-        change,
-    }
 }
 
 /// The first entry of a file that holds nothing but comments.
@@ -472,7 +375,7 @@ fn new_document(tree: &Tree<'_>, path: &[Segment], wanted: &Wanted) -> Result<Dr
     };
     let lines = render::lines(&value, 0, shape);
     let end = tree.end_marker.unwrap_or(layout.text.len());
-    let before = &layout.text[..end];
+    let before = layout.slice(..end);
     let starts_line = before.is_empty() || before.ends_with('\n') || before == "\u{feff}";
     let lead = if starts_line { "" } else { shape.line_break };
     let tail = if before.is_empty() || starts_line {
@@ -484,23 +387,4 @@ fn new_document(tree: &Tree<'_>, path: &[Segment], wanted: &Wanted) -> Result<Dr
         splices: vec![splice(end..end, format!("{lead}{lines}{tail}"))],
         change: Change::Root { value },
     })
-}
-
-/// The value at a place, as a reader sees it.
-pub(super) fn value_at(
-    tree: &Tree<'_>,
-    path: &[Segment],
-    place: &Place,
-) -> Result<Option<Value>, YamlError> {
-    match &place.found {
-        None => Ok(None),
-        Some(Found::Node(id)) => resolve(tree, *id).map(Some),
-        Some(Found::Pairs { seq, at }) => {
-            let last = at.last().and_then(|&last| tree.items(*seq).get(last));
-            let text = last.and_then(|item| tree.scalar(tree.target(item.value)));
-            debug_assert!(matches!(path.last(), Some(Segment::Key(_))));
-            let value = text.and_then(|(text, _)| lists::split_pair(text).1);
-            Ok(Some(value.map_or(Value::Null, Value::from)))
-        }
-    }
 }

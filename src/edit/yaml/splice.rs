@@ -9,6 +9,7 @@ use serde_saphyr::granit_parser::ScalarStyle;
 use super::render::{self, Shape};
 use super::scalar::{self, Setting};
 use super::tree::{Kind, NodeId, Tree};
+use super::wanted::Wanted;
 
 /// One replaced range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +38,6 @@ pub(super) fn apply(text: &str, splices: &[Splice]) -> String {
     }
     out.push_str(text.get(pos..).unwrap_or_default());
     out
-}
-
-/// A value, with the word to write for it where the person's own word is to be kept.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wanted {
-    pub(super) value: Value,
-    pub(super) word: Option<String>,
-}
-
-impl From<Value> for Wanted {
-    fn from(value: Value) -> Self {
-        Self { value, word: None }
-    }
 }
 
 /// The ways to put a value in the place of a node, best first. Its properties stay.
@@ -85,7 +73,7 @@ pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Vec<Vec<S
     if wanted.value.is_null()
         && wanted.word.is_none()
         && !in_flow
-        && tree.layout.text[..tree.node(id).lead].ends_with(':')
+        && tree.layout.slice(..tree.node(id).lead).ends_with(':')
     {
         return vec![put_nothing(tree, id)];
     }
@@ -119,7 +107,9 @@ fn as_block(tree: &Tree<'_>, id: NodeId, text: &str, setting: Setting) -> Option
     let line_break = tree.layout.line_break(node.body.start);
     match setting.like {
         Some(style @ (ScalarStyle::Literal | ScalarStyle::Folded)) => {
-            let header = &tree.layout.text[node.body.start..tree.layout.line_end(node.body.start)];
+            let header = tree
+                .layout
+                .slice(node.body.start..tree.layout.line_end(node.body.start));
             let rest = header.trim_start_matches(['|', '>', '+', '-']);
             if rest.starts_with(|c: char| c.is_ascii_digit()) {
                 return None;
@@ -160,13 +150,13 @@ fn put_words(tree: &Tree<'_>, id: NodeId, words: &str) -> Vec<Splice> {
     if body.is_empty() {
         let bare_key = node.tag.is_none()
             && node.anchor.is_none()
-            && !layout.text[..lead].ends_with([':', '-']);
+            && !layout.slice(..lead).ends_with([':', '-']);
         return vec![splice(
             lead..lead,
             format!("{}{words}", if bare_key { ": " } else { " " }),
         )];
     }
-    let below = layout.text[lead..body.start].contains('\n');
+    let below = layout.slice(lead..body.start).contains('\n');
     let collection = !is_scalar(tree, id) && !tree.is_flow(id);
     if collection && below {
         let rest = layout.line_end(lead)..layout.line_end(body.end);
@@ -179,7 +169,7 @@ fn put_words(tree: &Tree<'_>, id: NodeId, words: &str) -> Vec<Splice> {
 fn put_nothing(tree: &Tree<'_>, id: NodeId) -> Vec<Splice> {
     let node = tree.node(id);
     let (lead, body, layout) = (node.lead, node.body.clone(), &tree.layout);
-    if !layout.text[lead..body.start].contains('\n') {
+    if !layout.slice(lead..body.start).contains('\n') {
         return vec![splice(lead..body.end, "")];
     }
     if is_scalar(tree, id) {
@@ -245,13 +235,13 @@ fn put_block(tree: &Tree<'_>, id: NodeId, value: &Value) -> Vec<Splice> {
 /// Adds `key: value` at the end of a mapping that has entries.
 pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -> Vec<Splice> {
     let last = tree.entries(map).last();
-    let like = last.and_then(|last| quotes(tree, last.value));
+    let like = habit(tree, tree.entries(map).iter().map(|entry| entry.value));
     if tree.is_flow(map) {
         let key = scalar::render(
             &Value::String(key.to_owned()),
             Setting {
                 flow: true,
-                like: last.and_then(|last| quotes(tree, last.key)),
+                like: habit(tree, tree.entries(map).iter().map(|entry| entry.key)),
                 replaces: false,
             },
         );
@@ -283,7 +273,7 @@ pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -
 /// Adds an item at the end of a list that has items.
 pub(super) fn append(tree: &Tree<'_>, seq: NodeId, wanted: &Wanted) -> Vec<Splice> {
     let last = tree.items(seq).last();
-    let like = last.and_then(|last| quotes(tree, last.value));
+    let like = habit(tree, tree.items(seq).iter().map(|item| item.value));
     if tree.is_flow(seq) {
         let last = last.map(|last| (last.start, tree.node(last.value).body.end));
         return add_to_flow(tree, seq, last, &flow_words(wanted, like));
@@ -334,9 +324,19 @@ fn add_to_flow(
     vec![splice(end..end, format!("{separator}{text}"))]
 }
 
-/// The quotes of a string, where it has any.
-pub(super) fn quotes(tree: &Tree<'_>, id: NodeId) -> Option<ScalarStyle> {
-    tree.scalar(id)
-        .map(|(_, style)| style)
-        .filter(|style| matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted))
+/// The notation of the nearest neighbour before the end that had the choice: a string that could
+/// stand without quotes.
+fn habit(
+    tree: &Tree<'_>,
+    neighbours: impl DoubleEndedIterator<Item = NodeId>,
+) -> Option<ScalarStyle> {
+    let free = |(text, style): (&str, ScalarStyle)| {
+        let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+        (quoted || style == ScalarStyle::Plain) && scalar::can_be_plain(text, false)
+    };
+    let mut styles = neighbours
+        .rev()
+        .filter_map(|id| tree.scalar(id))
+        .filter(|&found| free(found));
+    styles.next().map(|(_, style)| style)
 }

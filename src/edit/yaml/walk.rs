@@ -56,7 +56,7 @@ pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<Place, YamlError
             }
             (Kind::Seq { .. }, Segment::Key(key)) => {
                 let kind = ListKind::of(path, depth);
-                if kind == ListKind::Pairs {
+                if kind.has_pairs() {
                     return pairs(tree, path, depth, target, key, place);
                 }
                 lists::find_named(tree, target, kind, key)
@@ -115,7 +115,7 @@ fn pairs(
     key: &str,
     mut place: Place,
 ) -> Result<Place, YamlError> {
-    let at = lists::find_pairs(tree, seq, key);
+    let at = lists::find_pairs(tree, seq, ListKind::of(path, depth), key);
     if depth + 1 < path.len() {
         return Err(wrong_kind(tree, &path[..=depth], seq, &path[depth + 1]));
     }
