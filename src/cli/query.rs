@@ -26,7 +26,7 @@ pub(super) struct GetArgs {
     /// Key, or path in a YAML file
     key: String,
     /// Env file or YAML file; without it the stack's first env file
-    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct SetArgs {
     assignments: Vec<String>,
     /// Env file or YAML file; without it the stack's first env file, or for a path such as
     /// services.web.image the compose file where the change belongs
-    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Make a random value: hex:BYTES, base64:BYTES or alnum:LETTERS
     #[arg(long, value_name = "KIND:SIZE")]
@@ -53,7 +53,7 @@ pub(super) struct UnsetArgs {
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
     /// Env file or YAML file; without it the stack's first env file
-    #[arg(short = 'F', long = "in", value_name = "FILE")]
+    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Edit the files only; refit apply brings the engine in line later
     #[arg(long)]

@@ -57,7 +57,8 @@ fn bind_sources(
             let then = if bind.creates_source {
                 "Docker would make a folder in its place"
             } else {
-                "the engine would refuse to start it"
+                // 2.26 refuses the long syntax, 2.40 makes a folder unless it is told not to.
+                "it would not start, or find an empty folder there"
             };
             return Err(Complaint::new(
                 "bind_missing",

@@ -110,11 +110,7 @@ fn of_environment(before: &Model, after: &Model, step: &Step) -> Vec<Expected> {
     keys.into_iter()
         .map(|key| Expected {
             service: step.service.clone(),
-            route: step
-                .reasons
-                .iter()
-                .find(|reason| reason.key.as_ref() == Some(key))
-                .map_or(Route::Environment, |reason| reason.route),
+            route: route_of(step, key),
             key: key.clone(),
             wanted: Wanted::Variable {
                 value: new.environment.get(key).cloned().flatten(),
@@ -122,4 +118,20 @@ fn of_environment(before: &Model, after: &Model, step: &Step) -> Vec<Expected> {
             },
         })
         .collect()
+}
+
+/// How a variable got its value: the reason names it, or names the key that its value uses.
+fn route_of(step: &Step, variable: &str) -> Route {
+    let named = step
+        .reasons
+        .iter()
+        .find(|reason| reason.key.as_deref() == Some(variable));
+    let interpolated = || {
+        step.reasons
+            .iter()
+            .find(|reason| reason.route == Route::Interpolation)
+    };
+    named
+        .or_else(interpolated)
+        .map_or(Route::Environment, |reason| reason.route)
 }
