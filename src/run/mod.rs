@@ -529,7 +529,7 @@ impl Open<'_> {
 
     /// The last lines since the change, without secrets; kept in the run's folder as well.
     async fn logs(&self, service: &ServiceName) -> Vec<String> {
-        let since = Timestamp::now().as_second() - self.began.elapsed().as_secs() as i64 - 1;
+        let since = Timestamp::now() - self.began.elapsed();
         let Ok(all) = self.place.docker.compose_containers().await else {
             return Vec::new();
         };
