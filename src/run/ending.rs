@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
 use super::journal::{self, Entry};
@@ -78,8 +76,6 @@ impl Transaction<'_> {
     /// Keeps log and inspect of a service's containers in the run's folder, without secrets; gives
     /// the log's last lines.
     async fn save_evidence(&self, service: &ServiceName) -> Vec<String> {
-        let ran_for = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(0);
-        let since = Timestamp::now().as_second() - ran_for - 1;
         let docker = &self.place.docker;
         let Ok(all) = docker.compose_containers().await else {
             return Vec::new();
@@ -90,7 +86,7 @@ impl Transaction<'_> {
             if container.service != *service {
                 continue;
             }
-            let log = docker.logs(&container.id, since, LOG_LINES).await;
+            let log = docker.logs(&container.id, self.began, LOG_LINES).await;
             lines.extend(log.unwrap_or_default());
             if let Some(inspect) = docker.inspect_json(&container.id).await {
                 let name = format!("{}.inspect.json", container.name);

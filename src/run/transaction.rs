@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -37,7 +36,8 @@ pub struct Transaction<'a> {
     /// Events of this run.
     pub emitter: Emitter,
     pub(super) signals: &'a Signals,
-    pub(super) began: Instant,
+    /// When it began.
+    pub(super) began: Timestamp,
 }
 
 impl<'a> Transaction<'a> {
@@ -71,7 +71,7 @@ impl<'a> Transaction<'a> {
             journal,
             emitter: emitter.of_run(run),
             signals,
-            began: Instant::now(),
+            began: Timestamp::now(),
         };
         transaction.begin()?;
         Ok(transaction)
