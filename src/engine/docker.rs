@@ -15,7 +15,7 @@ use super::endpoint::Endpoint;
 use crate::event::ServiceName;
 
 /// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
-const CALL_TIMEOUT: u64 = 120;
+const CALL_TIMEOUT: u64 = 600;
 
 /// A connection to an engine.
 #[derive(Clone)]

@@ -12,7 +12,6 @@ use super::{Conclusion, Ended, state};
 use crate::complaint::Complaint;
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
 use crate::health::watch::Watch;
-use crate::secret::Redactor;
 
 /// So many of the last lines of a log are shown and kept.
 const LOG_LINES: u32 = 20;
@@ -32,6 +31,9 @@ impl Transaction<'_> {
             (_, true) => format!(
                 "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
             ),
+            _ if self.survey.plan.is_empty() => {
+                format!("Written as run {run}. No service is touched by it.")
+            }
             _ => format!("Applied as run {run}."),
         };
         Conclusion {
@@ -44,11 +46,9 @@ impl Transaction<'_> {
     /// Says what failed, with the guilty service's own words.
     pub(super) async fn tell_failure(&self, failure: &Failure, watch: &Watch) {
         let Some(service) = &failure.service else {
-            let redactor = self.redactor();
-            let complaint = Complaint::new(failure.code, redactor.redact(&failure.text()));
-            let details = redactor.redact(&failure.details.join("\n"));
-            self.emitter
-                .emit(Kind::Complaint(complaint.details(&details)));
+            let complaint = Complaint::new(failure.code, failure.text());
+            let complaint = complaint.details(&failure.details.join("\n"));
+            self.emitter.emit(Kind::Complaint(complaint));
             return;
         };
         let lines = self.save_evidence(service).await;
@@ -80,7 +80,7 @@ impl Transaction<'_> {
         let Ok(all) = docker.compose_containers().await else {
             return Vec::new();
         };
-        let redactor = self.redactor();
+        let redactor = self.survey.redactor();
         let mut lines = Vec::new();
         for container in crate::stack::of_project(&all, &self.survey.after.name) {
             if container.service != *service {
@@ -100,27 +100,6 @@ impl Transaction<'_> {
         lines
     }
 
-    /// Everything secret that this stack is known to hold.
-    fn redactor(&self) -> Redactor {
-        let mut redactor = Redactor::default();
-        for model in self.survey.before.iter().chain([&self.survey.after]) {
-            for service in model.services.values() {
-                for (key, value) in &service.environment {
-                    redactor.learn(key, value.as_deref().unwrap_or_default());
-                }
-            }
-        }
-        for change in &self.survey.edited.changes {
-            for value in [&change.before, &change.after].into_iter().flatten() {
-                redactor.learn(&change.name, value);
-            }
-        }
-        for (key, value) in &self.survey.env {
-            redactor.learn(key, value);
-        }
-        redactor
-    }
-
     /// Undoes the run, and says whether it is undone.
     pub(super) async fn give_back(
         &self,
@@ -133,7 +112,7 @@ impl Transaction<'_> {
         if self.request.options.no_rollback {
             return self.leave_in_place(&failure, services);
         }
-        let reason = self.redactor().redact(&failure.text());
+        let reason = failure.text();
         let code = failure.code.to_owned();
         self.emitter.emit(Kind::Rollback {
             reason: reason.clone(),

@@ -54,7 +54,8 @@ impl<'a> Transaction<'a> {
         signals: &'a Signals,
     ) -> Result<Self, Complaint> {
         let (run, folder) = state.next_run()?;
-        let journal = Rc::new(Journal::create(&folder)?);
+        let redactor = Rc::new(survey.redactor());
+        let journal = Rc::new(Journal::create(&folder)?.hiding(Rc::clone(&redactor)));
         let mut place = place.clone();
         let teller = Rc::clone(&journal);
         place.compose = place.compose.telling(Rc::new(move |pid| {
@@ -69,7 +70,7 @@ impl<'a> Transaction<'a> {
             run,
             folder,
             journal,
-            emitter: emitter.of_run(run),
+            emitter: emitter.of_run(run).hiding(redactor),
             signals,
             began: Timestamp::now(),
         };
