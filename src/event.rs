@@ -514,6 +514,18 @@ impl Emitter {
         });
     }
 
+    /// Tells that a run was refused: why, and that it ends so.
+    pub fn refused(&self, complaint: Complaint, exit_code: u8, duration: Duration) {
+        self.emit(Kind::Complaint(complaint));
+        self.emit(Kind::Finished {
+            outcome: Outcome::Refused,
+            exit_code,
+            duration,
+            services: Vec::new(),
+            next: None,
+        });
+    }
+
     /// Tells that a phase begins.
     pub fn phase(&self, phase: Phase) {
         self.emit(Kind::Phase { phase });

@@ -1,5 +1,6 @@
 //! The exit codes: part of the contract, reached by one exhaustive match.
 
+use crate::complaint::Complaint;
 use crate::engine::signals::Signal;
 use crate::event::Outcome;
 use crate::run::Ended;
@@ -40,6 +41,16 @@ impl Exit {
             Self::Signal(Signal::Interrupt) => 130,
             Self::Signal(Signal::Terminate) => 143,
         }
+    }
+}
+
+/// How a complaint ends the process, where no run began.
+pub fn of_complaint(complaint: &Complaint) -> Exit {
+    match complaint.code {
+        // What the parser of the command line cannot see, such as options that exclude each other.
+        "usage" => Exit::Usage,
+        "locked" => Exit::Locked,
+        _ => Exit::Refused,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::engine::docker::Docker;
 use crate::engine::endpoint::{self, EndpointRequest};
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, ServiceName, Tell};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::report::{self, Color, page};
 use crate::run::Runner;
 use crate::run::state::StateHome;
@@ -117,6 +117,29 @@ enum Command {
     Man(packaging::ManArgs),
 }
 
+impl Command {
+    /// Whether it is told as a run: JSON Lines of events.
+    fn is_run(&self) -> bool {
+        match self {
+            Self::Set(_)
+            | Self::Unset(_)
+            | Self::Edit(_)
+            | Self::Apply(_)
+            | Self::Restart(_)
+            | Self::Plan(_)
+            | Self::Rollback(_)
+            | Self::Watch(_) => true,
+            Self::Get(_)
+            | Self::Status(_)
+            | Self::History(_)
+            | Self::Show(_)
+            | Self::Why(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+}
+
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -132,9 +155,14 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.global.json;
+    let run_of = cli.command.is_run().then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {
-        page::complaint(&complaint, json);
-        Exit::Refused
+        let exit = exit::of_complaint(&complaint);
+        match run_of {
+            Some(to) => Emitter::new(to).refused(complaint, exit.code(), Duration::ZERO),
+            None => page::complaint(&complaint, json),
+        }
+        exit
     });
     ExitCode::from(done.code())
 }

@@ -97,16 +97,19 @@ pub struct Runner {
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
     pub async fn execute(&self, located: &LocateRequest, request: &Request) -> Ended {
+        let began = Instant::now();
         match self.attempt(located, request).await {
             Ok(ended) => ended,
             Err(complaint) => {
                 let locked = complaint.code == "locked";
-                self.emitter.emit(Kind::Complaint(complaint));
-                Ended {
+                let ended = Ended {
                     locked,
                     signal: self.signals.received(),
                     ..Ended::of(Outcome::Refused)
-                }
+                };
+                let exit = crate::exit::of_run(&ended).code();
+                self.emitter.refused(complaint, exit, began.elapsed());
+                ended
             }
         }
     }
