@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::secret::Redactor;
+
 /// A refusal or failure in the form in which it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
@@ -44,6 +46,24 @@ impl Complaint {
                 .map(Into::into),
         );
         self
+    }
+}
+
+impl Complaint {
+    /// The same with all secrets that the redactor knows taken out: another program's message may
+    /// repeat what it was given.
+    #[must_use]
+    pub fn redacted(self, redactor: &Redactor) -> Self {
+        Self {
+            code: self.code,
+            text: redactor.redact(&self.text),
+            details: self
+                .details
+                .iter()
+                .map(|line| redactor.redact(line))
+                .collect(),
+            hint: self.hint.map(|hint| redactor.redact(&hint)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::complaint::Complaint;
+use crate::secret::Redactor;
 
 /// A service of the stack, as the compose file names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -420,6 +421,48 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// The same with all secrets that the redactor knows taken out of its texts. Names of services,
+    /// files and keys are no texts: a secret that looks like one must not change what is said of it.
+    #[must_use]
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let clean = |text: String| redactor.redact(&text);
+        match self {
+            Self::Progress { what, done, total } => Self::Progress {
+                what: clean(what),
+                done,
+                total,
+            },
+            Self::Verdict {
+                service,
+                verdict,
+                reason,
+                after,
+                down,
+            } => Self::Verdict {
+                service,
+                verdict,
+                reason: reason.map(clean),
+                after,
+                down,
+            },
+            Self::Rollback { reason } => Self::Rollback {
+                reason: clean(reason),
+            },
+            Self::Note { code, text } => Self::Note {
+                code,
+                text: clean(text),
+            },
+            Self::Logs { service, lines } => Self::Logs {
+                service,
+                lines: lines.into_iter().map(clean).collect(),
+            },
+            Self::Complaint(complaint) => Self::Complaint(complaint.redacted(redactor)),
+            other => other,
+        }
+    }
+}
+
 /// Where events go. Implemented by each report.
 pub trait Tell {
     /// Takes one event; must not fail: a broken pipe is no reason to stop a run half way.
@@ -431,12 +474,17 @@ pub trait Tell {
 pub struct Emitter {
     run: Option<RunId>,
     to: Rc<dyn Tell>,
+    redactor: Rc<Redactor>,
 }
 
 impl Emitter {
     /// An emitter for events outside a run.
     pub fn new(to: Rc<dyn Tell>) -> Self {
-        Self { run: None, to }
+        Self {
+            run: None,
+            to,
+            redactor: Rc::default(),
+        }
     }
 
     /// The same for the events of a run.
@@ -444,7 +492,16 @@ impl Emitter {
     pub fn of_run(&self, run: RunId) -> Self {
         Self {
             run: Some(run),
-            to: Rc::clone(&self.to),
+            ..self.clone()
+        }
+    }
+
+    /// The same, with these secrets taken out of every text.
+    #[must_use]
+    pub fn hiding(&self, redactor: Rc<Redactor>) -> Self {
+        Self {
+            redactor,
+            ..self.clone()
         }
     }
 
@@ -453,7 +510,7 @@ impl Emitter {
         self.to.tell(&Event {
             at: Timestamp::now(),
             run: self.run,
-            kind,
+            kind: kind.redacted(&self.redactor),
         });
     }
 

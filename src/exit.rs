@@ -61,9 +61,11 @@ pub fn of_run(ended: &Ended) -> Exit {
     }
     match (ended.outcome, ended.signal) {
         (Outcome::RollbackFailed, _) => Exit::NotGivenBack,
-        (Outcome::RolledBack | Outcome::FailedBefore, Some(signal)) => Exit::Signal(signal),
+        (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
+            Exit::Signal(signal)
+        }
         (Outcome::RolledBack, None) => Exit::RolledBack,
-        (Outcome::Refused | Outcome::FailedBefore, _) => Exit::Refused,
+        (Outcome::Refused | Outcome::FailedBefore, None) => Exit::Refused,
         (Outcome::Applied | Outcome::NothingToDo, _) if ended.something_to_do => {
             Exit::SomethingToDo
         }

@@ -22,6 +22,7 @@ use crate::stack::staged::FileEdit;
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
     /// File of the stack; without it the first env file
+    #[arg(id = "edited", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Edit the file only; refit apply brings the engine in line later
     #[arg(long)]

@@ -7,6 +7,7 @@ use bollard::errors::Error as ApiError;
 use bollard::models::{EventMessage, ExecConfig};
 use bollard::query_parameters as query;
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 
 use super::EngineError;
 use super::container::{Container, Inspected, label};
@@ -14,7 +15,7 @@ use super::endpoint::Endpoint;
 use crate::event::ServiceName;
 
 /// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
-const CALL_TIMEOUT: u64 = 120;
+const CALL_TIMEOUT: u64 = 600;
 
 /// A connection to an engine.
 #[derive(Clone)]
@@ -252,15 +253,22 @@ impl Docker {
         }
     }
 
-    /// The last lines of a container's log since a moment (seconds since 1970).
+    /// The last lines of a container's log since a moment.
     ///
     /// # Errors
     /// The engine's, such as a log driver that cannot be read.
-    pub async fn logs(&self, id: &str, since: i64, tail: u32) -> Result<Vec<String>, EngineError> {
+    pub async fn logs(
+        &self,
+        id: &str,
+        since: Timestamp,
+        tail: u32,
+    ) -> Result<Vec<String>, EngineError> {
         let options = query::LogsOptionsBuilder::new()
             .stdout(true)
             .stderr(true)
-            .since(i32::try_from(since).unwrap_or(0))
+            .timestamps(true)
+            // Whole seconds only: the rest is left out below.
+            .since(i32::try_from(since.as_second()).unwrap_or(0))
             .tail(&tail.to_string())
             .build();
         let mut stream = Box::pin(self.api.logs(id, Some(options)));
@@ -269,10 +277,8 @@ impl Docker {
             let part = part.map_err(failed("read a container's log"))?;
             text.push_str(&String::from_utf8_lossy(part.as_ref()));
         }
-        Ok(text
-            .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect())
+        let lines = text.lines().filter_map(|line| line_since(line, since));
+        Ok(lines.map(|line| line.trim_end().to_owned()).collect())
     }
 
     /// Output of a command run inside a container; `None` when it cannot be run there or fails.
@@ -449,6 +455,15 @@ impl EngineEvent {
     }
 }
 
+/// The text of a log line with a timestamp, unless it is older than `since`.
+fn line_since(line: &str, since: Timestamp) -> Option<&str> {
+    let (at, text) = line.split_once(' ').unwrap_or((line, ""));
+    match at.parse::<Timestamp>() {
+        Ok(at) => (at >= since).then_some(text),
+        Err(_) => Some(line),
+    }
+}
+
 /// Tells the missing socket and the missing permission apart before bollard makes one error of both.
 fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
     use rustix::fs::{Access, access};
@@ -489,4 +504,19 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_older_than_the_change_is_left_out() {
+        let since: Timestamp = "2026-08-01T10:00:00.5Z".parse().unwrap();
+        let line = |text| line_since(text, since);
+        assert_eq!(line("2026-08-01T10:00:00.400000000Z old"), None);
+        assert_eq!(line("2026-08-01T10:00:00.500000000Z a b"), Some("a b"));
+        assert_eq!(line("2026-08-01T10:00:01Z"), Some(""));
+        assert_eq!(line("no timestamp here"), Some("no timestamp here"));
+    }
 }

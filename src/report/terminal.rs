@@ -29,7 +29,8 @@ struct State {
     lines: BTreeMap<ServiceName, ProgressBar>,
     actions: BTreeMap<ServiceName, Action>,
     width: usize,
-    /// Text held back until it is known whether a plan follows.
+    /// Changes as file and text, held back until the names below them are known: one column for all.
+    changes: Vec<(String, String)>,
     rolling_back: bool,
     restored: Vec<String>,
     began_results: bool,
@@ -44,6 +45,7 @@ impl Terminal {
             lines: BTreeMap::new(),
             actions: BTreeMap::new(),
             width: 0,
+            changes: Vec::new(),
             rolling_back: false,
             restored: Vec::new(),
             began_results: false,
@@ -84,11 +86,15 @@ impl Terminal {
             (before, after) => format!("{} → {}", shown(before), shown(after)),
         };
         state.width = state.width.max(file.chars().count());
+        let text = format!("{}  {text}", self.style.bold(key));
+        state.changes.push((file.to_owned(), text));
+    }
+
+    fn print_changes(&self, state: &mut State) {
         let width = state.width;
-        self.print(
-            state,
-            &format!("  {file:<width$}  {}  {text}", self.style.bold(key)),
-        );
+        for (file, text) in std::mem::take(&mut state.changes) {
+            self.print(state, &format!("  {file:<width$}  {text}"));
+        }
     }
 
     fn plan(&self, state: &mut State, steps: &[PlannedStep], untouched: &[ServiceName]) {
@@ -99,6 +105,7 @@ impl Terminal {
             .unwrap_or_default();
         state.width = state.width.max(widest);
         let width = state.width;
+        self.print_changes(state);
         for step in steps {
             state.actions.insert(step.service.clone(), step.action);
             let mut reasons = step.reasons.iter();
@@ -266,6 +273,9 @@ impl Tell for Terminal {
     fn tell(&self, event: &Event) {
         let state = &mut *self.state.borrow_mut();
         let quiet = self.options.quiet;
+        if !matches!(event.kind, Kind::Change { .. } | Kind::Plan { .. }) {
+            self.print_changes(state);
+        }
         match &event.kind {
             Kind::Change {
                 file,

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
 use super::journal::{self, Entry};
@@ -14,7 +12,6 @@ use super::{Conclusion, Ended, state};
 use crate::complaint::Complaint;
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
 use crate::health::watch::Watch;
-use crate::secret::Redactor;
 
 /// So many of the last lines of a log are shown and kept.
 const LOG_LINES: u32 = 20;
@@ -34,6 +31,9 @@ impl Transaction<'_> {
             (_, true) => format!(
                 "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
             ),
+            _ if self.survey.plan.is_empty() => {
+                format!("Written as run {run}. No service is touched by it.")
+            }
             _ => format!("Applied as run {run}."),
         };
         Conclusion {
@@ -46,11 +46,9 @@ impl Transaction<'_> {
     /// Says what failed, with the guilty service's own words.
     pub(super) async fn tell_failure(&self, failure: &Failure, watch: &Watch) {
         let Some(service) = &failure.service else {
-            let redactor = self.redactor();
-            let complaint = Complaint::new(failure.code, redactor.redact(&failure.text()));
-            let details = redactor.redact(&failure.details.join("\n"));
-            self.emitter
-                .emit(Kind::Complaint(complaint.details(&details)));
+            let complaint = Complaint::new(failure.code, failure.text());
+            let complaint = complaint.details(&failure.details.join("\n"));
+            self.emitter.emit(Kind::Complaint(complaint));
             return;
         };
         let lines = self.save_evidence(service).await;
@@ -78,19 +76,17 @@ impl Transaction<'_> {
     /// Keeps log and inspect of a service's containers in the run's folder, without secrets; gives
     /// the log's last lines.
     async fn save_evidence(&self, service: &ServiceName) -> Vec<String> {
-        let ran_for = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(0);
-        let since = Timestamp::now().as_second() - ran_for - 1;
         let docker = &self.place.docker;
         let Ok(all) = docker.compose_containers().await else {
             return Vec::new();
         };
-        let redactor = self.redactor();
+        let redactor = self.survey.redactor();
         let mut lines = Vec::new();
         for container in crate::stack::of_project(&all, &self.survey.after.name) {
             if container.service != *service {
                 continue;
             }
-            let log = docker.logs(&container.id, since, LOG_LINES).await;
+            let log = docker.logs(&container.id, self.began, LOG_LINES).await;
             lines.extend(log.unwrap_or_default());
             if let Some(inspect) = docker.inspect_json(&container.id).await {
                 let name = format!("{}.inspect.json", container.name);
@@ -102,27 +98,6 @@ impl Transaction<'_> {
         let name = format!("{service}.log");
         let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());
         lines
-    }
-
-    /// Everything secret that this stack is known to hold.
-    fn redactor(&self) -> Redactor {
-        let mut redactor = Redactor::default();
-        for model in self.survey.before.iter().chain([&self.survey.after]) {
-            for service in model.services.values() {
-                for (key, value) in &service.environment {
-                    redactor.learn(key, value.as_deref().unwrap_or_default());
-                }
-            }
-        }
-        for change in &self.survey.edited.changes {
-            for value in [&change.before, &change.after].into_iter().flatten() {
-                redactor.learn(&change.name, value);
-            }
-        }
-        for (key, value) in &self.survey.env {
-            redactor.learn(key, value);
-        }
-        redactor
     }
 
     /// Undoes the run, and says whether it is undone.
@@ -137,7 +112,7 @@ impl Transaction<'_> {
         if self.request.options.no_rollback {
             return self.leave_in_place(&failure, services);
         }
-        let reason = self.redactor().redact(&failure.text());
+        let reason = failure.text();
         let code = failure.code.to_owned();
         self.emitter.emit(Kind::Rollback {
             reason: reason.clone(),

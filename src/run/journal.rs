@@ -5,12 +5,14 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::secret::Redactor;
 
 const NAME: &str = "journal.jsonl";
 
@@ -133,11 +135,34 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// The same without the secrets that are known: what containers and Compose say may repeat them.
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let clean = |text: String| redactor.redact(&text);
+        match self {
+            Self::Verdict {
+                service,
+                verdict,
+                reason,
+            } => Self::Verdict {
+                service,
+                verdict,
+                reason: reason.map(clean),
+            },
+            Self::RollingBack { reason, code } => Self::RollingBack {
+                reason: clean(reason),
+                code,
+            },
+            other => other,
+        }
+    }
+}
+
 /// An open journal.
-#[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
+    redactor: Rc<Redactor>,
 }
 
 impl Journal {
@@ -165,13 +190,24 @@ impl Journal {
             .mode(0o600)
             .open(&path);
         let file = open.with_context(|| format!("cannot open {}", path.display()))?;
-        let journal = Self { file, path };
+        let redactor = Rc::default();
+        let journal = Self {
+            file,
+            path,
+            redactor,
+        };
         let torn =
             fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
         if torn {
             journal.put(b"\n")?;
         }
         Ok(journal)
+    }
+
+    /// The same, with these secrets taken out of every text.
+    #[must_use]
+    pub fn hiding(self, redactor: Rc<Redactor>) -> Self {
+        Self { redactor, ..self }
     }
 
     /// Adds a line; it is on disk when this returns.
@@ -181,7 +217,7 @@ impl Journal {
     pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(&Line {
             at: Timestamp::now(),
-            entry,
+            entry: entry.redacted(&self.redactor),
         })?;
         line.push(b'\n');
         self.put(&line)

@@ -104,6 +104,7 @@ impl Runner {
                 let locked = complaint.code == "locked";
                 let ended = Ended {
                     locked,
+                    signal: self.signals.received(),
                     ..Ended::of(Outcome::Refused)
                 };
                 let exit = crate::exit::of_run(&ended).code();
@@ -119,11 +120,11 @@ impl Runner {
         request: &Request,
     ) -> Result<Ended, Complaint> {
         let began = Instant::now();
-        let mut place = self.find(located).await?;
+        let mut place = self.unless_signalled(self.find(located)).await?;
         let state = self.home.of_stack(&place.located.args.directory);
         let _lock = match request.options.dry_run {
             true => None,
-            false => Some(self.lock(&place, request).await?),
+            false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
         if request.options.dry_run {
             recover::mention(&state, &self.emitter);
@@ -134,7 +135,8 @@ impl Runner {
             // The stack is another one now.
             place = self.find(located).await?;
         }
-        let survey = survey::make(&place, request, &state).await?;
+        let work = survey::make(&place, request, &state);
+        let survey = self.unless_signalled(work).await?;
         self.tell(&place, &survey, request);
         let (emitter, conclusion) = if request.options.dry_run {
             (self.emitter.clone(), dry(&survey, request))
@@ -161,6 +163,20 @@ impl Runner {
             next: text,
         });
         Ok(ended)
+    }
+
+    /// Nothing is touched yet: a signal simply ends it.
+    async fn unless_signalled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Complaint>>,
+    ) -> Result<T, Complaint> {
+        tokio::select! {
+            done = work => done,
+            signal = self.signals.wait() => {
+                let text = format!("interrupted by {}; nothing was touched", signal.name());
+                Err(Complaint::new("interrupted", text))
+            }
+        }
     }
 
     async fn find(&self, located: &LocateRequest) -> Result<Place, Complaint> {

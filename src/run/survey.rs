@@ -20,6 +20,7 @@ use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::plan::{self, Inputs, Plan, guard};
+use crate::secret::Redactor;
 use crate::stack::drift::{self, Drift};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
@@ -82,6 +83,20 @@ impl Survey {
         }
     }
 
+    /// Everything secret that this stack is known to hold.
+    pub fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        for model in self.before.iter().chain([&self.after]) {
+            for service in model.services.values() {
+                for (key, value) in &service.environment {
+                    redactor.learn(key, value.as_deref().unwrap_or_default());
+                }
+            }
+        }
+        learn_edits(&mut redactor, &self.edited, &self.env);
+        redactor
+    }
+
     /// The services whose verdict is waited for.
     pub fn watched(&self) -> Vec<ServiceName> {
         let steps = self
@@ -129,6 +144,17 @@ impl Survey {
         steps
             .map(|step| of_step(&step.service, step.action))
             .collect()
+    }
+}
+
+fn learn_edits(redactor: &mut Redactor, edited: &Edited, env: &[(String, String)]) {
+    for change in &edited.changes {
+        for value in [&change.before, &change.after].into_iter().flatten() {
+            redactor.learn(&change.name, value);
+        }
+    }
+    for (key, value) in env {
+        redactor.learn(key, value);
     }
 }
 
@@ -251,7 +277,14 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
     });
     let args = located_after.args;
     let both = resolve_both(place, &args, &edited.files).await?;
-    let (before, source, after, mut notes) = fence(both.before, both.after, options)?;
+    let env = env_of(place, &edited);
+    let fenced = fence(both.before, both.after, options);
+    let (before, source, after, mut notes) = fenced.map_err(|complaint| {
+        // Compose may repeat what it cannot read.
+        let mut redactor = Redactor::default();
+        learn_edits(&mut redactor, &edited, &env);
+        complaint.redacted(&redactor)
+    })?;
     notes.extend(edited.notes.iter().cloned());
     let containers = place.of_project(&after.name);
     let model = before.clone().unwrap_or_else(|| after.clone());
@@ -280,7 +313,6 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
     }
     let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
     let differing = still_differing(&model, place, &containers, &plan);
-    let env = env_of(place, &edited);
     Ok(Survey {
         edited,
         before,

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -37,7 +36,8 @@ pub struct Transaction<'a> {
     /// Events of this run.
     pub emitter: Emitter,
     pub(super) signals: &'a Signals,
-    pub(super) began: Instant,
+    /// When it began.
+    pub(super) began: Timestamp,
 }
 
 impl<'a> Transaction<'a> {
@@ -54,7 +54,8 @@ impl<'a> Transaction<'a> {
         signals: &'a Signals,
     ) -> Result<Self, Complaint> {
         let (run, folder) = state.next_run()?;
-        let journal = Rc::new(Journal::create(&folder)?);
+        let redactor = Rc::new(survey.redactor());
+        let journal = Rc::new(Journal::create(&folder)?.hiding(Rc::clone(&redactor)));
         let mut place = place.clone();
         let teller = Rc::clone(&journal);
         place.compose = place.compose.telling(Rc::new(move |pid| {
@@ -69,9 +70,9 @@ impl<'a> Transaction<'a> {
             run,
             folder,
             journal,
-            emitter: emitter.of_run(run),
+            emitter: emitter.of_run(run).hiding(redactor),
             signals,
-            began: Instant::now(),
+            began: Timestamp::now(),
         };
         transaction.begin()?;
         Ok(transaction)
