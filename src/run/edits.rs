@@ -39,6 +39,8 @@ pub struct Edited {
     pub changes: Vec<KeyChange>,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// A person made the edits, and they are in place already.
+    pub is_by_hand: bool,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
+use super::fence::fence;
 use super::request::{Options, Request, Strategy, What};
 use super::state::StackState;
-use super::{baseline, checks, history, prove};
+use super::{baseline, checks, history, prove, remarks, secrets};
 use crate::complaint::Complaint;
-use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
@@ -93,7 +93,7 @@ impl Survey {
                 }
             }
         }
-        learn_edits(&mut redactor, &self.edited, &self.env);
+        secrets::learn(&mut redactor, &self.edited, &self.env);
         redactor
     }
 
@@ -144,17 +144,6 @@ impl Survey {
         steps
             .map(|step| of_step(&step.service, step.action))
             .collect()
-    }
-}
-
-fn learn_edits(redactor: &mut Redactor, edited: &Edited, env: &[(String, String)]) {
-    for change in &edited.changes {
-        for value in [&change.before, &change.after].into_iter().flatten() {
-            redactor.learn(&change.name, value);
-        }
-    }
-    for (key, value) in env {
-        redactor.learn(key, value);
     }
 }
 
@@ -277,12 +266,12 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
     });
     let args = located_after.args;
     let both = resolve_both(place, &args, &edited.files).await?;
-    let env = env_of(place, &edited);
+    let env = secrets::env_of(place, &edited);
     let fenced = fence(both.before, both.after, options);
     let (before, source, after, mut notes) = fenced.map_err(|complaint| {
         // Compose may repeat what it cannot read.
         let mut redactor = Redactor::default();
-        learn_edits(&mut redactor, &edited, &env);
+        secrets::learn(&mut redactor, &edited, &env);
         complaint.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
@@ -309,10 +298,12 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         reloads: &reloads,
     });
     if !edited.is_noop() {
-        notes.extend(unreached(place, &plan, &reaches, &keys, &model, &source));
+        notes.extend(remarks::unreached(
+            place, &plan, &reaches, &keys, &model, &source,
+        ));
     }
     let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
-    let differing = still_differing(&model, place, &containers, &plan);
+    let differing = remarks::still_differing(&model, place, &containers, &plan);
     Ok(Survey {
         edited,
         before,
@@ -332,57 +323,6 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         strategy: options.strategy,
         restart_all: false,
     })
-}
-
-type Fenced = (Option<Model>, Source, Model, Vec<String>);
-
-/// Compose has the last word on an edit: what it cannot read is not written.
-fn fence(
-    before: Result<Resolved, EngineError>,
-    after: Result<Model, EngineError>,
-    options: &Options,
-) -> Result<Fenced, Complaint> {
-    match (before, after) {
-        (Ok(before), Ok(after)) => Ok((Some(before.model), before.source, after, Vec::new())),
-        (Err(_), Ok(after)) => {
-            let note = "Compose could not read this stack before; with this change it can";
-            Ok((None, Source::default(), after, vec![note.to_owned()]))
-        }
-        (Ok(_), Err(error)) => Err(Complaint {
-            text: "Compose cannot read the stack with this change; nothing was written".into(),
-            ..Complaint {
-                code: "invalid_after",
-                ..Complaint::from(error)
-            }
-        }),
-        (Err(before), Err(after)) => {
-            let (before, after) = (Complaint::from(before), Complaint::from(after));
-            if before.details != after.details {
-                let text =
-                    "Compose cannot read the stack, and has a new complaint with this change";
-                return Err(Complaint {
-                    code: "invalid_after",
-                    text: text.into(),
-                    ..after
-                });
-            }
-            if !options.no_apply {
-                let text = "Compose cannot read this stack, with or without the change";
-                return Err(Complaint {
-                    code: "invalid_stack",
-                    text: text.into(),
-                    ..before
-                }
-                .hint("mend what it names first; --no-apply writes the change all the same"));
-            }
-            let note = format!(
-                "Compose cannot read this stack: {}",
-                before.details.join(" ")
-            );
-            let empty = Model::of_json(serde_json::Value::Null);
-            Ok((None, Source::default(), empty, vec![note]))
-        }
-    }
 }
 
 async fn of_apply(
@@ -436,6 +376,7 @@ fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
                 history::describe(place, edit, &mut survey.edited.changes);
             }
             survey.edited.files = edits;
+            survey.edited.is_by_hand = true;
         }
         None => survey.notes.push(
             "no earlier text of this stack's files is known: should this fail, its files stay as \
@@ -498,7 +439,7 @@ fn quiet(
         effects: Vec::new(),
         differing: Vec::new(),
         notes: Vec::new(),
-        env: env_of(place, &Edited::default()),
+        env: secrets::env_of(place, &Edited::default()),
         containers,
         undoes: Vec::new(),
         images: Vec::new(),
@@ -554,71 +495,6 @@ fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, Strin
     reloads
 }
 
-/// A key that reaches nobody is said so before anything is written.
-fn unreached(
-    place: &Place,
-    plan: &Plan,
-    reaches: &[(String, FileReach)],
-    keys: &[(String, String)],
-    model: &Model,
-    source: &Source,
-) -> Vec<String> {
-    if !plan.is_empty() || plan.stack_is_down {
-        return Vec::new();
-    }
-    keys.iter()
-        .filter(|(_, key)| !key.contains('.') && !key.contains('['))
-        .filter_map(|(file, key)| {
-            if std::env::var_os(key).is_some() {
-                let wins = "the shell that refit runs in has its own";
-                return Some(format!("{key} in {file} has no effect here: {wins} {key}, which wins"));
-            }
-            let in_file = reaches.iter().any(|(known, _)| known == file);
-            let by_key = routes::of_key(model, source, key);
-            if in_file || !by_key.is_empty() {
-                return None;
-            }
-            let project = place.located.args.files.first().map(|f| place.shown(f));
-            let compose = project.unwrap_or_else(|| "the compose file".into());
-            Some(format!(
-                "{key} reaches no service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
-                 --for SERVICE adds it"
-            ))
-        })
-        .collect()
-}
-
-/// Cheap differences that a change leaves alone: what has no container, or crashed.
-fn still_differing(
-    model: &Model,
-    place: &Place,
-    containers: &[Container],
-    plan: &Plan,
-) -> Vec<Drift> {
-    if plan.stack_is_down {
-        return Vec::new();
-    }
-    let missing = model.services.keys().filter(|name| {
-        model.is_active(name, &place.located.args.profiles)
-            && plan.step(name).is_none()
-            && !containers
-                .iter()
-                .any(|container| container.service == **name)
-    });
-    missing
-        .map(|name| Drift {
-            service: name.clone(),
-            action: Action::Start,
-            reason: crate::event::Reason {
-                route: crate::event::Route::Definition,
-                file: None,
-                key: None,
-                text: "has no container".into(),
-            },
-        })
-        .collect()
-}
-
 /// `--strategy` in place of the cheapest action.
 fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
     survey.strategy = strategy;
@@ -639,42 +515,8 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
         }
         Strategy::Recreate => plan::with_action(plan, Action::Recreate),
         Strategy::DownUp => {
-            survey.notes.push(cost_of_down(survey));
+            survey.notes.push(remarks::cost_of_down(&survey.containers));
             plan::of_down_up(&survey.after, &survey.args.profiles)
         }
     };
-}
-
-/// F15: the price of the note's own commands, before it is paid.
-fn cost_of_down(survey: &Survey) -> String {
-    let running = survey
-        .containers
-        .iter()
-        .filter(|container| container.is_up())
-        .count();
-    format!(
-        "down stops all {running} running containers, each within its grace period (10 s unless set), \
-         and up -d --build starts them again; anonymous volumes are lost from view (F10)"
-    )
-}
-
-/// Everything in the stack's env files, before and after.
-fn env_of(place: &Place, edited: &Edited) -> Vec<(String, String)> {
-    let mut contents: Vec<Vec<u8>> = place
-        .located
-        .env_files()
-        .iter()
-        .filter_map(|file| files::read_if_exists(file).ok().flatten())
-        .collect();
-    for edit in &edited.files {
-        contents.extend(edit.after.clone());
-        contents.extend(edit.before.clone());
-    }
-    contents
-        .iter()
-        .filter_map(|bytes| Dotenv::parse(bytes, Format::Compose).ok())
-        .filter_map(|file| file.read(&|name| std::env::var(name).ok()).ok())
-        .flatten()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
 }
