@@ -1,6 +1,8 @@
 //! What Docker and Compose do, as far as the code relies on it. The numbers are those of the facts
 //! that comments in the code name; a version on which one of these tests fails needs other code.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
 mod stack;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! What cannot work is refused before anything is touched: each case with its code, what failed, and
 //! the next thing to type.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
 mod stack;
 
 use std::fs::{self, File, Permissions};
@@ -100,7 +102,7 @@ fn no_compose_plug_in() {
             .join("cli-plugins/docker-compose")
             .exists()
     };
-    if system.iter().any(|folder| installed(&folder)) {
+    if system.iter().any(|folder| installed(folder)) {
         println!("skipped: this machine has the plug-in in a folder that always counts");
         return;
     }
