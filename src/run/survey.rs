@@ -25,7 +25,9 @@ use crate::stack::drift::{self, Drift};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
-use crate::stack::{Place, Resolved, one_shots, resolve, resolve_both, shown};
+use crate::stack::{
+    Place, Resolved, one_shots, resolve, resolve_both, shown, with_absolute_env_files,
+};
 
 /// What is known.
 pub struct Survey {
@@ -275,6 +277,10 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         complaint.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
+    let after = match &before {
+        Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
+        None => after,
+    };
     let containers = place.of_project(&after.name);
     let model = before.clone().unwrap_or_else(|| after.clone());
     let reaches = reaches_of(place, &after, &source, &edited);

@@ -2,7 +2,7 @@
 //! rules are Compose's own; added is that a project which runs from this folder gives its own name
 //! and files, so that refit edits the stack that runs.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
@@ -311,7 +311,7 @@ impl Running {
         }
         Some(Self {
             name: container.project.clone(),
-            directory: files::follow(Path::new(container.labels.get(label::WORKING_DIR)?)),
+            directory: container.labels.get(label::WORKING_DIR)?.into(),
             files: list(label::CONFIG_FILES),
             env_files: list(label::ENV_FILES),
         })
@@ -338,7 +338,8 @@ fn running_from(
 ) -> Result<Option<Running>, LocateError> {
     let mut projects: Vec<Running> = Vec::new();
     for project in newest_first(containers).filter_map(Running::of) {
-        let wanted = project.directory == folder && name.is_none_or(|name| name == project.name);
+        let wanted =
+            same_folder(&project.directory, folder) && name.is_none_or(|name| name == project.name);
         if wanted && projects.iter().all(|known| known.name != project.name) {
             projects.push(project);
         }
@@ -364,7 +365,8 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         .filter(|file| !file.is_file())
         .collect();
     let by_default = project.files.iter().all(|file| {
-        file.parent().map(files::follow).as_deref() == Some(folder)
+        file.parent()
+            .is_some_and(|parent| same_folder(parent, folder))
             && file
                 .file_name()
                 .and_then(|name| name.to_str())
@@ -432,39 +434,55 @@ pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
     Some(main.with_file_name(wanted))
 }
 
+/// Whether two paths lead to the same folder.
+fn same_folder(a: &Path, b: &Path) -> bool {
+    a == b || files::follow(a) == files::follow(b)
+}
+
+/// The folder that the person is in, under the name by which they went there: Compose names bind
+/// sources after it, and another name of the same folder would look to it like another stack.
 fn current_directory(wanted: Option<&Path>) -> Result<PathBuf, LocateError> {
     let here = std::env::current_dir().map_err(|error| {
         LocateError::Unreadable(format!("cannot tell the current folder: {error}"))
     })?;
+    let named = std::env::var_os("PWD").map(PathBuf::from);
+    let here = named
+        .filter(|path| path.is_absolute() && same_folder(path, &here))
+        .unwrap_or(here);
     match wanted {
         Some(dir) => directory(&here.join(dir)),
-        None => Ok(files::follow(&here)),
+        None => Ok(here),
     }
 }
 
 fn directory(path: &Path) -> Result<PathBuf, LocateError> {
     if path.is_dir() {
-        Ok(files::follow(path))
+        Ok(lexical(path))
     } else {
         Err(LocateError::NoDirectory(path.to_owned()))
     }
 }
 
-/// Absolute with the folder's symlinks followed, the file's own name kept: a file that is itself a
-/// symlink is edited through it, and shown under the name that the person gave it.
+/// Absolute, under the name that the person gave it.
 fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
-    let missing = || LocateError::MissingFile(file.to_owned());
-    if !file.exists() {
-        return Err(missing());
-    }
-    let name = file.file_name().ok_or_else(missing)?;
-    let folder = file.parent().ok_or_else(missing)?;
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
+    if file.exists() {
+        Ok(lexical(file))
     } else {
-        folder
-    };
-    Ok(files::follow(folder).join(name))
+        Err(LocateError::MissingFile(file.to_owned()))
+    }
+}
+
+/// Without `.` and `..`, which Compose takes out of paths by their text alone.
+pub fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = clean.pop(),
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 #[cfg(test)]

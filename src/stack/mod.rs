@@ -10,13 +10,16 @@ pub mod settings;
 pub mod source;
 pub mod staged;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::EngineError;
 use crate::engine::compose::{Compose, ProjectArgs};
 use crate::engine::container::Container;
 use crate::engine::docker::Docker;
+use crate::engine::files;
 use crate::event::ServiceName;
 use locate::{LocateRequest, Located};
 use model::Model;
@@ -156,6 +159,55 @@ pub async fn resolve_both(
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
     Ok(BothSides { before, after })
+}
+
+/// What the staged model cannot show: an edited env file that a compose file names by its absolute
+/// path is read from the stack itself. Its new values are put into the model here.
+pub fn with_absolute_env_files(
+    mut after: Model,
+    before: &Model,
+    source: &Source,
+    edits: &[FileEdit],
+) -> Model {
+    for (name, own) in &source.services {
+        let (Some(old), Some(new)) = (before.services.get(name), after.services.get_mut(name))
+        else {
+            continue;
+        };
+        for (index, entry) in own.env_files.iter().enumerate() {
+            let real = files::follow(&entry.path);
+            let Some(edit) = edits.iter().find(|edit| files::follow(&edit.path) == real) else {
+                continue;
+            };
+            let was = env_file_values(edit.before.as_deref(), entry.raw);
+            for (key, value) in env_file_values(edit.after.as_deref(), entry.raw) {
+                let hidden = own.environment.contains(&key)
+                    || own.env_files[index + 1..]
+                        .iter()
+                        .any(|later| sets(later, &key));
+                let shown = old.environment.get(&key) != new.environment.get(&key);
+                if !hidden && !shown && was.get(&key) != Some(&value) {
+                    new.set_variable(&key, &value);
+                }
+            }
+        }
+    }
+    after
+}
+
+fn env_file_values(bytes: Option<&[u8]>, raw: bool) -> BTreeMap<String, String> {
+    let format = if raw { Format::Raw } else { Format::Compose };
+    let file = Dotenv::parse(bytes.unwrap_or_default(), format).ok();
+    let read = file.and_then(|file| file.read(&|name| std::env::var(name).ok()).ok());
+    let values = read.unwrap_or_default().into_iter();
+    values
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}
+
+fn sets(entry: &source::EnvFile, key: &str) -> bool {
+    let bytes = files::read_if_exists(&entry.path).ok().flatten();
+    env_file_values(bytes.as_deref(), entry.raw).contains_key(key)
 }
 
 /// Services that exit when their work is done: told so by the person, or waited for by others with

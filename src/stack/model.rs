@@ -226,6 +226,19 @@ impl Service {
         }
     }
 
+    /// Gives a variable of the environment another value.
+    pub fn set_variable(&mut self, key: &str, value: &str) {
+        self.environment
+            .insert(key.to_owned(), Some(value.to_owned()));
+        let entry = self
+            .raw
+            .entry("environment")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(map) = entry {
+            map.insert(key.to_owned(), value.replace('$', "$$").into());
+        }
+    }
+
     /// Whether it has a `build:` section.
     pub fn builds(&self) -> bool {
         self.raw.get("build").is_some_and(Value::is_object)
