@@ -122,18 +122,22 @@ impl Survey {
                 .services
                 .get(name)
                 .map_or(1, |service| service.replicas);
+            let wanted = usize::try_from(replicas).unwrap_or(1);
+            let up = own.iter().filter(|container| container.is_up()).count();
             Target {
                 service: name.clone(),
                 action,
                 past: Past {
-                    was_up: own.iter().any(|container| container.is_up()),
+                    was_up: up > 0,
                     one_shot: self.one_shots.contains(name),
                 },
                 was_failing: !own.is_empty() && own.iter().all(|container| is_failing(container)),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {
                     Action::Restart | Action::Signal => own.len(),
-                    _ => usize::try_from(replicas).unwrap_or(1),
+                    // Those that run go on, and are not seen to start.
+                    Action::Start => wanted.saturating_sub(up).max(1),
+                    _ => wanted,
                 },
                 settings: place.settings.service(name),
             }

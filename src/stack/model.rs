@@ -193,6 +193,13 @@ impl Model {
         }
     }
 
+    /// The name of a service's image: the one in the files, else the one that Compose gives to what
+    /// it builds.
+    pub fn image_of(&self, service: &ServiceName) -> Option<String> {
+        let own = self.services.get(service)?.image.clone();
+        Some(own.unwrap_or_else(|| format!("{}-{service}", self.name)))
+    }
+
     /// Whether Compose would start this service with these profiles on.
     pub fn is_active(&self, service: &ServiceName, profiles: &[String]) -> bool {
         self.services.get(service).is_some_and(|service| {
