@@ -9,20 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::EngineError;
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
+use super::plugin;
 use super::process::{Call, Ended, run};
 use crate::event::ServiceName;
-
-/// The oldest Compose whose `config` and `up` do what refit needs.
-pub const OLDEST: &str = "2.20";
-
-/// The folders in which the docker CLI looks for plug-ins, after the user's own.
-const PLUGIN_DIRS: [&str; 4] = [
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-];
 
 /// Hears of each process that is started.
 type Spawned = Rc<dyn Fn(u32)>;
@@ -94,27 +84,10 @@ impl Compose {
     /// Neither is there.
     pub fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
         let address = address.map(Endpoint::address);
-        let mut folders: Vec<PathBuf> = endpoint::docker_config()
-            .map(|dir| dir.join("cli-plugins"))
-            .into_iter()
-            .collect();
-        folders.extend(endpoint::cli_config().plugin_dirs);
-        folders.extend(PLUGIN_DIRS.map(PathBuf::from));
-        for folder in folders {
-            let program = folder.join("docker-compose");
-            if is_executable(&program) {
-                return Ok(Self {
-                    program,
-                    first: None,
-                    address,
-                    spawned: None,
-                });
-            }
-        }
-        let docker = on_path("docker").ok_or(EngineError::NoCompose)?;
+        let (program, first) = plugin::find().ok_or(EngineError::NoCompose)?;
         Ok(Self {
-            program: docker,
-            first: Some("compose"),
+            program,
+            first,
             address,
             spawned: None,
         })
@@ -144,7 +117,7 @@ impl Compose {
             .await
             .map_err(|_| EngineError::NoCompose)?;
         let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
-        if !ended.ok() || parse_version(&text).is_none() {
+        if !ended.ok() || plugin::parse_version(&text).is_none() {
             return Err(EngineError::NoCompose);
         }
         Ok(text)
@@ -156,7 +129,8 @@ impl Compose {
     /// # Errors
     /// It is too old, or does not answer.
     pub async fn require_version(&self, stamp: &Path) -> Result<(), EngineError> {
-        let identity = identity(&self.program).map(|id| format!("{id} {OLDEST}\n"));
+        let identity =
+            plugin::identity(&self.program).map(|id| format!("{id} {}\n", plugin::OLDEST));
         if identity.is_some() && std::fs::read_to_string(stamp).ok() == identity {
             return Ok(());
         }
@@ -168,17 +142,17 @@ impl Compose {
         Ok(())
     }
 
-    /// Refuses a version that is older than [`OLDEST`].
+    /// Refuses a version that is older than [`plugin::OLDEST`].
     ///
     /// # Errors
     /// It is.
     pub fn check_version(found: &str) -> Result<(), EngineError> {
-        if parse_version(found) >= parse_version(OLDEST) {
+        if plugin::parse_version(found) >= plugin::parse_version(plugin::OLDEST) {
             return Ok(());
         }
         Err(EngineError::OldCompose {
             found: found.to_owned(),
-            wanted: OLDEST,
+            wanted: plugin::OLDEST,
         })
     }
 
@@ -430,18 +404,6 @@ pub fn parse_json(text: &str) -> Result<Value, EngineError> {
     })
 }
 
-/// What tells one plug-in's binary from another: its path, size and time of change.
-fn identity(program: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::metadata(program).ok()?;
-    Some(format!(
-        "{} {} {}",
-        program.display(),
-        metadata.len(),
-        metadata.mtime_nsec()
-    ))
-}
-
 fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
     let mut args = vec![
         "up",
@@ -473,26 +435,6 @@ fn own_message(stderr: &str) -> String {
         .collect();
     let from = lines.len().saturating_sub(25);
     lines[from..].join("\n")
-}
-
-/// `2.40.3`, `v2.26.1-4`: the numbers before anything else.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text
-        .trim()
-        .trim_start_matches('v')
-        .split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|program| is_executable(program))
 }
 
 #[cfg(test)]

@@ -5,9 +5,11 @@ pub mod compose;
 pub mod container;
 pub mod docker;
 pub mod endpoint;
+pub mod events;
 pub mod files;
 pub mod git;
 pub mod http;
+pub mod plugin;
 pub mod process;
 pub mod signals;
 

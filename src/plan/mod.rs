@@ -5,6 +5,7 @@ mod diff;
 mod follow;
 pub mod guard;
 mod state;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
