@@ -156,12 +156,12 @@ impl Compose {
         })
     }
 
-    /// The resolved model of every service, whatever its profile.
+    /// The resolved model of every service, whatever its profile, as the JSON that Compose printed.
     ///
     /// # Errors
     /// Compose's own message on files that it cannot read.
-    pub async fn config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--format", "json"])
+    pub async fn config(&self, project: &ProjectArgs) -> Result<String, EngineError> {
+        self.config_output(project, &["config", "--format", "json"])
             .await
     }
 
@@ -170,8 +170,8 @@ impl Compose {
     /// # Errors
     /// Compose's own message.
     pub async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--no-interpolate", "--format", "json"])
-            .await
+        let args = ["config", "--no-interpolate", "--format", "json"];
+        parse_json(&self.config_output(project, &args).await?)
     }
 
     /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
@@ -196,14 +196,6 @@ impl Compose {
             }),
             Err(other) => Err(other),
         }
-    }
-
-    async fn config_json(
-        &self,
-        project: &ProjectArgs,
-        args: &[&str],
-    ) -> Result<Value, EngineError> {
-        parse_json(&self.config_output(project, args).await?)
     }
 
     /// Every profile is on, so that services of all of them are known; a stack that can be read
@@ -233,7 +225,7 @@ impl Compose {
     pub async fn hashes(
         &self,
         project: &ProjectArgs,
-        resolved: &Value,
+        resolved: &str,
         scratch: &Path,
     ) -> Result<Vec<(ServiceName, String)>, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Compose {
@@ -246,7 +238,8 @@ impl Compose {
             .suffix(".json")
             .tempfile_in(scratch)
             .map_err(|error| failed(&error))?;
-        serde_json::to_writer(&mut file, resolved).map_err(|error| failed(&error))?;
+        std::io::Write::write_all(&mut file, resolved.as_bytes())
+            .map_err(|error| failed(&error))?;
         let args = ProjectArgs {
             files: vec![file.path().to_owned()],
             env_files: Vec::new(),
@@ -400,7 +393,11 @@ impl Compose {
     }
 }
 
-fn parse_json(text: &str) -> Result<Value, EngineError> {
+/// Reads what `config` printed.
+///
+/// # Errors
+/// It is no JSON.
+pub fn parse_json(text: &str) -> Result<Value, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Compose {
         what: "docker compose config printed something that is no JSON".into(),
         message: error.to_string(),

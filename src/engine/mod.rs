@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::complaint::Complaint;
 
 /// Why the engine or the Compose plug-in could not do what was asked.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum EngineError {
     /// The Unix socket does not exist.
     #[error("no Docker engine: {path} does not exist")]
