@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::fault;
+
 /// Temporary files start like this, so that recovery can tell them from the user's.
 pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
 
@@ -119,7 +121,9 @@ pub fn replace_with(path: &Path, bytes: &[u8], attributes: &Attributes) -> anyho
         temporary.write_all(bytes)?;
         attributes.put_on(temporary.as_file(), temporary.path())?;
         temporary.as_file().sync_all()?;
+        fault!("file.temporary");
         temporary.persist(&real)?;
+        fault!("file.renamed");
         sync_folder(folder)
     };
     write().with_context(|| format!("cannot write {}", path.display()))

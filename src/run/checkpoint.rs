@@ -14,6 +14,7 @@ use crate::engine::container::{Container, Health, State};
 use crate::engine::docker::Docker;
 use crate::engine::files::{self, Attributes};
 use crate::event::{RunId, ServiceName};
+use crate::fault::fault;
 use crate::plan::Plan;
 use crate::stack::Place;
 use crate::stack::staged::FileEdit;
@@ -99,9 +100,10 @@ impl Checkpoint {
         let mut saved = Vec::new();
         for (index, edit) in edits.iter().enumerate() {
             saved.push(save_file(edit, index, folder)?);
+            fault!("checkpoint.file");
         }
         let containers = place.of_project(project);
-        let images = keep_images(&place.docker, project, plan, &containers, run).await?;
+        let images = images_of(project, plan, &containers, run);
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
@@ -116,7 +118,15 @@ impl Checkpoint {
             volumes: volumes?,
         };
         let json = serde_json::to_vec_pretty(&checkpoint).context("cannot write a checkpoint")?;
+        // Before the names are given: whoever is killed while giving them is followed by somebody
+        // who knows which to take back.
         write_file(&folder.join(NAME), &json)?;
+        fault!("checkpoint.stored");
+        for image in &checkpoint.images {
+            let (repository, tag) = split_tag(&image.kept_as);
+            place.docker.tag(&image.id, repository, tag).await?;
+            fault!("checkpoint.tagged");
+        }
         Ok(checkpoint)
     }
 
@@ -251,13 +261,8 @@ pub fn is_failing(container: &Container) -> bool {
     }
 }
 
-async fn keep_images(
-    docker: &Docker,
-    project: &str,
-    plan: &Plan,
-    containers: &[Container],
-    run: RunId,
-) -> Result<Vec<SavedImage>, Complaint> {
+/// The images of the services that get new containers, and the names that are to keep them.
+fn images_of(project: &str, plan: &Plan, containers: &[Container], run: RunId) -> Vec<SavedImage> {
     let mut images: Vec<SavedImage> = Vec::new();
     for step in &plan.steps {
         let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
@@ -267,16 +272,14 @@ async fn keep_images(
         let Some(container) = own.filter(|_| heavy) else {
             continue;
         };
-        let tag = format!("{project}-{run}-{}", step.service);
-        docker.tag(&container.image_id, KEPT, &tag).await?;
         images.push(SavedImage {
             service: step.service.clone(),
             name: container.image.clone(),
             id: container.image_id.clone(),
-            kept_as: format!("{KEPT}:{tag}"),
+            kept_as: format!("{KEPT}:{project}-{run}-{}", step.service),
         });
     }
-    Ok(images)
+    images
 }
 
 /// Lets the images of a checkpoint go.

@@ -11,7 +11,7 @@ use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::engine::files;
 use crate::event::ServiceName;
-use crate::stack::locate::{Located, default_override};
+use crate::stack::locate::{Located, default_override, lexical};
 use crate::stack::shown;
 use crate::stack::staged::FileEdit;
 
@@ -39,6 +39,8 @@ pub struct Edited {
     pub changes: Vec<KeyChange>,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// A person made the edits, and they are in place already.
+    pub is_by_hand: bool,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }
@@ -127,13 +129,10 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
 /// A file given by `-F`: relative to where the person is, else to the stack.
 fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
     let here = std::env::current_dir().unwrap_or_default().join(file);
-    let in_stack = located.args.directory.join(file);
+    let in_stack = lexical(&located.args.directory.join(file));
     let found = [&in_stack, &here].into_iter().find(|path| path.is_file());
     match found {
-        Some(path) => {
-            let folder = path.parent().map(files::follow).unwrap_or_default();
-            Ok(folder.join(path.file_name().unwrap_or_default()))
-        }
+        Some(path) => Ok(lexical(path)),
         // A new env file is no mistake; a new YAML file would be read by nobody.
         None if !is_yaml(file) && in_stack.parent().is_some_and(Path::is_dir) => Ok(in_stack),
         None => Err(

@@ -11,6 +11,7 @@ use super::transaction::Transaction;
 use super::{Conclusion, Ended, state};
 use crate::complaint::Complaint;
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
+use crate::fault::fault;
 use crate::health::watch::Watch;
 
 /// So many of the last lines of a log are shown and kept.
@@ -191,9 +192,16 @@ impl Transaction<'_> {
             services: services.to_vec(),
             todo: todo.to_vec(),
         };
-        if let Err(error) = self.journal.add(entry) {
+        if let Err(error) = self.close(entry) {
             self.emitter.emit(Kind::Complaint(error.into()));
         }
+    }
+
+    fn close(&self, entry: Entry) -> anyhow::Result<()> {
+        fault!("record.before");
+        self.journal.add(entry)?;
+        fault!("record.after");
+        Ok(())
     }
 
     fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {

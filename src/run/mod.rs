@@ -9,14 +9,17 @@ pub mod converge;
 pub mod edits;
 pub mod ending;
 pub mod failure;
+mod fence;
 pub mod history;
 pub mod journal;
 pub mod lock;
 pub mod prepare;
 pub mod prove;
 pub mod recover;
+mod remarks;
 pub mod request;
 pub mod rollback;
+mod secrets;
 pub mod state;
 pub mod survey;
 pub mod transaction;
@@ -134,6 +137,9 @@ impl Runner {
             }
             // The stack is another one now.
             place = self.find(located).await?;
+        } else {
+            // Who held the lock until now may have made other containers.
+            place.containers = self.docker.compose_containers().await?;
         }
         let work = survey::make(&place, request, &state);
         let survey = self.unless_signalled(work).await?;

@@ -96,7 +96,7 @@ async fn finish_one(
         close(Outcome::FailedBefore, &[])?;
         return Ok(Outcome::FailedBefore);
     };
-    if has(&Entry::Proven) {
+    if is_proven(&lines) {
         close(Outcome::Applied, &[])?;
         return Ok(Outcome::Applied);
     }
@@ -114,6 +114,16 @@ async fn finish_one(
         close(Outcome::RollbackFailed, &undone.todo)?;
     }
     Ok(Outcome::RollbackFailed)
+}
+
+/// Whether the change was proven, and nobody has begun to take it back since.
+fn is_proven(lines: &[Line]) -> bool {
+    let last = lines.iter().rev().find_map(|line| match line.entry {
+        Entry::Proven => Some(true),
+        Entry::RollingBack { .. } => Some(false),
+        _ => None,
+    });
+    last == Some(true)
 }
 
 async fn roll_back(

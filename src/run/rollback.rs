@@ -123,6 +123,7 @@ impl Rollback<'_> {
         self.images(&steps, undone).await;
         let mut watch = self.watch(&model, &now, &steps);
         for wave in super::converge::waves(&model, &steps) {
+            fault!("rollback.wave");
             if let Err(error) = watch.alongside(self.wave(&wave, &now)).await {
                 // The others are brought back all the same: the best state that can be reached.
                 let failure = Failure::of_engine("rollback_failed", error);

@@ -1,7 +1,7 @@
 //! A run that got its number: checkpoint, write, prepare, converge, watch, effect, and then the
 //! commit or the rollback, which `ending` tells.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -55,7 +55,10 @@ impl<'a> Transaction<'a> {
     ) -> Result<Self, Complaint> {
         let (run, folder) = state.next_run()?;
         let redactor = Rc::new(survey.redactor());
-        let journal = Rc::new(Journal::create(&folder)?.hiding(Rc::clone(&redactor)));
+        let journal = match Journal::create(&folder) {
+            Ok(journal) => Rc::new(journal.hiding(Rc::clone(&redactor))),
+            Err(error) => return Err(never_begun(&folder, error.into())),
+        };
         let mut place = place.clone();
         let teller = Rc::clone(&journal);
         place.compose = place.compose.telling(Rc::new(move |pid| {
@@ -74,8 +77,10 @@ impl<'a> Transaction<'a> {
             signals,
             began: Timestamp::now(),
         };
-        transaction.begin()?;
-        Ok(transaction)
+        match transaction.begin() {
+            Ok(()) => Ok(transaction),
+            Err(complaint) => Err(never_begun(&transaction.folder, complaint)),
+        }
     }
 
     fn begin(&self) -> Result<(), Complaint> {
@@ -88,6 +93,7 @@ impl<'a> Transaction<'a> {
             directory: directory.clone(),
         });
         let (run, pid, undoes) = (self.run, std::process::id(), self.survey.undoes.clone());
+        fault!("begin.before");
         self.journal.add(Entry::Begin {
             run,
             command,
@@ -119,6 +125,7 @@ impl<'a> Transaction<'a> {
                 reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
             })?;
         }
+        fault!("begin.after");
         Ok(())
     }
 
@@ -309,4 +316,11 @@ impl<'a> Transaction<'a> {
             self.emitter.clone(),
         )
     }
+}
+
+/// A run that could not even be begun leaves nothing to recover from; what cannot be removed now,
+/// recovery closes.
+fn never_begun(folder: &Path, complaint: Complaint) -> Complaint {
+    let _ = std::fs::remove_dir_all(folder);
+    complaint
 }
