@@ -17,6 +17,7 @@ use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::plan::Plan;
 use crate::stack::Place;
+use crate::stack::model::Model;
 use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
@@ -91,26 +92,27 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        project: &str,
+        model: &Model,
         plan: &Plan,
         edits: &[FileEdit],
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
+        let project = &model.name;
         let mut saved = Vec::new();
         for (index, edit) in edits.iter().enumerate() {
             saved.push(save_file(edit, index, folder)?);
             fault!("checkpoint.file");
         }
         let containers = place.of_project(project);
-        let images = images_of(project, plan, &containers, run);
+        let images = images_of(model, plan, &containers, run);
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
         );
         let checkpoint = Self {
             args: place.located.args.clone(),
-            project: project.to_owned(),
+            project: project.clone(),
             files: saved,
             containers: containers.iter().map(SavedContainer::of).collect(),
             images,
@@ -262,7 +264,8 @@ pub fn is_failing(container: &Container) -> bool {
 }
 
 /// The images of the services that get new containers, and the names that are to keep them.
-fn images_of(project: &str, plan: &Plan, containers: &[Container], run: RunId) -> Vec<SavedImage> {
+fn images_of(model: &Model, plan: &Plan, containers: &[Container], run: RunId) -> Vec<SavedImage> {
+    let project = &model.name;
     let mut images: Vec<SavedImage> = Vec::new();
     for step in &plan.steps {
         let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
@@ -274,7 +277,10 @@ fn images_of(project: &str, plan: &Plan, containers: &[Container], run: RunId) -
         };
         images.push(SavedImage {
             service: step.service.clone(),
-            name: container.image.clone(),
+            // Not the container's: the engine shows none once the name belongs to another image.
+            name: model
+                .image_of(&step.service)
+                .unwrap_or_else(|| container.image.clone()),
             id: container.image_id.clone(),
             kept_as: format!("{KEPT}:{project}-{run}-{}", step.service),
         });

@@ -154,7 +154,7 @@ impl<'a> Transaction<'a> {
         fault!("checkpoint.before");
         let taken = Checkpoint::take(
             &self.place,
-            &self.survey.after.name,
+            self.survey.before.as_ref().unwrap_or(&self.survey.after),
             &self.survey.plan,
             &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
             self.run,
