@@ -137,6 +137,9 @@ impl Runner {
             }
             // The stack is another one now.
             place = self.find(located).await?;
+        } else {
+            // Who held the lock until now may have made other containers.
+            place.containers = self.docker.compose_containers().await?;
         }
         let work = survey::make(&place, request, &state);
         let survey = self.unless_signalled(work).await?;

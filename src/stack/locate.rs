@@ -259,8 +259,11 @@ fn find_files(
         current
     };
     if let Some(files) = settings.paths("COMPOSE_FILE", &separator, base) {
+        // The files are named, the project is the one that runs here all the same.
+        let running = running_from(start, name, containers)?;
         return Ok(Found {
             files,
+            name: running.map(|project| project.name),
             ..Found::default()
         });
     }
@@ -402,7 +405,7 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
 }
 
 /// The files that Compose loads by itself from a folder: one, and its override.
-fn default_files(folder: &Path) -> Vec<PathBuf> {
+pub fn default_files(folder: &Path) -> Vec<PathBuf> {
     let first = |names: &[&str]| {
         names
             .iter()

@@ -1,10 +1,11 @@
 //! The survey of a change of files: both sides of it, read by Compose, and whom it reaches.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Survey;
 use crate::complaint::Complaint;
+use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
 use crate::event::{Action, RunId, ServiceName};
 use crate::plan::{self, Inputs};
@@ -14,6 +15,7 @@ use crate::run::request::Options;
 use crate::run::state::StackState;
 use crate::run::{history, prove, remarks, secrets};
 use crate::secret::Redactor;
+use crate::stack::locate::{Located, default_files, lexical};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
@@ -28,16 +30,7 @@ pub(super) async fn survey(
     edited: Edited,
     options: &Options,
 ) -> Result<Survey, Complaint> {
-    let mut located_after = place.located.clone();
-    let files = &mut located_after.args.files;
-    files.extend(edited.new_compose_file.clone());
-    files.retain(|file| {
-        !edited
-            .files
-            .iter()
-            .any(|e| e.path == *file && e.after.is_none())
-    });
-    let args = located_after.args;
+    let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
     let env = secrets::env_of(place, &edited);
     let fenced = fence(both.before, both.after, options);
@@ -70,7 +63,8 @@ pub(super) async fn survey(
         containers: &containers,
         reaches: &reaches,
         keys: &keys,
-        profiles: &place.located.args.profiles,
+        profiles_before: &place.located.args.profiles,
+        profiles: &args.profiles,
         one_shots: &shots,
         reloads: &reloads,
     });
@@ -100,6 +94,70 @@ pub(super) async fn survey(
         strategy: options.strategy,
         restart_all: false,
     })
+}
+
+/// What Compose is to be told after the edit: it may add or remove a compose file, and the stack's
+/// `.env` may itself name files and profiles.
+fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complaint> {
+    let mut args = located.args.clone();
+    args.files.extend(edited.new_compose_file.clone());
+    let gone = |file: &PathBuf| {
+        edited
+            .files
+            .iter()
+            .any(|e| e.path == *file && e.after.is_none())
+    };
+    args.files.retain(|file| !gone(file));
+    let dot_env = located.args.directory.join(".env");
+    let changes = edited
+        .changes
+        .iter()
+        .filter(|_| edited.files.iter().any(|e| e.path == dot_env));
+    for change in changes.filter(|change| change.before != change.after) {
+        let list = |value: &Option<String>, separator: char| -> Vec<String> {
+            let text = value.as_deref().unwrap_or_default();
+            let parts = text
+                .split(separator)
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        let files = |value: &Option<String>| -> Vec<PathBuf> {
+            let names = list(value, ':');
+            names
+                .iter()
+                .map(|name| lexical(&located.args.directory.join(name)))
+                .collect()
+        };
+        let by_itself = |named: &[PathBuf]| match named {
+            [] => default_files(&located.args.directory),
+            named => named.to_vec(),
+        };
+        match change.key.as_str() {
+            // What the person gave on the command line or in the shell counts more.
+            "COMPOSE_PROFILES" if list(&change.before, ',') == args.profiles => {
+                args.profiles = list(&change.after, ',');
+            }
+            "COMPOSE_FILE" if by_itself(&files(&change.before)) == args.files => {
+                args.files = by_itself(&files(&change.after));
+            }
+            "COMPOSE_PROJECT_NAME" if change.before.is_some() || args.name.is_some() => {
+                return Err(another_project(change.after.as_deref()));
+            }
+            _ => {}
+        }
+    }
+    Ok(args)
+}
+
+/// The present containers would stay behind under the old name, holding ports and volumes.
+fn another_project(name: Option<&str>) -> Complaint {
+    let text = match name {
+        Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
+        None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
+    };
+    Complaint::new("guard_project", text)
+        .hint("docker compose down first, set the name, then docker compose up -d")
 }
 
 /// The way back as an edit like any other, with the images that were kept.

@@ -177,10 +177,12 @@ pub async fn make(
     };
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
-        // A way back is not barred by what guards the way there.
-        if survey.undoes.is_empty() {
-            guards(place, &survey, options)?;
-        }
+    }
+    // A way back is not barred by what guards the way there.
+    if survey.undoes.is_empty() {
+        guards(place, &survey, options)?;
+    }
+    if !options.no_apply {
         let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
         survey.notes.extend(notes);
     }
@@ -267,6 +269,7 @@ fn quiet(
         containers: &containers,
         reaches: &[],
         keys: &[],
+        profiles_before: &place.located.args.profiles,
         profiles: &place.located.args.profiles,
         one_shots: &shots,
         reloads: &[],

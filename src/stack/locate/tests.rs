@@ -110,6 +110,9 @@ fn compose_file_in_the_env_file_counts() {
     let found = locate(&ask(&dir), &[]).unwrap();
     assert_eq!(found.args.files, [dir.join("one.yml"), dir.join("two.yml")]);
     assert_eq!(found.args.profiles, ["a", "b"]);
+    let files = format!("{0}/one.yml,{0}/two.yml", dir.display());
+    let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
+    assert_eq!(found.args.name.as_deref(), Some("shop"));
 }
 
 #[test]
