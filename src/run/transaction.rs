@@ -282,6 +282,7 @@ impl<'a> Transaction<'a> {
                 }
             }
         }
+        fault!("effect.after");
         Ok(())
     }
 
