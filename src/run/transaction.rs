@@ -267,6 +267,7 @@ impl<'a> Transaction<'a> {
                 }
             }
         }
+        fault!("effect.after");
         Ok(())
     }
 
