@@ -45,7 +45,9 @@ fn run() -> Result<()> {
     on_small(&small, &mut table)?;
     table.section("One key changed, web recreated: medians; outage asked every 2 ms");
     changes(&small, &mut table)?;
-    table.section("Reading and editing in memory: time per MB, ten times the size beside one");
+    table.section(
+        "Reading and editing in memory: processor time per MB, a large file beside a small one",
+    );
     reading::measure(&mut table)?;
     println!("\n{table}");
     Ok(())
@@ -100,15 +102,17 @@ fn on_small(small: &Stack, table: &mut Table) -> Result<()> {
 /// when the verdict comes, and what it takes in memory.
 fn changes(small: &Stack, table: &mut Table) -> Result<()> {
     let mut lags = Vec::new();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..CHANGES {
         let run = outage::during(small, || small.set_with_lag(&format!("set-{round}")))?;
         lags.push(run.result);
         ours.push((run.outage, run.took));
         let run = outage::during(small, || small.by_hand(&format!("up-{round}"), &["up"]))?;
         theirs.push((run.outage, run.took));
+        let run = outage::during(small, || small.by_hand(&format!("wait-{round}"), &["wait"]))?;
+        waiting.push((run.outage, run.took));
     }
-    let run = outage::during(small, || small.by_hand("down", &["down", "up"]))?;
+    let run = outage::during(small, || small.by_hand("down", &["down", "build"]))?;
     let (outage, took) = (|runs: &[outage::Times]| median(runs.iter().map(|r| r.0)), {
         |runs: &[outage::Times]| median(runs.iter().map(|r| r.1))
     });
@@ -116,8 +120,8 @@ fn changes(small: &Stack, table: &mut Table) -> Result<()> {
     table.add(Row::times(what, outage(&ours), outage(&theirs)));
     let what = "outage: set | docker compose down && up -d --build (once)";
     table.add(Row::times(what, outage(&ours), run.outage));
-    let what = "command, with verdict | up -d, without one";
-    table.add(Row::times(what, took(&ours), took(&theirs)));
+    let what = "command: set, seen from inside | docker compose up -d --wait";
+    table.add(Row::times(what, took(&ours), took(&waiting)));
     let what = "verdict after the engine's health event";
     table.add(Row::alone(what, median(lags)).ours_at_most("50 ms"));
     let peak = peak_kib(&mut small.refit(&["set", "GREETING=memory"]))?;

@@ -141,17 +141,18 @@ impl Stack {
         command
     }
 
-    /// What a person does today: edits the file, then types `up -d`, or `down` first.
+    /// What a person does today: edits the file, then types one of these.
     pub(crate) fn by_hand(&self, greeting: &str, verbs: &[&str]) -> Result<()> {
         let env = format!("GREETING={greeting}\n");
         fs::write(self.folder.path().join("stack/.env"), env)?;
         for &verb in verbs {
-            let rest: &[&str] = match (verb, verbs.len()) {
-                ("up", 1) => &["--detach"],
-                ("up", _) => &["--detach", "--build"],
-                _ => &[],
+            let words: &[&str] = match verb {
+                "up" => &["up", "--detach"],
+                "wait" => &["up", "--detach", "--wait"],
+                "build" => &["up", "--detach", "--build"],
+                other => &[other],
             };
-            output_of(self.compose(&[verb]).args(rest))?;
+            output_of(&mut self.compose(words))?;
         }
         Ok(())
     }
