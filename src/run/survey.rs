@@ -9,7 +9,7 @@ use super::edits::{self, Edited};
 use super::fence::fence;
 use super::request::{Options, Request, Strategy, What};
 use super::state::StackState;
-use super::{baseline, checks, history, prove, remarks, secrets};
+use super::{baseline, checks, history, meant, prove, remarks, secrets};
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
@@ -272,13 +272,23 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
     });
     let args = located_after.args;
     let both = resolve_both(place, &args, &edited.files).await?;
+    if let (Ok(before), Err(_)) = (&both.before, &both.after) {
+        checks::services_exist(&before.model, &edited.reach)?;
+    }
     let env = secrets::env_of(place, &edited);
     let fenced = fence(both.before, both.after, options);
     let (before, source, after, mut notes) = fenced.map_err(|complaint| {
         // Compose may repeat what it cannot read.
         let mut redactor = Redactor::default();
         secrets::learn(&mut redactor, &edited, &env);
-        complaint.redacted(&redactor)
+        let paths = edited
+            .changes
+            .iter()
+            .filter(|change| edits::is_yaml(Path::new(&change.file)))
+            .map(|change| change.key.as_str());
+        let hint = meant::after_refusal(paths, &place.located);
+        let hint = complaint.hint.clone().or(hint);
+        Complaint { hint, ..complaint }.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
     let after = match &before {
@@ -307,7 +317,7 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         one_shots: &shots,
         reloads: &reloads,
     });
-    if !edited.is_noop() {
+    if !edited.is_noop() && before.is_some() {
         notes.extend(remarks::unreached(
             place, &plan, &reaches, &keys, &model, &source,
         ));
