@@ -4,7 +4,7 @@
 
 mod stack;
 
-use stack::{TestStack, idle};
+use stack::{TestStack, healthcheck, idle};
 
 fn compose() -> String {
     format!(
@@ -119,18 +119,27 @@ fn restart_of_all_of_some_and_after_down() {
 fn a_declared_reload_is_a_signal() {
     let web = stack::service(
         "trap 'cat /conf/app.conf > /read' HUP; cat /conf/app.conf > /read; while :; do sleep 0.1; done",
-        "volumes: ['./conf:/conf']",
+        &format!(
+            "volumes: ['./conf:/conf'], {}",
+            healthcheck("test -e /read")
+        ),
     );
-    let compose = format!("services:\n  web: {web}\n");
-    let settings = "services:\n  web:\n    reload: {signal: HUP, for: [./conf]}\n";
+    let plain = idle("volumes: ['./conf:/conf']");
+    let compose = format!("services:\n  web: {web}\n  plain: {plain}\n");
+    let settings = "services:\n  web: {reload: {signal: HUP, for: [./conf]}}\n";
     let files = [("conf/app.conf", "A=1\n"), ("refit.yaml", settings)];
     let Some(stack) = TestStack::started(&compose, &files) else {
         return;
     };
-    let before = stack.container("web");
+    stack.up_healthy();
+    let before = stack.containers();
     let answer = stack.refit(&["--json", "set", "A=2", "-F", "conf/app.conf"]);
-    answer.exits(0).plans(&[("web", "signal")]);
-    before.is_untouched(&stack.container("web"));
+    let answer = answer.exits(0);
+    assert_eq!(answer.verdict("web").0, "healthy", "{answer}");
+    answer.plans(&[("plain", "restart"), ("web", "signal")]);
+    let after = stack.containers();
+    before["web"].is_untouched(&after["web"]);
+    before["plain"].was_restarted(&after["plain"]);
     while stack.exec("web", &["cat", "/read"]) != "A=2\n" {}
 }
 

@@ -21,6 +21,9 @@ pub struct Expectation {
     pub policy: RestartPolicy,
     /// How long it must run without a healthcheck.
     pub settle: Duration,
+    /// It was told to reload, and went on: what its healthcheck said before counts only when it
+    /// still says so after the settle window.
+    pub reloaded: bool,
     /// Time from its start to the verdict.
     pub limit: Duration,
 }
@@ -185,7 +188,8 @@ fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> J
     }
     // After an end of the process, a good sign counts only when it lasts.
     let settled_at = since + expect.settle;
-    let steady = life.deaths.is_empty() || now >= settled_at;
+    let undisturbed = life.deaths.is_empty() && !expect.reloaded;
+    let steady = undisturbed || now >= settled_at;
     let healthy_at = match (&life.health, expect.healthcheck) {
         (_, None) => Some(since),
         (Some((at, Health::Healthy, _)), Some(_)) => Some(*at),
@@ -201,9 +205,7 @@ fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> J
     };
     let told = expect.healthcheck.is_some() || expect.probe;
     match (told, steady) {
-        (true, true) if life.deaths.is_empty() => {
-            good(VerdictWord::Healthy, healthy_at.max(probed_at))
-        }
+        (true, true) if undisturbed => good(VerdictWord::Healthy, healthy_at.max(probed_at)),
         (true, true) => good(VerdictWord::Healthy, settled_at),
         (false, _) if now >= settled_at => good(VerdictWord::Settled, settled_at),
         _ => pending(settled_at),

@@ -14,6 +14,7 @@ fn plain() -> Expectation {
         must_complete: false,
         policy: RestartPolicy::Always,
         settle: S(5),
+        reloaded: false,
         limit: S(60),
     }
 }
@@ -100,6 +101,19 @@ fn healthy_after_a_crash_must_last() {
     ];
     assert_eq!(told(&checked(), &history, 4), "pending 8");
     assert_eq!(told(&checked(), &history, 8), "healthy at 8");
+}
+
+#[test]
+fn healthy_before_a_reload_must_still_be_so_after_it() {
+    let expect = Expectation {
+        reloaded: true,
+        ..checked()
+    };
+    let mut history = vec![at(1, Seen::Started), at(1, health(Health::Healthy))];
+    assert_eq!(told(&expect, &history, 2), "pending 6");
+    assert_eq!(told(&expect, &history, 6), "healthy at 6");
+    history.push(at(3, health(Health::Unhealthy)));
+    assert!(told(&expect, &history, 3).starts_with("failed at 3"));
 }
 
 #[test]
