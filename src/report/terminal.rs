@@ -375,9 +375,31 @@ fn shown(value: &Shown) -> String {
         Shown::Absent => "unset".to_owned(),
         Shown::Secret => HIDDEN.to_owned(),
         Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
-        Shown::Plain(text) => text.replace('\n', "\\n"),
+        Shown::Plain(text) => {
+            let line = printable(text);
+            match line.char_indices().nth(LONGEST_VALUE) {
+                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
+                None => line,
+            }
+        }
     }
 }
+
+/// On one line, and without what would draw on the terminal or change it.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
+const LONGEST_VALUE: usize = 200;
 
 /// `1.2 s`, `2 min 5 s`.
 pub fn secs(duration: Duration) -> String {

@@ -22,7 +22,10 @@ pub(super) fn fence(
     match (before, after) {
         (Ok(before), Ok(after)) => Ok((Some(before.model), before.source, after, Vec::new())),
         (Err(_), Ok(after)) => {
-            let note = "Compose could not read this stack before; with this change it can";
+            // Without a model of before there is nothing to compare this one with, and no way back
+            // for containers: they are left alone.
+            let note = "Compose could not read this stack before; with this change it can. \
+                        Containers are left as they are: refit apply brings them in line";
             Ok((None, Source::default(), after, vec![note.to_owned()]))
         }
         (Ok(_), Err(error)) => Err(Complaint {
@@ -34,7 +37,7 @@ pub(super) fn fence(
         }),
         (Err(before), Err(after)) => {
             let (before, after) = (Complaint::from(before), Complaint::from(after));
-            if before.details != after.details {
+            if !is_same(&before, &after) {
                 let text =
                     "Compose cannot read the stack, and has a new complaint with this change";
                 return Err(Complaint {
@@ -59,5 +62,46 @@ pub(super) fn fence(
             let empty = Model::of_json(serde_json::Value::Null);
             Ok((None, Source::default(), empty, vec![note]))
         }
+    }
+}
+
+/// Whether Compose says the same; an edit may have moved the line it speaks of.
+fn is_same(before: &Complaint, after: &Complaint) -> bool {
+    let unplaced = |complaint: &Complaint| -> Vec<String> {
+        complaint
+            .details
+            .iter()
+            .map(|line| without_places(line))
+            .collect()
+    };
+    unplaced(before) == unplaced(after)
+}
+
+/// `line 12` and `column 3` without their numbers.
+fn without_places(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        out.push(word);
+        if matches!(word, "line" | "column") {
+            let is_number = |next: &&str| next.starts_with(|c: char| c.is_ascii_digit());
+            words.next_if(is_number);
+        }
+    }
+    out.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_line_is_the_same_complaint() {
+        let said = |text: &str| Complaint::new("x", "").details(text);
+        let same = |a: &str, b: &str| is_same(&said(a), &said(b));
+        assert!(same(".env: line 3: no", ".env: line 14: no"));
+        assert!(same("at line 3, column 9: no", "at line 4, column 1: no"));
+        assert!(!same("line 3: A1 is missing", "line 3: A2 is missing"));
+        assert!(!same("line 3: no", "line 3: no\nline 4: no"));
     }
 }

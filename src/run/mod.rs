@@ -13,6 +13,7 @@ mod fence;
 pub mod history;
 pub mod journal;
 pub mod lock;
+pub mod meant;
 pub mod prepare;
 pub mod prove;
 pub mod recover;

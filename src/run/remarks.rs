@@ -19,17 +19,19 @@ pub(super) fn unreached(
     model: &Model,
     source: &Source,
 ) -> Vec<String> {
-    if !plan.is_empty() || plan.stack_is_down {
+    if !plan.is_empty() {
         return Vec::new();
     }
     keys.iter()
         .filter(|(_, key)| !key.contains('.') && !key.contains('['))
         .filter_map(|(file, key)| {
-            if std::env::var_os(key).is_some() {
+            let in_file = reaches.iter().any(|(known, _)| known == file);
+            // On a stack that is down the plan is empty whomever the key reaches.
+            let may_reach = plan.stack_is_down && in_file;
+            if std::env::var_os(key).is_some() && !may_reach {
                 let wins = "the shell that refit runs in has its own";
                 return Some(format!("{key} in {file} has no effect here: {wins} {key}, which wins"));
             }
-            let in_file = reaches.iter().any(|(known, _)| known == file);
             let by_key = routes::of_key(model, source, key);
             if in_file || !by_key.is_empty() {
                 return None;

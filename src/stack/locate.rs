@@ -86,9 +86,18 @@ pub struct Located {
     pub args: ProjectArgs,
     /// What the person should know about the choice.
     pub notes: Vec<String>,
+    /// Where the person is, after `-C`.
+    pub here: PathBuf,
+    /// Compose finds these files by itself, so it would load an override file beside them as well.
+    pub by_default: bool,
 }
 
 impl Located {
+    /// The override file that Compose would load by itself, were it there.
+    pub fn default_override(&self) -> Option<PathBuf> {
+        default_override(&self.args.files).filter(|_| self.by_default)
+    }
+
     /// The env file that `set` without `-F` edits: the stack's first.
     pub fn first_env_file(&self) -> PathBuf {
         self.args
@@ -218,6 +227,8 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
     Ok(Located {
         args,
         notes: found.notes,
+        by_default: found.by_default,
+        here: current,
     })
 }
 
@@ -228,6 +239,7 @@ struct Found {
     env_files: Vec<PathBuf>,
     directory: Option<PathBuf>,
     notes: Vec<String>,
+    by_default: bool,
 }
 
 fn find_files(
@@ -275,6 +287,7 @@ fn find_files(
         if !default.is_empty() {
             return Ok(Found {
                 files: default,
+                by_default: true,
                 ..Found::default()
             });
         }
@@ -375,7 +388,8 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
                 .and_then(|name| name.to_str())
                 .is_some_and(|name| NAMES.contains(&name) || OVERRIDES.contains(&name))
     });
-    let files = if by_default && !default.is_empty() {
+    let by_default = by_default && !default.is_empty();
+    let files = if by_default {
         default
     } else if missing.is_empty() && !project.files.is_empty() {
         project.files.clone()
@@ -401,6 +415,7 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         env_files,
         directory: Some(project.directory.clone()),
         notes,
+        by_default,
     }
 }
 
@@ -422,7 +437,7 @@ pub fn default_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The override file that Compose would load by itself beside this file, were it there.
-pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
+fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
     let [main] = files else { return None };
     let name = main.file_name()?.to_str()?;
     let index = NAMES.iter().position(|known| *known == name)?;

@@ -9,11 +9,11 @@ use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
 use crate::event::{Action, RunId, ServiceName};
 use crate::plan::{self, Inputs};
-use crate::run::edits::Edited;
+use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
 use crate::run::state::StackState;
-use crate::run::{history, prove, remarks, secrets};
+use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
 use crate::stack::locate::{Located, default_files, lexical};
 use crate::stack::model::Model;
@@ -32,13 +32,23 @@ pub(super) async fn survey(
 ) -> Result<Survey, Complaint> {
     let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
+    if let (Ok(before), Err(_)) = (&both.before, &both.after) {
+        checks::services_exist(&before.model, &edited.reach)?;
+    }
     let env = secrets::env_of(place, &edited);
     let fenced = fence(both.before, both.after, options);
     let (before, source, after, mut notes) = fenced.map_err(|complaint| {
         // Compose may repeat what it cannot read.
         let mut redactor = Redactor::default();
         secrets::learn(&mut redactor, &edited, &env);
-        complaint.redacted(&redactor)
+        let paths = edited
+            .changes
+            .iter()
+            .filter(|change| edits::is_yaml(Path::new(&change.file)))
+            .map(|change| change.key.as_str());
+        let hint = meant::after_refusal(paths, &place.located);
+        let hint = complaint.hint.clone().or(hint);
+        Complaint { hint, ..complaint }.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
     let after = match &before {
@@ -68,7 +78,7 @@ pub(super) async fn survey(
         one_shots: &shots,
         reloads: &reloads,
     });
-    if !edited.is_noop() {
+    if !edited.is_noop() && before.is_some() {
         notes.extend(remarks::unreached(
             place, &plan, &reaches, &keys, &model, &source,
         ));
