@@ -30,9 +30,15 @@ fn set_unset_and_get() {
         let answer = stack.refit(&["get", key]).exits(0);
         assert_eq!(answer.stdout, format!("{value}\n"));
     }
-    // As Compose reads it.
-    let read = stack.compose(&["config", "--environment"]);
-    assert!(read.lines().any(|line| line == "D=it's $5"), "{read}");
+    // As Compose reads it; in a model it doubles each dollar sign.
+    stack.write("probe.yaml", "services: {p: {image: x, env_file: .env}}\n");
+    let read = stack.compose(&["-f", "probe.yaml", "config", "--format", "json"]);
+    let read: serde_json::Value = serde_json::from_str(&read).unwrap();
+    let env = &read["services"]["p"]["environment"];
+    assert_eq!(
+        (&env["C"], &env["D"]),
+        (&"a b#c".into(), &"it's $$5".into())
+    );
     stack.refit(&["unset", "A", "C"]).exits(0);
     let answer = stack.refit(&["get", "A"]).exits(1);
     assert_eq!(answer.stdout, "");
