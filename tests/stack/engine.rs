@@ -159,10 +159,20 @@ pub(crate) fn remove_everything(project: &str) {
             let _ = command.output();
         }
     };
+    // A volume without a name has no label; one that two containers share outlives both.
+    let mounted = containers_of(project).into_iter().flat_map(|container| {
+        let mounts = container.raw["Mounts"].as_array().cloned();
+        mounts.unwrap_or_default()
+    });
+    let volumes: Vec<String> = mounted
+        .filter(|mount| mount["Type"] == "volume")
+        .filter_map(|mount| Some(mount["Name"].as_str()?.to_owned()))
+        .collect();
     remove(
         &["rm", "--force", "--volumes"],
         ids(&["ps", "-aq"], project),
     );
+    remove(&["volume", "rm", "--force"], volumes);
     remove(&["network", "rm"], ids(&["network", "ls", "-q"], project));
     remove(&["volume", "rm"], ids(&["volume", "ls", "-q"], project));
     let mut command = docker_command();
