@@ -6,6 +6,7 @@ pub mod belongs;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
+pub mod diff;
 pub mod edits;
 pub mod ending;
 pub mod failure;
@@ -237,6 +238,13 @@ impl Runner {
                     drift.service, drift.reason.text
                 );
                 self.emitter.note("differs", text);
+            }
+        }
+        if request.options.dry_run {
+            let redactor = survey.redactor();
+            for edit in survey.edited.changing() {
+                let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
+                self.emitter.emit(Kind::Diff { file, lines });
             }
         }
         for note in &survey.notes {
