@@ -1,6 +1,8 @@
 //! What README.md and docs/ promise, held against the program: command lines parse, tables are
 //! complete, examples can be read. Needs no engine.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -137,7 +137,7 @@ impl Compose {
         Self::check_version(&self.version().await?)?;
         if let Some(identity) = identity {
             // No stamp costs time only.
-            let _ = std::fs::write(stamp, identity);
+            let _ = write_private(stamp, &identity);
         }
         Ok(())
     }
@@ -402,6 +402,15 @@ pub fn parse_json(text: &str) -> Result<Value, EngineError> {
         what: "docker compose config printed something that is no JSON".into(),
         message: error.to_string(),
     })
+}
+
+/// Writes a file that is this user's alone.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {

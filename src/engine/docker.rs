@@ -278,7 +278,8 @@ impl Docker {
     pub async fn image_id(&self, name: &str) -> Result<Option<String>, EngineError> {
         match self.api.inspect_image(name).await {
             Ok(image) => Ok(image.id),
-            Err(error) if is_missing(&error) => Ok(None),
+            // There is no image of a name that none can have, such as one with an unset variable.
+            Err(error) if is_missing(&error) || is_bad_request(&error) => Ok(None),
             Err(error) => Err(failed("inspect an image")(error)),
         }
     }
@@ -393,13 +394,18 @@ fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
 }
 
 fn is_missing(error: &ApiError) -> bool {
-    matches!(
-        error,
-        ApiError::DockerResponseServerError {
-            status_code: 404,
-            ..
-        }
-    )
+    status(error) == Some(404)
+}
+
+fn is_bad_request(error: &ApiError) -> bool {
+    status(error) == Some(400)
+}
+
+fn status(error: &ApiError) -> Option<u16> {
+    match error {
+        ApiError::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
 }
 
 pub(super) fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {

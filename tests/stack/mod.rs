@@ -12,12 +12,12 @@
 pub(crate) mod answer;
 pub(crate) mod engine;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use answer::Answer;
 use engine::{Container, docker, docker_command};
@@ -61,7 +61,7 @@ pub(crate) struct TestStack {
     root: TempDir,
     /// Name of the project, and of its folder.
     pub(crate) project: String,
-    others: RefCell<Vec<String>>,
+    others: Mutex<Vec<String>>,
 }
 
 impl TestStack {
@@ -93,7 +93,7 @@ impl TestStack {
         let stack = Self {
             root,
             project,
-            others: RefCell::default(),
+            others: Mutex::default(),
         };
         fs::create_dir_all(stack.folder()).unwrap();
         stack
@@ -102,7 +102,7 @@ impl TestStack {
     /// The name of another project of this test; it goes with the test as well.
     pub(crate) fn second_project(&self, name: &str) -> String {
         let project = format!("{}-{name}", self.project);
-        self.others.borrow_mut().push(project.clone());
+        self.others.lock().unwrap().push(project.clone());
         project
     }
 
@@ -231,7 +231,7 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
 impl Drop for TestStack {
     fn drop(&mut self) {
         // A failed test wants to be read without the complaints of its cleaning up.
-        for project in self.others.borrow().iter().chain([&self.project]) {
+        for project in self.others.lock().unwrap().iter().chain([&self.project]) {
             engine::remove_everything(project);
         }
     }
