@@ -53,6 +53,8 @@ pub struct Survey {
     pub containers: Vec<Container>,
     /// The runs that this one undoes.
     pub undoes: Vec<RunId>,
+    /// Networks and volumes that there were before those runs.
+    pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
     /// Files and containers were compared, and agree.
@@ -262,6 +264,7 @@ async fn of_rollback(
         survey.images.push(image);
     }
     survey.undoes = undo.runs;
+    survey.before_undone = (undo.networks, undo.volumes);
     Ok(survey)
 }
 
@@ -326,6 +329,7 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         env,
         containers,
         undoes: Vec::new(),
+        before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
         one_shots: shots,
@@ -501,6 +505,7 @@ fn quiet(
         env: env_of(place, &Edited::default()),
         containers,
         undoes: Vec::new(),
+        before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
         one_shots: shots,
