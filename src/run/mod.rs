@@ -34,6 +34,7 @@ use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
+use crate::stack::model::Section;
 use lock::Lock;
 use request::Request;
 use state::{StackState, StateHome};
@@ -207,6 +208,7 @@ impl Runner {
             Transaction::open(place, survey, request, state, &self.emitter, &self.signals)?;
         let conclusion = transaction.carry_out().await;
         if conclusion.ended.outcome == Outcome::Applied {
+            sweep(place, survey, &transaction.emitter).await;
             baseline::keep(place, survey, state);
         }
         history::prune(place, state).await;
@@ -251,6 +253,22 @@ impl Runner {
             self.emitter.note("note", note);
         }
     }
+}
+
+/// What undone runs had made goes as it does in a rollback of one that fails. A network that is in
+/// the way of nobody is no reason to say that the undoing failed.
+async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
+    if survey.undoes.is_empty() {
+        return;
+    }
+    let (networks, volumes) = &survey.before_undone;
+    let defined = survey.after.shared.get(&Section::Networks);
+    let named = defined.into_iter().flatten();
+    let named = named.filter_map(|(_, network)| network.get("name")?.as_str());
+    let mut networks = networks.clone();
+    networks.extend(named.map(str::to_owned));
+    let project = &survey.after.name;
+    let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
 }
 
 fn dry(survey: &Survey, request: &Request) -> Conclusion {
