@@ -67,9 +67,13 @@ fn change(adds: bool, round: usize) -> Vec<String> {
             "--as-json".into(),
             format!("services.extra={extra}"),
             r#"volumes.kept={}"#.into(),
+            "--settle".into(),
+            "50ms".into(),
         ]
     } else {
-        vec!["set".into(), format!("KEY=v{round}")]
+        ["set", &format!("KEY=v{round}"), "--settle", "50ms"]
+            .map(str::to_owned)
+            .into()
     };
     words
 }
@@ -83,7 +87,7 @@ fn new_side(faulty: &Faulty, change: &[&str]) -> Files {
     let old = faulty.files();
     let mut without: Vec<&str> = change.to_vec();
     without.push("--no-apply");
-    if let ["set", pair] = change {
+    if let ["set", pair, "--settle", _] = change {
         let mut new = old;
         new.get_mut(".env").unwrap().1 = format!("{pair}\n").into_bytes();
         return new;
@@ -105,7 +109,10 @@ fn new_side(faulty: &Faulty, change: &[&str]) -> Files {
 /// Removes what the adding change brought, so that the next round can add it again.
 fn take_out_again(faulty: &Faulty) {
     if faulty.stack.containers().contains_key("extra") {
-        faulty.stack.refit(&["rollback"]).exits(0);
+        faulty
+            .stack
+            .refit(&["rollback", "--settle", "50ms"])
+            .exits(0);
     }
 }
 
@@ -122,10 +129,10 @@ fn kill_at_every_point(adds: bool) {
             take_out_again(&faulty);
             continue;
         }
-        let next = if round % 4 != 3 || adds {
-            vec!["apply"]
+        let next = if round % 8 != 7 || adds {
+            vec!["apply", "--settle", "50ms"]
         } else {
-            vec!["set", "OTHER=1"]
+            vec!["set", "OTHER=1", "--settle", "50ms"]
         };
         let answer = faulty.stack.refit(&next).exits(0);
         let side = faulty.files();

@@ -54,6 +54,9 @@ fn change(random: &mut Random, round: u64, files: &Files) -> Vec<String> {
         _ => vec!["set".into(), format!("KEY=w{round}")],
     };
     words
+        .into_iter()
+        .chain(["--settle".into(), "50ms".into()])
+        .collect()
 }
 
 fn kills(rounds: u64) {

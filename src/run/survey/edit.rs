@@ -98,6 +98,7 @@ pub(super) async fn survey(
         env,
         containers,
         undoes: Vec::new(),
+        before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
         one_shots: shots,
@@ -199,6 +200,7 @@ pub(super) async fn survey_of_rollback(
         survey.images.push(image);
     }
     survey.undoes = undo.runs;
+    survey.before_undone = (undo.networks, undo.volumes);
     Ok(survey)
 }
 

@@ -52,6 +52,8 @@ pub struct Survey {
     pub containers: Vec<Container>,
     /// The runs that this one undoes.
     pub undoes: Vec<RunId>,
+    /// Networks and volumes that there were before those runs.
+    pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
     /// Files and containers were compared, and agree.
@@ -287,6 +289,7 @@ fn quiet(
         env: secrets::env_of(place, &Edited::default()),
         containers,
         undoes: Vec::new(),
+        before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
         one_shots: shots,
