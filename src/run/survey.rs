@@ -317,7 +317,7 @@ async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Sur
         one_shots: &shots,
         reloads: &reloads,
     });
-    if !edited.is_noop() && before.is_some() {
+    if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
         notes.extend(remarks::unreached(
             place, &plan, &reaches, &keys, &model, &source,
         ));
