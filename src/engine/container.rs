@@ -312,6 +312,8 @@ pub struct Inspected {
     pub env: BTreeMap<String, String>,
     /// Digest of the image.
     pub image_id: String,
+    /// The image by the name that it was made with.
+    pub image: String,
     /// What is mounted.
     pub mounts: Vec<Mount>,
     /// Seconds between the stop signal and the kill, if set.
@@ -333,6 +335,7 @@ impl Inspected {
             .unwrap_or_default();
         let health = state.health.unwrap_or_default();
         Self {
+            image: config.image.clone().unwrap_or_default(),
             id: found.id.unwrap_or_default(),
             state: State::of_word(&state.status.map(|s| s.to_string()).unwrap_or_default()),
             exit_code: state.exit_code.unwrap_or_default(),

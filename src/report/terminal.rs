@@ -144,6 +144,19 @@ impl Terminal {
         }
     }
 
+    fn diff(&self, state: &mut State, file: &str, lines: &[String]) {
+        self.print(state, "");
+        self.print(state, &self.style.dim(&format!("  {file}")));
+        for line in lines {
+            let line = match line.as_bytes().first() {
+                Some(b'+') => self.style.good(line),
+                Some(b'-') => self.style.bad(line),
+                _ => self.style.dim(line),
+            };
+            self.print(state, &format!("  {line}"));
+        }
+    }
+
     fn container(&self, state: &mut State, service: &ServiceName, words: String) {
         let Some(live) = &state.live else { return };
         let width = state.width;
@@ -286,6 +299,9 @@ impl Tell for Terminal {
                 self.change(state, file, key, before, after);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
+            Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
+                self.diff(state, file, lines);
+            }
             Kind::Note { text, .. } if !quiet => {
                 let line = format!("{} {text}", self.style.warn("!"));
                 self.print(state, &line);

@@ -17,6 +17,7 @@ use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::plan::Plan;
 use crate::stack::Place;
+use crate::stack::model::Model;
 use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
@@ -78,6 +79,9 @@ pub struct SavedImage {
     pub service: ServiceName,
     /// The name that its definition gives it.
     pub name: String,
+    /// What that name meant before the run: a pull may have moved it.
+    #[serde(default)]
+    pub meant: Option<String>,
     /// Its ID.
     pub id: String,
     /// The name that keeps it.
@@ -91,26 +95,28 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        project: &str,
+        model: &Model,
         plan: &Plan,
         edits: &[FileEdit],
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
+        let project = &model.name;
         let mut saved = Vec::new();
         for (index, edit) in edits.iter().enumerate() {
             saved.push(save_file(edit, index, folder)?);
             fault!("checkpoint.file");
         }
         let containers = place.of_project(project);
-        let images = images_of(project, plan, &containers, run);
+        let prefix = tag_of(project, run, folder);
+        let images = images_of(&place.docker, &prefix, model, plan, &containers).await?;
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
         );
         let checkpoint = Self {
             args: place.located.args.clone(),
-            project: project.to_owned(),
+            project: project.clone(),
             files: saved,
             containers: containers.iter().map(SavedContainer::of).collect(),
             images,
@@ -261,8 +267,21 @@ pub fn is_failing(container: &Container) -> bool {
     }
 }
 
+/// What the kept names of a run begin with. Root and a user have a state folder each, and count
+/// their runs by themselves: one must not take the other's names.
+fn tag_of(project: &str, run: RunId, folder: &Path) -> String {
+    let whose = hash(folder.as_os_str().as_encoded_bytes());
+    format!("{project}-{run}-{}", whose.get(..6).unwrap_or(&whose))
+}
+
 /// The images of the services that get new containers, and the names that are to keep them.
-fn images_of(project: &str, plan: &Plan, containers: &[Container], run: RunId) -> Vec<SavedImage> {
+async fn images_of(
+    docker: &Docker,
+    prefix: &str,
+    model: &Model,
+    plan: &Plan,
+    containers: &[Container],
+) -> Result<Vec<SavedImage>, Complaint> {
     let mut images: Vec<SavedImage> = Vec::new();
     for step in &plan.steps {
         let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
@@ -272,14 +291,18 @@ fn images_of(project: &str, plan: &Plan, containers: &[Container], run: RunId) -
         let Some(container) = own.filter(|_| heavy) else {
             continue;
         };
+        // Not the container's: the engine shows none once the name belongs to another image.
+        let name = model.image_of(&step.service);
+        let name = name.unwrap_or_else(|| container.image.clone());
         images.push(SavedImage {
             service: step.service.clone(),
-            name: container.image.clone(),
+            meant: docker.image_id(&name).await?,
+            name,
             id: container.image_id.clone(),
-            kept_as: format!("{KEPT}:{project}-{run}-{}", step.service),
+            kept_as: format!("{KEPT}:{prefix}-{}", step.service),
         });
     }
-    images
+    Ok(images)
 }
 
 /// Lets the images of a checkpoint go.

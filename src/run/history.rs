@@ -113,6 +113,10 @@ pub struct Undo {
     pub images: Vec<SavedImage>,
     /// The runs that are undone.
     pub runs: Vec<RunId>,
+    /// The networks that there were before them.
+    pub networks: Vec<String>,
+    /// The volumes that there were before them.
+    pub volumes: Vec<String>,
 }
 
 /// What it takes to go back to before `target`, or before the last run.
@@ -151,12 +155,14 @@ pub fn undo(
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
     let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
     let mut images: Vec<SavedImage> = Vec::new();
+    let mut before = None;
     for run in &runs {
         let folder = state.run_folder(*run);
         let Some(checkpoint) = Checkpoint::read(&folder) else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
             return Err(Complaint::new("checkpoint_gone", text));
         };
+        before.get_or_insert((checkpoint.networks, checkpoint.volumes));
         for file in checkpoint.files {
             newest.insert(file.path.clone(), file.clone());
             oldest
@@ -186,10 +192,13 @@ pub fn undo(
         describe(place, &edit, &mut edited.changes);
         edited.files.push(edit);
     }
+    let (networks, volumes) = before.unwrap_or_default();
     Ok(Undo {
         edited,
         images,
         runs,
+        networks,
+        volumes,
     })
 }
 

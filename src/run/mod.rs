@@ -6,6 +6,7 @@ pub mod belongs;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
+pub mod diff;
 pub mod edits;
 pub mod ending;
 pub mod failure;
@@ -33,6 +34,7 @@ use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
+use crate::stack::model::Section;
 use lock::Lock;
 use request::Request;
 use state::{StackState, StateHome};
@@ -138,6 +140,9 @@ impl Runner {
             }
             // The stack is another one now.
             place = self.find(located).await?;
+        } else {
+            // Who held the lock until now may have made other containers.
+            place.containers = self.docker.compose_containers().await?;
         }
         let work = survey::make(&place, request, &state);
         let survey = self.unless_signalled(work).await?;
@@ -203,6 +208,7 @@ impl Runner {
             Transaction::open(place, survey, request, state, &self.emitter, &self.signals)?;
         let conclusion = transaction.carry_out().await;
         if conclusion.ended.outcome == Outcome::Applied {
+            sweep(place, survey, &transaction.emitter).await;
             baseline::keep(place, survey, state);
         }
         history::prune(place, state).await;
@@ -236,10 +242,33 @@ impl Runner {
                 self.emitter.note("differs", text);
             }
         }
+        if request.options.dry_run {
+            let redactor = survey.redactor();
+            for edit in survey.edited.changing() {
+                let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
+                self.emitter.emit(Kind::Diff { file, lines });
+            }
+        }
         for note in &survey.notes {
             self.emitter.note("note", note);
         }
     }
+}
+
+/// What undone runs had made goes as it does in a rollback of one that fails. A network that is in
+/// the way of nobody is no reason to say that the undoing failed.
+async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
+    if survey.undoes.is_empty() {
+        return;
+    }
+    let (networks, volumes) = &survey.before_undone;
+    let defined = survey.after.shared.get(&Section::Networks);
+    let named = defined.into_iter().flatten();
+    let named = named.filter_map(|(_, network)| network.get("name")?.as_str());
+    let mut networks = networks.clone();
+    networks.extend(named.map(str::to_owned));
+    let project = &survey.after.name;
+    let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
 }
 
 fn dry(survey: &Survey, request: &Request) -> Conclusion {

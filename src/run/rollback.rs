@@ -130,6 +130,7 @@ impl Rollback<'_> {
                 undone.add(failure.text(), self.by_hand());
             }
         }
+        self.names(&steps).await;
         fault!("rollback.converged");
         let asleep = self.put_to_sleep(&targets).await?;
         self.verify(&steps, &asleep, &mut watch, undone).await;
@@ -257,6 +258,20 @@ impl Rollback<'_> {
         }
     }
 
+    /// A name that meant another image than the one that ran means it again.
+    async fn names(&self, steps: &[Step]) {
+        for image in &self.checkpoint.images {
+            let Some(meant) = image.meant.as_ref().filter(|meant| **meant != image.id) else {
+                continue;
+            };
+            if steps.iter().any(|step| step.service == image.service) {
+                let (repository, tag) = checkpoint::split_tag(&image.name);
+                // An image that is gone by now has no name to give back.
+                let _ = self.place.docker.tag(meant, repository, tag).await;
+            }
+        }
+    }
+
     async fn wave(
         &self,
         wave: &[&Step],
@@ -360,24 +375,42 @@ impl Rollback<'_> {
         }
     }
 
-    /// Networks that the run made go; volumes stay, and are named.
     async fn leftovers(&self) -> Result<(), Complaint> {
-        let project = &self.checkpoint.project;
-        let docker = &self.place.docker;
-        for network in docker.networks(project).await? {
-            if !self.checkpoint.networks.contains(&network) {
-                // One that is still used is the person's by now.
-                let _ = docker.remove_network(&network).await;
-            }
-        }
-        for volume in docker.volumes(project).await? {
-            if !self.checkpoint.volumes.contains(&volume) {
-                let text = format!("the volume {volume} was made by this run and is kept");
-                self.emitter.note("volume_kept", text);
-            }
-        }
-        Ok(())
+        let Checkpoint {
+            project,
+            networks,
+            volumes,
+            ..
+        } = self.checkpoint;
+        leftovers(self.place, project, networks, volumes, self.emitter).await
     }
+}
+
+/// Networks that were not there before go; volumes stay, and are named.
+///
+/// # Errors
+/// The engine's.
+pub async fn leftovers(
+    place: &Place,
+    project: &str,
+    networks: &[String],
+    volumes: &[String],
+    emitter: &Emitter,
+) -> Result<(), Complaint> {
+    let docker = &place.docker;
+    for network in docker.networks(project).await? {
+        if !networks.contains(&network) {
+            // One that is still used is the person's by now.
+            let _ = docker.remove_network(&network).await;
+        }
+    }
+    for volume in docker.volumes(project).await? {
+        if !volumes.contains(&volume) {
+            let text = format!("the volume {volume} was made by this run and is kept");
+            emitter.note("volume_kept", text);
+        }
+    }
+    Ok(())
 }
 
 /// What brings a touched service back, by its containers then and now.

@@ -45,10 +45,18 @@ pub async fn find(
     containers: &[Container],
 ) -> Result<Vec<Drift>, EngineError> {
     let model = &resolved.model;
+    let hashes = async {
+        // Without a container there is nothing to compare them with.
+        if containers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let compose = &place.compose;
+        compose
+            .hashes(&place.located.args, &resolved.json, &place.scratch)
+            .await
+    };
     let (hashes, inspected, images) = tokio::join!(
-        place
-            .compose
-            .hashes(&place.located.args, &resolved.json, &place.scratch),
+        hashes,
         inspect_all(place, containers),
         image_ids(place, model)
     );

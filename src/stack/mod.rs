@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::EngineError;
-use crate::engine::compose::{Compose, ProjectArgs};
+use crate::engine::compose::{Compose, ProjectArgs, parse_json};
 use crate::engine::container::Container;
 use crate::engine::docker::Docker;
 use crate::engine::files;
@@ -105,8 +105,8 @@ pub struct Resolved {
     pub model: Model,
     /// With `${VAR}` in place.
     pub source: Source,
-    /// The model as Compose printed it.
-    pub json: serde_json::Value,
+    /// The model as Compose printed it: JSON.
+    pub json: String,
 }
 
 /// Reads the stack as it is.
@@ -114,18 +114,29 @@ pub struct Resolved {
 /// # Errors
 /// Compose's own message.
 pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
-    let (model, source) = tokio::join!(
-        compose.config(&located.args),
+    let (resolved, source) = tokio::join!(
+        resolve_model(compose, located),
         compose.source_config(&located.args)
     );
-    let json = model?;
     Ok(Resolved {
-        model: Model::of_json(json.clone()),
-        json,
         // Without it routes are told less exactly; the plan itself stands on the models.
         source: source
             .map(|value| Source::of_json(&value))
             .unwrap_or_default(),
+        ..resolved?
+    })
+}
+
+/// Reads the stack as it is, without where its values come from: one call of Compose.
+///
+/// # Errors
+/// Compose's own message.
+pub async fn resolve_model(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
+    let json = compose.config(&located.args).await?;
+    Ok(Resolved {
+        model: Model::of_json(parse_json(&json)?),
+        source: Source::default(),
+        json,
     })
 }
 
@@ -150,6 +161,12 @@ pub async fn resolve_both(
     edits: &[FileEdit],
 ) -> anyhow::Result<BothSides> {
     let (compose, located) = (&place.compose, &place.located);
+    if edits.iter().all(FileEdit::is_noop) && *after == located.args {
+        // Both sides are one, and there is no route to tell: one call of Compose in place of three.
+        let before = resolve_model(compose, located).await;
+        let after = before.clone().map(|resolved| resolved.model);
+        return Ok(BothSides { before, after });
+    }
     let staged = Staged::new(after, edits, &place.scratch)?;
     let after = async {
         let value = compose

@@ -263,8 +263,8 @@ impl YamlError {
             Self::RecursiveAlias { .. } => "remove the alias".into(),
             Self::Limit { .. } => "split the file with `include:`".into(),
             Self::WrongKind { path, .. } => format!(
-                "a name that holds dots is written in brackets: {path}[\"a.b\"]; --as-json sets \
-                 a whole mapping or list"
+                "a name that holds dots is written in brackets: {path}[\"a.b\"]; --as-json sets a \
+                 whole mapping or list"
             ),
             Self::NoSuchItem { path, .. } => format!("append with {path}[+]"),
             Self::Inherited { anchor, .. } => format!(

@@ -1,33 +1,30 @@
 //! All that is known before anything is touched: the edits, both sides of the change, the plan, and
 //! what must be seen afterwards. Refuses what cannot work.
 
+mod apply;
+mod edit;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
-use super::fence::fence;
 use super::request::{Options, Request, Strategy, What};
 use super::state::StackState;
-use super::{baseline, checks, history, meant, prove, remarks, secrets};
+use super::{checks, history, remarks, secrets};
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
-use crate::engine::files;
 use crate::event::{Action, RunId, ServiceName};
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::plan::{self, Inputs, Plan, guard};
 use crate::secret::Redactor;
-use crate::stack::drift::{self, Drift};
+use crate::stack::drift::Drift;
 use crate::stack::model::Model;
-use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
-use crate::stack::{
-    Place, Resolved, one_shots, resolve, resolve_both, shown, with_absolute_env_files,
-};
+use crate::stack::{Place, Resolved, one_shots, resolve};
 
 /// What is known.
 pub struct Survey {
@@ -55,13 +52,15 @@ pub struct Survey {
     pub containers: Vec<Container>,
     /// The runs that this one undoes.
     pub undoes: Vec<RunId>,
+    /// Networks and volumes that there were before those runs.
+    pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
     /// Files and containers were compared, and agree.
     pub in_line: bool,
-    one_shots: BTreeSet<ServiceName>,
-    strategy: Strategy,
-    restart_all: bool,
+    pub(super) one_shots: BTreeSet<ServiceName>,
+    pub(super) strategy: Strategy,
+    pub(super) restart_all: bool,
 }
 
 impl Survey {
@@ -166,24 +165,26 @@ pub async fn make(
     let mut survey = match &request.what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
-            of_edit(place, edited, options).await?
+            edit::survey(place, edited, options).await?
         }
         What::Replace(edit) => {
             let mut edited = Edited::default();
             history::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());
-            of_edit(place, edited, options).await?
+            edit::survey(place, edited, options).await?
         }
-        What::Apply(services) => of_apply(place, services, state).await?,
+        What::Apply(services) => apply::survey(place, services, state).await?,
         What::Restart(services) => of_restart(place, services).await?,
-        What::Rollback(target) => of_rollback(place, *target, options, state).await?,
+        What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
-        // A way back is not barred by what guards the way there.
-        if survey.undoes.is_empty() {
-            guards(place, &survey, options)?;
-        }
+    }
+    // A way back is not barred by what guards the way there.
+    if survey.undoes.is_empty() {
+        guards(place, &survey, options)?;
+    }
+    if !options.no_apply {
         let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
         survey.notes.extend(notes);
     }
@@ -231,181 +232,6 @@ fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Compl
     )
 }
 
-/// The way back as an edit like any other, with the images that were kept.
-async fn of_rollback(
-    place: &Place,
-    target: Option<RunId>,
-    options: &Options,
-    state: &StackState,
-) -> Result<Survey, Complaint> {
-    let undo = history::undo(place, state, target, options.allow.contains("edited"))?;
-    let mut survey = of_edit(place, undo.edited, options).await?;
-    for image in undo.images {
-        let now = place.docker.image_id(&image.name).await?;
-        let defined = survey.after.services.contains_key(&image.service);
-        if now.as_ref() == Some(&image.id) || !defined || survey.plan.stack_is_down {
-            continue;
-        }
-        let text = format!("goes back to the image it ran before ({})", image.kept_as);
-        plan::add(
-            &mut survey.plan,
-            &survey.after,
-            &image.service,
-            Action::Recreate,
-            text,
-        );
-        survey.images.push(image);
-    }
-    survey.undoes = undo.runs;
-    Ok(survey)
-}
-
-async fn of_edit(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
-    let mut located_after = place.located.clone();
-    let files = &mut located_after.args.files;
-    files.extend(edited.new_compose_file.clone());
-    files.retain(|file| {
-        !edited
-            .files
-            .iter()
-            .any(|e| e.path == *file && e.after.is_none())
-    });
-    let args = located_after.args;
-    let both = resolve_both(place, &args, &edited.files).await?;
-    if let (Ok(before), Err(_)) = (&both.before, &both.after) {
-        checks::services_exist(&before.model, &edited.reach)?;
-    }
-    let env = secrets::env_of(place, &edited);
-    let fenced = fence(both.before, both.after, options);
-    let (before, source, after, mut notes) = fenced.map_err(|complaint| {
-        // Compose may repeat what it cannot read.
-        let mut redactor = Redactor::default();
-        secrets::learn(&mut redactor, &edited, &env);
-        let paths = edited
-            .changes
-            .iter()
-            .filter(|change| edits::is_yaml(Path::new(&change.file)))
-            .map(|change| change.key.as_str());
-        let hint = meant::after_refusal(paths, &place.located);
-        let hint = complaint.hint.clone().or(hint);
-        Complaint { hint, ..complaint }.redacted(&redactor)
-    })?;
-    notes.extend(edited.notes.iter().cloned());
-    let after = match &before {
-        Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
-        None => after,
-    };
-    let containers = place.of_project(&after.name);
-    let model = before.clone().unwrap_or_else(|| after.clone());
-    let reaches = reaches_of(place, &after, &source, &edited);
-    let keys: Vec<(String, String)> = edited
-        .changes
-        .iter()
-        .filter(|change| change.before != change.after)
-        .map(|change| (change.file.clone(), change.key.clone()))
-        .collect();
-    let shots = one_shots(&after, &place.settings);
-    let reloads = reloads_of(place, &edited);
-    let plan = plan::of_change(&Inputs {
-        before: &model,
-        source: &source,
-        after: &after,
-        containers: &containers,
-        reaches: &reaches,
-        keys: &keys,
-        profiles: &place.located.args.profiles,
-        one_shots: &shots,
-        reloads: &reloads,
-    });
-    if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
-        notes.extend(remarks::unreached(
-            place, &plan, &reaches, &keys, &model, &source,
-        ));
-    }
-    let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
-    let differing = remarks::still_differing(&model, place, &containers, &plan);
-    Ok(Survey {
-        edited,
-        before,
-        source,
-        after,
-        args,
-        plan,
-        effects,
-        differing,
-        notes,
-        env,
-        containers,
-        undoes: Vec::new(),
-        images: Vec::new(),
-        in_line: false,
-        one_shots: shots,
-        strategy: options.strategy,
-        restart_all: false,
-    })
-}
-
-async fn of_apply(
-    place: &Place,
-    services: &[ServiceName],
-    state: &StackState,
-) -> Result<Survey, Complaint> {
-    let resolved = resolve(&place.compose, &place.located)
-        .await
-        .map_err(unreadable)?;
-    checks::services_exist(&resolved.model, services)?;
-    let containers = place.of_project(&resolved.model.name);
-    let mut drifts = drift::find(place, &resolved, &containers).await?;
-    let others = |drift: &Drift| !services.is_empty() && !services.contains(&drift.service);
-    let differing = drifts.extract_if(.., |drift| others(drift)).collect();
-    let reaches: Vec<(String, FileReach)> = drifts
-        .iter()
-        .filter_map(|drift| drift.reason.file.clone())
-        .flat_map(|file| {
-            let path = place.located.args.directory.join(&file);
-            let found = routes::of_file(&resolved.model, &resolved.source, &path);
-            found
-                .into_iter()
-                .filter(|r| r.target.is_some())
-                .map(move |r| (file.clone(), r))
-        })
-        .collect();
-    let survey = quiet(place, resolved, containers, |inputs| {
-        plan::of_drift(inputs, &drifts)
-    });
-    let in_line = drifts.is_empty() && survey.plan.is_empty();
-    let mut survey = Survey {
-        differing,
-        in_line,
-        ..survey
-    };
-    if !survey.plan.is_empty() {
-        by_hand(place, &mut survey, state);
-    }
-    let model = survey.after.clone();
-    survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
-    Ok(survey)
-}
-
-/// What was edited by hand since files and containers were last seen to agree: it is in place
-/// already, and is what a failed `apply` takes back.
-fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
-    match baseline::edits(place, &survey.after, &survey.source, state) {
-        Some(edits) => {
-            for edit in &edits {
-                history::describe(place, edit, &mut survey.edited.changes);
-            }
-            survey.edited.files = edits;
-            survey.edited.is_by_hand = true;
-        }
-        None => survey.notes.push(
-            "no earlier text of this stack's files is known: should this fail, its files stay as \
-             they are now"
-                .to_owned(),
-        ),
-    }
-}
-
 async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
     let resolved = resolve(&place.compose, &place.located)
         .await
@@ -445,6 +271,7 @@ fn quiet(
         containers: &containers,
         reaches: &[],
         keys: &[],
+        profiles_before: &place.located.args.profiles,
         profiles: &place.located.args.profiles,
         one_shots: &shots,
         reloads: &[],
@@ -462,57 +289,13 @@ fn quiet(
         env: secrets::env_of(place, &Edited::default()),
         containers,
         undoes: Vec::new(),
+        before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
         one_shots: shots,
         strategy: Strategy::Auto,
         restart_all: false,
     }
-}
-
-/// Whom the edited files reach.
-fn reaches_of(
-    place: &Place,
-    after: &Model,
-    source: &Source,
-    edited: &Edited,
-) -> Vec<(String, FileReach)> {
-    let compose_files: BTreeSet<_> = place
-        .located
-        .args
-        .files
-        .iter()
-        .map(|file| files::follow(file))
-        .collect();
-    edited
-        .changing()
-        // A compose file's own routes are what the models differ in.
-        .filter(|edit| !compose_files.contains(&files::follow(&edit.path)))
-        .flat_map(|edit| {
-            let file = place.shown(&edit.path);
-            routes::of_file(after, source, &edit.path)
-                .into_iter()
-                .map(move |r| (file.clone(), r))
-        })
-        .collect()
-}
-
-fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, String)> {
-    let directory = &place.located.args.directory;
-    let mut reloads = Vec::new();
-    for (service, settings) in &place.settings.services {
-        let Some(reload) = &settings.reload else {
-            continue;
-        };
-        for edit in edited.changing() {
-            let covered = |path: &Path| edit.path.starts_with(directory.join(path));
-            if reload.files.iter().any(|path| covered(path)) {
-                let file = shown(directory, &edit.path);
-                reloads.push((service.clone(), file, reload.signal.clone()));
-            }
-        }
-    }
-    reloads
 }
 
 /// `--strategy` in place of the cheapest action.
