@@ -262,6 +262,17 @@ fn a_probe_that_answers_500() {
     before.gives_back(&["set", "MODE=500"], "500");
 }
 
+/// What bounds the change does not bound the way back: the old state takes the time that it takes.
+#[test]
+fn a_short_timeout_is_not_that_of_the_rollback() {
+    let shell = "[ $MODE = good ] && sleep 2 && touch /ready; exec sleep infinity";
+    let check = healthcheck("test -e /ready").replace("start_period: 1s", "start_period: 60s");
+    let Some(before) = started(&web(shell, &check)) else {
+        return;
+    };
+    before.gives_back(&["set", "MODE=bad", "--timeout", "1s"], "web");
+}
+
 fn interrupted_by(signal: &str, code: i32) {
     // Healthy only with MODE=good: the run waits in its watch until the signal comes.
     let shell = "[ $MODE = good ] && touch /ready; exec sleep infinity";
