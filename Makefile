@@ -17,8 +17,8 @@ soak: ## the long tests: hours
 	scripts/engine run scripts/test --release -- --include-ignored
 
 bench: ## refit beside what a user would type instead, in one run
-	cargo build --release
-	scripts/engine run cargo bench
+	cargo bench --no-run
+	scripts/engine run scripts/bench
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check

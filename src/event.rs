@@ -354,6 +354,11 @@ pub enum Kind {
         before: Shown,
         after: Shown,
     },
+    /// The edit of a file line by line, secrets hidden; with `--dry-run`.
+    Diff {
+        file: String,
+        lines: Vec<String>,
+    },
     Plan {
         steps: Vec<PlannedStep>,
         untouched: Vec<ServiceName>,

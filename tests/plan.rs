@@ -90,7 +90,7 @@ fn a_stack_that_is_down_is_edited_and_stays_down() {
     stack
         .refit(&["set", "A=2"])
         .exits(0)
-        .says("The stack is down: docker compose up -d starts it");
+        .says("The stack is down, and stays so: docker compose up -d starts it");
     assert_eq!(stack.read(".env"), "A=2\n");
     assert!(stack.containers().is_empty());
 
@@ -257,11 +257,7 @@ fn an_image_that_was_built_anew_is_applied() {
 
 #[test]
 fn replicas_are_added_and_taken_away() {
-    let compose = format!(
-        "services:\n  web: {}\n  worker: {}\n",
-        idle("scale: '${N}'").replace("'${N}'", "${N}"),
-        idle("")
-    );
+    let compose = two("scale: \"${N}\"");
     let Some(stack) = TestStack::started(&compose, &[(".env", "N=1\n")]) else {
         return;
     };

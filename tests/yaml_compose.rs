@@ -2,7 +2,7 @@
 //! mapping and as a list, read back by `docker compose config`.
 
 // A test's own functions may fail it.
-#![allow(clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::process::Command;
 

@@ -14,6 +14,7 @@ use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::exit::Exit;
 use crate::report;
+use crate::run::edits;
 use crate::run::request::{Request, What};
 use crate::run::state::{StateHome, make_folder, write_file};
 use crate::stack::shown;
@@ -34,11 +35,13 @@ pub(super) struct EditArgs {
 pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Complaint> {
     let located = Asked::of(global).await?.located;
     let path = match &args.file {
-        Some(file) if file.is_absolute() => file.clone(),
-        Some(file) => located.args.directory.join(file),
+        Some(file) => {
+            edits::named(&located, file).unwrap_or_else(|| located.args.directory.join(file))
+        }
         None => located.first_env_file(),
     };
     let name = shown(&located.args.directory, &path);
+    edits::check_is_file(&name, &path)?;
     let before = files::read_if_exists(&path)?;
     let home = StateHome::find()?;
     // The editor sees the file's own name, by which it chooses how to show it.
@@ -50,8 +53,14 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         .path()
         .join(path.file_name().unwrap_or("file".as_ref()));
     write_file(&copy, before.as_deref().unwrap_or_default())?;
-    open_editor(&copy)?;
+    let edited = open_editor(&copy);
     let after = files::read_if_exists(&copy)?;
+    if let Err(complaint) = edited {
+        if after != before && after.as_deref().is_some_and(|text| !text.is_empty()) {
+            tell_kept(&keep(&home, &located.args.directory, &copy)?);
+        }
+        return Err(complaint);
+    }
     if after == before || (before.is_none() && after.as_deref() == Some(b"")) {
         report::err(&format!("{name} was not changed"));
         return Ok(Exit::Done);
@@ -71,7 +80,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         after,
     });
     let command = format!("edit {name}");
-    let exit = execute(
+    let ended = execute(
         global,
         Request {
             command,
@@ -79,12 +88,15 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
             options,
         },
     )
-    .await?;
-    if exit != Exit::Done && !args.run.is_dry() {
-        let kept = keep(&home, &located.args.directory, &copy)?;
-        report::err(&format!("→ your text is in {}", kept.display()));
+    .await;
+    if !matches!(ended, Ok(Exit::Done)) || args.run.is_dry() {
+        tell_kept(&keep(&home, &located.args.directory, &copy)?);
     }
-    Ok(exit)
+    ended
+}
+
+fn tell_kept(kept: &Path) {
+    report::err(&format!("→ your text is in {}", kept.display()));
 }
 
 /// Runs the editor as git does: by the shell, so that it may have arguments.
@@ -116,7 +128,7 @@ fn open_editor(file: &Path) -> Result<(), Complaint> {
 fn keep(home: &StateHome, directory: &Path, copy: &Path) -> Result<PathBuf, Complaint> {
     let folder = home.of_stack(directory).folder().join("rejected");
     make_folder(&folder)?;
-    let stamp = jiff::Timestamp::now().as_second();
+    let stamp = jiff::Timestamp::now().as_millisecond();
     let name = copy
         .file_name()
         .unwrap_or_default()

@@ -9,7 +9,7 @@ mod query;
 mod runs;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -48,6 +48,9 @@ struct Global {
     /// Go to this folder first
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// The folder in which refit was started, under the name by which the person went there.
+    #[arg(skip = logical_directory())]
+    came_from: PathBuf,
     /// Compose file; may be given several times
     #[arg(short = 'f', long, global = true, value_name = "FILE")]
     file: Vec<PathBuf>,
@@ -170,13 +173,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Exit, Complaint> {
     log(cli.global.verbose);
     if let Some(dir) = &cli.global.directory {
-        std::env::set_current_dir(dir).map_err(|error| {
-            Complaint::new(
-                "no_directory",
-                format!("cannot go to {}: {error}", dir.display()),
-            )
-            .hint("check what -C names")
-        })?;
+        go_to(dir)?;
     }
     match &cli.command {
         Command::Completions(args) => return Ok(packaging::completions(args, &mut Cli::command())),
@@ -188,6 +185,23 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
         .build()
         .map_err(anyhow::Error::from)?;
     runtime.block_on(dispatch(&cli.global, cli.command))
+}
+
+fn logical_directory() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let named = std::env::var_os("PWD")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let same = |path: &PathBuf| path.canonicalize().ok() == here.canonicalize().ok();
+    named.filter(same).unwrap_or(here)
+}
+
+/// `-C`: everything else is relative to this folder, as in git and make.
+fn go_to(directory: &Path) -> Result<(), Complaint> {
+    std::env::set_current_dir(directory).map_err(|error| {
+        let text = format!("cannot go to {}: {error}", directory.display());
+        Complaint::new("no_directory", text).hint("check what -C names")
+    })
 }
 
 async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> {
@@ -212,7 +226,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
 impl Global {
     fn locate_request(&self) -> LocateRequest {
         LocateRequest {
-            directory: None,
+            directory: self.directory.as_ref().map(|dir| self.came_from.join(dir)),
             files: self.file.clone(),
             project_name: self.project_name.clone(),
             env_files: self.env_file.clone(),

@@ -16,7 +16,8 @@ use crate::engine::files;
 use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::run::edits::{is_yaml, value_of};
+use crate::run::edits::{self, is_yaml, value_of};
+use crate::run::{belongs, meant};
 use crate::secret::HIDDEN;
 use crate::stack::locate::{self, Located};
 use crate::stack::{Resolved, drift, of_project, resolve, routes, shown};
@@ -61,20 +62,17 @@ impl Asked {
 
 pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
     let asked = Asked::of(global).await?;
-    let path = match &args.file {
-        Some(file) if file.is_file() => file.clone(),
-        Some(file) => asked.located.args.directory.join(file),
-        None => asked.located.first_env_file(),
-    };
+    let path = asked_file(&asked.located, args)?;
     let name = shown(&asked.located.args.directory, &path);
-    let bytes = files::read_if_exists(&path)?;
-    let Some(bytes) = bytes else {
-        return Err(Complaint::new("no_file", format!("no file {name}")));
+    edits::check_is_file(&name, &path)?;
+    let Some(bytes) = files::read_if_exists(&path)? else {
+        return Err(edits::no_file(Path::new(&name)));
     };
-    let value = if is_yaml(&path) {
-        in_yaml(&name, &bytes, &args.key)?
+    let (value, meant) = if is_yaml(&path) {
+        in_yaml(&name, &bytes, &args.key, &asked.located)?
     } else {
-        in_env(&name, &bytes, &args.key)?
+        let format = edits::format_of(&path, &asked.located);
+        in_env(&name, &bytes, format, &args.key)?
     };
     if global.json {
         page::document(&json!({"file": name, "key": args.key, "value": value}));
@@ -85,6 +83,9 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
         });
     } else if !global.quiet {
         report::err(&format!("{} is not set in {name}", args.key));
+        if let Some(meant) = meant {
+            report::err(&format!("→ did you mean {meant}?"));
+        }
     }
     Ok(if value.is_some() {
         Exit::Done
@@ -93,7 +94,26 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     })
 }
 
-fn in_env(name: &str, bytes: &[u8], key: &str) -> Result<Option<Value>, Complaint> {
+/// The file that is meant: the one named, else for a path the compose file whose value counts, else
+/// the stack's first env file.
+fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
+    if let Some(file) = &args.file {
+        return edits::named(located, file).ok_or_else(|| edits::no_file(file));
+    }
+    if !belongs::is_compose_path(&args.key) {
+        return Ok(located.first_env_file());
+    }
+    let path: YamlPath = args.key.parse().map_err(|error: yaml::YamlError| {
+        Complaint::new(error.code(), error.to_string()).hint(error.hint())
+    })?;
+    let found = belongs::defining(&path, located).or(located.args.files.first());
+    Ok(found.cloned().unwrap_or_else(|| located.first_env_file()))
+}
+
+/// A value, and what was probably meant where there is none.
+type Answer = (Option<Value>, Option<String>);
+
+fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<Answer, Complaint> {
     let key: EnvKey = key
         .parse()
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
@@ -102,20 +122,20 @@ fn in_env(name: &str, bytes: &[u8], key: &str) -> Result<Option<Value>, Complain
     let told = |error: crate::edit::dotenv::DotenvError| {
         Complaint::new(error.code(), format!("{name}: {error}"))
     };
-    let file = Dotenv::parse(bytes, Format::Compose).map_err(told)?;
+    let file = Dotenv::parse(bytes, format).map_err(told)?;
     let value = file
         .get(&key, &|name| std::env::var(name).ok())
         .map_err(told)?;
-    Ok(value.map(Value::String))
+    let meant = meant::nearest(key.as_str(), file.keys().map(|(known, _)| known));
+    Ok((value.map(Value::String), meant.map(str::to_owned)))
 }
 
-fn in_yaml(name: &str, bytes: &[u8], path: &str) -> Result<Option<Value>, Complaint> {
-    let text = String::from_utf8_lossy(bytes);
-    let told = |error: yaml::YamlError| {
-        Complaint::new(error.code(), format!("{name}: {error}")).hint(error.hint())
-    };
+fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<Answer, Complaint> {
+    let text = edits::text_of(name, bytes)?;
+    let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;
-    yaml::get(&text, &path).map_err(told)
+    let value = yaml::get(&text, &path).map_err(told)?;
+    Ok((value, meant::path(&path, located)))
 }
 
 /// Where a key is set.
@@ -136,6 +156,14 @@ struct Reached {
 }
 
 pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complaint> {
+    if belongs::is_compose_path(&args.key) {
+        let text = format!(
+            "{} is a path, and why takes a key of the env files",
+            args.key
+        );
+        let hint = format!("its value: refit get {}", args.key);
+        return Err(Complaint::new("usage", text).hint(hint));
+    }
     let key: EnvKey = args
         .key
         .parse()
@@ -179,7 +207,8 @@ fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
         .into_iter()
         .filter_map(|path| {
             let bytes = files::read_if_exists(&path).ok()??;
-            let tree = Dotenv::parse(&bytes, Format::Compose).ok()?;
+            let format = edits::format_of(&path, located);
+            let tree = Dotenv::parse(&bytes, format).ok()?;
             let line = tree.line_of(key)?;
             let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
             Some(SetAt {

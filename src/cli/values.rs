@@ -179,10 +179,10 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
             (Some(value), None) => Secret::new(value),
             (None, Some(generate)) => generate.value()?,
             (None, None) if stdin_taken => {
-                return Err(Complaint::new(
-                    "usage",
-                    "only one value can come from standard input",
-                ));
+                return Err(
+                    Complaint::new("usage", "only one value can come from standard input")
+                        .hint(format!("give {key} its value: {key}=VALUE")),
+                );
             }
             (None, None) => {
                 stdin_taken = true;
@@ -193,6 +193,13 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
             key,
             to: To::Set(value, kind),
         });
+    }
+    for (index, edit) in edits.iter().enumerate() {
+        let again = edits[..index].iter().any(|other| other.key == edit.key);
+        if again && !edit.key.ends_with("[+]") {
+            let text = format!("{} is given twice", edit.key);
+            return Err(Complaint::new("usage", text).hint("give each key once"));
+        }
     }
     let reach = super::service_names(&args.reach);
     edit(
@@ -295,9 +302,14 @@ fn read_value(key: &str) -> Result<Secret, Complaint> {
         .read_to_string(&mut text)
         .context("cannot read the value from standard input")?;
     let value = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(
-        value.strip_suffix('\r').unwrap_or(value).to_owned(),
-    ))
+    let value = value.strip_suffix('\r').unwrap_or(value);
+    if value.is_empty() {
+        // Whoever pipes a secret that was not found does not want to lose the old one.
+        let text = format!("no value for {key} came from standard input");
+        let hint = format!("to make it empty: refit set {key}=; to remove it: refit unset {key}");
+        return Err(Complaint::new("no_value", text).hint(hint));
+    }
+    Ok(Secret::new(value.to_owned()))
 }
 
 #[cfg(test)]

@@ -9,20 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::EngineError;
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
+use super::plugin;
 use super::process::{Call, Ended, run};
 use crate::event::ServiceName;
-
-/// The oldest Compose whose `config` and `up` do what refit needs.
-pub const OLDEST: &str = "2.20";
-
-/// The folders in which the docker CLI looks for plug-ins, after the user's own.
-const PLUGIN_DIRS: [&str; 4] = [
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-];
 
 /// Hears of each process that is started.
 type Spawned = Rc<dyn Fn(u32)>;
@@ -94,27 +84,10 @@ impl Compose {
     /// Neither is there.
     pub fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
         let address = address.map(Endpoint::address);
-        let mut folders: Vec<PathBuf> = endpoint::docker_config()
-            .map(|dir| dir.join("cli-plugins"))
-            .into_iter()
-            .collect();
-        folders.extend(endpoint::cli_config().plugin_dirs);
-        folders.extend(PLUGIN_DIRS.map(PathBuf::from));
-        for folder in folders {
-            let program = folder.join("docker-compose");
-            if is_executable(&program) {
-                return Ok(Self {
-                    program,
-                    first: None,
-                    address,
-                    spawned: None,
-                });
-            }
-        }
-        let docker = on_path("docker").ok_or(EngineError::NoCompose)?;
+        let (program, first) = plugin::find().ok_or(EngineError::NoCompose)?;
         Ok(Self {
-            program: docker,
-            first: Some("compose"),
+            program,
+            first,
             address,
             spawned: None,
         })
@@ -144,7 +117,7 @@ impl Compose {
             .await
             .map_err(|_| EngineError::NoCompose)?;
         let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
-        if !ended.ok() || parse_version(&text).is_none() {
+        if !ended.ok() || plugin::parse_version(&text).is_none() {
             return Err(EngineError::NoCompose);
         }
         Ok(text)
@@ -156,38 +129,39 @@ impl Compose {
     /// # Errors
     /// It is too old, or does not answer.
     pub async fn require_version(&self, stamp: &Path) -> Result<(), EngineError> {
-        let identity = identity(&self.program).map(|id| format!("{id} {OLDEST}\n"));
+        let identity =
+            plugin::identity(&self.program).map(|id| format!("{id} {}\n", plugin::OLDEST));
         if identity.is_some() && std::fs::read_to_string(stamp).ok() == identity {
             return Ok(());
         }
         Self::check_version(&self.version().await?)?;
         if let Some(identity) = identity {
             // No stamp costs time only.
-            let _ = std::fs::write(stamp, identity);
+            let _ = write_private(stamp, &identity);
         }
         Ok(())
     }
 
-    /// Refuses a version that is older than [`OLDEST`].
+    /// Refuses a version that is older than [`plugin::OLDEST`].
     ///
     /// # Errors
     /// It is.
     pub fn check_version(found: &str) -> Result<(), EngineError> {
-        if parse_version(found) >= parse_version(OLDEST) {
+        if plugin::parse_version(found) >= plugin::parse_version(plugin::OLDEST) {
             return Ok(());
         }
         Err(EngineError::OldCompose {
             found: found.to_owned(),
-            wanted: OLDEST,
+            wanted: plugin::OLDEST,
         })
     }
 
-    /// The resolved model of every service, whatever its profile.
+    /// The resolved model of every service, whatever its profile, as the JSON that Compose printed.
     ///
     /// # Errors
     /// Compose's own message on files that it cannot read.
-    pub async fn config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--format", "json"])
+    pub async fn config(&self, project: &ProjectArgs) -> Result<String, EngineError> {
+        self.config_output(project, &["config", "--format", "json"])
             .await
     }
 
@@ -196,8 +170,8 @@ impl Compose {
     /// # Errors
     /// Compose's own message.
     pub async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
-        self.config_json(project, &["config", "--no-interpolate", "--format", "json"])
-            .await
+        let args = ["config", "--no-interpolate", "--format", "json"];
+        parse_json(&self.config_output(project, &args).await?)
     }
 
     /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
@@ -222,14 +196,6 @@ impl Compose {
             }),
             Err(other) => Err(other),
         }
-    }
-
-    async fn config_json(
-        &self,
-        project: &ProjectArgs,
-        args: &[&str],
-    ) -> Result<Value, EngineError> {
-        parse_json(&self.config_output(project, args).await?)
     }
 
     /// Every profile is on, so that services of all of them are known; a stack that can be read
@@ -259,7 +225,7 @@ impl Compose {
     pub async fn hashes(
         &self,
         project: &ProjectArgs,
-        resolved: &Value,
+        resolved: &str,
         scratch: &Path,
     ) -> Result<Vec<(ServiceName, String)>, EngineError> {
         let failed = |error: &dyn std::fmt::Display| EngineError::Compose {
@@ -272,7 +238,8 @@ impl Compose {
             .suffix(".json")
             .tempfile_in(scratch)
             .map_err(|error| failed(&error))?;
-        serde_json::to_writer(&mut file, resolved).map_err(|error| failed(&error))?;
+        std::io::Write::write_all(&mut file, resolved.as_bytes())
+            .map_err(|error| failed(&error))?;
         let args = ProjectArgs {
             files: vec![file.path().to_owned()],
             env_files: Vec::new(),
@@ -426,23 +393,24 @@ impl Compose {
     }
 }
 
-fn parse_json(text: &str) -> Result<Value, EngineError> {
+/// Reads what `config` printed.
+///
+/// # Errors
+/// It is no JSON.
+pub fn parse_json(text: &str) -> Result<Value, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Compose {
         what: "docker compose config printed something that is no JSON".into(),
         message: error.to_string(),
     })
 }
 
-/// What tells one plug-in's binary from another: its path, size and time of change.
-fn identity(program: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::metadata(program).ok()?;
-    Some(format!(
-        "{} {} {}",
-        program.display(),
-        metadata.len(),
-        metadata.mtime_nsec()
-    ))
+/// Writes a file that is this user's alone.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
@@ -476,26 +444,6 @@ fn own_message(stderr: &str) -> String {
         .collect();
     let from = lines.len().saturating_sub(25);
     lines[from..].join("\n")
-}
-
-/// `2.40.3`, `v2.26.1-4`: the numbers before anything else.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text
-        .trim()
-        .trim_start_matches('v')
-        .split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|program| is_executable(program))
 }
 
 #[cfg(test)]

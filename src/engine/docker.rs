@@ -1,18 +1,17 @@
 //! The Docker API, over bollard. One connection per command; the API version is negotiated.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 
 use bollard::errors::Error as ApiError;
-use bollard::models::{EventMessage, ExecConfig};
+use bollard::models::ExecConfig;
 use bollard::query_parameters as query;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 
 use super::EngineError;
 use super::container::{Container, Inspected, label};
 use super::endpoint::Endpoint;
-use crate::event::ServiceName;
+use super::events::{self, EventStream};
 
 /// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
 const CALL_TIMEOUT: u64 = 600;
@@ -24,40 +23,6 @@ pub struct Docker {
     /// Where it is.
     pub endpoint: Endpoint,
 }
-
-/// Something that happened to a container, as the engine tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineEvent {
-    /// The container.
-    pub container: String,
-    /// Its service.
-    pub service: ServiceName,
-    /// What happened.
-    pub action: EventAction,
-    /// When, nanoseconds since 1970 by the engine's clock.
-    pub at_nanos: i64,
-}
-
-/// The kinds of container events that matter here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the engine's own words")]
-pub enum EventAction {
-    Create,
-    Start,
-    /// The stop signal was sent.
-    Kill,
-    Die {
-        exit_code: i64,
-    },
-    Oom,
-    Destroy,
-    Pause,
-    Unpause,
-    Health(super::container::Health),
-}
-
-/// The engine's events on one project's containers.
-pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
 
 impl Docker {
     /// Connects and negotiates the API version.
@@ -187,7 +152,7 @@ impl Docker {
             .filters(&filters)
             .build();
         let api = self.api.clone();
-        Box::pin(async_stream(api, options))
+        events::stream(api, options)
     }
 
     /// Stops and starts a container; bind mounts are resolved again (F2).
@@ -313,7 +278,8 @@ impl Docker {
     pub async fn image_id(&self, name: &str) -> Result<Option<String>, EngineError> {
         match self.api.inspect_image(name).await {
             Ok(image) => Ok(image.id),
-            Err(error) if is_missing(&error) => Ok(None),
+            // There is no image of a name that none can have, such as one with an unset variable.
+            Err(error) if is_missing(&error) || is_bad_request(&error) => Ok(None),
             Err(error) => Err(failed("inspect an image")(error)),
         }
     }
@@ -404,57 +370,6 @@ impl Docker {
     }
 }
 
-fn async_stream(
-    api: bollard::Docker,
-    options: query::EventsOptions,
-) -> impl Stream<Item = Result<EngineEvent, EngineError>> + Send {
-    // The stream borrows nothing: bollard builds the request at once.
-    api.events(Some(options)).filter_map(|message| async move {
-        match message {
-            Ok(message) => EngineEvent::of_message(message).map(Ok),
-            Err(error) => Some(Err(failed("follow the engine's events")(error))),
-        }
-    })
-}
-
-impl EngineEvent {
-    fn of_message(message: EventMessage) -> Option<Self> {
-        use super::container::Health;
-        let actor = message.actor?;
-        let attributes = actor.attributes.unwrap_or_default();
-        let action = match message.action?.as_str() {
-            "create" => EventAction::Create,
-            "start" => EventAction::Start,
-            "kill" => EventAction::Kill,
-            "die" => EventAction::Die {
-                exit_code: attributes
-                    .get("exitCode")
-                    .and_then(|code| code.parse().ok())
-                    .unwrap_or(-1),
-            },
-            "oom" => EventAction::Oom,
-            "destroy" => EventAction::Destroy,
-            "pause" => EventAction::Pause,
-            "unpause" => EventAction::Unpause,
-            "health_status: healthy" => EventAction::Health(Health::Healthy),
-            "health_status: unhealthy" => EventAction::Health(Health::Unhealthy),
-            _ => return None,
-        };
-        if attributes
-            .get(label::ONEOFF)
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"))
-        {
-            return None;
-        }
-        Some(Self {
-            container: actor.id?,
-            service: attributes.get(label::SERVICE)?.as_str().into(),
-            action,
-            at_nanos: message.time_nano?,
-        })
-    }
-}
-
 /// The text of a log line with a timestamp, unless it is older than `since`.
 fn line_since(line: &str, since: Timestamp) -> Option<&str> {
     let (at, text) = line.split_once(' ').unwrap_or((line, ""));
@@ -479,16 +394,21 @@ fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
 }
 
 fn is_missing(error: &ApiError) -> bool {
-    matches!(
-        error,
-        ApiError::DockerResponseServerError {
-            status_code: 404,
-            ..
-        }
-    )
+    status(error) == Some(404)
 }
 
-fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
+fn is_bad_request(error: &ApiError) -> bool {
+    status(error) == Some(400)
+}
+
+fn status(error: &ApiError) -> Option<u16> {
+    match error {
+        ApiError::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+pub(super) fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
     move |error| EngineError::Api {
         what: format!("cannot {what}"),
         cause: match error {

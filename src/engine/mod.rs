@@ -5,9 +5,11 @@ pub mod compose;
 pub mod container;
 pub mod docker;
 pub mod endpoint;
+pub mod events;
 pub mod files;
 pub mod git;
 pub mod http;
+pub mod plugin;
 pub mod process;
 pub mod signals;
 
@@ -18,7 +20,7 @@ use thiserror::Error;
 use crate::complaint::Complaint;
 
 /// Why the engine or the Compose plug-in could not do what was asked.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum EngineError {
     /// The Unix socket does not exist.
     #[error("no Docker engine: {path} does not exist")]

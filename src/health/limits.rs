@@ -78,7 +78,20 @@ pub fn expectation(
         must_complete: past.one_shot,
         policy: inspected.policy,
         settle: settings.settle.unwrap_or(limits.settle),
+        reloaded: false,
         limit,
+    }
+}
+
+/// The same after a reload, which no start and no new result of the healthcheck tells: at least one
+/// check must have been made since.
+pub fn after_reload(expectation: Expectation) -> Expectation {
+    let check = expectation.healthcheck;
+    let one_check = check.map_or(Duration::ZERO, |check| check.interval + check.timeout);
+    Expectation {
+        settle: expectation.settle.max(one_check),
+        reloaded: true,
+        ..expectation
     }
 }
 
@@ -91,6 +104,7 @@ pub fn before_start(settings: &ServiceSettings, past: Past, limits: Limits) -> E
         must_complete: past.one_shot,
         policy: RestartPolicy::No,
         settle: settings.settle.unwrap_or(limits.settle),
+        reloaded: false,
         limit: settings
             .timeout
             .or(limits.timeout)

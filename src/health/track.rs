@@ -145,12 +145,23 @@ impl Track {
         }
     }
 
+    /// A container was told to reload, and goes on: from here on it is judged anew.
+    pub fn reloaded(&mut self, found: &Inspected, at: Duration, limits: Limits) {
+        self.started(&found.id, at, Some(found), limits);
+        let life = self.life(&found.id);
+        life.expect = limits::after_reload(life.expect);
+        if found.health == Health::Healthy {
+            let seen = Seen::Health {
+                health: Health::Healthy,
+                output: None,
+            };
+            self.saw(&found.id, Observation { at, seen });
+        }
+    }
+
     /// A container was sent its stop signal: from here on it may not answer.
     pub fn stopping(&mut self, id: &str, at: Duration) {
-        // A reload is sent by the same means, and the service goes on.
-        if self.target.action != Action::Signal {
-            self.down.down(id, at);
-        }
+        self.down.down(id, at);
     }
 
     /// The kernel killed a process of the container; the end of the container may follow.

@@ -16,10 +16,11 @@ use super::track::{Target, Track};
 use super::verdict::{Observation, Seen, Verdict};
 use crate::engine::EngineError;
 use crate::engine::container::{Health, Inspected, State};
-use crate::engine::docker::{Docker, EngineEvent, EventAction};
+use crate::engine::docker::Docker;
+use crate::engine::events::{EngineEvent, EventAction};
 use crate::engine::http::{self, Answer};
 use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, ServiceName, VerdictWord};
+use crate::event::{Action, Emitter, Kind, ServiceName, VerdictWord};
 use crate::stack::settings::Probe;
 
 /// Time between two probes.
@@ -238,6 +239,13 @@ impl Watch {
                 track.started(id, at, inspected.as_ref(), self.limits);
                 self.tell_container(&event.service, State::Running, inspected.as_ref());
                 self.start_probing(&event.service);
+            }
+            // A reload is sent by the same means as a stop.
+            EventAction::Kill if track.target.action == Action::Signal => {
+                if let Some(inspected) = self.docker.inspect(id).await.ok().flatten() {
+                    track.reloaded(&inspected, at, self.limits);
+                    self.start_probing(&event.service);
+                }
             }
             EventAction::Kill => track.stopping(id, at),
             EventAction::Oom => track.out_of_memory(id),

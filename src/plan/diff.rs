@@ -20,6 +20,10 @@ pub(super) fn compare(
     for (name, after) in &inputs.after.services {
         match inputs.before.services.get(name) {
             Some(before) => {
+                if turned_on(inputs, name) {
+                    let text = "its profile is turned on".to_owned();
+                    wish(wishes, name, Action::Start, definition(text));
+                }
                 fields(inputs, name, before, after, wishes, remarks);
                 shared(inputs, name, after, wishes);
             }
@@ -35,6 +39,12 @@ pub(super) fn compare(
             wish(wishes, name, Action::Remove, definition(text));
         }
     }
+}
+
+/// Whether `up` would start a service only since the change.
+fn turned_on(inputs: &Inputs<'_>, name: &ServiceName) -> bool {
+    inputs.after.is_active(name, inputs.profiles)
+        && !inputs.before.is_active(name, inputs.profiles_before)
 }
 
 fn definition(text: String) -> Reason {

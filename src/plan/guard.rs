@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::complaint::Complaint;
 use crate::engine::container::Container;
 use crate::event::{Action, ServiceName};
-use crate::stack::model::{Model, Section, Service};
+use crate::stack::model::{Model, Section};
 
 use super::Plan;
+use super::store::{STORE_PASSWORDS, store_of};
 
 /// A key whose value changes.
 #[derive(Debug, Clone, Copy)]
@@ -107,22 +108,11 @@ fn signs_or_encrypts(key: &str) -> bool {
         || key == "MEILI_MASTER_KEY"
 }
 
-const STORE_PASSWORDS: [&str; 8] = [
-    "POSTGRES_PASSWORD",
-    "MYSQL_PASSWORD",
-    "MYSQL_ROOT_PASSWORD",
-    "MARIADB_PASSWORD",
-    "MARIADB_ROOT_PASSWORD",
-    "MONGO_INITDB_ROOT_PASSWORD",
-    "DB_PASSWORD",
-    "DB_PASS",
-];
-
 /// The store with data that this password was given to at its first start.
 fn initialised_store(guarded: &Guarded<'_>, key: &str) -> Option<ServiceName> {
     let services = guarded.before.services.iter();
     let mut with_data = services.filter(|(name, service)| {
-        store_of(service).is_some_and(|(kind, _)| kind.sql) && has_data(guarded, name)
+        store_of(service).is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
     });
     let (name, service) = with_data.next()?;
     let renamed = guarded.after.services.get(name).is_some_and(|after| {
@@ -132,86 +122,6 @@ fn initialised_store(guarded: &Guarded<'_>, key: &str) -> Option<ServiceName> {
         })
     });
     (STORE_PASSWORDS.contains(&key) || renamed).then(|| name.clone())
-}
-
-/// A kind of store, as its image's name tells.
-struct Store {
-    name: &'static str,
-    /// Whether a lower version cannot read what a higher one has written; else any jump is one.
-    only_down: bool,
-    /// Whether it keeps the password of its first start.
-    sql: bool,
-}
-
-const STORES: [Store; 9] = [
-    Store {
-        name: "postgres",
-        only_down: false,
-        sql: true,
-    },
-    Store {
-        name: "pgvector",
-        only_down: false,
-        sql: true,
-    },
-    Store {
-        name: "mysql",
-        only_down: false,
-        sql: true,
-    },
-    Store {
-        name: "mariadb",
-        only_down: false,
-        sql: true,
-    },
-    Store {
-        name: "mongo",
-        only_down: false,
-        sql: true,
-    },
-    Store {
-        name: "meilisearch",
-        only_down: false,
-        sql: false,
-    },
-    Store {
-        name: "elasticsearch",
-        only_down: false,
-        sql: false,
-    },
-    Store {
-        name: "redis",
-        only_down: true,
-        sql: false,
-    },
-    Store {
-        name: "valkey",
-        only_down: true,
-        sql: false,
-    },
-];
-
-/// The store that a service runs, and its major version.
-fn store_of(service: &Service) -> Option<(&'static Store, Option<u64>)> {
-    let image = service.image.as_deref()?;
-    let image = image.split('@').next().unwrap_or(image);
-    let (name, tag) = match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, ""),
-    };
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let store = STORES.iter().find(|store| last == store.name)?;
-    Some((store, major(store, tag)))
-}
-
-/// The version before the first dot; pgvector names PostgreSQL's behind `pg`.
-fn major(store: &Store, tag: &str) -> Option<u64> {
-    let text = match store.name {
-        "pgvector" => tag.split("pg").nth(1)?,
-        _ => tag.trim_start_matches('v'),
-    };
-    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }
 
 fn has_data(guarded: &Guarded<'_>, service: &ServiceName) -> bool {
@@ -346,156 +256,4 @@ fn bind_vanishes(guarded: &Guarded<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::container::{Health, Mount, State};
-    use serde_json::{Value, json};
-
-    fn container(service: &str, volume: &str) -> Container {
-        Container {
-            id: service.to_owned(),
-            name: service.to_owned(),
-            project: "x".into(),
-            service: service.into(),
-            oneoff: false,
-            state: State::Running,
-            exit_code: None,
-            health: Health::None,
-            image_id: String::new(),
-            image: String::new(),
-            created: 0,
-            labels: BTreeMap::new(),
-            mounts: vec![Mount {
-                kind: "volume".into(),
-                name: Some(volume.into()),
-                source: "/v".into(),
-                destination: "/d".into(),
-            }],
-            ports: Vec::new(),
-        }
-    }
-
-    fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> Option<String> {
-        let (before, after) = (Model::of_json(before), Model::of_json(after));
-        let plan = Plan::default();
-        let containers = [
-            container("db", "x_data"),
-            container("anon", &"a".repeat(64)),
-        ];
-        let guarded = Guarded {
-            before: &before,
-            after: &after,
-            plan: &plan,
-            containers: &containers,
-            keys,
-            own_keys: &["MY_SIGNING_KEY".to_owned()],
-            missing_sources: &["/gone".into()],
-            down,
-        };
-        check(&guarded, &BTreeSet::new())
-            .err()
-            .map(|complaint| complaint.code.to_owned())
-    }
-
-    fn image(image: &str) -> Value {
-        json!({"services": {"db": {"image": image}}})
-    }
-
-    #[test]
-    fn major_versions_of_stores() {
-        for (from, to, is_refused) in [
-            ("postgres:15", "postgres:16", true),
-            ("postgres:15.1", "postgres:15.4-alpine", false),
-            ("postgres:15", "other/thing:1", true),
-            (
-                "pgvector/pgvector:0.8.0-pg15",
-                "pgvector/pgvector:0.8.1-pg15",
-                false,
-            ),
-            (
-                "pgvector/pgvector:0.8.0-pg15",
-                "pgvector/pgvector:0.8.0-pg17",
-                true,
-            ),
-            ("redis:6", "redis:7", false),
-            ("redis:7", "redis:6", true),
-            (
-                "getmeili/meilisearch:v1.35.1",
-                "getmeili/meilisearch:v2.0",
-                true,
-            ),
-            ("nginx:1", "nginx:2", false),
-        ] {
-            let code = refused(image(from), image(to), &[], false);
-            assert_eq!(code.is_some(), is_refused, "{from} → {to}");
-        }
-    }
-
-    #[test]
-    fn keys_that_sign_or_encrypt() {
-        for (key, had_value, is_refused) in [
-            ("JWT_SECRET", true, true),
-            ("JWT_SECRET", false, false),
-            ("JWT_EXPIRES_IN", true, false),
-            ("CREDS_IV", true, true),
-            ("N8N_ENCRYPTION_KEY", true, true),
-            ("MY_SIGNING_KEY", true, true),
-            ("PORT", true, false),
-        ] {
-            let keys = [ChangedKey { key, had_value }];
-            let code = refused(image("nginx"), image("nginx"), &keys, false);
-            assert_eq!(code.is_some(), is_refused, "{key}");
-        }
-    }
-
-    #[test]
-    fn a_database_keeps_the_password_of_its_first_start() {
-        let keys = [ChangedKey {
-            key: "POSTGRES_PASSWORD",
-            had_value: true,
-        }];
-        let with = |p: &str| json!({"services": {"db": {"image": "postgres:15", "environment": {"POSTGRES_PASSWORD": p}}}});
-        assert_eq!(
-            refused(with("a"), with("b"), &keys, false).as_deref(),
-            Some("guard_key")
-        );
-        let other = [ChangedKey {
-            key: "PG_PW",
-            had_value: true,
-        }];
-        assert_eq!(
-            refused(with("a"), with("b"), &other, false).as_deref(),
-            Some("guard_key")
-        );
-        assert_eq!(refused(with("a"), with("a"), &other, false), None);
-    }
-
-    #[test]
-    fn volumes_and_binds() {
-        let volume = |key: &str, name: &str| {
-            json!({
-                "services": {"db": {"volumes": [{"type": "volume", "source": key, "target": "/d"}]}},
-                "volumes": {key: {"name": name}},
-            })
-        };
-        let code = refused(
-            volume("data", "x_data"),
-            volume("data2", "x_data2"),
-            &[],
-            false,
-        );
-        assert_eq!(code.as_deref(), Some("guard_volume"));
-        assert_eq!(
-            refused(volume("data", "x_data"), volume("d", "x_data"), &[], false),
-            None
-        );
-        let bind = |source: &str| json!({"services": {"web": {"volumes": [{"type": "bind", "source": source, "target": "/d"}]}}});
-        assert_eq!(
-            refused(bind("/here"), bind("/gone"), &[], false).as_deref(),
-            Some("guard_bind")
-        );
-        assert_eq!(refused(bind("/here"), bind("/there"), &[], false), None);
-        let code = refused(image("nginx"), image("nginx"), &[], true);
-        assert_eq!(code.as_deref(), Some("guard_anonymous"));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod diff;
 mod follow;
 pub mod guard;
 mod state;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,8 @@ pub struct Inputs<'a> {
     pub reaches: &'a [(String, FileReach)],
     /// The edited keys of env files, with the file's name as shown.
     pub keys: &'a [(String, String)],
+    /// Profiles that were on before the change.
+    pub profiles_before: &'a [String],
     /// Profiles that are on.
     pub profiles: &'a [String],
     /// Services that end with 0 when their work is done.

@@ -51,7 +51,8 @@ fn kept(
     remarks: &mut Vec<(ServiceName, String)>,
 ) -> Action {
     if own.is_empty() {
-        let is_new = !inputs.before.services.contains_key(name);
+        // A service that the change turns on is new as well.
+        let is_new = !inputs.before.is_active(name, inputs.profiles_before);
         let active = inputs.after.is_active(name, inputs.profiles);
         return match action {
             Action::Start if is_new && active => Action::Start,

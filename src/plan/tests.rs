@@ -43,6 +43,7 @@ struct Case {
     reaches: Vec<(String, FileReach)>,
     keys: Vec<(String, String)>,
     one_shots: BTreeSet<ServiceName>,
+    profiles: Vec<String>,
     reloads: Vec<(ServiceName, String, String)>,
 }
 
@@ -56,6 +57,7 @@ impl Case {
             reaches: Vec::new(),
             keys: vec![(".env".into(), "K".into())],
             one_shots: BTreeSet::new(),
+            profiles: Vec::new(),
             reloads: Vec::new(),
         }
     }
@@ -84,7 +86,8 @@ impl Case {
             containers: &self.containers,
             reaches: &self.reaches,
             keys: &self.keys,
-            profiles: &[],
+            profiles_before: &[],
+            profiles: &self.profiles,
             one_shots: &self.one_shots,
             reloads: &self.reloads,
         })
@@ -307,10 +310,24 @@ fn shared_objects_reach_their_users() {
         containers: &containers,
         reaches: &[],
         keys: &[],
+        profiles_before: &[],
         profiles: &[],
         one_shots: &BTreeSet::new(),
         reloads: &[],
     });
     assert_eq!(plan.steps.len(), 1);
     assert_eq!(plan.steps[0].reasons[0].text, "the network n differs");
+}
+
+#[test]
+fn a_profile_that_is_turned_on_starts_its_services() {
+    let services = || json!({"a": {}, "extra": {"profiles": ["p"]}});
+    let mut case = Case::new(services(), services());
+    case.containers = vec![container("a", State::Running, None)];
+    assert!(case.steps().is_empty());
+    case.profiles = vec!["p".into()];
+    assert_eq!(
+        case.steps(),
+        ["extra start (definition: its profile is turned on)"]
+    );
 }

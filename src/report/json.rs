@@ -55,6 +55,7 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             }
             ("change", change)
         }
+        Kind::Diff { file, lines } => ("diff", json!({"file": file, "lines": lines})),
         Kind::Plan { steps, untouched } => {
             let steps: Vec<Value> = steps.iter().map(step).collect();
             ("plan", json!({"steps": steps, "untouched": untouched}))

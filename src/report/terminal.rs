@@ -144,6 +144,19 @@ impl Terminal {
         }
     }
 
+    fn diff(&self, state: &mut State, file: &str, lines: &[String]) {
+        self.print(state, "");
+        self.print(state, &self.style.dim(&format!("  {file}")));
+        for line in lines {
+            let line = match line.as_bytes().first() {
+                Some(b'+') => self.style.good(line),
+                Some(b'-') => self.style.bad(line),
+                _ => self.style.dim(line),
+            };
+            self.print(state, &format!("  {line}"));
+        }
+    }
+
     fn container(&self, state: &mut State, service: &ServiceName, words: String) {
         let Some(live) = &state.live else { return };
         let width = state.width;
@@ -286,6 +299,9 @@ impl Tell for Terminal {
                 self.change(state, file, key, before, after);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
+            Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
+                self.diff(state, file, lines);
+            }
             Kind::Note { text, .. } if !quiet => {
                 let line = format!("{} {text}", self.style.warn("!"));
                 self.print(state, &line);
@@ -375,9 +391,31 @@ fn shown(value: &Shown) -> String {
         Shown::Absent => "unset".to_owned(),
         Shown::Secret => HIDDEN.to_owned(),
         Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
-        Shown::Plain(text) => text.replace('\n', "\\n"),
+        Shown::Plain(text) => {
+            let line = printable(text);
+            match line.char_indices().nth(LONGEST_VALUE) {
+                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
+                None => line,
+            }
+        }
     }
 }
+
+/// On one line, and without what would draw on the terminal or change it.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
+const LONGEST_VALUE: usize = 200;
 
 /// `1.2 s`, `2 min 5 s`.
 pub fn secs(duration: Duration) -> String {

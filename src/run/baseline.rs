@@ -49,22 +49,44 @@ fn read_index(state: &StackState) -> Option<Index> {
     serde_json::from_slice(&std::fs::read(folder_of(state).join("index.json")).ok()?).ok()
 }
 
-/// Keeps the present texts. What cannot be kept is missing later, and is said then.
+/// Keeps the texts that a run has proven: those that it changed, and those of which none is known.
+/// What a person edited elsewhere and did not apply is not proven by it. A text that cannot be kept
+/// is missing later, and is said then.
 pub fn keep(place: &Place, survey: &Survey, state: &StackState) {
-    let _ = try_keep(place, survey, state);
+    let known = match read_index(state) {
+        // Some services were left out of an `apply`.
+        Some(_) if !survey.differing.is_empty() && survey.edited.is_by_hand => return,
+        known => known.unwrap_or_default(),
+    };
+    let changed: BTreeSet<&PathBuf> = survey.edited.changing().map(|edit| &edit.path).collect();
+    let proven = |path: &PathBuf| match changed.contains(path) {
+        true => None,
+        false => known.get(path).cloned(),
+    };
+    let _ = try_keep(place, survey, state, proven);
 }
 
-/// Keeps the present texts where nothing was found to differ.
+/// Keeps all present texts where files and containers were compared and agree.
 pub fn keep_if_in_line(place: &Place, survey: &Survey, state: &StackState) {
     if survey.in_line {
-        keep(place, survey, state);
+        let _ = try_keep(place, survey, state, |_| None);
     }
 }
 
-fn try_keep(place: &Place, survey: &Survey, state: &StackState) -> anyhow::Result<()> {
+/// `retained` names the text that stays the known good one of a file.
+fn try_keep(
+    place: &Place,
+    survey: &Survey,
+    state: &StackState,
+    retained: impl Fn(&PathBuf) -> Option<String>,
+) -> anyhow::Result<()> {
     let folder = folder_of(state);
     let mut index = Index::new();
     for path in files_of(place, &survey.after, &survey.source) {
+        if let Some(name) = retained(&path) {
+            index.insert(path, name);
+            continue;
+        }
         let bytes = std::fs::read(&path)?;
         let name: String = Sha256::digest(&bytes)
             .iter()

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::complaint::Complaint;
-use crate::edit::yaml::{self, YamlPath};
+use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::engine::git;
-use crate::stack::locate::{Located, default_override};
+use crate::stack::locate::Located;
 use crate::stack::shown;
 
 /// The sections of a compose file that a path may begin with.
@@ -24,31 +26,51 @@ pub fn is_compose_path(typed: &str) -> bool {
 /// The file that a change of `path` belongs in, and what the person should know about the choice.
 ///
 /// # Errors
-/// A value that is defined upstream cannot be removed by an override.
+/// A value that is defined upstream, and that an override file cannot remove or replace.
 pub fn file_for(
     path: &YamlPath,
     removes: bool,
     located: &Located,
 ) -> Result<(PathBuf, Option<String>), Complaint> {
     let files = &located.args.files;
-    let defining = files.iter().rev().find(|file| defines(file, path));
-    let first = files
-        .first()
+    let name = |file: &Path| shown(&located.args.directory, file);
+    let defining: Vec<usize> = (0..files.len())
+        .rev()
+        .filter(|index| defines(&files[*index], path))
+        .collect();
+    let at = defining.first().copied().unwrap_or_default();
+    let natural = files
+        .get(at)
         .ok_or_else(|| Complaint::new("no_compose_file", "no compose file"))?;
-    let natural = defining.unwrap_or(first);
-    if !git::is_tracked_upstream(natural) {
+    if removes && let [_, below, ..] = defining[..] {
+        let note = format!("the value in {} counts again", name(&files[below]));
+        let refused = upstream_removal(path, natural, &name);
+        return refused.map_or_else(|| Ok((natural.clone(), Some(note))), Err);
+    }
+    if (removes && defining.is_empty()) || !git::is_tracked_upstream(natural) {
         return Ok((natural.clone(), None));
     }
-    let name = |file: &Path| shown(&located.args.directory, file);
-    let loaded = files
-        .last()
-        .filter(|last| files.len() > 1 && *last != natural);
-    let Some(other) = loaded.cloned().or_else(|| default_override(files)) else {
-        return Ok((natural.clone(), None));
+    // What is loaded later wins; another tracked file is no better place.
+    let loaded = files[at + 1..].iter().rev();
+    let loaded = loaded.cloned().find(|file| !git::is_tracked_upstream(file));
+    let Some(other) = loaded.or_else(|| located.default_override()) else {
+        let note = format!(
+            "{} is tracked by git, and no other file overrides it: an upgrade may meet this change",
+            name(natural)
+        );
+        return Ok((natural.clone(), Some(note)));
     };
-    if removes {
-        let text = format!("{path} is defined in {}, which git tracks", name(natural));
-        let hint = format!("to remove it there all the same: -F {}", name(natural));
+    if removes && let Some(refused) = upstream_removal(path, natural, &name) {
+        return Err(refused);
+    }
+    if adds_to(path, natural) {
+        let text = format!(
+            "{path} is part of a list or mapping in {}, which git tracks: {} can add to it, but not \
+             replace it",
+            name(natural),
+            name(&other)
+        );
+        let hint = format!("to change it there all the same: -F {}", name(natural));
         return Err(Complaint::new("defined_upstream", text).hint(hint));
     }
     let note = format!(
@@ -60,9 +82,63 @@ pub fn file_for(
     Ok((other, Some(note)))
 }
 
+/// Why a value is not removed where it is: the next upgrade would bring it back.
+fn upstream_removal(
+    path: &YamlPath,
+    natural: &Path,
+    name: &impl Fn(&Path) -> String,
+) -> Option<Complaint> {
+    if !git::is_tracked_upstream(natural) {
+        return None;
+    }
+    let text = format!("{path} is defined in {}, which git tracks", name(natural));
+    let hint = format!("to remove it there all the same: -F {}", name(natural));
+    Some(Complaint::new("defined_upstream", text).hint(hint))
+}
+
+/// Lists of `KEY=VALUE`, which Compose merges by key, and lists that the later file replaces whole.
+const BY_KEY: [&str; 5] = ["environment", "labels", "args", "annotations", "sysctls"];
+const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
+
+/// Whether a value at `path` in a later file stands beside what `file` has there, instead of taking
+/// its place: Compose appends to lists and merges mappings.
+fn adds_to(path: &YamlPath, file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let steps = path.segments();
+    let name_of = |step: Option<&Segment>| match step {
+        Some(Segment::Key(key)) => key.clone(),
+        _ => String::new(),
+    };
+    if steps.iter().any(|step| matches!(step, Segment::Index(_))) {
+        return true;
+    }
+    let Ok(Some(now)) = yaml::get(&text, path) else {
+        return false;
+    };
+    let last = name_of(steps.last());
+    if now.is_array() || now.is_object() {
+        return !REPLACED.contains(&last.as_str());
+    }
+    let parents = &steps[..steps.len() - 1];
+    let parent = YamlPath::from_segments(parents.to_vec());
+    let in_list =
+        parent.is_ok_and(|parent| matches!(yaml::get(&text, &parent), Ok(Some(Value::Array(_)))));
+    in_list && !BY_KEY.contains(&name_of(parents.last()).as_str())
+}
+
 fn defines(file: &Path, path: &YamlPath) -> bool {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     matches!(yaml::get(&text, path), Ok(Some(_)))
+}
+
+/// The file whose value of a path counts: the last that has one.
+pub fn defining<'a>(path: &YamlPath, located: &'a Located) -> Option<&'a PathBuf> {
+    located
+        .args
+        .files
+        .iter()
+        .rev()
+        .find(|file| defines(file, path))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::plan::Plan;
 use crate::stack::Place;
+use crate::stack::model::Model;
 use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
@@ -94,12 +95,13 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        project: &str,
+        model: &Model,
         plan: &Plan,
         edits: &[FileEdit],
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
+        let project = &model.name;
         let mut saved = Vec::new();
         for (index, edit) in edits.iter().enumerate() {
             saved.push(save_file(edit, index, folder)?);
@@ -107,14 +109,14 @@ impl Checkpoint {
         }
         let containers = place.of_project(project);
         let prefix = tag_of(project, run, folder);
-        let images = images_of(&place.docker, &prefix, plan, &containers).await?;
+        let images = images_of(&place.docker, &prefix, model, plan, &containers).await?;
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
         );
         let checkpoint = Self {
             args: place.located.args.clone(),
-            project: project.to_owned(),
+            project: project.clone(),
             files: saved,
             containers: containers.iter().map(SavedContainer::of).collect(),
             images,
@@ -276,6 +278,7 @@ fn tag_of(project: &str, run: RunId, folder: &Path) -> String {
 async fn images_of(
     docker: &Docker,
     prefix: &str,
+    model: &Model,
     plan: &Plan,
     containers: &[Container],
 ) -> Result<Vec<SavedImage>, Complaint> {
@@ -288,14 +291,8 @@ async fn images_of(
         let Some(container) = own.filter(|_| heavy) else {
             continue;
         };
-        let name = match container.image.starts_with("sha256:") {
-            // The list shows no name that means another image by now.
-            true => docker
-                .inspect(&container.id)
-                .await?
-                .map(|found| found.image),
-            false => None,
-        };
+        // Not the container's: the engine shows none once the name belongs to another image.
+        let name = model.image_of(&step.service);
         let name = name.unwrap_or_else(|| container.image.clone());
         images.push(SavedImage {
             service: step.service.clone(),

@@ -73,15 +73,14 @@ fn bind_sources(
     Ok(())
 }
 
-/// A name with an ending, or a dot file, is meant to be a file.
+/// A name with an ending, or a dot file, is meant to be a file; a version (`data_v1.35`) is no
+/// ending.
 fn looks_like_file(bind: &Bind) -> bool {
-    let name = bind
-        .source
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    name.is_some_and(|name| {
-        bind.source.extension().is_some() && !name.ends_with(".d") || name.starts_with('.')
-    })
+    let name = bind.source.file_name().unwrap_or_default();
+    let name = name.to_string_lossy();
+    let ending = bind.source.extension().unwrap_or_default();
+    let ending = ending.to_string_lossy();
+    name.starts_with('.') || ending.starts_with(|c: char| c.is_alphabetic()) && ending != "d"
 }
 
 /// F8: a port that is taken is found out by Compose only when the old container is gone.
@@ -219,4 +218,31 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
         .hint(format!("{nearest}it has: {}", all.join(", "))));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_and_of_folders() {
+        let is_file = |source: &str| {
+            looks_like_file(&Bind {
+                source: source.into(),
+                target: "/x".into(),
+                creates_source: true,
+            })
+        };
+        for file in [
+            "/s/.env",
+            "/s/nginx.conf",
+            "/s/librechat.yaml",
+            "/run/docker.sock",
+        ] {
+            assert!(is_file(file), "{file}");
+        }
+        for folder in ["/s/data", "/s/meili_data_v1.35.1", "/s/conf.d", "/"] {
+            assert!(!is_file(folder), "{folder}");
+        }
+    }
 }

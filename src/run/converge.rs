@@ -129,15 +129,19 @@ impl Convergence<'_> {
                 self.place.docker.kill(&id, signal).await?;
             }
         }
-        self.restart(&of(&[Action::Restart])).await?;
-        let anew = of(&[Action::Recreate, Action::Rebuild]);
-        if !anew.is_empty() {
-            self.up(&anew, UpMode::ForceRecreate).await?;
-        }
-        let missing = of(&[Action::Start]);
-        if !missing.is_empty() {
-            self.up(&missing, UpMode::AsNeeded).await?;
-        }
+        // Compose and the engine each serialise what they must; the rest goes side by side.
+        let restarted = of(&[Action::Restart]);
+        tokio::try_join!(self.restart(&restarted), async {
+            let anew = of(&[Action::Recreate, Action::Rebuild]);
+            if !anew.is_empty() {
+                self.up(&anew, UpMode::ForceRecreate).await?;
+            }
+            let missing = of(&[Action::Start]);
+            if !missing.is_empty() {
+                self.up(&missing, UpMode::AsNeeded).await?;
+            }
+            Ok(())
+        })?;
         Ok(())
     }
 

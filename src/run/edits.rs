@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::belongs;
 use super::request::{Edit, EditRequest, Kind, To};
+use super::{belongs, meant};
 use crate::complaint::Complaint;
-use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::engine::files;
 use crate::event::ServiceName;
-use crate::stack::locate::{Located, default_override};
+use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::staged::FileEdit;
 
@@ -39,6 +39,10 @@ pub struct Edited {
     pub changes: Vec<KeyChange>,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// A person made the edits, and they are in place already.
+    pub is_by_hand: bool,
+    /// The services that the keys were made to reach.
+    pub reach: Vec<ServiceName>,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }
@@ -87,12 +91,48 @@ pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complain
             &mut edited,
         )?,
     }
+    if !request.reach.is_empty() {
+        check_reach(request, located)?;
+    }
+    edited.reach.clone_from(&request.reach);
     for service in &request.reach {
         for edit in &request.edits {
             add_consumer(service, &edit.key, located, &mut edited)?;
         }
     }
     Ok(edited)
+}
+
+/// `--for` hands a key on by `${KEY}`, which Compose fills in from the stack's env files alone.
+fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint> {
+    let file = request.file.as_ref().and_then(|file| named(located, file));
+    let file = file.or_else(|| request.file.clone());
+    let own = |path: &Path| {
+        let env_files = located.env_files();
+        env_files
+            .iter()
+            .any(|own| files::follow(own) == files::follow(path))
+    };
+    if request
+        .edits
+        .iter()
+        .any(|edit| belongs::is_compose_path(&edit.key))
+    {
+        let text = "--for is for keys of env files, and a path names its service itself";
+        return Err(Complaint::new("usage", text).hint("leave --for out"));
+    }
+    match file {
+        Some(path) if !own(&path) => {
+            let file = shown(&located.args.directory, &path);
+            let text =
+                format!("--for cannot hand on a key of {file}: Compose does not fill in from it");
+            let hint = format!(
+                "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
+            );
+            Err(Complaint::new("for_other_file", text).hint(hint))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn edit_file(
@@ -124,22 +164,64 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
     edit_yaml(&path, std::slice::from_ref(edit), located, edited)
 }
 
-/// A file given by `-F`: relative to where the person is, else to the stack.
+/// A file that the person names, where it exists: relative to where they are inside the stack's
+/// folder, else to that folder, else to where they are.
+pub fn named(located: &Located, file: &Path) -> Option<PathBuf> {
+    let folder = &located.args.directory;
+    let below = files::follow(&located.here);
+    let below = below.strip_prefix(files::follow(folder)).ok();
+    let inside = below.map(|below| folder.join(below).join(file));
+    let found = inside
+        .into_iter()
+        .chain([folder.join(file), located.here.join(file)])
+        .map(|path| lexical(&path))
+        .find(|path| path.exists());
+    found
+}
+
+/// A file given by `-F`.
 fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
-    let here = std::env::current_dir().unwrap_or_default().join(file);
-    let in_stack = located.args.directory.join(file);
-    let found = [&in_stack, &here].into_iter().find(|path| path.is_file());
-    match found {
-        Some(path) => {
-            let folder = path.parent().map(files::follow).unwrap_or_default();
-            Ok(folder.join(path.file_name().unwrap_or_default()))
-        }
+    let in_stack = lexical(&located.args.directory.join(file));
+    match named(located, file) {
+        Some(path) => Ok(path),
         // A new env file is no mistake; a new YAML file would be read by nobody.
         None if !is_yaml(file) && in_stack.parent().is_some_and(Path::is_dir) => Ok(in_stack),
-        None => Err(
-            Complaint::new("no_file", format!("no file {}", file.display()))
-                .hint("paths of -F are relative to the stack's folder"),
-        ),
+        None => Err(no_file(file)),
+    }
+}
+
+/// A file that was named and is not there.
+pub fn no_file(file: &Path) -> Complaint {
+    Complaint::new("no_file", format!("no file {}", file.display()))
+        .hint("a path that is not absolute starts at the stack's folder")
+}
+
+/// Whether a path can be edited as a file: not a folder, and no link that leads nowhere, which would
+/// be lost.
+///
+/// # Errors
+/// It cannot, and why.
+pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
+    if path.is_dir() {
+        let text = format!("{shown} is a folder");
+        return Err(Complaint::new("not_a_file", text).hint("name a file in it"));
+    }
+    match std::fs::read_link(path) {
+        Ok(target) if !path.exists() => {
+            let target = target.display();
+            let text = format!("{shown} is a link to {target}, which does not exist");
+            Err(Complaint::new("no_file", text).hint("make that file, or remove the link"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How services read an env file.
+pub fn format_of(path: &Path, located: &Located) -> Format {
+    if is_raw(path, located) {
+        Format::Raw
+    } else {
+        Format::Compose
     }
 }
 
@@ -150,12 +232,9 @@ fn edit_env(
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
+    check_is_file(&file, path)?;
     let before = files::read_if_exists(path)?;
-    let format = if is_raw(path, located) {
-        Format::Raw
-    } else {
-        Format::Compose
-    };
+    let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
     let mut tree =
         Dotenv::parse(before.as_deref().unwrap_or_default(), format).map_err(&refused)?;
@@ -164,8 +243,9 @@ fn edit_env(
             .key
             .parse()
             .map_err(|error: crate::edit::dotenv::EnvKeyError| {
-                Complaint::new(error.code(), error.to_string())
-                    .hint("to edit a YAML file by path, name it: -F FILE")
+                Complaint::new(error.code(), error.to_string()).hint(
+                    "write KEY=VALUE; a path such as services.web.image edits the compose file",
+                )
             })?;
         let old = value_of(&tree, &key);
         let (notes, new) = match &edit.to {
@@ -178,9 +258,13 @@ fn edit_env(
             }
             To::Unset => (tree.unset(&key).map_err(&refused)?, None),
         };
-        edited
-            .notes
-            .extend(notes.into_iter().map(|note| format!("{file}: {note}")));
+        let near = || meant::nearest(key.as_str(), tree.keys().map(|(known, _)| known));
+        for note in notes {
+            let near = near().filter(|_| matches!(note, Note::NotSet { .. }));
+            edited
+                .notes
+                .push(with_meant(format!("{file}: {note}"), near));
+        }
         edited.changes.push(KeyChange {
             file: file.clone(),
             key: key.to_string(),
@@ -240,6 +324,7 @@ fn edit_yaml(
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
+    check_is_file(&file, path)?;
     // An earlier edit of this run may have changed the same file.
     let known = edited.files.iter().position(|edit| edit.path == path);
     let bytes = match known {
@@ -260,6 +345,9 @@ fn edit_yaml(
         edited
             .notes
             .extend(done.notes.iter().map(|note| format!("{file}: {note}")));
+        edited
+            .notes
+            .extend(slip(&file, &place, edit, &done, located));
         edited.changes.push(KeyChange {
             file: file.clone(),
             key: edit.key.clone(),
@@ -281,7 +369,40 @@ fn edit_yaml(
     Ok(())
 }
 
-fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
+fn with_meant(text: String, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("{text}; did you mean {meant}?"),
+        None => text,
+    }
+}
+
+/// What Compose lets pass, and a person may not have meant: nothing to remove, and a service that
+/// only a slip of the finger made.
+fn slip(
+    file: &str,
+    place: &YamlPath,
+    edit: &Edit,
+    done: &yaml::Edited,
+    located: &Located,
+) -> Option<String> {
+    if done.before.is_some() {
+        return None;
+    }
+    let meant = meant::path(place, located);
+    match edit.to {
+        To::Unset => {
+            let text = format!("{file}: {place} was not set, so there was nothing to remove");
+            Some(with_meant(text, meant.as_deref()))
+        }
+        To::Set(..) => meant.map(|meant| format!("{place} is new; did you mean {meant}?")),
+    }
+}
+
+/// A YAML file as text.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
     String::from_utf8(bytes.to_vec()).map_err(|error| {
         Complaint::new(
             "not_utf8",
@@ -300,7 +421,7 @@ fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
         Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
             Complaint::new(
                 "bad_value",
-                format!("the value given with --json is no JSON: {error}"),
+                format!("the value given with --as-json is no JSON: {error}"),
             )
         })?),
     })
@@ -325,7 +446,8 @@ pub fn value_text(value: &Value) -> String {
     }
 }
 
-fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
+/// What is wrong with a YAML file or an edit of it, with its place.
+pub fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
     let place = error
         .line()
         .map(|line| format!(":{line}"))
@@ -380,7 +502,7 @@ fn add_consumer(
 /// The file that overrides the others: the last one loaded, or the one that Compose would load.
 fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
     let files = &located.args.files;
-    match (files.len(), default_override(files)) {
+    match (files.len(), located.default_override()) {
         (2.., _) => files.last().cloned().ok_or_else(no_override),
         (_, Some(path)) => Ok(path),
         _ => Err(no_override()),

@@ -215,12 +215,24 @@ impl Journal {
     /// # Errors
     /// The disk is full.
     pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(&Line {
-            at: Timestamp::now(),
-            entry: entry.redacted(&self.redactor),
-        })?;
-        line.push(b'\n');
-        self.put(&line)
+        self.add_all([entry])
+    }
+
+    /// Adds lines that belong together, with one wait for the disk.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn add_all(&self, entries: impl IntoIterator<Item = Entry>) -> anyhow::Result<()> {
+        let mut lines = Vec::new();
+        for entry in entries {
+            let line = Line {
+                at: Timestamp::now(),
+                entry: entry.redacted(&self.redactor),
+            };
+            serde_json::to_writer(&mut lines, &line)?;
+            lines.push(b'\n');
+        }
+        self.put(&lines)
     }
 
     fn put(&self, bytes: &[u8]) -> anyhow::Result<()> {

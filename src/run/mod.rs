@@ -6,17 +6,22 @@ pub mod belongs;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
+pub mod diff;
 pub mod edits;
 pub mod ending;
 pub mod failure;
+mod fence;
 pub mod history;
 pub mod journal;
 pub mod lock;
+pub mod meant;
 pub mod prepare;
 pub mod prove;
 pub mod recover;
+mod remarks;
 pub mod request;
 pub mod rollback;
+mod secrets;
 pub mod state;
 pub mod survey;
 pub mod transaction;
@@ -135,6 +140,9 @@ impl Runner {
             }
             // The stack is another one now.
             place = self.find(located).await?;
+        } else {
+            // Who held the lock until now may have made other containers.
+            place.containers = self.docker.compose_containers().await?;
         }
         let work = survey::make(&place, request, &state);
         let survey = self.unless_signalled(work).await?;
@@ -232,6 +240,13 @@ impl Runner {
                     drift.service, drift.reason.text
                 );
                 self.emitter.note("differs", text);
+            }
+        }
+        if request.options.dry_run {
+            let redactor = survey.redactor();
+            for edit in survey.edited.changing() {
+                let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
+                self.emitter.emit(Kind::Diff { file, lines });
             }
         }
         for note in &survey.notes {

@@ -29,8 +29,9 @@ pub async fn images(place: &Place, survey: &Survey, emitter: &Emitter) -> Result
         let Some(service) = survey.after.services.get(&step.service) else {
             continue;
         };
-        let default = format!("{}-{}", survey.after.name, step.service);
-        let name = service.image.clone().unwrap_or(default);
+        let Some(name) = survey.after.image_of(&step.service) else {
+            continue;
+        };
         let missing = place.docker.image_id(&name).await?.is_none();
         if survey
             .images

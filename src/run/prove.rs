@@ -40,7 +40,8 @@ fn of_step(
     let mut found = of_mounts(step, reaches, keys);
     if step.action.makes_container() {
         found.extend(of_environment(before, after, step));
-        if found.is_empty() {
+        // What was stopped is started as it is; that it runs is its verdict.
+        if found.is_empty() && step.action != Action::Start {
             let reason = step.reasons.first();
             found.push(Expected {
                 service: step.service.clone(),

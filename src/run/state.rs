@@ -48,6 +48,7 @@ impl StateHome {
     /// Like the lock it belongs to the folder: what two projects of one folder do to its files is
     /// one history.
     pub fn of_stack(&self, directory: &Path) -> StackState {
+        let directory = &crate::engine::files::follow(directory);
         let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
         let short: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
         let name = directory.file_name().unwrap_or_default().to_string_lossy();

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::checkpoint::Checkpoint;
 use super::converge::Convergence;
+use super::edits::KeyChange;
 use super::failure::Failure;
 use super::journal::{Entry, Journal};
 use super::request::{Request, Strategy};
@@ -92,39 +93,23 @@ impl<'a> Transaction<'a> {
             project: project.clone(),
             directory: directory.clone(),
         });
-        let (run, pid, undoes) = (self.run, std::process::id(), self.survey.undoes.clone());
-        fault!("begin.before");
-        self.journal.add(Entry::Begin {
-            run,
+        let begin = Entry::Begin {
+            run: self.run,
             command,
             project,
             directory,
-            pid,
-            undoes,
-        })?;
-        for change in &self.survey.edited.changes {
-            let shown = |value: &Option<String>| Shown::of(&change.name, value.as_deref());
-            let plain = |value: &Option<String>| match shown(value) {
-                Shown::Plain(text) => Some(text),
-                _ => None,
-            };
-            self.journal.add(Entry::Change {
-                file: change.file.clone(),
-                key: change.key.clone(),
-                before: plain(&change.before),
-                after: plain(&change.after),
-                secret: [&change.before, &change.after]
-                    .into_iter()
-                    .any(|value| shown(value) == Shown::Secret),
-            })?;
-        }
-        for step in &self.survey.plan.steps {
-            self.journal.add(Entry::Planned {
-                service: step.service.clone(),
-                action: step.action,
-                reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
-            })?;
-        }
+            pid: std::process::id(),
+            undoes: self.survey.undoes.clone(),
+        };
+        fault!("begin.before");
+        let changes = self.survey.edited.changes.iter().map(entry_of_change);
+        let steps = self.survey.plan.steps.iter().map(|step| Entry::Planned {
+            service: step.service.clone(),
+            action: step.action,
+            reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
+        });
+        let entries = std::iter::once(begin).chain(changes).chain(steps);
+        self.journal.add_all(entries)?;
         fault!("begin.after");
         Ok(())
     }
@@ -154,7 +139,7 @@ impl<'a> Transaction<'a> {
         fault!("checkpoint.before");
         let taken = Checkpoint::take(
             &self.place,
-            &self.survey.after.name,
+            self.survey.before.as_ref().unwrap_or(&self.survey.after),
             &self.survey.plan,
             &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
             self.run,
@@ -316,6 +301,24 @@ impl<'a> Transaction<'a> {
             self.request.options.limits,
             self.emitter.clone(),
         )
+    }
+}
+
+/// A change as it is recorded: values only where they may be shown.
+fn entry_of_change(change: &KeyChange) -> Entry {
+    let shown = |value: &Option<String>| Shown::of(&change.name, value.as_deref());
+    let plain = |value: &Option<String>| match shown(value) {
+        Shown::Plain(text) => Some(text),
+        Shown::Absent | Shown::Secret => None,
+    };
+    Entry::Change {
+        file: change.file.clone(),
+        key: change.key.clone(),
+        before: plain(&change.before),
+        after: plain(&change.after),
+        secret: [&change.before, &change.after]
+            .into_iter()
+            .any(|value| shown(value) == Shown::Secret),
     }
 }
 

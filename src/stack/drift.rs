@@ -45,10 +45,18 @@ pub async fn find(
     containers: &[Container],
 ) -> Result<Vec<Drift>, EngineError> {
     let model = &resolved.model;
+    let hashes = async {
+        // Without a container there is nothing to compare them with.
+        if containers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let compose = &place.compose;
+        compose
+            .hashes(&place.located.args, &resolved.json, &place.scratch)
+            .await
+    };
     let (hashes, inspected, images) = tokio::join!(
-        place
-            .compose
-            .hashes(&place.located.args, &resolved.json, &place.scratch),
+        hashes,
         inspect_all(place, containers),
         image_ids(place, model)
     );
@@ -135,8 +143,9 @@ fn of_definition(
         let text = "its definition has changed since its container was made";
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
-    if let Some(image) = service.image.as_ref().or(own.first().map(|c| &c.image))
-        && let Some(Some(id)) = seen.images.get(image)
+    // Not the name that the container has: the engine shows none once it belongs to another image.
+    if let Some(image) = resolved.model.image_of(name)
+        && let Some(Some(id)) = seen.images.get(&image)
         && own
             .iter()
             .any(|c| !c.image_id.is_empty() && c.image_id != *id)
@@ -293,14 +302,15 @@ async fn image_ids(
     place: &Place,
     model: &Model,
 ) -> Result<HashMap<String, Option<String>>, EngineError> {
-    let names: BTreeSet<&String> = model
+    let names: BTreeSet<String> = model
         .services
-        .values()
-        .filter_map(|service| service.image.as_ref())
+        .keys()
+        .filter_map(|service| model.image_of(service))
         .collect();
-    let mut found = HashMap::new();
-    for name in names {
-        found.insert(name.clone(), place.docker.image_id(name).await?);
-    }
-    Ok(found)
+    let asked = names.into_iter().map(|name| async {
+        let id = place.docker.image_id(&name).await?;
+        Ok((name, id))
+    });
+    let found = futures_util::future::try_join_all(asked).await?;
+    Ok(found.into_iter().collect())
 }

@@ -2,7 +2,7 @@
 //! rules are Compose's own; added is that a project which runs from this folder gives its own name
 //! and files, so that refit edits the stack that runs.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
@@ -86,9 +86,18 @@ pub struct Located {
     pub args: ProjectArgs,
     /// What the person should know about the choice.
     pub notes: Vec<String>,
+    /// Where the person is, after `-C`.
+    pub here: PathBuf,
+    /// Compose finds these files by itself, so it would load an override file beside them as well.
+    pub by_default: bool,
 }
 
 impl Located {
+    /// The override file that Compose would load by itself, were it there.
+    pub fn default_override(&self) -> Option<PathBuf> {
+        default_override(&self.args.files).filter(|_| self.by_default)
+    }
+
     /// The env file that `set` without `-F` edits: the stack's first.
     pub fn first_env_file(&self) -> PathBuf {
         self.args
@@ -218,6 +227,8 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
     Ok(Located {
         args,
         notes: found.notes,
+        by_default: found.by_default,
+        here: current,
     })
 }
 
@@ -228,6 +239,7 @@ struct Found {
     env_files: Vec<PathBuf>,
     directory: Option<PathBuf>,
     notes: Vec<String>,
+    by_default: bool,
 }
 
 fn find_files(
@@ -259,8 +271,11 @@ fn find_files(
         current
     };
     if let Some(files) = settings.paths("COMPOSE_FILE", &separator, base) {
+        // The files are named, the project is the one that runs here all the same.
+        let running = running_from(start, name, containers)?;
         return Ok(Found {
             files,
+            name: running.map(|project| project.name),
             ..Found::default()
         });
     }
@@ -272,6 +287,7 @@ fn find_files(
         if !default.is_empty() {
             return Ok(Found {
                 files: default,
+                by_default: true,
                 ..Found::default()
             });
         }
@@ -311,7 +327,7 @@ impl Running {
         }
         Some(Self {
             name: container.project.clone(),
-            directory: files::follow(Path::new(container.labels.get(label::WORKING_DIR)?)),
+            directory: container.labels.get(label::WORKING_DIR)?.into(),
             files: list(label::CONFIG_FILES),
             env_files: list(label::ENV_FILES),
         })
@@ -338,7 +354,8 @@ fn running_from(
 ) -> Result<Option<Running>, LocateError> {
     let mut projects: Vec<Running> = Vec::new();
     for project in newest_first(containers).filter_map(Running::of) {
-        let wanted = project.directory == folder && name.is_none_or(|name| name == project.name);
+        let wanted =
+            same_folder(&project.directory, folder) && name.is_none_or(|name| name == project.name);
         if wanted && projects.iter().all(|known| known.name != project.name) {
             projects.push(project);
         }
@@ -364,13 +381,15 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         .filter(|file| !file.is_file())
         .collect();
     let by_default = project.files.iter().all(|file| {
-        file.parent().map(files::follow).as_deref() == Some(folder)
+        file.parent()
+            .is_some_and(|parent| same_folder(parent, folder))
             && file
                 .file_name()
                 .and_then(|name| name.to_str())
                 .is_some_and(|name| NAMES.contains(&name) || OVERRIDES.contains(&name))
     });
-    let files = if by_default && !default.is_empty() {
+    let by_default = by_default && !default.is_empty();
+    let files = if by_default {
         default
     } else if missing.is_empty() && !project.files.is_empty() {
         project.files.clone()
@@ -396,11 +415,12 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         env_files,
         directory: Some(project.directory.clone()),
         notes,
+        by_default,
     }
 }
 
 /// The files that Compose loads by itself from a folder: one, and its override.
-fn default_files(folder: &Path) -> Vec<PathBuf> {
+pub fn default_files(folder: &Path) -> Vec<PathBuf> {
     let first = |names: &[&str]| {
         names
             .iter()
@@ -417,7 +437,7 @@ fn default_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The override file that Compose would load by itself beside this file, were it there.
-pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
+fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
     let [main] = files else { return None };
     let name = main.file_name()?.to_str()?;
     let index = NAMES.iter().position(|known| *known == name)?;
@@ -432,182 +452,56 @@ pub fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
     Some(main.with_file_name(wanted))
 }
 
+/// Whether two paths lead to the same folder.
+fn same_folder(a: &Path, b: &Path) -> bool {
+    a == b || files::follow(a) == files::follow(b)
+}
+
+/// The folder that the person is in, under the name by which they went there: Compose names bind
+/// sources after it, and another name of the same folder would look to it like another stack.
 fn current_directory(wanted: Option<&Path>) -> Result<PathBuf, LocateError> {
     let here = std::env::current_dir().map_err(|error| {
         LocateError::Unreadable(format!("cannot tell the current folder: {error}"))
     })?;
+    let named = std::env::var_os("PWD").map(PathBuf::from);
+    let here = named
+        .filter(|path| path.is_absolute() && same_folder(path, &here))
+        .unwrap_or(here);
     match wanted {
         Some(dir) => directory(&here.join(dir)),
-        None => Ok(files::follow(&here)),
+        None => Ok(here),
     }
 }
 
 fn directory(path: &Path) -> Result<PathBuf, LocateError> {
     if path.is_dir() {
-        Ok(files::follow(path))
+        Ok(lexical(path))
     } else {
         Err(LocateError::NoDirectory(path.to_owned()))
     }
 }
 
-/// Absolute with the folder's symlinks followed, the file's own name kept: a file that is itself a
-/// symlink is edited through it, and shown under the name that the person gave it.
+/// Absolute, under the name that the person gave it.
 fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
-    let missing = || LocateError::MissingFile(file.to_owned());
-    if !file.exists() {
-        return Err(missing());
-    }
-    let name = file.file_name().ok_or_else(missing)?;
-    let folder = file.parent().ok_or_else(missing)?;
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
+    if file.exists() {
+        Ok(lexical(file))
     } else {
-        folder
-    };
-    Ok(files::follow(folder).join(name))
+        Err(LocateError::MissingFile(file.to_owned()))
+    }
+}
+
+/// Without `.` and `..`, which Compose takes out of paths by their text alone.
+pub fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = clean.pop(),
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::fs;
-
-    use super::*;
-    use crate::engine::container::{Health, State};
-
-    fn container(project: &str, folder: &Path, files: &str) -> Container {
-        Container {
-            id: format!("id-{project}"),
-            name: project.to_owned(),
-            project: project.to_owned(),
-            service: "web".into(),
-            oneoff: false,
-            state: State::Running,
-            exit_code: None,
-            health: Health::None,
-            image_id: String::new(),
-            image: String::new(),
-            created: 0,
-            labels: BTreeMap::from([
-                (label::WORKING_DIR.to_owned(), folder.display().to_string()),
-                (label::CONFIG_FILES.to_owned(), files.to_owned()),
-            ]),
-            mounts: Vec::new(),
-            ports: Vec::new(),
-        }
-    }
-
-    fn folder(names: &[&str]) -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        for name in names {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        let path = dir.path().canonicalize().unwrap();
-        (dir, path)
-    }
-
-    fn ask(folder: &Path) -> LocateRequest {
-        LocateRequest {
-            directory: Some(folder.to_owned()),
-            ..LocateRequest::default()
-        }
-    }
-
-    #[test]
-    fn default_names_with_their_override_from_a_folder_below() {
-        let (_keep, dir) = folder(&["docker-compose.yml", "docker-compose.override.yml"]);
-        fs::create_dir(dir.join("below")).unwrap();
-        let found = locate(&ask(&dir.join("below")), &[]).unwrap();
-        assert_eq!(
-            found.args.files,
-            [
-                dir.join("docker-compose.yml"),
-                dir.join("docker-compose.override.yml")
-            ]
-        );
-        assert_eq!(found.args.directory, dir);
-        assert_eq!(found.first_env_file(), dir.join(".env"));
-    }
-
-    #[test]
-    fn a_running_project_gives_name_and_files() {
-        let (_keep, dir) = folder(&["base.yml", "more.yml", "compose.yaml"]);
-        let files = format!("{0}/base.yml,{0}/more.yml", dir.display());
-        let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
-        assert_eq!(found.args.name.as_deref(), Some("shop"));
-        assert_eq!(
-            found.args.files,
-            [dir.join("base.yml"), dir.join("more.yml")]
-        );
-    }
-
-    #[test]
-    fn an_override_made_since_the_start_is_seen() {
-        let (_keep, dir) = folder(&["compose.yaml", "compose.override.yaml"]);
-        let files = format!("{}/compose.yaml", dir.display());
-        let found = locate(&ask(&dir), &[container("shop", &dir, &files)]).unwrap();
-        assert_eq!(found.args.files.len(), 2);
-    }
-
-    #[test]
-    fn two_projects_of_one_folder_need_a_choice() {
-        let (_keep, dir) = folder(&["compose.yaml"]);
-        let files = format!("{}/compose.yaml", dir.display());
-        let both = [container("a", &dir, &files), container("b", &dir, &files)];
-        assert!(matches!(
-            locate(&ask(&dir), &both),
-            Err(LocateError::Ambiguous { .. })
-        ));
-        let request = LocateRequest {
-            project_name: Some("b".into()),
-            ..ask(&dir)
-        };
-        assert_eq!(
-            locate(&request, &both).unwrap().args.name.as_deref(),
-            Some("b")
-        );
-    }
-
-    #[test]
-    fn compose_file_in_the_env_file_counts() {
-        let (_keep, dir) = folder(&["compose.yaml", "one.yml", "two.yml"]);
-        fs::write(
-            dir.join(".env"),
-            "COMPOSE_FILE=one.yml:two.yml\nCOMPOSE_PROFILES=a,b\n",
-        )
-        .unwrap();
-        let found = locate(&ask(&dir), &[]).unwrap();
-        assert_eq!(found.args.files, [dir.join("one.yml"), dir.join("two.yml")]);
-        assert_eq!(found.args.profiles, ["a", "b"]);
-    }
-
-    #[test]
-    fn a_project_is_found_by_name_from_anywhere() {
-        let (_keep, dir) = folder(&["compose.yaml"]);
-        let (_keep2, elsewhere) = folder(&[]);
-        let files = format!("{}/compose.yaml", dir.display());
-        let request = LocateRequest {
-            project_name: Some("shop".into()),
-            ..ask(&elsewhere)
-        };
-        let found = locate(&request, &[container("shop", &dir, &files)]).unwrap();
-        assert_eq!(found.args.directory, dir);
-    }
-
-    #[test]
-    fn nothing_there_is_said_so() {
-        let (_keep, dir) = folder(&[]);
-        assert!(matches!(
-            locate(&ask(&dir), &[]),
-            Err(LocateError::NoComposeFile(_))
-        ));
-        let request = LocateRequest {
-            files: vec!["nope.yml".into()],
-            ..ask(&dir)
-        };
-        assert!(matches!(
-            locate(&request, &[]),
-            Err(LocateError::MissingFile(_))
-        ));
-    }
-}
+mod tests;

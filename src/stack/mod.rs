@@ -10,13 +10,16 @@ pub mod settings;
 pub mod source;
 pub mod staged;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::complaint::Complaint;
+use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::EngineError;
-use crate::engine::compose::{Compose, ProjectArgs};
+use crate::engine::compose::{Compose, ProjectArgs, parse_json};
 use crate::engine::container::Container;
 use crate::engine::docker::Docker;
+use crate::engine::files;
 use crate::event::ServiceName;
 use locate::{LocateRequest, Located};
 use model::Model;
@@ -102,8 +105,8 @@ pub struct Resolved {
     pub model: Model,
     /// With `${VAR}` in place.
     pub source: Source,
-    /// The model as Compose printed it.
-    pub json: serde_json::Value,
+    /// The model as Compose printed it: JSON.
+    pub json: String,
 }
 
 /// Reads the stack as it is.
@@ -111,18 +114,29 @@ pub struct Resolved {
 /// # Errors
 /// Compose's own message.
 pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
-    let (model, source) = tokio::join!(
-        compose.config(&located.args),
+    let (resolved, source) = tokio::join!(
+        resolve_model(compose, located),
         compose.source_config(&located.args)
     );
-    let json = model?;
     Ok(Resolved {
-        model: Model::of_json(json.clone()),
-        json,
         // Without it routes are told less exactly; the plan itself stands on the models.
         source: source
             .map(|value| Source::of_json(&value))
             .unwrap_or_default(),
+        ..resolved?
+    })
+}
+
+/// Reads the stack as it is, without where its values come from: one call of Compose.
+///
+/// # Errors
+/// Compose's own message.
+pub async fn resolve_model(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
+    let json = compose.config(&located.args).await?;
+    Ok(Resolved {
+        model: Model::of_json(parse_json(&json)?),
+        source: Source::default(),
+        json,
     })
 }
 
@@ -147,6 +161,12 @@ pub async fn resolve_both(
     edits: &[FileEdit],
 ) -> anyhow::Result<BothSides> {
     let (compose, located) = (&place.compose, &place.located);
+    if edits.iter().all(FileEdit::is_noop) && *after == located.args {
+        // Both sides are one, and there is no route to tell: one call of Compose in place of three.
+        let before = resolve_model(compose, located).await;
+        let after = before.clone().map(|resolved| resolved.model);
+        return Ok(BothSides { before, after });
+    }
     let staged = Staged::new(after, edits, &place.scratch)?;
     let after = async {
         let value = compose
@@ -156,6 +176,55 @@ pub async fn resolve_both(
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
     Ok(BothSides { before, after })
+}
+
+/// What the staged model cannot show: an edited env file that a compose file names by its absolute
+/// path is read from the stack itself. Its new values are put into the model here.
+pub fn with_absolute_env_files(
+    mut after: Model,
+    before: &Model,
+    source: &Source,
+    edits: &[FileEdit],
+) -> Model {
+    for (name, own) in &source.services {
+        let (Some(old), Some(new)) = (before.services.get(name), after.services.get_mut(name))
+        else {
+            continue;
+        };
+        for (index, entry) in own.env_files.iter().enumerate() {
+            let real = files::follow(&entry.path);
+            let Some(edit) = edits.iter().find(|edit| files::follow(&edit.path) == real) else {
+                continue;
+            };
+            let was = env_file_values(edit.before.as_deref(), entry.raw);
+            for (key, value) in env_file_values(edit.after.as_deref(), entry.raw) {
+                let hidden = own.environment.contains(&key)
+                    || own.env_files[index + 1..]
+                        .iter()
+                        .any(|later| sets(later, &key));
+                let shown = old.environment.get(&key) != new.environment.get(&key);
+                if !hidden && !shown && was.get(&key) != Some(&value) {
+                    new.set_variable(&key, &value);
+                }
+            }
+        }
+    }
+    after
+}
+
+fn env_file_values(bytes: Option<&[u8]>, raw: bool) -> BTreeMap<String, String> {
+    let format = if raw { Format::Raw } else { Format::Compose };
+    let file = Dotenv::parse(bytes.unwrap_or_default(), format).ok();
+    let read = file.and_then(|file| file.read(&|name| std::env::var(name).ok()).ok());
+    let values = read.unwrap_or_default().into_iter();
+    values
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}
+
+fn sets(entry: &source::EnvFile, key: &str) -> bool {
+    let bytes = files::read_if_exists(&entry.path).ok().flatten();
+    env_file_values(bytes.as_deref(), entry.raw).contains_key(key)
 }
 
 /// Services that exit when their work is done: told so by the person, or waited for by others with

@@ -193,6 +193,13 @@ impl Model {
         }
     }
 
+    /// The name of a service's image: the one in the files, else the one that Compose gives to what
+    /// it builds.
+    pub fn image_of(&self, service: &ServiceName) -> Option<String> {
+        let own = self.services.get(service)?.image.clone();
+        Some(own.unwrap_or_else(|| format!("{}-{service}", self.name)))
+    }
+
     /// Whether Compose would start this service with these profiles on.
     pub fn is_active(&self, service: &ServiceName, profiles: &[String]) -> bool {
         self.services.get(service).is_some_and(|service| {
@@ -223,6 +230,19 @@ impl Service {
                 .and_then(Value::as_u64)
                 .unwrap_or(1),
             raw,
+        }
+    }
+
+    /// Gives a variable of the environment another value.
+    pub fn set_variable(&mut self, key: &str, value: &str) {
+        self.environment
+            .insert(key.to_owned(), Some(value.to_owned()));
+        let entry = self
+            .raw
+            .entry("environment")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(map) = entry {
+            map.insert(key.to_owned(), value.replace('$', "$$").into());
         }
     }
 
@@ -368,54 +388,4 @@ fn depends_on(value: Option<&Value>) -> BTreeMap<ServiceName, Dependency> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn model(services: Value) -> Model {
-        Model::of_json(json!({"name": "x", "services": services}))
-    }
-
-    #[test]
-    fn a_dollar_is_read_as_the_container_sees_it() {
-        let model = model(json!({"a": {"environment": {"P": "a$$b", "Q": null}}}));
-        let env = &model.services[&"a".into()].environment;
-        assert_eq!(env["P"].as_deref(), Some("a$b"));
-        assert_eq!(env["Q"], None);
-    }
-
-    #[test]
-    fn dependencies_come_first_and_cycles_end() {
-        let model = model(json!({
-            "a": {"depends_on": {"b": {"condition": "service_healthy"}}},
-            "b": {"network_mode": "service:c"},
-            "c": {},
-            "d": {"depends_on": {"e": {}}},
-            "e": {"depends_on": {"d": {}}},
-        }));
-        let order = model.in_dependency_order();
-        let at = |name: &str| order.iter().position(|s| s.as_str() == name).unwrap();
-        assert!(at("c") < at("b") && at("b") < at("a"));
-        assert_eq!(order.len(), 5);
-    }
-
-    #[test]
-    fn what_a_service_uses() {
-        let model = model(json!({"a": {
-            "networks": {"front": null},
-            "volumes": [{"type": "volume", "source": "data", "target": "/d"},
-                        {"type": "bind", "source": "/h", "target": "/h"},
-                        {"type": "volume", "target": "/anonymous"}],
-            "configs": [{"source": "c1"}],
-            "ports": [{"target": 80, "published": "8080", "protocol": "tcp"},
-                      {"target": 81, "published": "9000-9005"}, {"target": 82}],
-            "volumes_from": ["b:ro", "container:x"],
-        }}));
-        let a = &model.services[&"a".into()];
-        assert_eq!(a.uses(Section::Networks), ["front".to_owned()].into());
-        assert_eq!(a.uses(Section::Volumes), ["data".to_owned()].into());
-        assert_eq!(a.uses(Section::Configs), ["c1".to_owned()].into());
-        assert_eq!(a.ports.len(), 1, "ranges are the engine's to choose from");
-        assert_eq!(a.shares_with(), [("volumes_from", "b".into())]);
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use answer::Answer;
 use engine::{Container, docker, docker_command};
@@ -60,6 +61,7 @@ pub(crate) struct TestStack {
     root: TempDir,
     /// Name of the project, and of its folder.
     pub(crate) project: String,
+    others: Mutex<Vec<String>>,
 }
 
 impl TestStack {
@@ -88,9 +90,20 @@ impl TestStack {
     pub(crate) fn without_engine() -> Self {
         let project = format!("refit-t-{:x}", RandomState::new().hash_one(()));
         let root = tempfile::tempdir().unwrap();
-        let stack = Self { root, project };
+        let stack = Self {
+            root,
+            project,
+            others: Mutex::default(),
+        };
         fs::create_dir_all(stack.folder()).unwrap();
         stack
+    }
+
+    /// The name of another project of this test; it goes with the test as well.
+    pub(crate) fn second_project(&self, name: &str) -> String {
+        let project = format!("{}-{name}", self.project);
+        self.others.lock().unwrap().push(project.clone());
+        project
     }
 
     /// The stack's folder, with symlinks followed.
@@ -218,6 +231,8 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
 impl Drop for TestStack {
     fn drop(&mut self) {
         // A failed test wants to be read without the complaints of its cleaning up.
-        engine::remove_everything(&self.project);
+        for project in self.others.lock().unwrap().iter().chain([&self.project]) {
+            engine::remove_everything(project);
+        }
     }
 }

@@ -45,6 +45,11 @@ pub(super) fn write(value: &str, place: &Place<'_>) -> String {
                 double(value, over_lines)
             }
         }
+        // Inside double quotes these need a backslash, which Compose takes off again and other
+        // readers of the same file (Node's dotenv) do not; single quotes are read alike by all.
+        Place::Value { .. } if value.contains(['\\', '"', '$']) && fits_single(value, false) => {
+            single(value)
+        }
         Place::Value { token, .. } => double(value, token.contains('\n') && !token.contains('\r')),
     }
 }

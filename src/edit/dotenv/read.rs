@@ -40,7 +40,12 @@ impl Dotenv {
         lookup: Lookup<'_>,
         earlier: Lookup<'_>,
     ) -> Result<Vec<(String, Option<String>)>, DotenvError> {
-        self.check_raw_lines()?;
+        if let Some((line, _)) = self.too_long_raw_line() {
+            return Err(DotenvError::Unreadable {
+                line,
+                problem: Problem::RawLength,
+            });
+        }
         let mut reading = Reading::default();
         let mut budget = GROWTH_LIMIT;
         for item in &self.items {
@@ -93,21 +98,14 @@ impl Dotenv {
         constant(value.of(&self.text), style)
     }
 
-    fn check_raw_lines(&self) -> Result<(), DotenvError> {
+    /// Number and length of the first line that `format: raw` is too short for.
+    pub(super) fn too_long_raw_line(&self) -> Option<(usize, usize)> {
         if self.format != Format::Raw {
-            return Ok(());
+            return None;
         }
-        match self
-            .text
-            .split('\n')
-            .position(|line| line.len() > RAW_LINE_LIMIT)
-        {
-            Some(index) => Err(DotenvError::Unreadable {
-                line: index + 1,
-                problem: Problem::RawLength,
-            }),
-            None => Ok(()),
-        }
+        let mut lengths = self.text.split('\n').map(str::len).enumerate();
+        let (index, length) = lengths.find(|(_, length)| *length > RAW_LINE_LIMIT)?;
+        Some((index + 1, length))
     }
 
     /// The piece of the text.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::error::{DotenvError, RAW_LINE_LIMIT};
+use super::error::DotenvError;
 use super::key::EnvKey;
 use super::quote::{self, Place};
 use super::syntax::{Item, Kind, Span, Style};
@@ -12,7 +12,7 @@ use super::{Dotenv, Format};
 /// What a person should know about an edit that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// The variable is assigned more than once; the last one counts and was edited.
+    /// The variable is assigned more than once; the last one counts, and is the one to edit.
     DuplicateKey {
         /// The variable.
         key: EnvKey,
@@ -40,7 +40,7 @@ impl fmt::Display for Note {
         match self {
             Note::DuplicateKey { key, lines, edited } => write!(
                 f,
-                "{key} is set on lines {}; the last one counts, so line {edited} was edited",
+                "{key} is set on lines {}; only the last one, line {edited}, counts",
                 Lines(lines)
             ),
             Note::RemovedDuplicates { key, lines } => {
@@ -166,18 +166,8 @@ impl Dotenv {
         if value.contains('\0') {
             return Err(DotenvError::ValueNul { key: key.clone() });
         }
-        if self.format == Format::Raw {
-            if value.contains(['\n', '\r']) {
-                return Err(DotenvError::ValueLineEnd { key: key.clone() });
-            }
-            // The carriage return of the line end counts.
-            let length = key.as_str().len() + 1 + value.len() + 1;
-            if length > RAW_LINE_LIMIT {
-                return Err(DotenvError::ValueTooLong {
-                    key: key.clone(),
-                    length,
-                });
-            }
+        if self.format == Format::Raw && value.contains(['\n', '\r']) {
+            return Err(DotenvError::ValueLineEnd { key: key.clone() });
         }
         Ok(())
     }
@@ -238,6 +228,10 @@ impl Dotenv {
         replaced: &[usize],
         written: Option<Written<'_>>,
     ) -> Result<(), DotenvError> {
+        if let (None, Some((_, length))) = (self.too_long_raw_line(), edited.too_long_raw_line()) {
+            let key = key.clone();
+            return Err(DotenvError::ValueTooLong { key, length });
+        }
         let is_written = |item: &Item| {
             written
                 .as_ref()

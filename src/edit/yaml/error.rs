@@ -263,13 +263,13 @@ impl YamlError {
             Self::RecursiveAlias { .. } => "remove the alias".into(),
             Self::Limit { .. } => "split the file with `include:`".into(),
             Self::WrongKind { path, .. } => format!(
-                "a name that holds dots is written in brackets: {path}[\"a.b\"]; --json sets a \
+                "a name that holds dots is written in brackets: {path}[\"a.b\"]; --as-json sets a \
                  whole mapping or list"
             ),
             Self::NoSuchItem { path, .. } => format!("append with {path}[+]"),
             Self::Inherited { anchor, .. } => format!(
                 "change it where &{anchor} is defined (that reaches every place that uses it), \
-                 or write the whole value here with --json"
+                 or write the whole value here with --as-json"
             ),
             Self::AnchorInUse { anchor, .. } => {
                 format!("replace the uses of *{anchor} first")

@@ -264,7 +264,7 @@ fn the_last_of_several_counts() {
     };
     assert_eq!(
         note.to_string(),
-        "A is set on lines 1, 3 and 5; the last one counts, so line 5 was edited"
+        "A is set on lines 1, 3 and 5; only the last one, line 5, counts"
     );
     assert_eq!(
         result,
@@ -342,7 +342,9 @@ fn raw_files_are_written_raw() {
 #[test]
 fn what_cannot_be_written_is_refused() {
     let refused = |format, before: &str, name, value: &str| {
-        let error = edited(format, before, |file| file.set(&key(name), value)).unwrap_err();
+        let error = edited(format, before, |file| file.set(&key(name), value))
+            .err()
+            .unwrap();
         (error.code(), error.to_string())
     };
     let (code, text) = refused(Format::Compose, "", "A", "a\0b");
@@ -353,12 +355,12 @@ fn what_cannot_be_written_is_refused() {
         "value_not_expressible"
     );
     assert_eq!(
-        refused(Format::Raw, "A=1\n", "A", &"x".repeat(65_533)).0,
+        refused(Format::Raw, "A=1\n", "A", &"x".repeat(65_534)).0,
         "value_not_expressible"
     );
     assert!(
         edited(Format::Raw, "A=1\n", |file| file
-            .set(&key("A"), &"x".repeat(65_532)))
+            .set(&key("A"), &"x".repeat(65_533)))
         .is_ok()
     );
 

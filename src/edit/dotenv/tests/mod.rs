@@ -1,5 +1,6 @@
 //! Tests of env files.
 
+mod corpus;
 mod edit;
 mod golden;
 mod property;

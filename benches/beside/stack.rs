@@ -1,0 +1,239 @@
+//! Stacks to measure on: each in a folder of its own, under a name of its own, and gone afterwards.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::measure::output_of;
+
+const IMAGE: &str = "refit-test/busybox:1";
+
+/// Projects that must be removed, whatever happens.
+static PROJECTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A stack in a temporary folder.
+pub(crate) struct Stack {
+    folder: tempfile::TempDir,
+    project: String,
+    /// The port of 127.0.0.1 on which `web` answers, if it runs.
+    pub(crate) port: u16,
+}
+
+/// Says what is missing before anything is measured.
+pub(crate) fn engine_answers() -> Result<()> {
+    let mut image = Command::new("docker");
+    output_of(image.args(["image", "inspect", "--format", "{{.Id}}", IMAGE]))
+        .context("no Docker engine with the tests' image; run: make bench")?;
+    Ok(())
+}
+
+/// Ctrl-C removes what was made, as the end does.
+pub(crate) fn clean_up_on_signals() {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            let projects = PROJECTS.lock().map(|list| list.clone()).unwrap_or_default();
+            projects.iter().for_each(|project| remove(project));
+            std::process::exit(130);
+        }
+    });
+}
+
+impl Stack {
+    /// `web` with a healthcheck, reached by `.env` through `env_file`; a neighbour that is not reached,
+    /// and whose first process ignores SIGTERM.
+    pub(crate) fn small() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let compose = format!(
+            r#"services:
+  web:
+    image: {IMAGE}
+    init: true
+    command:
+      - sh
+      - -c
+      - mkdir -p /www && echo "$$GREETING" > /www/index.html && exec httpd -f -p 80 -h /www
+    env_file: [.env]
+    ports: ["127.0.0.1:{port}:80"]
+    healthcheck:
+      test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1/"]
+      interval: 30s
+      start_period: 10s
+      start_interval: 100ms
+  neighbour:
+    image: {IMAGE}
+    command: ["sleep", "100000"]
+"#
+        );
+        Self::new(&compose, "GREETING=hello\n", port)
+    }
+
+    /// Services that are never started.
+    pub(crate) fn many(count: usize) -> Result<Self> {
+        let mut compose = String::from("services:\n");
+        for number in 0..count {
+            compose.push_str(&format!(
+                "  s{number}:\n    image: {IMAGE}\n    env_file: [.env]\n    environment:\n      \
+                 ONE: ${{SETTING_{}}}\n      TWO: fixed\n    labels: {{a.b: c}}\n",
+                number % 20
+            ));
+        }
+        let env: String = (0..20)
+            .map(|number| format!("SETTING_{number}=value\n"))
+            .collect();
+        Self::new(&compose, &env, 0)
+    }
+
+    fn new(compose: &str, env: &str, port: u16) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("refit-bench-").tempdir()?;
+        fs::create_dir(folder.path().join("stack"))?;
+        fs::write(folder.path().join("stack/compose.yaml"), compose)?;
+        fs::write(folder.path().join("stack/.env"), env)?;
+        let name = folder.path().file_name().unwrap_or_default();
+        let project = name.to_string_lossy().to_lowercase();
+        if let Ok(mut projects) = PROJECTS.lock() {
+            projects.push(project.clone());
+        }
+        Ok(Self {
+            folder,
+            project,
+            port,
+        })
+    }
+
+    /// Starts it, and waits until it is healthy.
+    pub(crate) fn start(&self) -> Result<()> {
+        output_of(&mut self.compose(&["up", "--detach", "--wait"])).map(drop)
+    }
+
+    /// A call of `docker compose` in the stack's folder.
+    pub(crate) fn compose(&self, args: &[&str]) -> Command {
+        let mut command = self.command(Path::new("docker"));
+        command.arg("compose").args(args);
+        command
+    }
+
+    /// A call of refit in the stack's folder.
+    pub(crate) fn refit(&self, args: &[&str]) -> Command {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_refit")));
+        command.args(args);
+        command
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.folder.path().join("stack"))
+            .env("COMPOSE_PROJECT_NAME", &self.project)
+            .env("REFIT_STATE_HOME", self.folder.path().join("state"))
+            .env_remove("COMPOSE_FILE")
+            .env_remove("COMPOSE_PROFILES")
+            .env_remove("COMPOSE_ENV_FILES");
+        command
+    }
+
+    /// What a person does today: edits the file, then types one of these.
+    pub(crate) fn by_hand(&self, greeting: &str, verbs: &[&str]) -> Result<()> {
+        let env = format!("GREETING={greeting}\n");
+        fs::write(self.folder.path().join("stack/.env"), env)?;
+        for &verb in verbs {
+            let words: &[&str] = match verb {
+                "up" => &["up", "--detach"],
+                "wait" => &["up", "--detach", "--wait"],
+                "build" => &["up", "--detach", "--build"],
+                other => &[other],
+            };
+            output_of(&mut self.compose(words))?;
+        }
+        Ok(())
+    }
+
+    /// `refit set`; the time from the engine's health event to refit's verdict.
+    pub(crate) fn set_with_lag(&self, greeting: &str) -> Result<Duration> {
+        let assignment = format!("GREETING={greeting}");
+        let since = jiff::Timestamp::now();
+        let lines = output_of(&mut self.refit(&["--json", "set", &assignment]))?;
+        let events: Vec<Value> = lines
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        let verdict = events
+            .iter()
+            .find(|event| event["event"] == "verdict" && event["service"] == "web")
+            .context("refit told no verdict")?;
+        ensure!(
+            verdict["verdict"] == "healthy",
+            "web is not healthy: {verdict}"
+        );
+        let told: jiff::Timestamp = verdict["at"].as_str().unwrap_or_default().parse()?;
+        let healthy = self.healthy_event(since)?;
+        let lag = told.as_nanosecond() - i128::from(healthy);
+        Ok(Duration::from_nanos(u64::try_from(lag).context(
+            "the verdict is older than the engine's health event",
+        )?))
+    }
+
+    /// The last moment at which the engine said that `web` is healthy, in nanoseconds since 1970.
+    fn healthy_event(&self, since: jiff::Timestamp) -> Result<i64> {
+        let (project, now) = (&self.project, jiff::Timestamp::now());
+        let mut events = Command::new("docker");
+        events.args(["events", "--format", "{{json .}}"]);
+        events.args(["--since", &since.to_string(), "--until", &now.to_string()]);
+        events.args(["--filter", "event=health_status: healthy"]);
+        events.arg("--filter");
+        events.arg(format!("label=com.docker.compose.project={project}"));
+        let lines = output_of(&mut events)?;
+        let last = lines.lines().last().context("the engine told no health")?;
+        let event: Value = serde_json::from_str(last)?;
+        event["timeNano"]
+            .as_i64()
+            .context("an event without a time")
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        remove(&self.project);
+    }
+}
+
+/// Containers and networks of a project, and the images that refit kept for it.
+fn remove(project: &str) {
+    let quiet = |args: &[&str]| {
+        let mut command = Command::new("docker");
+        command.args(args).stdin(Stdio::null()).output()
+    };
+    let down = [
+        "compose",
+        "-p",
+        project,
+        "down",
+        "--volumes",
+        "--timeout",
+        "0",
+    ];
+    let _ = quiet(&down);
+    let list = [
+        "image",
+        "ls",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+        "refit-kept",
+    ];
+    let Ok(kept) = quiet(&list) else { return };
+    let prefix = format!("refit-kept:{project}-");
+    for name in String::from_utf8_lossy(&kept.stdout).lines() {
+        if name.starts_with(&prefix) {
+            let _ = quiet(&["image", "rm", name]);
+        }
+    }
+}

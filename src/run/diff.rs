@@ -1,0 +1,83 @@
+//! The edit line by line, as `--dry-run` shows it: with the values of secrets hidden. Pure.
+
+use similar::TextDiff;
+
+use crate::secret::{HIDDEN, Redactor, is_secret};
+use crate::stack::staged::FileEdit;
+
+/// Lines around a change.
+const CONTEXT: usize = 2;
+
+/// The unified diff of a file; empty when nothing changes, or when it is no text.
+pub fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
+    let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap_or_default());
+    let (Ok(before), Ok(after)) = (text(&edit.before), text(&edit.after)) else {
+        return Vec::new();
+    };
+    let diff = TextDiff::from_lines(&before, &after);
+    let unified = diff.unified_diff().context_radius(CONTEXT).to_string();
+    unified
+        .lines()
+        .map(|line| match line.split_at_checked(1) {
+            Some((sign @ (" " | "+" | "-"), text)) => format!("{sign}{}", hide(text, redactor)),
+            _ => line.to_owned(),
+        })
+        .collect()
+}
+
+/// A line without its secret: known by its value, or by the key in front of it.
+fn hide(line: &str, redactor: &Redactor) -> String {
+    let clean = redactor.redact(line);
+    let Some(at) = clean.find(['=', ':']) else {
+        return clean;
+    };
+    let (name, rest) = clean.split_at(at);
+    let key = name
+        .rsplit(|c: char| c.is_whitespace() || c == '-' || c == '#')
+        .next();
+    let key = key.unwrap_or_default().trim_matches(['"', '\'']);
+    let value = rest[1..].trim();
+    // A reference is no secret, whatever it refers to.
+    if value.is_empty() || value.starts_with("${") || !is_secret(key, value) {
+        return clean;
+    }
+    let space = if rest.starts_with(": ") { " " } else { "" };
+    format!("{name}{}{space}{HIDDEN}", &rest[..1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diff(before: &str, after: &str) -> String {
+        let edit = FileEdit {
+            path: ".env".into(),
+            before: Some(before.into()),
+            after: Some(after.into()),
+        };
+        lines(&edit, &Redactor::default()).join("\n")
+    }
+
+    #[test]
+    fn what_changes_is_shown_with_its_neighbours() {
+        assert_eq!(
+            diff("A=1\nB=2\nC=3\nD=4\n", "A=1\nB=2\nC=3\nD=5\n"),
+            "@@ -2,3 +2,3 @@\n B=2\n C=3\n-D=4\n+D=5"
+        );
+        assert_eq!(diff("A=1\n", "A=1\n"), "");
+    }
+
+    #[test]
+    fn secrets_are_hidden_in_changed_and_in_neighbouring_lines() {
+        let shown = diff(
+            "API_KEY=abc\nexport PW_TOKEN='x'\n  - DB_PASSWORD=y\n  MY_SECRET: \"z\"\nA=1\n",
+            "API_KEY=def\nexport PW_TOKEN='x'\n  - DB_PASSWORD=y2\n  MY_SECRET: \"z\"\nA=2\n",
+        );
+        for secret in ["abc", "def", "'x'", "=y", "z"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert!(shown.contains("-API_KEY=•••\n+API_KEY=•••"), "{shown}");
+        assert!(shown.contains("   MY_SECRET: •••"), "{shown}");
+        assert!(shown.contains("-A=1\n+A=2"), "{shown}");
+    }
+}

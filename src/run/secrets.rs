@@ -1,0 +1,40 @@
+//! What is secret in a stack: everything that its env files and edits say, for redaction.
+
+use super::edits::Edited;
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::engine::files;
+use crate::secret::Redactor;
+use crate::stack::Place;
+
+/// Teaches a redactor what an edit and the env files hold.
+pub(super) fn learn(redactor: &mut Redactor, edited: &Edited, env: &[(String, String)]) {
+    for change in &edited.changes {
+        for value in [&change.before, &change.after].into_iter().flatten() {
+            redactor.learn(&change.name, value);
+        }
+    }
+    for (key, value) in env {
+        redactor.learn(key, value);
+    }
+}
+
+/// Everything in the stack's env files, before and after.
+pub(super) fn env_of(place: &Place, edited: &Edited) -> Vec<(String, String)> {
+    let mut contents: Vec<Vec<u8>> = place
+        .located
+        .env_files()
+        .iter()
+        .filter_map(|file| files::read_if_exists(file).ok().flatten())
+        .collect();
+    for edit in &edited.files {
+        contents.extend(edit.after.clone());
+        contents.extend(edit.before.clone());
+    }
+    contents
+        .iter()
+        .filter_map(|bytes| Dotenv::parse(bytes, Format::Compose).ok())
+        .filter_map(|file| file.read(&|name| std::env::var(name).ok()).ok())
+        .flatten()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}

@@ -1,0 +1,76 @@
+//! The survey of `apply`: where files and containers differ, and what was edited by hand.
+
+use super::{Survey, quiet, unreadable};
+use crate::complaint::Complaint;
+use crate::event::ServiceName;
+use crate::plan;
+use crate::run::state::StackState;
+use crate::run::{baseline, checks, history, prove};
+use crate::stack::drift::{self, Drift};
+use crate::stack::routes::{self, FileReach};
+use crate::stack::{Place, resolve};
+
+/// Surveys the differences.
+///
+/// # Errors
+/// Compose cannot read the stack, or there is no such service.
+pub(super) async fn survey(
+    place: &Place,
+    services: &[ServiceName],
+    state: &StackState,
+) -> Result<Survey, Complaint> {
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
+    checks::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let mut drifts = drift::find(place, &resolved, &containers).await?;
+    let others = |drift: &Drift| !services.is_empty() && !services.contains(&drift.service);
+    let differing = drifts.extract_if(.., |drift| others(drift)).collect();
+    let reaches: Vec<(String, FileReach)> = drifts
+        .iter()
+        .filter_map(|drift| drift.reason.file.clone())
+        .flat_map(|file| {
+            let path = place.located.args.directory.join(&file);
+            let found = routes::of_file(&resolved.model, &resolved.source, &path);
+            found
+                .into_iter()
+                .filter(|r| r.target.is_some())
+                .map(move |r| (file.clone(), r))
+        })
+        .collect();
+    let survey = quiet(place, resolved, containers, |inputs| {
+        plan::of_drift(inputs, &drifts)
+    });
+    let in_line = drifts.is_empty() && survey.plan.is_empty();
+    let mut survey = Survey {
+        differing,
+        in_line,
+        ..survey
+    };
+    if !survey.plan.is_empty() {
+        by_hand(place, &mut survey, state);
+    }
+    let model = survey.after.clone();
+    survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
+    Ok(survey)
+}
+
+/// What was edited by hand since files and containers were last seen to agree: it is in place
+/// already, and is what a failed `apply` takes back.
+fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
+    match baseline::edits(place, &survey.after, &survey.source, state) {
+        Some(edits) => {
+            for edit in &edits {
+                history::describe(place, edit, &mut survey.edited.changes);
+            }
+            survey.edited.files = edits;
+            survey.edited.is_by_hand = true;
+        }
+        None => survey.notes.push(
+            "no earlier text of this stack's files is known: should this fail, its files stay as \
+             they are now"
+                .to_owned(),
+        ),
+    }
+}

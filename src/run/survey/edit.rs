@@ -1,0 +1,250 @@
+//! The survey of a change of files: both sides of it, read by Compose, and whom it reaches.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::Survey;
+use crate::complaint::Complaint;
+use crate::engine::compose::ProjectArgs;
+use crate::engine::files;
+use crate::event::{Action, RunId, ServiceName};
+use crate::plan::{self, Inputs};
+use crate::run::edits::{self, Edited};
+use crate::run::fence::fence;
+use crate::run::request::Options;
+use crate::run::state::StackState;
+use crate::run::{checks, history, meant, prove, remarks, secrets};
+use crate::secret::Redactor;
+use crate::stack::locate::{Located, default_files, lexical};
+use crate::stack::model::Model;
+use crate::stack::routes::{self, FileReach};
+use crate::stack::source::Source;
+use crate::stack::{Place, one_shots, resolve_both, shown, with_absolute_env_files};
+
+/// Surveys an edit.
+///
+/// # Errors
+/// Compose cannot read the stack with it.
+pub(super) async fn survey(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Survey, Complaint> {
+    let args = args_after(&place.located, &edited)?;
+    let both = resolve_both(place, &args, &edited.files).await?;
+    if let (Ok(before), Err(_)) = (&both.before, &both.after) {
+        checks::services_exist(&before.model, &edited.reach)?;
+    }
+    let env = secrets::env_of(place, &edited);
+    let fenced = fence(both.before, both.after, options);
+    let (before, source, after, mut notes) = fenced.map_err(|complaint| {
+        // Compose may repeat what it cannot read.
+        let mut redactor = Redactor::default();
+        secrets::learn(&mut redactor, &edited, &env);
+        let paths = edited
+            .changes
+            .iter()
+            .filter(|change| edits::is_yaml(Path::new(&change.file)))
+            .map(|change| change.key.as_str());
+        let hint = meant::after_refusal(paths, &place.located);
+        let hint = complaint.hint.clone().or(hint);
+        Complaint { hint, ..complaint }.redacted(&redactor)
+    })?;
+    notes.extend(edited.notes.iter().cloned());
+    let after = match &before {
+        Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
+        None => after,
+    };
+    let containers = place.of_project(&after.name);
+    let model = before.clone().unwrap_or_else(|| after.clone());
+    let reaches = reaches_of(place, &after, &source, &edited);
+    let keys: Vec<(String, String)> = edited
+        .changes
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| (change.file.clone(), change.key.clone()))
+        .collect();
+    let shots = one_shots(&after, &place.settings);
+    let reloads = reloads_of(place, &edited);
+    let plan = plan::of_change(&Inputs {
+        before: &model,
+        source: &source,
+        after: &after,
+        containers: &containers,
+        reaches: &reaches,
+        keys: &keys,
+        profiles_before: &place.located.args.profiles,
+        profiles: &args.profiles,
+        one_shots: &shots,
+        reloads: &reloads,
+    });
+    if !edited.is_noop() && before.is_some() {
+        notes.extend(remarks::unreached(
+            place, &plan, &reaches, &keys, &model, &source,
+        ));
+    }
+    let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
+    let differing = remarks::still_differing(&model, place, &containers, &plan);
+    Ok(Survey {
+        edited,
+        before,
+        source,
+        after,
+        args,
+        plan,
+        effects,
+        differing,
+        notes,
+        env,
+        containers,
+        undoes: Vec::new(),
+        before_undone: Default::default(),
+        images: Vec::new(),
+        in_line: false,
+        one_shots: shots,
+        strategy: options.strategy,
+        restart_all: false,
+    })
+}
+
+/// What Compose is to be told after the edit: it may add or remove a compose file, and the stack's
+/// `.env` may itself name files and profiles.
+fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complaint> {
+    let mut args = located.args.clone();
+    args.files.extend(edited.new_compose_file.clone());
+    let gone = |file: &PathBuf| {
+        edited
+            .files
+            .iter()
+            .any(|e| e.path == *file && e.after.is_none())
+    };
+    args.files.retain(|file| !gone(file));
+    let dot_env = located.args.directory.join(".env");
+    let changes = edited
+        .changes
+        .iter()
+        .filter(|_| edited.files.iter().any(|e| e.path == dot_env));
+    for change in changes.filter(|change| change.before != change.after) {
+        let list = |value: &Option<String>, separator: char| -> Vec<String> {
+            let text = value.as_deref().unwrap_or_default();
+            let parts = text
+                .split(separator)
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect()
+        };
+        let files = |value: &Option<String>| -> Vec<PathBuf> {
+            let names = list(value, ':');
+            names
+                .iter()
+                .map(|name| lexical(&located.args.directory.join(name)))
+                .collect()
+        };
+        let by_itself = |named: &[PathBuf]| match named {
+            [] => default_files(&located.args.directory),
+            named => named.to_vec(),
+        };
+        match change.key.as_str() {
+            // What the person gave on the command line or in the shell counts more.
+            "COMPOSE_PROFILES" if list(&change.before, ',') == args.profiles => {
+                args.profiles = list(&change.after, ',');
+            }
+            "COMPOSE_FILE" if by_itself(&files(&change.before)) == args.files => {
+                args.files = by_itself(&files(&change.after));
+            }
+            "COMPOSE_PROJECT_NAME" if change.before.is_some() || args.name.is_some() => {
+                return Err(another_project(change.after.as_deref()));
+            }
+            _ => {}
+        }
+    }
+    Ok(args)
+}
+
+/// The present containers would stay behind under the old name, holding ports and volumes.
+fn another_project(name: Option<&str>) -> Complaint {
+    let text = match name {
+        Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
+        None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
+    };
+    Complaint::new("guard_project", text)
+        .hint("docker compose down first, set the name, then docker compose up -d")
+}
+
+/// The way back as an edit like any other, with the images that were kept.
+///
+/// # Errors
+/// There is nothing to undo, or files were edited since.
+pub(super) async fn survey_of_rollback(
+    place: &Place,
+    target: Option<RunId>,
+    options: &Options,
+    state: &StackState,
+) -> Result<Survey, Complaint> {
+    let undo = history::undo(place, state, target, options.allow.contains("edited"))?;
+    let mut survey = survey(place, undo.edited, options).await?;
+    for image in undo.images {
+        let now = place.docker.image_id(&image.name).await?;
+        let defined = survey.after.services.contains_key(&image.service);
+        if now.as_ref() == Some(&image.id) || !defined || survey.plan.stack_is_down {
+            continue;
+        }
+        let text = format!("goes back to the image it ran before ({})", image.kept_as);
+        plan::add(
+            &mut survey.plan,
+            &survey.after,
+            &image.service,
+            Action::Recreate,
+            text,
+        );
+        survey.images.push(image);
+    }
+    survey.undoes = undo.runs;
+    survey.before_undone = (undo.networks, undo.volumes);
+    Ok(survey)
+}
+
+/// Whom the edited files reach.
+fn reaches_of(
+    place: &Place,
+    after: &Model,
+    source: &Source,
+    edited: &Edited,
+) -> Vec<(String, FileReach)> {
+    let compose_files: BTreeSet<_> = place
+        .located
+        .args
+        .files
+        .iter()
+        .map(|file| files::follow(file))
+        .collect();
+    edited
+        .changing()
+        // A compose file's own routes are what the models differ in.
+        .filter(|edit| !compose_files.contains(&files::follow(&edit.path)))
+        .flat_map(|edit| {
+            let file = place.shown(&edit.path);
+            routes::of_file(after, source, &edit.path)
+                .into_iter()
+                .map(move |r| (file.clone(), r))
+        })
+        .collect()
+}
+
+fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, String)> {
+    let directory = &place.located.args.directory;
+    let mut reloads = Vec::new();
+    for (service, settings) in &place.settings.services {
+        let Some(reload) = &settings.reload else {
+            continue;
+        };
+        for edit in edited.changing() {
+            let covered = |path: &Path| edit.path.starts_with(directory.join(path));
+            if reload.files.iter().any(|path| covered(path)) {
+                let file = shown(directory, &edit.path);
+                reloads.push((service.clone(), file, reload.signal.clone()));
+            }
+        }
+    }
+    reloads
+}

@@ -1,0 +1,325 @@
+//! All that is known before anything is touched: the edits, both sides of the change, the plan, and
+//! what must be seen afterwards. Refuses what cannot work.
+
+mod apply;
+mod edit;
+
+use std::collections::BTreeSet;
+
+use super::checkpoint::{SavedImage, is_failing};
+use super::edits::{self, Edited};
+use super::request::{Options, Request, Strategy, What};
+use super::state::StackState;
+use super::{checks, history, remarks, secrets};
+use crate::complaint::Complaint;
+use crate::engine::EngineError;
+use crate::engine::compose::ProjectArgs;
+use crate::engine::container::Container;
+use crate::event::{Action, RunId, ServiceName};
+use crate::health::effect::Expected;
+use crate::health::limits::Past;
+use crate::health::track::Target;
+use crate::plan::{self, Inputs, Plan, guard};
+use crate::secret::Redactor;
+use crate::stack::drift::Drift;
+use crate::stack::model::Model;
+use crate::stack::source::Source;
+use crate::stack::{Place, Resolved, one_shots, resolve};
+
+/// What is known.
+pub struct Survey {
+    /// The edits in memory.
+    pub edited: Edited,
+    /// The stack as it is; none where Compose cannot read it.
+    pub before: Option<Model>,
+    /// Where its values come from.
+    pub source: Source,
+    /// The stack as it is to be.
+    pub after: Model,
+    /// What Compose is to be told after the change.
+    pub args: ProjectArgs,
+    /// The plan.
+    pub plan: Plan,
+    /// What must be seen afterwards.
+    pub effects: Vec<Expected>,
+    /// What differed before and is left alone.
+    pub differing: Vec<Drift>,
+    /// What the person should know.
+    pub notes: Vec<String>,
+    /// Key and value of everything in the stack's env files, for redaction.
+    pub env: Vec<(String, String)>,
+    /// The project's containers before.
+    pub containers: Vec<Container>,
+    /// The runs that this one undoes.
+    pub undoes: Vec<RunId>,
+    /// Networks and volumes that there were before those runs.
+    pub before_undone: (Vec<String>, Vec<String>),
+    /// Images that get their names back first, for services that are to run them again.
+    pub images: Vec<SavedImage>,
+    /// Files and containers were compared, and agree.
+    pub in_line: bool,
+    pub(super) one_shots: BTreeSet<ServiceName>,
+    pub(super) strategy: Strategy,
+    pub(super) restart_all: bool,
+}
+
+impl Survey {
+    /// Whether there is nothing to do at all.
+    pub fn is_nothing(&self) -> bool {
+        let edits_nothing = self.edited.is_noop() || self.in_line;
+        edits_nothing && self.plan.is_empty() && self.strategy != Strategy::DownUp
+    }
+
+    /// What is said when there is nothing to do.
+    pub fn nothing_text(&self) -> String {
+        let said = if self.edited.changes.is_empty() {
+            "Nothing to do: what runs is what the files say"
+        } else {
+            "Nothing to do: the files say so already"
+        };
+        match (self.restart_all, self.differing.is_empty()) {
+            (true, _) => "Nothing to do: no service runs".to_owned(),
+            (_, true) => said.to_owned(),
+            (_, false) => format!("{said}. What differs since before is put right by: refit apply"),
+        }
+    }
+
+    /// Everything secret that this stack is known to hold.
+    pub fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        for model in self.before.iter().chain([&self.after]) {
+            for service in model.services.values() {
+                for (key, value) in &service.environment {
+                    redactor.learn(key, value.as_deref().unwrap_or_default());
+                }
+            }
+        }
+        secrets::learn(&mut redactor, &self.edited, &self.env);
+        redactor
+    }
+
+    /// The services whose verdict is waited for.
+    pub fn watched(&self) -> Vec<ServiceName> {
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Remove);
+        steps.map(|step| step.service.clone()).collect()
+    }
+
+    /// What the watch is to know of each.
+    pub fn targets(&self, place: &Place) -> Vec<Target> {
+        let of_step = |name: &ServiceName, action: Action| {
+            let own: Vec<&Container> = self
+                .containers
+                .iter()
+                .filter(|container| container.service == *name)
+                .collect();
+            let replicas = self
+                .after
+                .services
+                .get(name)
+                .map_or(1, |service| service.replicas);
+            let wanted = usize::try_from(replicas).unwrap_or(1);
+            let up = own.iter().filter(|container| container.is_up()).count();
+            Target {
+                service: name.clone(),
+                action,
+                past: Past {
+                    was_up: up > 0,
+                    one_shot: self.one_shots.contains(name),
+                },
+                was_failing: !own.is_empty() && own.iter().all(|container| is_failing(container)),
+                old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
+                replicas: match action {
+                    Action::Restart | Action::Signal => own.len(),
+                    // Those that run go on, and are not seen to start.
+                    Action::Start => wanted.saturating_sub(up).max(1),
+                    _ => wanted,
+                },
+                settings: place.settings.service(name),
+            }
+        };
+        let steps = self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action != Action::Remove);
+        steps
+            .map(|step| of_step(&step.service, step.action))
+            .collect()
+    }
+}
+
+/// Makes the survey.
+///
+/// # Errors
+/// Everything that is refused before the first write.
+pub async fn make(
+    place: &Place,
+    request: &Request,
+    state: &StackState,
+) -> Result<Survey, Complaint> {
+    let options = &request.options;
+    let mut survey = match &request.what {
+        What::Edit(edit) => {
+            let edited = edits::make(edit, &place.located)?;
+            edit::survey(place, edited, options).await?
+        }
+        What::Replace(edit) => {
+            let mut edited = Edited::default();
+            history::describe(place, edit, &mut edited.changes);
+            edited.files.push(edit.clone());
+            edit::survey(place, edited, options).await?
+        }
+        What::Apply(services) => apply::survey(place, services, state).await?,
+        What::Restart(services) => of_restart(place, services).await?,
+        What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
+    };
+    if !options.no_apply {
+        apply_strategy(&mut survey, options.strategy);
+    }
+    // A way back is not barred by what guards the way there.
+    if survey.undoes.is_empty() {
+        guards(place, &survey, options)?;
+    }
+    if !options.no_apply {
+        let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
+        survey.notes.extend(notes);
+    }
+    Ok(survey)
+}
+
+fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Complaint> {
+    let keys: Vec<guard::ChangedKey<'_>> = survey
+        .edited
+        .changes
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| guard::ChangedKey {
+            key: &change.name,
+            had_value: change
+                .before
+                .as_ref()
+                .is_some_and(|value| !value.is_empty()),
+        })
+        .collect();
+    let binds = survey
+        .after
+        .services
+        .values()
+        .flat_map(|service| &service.binds);
+    let missing: Vec<_> = match place.docker.endpoint.is_local() {
+        true => binds
+            .map(|b| b.source.clone())
+            .filter(|source| !source.exists())
+            .collect(),
+        false => Vec::new(),
+    };
+    guard::check(
+        &guard::Guarded {
+            before: survey.before.as_ref().unwrap_or(&survey.after),
+            after: &survey.after,
+            plan: &survey.plan,
+            containers: &survey.containers,
+            keys: &keys,
+            own_keys: &place.settings.guard.keys,
+            missing_sources: &missing,
+            down: survey.strategy == Strategy::DownUp,
+        },
+        &options.allow,
+    )
+}
+
+async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
+    checks::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let survey = quiet(place, resolved, containers, |inputs| {
+        plan::of_restart(inputs, services)
+    });
+    Ok(Survey {
+        restart_all: services.is_empty(),
+        ..survey
+    })
+}
+
+fn unreadable(error: EngineError) -> Complaint {
+    let text = "Compose cannot read this stack";
+    Complaint {
+        code: "invalid_stack",
+        text: text.into(),
+        ..Complaint::from(error)
+    }
+}
+
+/// A survey without edits.
+fn quiet(
+    place: &Place,
+    resolved: Resolved,
+    containers: Vec<Container>,
+    plan: impl FnOnce(&Inputs<'_>) -> Plan,
+) -> Survey {
+    let shots = one_shots(&resolved.model, &place.settings);
+    let plan = plan(&Inputs {
+        before: &resolved.model,
+        source: &resolved.source,
+        after: &resolved.model,
+        containers: &containers,
+        reaches: &[],
+        keys: &[],
+        profiles_before: &place.located.args.profiles,
+        profiles: &place.located.args.profiles,
+        one_shots: &shots,
+        reloads: &[],
+    });
+    Survey {
+        edited: Edited::default(),
+        before: Some(resolved.model.clone()),
+        source: resolved.source,
+        after: resolved.model,
+        args: place.located.args.clone(),
+        plan,
+        effects: Vec::new(),
+        differing: Vec::new(),
+        notes: Vec::new(),
+        env: secrets::env_of(place, &Edited::default()),
+        containers,
+        undoes: Vec::new(),
+        before_undone: Default::default(),
+        images: Vec::new(),
+        in_line: false,
+        one_shots: shots,
+        strategy: Strategy::Auto,
+        restart_all: false,
+    }
+}
+
+/// `--strategy` in place of the cheapest action.
+fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
+    survey.strategy = strategy;
+    let plan = std::mem::take(&mut survey.plan);
+    survey.plan = match strategy {
+        Strategy::Auto => plan,
+        Strategy::Restart => {
+            if plan
+                .steps
+                .iter()
+                .any(|step| step.action == Action::Recreate)
+            {
+                let text = "a restart does not bring a new environment into a container (F3); \
+                            the proof will say whether it arrived";
+                survey.notes.push(text.to_owned());
+            }
+            plan::with_action(plan, Action::Restart)
+        }
+        Strategy::Recreate => plan::with_action(plan, Action::Recreate),
+        Strategy::DownUp => {
+            survey.notes.push(remarks::cost_of_down(&survey.containers));
+            plan::of_down_up(&survey.after, &survey.args.profiles)
+        }
+    };
+}

@@ -1,0 +1,261 @@
+//! What README.md and docs/ promise, held against the program: command lines parse, tables are
+//! complete, examples can be read. Needs no engine.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use refit::exit::Exit;
+use refit::stack::settings::Settings;
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The text between a heading and the next one of any level.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let start = text
+        .find(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("no heading {heading}"));
+    let body = &text[start + heading.len() + 2..];
+    &body[..body.find("\n#").unwrap_or(body.len())]
+}
+
+/// The cells of each row of the tables in a text, without heads and rules.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let mut rows = Vec::new();
+    let mut in_body = false;
+    for line in text.lines() {
+        match line.strip_prefix('|') {
+            None => in_body = false,
+            Some(rest) if rest.starts_with("---") => in_body = true,
+            Some(rest) if in_body => {
+                rows.push(
+                    rest.trim_end_matches('|')
+                        .split('|')
+                        .map(str::trim)
+                        .collect(),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    rows
+}
+
+/// What stands between backticks.
+fn code_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_line_of_the_documents_parses() {
+    let mut seen = 0;
+    for name in ["README.md", "docs/refusals.md"] {
+        let text = read(name);
+        let typed = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("$ refit "));
+        for line in typed {
+            seen += 1;
+            // An unknown word before it is an error all the same.
+            let words = line.split_whitespace().chain(["--help"]);
+            let ran = Command::cargo_bin("refit")
+                .unwrap()
+                .args(words)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+            assert!(ran.status.success(), "{name}: refit {line}: {said}");
+        }
+    }
+    assert!(seen > 3, "the README shows how refit is used");
+}
+
+#[test]
+fn every_verb_is_in_the_table_and_nothing_else() {
+    let help = Command::cargo_bin("refit")
+        .unwrap()
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let real: BTreeSet<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    let readme = read("README.md");
+    let listed: BTreeSet<&str> = rows(section(&readme, "## Commands"))
+        .iter()
+        .flat_map(|row| code_words(row[0]))
+        .filter_map(|typed| typed.strip_prefix("refit ")?.split_whitespace().next())
+        .collect();
+    assert_eq!(listed, real);
+}
+
+#[test]
+fn the_table_of_dependencies_is_that_of_the_manifest() {
+    let manifest = read("Cargo.toml");
+    let dependencies = section(&manifest, "[dependencies]");
+    let dependencies = &dependencies[..dependencies.find("\n[").unwrap_or(dependencies.len())];
+    let real: BTreeSet<&str> = dependencies
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0.trim()))
+        .collect();
+    let readme = read("README.md");
+    let rows = rows(section(&readme, "## Dependencies"));
+    let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
+    assert_eq!(listed, real);
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_program() {
+    use refit::engine::signals::Signal;
+    let real: BTreeSet<u8> = [
+        Exit::Done,
+        Exit::Refused,
+        Exit::Usage,
+        Exit::RolledBack,
+        Exit::NotGivenBack,
+        Exit::Locked,
+        Exit::SomethingToDo,
+        Exit::Signal(Signal::Interrupt),
+        Exit::Signal(Signal::Terminate),
+        Exit::Signal(Signal::HangUp),
+    ]
+    .map(Exit::code)
+    .into();
+    let readme = read("README.md");
+    let listed: BTreeSet<u8> = rows(section(&readme, "## Exit codes"))
+        .iter()
+        .flat_map(|row| row[0].split(", "))
+        .map(|code| code.parse().unwrap())
+        .collect();
+    assert_eq!(listed, real);
+}
+
+#[test]
+fn the_example_of_refit_yaml_can_be_read() {
+    let readme = read("README.md");
+    let text = section(&readme, "## refit.yaml");
+    let (_, example) = text.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("refit.yaml"), example).unwrap();
+    let settings = Settings::load(folder.path(), &[]).unwrap();
+    assert!(settings.services.len() > 1);
+}
+
+#[test]
+fn the_events_are_those_of_the_program() {
+    let readme = read("README.md");
+    let listed = section(&readme, "## JSON");
+    let source = read("src/report/json.rs");
+    let (_, fields) = source.split_once("fn fields(").unwrap();
+    let (fields, _) = fields.split_once("\n}\n").unwrap();
+    let names: BTreeSet<&str> = fields
+        .split("=> (")
+        .skip(1)
+        .filter_map(|arm| arm.trim_start().strip_prefix('"')?.split('"').next())
+        .collect();
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !code_words(listed).any(|word| word == **name))
+        .collect();
+    assert!(
+        names.len() > 10 && missing.is_empty(),
+        "not in README.md: {missing:?}"
+    );
+    for row in rows(listed) {
+        for name in code_words(row[0]) {
+            assert!(source.contains(&format!("\"{name}\"")), "no event {name}");
+        }
+    }
+}
+
+/// Codes that the sources raise in one of the ways in which they do.
+fn raised(text: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for opening in [
+        "Complaint::new(",
+        "Failure::new(",
+        "Self::new(",
+        "of_engine(",
+        "code: ",
+    ] {
+        for (at, _) in text.match_indices(opening) {
+            let rest = text[at + opening.len()..].trim_start();
+            if let Some(rest) = rest.strip_prefix('"') {
+                found.extend(rest.split('"').next());
+            }
+        }
+    }
+    for (at, _) in text.match_indices("fn code(") {
+        let body = &text[at..];
+        let body = &body[..body.find("\n    }\n").unwrap_or(body.len())];
+        found.extend(body.split('"').skip(1).step_by(2));
+    }
+    found.extend(text.split('"').filter(|word| word.starts_with("guard_")));
+    found
+}
+
+#[test]
+fn every_refusal_is_explained_and_every_explanation_has_a_refusal() {
+    let document = read("docs/refusals.md");
+    let rows = rows(&document);
+    let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
+    let sources: Vec<(PathBuf, String)> = sources();
+    let is_code = |word: &&str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let without_tests = sources
+        .iter()
+        .filter(|(path, _)| !path.to_string_lossy().contains("tests"))
+        .map(|(_, text)| text.split("#[cfg(test)]").next().unwrap_or_default());
+    let raised: BTreeSet<&str> = without_tests.flat_map(raised).filter(is_code).collect();
+    let unexplained: Vec<_> = raised.difference(&listed).collect();
+    assert!(
+        unexplained.is_empty(),
+        "not in docs/refusals.md: {unexplained:?}"
+    );
+    for code in listed {
+        let quoted = format!("\"{code}\"");
+        assert!(
+            sources.iter().any(|(_, text)| text.contains(&quoted)),
+            "nobody raises {code}"
+        );
+    }
+    for flag in code_words(&document).filter_map(|word| word.strip_prefix("--allow ")) {
+        let quoted = format!("\"{flag}\"");
+        let known = flag == "FLAG" || sources.iter().any(|(_, text)| text.contains(&quoted));
+        assert!(known, "nothing knows --allow {flag}");
+    }
+}
