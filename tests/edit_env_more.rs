@@ -381,7 +381,13 @@ fn every_setting_of_librechat_changes_one_line() {
         stack.write(".env", &sample);
         stack.write("before.env", &sample);
         stack
-            .refit(&["set", &format!("{key}={value}"), "--no-apply"])
+            .refit(&[
+                "set",
+                &format!("{key}={value}"),
+                "--no-apply",
+                "--allow",
+                "guarded-key",
+            ])
             .exits(0);
         let got = stack.refit(&["get", key]).exits(0).stdout;
         assert_eq!(got, format!("{value}\n"), "{key}");
