@@ -171,12 +171,11 @@ pub fn named(located: &Located, file: &Path) -> Option<PathBuf> {
     let below = files::follow(&located.here);
     let below = below.strip_prefix(files::follow(folder)).ok();
     let inside = below.map(|below| folder.join(below).join(file));
-    let found = inside
+    inside
         .into_iter()
         .chain([folder.join(file), located.here.join(file)])
         .map(|path| lexical(&path))
-        .find(|path| path.exists());
-    found
+        .find(|path| path.exists())
 }
 
 /// A file given by `-F`.
