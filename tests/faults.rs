@@ -259,10 +259,7 @@ fn fail_at(points: &[&'static str]) -> Vec<()> {
             _ => 3,
         };
         let answer = answer.exits(code).says("injected fault");
-        // A restored file is another inode, which a single-file mount does not follow (F29): `plan`
-        // asks for a restart of the untouched consumer. `apply` does it.
-        let only_files = ["file.renamed", "write.", "prepare."];
-        if *point == "record.before" || only_files.iter().any(|start| point.starts_with(start)) {
+        if *point == "record.before" {
             faulty.stack.refit(&["apply"]).exits(0);
         }
         let side = if code == 0 { &new } else { &old };

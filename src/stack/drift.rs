@@ -2,6 +2,7 @@
 //! only shows. Hashes alone do not tell it (F5), so containers are looked at as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
@@ -238,16 +239,25 @@ fn is_stale(source: &Path, target: &Path, is_setting: bool, inspected: &Inspecte
         return false;
     }
     let inside = seen_by_process(inspected.pid, target);
-    if let (Ok(here), Ok(there)) = (std::fs::read(source), std::fs::read(inside))
-        && here != there
-    {
+    let (Ok(here), Ok(there)) = (std::fs::read(source), std::fs::read(&inside)) else {
+        // Not permitted to look: the time is all that is known.
+        return is_setting && changed_since_start(&metadata, inspected);
+    };
+    if here != there {
         return true;
     }
+    // A file that was replaced by an equal one: what the process read still holds.
+    let same_file = std::fs::metadata(inside)
+        .is_ok_and(|seen| (seen.dev(), seen.ino()) == (metadata.dev(), metadata.ino()));
+    same_file && is_setting && changed_since_start(&metadata, inspected)
+}
+
+fn changed_since_start(metadata: &std::fs::Metadata, inspected: &Inspected) -> bool {
     let modified = metadata
         .modified()
         .ok()
         .and_then(|time| Timestamp::try_from(time).ok());
-    is_setting && matches!((modified, inspected.started_at), (Some(m), Some(s)) if m > s)
+    matches!((modified, inspected.started_at), (Some(m), Some(s)) if m > s)
 }
 
 /// A path as a process of this host sees it.
