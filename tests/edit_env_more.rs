@@ -248,6 +248,22 @@ fn the_file_that_is_named_is_the_one_that_is_edited() {
         .exits(1)
         .says("dangling.env is a link to nowhere, which does not exist");
     assert!(fs::read_link(stack.path("dangling.env")).is_ok());
+    // A pipe would be waited for; what is no env file is not made one.
+    rustix::fs::mkfifoat(rustix::fs::CWD, stack.path("pipe.env"), 0o600.into()).unwrap();
+    no_apply(&["set", "A=5", "-F", "pipe.env"])
+        .exits(1)
+        .says("pipe.env is no regular file");
+    no_apply(&["set", "A=5", "-F", "/dev/null"])
+        .exits(1)
+        .says("/dev/null is no regular file");
+    stack.write("data.json", "{}\n");
+    no_apply(&["set", "A=5", "-F", "data.json"])
+        .exits(1)
+        .says("refit edit data.json");
+    assert_eq!(stack.read("data.json"), "{}\n");
+    no_apply(&["set", "services.web.image=y", "-F", ".env"])
+        .exits(1)
+        .says("leave -F out");
     fs::write(stack.path("bad.env"), b"A=1\nB=\xff\n").unwrap();
     no_apply(&["set", "A=5", "-F", "bad.env"])
         .exits(1)
@@ -293,6 +309,17 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
         .refit(&["why", "services.web.image"])
         .says("why takes a key of the env files")
         .says("refit get services.web.image");
+    stack
+        .refit(&["set", "NEW=2", "--for", "web", "--dry-run"])
+        .exits(0)
+        .never_says("reaches no service");
+    // Keys and paths together go each where they belong.
+    stack
+        .refit(&["set", "C=3", "services.web.image=y", "D=4", "--dry-run"])
+        .exits(0)
+        .has_line(&[".env", "C", "3 (new)"])
+        .has_line(&[".env", "D", "4 (new)"])
+        .has_line(&["compose.yaml", "services.web.image", "x → y"]);
     // A long value is not shown whole.
     let long = "x".repeat(5000);
     let answer = stack
@@ -354,7 +381,13 @@ fn every_setting_of_librechat_changes_one_line() {
         stack.write(".env", &sample);
         stack.write("before.env", &sample);
         stack
-            .refit(&["set", &format!("{key}={value}"), "--no-apply"])
+            .refit(&[
+                "set",
+                &format!("{key}={value}"),
+                "--no-apply",
+                "--allow",
+                "guarded-key",
+            ])
             .exits(0);
         let got = stack.refit(&["get", key]).exits(0).stdout;
         assert_eq!(got, format!("{value}\n"), "{key}");

@@ -262,6 +262,29 @@ fn a_probe_that_answers_500() {
     before.gives_back(&["set", "MODE=500"], "500");
 }
 
+/// A container that was only stopped is the same one when it runs again.
+#[test]
+fn what_had_ended_is_started_by_apply() {
+    let Some(before) = started(&web("exec sleep infinity", "")) else {
+        return;
+    };
+    docker(&["kill", &before.web.id]);
+    before.stack.refit(&["apply"]).exits(0);
+    assert_eq!(before.stack.container("web").id, before.web.id);
+    before.is_back(&before.stack.refit(&["apply"]).exits(0));
+}
+
+/// What bounds the change does not bound the way back: the old state takes the time that it takes.
+#[test]
+fn a_short_timeout_is_not_that_of_the_rollback() {
+    let shell = "[ $MODE = good ] && sleep 2 && touch /ready; exec sleep infinity";
+    let check = healthcheck("test -e /ready").replace("start_period: 1s", "start_period: 60s");
+    let Some(before) = started(&web(shell, &check)) else {
+        return;
+    };
+    before.gives_back(&["set", "MODE=bad", "--timeout", "1s"], "web");
+}
+
 fn interrupted_by(signal: &str, code: i32) {
     // Healthy only with MODE=good: the run waits in its watch until the signal comes.
     let shell = "[ $MODE = good ] && touch /ready; exec sleep infinity";

@@ -117,9 +117,47 @@ fn take_out_again(faulty: &Faulty) {
 }
 
 fn kill_at_every_point(adds: bool) {
-    let Some(faulty) = Faulty::new() else { return };
+    let passed = side_by_side(&OF_A_RUN, |points| kill_at(adds, points));
+    // A point that nobody passes would be no test: these have no business in this change.
+    let of_other_changes: &[&str] = match adds {
+        true => &[
+            "checkpoint.tagged",
+            "checkpoint.tagged=1*off->",
+            "converge.touching=1*off->",
+            "converge.touched=1*off->",
+        ],
+        false => &[],
+    };
+    if stack::engine::answers() {
+        assert_eq!(passed, of_other_changes);
+    }
+}
+
+/// Several stacks at once: most of the time is spent waiting for the engine.
+fn side_by_side<T: Send>(
+    points: &[&'static str],
+    work: impl Fn(&[&'static str]) -> Vec<T> + Sync,
+) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> = points
+            .chunks(points.len().div_ceil(3))
+            .map(|part| scope.spawn(move || work(part)))
+            .collect();
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().unwrap())
+            .collect()
+    })
+}
+
+/// The points that were not passed.
+fn kill_at(adds: bool, points: &[&'static str]) -> Vec<&'static str> {
+    let Some(faulty) = Faulty::new() else {
+        return Vec::new();
+    };
     let mut passed = Vec::new();
-    for (round, point) in OF_A_RUN.iter().enumerate() {
+    for (round, point) in points.iter().enumerate() {
         let change = change(adds, round + 1);
         let (old, new) = (faulty.files(), new_side(&faulty, &words(&change)));
         let killed = faulty.refit_failing(&at(point, "return(kill)"), &words(&change));
@@ -144,23 +182,13 @@ fn kill_at_every_point(adds: bool) {
         assert_eq!(faulty.files() == new, proven, "{point}: {side:?}");
         take_out_again(&faulty);
     }
-    // A point that nobody passes would be no test: these have no business in this change.
-    let of_other_changes: &[&str] = match adds {
-        true => &[
-            "checkpoint.tagged",
-            "checkpoint.tagged=1*off->",
-            "converge.touching=1*off->",
-            "converge.touched=1*off->",
-        ],
-        false => &[],
-    };
-    assert_eq!(passed, of_other_changes);
     let runs = faulty.stack.refit(&["--json", "history"]).exits(0).stdout;
     for name in kept_names(&faulty.stack) {
         let run = name[faulty.stack.project.len() + 1..].split('-').next();
         let known = format!("\"run\": {},", run.unwrap());
         assert!(runs.contains(&known), "{name} is kept for no run");
     }
+    passed
 }
 
 #[test]
@@ -212,11 +240,18 @@ fn a_rollback_killed_at_every_point_is_finished() {
 
 #[test]
 fn an_error_at_every_point_gives_back_what_was() {
-    let Some(faulty) = Faulty::new() else { return };
-    for (round, point) in OF_A_RUN.iter().enumerate() {
+    side_by_side(&OF_A_RUN, fail_at);
+}
+
+fn fail_at(points: &[&'static str]) -> Vec<()> {
+    let Some(faulty) = Faulty::new() else {
+        return Vec::new();
+    };
+    for (round, point) in points.iter().enumerate() {
         let change = change(false, round + 1);
         let (old, new) = (faulty.files(), new_side(&faulty, &words(&change)));
-        let answer = faulty.refit_failing(&at(point, "return"), &words(&change));
+        // Once: the rollback writes files as well.
+        let answer = faulty.refit_failing(&at(point, "1*return"), &words(&change));
         let code = match point.split('.').next().unwrap() {
             "begin" | "checkpoint" => 1,
             // The change is proven; only its record is missing, which the next command adds.
@@ -224,12 +259,16 @@ fn an_error_at_every_point_gives_back_what_was() {
             _ => 3,
         };
         let answer = answer.exits(code).says("injected fault");
-        if *point == "record.before" {
+        // A restored file is another inode, which a single-file mount does not follow (F29): `plan`
+        // asks for a restart of the untouched consumer. `apply` does it.
+        let only_files = ["file.renamed", "write.", "prepare."];
+        if *point == "record.before" || only_files.iter().any(|start| point.starts_with(start)) {
             faulty.stack.refit(&["apply"]).exits(0);
         }
         let side = if code == 0 { &new } else { &old };
         faulty.is_whole(&[side], &format!("error at {point}\n{answer}"));
     }
+    Vec::new()
 }
 
 #[test]

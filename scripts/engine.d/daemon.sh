@@ -168,13 +168,14 @@ end_containers() {
     done
 }
 
-# Unmounts everything below FOLDER, the innermost first.
+# Unmounts everything below FOLDER, the innermost first, and FOLDER itself: a dockerd that was killed leaves its
+# data folder mounted on itself.
 unmount_below() {
     local point
     while read -r point; do
         printf -v point '%b' "$point"
         umount "$point" 2>/dev/null || umount -l "$point" 2>/dev/null || true
-    done < <(awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+    done < <(awk -v folder="$1" '$5 == folder || index($5, folder "/") == 1 { print $5 }' /proc/self/mountinfo | sort -r)
 }
 
 down() {

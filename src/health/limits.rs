@@ -31,6 +31,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Those of the way back. How long the person waits for a change says nothing of the time that
+    /// the old state takes; and a long look at the change need not be repeated on what is known.
+    #[must_use]
+    pub fn of_rollback(self) -> Self {
+        let default = Self::default();
+        Self {
+            settle: self.settle.min(default.settle),
+            ..default
+        }
+    }
+}
+
 /// What a service did before the run, as far as it bears on what is expected of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Past {

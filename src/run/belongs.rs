@@ -51,9 +51,9 @@ pub fn file_for(
         return Ok((natural.clone(), None));
     }
     // What is loaded later wins; another tracked file is no better place.
-    let loaded = files[at + 1..].iter().rev();
-    let loaded = loaded.cloned().find(|file| !git::is_tracked_upstream(file));
-    let Some(other) = loaded.or_else(|| located.default_override()) else {
+    let mut later = files[at + 1..].iter().rev();
+    let loaded = later.find(|file| !git::is_tracked_upstream(file));
+    let Some(other) = loaded.cloned().or_else(|| located.default_override()) else {
         let note = format!(
             "{} is tracked by git, and no other file overrides it: an upgrade may meet this change",
             name(natural)

@@ -79,9 +79,13 @@ pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complain
             let path = existing(located, file)?;
             edit_file(&path, &request.edits, located, &mut edited)?;
         }
-        None if request.edits.iter().any(by_path) => {
-            for edit in &request.edits {
+        None if request.edits.iter().any(&by_path) => {
+            let (paths, keys): (Vec<_>, Vec<_>) = request.edits.iter().cloned().partition(by_path);
+            for edit in &paths {
                 edit_definition(edit, located, &mut edited)?;
+            }
+            if !keys.is_empty() {
+                edit_env(&located.first_env_file(), &keys, located, &mut edited)?;
             }
         }
         None => edit_file(
@@ -171,12 +175,11 @@ pub fn named(located: &Located, file: &Path) -> Option<PathBuf> {
     let below = files::follow(&located.here);
     let below = below.strip_prefix(files::follow(folder)).ok();
     let inside = below.map(|below| folder.join(below).join(file));
-    let found = inside
+    inside
         .into_iter()
         .chain([folder.join(file), located.here.join(file)])
         .map(|path| lexical(&path))
-        .find(|path| path.exists());
-    found
+        .find(|path| path.exists())
 }
 
 /// A file given by `-F`.
@@ -206,6 +209,11 @@ pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
         let text = format!("{shown} is a folder");
         return Err(Complaint::new("not_a_file", text).hint("name a file in it"));
     }
+    // A pipe would be waited for without end, and a device replaced by a file.
+    if path.exists() && !path.is_file() {
+        let text = format!("{shown} is no regular file");
+        return Err(Complaint::new("not_a_file", text).hint("name an env file or a YAML file"));
+    }
     match std::fs::read_link(path) {
         Ok(target) if !path.exists() => {
             let target = target.display();
@@ -213,6 +221,28 @@ pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
             Err(Complaint::new("no_file", text).hint("make that file, or remove the link"))
         }
         _ => Ok(()),
+    }
+}
+
+/// What would be written all the same, and is no setting to anybody.
+fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complaint> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if let Some("json" | "toml" | "xml") = ending {
+        let text = format!("{shown} is no env file and no YAML file");
+        return Err(Complaint::new("not_an_env_file", text).hint(format!("refit edit {shown}")));
+    }
+    match edits
+        .iter()
+        .find(|edit| belongs::is_compose_path(&edit.key))
+    {
+        Some(edit) => {
+            let text = format!(
+                "{} is a path into a compose file, and {shown} is none",
+                edit.key
+            );
+            Err(Complaint::new("usage", text).hint("leave -F out, or name the compose file"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -233,6 +263,7 @@ fn edit_env(
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
     check_is_file(&file, path)?;
+    check_is_env(&file, path, edits)?;
     let before = files::read_if_exists(path)?;
     let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));

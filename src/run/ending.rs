@@ -127,7 +127,7 @@ impl Transaction<'_> {
             folder: &self.folder,
             touched: &touched,
             revive: false,
-            limits: self.request.options.limits,
+            limits: self.request.options.limits.of_rollback(),
             emitter: &self.emitter,
         };
         let undone = rollback.run(&self.journal).await;

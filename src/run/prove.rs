@@ -49,7 +49,11 @@ fn of_step(
                 key: reason
                     .and_then(|reason| reason.key.clone())
                     .unwrap_or_default(),
-                wanted: Wanted::NewContainer,
+                wanted: match step.action {
+                    // A container that was only stopped is not made anew.
+                    Action::Start => Wanted::Started,
+                    _ => Wanted::NewContainer,
+                },
             });
         }
     }

@@ -1,6 +1,9 @@
 //! What a person is told besides the plan: keys that reach nobody, what differed before, the price of
 //! a `down`.
 
+use std::path::Path;
+
+use super::edits::is_yaml;
 use crate::engine::container::Container;
 use crate::event::{Action, Reason, Route};
 use crate::plan::Plan;
@@ -23,6 +26,7 @@ pub(super) fn unreached(
         return Vec::new();
     }
     keys.iter()
+        .filter(|(file, _)| !is_yaml(Path::new(file)))
         .filter(|(_, key)| !key.contains('.') && !key.contains('['))
         .filter_map(|(file, key)| {
             let in_file = reaches.iter().any(|(known, _)| known == file);

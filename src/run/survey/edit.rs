@@ -78,7 +78,7 @@ pub(super) async fn survey(
         one_shots: &shots,
         reloads: &reloads,
     });
-    if !edited.is_noop() && before.is_some() {
+    if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
         notes.extend(remarks::unreached(
             place, &plan, &reaches, &keys, &model, &source,
         ));

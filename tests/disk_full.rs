@@ -1,0 +1,147 @@
+//! A disk that is full, under the stack or under refit's state: nothing is lost, the message says so,
+//! and the next command works. Needs root for a small file system of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod faulty;
+mod stack;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use faulty::{files_of, is_in_line};
+use stack::answer::Answer;
+use stack::{TestStack, idle};
+
+/// A file system of a few pages, gone with the test.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None`, with a word about it, where this user may not mount.
+    fn at(folder: &Path, kib: u32) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let size = format!("size={kib}k,mode=700");
+        let mut command = Command::new("mount");
+        command
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(folder);
+        if !command.status().is_ok_and(|status| status.success()) {
+            println!("skipped: mounting needs root");
+            return None;
+        }
+        Some(Self(folder.to_owned()))
+    }
+
+    /// Fills it up to so many free pages.
+    fn fill(&self, free_pages: usize) {
+        let path = self.0.join("ballast");
+        let mut file = fs::File::create(&path).unwrap();
+        let mut size: u64 = 0;
+        while file.write_all(&[0; 4096]).is_ok() {
+            size += 4096;
+        }
+        file.set_len(size.saturating_sub(4096 * free_pages as u64))
+            .unwrap();
+    }
+
+    fn empty(&self) {
+        let _ = fs::remove_file(self.0.join("ballast"));
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn compose() -> String {
+    format!(
+        "services:\n  web: {}\n  neighbour: {}\n",
+        idle("env_file: .env"),
+        idle("")
+    )
+}
+
+/// Whatever came of it: all of one side, and the next command is fine.
+#[track_caller]
+fn is_whole(stack: &TestStack, answer: &Answer, context: &str) {
+    let context = format!("{context}\n{answer}");
+    let next = stack.refit(&["apply"]);
+    assert_eq!(next.code, 0, "{context}\n{next}");
+    is_in_line(stack, &context);
+    let env = stack.read(".env");
+    let mode = env
+        .lines()
+        .find_map(|line| line.strip_prefix("MODE="))
+        .unwrap();
+    assert_eq!(stack.container("web").env["MODE"], mode, "{context}");
+}
+
+#[test]
+fn the_disk_of_the_state_is_full() {
+    let Some(stack) = TestStack::started(&compose(), &[(".env", "MODE=v0\n")]) else {
+        return;
+    };
+    let Some(disk) = SmallDisk::at(&stack.state(), 256) else {
+        return;
+    };
+    let mut codes = Vec::new();
+    for free in 0..14 {
+        let old = files_of(&stack);
+        disk.fill(free);
+        let answer = stack.refit(&["set", &format!("MODE=v{}", free + 1)]);
+        disk.empty();
+        codes.push(answer.code);
+        let answer = match answer.code {
+            0 => answer,
+            1 | 3 => {
+                assert_eq!(files_of(&stack), old, "{free} pages: {answer}");
+                answer.says("No space left on device")
+            }
+            _ => panic!("{free} pages: {answer}"),
+        };
+        is_whole(&stack, &answer, &format!("{free} pages were free"));
+    }
+    assert!(codes.contains(&1) && codes.contains(&0), "{codes:?}");
+}
+
+#[test]
+fn the_disk_of_the_stack_is_full() {
+    let Some(stack) = TestStack::new(&[]) else {
+        return;
+    };
+    let Some(disk) = SmallDisk::at(&stack.folder(), 256) else {
+        return;
+    };
+    stack.write("compose.yaml", &compose());
+    stack.write(".env", "MODE=v0\n");
+    stack.up();
+    let mut codes = Vec::new();
+    // The text grows by two pages, so that it is cut off in the middle as well.
+    let long = "x".repeat(8_000);
+    for free in 0..5 {
+        disk.fill(free);
+        let old = files_of(&stack);
+        let args = [
+            "set",
+            &format!("MODE=v{}", free + 1),
+            &format!("LONG={long}{free}"),
+        ];
+        let answer = stack.refit(&args);
+        codes.push(answer.code);
+        let answer = match answer.code {
+            0 => answer,
+            1 | 3 => {
+                assert_eq!(files_of(&stack), old, "{free} pages: {answer}");
+                answer.says("No space left on device")
+            }
+            _ => panic!("{free} pages: {answer}"),
+        };
+        disk.empty();
+        is_whole(&stack, &answer, &format!("{free} pages were free"));
+    }
+    assert!(codes.contains(&3) && codes.contains(&0), "{codes:?}");
+}

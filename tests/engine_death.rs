@@ -1,0 +1,196 @@
+//! The engine ends, or is killed with live containers, in the middle of a run, and is started again.
+//! On an engine of the test's own: others use the one that the environment names.
+#![cfg(feature = "failpoints")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod faulty;
+mod stack;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use faulty::Faulty;
+
+/// Names the folder of the engine that may be killed.
+const OWN: &str = "REFIT_TEST_OWN_ENGINE";
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/engine")
+}
+
+fn engine(home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(script());
+    command.args(args);
+    command
+        .env("REFIT_ENGINE_HOME", home)
+        .env("ENGINE", "newest");
+    command
+}
+
+/// Runs one of the tests below on an engine of its own.
+fn on_an_engine_of_its_own(test: &str) {
+    if !stack::engine::answers() {
+        return;
+    }
+    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+        println!("skipped: an engine of its own needs root");
+        return;
+    }
+    let home = tempfile::Builder::new().prefix("re").tempdir().unwrap();
+    borrow_packages(home.path());
+    let myself = std::env::current_exe().unwrap();
+    let args = [
+        "--exact",
+        test,
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
+    let mut inside = engine(home.path(), &["run"]);
+    inside.arg(myself).args(args).env(OWN, home.path());
+    let passed = inside.status().unwrap().success();
+    let _ = engine(home.path(), &["reset"]).status();
+    assert!(passed, "{test} failed");
+}
+
+/// Takes over what another engine of the script has unpacked: that is not fetched again.
+fn borrow_packages(home: &Path) {
+    let Some(config) = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from) else {
+        return;
+    };
+    let Some(other) = config.parent() else { return };
+    let Some(all) = other.parent() else { return };
+    if !other.join("installed").exists() {
+        return;
+    }
+    fs::create_dir(home.join("newest")).unwrap();
+    for name in ["bin", "config", "installed"] {
+        let mut copy = Command::new("cp");
+        copy.arg("-a")
+            .arg(other.join(name))
+            .arg(home.join("newest"));
+        assert!(copy.status().unwrap().success());
+    }
+    for name in ["runc", "busybox", "images"] {
+        let _ = symlink(all.join(name), home.join(name));
+    }
+}
+
+/// Waits until the process sleeps at its fail point.
+fn await_sleep(pid: u32) -> bool {
+    let patience = Instant::now();
+    while patience.elapsed() < Duration::from_secs(30) {
+        match fs::read_to_string(format!("/proc/{pid}/wchan")) {
+            Ok(place) if place.contains("nanosleep") => return true,
+            Ok(_) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+fn kill_engine(home: &Path, signal: &str) {
+    let pid = fs::read_to_string(home.join("newest/dockerd.pid")).unwrap();
+    let pid = pid.trim();
+    let sent = Command::new("kill").args(["-s", signal, pid]).status();
+    assert!(sent.unwrap().success());
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The phases in which the engine dies; with the faults that lead there.
+const PHASES: [&str; 9] = [
+    "checkpoint.before",
+    "write.after",
+    "prepare.after",
+    "converge.touching",
+    "converge.touched",
+    "watch.before",
+    "effect.before",
+    "effect.proven",
+    "effect.before=return;rollback.files",
+];
+
+/// The engine's end, and whether it is back while refit is still at work.
+type Death = (&'static str, bool);
+
+const DEATHS: [Death; 4] = [
+    ("TERM", true),
+    ("TERM", false),
+    ("KILL", true),
+    ("KILL", false),
+];
+
+fn dies_in(phases: &[&str], deaths: &[Death]) {
+    let Some(home) = std::env::var_os(OWN).map(PathBuf::from) else {
+        println!("skipped: only on an engine of its own");
+        return;
+    };
+    assert!(
+        engine(&home, &["images", "busybox-1"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let faulty = Faulty::new().unwrap();
+    let mut round = 0;
+    for phase in phases {
+        for &(signal, comes_back) in deaths {
+            round += 1;
+            let context = format!("{phase} {signal}, back at once: {comes_back}");
+            println!("{context}");
+            let old = faulty.files();
+            let mut new = old.clone();
+            let text = format!("KEY=v{round}");
+            new.get_mut(".env").unwrap().1 = format!("{text}\n").into_bytes();
+            let mut command = faulty.stack.command(&["set", &text, "--settle", "50ms"]);
+            let pause = if comes_back { 6_000 } else { 1_500 };
+            command.env("FAILPOINTS", format!("{phase}=sleep({pause})"));
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            assert!(await_sleep(child.id()), "{context}: not reached");
+            kill_engine(&home, signal);
+            if !comes_back {
+                let code = child.wait().unwrap().code();
+                println!("  ended with {code:?}");
+                assert_ne!(code, Some(3), "{context}: nothing can be verified there");
+            }
+            assert!(engine(&home, &["up"]).status().unwrap().success());
+            println!("  then ended with {:?}", child.wait().unwrap().code());
+            let next = faulty.stack.refit(&["apply", "--settle", "50ms"]);
+            assert_eq!(next.code, 0, "{context}\n{next}");
+            faulty.is_of_one_side(&[&old, &new], &format!("{context}\n{next}"));
+        }
+    }
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn some_phases() {
+    dies_in(&["converge.touched"], &DEATHS[..3]);
+}
+
+#[test]
+#[ignore = "run by the tests below"]
+fn all_phases() {
+    dies_in(&PHASES, &DEATHS);
+}
+
+#[test]
+fn the_engine_dies_while_containers_are_changed() {
+    on_an_engine_of_its_own("some_phases");
+}
+
+#[test]
+#[ignore = "long"]
+fn the_engine_dies_in_every_phase() {
+    on_an_engine_of_its_own("all_phases");
+}
