@@ -82,7 +82,7 @@ fn runs_are_undone_and_undoing_is_undone() {
 fn a_run_that_failed_is_no_run_to_undo() {
     let Some(stack) = started() else { return };
     stack.refit(&["set", "MODE=two"]).exits(0);
-    stack.refit(&["set", "MODE=bad"]).exits(3);
+    stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
     stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
     assert_eq!(mode(&stack), "one");
 }
@@ -167,7 +167,7 @@ fn old_runs_go_with_the_names_of_their_images_but_not_the_last_good_one() {
     stack.write("refit.yaml", "keep: {runs: 3}\n");
     stack.refit(&["set", "MODE=good"]).exits(0);
     for _ in 0..4 {
-        stack.refit(&["set", "MODE=bad"]).exits(3);
+        stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
     }
     let runs: Vec<u64> = history(&stack).iter().map(|(run, _)| *run).collect();
     assert_eq!(runs, [1, 3, 4, 5]);

@@ -143,7 +143,9 @@ fn the_events_of_a_run_that_is_taken_back_or_refused() {
     let Some(stack) = stack() else {
         return;
     };
-    let answer = stack.refit(&["--json", "set", "MODE=bad"]).exits(3);
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--settle", "3s"])
+        .exits(3);
     let events = answer.events();
     events.iter().for_each(is_well_formed);
     assert_eq!(answer.the("restored")["files"][0], ".env");
@@ -194,7 +196,7 @@ fn quiet_says_only_what_failed() {
     let answer = stack.refit(&["-q", "set", "X=1"]).exits(0);
     assert_eq!((&*answer.stdout, &*answer.stderr), ("", ""), "{answer}");
     stack
-        .refit(&["-q", "set", "MODE=bad"])
+        .refit(&["-q", "set", "MODE=bad", "--settle", "3s"])
         .exits(3)
         .says("Rolled back");
 }

@@ -305,7 +305,7 @@ fn a_failed_change_is_taken_back() {
         return;
     };
     let before = stack.containers();
-    let answer = stack.refit(&["set", "MODE=bad"]).exits(3);
+    let answer = stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
     answer
         .says("MODE: bad is not good")
         .says("exited with 1")

@@ -64,8 +64,14 @@ fn no_output_and_no_record_holds_a_secret() {
         &["set", &token, "--dry-run"][..],
         &["set", &token],
         &["set", &token],
-        &["set", &format!("API_TOKEN={OLD}"), "MODE=bad"],
-        &["set", "MODE=bad"],
+        &[
+            "set",
+            &format!("API_TOKEN={OLD}"),
+            "MODE=bad",
+            "--settle",
+            "3s",
+        ],
+        &["set", "MODE=bad", "--settle", "3s"],
         &["why", "API_TOKEN"],
         &["why", "DB_URL"],
         &["status"],
@@ -149,7 +155,7 @@ fn nothing_is_left_in_the_folder_for_temporary_files() {
     std::fs::create_dir(&folder).unwrap();
     for args in [
         &["set", &format!("API_TOKEN={NEW}")][..],
-        &["set", "MODE=bad"],
+        &["set", "MODE=bad", "--settle", "3s"],
         &["apply"],
         &["plan"],
     ] {

@@ -176,7 +176,7 @@ fn no_rollback_leaves_a_failed_change_in_place() {
         return;
     };
     stack
-        .refit(&["set", "MODE=bad", "--no-rollback"])
+        .refit(&["set", "MODE=bad", "--no-rollback", "--settle", "3s"])
         .exits(4)
         .says("refit rollback");
     assert_eq!(stack.read(".env"), "MODE=bad\n");

@@ -20,7 +20,9 @@ const GOOD: (&str, &str) = (".env", "MODE=good\n");
 #[track_caller]
 fn fails(stack: &TestStack) -> (String, Answer) {
     let before = stack.containers();
-    let answer = stack.refit(&["--json", "set", "MODE=bad"]).exits(3);
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--settle", "3s"])
+        .exits(3);
     assert_eq!(answer.outcome(), "rolled_back", "{answer}");
     let mut failed = answer.all("verdict");
     failed.retain(|event| event["verdict"] == "failed");
@@ -193,7 +195,9 @@ fn a_one_shot_that_others_wait_for_completes_or_fails_the_change() {
 
     // The service that waits for it has not been touched when it fails.
     let before = stack.container("web");
-    let answer = stack.refit(&["--json", "set", "MODE=bad"]).exits(3);
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--settle", "3s"])
+        .exits(3);
     let first = &answer.all("verdict")[0];
     assert_eq!(
         (&first["service"], &first["verdict"]),
@@ -227,7 +231,9 @@ fn an_old_fault_is_not_blamed_on_the_change() {
     // Until the engine itself says that it is in trouble.
     let restarting = || stack.container("broken").raw["RestartCount"].as_u64() >= Some(3);
     while !restarting() || stack.container("broken").status() != "restarting" {}
-    let answer = stack.refit(&["--json", "set", "MODE=other"]).exits(0);
+    let answer = stack
+        .refit(&["--json", "set", "MODE=other", "--settle", "3s"])
+        .exits(0);
     assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
     assert_eq!(answer.verdict("web").0, "settled", "{answer}");
     assert_eq!(stack.container("web").env["MODE"], "other");
@@ -263,7 +269,9 @@ fn a_probe_from_the_host_decides() {
     let settings = settings.replace("is good", "is other");
     let block = settings.replace("services:\n  web", "x-refit:\n  services:\n    web");
     stack.write("compose.yaml", &format!("{compose}{block}"));
-    let answer = stack.refit(&["--json", "set", "MODE=bad"]).exits(3);
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--settle", "3s"])
+        .exits(3);
     let failed = &answer.all("verdict")[0];
     assert!(
         failed["reason"].to_string().contains("wanted text"),
