@@ -136,7 +136,10 @@ impl Runner {
             recover::mention(&state, &self.emitter);
         } else if let Some(recovered) = recover::finish(&place, &state, &self.emitter).await? {
             if recovered == Outcome::RollbackFailed {
-                return Ok(Ended::of(recovered));
+                let text = "Nothing of this command was done: an earlier run could not be given back. \
+                            More: refit show";
+                let conclusion = Conclusion::early(recovered, Some(text.to_owned()));
+                return Ok(finish(&self.emitter, conclusion, began));
             }
             // The stack is another one now.
             place = self.find(located).await?;
@@ -159,19 +162,7 @@ impl Runner {
         } else {
             self.transact(&place, &survey, request, &state).await?
         };
-        let Conclusion {
-            ended,
-            services,
-            text,
-        } = conclusion;
-        emitter.emit(Kind::Finished {
-            outcome: ended.outcome,
-            exit_code: crate::exit::of_run(&ended).code(),
-            duration: began.elapsed(),
-            services,
-            next: text,
-        });
-        Ok(ended)
+        Ok(finish(&emitter, conclusion, began))
     }
 
     /// Nothing is touched yet: a signal simply ends it.
@@ -269,6 +260,23 @@ async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
     networks.extend(named.map(str::to_owned));
     let project = &survey.after.name;
     let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
+}
+
+/// The last event of every run.
+fn finish(emitter: &Emitter, conclusion: Conclusion, began: Instant) -> Ended {
+    let Conclusion {
+        ended,
+        services,
+        text,
+    } = conclusion;
+    emitter.emit(Kind::Finished {
+        outcome: ended.outcome,
+        exit_code: crate::exit::of_run(&ended).code(),
+        duration: began.elapsed(),
+        services,
+        next: text,
+    });
+    ended
 }
 
 fn dry(survey: &Survey, request: &Request) -> Conclusion {
