@@ -250,6 +250,15 @@ impl Watch {
             EventAction::Kill => track.stopping(id, at),
             EventAction::Oom => track.out_of_memory(id),
             EventAction::Die { exit_code } => {
+                // The engine tells of the kernel's kill by an event of its own, which may come after
+                // this one.
+                let killed = match exit_code {
+                    137 => self.docker.inspect(id).await.ok().flatten(),
+                    _ => None,
+                };
+                if killed.is_some_and(|inspected| inspected.oom_killed) {
+                    track.out_of_memory(id);
+                }
                 track.died(id, at, exit_code);
                 self.tell_container(&event.service, State::Exited, None);
             }
