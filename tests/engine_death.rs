@@ -11,9 +11,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use faulty::Faulty;
+use faulty::{Faulty, await_sleep};
 
 /// Names the folder of the engine that may be killed.
 const OWN: &str = "REFIT_TEST_OWN_ENGINE";
@@ -78,19 +77,6 @@ fn borrow_packages(home: &Path) {
     for name in ["runc", "busybox", "images"] {
         let _ = symlink(all.join(name), home.join(name));
     }
-}
-
-/// Waits until the process sleeps at its fail point.
-fn await_sleep(pid: u32) -> bool {
-    let patience = Instant::now();
-    while patience.elapsed() < Duration::from_secs(30) {
-        match fs::read_to_string(format!("/proc/{pid}/wchan")) {
-            Ok(place) if place.contains("nanosleep") => return true,
-            Ok(_) => std::thread::sleep(Duration::from_millis(5)),
-            Err(_) => return false,
-        }
-    }
-    false
 }
 
 fn kill_engine(home: &Path, signal: &str) {

@@ -9,7 +9,7 @@ mod stack;
 use faulty::{Faulty, Files, kept_names};
 
 /// Where a run that changes something passes. `N*off->` lets it pass N times.
-const OF_A_RUN: [&str; 27] = [
+const OF_A_RUN: [&str; 28] = [
     "begin.before",
     "begin.after",
     "checkpoint.before",
@@ -27,6 +27,7 @@ const OF_A_RUN: [&str; 27] = [
     "prepare.before",
     "prepare.after",
     "converge.touching",
+    "call.spawned",
     "converge.touched",
     "converge.touching=1*off->",
     "converge.touched=1*off->",
@@ -205,7 +206,9 @@ fn killed_at_every_point_of_a_change_that_adds_a_service() {
 fn recovery_killed_at_every_point_is_done_again() {
     let Some(faulty) = Faulty::new() else { return };
     let points = ["recover.begun"].into_iter().chain(OF_A_ROLLBACK);
-    for (round, point) in points.chain(["recover.rolled_back"]).enumerate() {
+    // The second program that it starts is the one that makes containers.
+    let last = ["call.spawned=1*off->", "recover.rolled_back"];
+    for (round, point) in points.chain(last).enumerate() {
         let change = change(false, round + 1);
         let old = faulty.files();
         let killed = faulty.refit_failing("watch.after=return(kill)", &words(&change));

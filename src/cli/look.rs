@@ -269,8 +269,15 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     watch.look().await?;
     // Each failure ends a wait early; the others are still of interest.
     while !services.is_empty() {
-        if let Err(Stopped::Signal(signal)) = watch.settle(&services, &signals).await {
-            return Ok(Exit::Signal(signal));
+        match watch.settle(&services, &signals).await {
+            Ok(()) => {}
+            Err(Stopped::Signal(signal)) => return Ok(Exit::Signal(signal)),
+            Err(Stopped::EngineLost) => {
+                let text = "the engine does not answer any more";
+                return Err(Complaint::new("no_engine", text)
+                    .hint("start it: systemctl start docker")
+                    .into());
+            }
         }
         let known = watch.verdicts();
         services.retain(|service| !known.contains_key(service));

@@ -237,7 +237,7 @@ fn told(entry: &Entry) -> Option<String> {
         Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
         Entry::Finished { outcome, .. } => outcome.word().to_owned(),
-        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Called { .. } | Entry::Proven => {
+        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Proven => {
             return None;
         }
     })

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,13 +13,10 @@ use super::plugin;
 use super::process::{Call, Ended, run};
 use crate::event::ServiceName;
 
-/// Hears of each process that is started.
-type Spawned = Rc<dyn Fn(u32)>;
-
 /// How to call Compose.
 #[derive(Clone)]
 pub struct Compose {
-    spawned: Option<Spawned>,
+    mark: Option<PathBuf>,
     program: PathBuf,
     /// `compose` where the program is the docker CLI.
     first: Option<&'static str>,
@@ -89,15 +85,15 @@ impl Compose {
             program,
             first,
             address,
-            spawned: None,
+            mark: None,
         })
     }
 
-    /// The same, telling of each process that it starts: one that outlives refit must be found.
+    /// The same, with a mark on each process that it starts: one that outlives refit must be found.
     #[must_use]
-    pub fn telling(&self, spawned: Spawned) -> Self {
+    pub fn marked(&self, mark: PathBuf) -> Self {
         Self {
-            spawned: Some(spawned),
+            mark: Some(mark),
             ..self.clone()
         }
     }
@@ -113,7 +109,7 @@ impl Compose {
     /// There is no such plug-in, or it cannot be started.
     pub async fn version(&self) -> Result<String, EngineError> {
         let call = self.call(vec!["version".into(), "--short".into()], Path::new("/"));
-        let ended = run(&call, |_| (), |_| ())
+        let ended = run(&call, |_| ())
             .await
             .map_err(|_| EngineError::NoCompose)?;
         let text = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
@@ -348,13 +344,9 @@ impl Compose {
             what: format!("docker compose {} failed", args.first().unwrap_or(&"")),
             message,
         };
-        let ended = run(
-            &call,
-            |pid| self.spawned.iter().for_each(|tell| tell(pid)),
-            line,
-        )
-        .await
-        .map_err(|error| failed(format!("{error:#}")))?;
+        let ended = run(&call, line)
+            .await
+            .map_err(|error| failed(format!("{error:#}")))?;
         if ended.ok() {
             return Ok(ended);
         }
@@ -389,6 +381,7 @@ impl Compose {
             args: all,
             env,
             directory: directory.to_owned(),
+            mark: self.mark.clone(),
         }
     }
 }

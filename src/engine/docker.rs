@@ -411,6 +411,7 @@ fn status(error: &ApiError) -> Option<u16> {
 pub(super) fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
     move |error| EngineError::Api {
         what: format!("cannot {what}"),
+        status: status(&error),
         cause: match error {
             ApiError::DockerResponseServerError { message, .. } => message,
             other => root_cause(&other),

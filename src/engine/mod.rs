@@ -61,6 +61,8 @@ pub enum EngineError {
     Api {
         /// What was asked of it.
         what: String,
+        /// HTTP status of its answer, if there was one.
+        status: Option<u16>,
         /// Its own message.
         cause: String,
     },
@@ -97,6 +99,22 @@ impl EngineError {
             Self::NoCompose => "no_compose",
             Self::OldCompose { .. } => "compose_too_old",
             Self::Compose { .. } => "compose_failed",
+        }
+    }
+
+    /// Whether a container was not, or no longer, what the caller had seen: the engine still does what
+    /// a Compose that is dead by now had asked for. To look again helps.
+    pub fn is_race(&self) -> bool {
+        const SAID: [&str; 4] = [
+            "No such container",
+            "is already in use by container",
+            "is already in progress",
+            "is marked for removal",
+        ];
+        match self {
+            Self::Api { status, .. } => matches!(status, Some(404 | 409)),
+            Self::Compose { message, .. } => SAID.iter().any(|said| message.contains(said)),
+            _ => false,
         }
     }
 

@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::fault::fault;
+
 /// A command line as data.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -20,6 +22,9 @@ pub struct Call {
     pub env: Vec<(OsString, Option<OsString>)>,
     /// The folder to run in.
     pub directory: PathBuf,
+    /// A file that the program gets as its standard input, so that it can be found should it
+    /// outlive refit ([`end_orphans`]); without one it gets none.
+    pub mark: Option<PathBuf>,
 }
 
 /// How a call ended.
@@ -51,29 +56,35 @@ impl Drop for Group {
     }
 }
 
-/// When a process of this host was started, in the kernel's ticks: with its number it is unique.
-pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
-}
-
-/// Ends a program that a killed refit left behind, and all that it started; waits until it is gone.
-pub fn end_orphan(pid: u32, started: Option<u64>) {
-    let Some(group) = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-    else {
-        return;
+/// Ends the programs that a killed refit left behind, and all that they started: those that have
+/// this file open, which each of them got as its standard input. Waits until they are gone.
+///
+/// # Errors
+/// One of them cannot be ended, such as another user's.
+pub fn end_orphans(mark: &Path) -> anyhow::Result<()> {
+    use rustix::process::{Signal, getpgid, kill_process_group};
+    let Ok(mark) = mark.canonicalize() else {
+        return Ok(());
     };
-    let alive = || start_time(pid).is_some() && start_time(pid) == started;
-    if !alive() {
-        return;
-    }
-    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     let patience = std::time::Instant::now();
-    while alive() && !is_zombie(pid) && patience.elapsed() < ORPHAN_PATIENCE {
+    loop {
+        let left = holders(&mark);
+        let Some(last) = left.last().copied() else {
+            return Ok(());
+        };
+        let killed = left
+            .into_iter()
+            .try_for_each(|pid| kill_process_group(getpgid(Some(pid))?, Signal::KILL));
+        // One that has ended in between is what was wanted.
+        if let Err(error) = killed.or_else(|error| match error {
+            rustix::io::Errno::SRCH => Ok(()),
+            other => Err(other),
+        }) {
+            anyhow::bail!("cannot end process {last}, which a killed refit left: {error}");
+        }
+        if patience.elapsed() > ORPHAN_PATIENCE {
+            anyhow::bail!("process {last}, which a killed refit left, does not end");
+        }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
@@ -81,10 +92,19 @@ pub fn end_orphan(pid: u32, started: Option<u64>) {
 /// A killed process is gone within milliseconds; more only hangs in the kernel.
 const ORPHAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-fn is_zombie(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+/// Other processes that have a file open. One that has ended and was not waited for has none.
+fn holders(file: &Path) -> Vec<rustix::process::Pid> {
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| u32::try_from(*pid) != Ok(std::process::id()))
+        .filter(|pid| {
+            let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+            let mut open = open.into_iter().flatten().flatten();
+            open.any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == *file))
+        })
+        .filter_map(rustix::process::Pid::from_raw)
+        .collect()
 }
 
 /// Runs a call to its end; `line` sees each line of standard error as it comes.
@@ -93,17 +113,19 @@ fn is_zombie(pid: u32) -> bool {
 ///
 /// # Errors
 /// The program cannot be started, or its output cannot be read.
-pub async fn run(
-    call: &Call,
-    spawned: impl FnOnce(u32),
-    mut line: impl FnMut(&str),
-) -> anyhow::Result<Ended> {
+pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ended> {
     tracing::debug!(program = %call.program.display(), args = ?call.args, "call");
+    let stdin = match &call.mark {
+        Some(mark) => std::fs::File::open(mark)
+            .with_context(|| format!("cannot open {}", mark.display()))?
+            .into(),
+        None => Stdio::null(),
+    };
     let mut command = Command::new(&call.program);
     command
         .args(&call.args)
         .current_dir(existing(&call.directory))
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -121,8 +143,8 @@ pub async fn run(
         .id()
         .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
     let mut group = Group(group);
-    if let Some(pid) = child.id() {
-        spawned(pid);
+    if call.mark.is_some() {
+        fault!("call.spawned");
     }
     let (Some(mut out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         anyhow::bail!("no pipes to {}", call.program.display());

@@ -29,12 +29,18 @@ const PROBE_PAUSE: Duration = Duration::from_millis(250);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two attempts to open the event stream of an engine that is gone.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+/// How long an engine may be away: a restart of it takes seconds, and is no failure of the change.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the pump hands over.
 enum Feed {
     Event(EngineEvent),
     /// The stream broke and is open again: look at the containers themselves.
     Gap,
+    /// The engine does not answer any more.
+    Away,
+    /// It has not answered for [`ENGINE_PATIENCE`].
+    Lost,
 }
 
 type Probing = Pin<Box<dyn Future<Output = (ServiceName, Answer)>>>;
@@ -51,6 +57,7 @@ pub struct Watch {
     pump: tokio::task::JoinHandle<()>,
     tracks: BTreeMap<ServiceName, Track>,
     probing: FuturesUnordered<Probing>,
+    engine_lost: bool,
 }
 
 /// Why a watch ended without its verdicts.
@@ -58,6 +65,8 @@ pub struct Watch {
 pub enum Stopped {
     /// A signal came.
     Signal(Signal),
+    /// The engine does not answer any more.
+    EngineLost,
 }
 
 impl Drop for Watch {
@@ -93,6 +102,7 @@ impl Watch {
             pump,
             tracks,
             probing: FuturesUnordered::new(),
+            engine_lost: false,
         }
     }
 
@@ -120,7 +130,7 @@ impl Watch {
     /// Waits until these services have their verdicts, or one of them has failed.
     ///
     /// # Errors
-    /// A signal came first.
+    /// A signal came first, or the engine is gone.
     pub async fn settle(
         &mut self,
         services: &[ServiceName],
@@ -133,6 +143,9 @@ impl Watch {
             let Some(wake) = self.judge(services) else {
                 return Ok(());
             };
+            if self.engine_lost {
+                return Err(Stopped::EngineLost);
+            }
             let pause = wake.saturating_sub(self.began.elapsed());
             tokio::select! {
                 Some(feed) = self.feed.recv() => self.take(feed).await,
@@ -215,7 +228,15 @@ impl Watch {
         match feed {
             Feed::Event(event) => self.on_event(event).await,
             // An engine that cannot be asked now is asked again at its next event or gap.
-            Feed::Gap => _ = self.read_all(false).await,
+            Feed::Gap => {
+                self.engine_lost = false;
+                let _ = self.read_all(false).await;
+            }
+            Feed::Away => {
+                let text = "the engine does not answer any more; waiting for it to come back";
+                self.emitter.note("engine_away", text);
+            }
+            Feed::Lost => self.engine_lost = true,
         }
     }
 
@@ -374,12 +395,8 @@ async fn pump(
     tell: mpsc::UnboundedSender<Feed>,
 ) {
     let mut since = since_text(since);
-    let mut broken = false;
-    while !tell.is_closed() {
+    loop {
         let mut stream = docker.events(&project, &since);
-        if broken && tell.send(Feed::Gap).is_err() {
-            return;
-        }
         while let Some(Ok(event)) = stream.next().await {
             since = format!(
                 "{}.{:09}",
@@ -390,8 +407,35 @@ async fn pump(
                 return;
             }
         }
-        broken = true;
+        if wait_for_engine(&docker, &tell).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Returns when the engine answers again; `None` when nobody listens any more.
+async fn wait_for_engine(docker: &Docker, tell: &mpsc::UnboundedSender<Feed>) -> Option<()> {
+    let gone = Instant::now();
+    let mut told = false;
+    let mut lost = false;
+    loop {
         tokio::time::sleep(REOPEN_PAUSE).await;
+        if docker.answers().await {
+            // Opened before the containers are read, the stream misses nothing: it begins at the
+            // last event that was seen.
+            return tell.send(Feed::Gap).ok();
+        }
+        if !told {
+            told = true;
+            tell.send(Feed::Away).ok()?;
+        }
+        if !lost && gone.elapsed() > ENGINE_PATIENCE {
+            lost = true;
+            tell.send(Feed::Lost).ok()?;
+        }
+        if tell.is_closed() {
+            return None;
+        }
     }
 }
 

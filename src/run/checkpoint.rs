@@ -149,24 +149,41 @@ impl Checkpoint {
             .collect()
     }
 
-    /// Puts every file back, byte for byte, in a state that is safe to repeat.
-    ///
-    /// # Errors
-    /// A file cannot be written; those before it are restored.
-    pub fn restore_files(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        let mut restored = Vec::new();
+    /// Puts every file back, byte for byte, in a state that is safe to repeat. One that cannot be
+    /// restored keeps no other from it. A text that is neither side of the run, so somebody wrote it
+    /// meanwhile, is kept in the run's folder first.
+    pub fn restore_files(&self, folder: &Path) -> Restored {
+        let mut done = Restored::default();
         for file in &self.files {
-            if file.restore(folder)? {
-                restored.push(file.path.clone());
+            match file.restore(folder) {
+                Ok(Some(kept)) => {
+                    done.restored.push(file.path.clone());
+                    done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
+                }
+                Ok(None) => {}
+                Err(error) => done.failed.push((file.clone(), error)),
             }
         }
         for file in &self.files {
-            if let Some(folder) = files::follow(&file.path).parent() {
-                files::remove_temporaries(folder)?;
+            if let Some(folder) = files::follow(&file.path).parent()
+                && let Err(error) = files::remove_temporaries(folder)
+            {
+                done.failed.push((file.clone(), error));
             }
         }
-        Ok(restored)
+        done
     }
+}
+
+/// What became of the files of a checkpoint.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Those that had to be put back.
+    pub restored: Vec<PathBuf>,
+    /// Texts that somebody wrote meanwhile, and where they are now.
+    pub kept: Vec<(PathBuf, PathBuf)>,
+    /// Those that could not be restored, and why.
+    pub failed: Vec<(SavedFile, anyhow::Error)>,
 }
 
 /// The files whose content is no longer what the run made of them.
@@ -187,29 +204,52 @@ pub fn edited_since<'a>(
 }
 
 impl SavedFile {
-    /// Whether something had to be done.
-    fn restore(&self, folder: &Path) -> anyhow::Result<bool> {
+    /// `None`: nothing had to be done; else where a text that somebody wrote meanwhile is now.
+    fn restore(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
         let now = files::read_if_exists(&self.path)?;
         let Some((name, attributes)) = &self.content else {
+            let Some(text) = &now else { return Ok(None) };
+            let kept = self.keep_foreign(text, None, folder)?;
             files::remove(&self.path)?;
-            return Ok(now.is_some());
+            return Ok(Some(kept));
         };
         let bytes = std::fs::read(folder.join(name))
             .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
         let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
+        let same = now.as_ref() == Some(&bytes)
+            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
+        if same && same_link {
+            return Ok(None);
+        }
+        let kept = match &now {
+            Some(text) => self.keep_foreign(text, Some(&bytes), folder)?,
+            None => None,
+        };
         if !same_link {
             files::remove(&self.path)?;
             if let Some(target) = &self.link {
                 std::os::unix::fs::symlink(target, &self.path)?;
             }
         }
-        let same = now.as_ref() == Some(&bytes)
-            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
-        if same && same_link {
-            return Ok(false);
-        }
         files::replace_with(&self.path, &bytes, attributes)?;
-        Ok(true)
+        Ok(Some(kept))
+    }
+
+    /// Keeps a text that neither this run nor its checkpoint knows.
+    fn keep_foreign(
+        &self,
+        text: &[u8],
+        before: Option<&[u8]>,
+        folder: &Path,
+    ) -> anyhow::Result<Option<PathBuf>> {
+        let now = hash(text);
+        if Some(&now) == self.after.as_ref() || Some(text) == before {
+            return Ok(None);
+        }
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let copy = folder.join(format!("edited-{}-{name}", now.get(..8).unwrap_or(&now)));
+        write_file(&copy, text)?;
+        Ok(Some(copy))
     }
 
     /// The old content.

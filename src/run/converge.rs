@@ -9,7 +9,7 @@ use crate::engine::compose::{ProjectArgs, UpMode};
 use crate::engine::signals::Signals;
 use crate::event::{Action, Emitter, Kind, ServiceName};
 use crate::fault::fault;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::Watch;
 use crate::plan::Step;
 use crate::stack::Place;
 use crate::stack::model::{Condition, Model};
@@ -109,7 +109,7 @@ impl Convergence<'_> {
         }
         match watch.settle(&awaited, self.signals).await {
             Ok(()) => Failure::of_verdicts(watch).map_or(Ok(()), Err),
-            Err(Stopped::Signal(signal)) => Err(Failure::of_signal(signal)),
+            Err(stopped) => Err(Failure::of_stopped(stopped)),
         }
     }
 

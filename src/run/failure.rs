@@ -5,7 +5,7 @@ use crate::complaint::Complaint;
 use crate::engine::EngineError;
 use crate::engine::signals::Signal;
 use crate::event::{ServiceName, VerdictWord};
-use crate::health::watch::Watch;
+use crate::health::watch::{Stopped, Watch};
 
 /// The cause.
 #[derive(Debug, Clone)]
@@ -40,6 +40,14 @@ impl Failure {
         Self {
             signal: Some(signal),
             ..Self::new("interrupted", reason)
+        }
+    }
+
+    /// The watch came to no end.
+    pub fn of_stopped(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Signal(signal) => Self::of_signal(signal),
+            Stopped::EngineLost => Self::new("engine_error", "the engine does not answer any more"),
         }
     }
 

@@ -16,6 +16,9 @@ use crate::secret::Redactor;
 
 const NAME: &str = "journal.jsonl";
 
+/// An empty file that every program which a run starts has open.
+const MARK: &str = "at-work";
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -83,13 +86,6 @@ pub enum Entry {
     Touching {
         /// The services.
         services: Vec<ServiceName>,
-    },
-    /// A program was started that may outlive this process.
-    Called {
-        /// Its process.
-        pid: u32,
-        /// Its start time in the kernel's ticks, so that another process of that number is not meant.
-        started: Option<u64>,
     },
     /// All containers are as planned.
     Converged,
@@ -241,6 +237,19 @@ impl Journal {
             .and_then(|()| self.file.sync_data())
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// The mark of the programs that a run starts; it is made with the run, and recovery ends whoever
+/// still has it open.
+///
+/// # Errors
+/// It cannot be made.
+pub fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = folder.join(MARK);
+    if !path.exists() {
+        super::state::write_file(&path, b"")?;
+    }
+    Ok(path)
 }
 
 /// Reads a run's journal; a torn line, which a power cut may leave, is passed over.

@@ -7,7 +7,7 @@ use super::journal::{self, Entry, Journal, Line};
 use super::rollback::{Rollback, Undone};
 use super::state::StackState;
 use crate::complaint::Complaint;
-use crate::engine::process::end_orphan;
+use crate::engine::process::end_orphans;
 use crate::event::{Emitter, Kind, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
@@ -76,7 +76,13 @@ async fn finish_one(
 ) -> Result<Outcome, Complaint> {
     let folder = state.run_folder(run);
     let lines = journal::read(&folder);
-    end_orphans(&lines);
+    // Compose may outlive the refit that started it, and would go on with the change.
+    let mark = journal::mark(&folder)?;
+    end_orphans(&mark)?;
+    let place = &Place {
+        compose: place.compose.marked(mark),
+        ..place.clone()
+    };
     let journal = Journal::open(&folder)?;
     fault!("recover.begun");
     let has = |wanted: &Entry| lines.iter().any(|line| line.entry == *wanted);
@@ -151,13 +157,4 @@ async fn roll_back(
         emitter,
     };
     rollback.run(journal).await
-}
-
-/// Compose may outlive the refit that started it, and would go on with the change.
-fn end_orphans(lines: &[Line]) {
-    for line in lines {
-        if let Entry::Called { pid, started } = line.entry {
-            end_orphan(pid, started);
-        }
-    }
 }

@@ -10,24 +10,23 @@ use super::checkpoint::Checkpoint;
 use super::converge::Convergence;
 use super::edits::KeyChange;
 use super::failure::Failure;
-use super::journal::{Entry, Journal};
+use super::journal::{self, Entry, Journal};
 use super::request::{Request, Strategy};
 use super::state::StackState;
 use super::survey::Survey;
 use super::{Conclusion, prepare};
 use crate::complaint::Complaint;
 use crate::engine::files;
-use crate::engine::process::start_time;
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord};
 use crate::fault::fault;
 use crate::health::effect;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::Watch;
 use crate::stack::Place;
 
 /// One run.
 pub struct Transaction<'a> {
-    /// Engine and stack; its Compose tells the journal of each process that it starts.
+    /// Engine and stack; its Compose marks each process that it starts.
     pub(super) place: Place,
     pub(super) survey: &'a Survey,
     pub(super) request: &'a Request,
@@ -61,12 +60,8 @@ impl<'a> Transaction<'a> {
             Err(error) => return Err(never_begun(&folder, error.into())),
         };
         let mut place = place.clone();
-        let teller = Rc::clone(&journal);
-        place.compose = place.compose.telling(Rc::new(move |pid| {
-            let started = start_time(pid);
-            // A journal that cannot be written fails at the next step of the run itself.
-            let _ = teller.add(Entry::Called { pid, started });
-        }));
+        let mark = journal::mark(&folder).map_err(|error| never_begun(&folder, error.into()))?;
+        place.compose = place.compose.marked(mark);
         let transaction = Self {
             place,
             survey,
@@ -236,9 +231,7 @@ impl<'a> Transaction<'a> {
                 reason,
             })?;
         }
-        if let Err(Stopped::Signal(signal)) = stopped {
-            return Err(Failure::of_signal(signal));
-        }
+        stopped.map_err(Failure::of_stopped)?;
         fault!("watch.after");
         Failure::of_verdicts(watch).map_or(Ok(()), Err)
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -117,6 +118,19 @@ impl Faulty {
             assert_eq!(container.status(), "running", "{context}: {name}");
         }
     }
+}
+
+/// Waits until the process sleeps at its fail point; `false`: it has ended before.
+pub(crate) fn await_sleep(pid: u32) -> bool {
+    let patience = Instant::now();
+    while patience.elapsed() < Duration::from_secs(30) {
+        match fs::read_to_string(format!("/proc/{pid}/wchan")) {
+            Ok(place) if place.contains("nanosleep") => return true,
+            Ok(_) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// Name, mode and bytes of every file of a stack's folder.

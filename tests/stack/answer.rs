@@ -32,7 +32,11 @@ impl Answer {
         let mut child = command.spawn().unwrap();
         // A program that does not read its input may close it before all is written.
         let _ = child.stdin.take().unwrap().write_all(input);
-        let output = child.wait_with_output().unwrap();
+        Self::of_output(typed, &child.wait_with_output().unwrap())
+    }
+
+    /// Of a program that was started otherwise.
+    pub(crate) fn of_output(typed: String, output: &std::process::Output) -> Self {
         Self {
             typed,
             code: output.status.code().unwrap_or(-1),

@@ -1,130 +1,108 @@
-//! Gives the stack back: files byte for byte, then exactly the touched services, then the proof that
-//! the old state works again. Every step looks at what is there before it acts, so that a rollback
-//! that was killed is simply done again.
+//! The containers' way back: exactly the touched services, by what is there now, not by what the run
+//! was about to do.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 
-use super::checkpoint::{self, Checkpoint, SavedContainer, SavedFile};
-use super::failure::Failure;
-use super::journal::{Entry, Journal};
+use super::{Rollback, Undone};
 use crate::complaint::Complaint;
+use crate::engine::EngineError;
 use crate::engine::compose::UpMode;
 use crate::engine::container::Container;
 use crate::engine::signals::Signals;
-use crate::event::{Action, Emitter, Kind, Phase, ServiceName, VerdictWord};
+use crate::event::{Action, ServiceName, VerdictWord};
 use crate::fault::fault;
-use crate::health::limits::{Limits, Past};
+use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::plan::Step;
+use crate::run::checkpoint::{self, SavedContainer};
+use crate::run::converge;
+use crate::run::failure::Failure;
 use crate::stack::model::Model;
-use crate::stack::{Place, of_project, one_shots, resolve};
+use crate::stack::{of_project, one_shots, resolve};
 
-/// What is to be undone.
-pub struct Rollback<'a> {
-    /// Engine and Compose.
-    pub place: &'a Place,
-    /// The state to go back to.
-    pub checkpoint: &'a Checkpoint,
-    /// The run's folder.
-    pub folder: &'a Path,
-    /// Services whose containers the run has touched, or was about to.
-    pub touched: &'a BTreeMap<ServiceName, Action>,
-    /// Start what ran before and does not now, touched or not: the engine itself may have died (F31).
-    pub revive: bool,
-    /// What bounds the watch.
-    pub limits: Limits,
-    /// Where it is told.
-    pub emitter: &'a Emitter,
+/// So often a rollback looks at the containers anew.
+const LOOKS: u32 = 5;
+
+/// Why an attempt at the containers came to no end.
+enum Trouble {
+    /// They are not what they were a moment ago.
+    Race(EngineError),
+    Other(Complaint),
 }
 
-/// What a rollback could not do, and what a person has to do about it.
-#[derive(Debug, Default)]
-pub struct Undone {
-    /// Why it is not as it was; empty: it is.
-    pub problems: Vec<String>,
-    /// What to type.
-    pub todo: Vec<String>,
-}
-
-impl Undone {
-    /// Whether everything is as it was.
-    pub fn is_whole(&self) -> bool {
-        self.problems.is_empty()
+impl From<Complaint> for Trouble {
+    fn from(complaint: Complaint) -> Self {
+        Self::Other(complaint)
     }
+}
 
-    fn add(&mut self, problem: impl Into<String>, todo: impl Into<String>) {
-        self.problems.push(problem.into());
-        self.todo.push(todo.into());
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        match error.is_race() {
+            true => Self::Race(error),
+            false => Self::Other(error.into()),
+        }
     }
 }
 
 impl Rollback<'_> {
-    /// Undoes the run as far as it can be undone; what cannot be is said in the result.
-    pub async fn run(&self, journal: &Journal) -> Undone {
-        let mut undone = Undone::default();
-        self.emitter.phase(Phase::Rollback);
-        self.files(journal, &mut undone);
-        if let Err(problem) = self.containers(&mut undone).await {
-            let text = problem.details.first().cloned().unwrap_or_default();
-            undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
-        }
-        undone
-    }
-
-    fn files(&self, journal: &Journal, undone: &mut Undone) {
-        match self.checkpoint.restore_files(self.folder) {
-            Ok(restored) => {
-                let files = restored.iter().map(|path| self.place.shown(path)).collect();
-                self.emitter.emit(Kind::Restored { files });
-                let _ = journal.add(Entry::FilesRestored);
-            }
-            Err(error) => {
-                let from = self.folder.display();
-                let copy = |file: &SavedFile| {
-                    let (name, _) = file.content.as_ref()?;
-                    Some(format!("cp {from}/{name} {}", file.path.display()))
-                };
-                let copies: Vec<String> = self.checkpoint.files.iter().filter_map(copy).collect();
-                undone.add(format!("{error:#}"), copies.join(" && "));
-            }
-        }
-    }
-
-    fn by_hand(&self) -> String {
-        let files = self
-            .checkpoint
-            .args
-            .files
-            .iter()
-            .map(|f| format!("-f {}", f.display()));
-        let files = files.collect::<Vec<_>>().join(" ");
-        let services: Vec<&str> = self.touched.keys().map(ServiceName::as_str).collect();
-        let project = &self.checkpoint.project;
-        format!(
-            "docker compose {files} -p {project} up -d --no-deps {}",
-            services.join(" ")
-        )
-    }
-
-    async fn containers(&self, undone: &mut Undone) -> Result<(), Complaint> {
+    /// Looks and acts, and looks again where the engine was still at something that a Compose which is
+    /// dead by now had asked of it: a container that was seen may be gone when it is touched.
+    pub(super) async fn containers(&self, undone: &mut Undone) -> Result<(), Complaint> {
         fault!("rollback.files");
-        let now = self.containers_now().await?;
-        let targets = self.targets(&now);
-        if targets.is_empty() {
-            return self.leftovers().await;
+        let mut tries = LOOKS;
+        let mut targets = BTreeSet::new();
+        loop {
+            tries -= 1;
+            let mut attempt = Undone::default();
+            match self.attempt(&mut targets, &mut attempt).await {
+                Err(Trouble::Race(_)) if tries > 0 => {}
+                Err(Trouble::Race(error)) => {
+                    undone.add(error.to_string(), self.by_hand());
+                    break;
+                }
+                Err(Trouble::Other(complaint)) => return Err(complaint),
+                Ok(()) => {
+                    undone.problems.extend(attempt.problems);
+                    undone.todo.extend(attempt.todo);
+                    break;
+                }
+            }
         }
-        let now = self.without_strangers(now, &targets).await?;
+        self.leftovers().await
+    }
+
+    async fn attempt(
+        &self,
+        targets: &mut BTreeSet<ServiceName>,
+        undone: &mut Undone,
+    ) -> Result<(), Trouble> {
+        let now = self.containers_now().await?;
+        // What had to be brought back at the first look has to be at the next one too.
+        targets.extend(self.targets(&now));
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let now = self.without_strangers(now, targets).await?;
         let model = resolve(&self.place.compose, &self.place.located)
             .await?
             .model;
-        let steps = self.steps(&model, &now, &targets);
+        let steps = self.steps(&model, &now, targets);
         self.images(&steps, undone).await;
         let mut watch = self.watch(&model, &now, &steps);
-        for wave in super::converge::waves(&model, &steps) {
+        for wave in converge::waves(&model, &steps) {
             fault!("rollback.wave");
             if let Err(error) = watch.alongside(self.wave(&wave, &now)).await {
+                if error.is_race() {
+                    return Err(Trouble::Race(error));
+                }
                 // The others are brought back all the same: the best state that can be reached.
                 let failure = Failure::of_engine("rollback_failed", error);
                 undone.add(failure.text(), self.by_hand());
@@ -132,13 +110,13 @@ impl Rollback<'_> {
         }
         self.names(&steps).await;
         fault!("rollback.converged");
-        let asleep = self.put_to_sleep(&targets).await?;
+        let asleep = self.put_to_sleep(targets).await?;
         self.verify(&steps, &asleep, &mut watch, undone).await;
         fault!("rollback.verified");
-        self.leftovers().await
+        Ok(())
     }
 
-    async fn containers_now(&self) -> Result<Vec<Container>, Complaint> {
+    async fn containers_now(&self) -> Result<Vec<Container>, EngineError> {
         let all = self.place.docker.compose_containers().await?;
         Ok(of_project(&all, &self.checkpoint.project))
     }
@@ -162,7 +140,7 @@ impl Rollback<'_> {
         &self,
         now: Vec<Container>,
         targets: &BTreeSet<ServiceName>,
-    ) -> Result<Vec<Container>, Complaint> {
+    ) -> Result<Vec<Container>, EngineError> {
         let mut kept = Vec::new();
         for container in now {
             let was = self.checkpoint.of_service(&container.service);
@@ -178,7 +156,7 @@ impl Rollback<'_> {
         Ok(kept)
     }
 
-    async fn all_there(&self, service: &ServiceName) -> Result<bool, Complaint> {
+    async fn all_there(&self, service: &ServiceName) -> Result<bool, EngineError> {
         for saved in self.checkpoint.of_service(service) {
             if self.place.docker.inspect(&saved.id).await?.is_none() {
                 return Ok(false);
@@ -221,7 +199,7 @@ impl Rollback<'_> {
     async fn put_to_sleep(
         &self,
         targets: &BTreeSet<ServiceName>,
-    ) -> Result<Vec<ServiceName>, Complaint> {
+    ) -> Result<Vec<ServiceName>, EngineError> {
         let slept = |service: &&ServiceName| {
             let was = self.checkpoint.of_service(service);
             !was.is_empty() && !was.iter().any(|saved| saved.up)
@@ -272,11 +250,7 @@ impl Rollback<'_> {
         }
     }
 
-    async fn wave(
-        &self,
-        wave: &[&Step],
-        now: &[Container],
-    ) -> Result<(), crate::engine::EngineError> {
+    async fn wave(&self, wave: &[&Step], now: &[Container]) -> Result<(), EngineError> {
         let docker = &self.place.docker;
         let of = |action: Action| wave.iter().filter(move |step| step.action == action);
         for step in of(Action::Remove) {
@@ -302,7 +276,7 @@ impl Rollback<'_> {
             .await
     }
 
-    async fn stop(&self, service: &ServiceName) -> Result<(), Complaint> {
+    async fn stop(&self, service: &ServiceName) -> Result<(), EngineError> {
         let all = self.place.docker.compose_containers().await?;
         for container in of_project(&all, &self.checkpoint.project) {
             if container.service == *service && container.is_up() {
@@ -374,43 +348,6 @@ impl Rollback<'_> {
             }
         }
     }
-
-    async fn leftovers(&self) -> Result<(), Complaint> {
-        let Checkpoint {
-            project,
-            networks,
-            volumes,
-            ..
-        } = self.checkpoint;
-        leftovers(self.place, project, networks, volumes, self.emitter).await
-    }
-}
-
-/// Networks that were not there before go; volumes stay, and are named.
-///
-/// # Errors
-/// The engine's.
-pub async fn leftovers(
-    place: &Place,
-    project: &str,
-    networks: &[String],
-    volumes: &[String],
-    emitter: &Emitter,
-) -> Result<(), Complaint> {
-    let docker = &place.docker;
-    for network in docker.networks(project).await? {
-        if !networks.contains(&network) {
-            // One that is still used is the person's by now.
-            let _ = docker.remove_network(&network).await;
-        }
-    }
-    for volume in docker.volumes(project).await? {
-        if !volumes.contains(&volume) {
-            let text = format!("the volume {volume} was made by this run and is kept");
-            emitter.note("volume_kept", text);
-        }
-    }
-    Ok(())
 }
 
 /// What brings a touched service back, by its containers then and now.

@@ -1,0 +1,144 @@
+//! Gives the stack back: files byte for byte, then exactly the touched services, then the proof that
+//! the old state works again. Every step looks at what is there before it acts, so that a rollback
+//! that was killed is simply done again.
+
+mod containers;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::Checkpoint;
+use super::journal::{Entry, Journal};
+use crate::complaint::Complaint;
+use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
+use crate::health::limits::Limits;
+use crate::stack::Place;
+
+/// What is to be undone.
+pub struct Rollback<'a> {
+    /// Engine and Compose.
+    pub place: &'a Place,
+    /// The state to go back to.
+    pub checkpoint: &'a Checkpoint,
+    /// The run's folder.
+    pub folder: &'a Path,
+    /// Services whose containers the run has touched, or was about to.
+    pub touched: &'a BTreeMap<ServiceName, Action>,
+    /// Start what ran before and does not now, touched or not: the engine itself may have died (F31).
+    pub revive: bool,
+    /// What bounds the watch.
+    pub limits: Limits,
+    /// Where it is told.
+    pub emitter: &'a Emitter,
+}
+
+/// What a rollback could not do, and what a person has to do about it.
+#[derive(Debug, Default)]
+pub struct Undone {
+    /// Why it is not as it was; empty: it is.
+    pub problems: Vec<String>,
+    /// What to type.
+    pub todo: Vec<String>,
+}
+
+impl Undone {
+    /// Whether everything is as it was.
+    pub fn is_whole(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn add(&mut self, problem: impl Into<String>, todo: impl Into<String>) {
+        self.problems.push(problem.into());
+        self.todo.push(todo.into());
+    }
+}
+
+impl Rollback<'_> {
+    /// Undoes the run as far as it can be undone; what cannot be is said in the result.
+    pub async fn run(&self, journal: &Journal) -> Undone {
+        let mut undone = Undone::default();
+        self.emitter.phase(Phase::Rollback);
+        self.files(journal, &mut undone);
+        if let Err(problem) = self.containers(&mut undone).await {
+            let text = problem.details.first().cloned().unwrap_or_default();
+            undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
+        }
+        undone
+    }
+
+    fn files(&self, journal: &Journal, undone: &mut Undone) {
+        let done = self.checkpoint.restore_files(self.folder);
+        let shown = |path: &PathBuf| self.place.shown(path);
+        let files = done.restored.iter().map(shown).collect();
+        self.emitter.emit(Kind::Restored { files });
+        for (path, copy) in &done.kept {
+            let (file, copy) = (self.place.shown(path), copy.display());
+            let text = format!("{file} had been edited meanwhile; that text is kept as {copy}");
+            self.emitter.note("edited", text);
+        }
+        for (file, error) in &done.failed {
+            let path = file.path.display();
+            let todo = match &file.content {
+                Some((name, _)) => format!("cp {}/{name} {path}", self.folder.display()),
+                None => format!("rm {path}"),
+            };
+            undone.add(format!("{error:#}"), todo);
+        }
+        if done.failed.is_empty() {
+            let _ = journal.add(Entry::FilesRestored);
+        }
+    }
+
+    fn by_hand(&self) -> String {
+        let files = self
+            .checkpoint
+            .args
+            .files
+            .iter()
+            .map(|f| format!("-f {}", f.display()));
+        let files = files.collect::<Vec<_>>().join(" ");
+        let services: Vec<&str> = self.touched.keys().map(ServiceName::as_str).collect();
+        let project = &self.checkpoint.project;
+        format!(
+            "docker compose {files} -p {project} up -d --no-deps {}",
+            services.join(" ")
+        )
+    }
+
+    async fn leftovers(&self) -> Result<(), Complaint> {
+        let Checkpoint {
+            project,
+            networks,
+            volumes,
+            ..
+        } = self.checkpoint;
+        leftovers(self.place, project, networks, volumes, self.emitter).await
+    }
+}
+
+/// Networks that were not there before go; volumes stay, and are named.
+///
+/// # Errors
+/// The engine's.
+pub async fn leftovers(
+    place: &Place,
+    project: &str,
+    networks: &[String],
+    volumes: &[String],
+    emitter: &Emitter,
+) -> Result<(), Complaint> {
+    let docker = &place.docker;
+    for network in docker.networks(project).await? {
+        if !networks.contains(&network) {
+            // One that is still used is the person's by now.
+            let _ = docker.remove_network(&network).await;
+        }
+    }
+    for volume in docker.volumes(project).await? {
+        if !volumes.contains(&volume) {
+            let text = format!("the volume {volume} was made by this run and is kept");
+            emitter.note("volume_kept", text);
+        }
+    }
+    Ok(())
+}
