@@ -274,9 +274,9 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
             Err(Stopped::Signal(signal)) => return Ok(Exit::Signal(signal)),
             Err(Stopped::EngineLost) => {
                 let text = "the engine does not answer any more";
-                return Err(Complaint::new("no_engine", text)
-                    .hint("start it: systemctl start docker")
-                    .into());
+                return Err(
+                    Complaint::new("no_engine", text).hint("start it: systemctl start docker")
+                );
             }
         }
         let known = watch.verdicts();
