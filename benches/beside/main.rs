@@ -45,6 +45,8 @@ fn run() -> Result<()> {
     on_small(&small, &mut table)?;
     table.section("One key changed, web recreated: medians; outage asked every 2 ms");
     changes(&small, &mut table)?;
+    table.section("A change that fails at once: from its end to the old version's health");
+    failures(&small, &mut table)?;
     table.section(
         "Reading and editing in memory: processor time per MB, a large file beside a small one",
     );
@@ -95,6 +97,14 @@ fn on_small(small: &Stack, table: &mut Table) -> Result<()> {
     )?;
     let what = "--version | docker compose version";
     table.add(Row::times(what, ours, theirs).ours_at_most("10 ms"));
+    Ok(())
+}
+
+/// Beside the same work without a failure: the old version made anew by hand.
+fn failures(small: &Stack, table: &mut Table) -> Result<()> {
+    let (ours, theirs) = beside(CHANGES, || small.fail_and_come_back(), || small.recreate())?;
+    let what = "failed, healthy again: set | docker compose up -d --force-recreate web";
+    table.add(Row::times(what, ours, theirs).at_most("1.5"));
     Ok(())
 }
 

@@ -61,7 +61,7 @@ impl Stack {
     command:
       - sh
       - -c
-      - mkdir -p /www && echo "$$GREETING" > /www/index.html && exec httpd -f -p 80 -h /www
+      - '[ "$$GREETING" != bad ] || exit 1; mkdir -p /www && echo "$$GREETING" > /www/index.html && exec httpd -f -p 80 -h /www'
     env_file: [.env]
     ports: ["127.0.0.1:{port}:80"]
     healthcheck:
@@ -182,22 +182,62 @@ impl Stack {
         )?))
     }
 
+    /// A change after which `web` ends at once: the time from that end to the old version's health.
+    pub(crate) fn fail_and_come_back(&self) -> Result<Duration> {
+        let since = jiff::Timestamp::now();
+        let output = self.refit(&["set", "GREETING=bad"]).output()?;
+        ensure!(
+            output.status.code() == Some(3),
+            "not rolled back: {output:?}"
+        );
+        let failed = self.last_event(since, "event=die", "1")?;
+        span(failed, self.healthy_event(since)?)
+    }
+
+    /// The same old version made anew by hand: the time from the command to its health.
+    pub(crate) fn recreate(&self) -> Result<Duration> {
+        let since = jiff::Timestamp::now();
+        let words = ["up", "--detach", "--no-deps", "--force-recreate", "web"];
+        output_of(&mut self.compose(&words))?;
+        // Compose returns before the health is known.
+        output_of(&mut self.compose(&["up", "--detach", "--wait", "--no-recreate", "web"]))?;
+        span(
+            i64::try_from(since.as_nanosecond())?,
+            self.healthy_event(since)?,
+        )
+    }
+
     /// The last moment at which the engine said that `web` is healthy, in nanoseconds since 1970.
     fn healthy_event(&self, since: jiff::Timestamp) -> Result<i64> {
+        self.last_event(since, "event=health_status: healthy", "")
+    }
+
+    /// The last event of a kind, with this exit code if it has one; nanoseconds since 1970.
+    fn last_event(&self, since: jiff::Timestamp, filter: &str, code: &str) -> Result<i64> {
         let (project, now) = (&self.project, jiff::Timestamp::now());
         let mut events = Command::new("docker");
         events.args(["events", "--format", "{{json .}}"]);
         events.args(["--since", &since.to_string(), "--until", &now.to_string()]);
-        events.args(["--filter", "event=health_status: healthy"]);
-        events.arg("--filter");
+        events.args(["--filter", filter, "--filter"]);
         events.arg(format!("label=com.docker.compose.project={project}"));
         let lines = output_of(&mut events)?;
-        let last = lines.lines().last().context("the engine told no health")?;
-        let event: Value = serde_json::from_str(last)?;
-        event["timeNano"]
-            .as_i64()
-            .context("an event without a time")
+        let of_code = |event: &Value| {
+            let found = event["Actor"]["Attributes"]["exitCode"].as_str();
+            found.unwrap_or_default() == code
+        };
+        let all: Vec<Value> = lines
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        let last = all.iter().rfind(|event| of_code(event));
+        let last = last.with_context(|| format!("the engine told no {filter}"))?;
+        last["timeNano"].as_i64().context("an event without a time")
     }
+}
+
+fn span(from: i64, to: i64) -> Result<Duration> {
+    let nanos = u64::try_from(to - from).context("the end is older than the beginning")?;
+    Ok(Duration::from_nanos(nanos))
 }
 
 impl Drop for Stack {

@@ -72,6 +72,42 @@ struct Life {
     history: Vec<Observation>,
     expect: Expectation,
     oom: bool,
+    stop: Stop,
+}
+
+/// A stop that somebody asked the engine for, while a container was watched: ours right after that of
+/// a run that was killed, or a person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    None,
+    /// The signal was sent; the end that follows is no fault of the container.
+    Asked,
+    /// It ended so, at this time and with this code; a start should follow.
+    Done {
+        at: Duration,
+        exit_code: i64,
+    },
+}
+
+/// A restart starts what it has stopped within milliseconds; the rest is a busy machine.
+const START_AFTER_STOP: Duration = Duration::from_secs(10);
+
+impl Life {
+    fn judge(&self, now: Duration) -> Judgement {
+        match self.stop {
+            Stop::Done { at, .. } if now < at + START_AFTER_STOP => Judgement::Pending {
+                ask_again: at + START_AFTER_STOP,
+            },
+            Stop::Done { at, exit_code } => Judgement::Final(Verdict {
+                word: VerdictWord::Failed,
+                reason: Some(format!(
+                    "was stopped by somebody else, and exited with {exit_code}"
+                )),
+                at,
+            }),
+            Stop::None | Stop::Asked => judge(&self.expect, &self.history, now),
+        }
+    }
 }
 
 /// One service as the watch has seen it.
@@ -120,6 +156,7 @@ impl Track {
             history: Vec::new(),
             expect,
             oom: false,
+            stop: Stop::None,
         })
     }
 
@@ -136,6 +173,7 @@ impl Track {
             life.expect = limits::expectation(inspected, &settings, past, limits);
         }
         life.oom = false;
+        life.stop = Stop::None;
         life.history.push(Observation {
             at,
             seen: Seen::Started,
@@ -162,6 +200,9 @@ impl Track {
     /// A container was sent its stop signal: from here on it may not answer.
     pub fn stopping(&mut self, id: &str, at: Duration) {
         self.down.down(id, at);
+        if let Some(life) = self.lives.get_mut(id) {
+            life.stop = Stop::Asked;
+        }
     }
 
     /// The kernel killed a process of the container; the end of the container may follow.
@@ -176,6 +217,11 @@ impl Track {
     pub fn died(&mut self, id: &str, at: Duration, exit_code: i64) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
+            if life.stop == Stop::Asked {
+                life.stop = Stop::Done { at, exit_code };
+                life.history.clear();
+                return;
+            }
             let oom = life.oom && exit_code == 137;
             life.history.push(Observation {
                 at,
@@ -293,7 +339,7 @@ impl Track {
         let mut good: Option<Verdict> = None;
         let mut decided = 0;
         for life in self.lives.values() {
-            match judge(&life.expect, &life.history, now) {
+            match life.judge(now) {
                 Judgement::Pending { ask_again: at } => ask_again = ask_again.min(at),
                 Judgement::Final(verdict) if verdict.word == VerdictWord::Failed => {
                     self.verdict = Some(self.blamed(verdict));
@@ -367,4 +413,62 @@ fn judge_answer(probe: &Probe, answer: &Answer) -> Seen {
         }
     };
     Seen::Probe { ok, answer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track() -> Track {
+        let target = Target {
+            service: "app".into(),
+            action: Action::Restart,
+            past: Past {
+                was_up: true,
+                one_shot: false,
+            },
+            was_failing: false,
+            old: vec![("c1".into(), true)],
+            replicas: 1,
+            settings: ServiceSettings::default(),
+        };
+        Track::new(target, Limits::default())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The restart that a killed run had asked for, and then ours.
+    #[test]
+    fn a_stop_between_two_starts_is_no_crash() {
+        let mut track = track();
+        track.started("c1", SECOND, None, Limits::default());
+        track.stopping("c1", SECOND * 2);
+        track.died("c1", SECOND * 2, 143);
+        assert!(track.judge(SECOND * 2).is_some());
+        track.started("c1", SECOND * 3, None, Limits::default());
+        assert!(track.judge(SECOND * 3).is_some());
+        assert_eq!(track.judge(SECOND * 9), None);
+        let verdict = track.verdict.unwrap();
+        assert_eq!(verdict.word, VerdictWord::Settled, "{:?}", verdict.reason);
+    }
+
+    #[test]
+    fn a_stop_that_no_start_follows_is_told_as_one() {
+        let mut track = track();
+        track.started("c1", SECOND, None, Limits::default());
+        track.stopping("c1", SECOND * 2);
+        track.died("c1", SECOND * 2, 143);
+        assert_eq!(track.judge(SECOND * 13), None);
+        let reason = track.verdict.unwrap().reason.unwrap();
+        assert!(reason.contains("by somebody else"), "{reason}");
+    }
+
+    #[test]
+    fn an_end_that_nobody_asked_for_is_a_crash() {
+        let mut track = track();
+        track.started("c1", SECOND, None, Limits::default());
+        track.died("c1", SECOND * 2, 143);
+        assert_eq!(track.judge(SECOND * 3), None);
+        assert_eq!(track.verdict.unwrap().word, VerdictWord::Failed);
+    }
 }
