@@ -239,6 +239,21 @@ fn an_old_fault_is_not_blamed_on_the_change() {
     assert_eq!(stack.container("web").env["MODE"], "other");
 }
 
+#[test]
+fn a_service_that_runs_between_two_crashes_was_failing_before() {
+    let broken = service("sleep 1.5; exit 5", "env_file: .env, restart: always");
+    let Some(stack) = TestStack::started(&format!("services:\n  broken: {broken}\n"), &[GOOD])
+    else {
+        return;
+    };
+    let restarts = || stack.container("broken").raw["RestartCount"].as_u64();
+    while restarts() < Some(1) || stack.container("broken").status() != "running" {}
+    let answer = stack
+        .refit(&["--json", "set", "MODE=other", "--settle", "3s"])
+        .exits(0);
+    assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -152,6 +152,8 @@ pub struct Container {
     pub mounts: Vec<Mount>,
     /// What is published.
     pub ports: Vec<PublishedPort>,
+    /// It runs, and the engine had to start it again some seconds ago: it is between two crashes.
+    pub crashing: bool,
 }
 
 /// Compose's labels on its containers.
@@ -188,6 +190,7 @@ impl Container {
             state: State::of_word(&summary.state.map(|s| s.to_string()).unwrap_or_default()),
             exit_code: exit_code_of_status(&status),
             health: health_of_status(&status),
+            crashing: false,
             image_id: summary.image_id.unwrap_or_default(),
             image: summary.image.unwrap_or_default(),
             created: summary.created.unwrap_or_default(),
@@ -408,6 +411,19 @@ impl Healthcheck {
                 .unwrap_or(3),
             start_period: or(config.start_period, 0),
         })
+    }
+}
+
+/// Whether a status line tells of less than ten seconds.
+pub(super) fn is_young(status: &str) -> bool {
+    let mut words = status.split_whitespace();
+    if words.next() != Some("Up") {
+        return false;
+    }
+    match (words.next(), words.next()) {
+        (Some("Less"), _) => true,
+        (Some(count), Some("second" | "seconds")) => count.len() == 1,
+        _ => false,
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 
 use super::EngineError;
-use super::container::{Container, Inspected, label};
+use super::container::{Container, Inspected, is_young, label};
 use super::endpoint::Endpoint;
 use super::events::{self, EventStream};
 
@@ -70,10 +70,22 @@ impl Docker {
             .list_containers(Some(options))
             .await
             .map_err(failed("list containers"))?;
-        Ok(found
-            .into_iter()
-            .filter_map(Container::of_summary)
-            .collect())
+        let known = found.into_iter().filter_map(|summary| {
+            let young = is_young(summary.status.as_deref().unwrap_or_default());
+            Some((young, Container::of_summary(summary)?))
+        });
+        let asked = known.map(async |(young, container)| {
+            // The list does not tell whether it crashed just before.
+            let crashing = match young {
+                true => self.inspect(&container.id).await?,
+                false => None,
+            };
+            Ok::<_, EngineError>(Container {
+                crashing: crashing.is_some_and(|inspected| inspected.restarts > 0),
+                ..container
+            })
+        });
+        futures_util::future::try_join_all(asked).await
     }
 
     /// Every published port of the engine's running containers, with the container's name and ID.

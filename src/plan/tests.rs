@@ -19,6 +19,7 @@ fn container(service: &str, state: State, exit_code: Option<i64>) -> Container {
         state,
         exit_code,
         health: Health::None,
+        crashing: false,
         image_id: String::new(),
         image: String::new(),
         created: 0,

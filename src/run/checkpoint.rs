@@ -303,7 +303,7 @@ pub fn is_failing(container: &Container) -> bool {
         State::Restarting | State::Dead => true,
         State::Exited => !container.stopped_on_purpose(),
         State::Created => true,
-        _ => container.health == Health::Unhealthy,
+        _ => container.crashing || container.health == Health::Unhealthy,
     }
 }
 

@@ -14,6 +14,7 @@ fn container(service: &str, volume: &str) -> Container {
         state: State::Running,
         exit_code: None,
         health: Health::None,
+        crashing: false,
         image_id: String::new(),
         image: String::new(),
         created: 0,

@@ -16,6 +16,7 @@ fn container(project: &str, folder: &Path, files: &str) -> Container {
         state: State::Running,
         exit_code: None,
         health: Health::None,
+        crashing: false,
         image_id: String::new(),
         image: String::new(),
         created: 0,
