@@ -15,7 +15,7 @@ use crate::engine::files;
 use crate::exit::Exit;
 use crate::report;
 use crate::run::edits;
-use crate::run::request::{Request, What};
+use crate::run::request::What;
 use crate::run::state::{StateHome, make_folder, write_file};
 use crate::stack::shown;
 use crate::stack::staged::FileEdit;
@@ -80,15 +80,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         after,
     });
     let command = format!("edit {name}");
-    let ended = execute(
-        global,
-        Request {
-            command,
-            what,
-            options,
-        },
-    )
-    .await;
+    let ended = execute(global, command, what, options).await;
     if !matches!(ended, Ok(Exit::Done)) || args.run.is_dry() {
         tell_kept(&keep(&home, &located.args.directory, &copy)?);
     }

@@ -15,7 +15,7 @@ use crate::report::terminal::secs;
 use crate::report::{self, page};
 use crate::run::history::{Record, records};
 use crate::run::journal::Entry;
-use crate::run::request::{Request, What};
+use crate::run::request::What;
 use crate::run::state::{StackState, StateHome};
 use crate::secret::HIDDEN;
 
@@ -47,15 +47,7 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit
     let command = command_line("rollback", &words);
     let what = What::Rollback(args.target.map(RunId));
     let options = args.run.options();
-    execute(
-        global,
-        Request {
-            command,
-            what,
-            options,
-        },
-    )
-    .await
+    execute(global, command, what, options).await
 }
 
 pub(super) async fn history(global: &Global, _: &HistoryArgs) -> Result<Exit, Complaint> {

@@ -111,24 +111,24 @@ pub(super) struct PlanArgs {
     exit_code: bool,
 }
 
-pub(super) async fn execute(global: &Global, request: Request) -> Result<Exit, Complaint> {
+pub(super) async fn execute(
+    global: &Global,
+    command: String,
+    what: What,
+    options: Options,
+) -> Result<Exit, Complaint> {
     let runner = global.runner().await?;
-    let ended = runner.execute(&global.locate_request(), &request).await;
+    let request = Request { command, options };
+    let ended = runner
+        .execute(&global.locate_request(), &request, &what)
+        .await;
     Ok(exit::of_run(&ended))
 }
 
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
     let command = command_line("apply", &args.services);
     let what = What::Apply(service_names(&args.services));
-    execute(
-        global,
-        Request {
-            command,
-            what,
-            options: args.run.options(),
-        },
-    )
-    .await
+    execute(global, command, what, args.run.options()).await
 }
 
 pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
@@ -139,15 +139,7 @@ pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, 
         options.strategy = Strategy::DownUp;
     }
     let what = What::Restart(service_names(&args.services));
-    execute(
-        global,
-        Request {
-            command,
-            what,
-            options,
-        },
-    )
-    .await
+    execute(global, command, what, options).await
 }
 
 pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Complaint> {
@@ -158,15 +150,7 @@ pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Compla
         exit_code: args.exit_code,
         ..Options::default()
     };
-    execute(
-        global,
-        Request {
-            command,
-            what,
-            options,
-        },
-    )
-    .await
+    execute(global, command, what, options).await
 }
 
 /// What was typed, for the record.

@@ -13,7 +13,7 @@ use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
 use crate::run::belongs::is_compose_path;
 use crate::run::edits::is_yaml;
-use crate::run::request::{Edit, EditRequest, Kind, Request, To, What};
+use crate::run::request::{Edit, EditRequest, Kind, To, What};
 use crate::secret::{HIDDEN, Secret, is_secret};
 
 #[derive(Debug, Args)]
@@ -245,15 +245,7 @@ async fn edit(
     let mut options = run.options();
     options.no_apply = no_apply;
     let what = What::Edit(EditRequest { file, edits, reach });
-    execute(
-        global,
-        Request {
-            command,
-            what,
-            options,
-        },
-    )
-    .await
+    execute(global, command, what, options).await
 }
 
 /// The command as it may be recorded: without the values of secret keys.

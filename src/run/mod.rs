@@ -36,7 +36,7 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
 use lock::Lock;
-use request::Request;
+use request::{Request, What};
 use state::{StackState, StateHome};
 use survey::Survey;
 use transaction::Transaction;
@@ -102,9 +102,22 @@ pub struct Runner {
 
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
-    pub async fn execute(&self, located: &LocateRequest, request: &Request) -> Ended {
+    pub async fn execute(&self, located: &LocateRequest, request: &Request, what: &What) -> Ended {
+        let survey = async |place: &Place, state: &StackState| {
+            survey::make(place, what, &request.options, state).await
+        };
+        self.execute_surveyed(located, request, survey).await
+    }
+
+    /// The same for a change that is surveyed by somebody else.
+    pub async fn execute_surveyed(
+        &self,
+        located: &LocateRequest,
+        request: &Request,
+        survey: impl AsyncFnOnce(&Place, &StackState) -> Result<Survey, Complaint>,
+    ) -> Ended {
         let began = Instant::now();
-        match self.attempt(located, request).await {
+        match self.attempt(located, request, survey).await {
             Ok(ended) => ended,
             Err(complaint) => {
                 let locked = complaint.code == "locked";
@@ -124,6 +137,7 @@ impl Runner {
         &self,
         located: &LocateRequest,
         request: &Request,
+        survey: impl AsyncFnOnce(&Place, &StackState) -> Result<Survey, Complaint>,
     ) -> Result<Ended, Complaint> {
         let began = Instant::now();
         let mut place = self.unless_signalled(self.find(located)).await?;
@@ -147,8 +161,7 @@ impl Runner {
             // Who held the lock until now may have made other containers.
             place.containers = self.docker.compose_containers().await?;
         }
-        let work = survey::make(&place, request, &state);
-        let survey = self.unless_signalled(work).await?;
+        let survey = self.unless_signalled(survey(&place, &state)).await?;
         self.tell(&place, &survey, request);
         let (emitter, conclusion) = if request.options.dry_run {
             (self.emitter.clone(), dry(&survey, request))

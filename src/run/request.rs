@@ -14,8 +14,6 @@ use crate::stack::staged::FileEdit;
 pub struct Request {
     /// What was typed, without secret values.
     pub command: String,
-    /// What is to happen.
-    pub what: What,
     /// How.
     pub options: Options,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
-use super::request::{Options, Request, Strategy, What};
+use super::request::{Options, Strategy, What};
 use super::state::StackState;
 use super::{checks, history, remarks, secrets};
 use crate::complaint::Complaint;
@@ -158,11 +158,11 @@ impl Survey {
 /// Everything that is refused before the first write.
 pub async fn make(
     place: &Place,
-    request: &Request,
+    what: &What,
+    options: &Options,
     state: &StackState,
 ) -> Result<Survey, Complaint> {
-    let options = &request.options;
-    let mut survey = match &request.what {
+    let survey = match what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
             edit::survey(place, edited, options).await?
@@ -177,6 +177,18 @@ pub async fn make(
         What::Restart(services) => of_restart(place, services).await?,
         What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
+    checked(place, survey, options).await
+}
+
+/// Puts the person's strategy in, and refuses what cannot work or cannot be undone.
+///
+/// # Errors
+/// The refusal.
+pub async fn checked(
+    place: &Place,
+    mut survey: Survey,
+    options: &Options,
+) -> Result<Survey, Complaint> {
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
     }
