@@ -2,6 +2,7 @@
 //! was wrong.
 
 pub mod cli;
+pub mod recipe;
 pub mod run;
 
 pub mod health;
@@ -9,6 +10,7 @@ pub mod plan;
 pub mod stack;
 
 pub mod edit;
+pub mod profile;
 
 pub mod complaint;
 pub mod engine;

@@ -6,6 +6,7 @@ mod look;
 mod packaging;
 mod past;
 mod query;
+mod recipes;
 mod runs;
 mod values;
 
@@ -100,6 +101,10 @@ enum Command {
     Apply(runs::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
     Restart(runs::RestartArgs),
+    /// Use a recipe: a named group of changes, with its checks
+    Use(recipes::UseArgs),
+    /// List recipes, or explain one
+    Recipes(recipes::RecipesArgs),
     /// Show what apply would do
     Plan(runs::PlanArgs),
     /// Show services, their state, and what differs from the files
@@ -129,10 +134,12 @@ impl Command {
             | Self::Edit(_)
             | Self::Apply(_)
             | Self::Restart(_)
+            | Self::Use(_)
             | Self::Plan(_)
             | Self::Rollback(_)
             | Self::Watch(_) => true,
             Self::Get(_)
+            | Self::Recipes(_)
             | Self::Status(_)
             | Self::History(_)
             | Self::Show(_)
@@ -213,6 +220,8 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Why(args) => query::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
+        Command::Use(args) => recipes::use_recipe(global, args).await,
+        Command::Recipes(args) => recipes::recipes(global, &args).await,
         Command::Plan(args) => runs::plan(global, args).await,
         Command::Rollback(args) => past::rollback(global, args).await,
         Command::History(args) => past::history(global, &args).await,

@@ -10,6 +10,7 @@ use super::Global;
 use super::runs::{RunArgs, execute};
 use crate::complaint::Complaint;
 use crate::edit::yaml::YamlPath;
+use crate::engine::random;
 use crate::exit::Exit;
 use crate::run::belongs::is_compose_path;
 use crate::run::edits::is_yaml;
@@ -95,39 +96,14 @@ impl std::str::FromStr for Generate {
 impl Generate {
     fn value(self) -> anyhow::Result<Secret> {
         Ok(Secret::new(match self {
-            Self::Hex(size) => random(size)?
+            Self::Hex(size) => random::bytes(size)?
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
-            Self::Base64(size) => base64(&random(size)?),
-            Self::Alnum(size) => alnum(size)?,
+            Self::Base64(size) => base64(&random::bytes(size)?),
+            Self::Alnum(size) => random::alnum(size)?,
         }))
     }
-}
-
-fn random(size: usize) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = vec![0; size];
-    let mut filled = 0;
-    while filled < size {
-        let flags = rustix::rand::GetRandomFlags::empty();
-        filled += rustix::rand::getrandom(&mut bytes[filled..], flags)
-            .context("the system gives no random numbers")?;
-    }
-    Ok(bytes)
-}
-
-fn alnum(size: usize) -> anyhow::Result<String> {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut text = String::with_capacity(size);
-    while text.len() < size {
-        // Bytes from 248 on would make the first letters likelier.
-        for byte in random(size)?.into_iter().filter(|byte| *byte < 248) {
-            if text.len() < size {
-                text.push(char::from(LETTERS[usize::from(byte) % LETTERS.len()]));
-            }
-        }
-    }
-    Ok(text)
 }
 
 fn base64(bytes: &[u8]) -> String {

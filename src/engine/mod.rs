@@ -8,9 +8,11 @@ pub mod endpoint;
 pub mod events;
 pub mod files;
 pub mod git;
+pub mod grep;
 pub mod http;
 pub mod plugin;
 pub mod process;
+pub mod random;
 pub mod signals;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ pub mod journal;
 pub mod lock;
 pub mod meant;
 pub mod prepare;
+pub mod proof;
 pub mod prove;
 pub mod recover;
 mod remarks;

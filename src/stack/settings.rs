@@ -22,6 +22,8 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// How long runs are kept.
     pub keep: Keep,
+    /// Recipes of this stack's own: only the room of recipes knows how to read them.
+    pub recipes: Vec<de::IgnoredAny>,
 }
 
 /// What is refused besides the defaults.

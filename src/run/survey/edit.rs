@@ -101,6 +101,7 @@ pub(super) async fn survey(
         before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
+        proofs: None,
         one_shots: shots,
         strategy: options.strategy,
         restart_all: false,

@@ -16,6 +16,7 @@ use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
 use crate::event::{Action, RunId, ServiceName};
+use crate::health::check::Proofs;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
@@ -58,6 +59,8 @@ pub struct Survey {
     pub images: Vec<SavedImage>,
     /// Files and containers were compared, and agree.
     pub in_line: bool,
+    /// What is to be seen of the application itself afterwards.
+    pub proofs: Option<Proofs>,
     pub(super) one_shots: BTreeSet<ServiceName>,
     pub(super) strategy: Strategy,
     pub(super) restart_all: bool,
@@ -178,6 +181,18 @@ pub async fn make(
         What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
     checked(place, survey, options).await
+}
+
+/// The survey of edits that somebody else made in memory.
+///
+/// # Errors
+/// As [`make`].
+pub async fn of_edited(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Survey, Complaint> {
+    checked(place, edit::survey(place, edited, options).await?, options).await
 }
 
 /// Puts the person's strategy in, and refuses what cannot work or cannot be undone.
@@ -304,6 +319,7 @@ fn quiet(
         before_undone: Default::default(),
         images: Vec::new(),
         in_line: false,
+        proofs: None,
         one_shots: shots,
         strategy: Strategy::Auto,
         restart_all: false,
