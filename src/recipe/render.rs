@@ -16,7 +16,8 @@ const KNOWN: [&str; 6] = ["service", "host", "url", "secret", "configured", "acc
 /// What templates are filled in with.
 #[derive(Debug, Clone)]
 pub struct Filling {
-    environment: Environment<'static>,
+    texts: Environment<'static>,
+    conditions: Environment<'static>,
     names: BTreeMap<String, Value>,
 }
 
@@ -28,7 +29,9 @@ impl Filling {
             .map(|(name, given)| (variable(name), value_of(given)))
             .collect();
         Self {
-            environment: environment(),
+            texts: environment(UndefinedBehavior::Strict),
+            // A condition may ask for what was not given: that is equal to nothing.
+            conditions: environment(UndefinedBehavior::Lenient),
             names,
         }
     }
@@ -49,7 +52,7 @@ impl Filling {
     /// # Errors
     /// `bad_recipe`: a name has no value.
     pub fn text(&self, template: &str) -> Result<String, Complaint> {
-        self.environment
+        self.texts
             .render_str(template, &self.names)
             .map_err(|error| {
                 // The template, not what it was filled in with: that may be secret.
@@ -65,7 +68,7 @@ impl Filling {
     pub fn holds(&self, when: &Option<String>) -> Result<bool, Complaint> {
         let Some(when) = when else { return Ok(true) };
         let decided = self
-            .environment
+            .conditions
             .compile_expression(when)
             .and_then(|expression| expression.eval(&self.names));
         decided.map(|value| value.is_true()).map_err(|error| {
@@ -98,9 +101,16 @@ impl Filling {
     }
 }
 
-fn environment() -> Environment<'static> {
+fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_undefined_behavior(undefined);
+    // `true`, as env files and YAML have it.
+    environment.set_formatter(|out, state, value| match bool::try_from(value.clone()) {
+        Ok(on) => out
+            .write_str(if on { "true" } else { "false" })
+            .map_err(Into::into),
+        Err(_) => minijinja::escape_formatter(out, state, value),
+    });
     // Env files and YAML, not HTML.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment
@@ -133,7 +143,7 @@ fn value_of(given: &Given) -> Value {
 /// # Errors
 /// In a sentence.
 pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
-    let environment = environment();
+    let environment = environment(UndefinedBehavior::Strict);
     let known: BTreeSet<String> = recipe
         .parameters
         .iter()
@@ -233,9 +243,11 @@ mod tests {
             filling.text("{{ for.ms }} {{ for.text }}").unwrap(),
             "90000 90s"
         );
+        assert_eq!(filling.text("{{ same_site == 'none' }}").unwrap(), "true");
         let holds = |when: &str| filling.holds(&Some(when.to_owned())).unwrap();
         assert!(holds("same_site == 'none'"));
         assert!(!holds("domain is defined"));
+        assert!(!holds("domain == 'a'") && holds("domain != 'a'"));
         assert!(filling.text("{{ domain }}").is_err());
     }
 }
