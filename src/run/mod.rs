@@ -161,8 +161,11 @@ impl Runner {
             // Who held the lock until now may have made other containers.
             place.containers = self.docker.compose_containers().await?;
         }
-        let survey = self.unless_signalled(survey(&place, &state)).await?;
+        let mut survey = self.unless_signalled(survey(&place, &state)).await?;
         self.tell(&place, &survey, request);
+        if let Some(refusal) = survey.refusal.take() {
+            return Err(refusal);
+        }
         let (emitter, conclusion) = if request.options.dry_run {
             (self.emitter.clone(), dry(&survey, request))
         } else if survey.is_nothing() {

@@ -100,6 +100,7 @@ pub(super) async fn survey(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        refusal: None,
         in_line: false,
         one_shots: shots,
         strategy: options.strategy,

@@ -56,6 +56,8 @@ pub struct Survey {
     pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
+    /// What speaks against it: told after the plan, and nothing is done.
+    pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
     pub in_line: bool,
     pub(super) one_shots: BTreeSet<ServiceName>,
@@ -177,30 +179,36 @@ pub async fn make(
         What::Restart(services) => of_restart(place, services).await?,
         What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
-    checked(place, survey, options).await
+    Ok(checked(place, survey, options).await)
 }
 
-/// Puts the person's strategy in, and refuses what cannot work or cannot be undone.
-///
-/// # Errors
-/// The refusal.
-pub async fn checked(
-    place: &Place,
-    mut survey: Survey,
-    options: &Options,
-) -> Result<Survey, Complaint> {
+/// Puts the person's strategy in, and finds what speaks against the change: what cannot work or
+/// cannot be undone.
+pub async fn checked(place: &Place, mut survey: Survey, options: &Options) -> Survey {
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
     }
+    match refusals(place, &survey, options).await {
+        Ok(notes) => survey.notes.extend(notes),
+        // Told after the plan: whoever is refused wants to see what.
+        Err(complaint) => survey.refusal = Some(complaint),
+    }
+    survey
+}
+
+async fn refusals(
+    place: &Place,
+    survey: &Survey,
+    options: &Options,
+) -> Result<Vec<String>, Complaint> {
     // A way back is not barred by what guards the way there.
     if survey.undoes.is_empty() {
-        guards(place, &survey, options)?;
+        guards(place, survey, options)?;
     }
-    if !options.no_apply {
-        let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
-        survey.notes.extend(notes);
+    if options.no_apply {
+        return Ok(Vec::new());
     }
-    Ok(survey)
+    checks::all(place, &survey.after, &survey.plan, &options.allow).await
 }
 
 fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Complaint> {
@@ -303,6 +311,7 @@ fn quiet(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        refusal: None,
         in_line: false,
         one_shots: shots,
         strategy: Strategy::Auto,
