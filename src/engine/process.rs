@@ -107,7 +107,8 @@ fn holders(file: &Path) -> Vec<rustix::process::Pid> {
         .collect()
 }
 
-/// Runs a call to its end; `line` sees each line of standard error as it comes.
+/// Runs a call to its end; `line` sees each line of standard error as it comes, and each state of a
+/// line that is written over with a carriage return (git's progress).
 ///
 /// The child, and all that it started, is killed when the future is dropped.
 ///
@@ -153,12 +154,32 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let read_out = tokio::io::AsyncReadExt::read_to_end(&mut out, &mut stdout);
     let read_err = async {
         let mut text = String::new();
-        let mut lines = BufReader::new(err).split(b'\n');
-        while let Some(bytes) = lines.next_segment().await? {
-            let one = String::from_utf8_lossy(&bytes);
-            line(one.trim_end());
-            text.push_str(one.trim_end());
-            text.push('\n');
+        let mut err = BufReader::new(err);
+        let mut rest = Vec::new();
+        let mut mark = b'\n';
+        loop {
+            let read = err.fill_buf().await?;
+            let (length, ended) = (read.len(), read.is_empty());
+            rest.extend_from_slice(read);
+            err.consume(length);
+            if ended && !rest.is_empty() {
+                rest.push(b'\n');
+            }
+            while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+                let before = std::mem::replace(&mut mark, rest[end]);
+                let one = String::from_utf8_lossy(&rest[..end]).into_owned();
+                rest.drain(..=end);
+                let one = one.trim_end();
+                // The line end behind a carriage return ends the line that was told already.
+                if !one.is_empty() || (before, mark) == (b'\n', b'\n') {
+                    line(one);
+                    text.push_str(one);
+                    text.push('\n');
+                }
+            }
+            if ended {
+                break;
+            }
         }
         Ok::<_, std::io::Error>(text)
     };
