@@ -56,6 +56,14 @@ impl Drop for Group {
     }
 }
 
+/// When a process of this host was started, in the kernel's ticks: with its number it is unique.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19)?.parse().ok()
+}
+
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
 /// this file open, which each of them got as its standard input. Waits until they are gone.
 ///

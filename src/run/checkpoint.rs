@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::checkout::{Moving, SavedCheckout};
 use super::state::write_file;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
@@ -34,6 +35,9 @@ pub struct Checkpoint {
     pub project: String,
     /// Every file that the run may touch.
     pub files: Vec<SavedFile>,
+    /// The git checkout, if the run moves it.
+    #[serde(default)]
+    pub checkout: Option<SavedCheckout>,
     /// Every container of the project.
     pub containers: Vec<SavedContainer>,
     /// Images of the services that get new containers.
@@ -51,10 +55,14 @@ pub struct SavedFile {
     pub path: PathBuf,
     /// Where a symlink points, if it is one.
     pub link: Option<PathBuf>,
-    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file.
+    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file, or
+    /// only a symlink that leads to none.
     pub content: Option<(String, Attributes)>,
     /// Hash of what the run makes of it; `None`: it removes it.
     pub after: Option<String>,
+    /// The highest folder that did not exist, and goes when the file goes.
+    #[serde(default)]
+    pub new_folder: Option<PathBuf>,
 }
 
 /// A container as it was.
@@ -98,6 +106,7 @@ impl Checkpoint {
         model: &Model,
         plan: &Plan,
         edits: &[FileEdit],
+        moving: Option<&Moving>,
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
@@ -107,6 +116,10 @@ impl Checkpoint {
             saved.push(save_file(edit, index, folder)?);
             fault!("checkpoint.file");
         }
+        let checkout = match moving {
+            Some(moving) => Some(moving.save(run, folder).await?),
+            None => None,
+        };
         let containers = place.of_project(project);
         let prefix = tag_of(project, run, folder);
         let images = images_of(&place.docker, &prefix, model, plan, &containers).await?;
@@ -118,6 +131,7 @@ impl Checkpoint {
             args: place.located.args.clone(),
             project: project.clone(),
             files: saved,
+            checkout,
             containers: containers.iter().map(SavedContainer::of).collect(),
             images,
             networks: networks?,
@@ -154,7 +168,9 @@ impl Checkpoint {
     /// meanwhile, is kept in the run's folder first.
     pub fn restore_files(&self, folder: &Path) -> Restored {
         let mut done = Restored::default();
-        for file in &self.files {
+        // What came goes first, so that files and folders which took each other's place do not meet.
+        let (came, was): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| !file.was_there());
+        for file in came.into_iter().rev().chain(was) {
             match file.restore(folder) {
                 Ok(Some(kept)) => {
                     done.restored.push(file.path.clone());
@@ -195,7 +211,10 @@ pub fn edited_since<'a>(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let mut edited = Vec::new();
     for file in files {
-        let now = files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes));
+        let now = match file.path.is_dir() {
+            true => None,
+            false => files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes)),
+        };
         if now != file.after {
             edited.push(file.path.clone());
         }
@@ -206,12 +225,12 @@ pub fn edited_since<'a>(
 impl SavedFile {
     /// `None`: nothing had to be done; else where a text that somebody wrote meanwhile is now.
     fn restore(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
-        let now = files::read_if_exists(&self.path)?;
+        if !self.was_there() {
+            return self.remove(folder);
+        }
+        let now = self.make_room()?;
         let Some((name, attributes)) = &self.content else {
-            let Some(text) = &now else { return Ok(None) };
-            let kept = self.keep_foreign(text, None, folder)?;
-            files::remove(&self.path)?;
-            return Ok(Some(kept));
+            return self.restore_link();
         };
         let bytes = std::fs::read(folder.join(name))
             .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
@@ -233,6 +252,65 @@ impl SavedFile {
         }
         files::replace_with(&self.path, &bytes, attributes)?;
         Ok(Some(kept))
+    }
+
+    /// Whether it was a symlink that led to no file.
+    pub fn is_link_only(&self) -> bool {
+        self.content.is_none() && self.link.is_some()
+    }
+
+    fn was_there(&self) -> bool {
+        self.content.is_some() || self.link.is_some()
+    }
+
+    /// Takes away what the run made where nothing was.
+    fn remove(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
+        // A folder is none of the run's: whoever made it has put it in the place of the file.
+        if self.path.is_dir() || self.path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        let kept = match files::read_if_exists(&self.path)? {
+            Some(text) => self.keep_foreign(&text, None, folder)?,
+            None => None,
+        };
+        files::remove(&self.path)?;
+        let above = self.path.ancestors().skip(1);
+        for folder in above.take_while(|dir| {
+            self.new_folder
+                .as_ref()
+                .is_some_and(|new| dir.starts_with(new))
+        }) {
+            // One that holds something else by now stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+        Ok(Some(kept))
+    }
+
+    /// The content that is there; the folders above are made where they are missing.
+    fn make_room(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        if self.path.is_dir() && !self.path.is_symlink() {
+            // Only where it is empty: what a person put there is not ours to remove.
+            std::fs::remove_dir(&self.path)
+                .with_context(|| format!("a folder is in the way of {}", self.path.display()))?;
+        }
+        files::read_if_exists(&self.path)
+    }
+
+    /// A symlink that leads to no file.
+    fn restore_link(&self) -> anyhow::Result<Option<Option<PathBuf>>> {
+        let (Some(target), now) = (&self.link, std::fs::read_link(&self.path).ok()) else {
+            return Ok(None);
+        };
+        if now.as_ref() == Some(target) {
+            return Ok(None);
+        }
+        files::remove(&self.path)?;
+        std::os::unix::fs::symlink(target, &self.path)?;
+        Ok(Some(None))
     }
 
     /// Keeps a text that neither this run nor its checkpoint knows.
@@ -260,6 +338,8 @@ impl SavedFile {
 }
 
 fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<SavedFile> {
+    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+    let above = edit.path.ancestors().skip(1);
     let content = match &edit.before {
         Some(bytes) => {
             let name = format!("file-{index}");
@@ -275,6 +355,7 @@ fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<Sav
         link: std::fs::read_link(&edit.path).ok(),
         content,
         after: edit.after.as_deref().map(hash),
+        new_folder: above.take_while(missing).last().map(Path::to_owned),
     })
 }
 
@@ -310,8 +391,13 @@ pub fn is_failing(container: &Container) -> bool {
 /// What the kept names of a run begin with. Root and a user have a state folder each, and count
 /// their runs by themselves: one must not take the other's names.
 fn tag_of(project: &str, run: RunId, folder: &Path) -> String {
-    let whose = hash(folder.as_os_str().as_encoded_bytes());
-    format!("{project}-{run}-{}", whose.get(..6).unwrap_or(&whose))
+    format!("{project}-{run}-{}", whose(folder))
+}
+
+/// A short name of a run's folder.
+pub(super) fn whose(folder: &Path) -> String {
+    let hash = hash(folder.as_os_str().as_encoded_bytes());
+    hash.get(..6).unwrap_or(&hash).to_owned()
 }
 
 /// The images of the services that get new containers, and the names that are to keep them.
@@ -345,11 +431,14 @@ async fn images_of(
     Ok(images)
 }
 
-/// Lets the images of a checkpoint go.
+/// Lets the images and the old commit of a checkpoint go.
 ///
 /// # Errors
-/// The engine's.
-pub async fn release_images(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+/// The engine's. A repository that is gone has nothing to let go.
+pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+    if let Some(checkout) = &checkpoint.checkout {
+        let _ = checkout.release().await;
+    }
     for image in &checkpoint.images {
         docker.untag(&image.kept_as).await?;
     }

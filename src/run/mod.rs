@@ -3,6 +3,7 @@
 
 pub mod baseline;
 pub mod belongs;
+pub mod checkout;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
@@ -35,6 +36,7 @@ use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
+use crate::stack::staged::FileEdit;
 use lock::Lock;
 use request::{Request, What};
 use state::{StackState, StateHome};
@@ -251,7 +253,9 @@ impl Runner {
         }
         if request.options.dry_run {
             let redactor = survey.redactor();
-            for edit in survey.edited.changing() {
+            // Of a new version only what Compose reads is shown: git shows the rest.
+            let shown = |edit: &&FileEdit| survey.moving.is_none() || place.is_config(&edit.path);
+            for edit in survey.edited.changing().filter(shown) {
                 let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }

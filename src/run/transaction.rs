@@ -137,6 +137,7 @@ impl<'a> Transaction<'a> {
             self.survey.before.as_ref().unwrap_or(&self.survey.after),
             &self.survey.plan,
             &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
+            self.survey.moving.as_ref(),
             self.run,
             &self.folder,
         )
@@ -149,10 +150,19 @@ impl<'a> Transaction<'a> {
 
     /// Write, prepare, converge, watch, effect; each failure leads to the rollback.
     async fn change(&self, watch: &mut Watch) -> Result<(), Failure> {
-        self.write()?;
-        if !self.request.options.no_apply && !self.survey.plan.is_empty() {
-            self.interrupted()?;
+        let applies = !self.request.options.no_apply && !self.survey.plan.is_empty();
+        // A new version is built from its exported tree, before the checkout moves.
+        let builds_first = self.survey.moving.is_some();
+        if applies && builds_first {
             self.prepare().await?;
+        }
+        self.interrupted()?;
+        self.write().await?;
+        if applies {
+            self.interrupted()?;
+            if !builds_first {
+                self.prepare().await?;
+            }
             let written_at = Timestamp::now();
             self.converge(watch).await?;
             self.healthy(watch).await?;
@@ -168,13 +178,25 @@ impl<'a> Transaction<'a> {
         signal.map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))
     }
 
-    fn write(&self) -> Result<(), Failure> {
+    async fn write(&self) -> Result<(), Failure> {
         self.emitter.phase(Phase::Write);
+        if let Some(moving) = &self.survey.moving {
+            self.journal.add(Entry::Writing {
+                file: moving.top().to_owned(),
+            })?;
+            fault!("move.before");
+            moving.carry_out(journal::mark(&self.folder)?).await?;
+            fault!("move.after");
+        }
         for edit in self.survey.edited.changing() {
             self.journal.add(Entry::Writing {
                 file: edit.path.clone(),
             })?;
             fault!("write.before");
+            // A symlink of the checkout is as git has put it.
+            if self.survey.moving.is_some() && edit.path.is_symlink() {
+                continue;
+            }
             // What a person edited by hand is in place already; its inode need not change.
             if files::read_if_exists(&edit.path)? != edit.after {
                 match &edit.after {

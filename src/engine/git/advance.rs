@@ -11,6 +11,7 @@ use super::predict::{MANY, Prediction, scratch};
 use super::state::install_index;
 use super::{Checkout, Oid};
 use crate::engine::process;
+use crate::fault::fault;
 
 /// A move that was predicted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +88,13 @@ impl Checkout {
         let lock = self.lock_index()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
+        fault!("move.locked");
         self.move_files(to, &index).await?;
+        fault!("move.files");
         self.move_ref(to).await?;
+        fault!("move.ref");
         self.move_index(to, &index).await?;
+        fault!("move.index");
         drop(lock);
         let moved = |change: &&super::Change| change.after == ChangeKind::Submodule;
         let moved = to.prediction.changes.iter().filter(moved);

@@ -120,6 +120,7 @@ impl<'a> Ask<'a> {
             args: self.options.iter().chain(&self.args).cloned().collect(),
             env,
             directory: self.git.top.clone(),
+            mark: self.git.mark.clone(),
         }
     }
 
@@ -130,7 +131,7 @@ impl<'a> Ask<'a> {
 
     /// The same; `line` sees each line of standard error.
     pub(super) async fn ended_telling(&self, line: impl FnMut(&str)) -> Result<Ended, GitError> {
-        process::run(&self.call(), |_| (), line)
+        process::run(&self.call(), line)
             .await
             .map_err(|error| GitError::of_start(&error))
     }

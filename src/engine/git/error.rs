@@ -335,6 +335,12 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("uid {uid}"))
 }
 
+impl From<anyhow::Error> for GitError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed("git", &format!("{error:#}"))
+    }
+}
+
 impl From<GitError> for Complaint {
     fn from(error: GitError) -> Self {
         let mut complaint = Self::new(error.code(), error.to_string());

@@ -95,6 +95,7 @@ pub struct Git {
     top: PathBuf,
     unattended: bool,
     env: Vec<(OsString, OsString)>,
+    mark: Option<PathBuf>,
 }
 
 impl Git {
@@ -104,6 +105,16 @@ impl Git {
             top: top.into(),
             unattended,
             env: Vec::new(),
+            mark: None,
+        }
+    }
+
+    /// The same, with a mark on each process that it starts: one that outlives refit must be found.
+    #[must_use]
+    pub fn marked(self, mark: PathBuf) -> Self {
+        Self {
+            mark: Some(mark),
+            ..self
         }
     }
 

@@ -110,17 +110,25 @@ impl Checkout {
     /// # Errors
     /// [`GitError::Busy`]; git fails.
     pub async fn predict(&self, target: &Oid) -> Result<Prediction, GitError> {
+        let (head_tree, target_tree) =
+            tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
+        self.predict_tree(&head_tree?, &target_tree?).await
+    }
+
+    /// What becomes of the work tree when `wanted` takes the place of `base`: what was edited since
+    /// `base` is merged in.
+    ///
+    /// # Errors
+    /// As [`Checkout::predict`].
+    pub async fn predict_tree(&self, base: &Oid, wanted: &Oid) -> Result<Prediction, GitError> {
         self.ensure_idle()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
         let worktree = self.snapshot(&index).await?;
-        let (head_tree, target_tree) =
-            tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
-        let (head_tree, target_tree) = (head_tree?, target_tree?);
-        let (tree, mut conflicts) = if worktree == head_tree {
-            (target_tree, Vec::new())
+        let (tree, mut conflicts) = if worktree == *base {
+            (wanted.clone(), Vec::new())
         } else {
-            self.git.merge(&head_tree, &worktree, &target_tree).await?
+            self.git.merge(base, &worktree, wanted).await?
         };
         let changes = self.git.changes(&worktree, &tree).await?;
         if conflicts.is_empty() {
@@ -338,7 +346,11 @@ impl Git {
     }
 
     /// A commit that no ref names.
-    async fn loose_commit(&self, tree: &Oid, parent: Option<&Oid>) -> Result<Oid, GitError> {
+    pub(super) async fn loose_commit(
+        &self,
+        tree: &Oid,
+        parent: Option<&Oid>,
+    ) -> Result<Oid, GitError> {
         let mut ask = self.write("commit-tree").args(["-m", "refit"]);
         if let Some(parent) = parent {
             ask = ask.arg("-p").arg(parent);

@@ -185,6 +185,15 @@ impl Git {
         ask.arg(commit).bytes().await.map(drop)
     }
 
+    /// The same for a tree that no commit has, as a child of `parent`.
+    ///
+    /// # Errors
+    /// git fails.
+    pub async fn keep_tree(&self, name: &str, tree: &Oid, parent: &Oid) -> Result<(), GitError> {
+        let commit = self.loose_commit(tree, Some(parent)).await?;
+        self.keep_ref(name, &commit).await
+    }
+
     /// Gives up `refs/refit/NAME`; one that is not there is no error.
     ///
     /// # Errors

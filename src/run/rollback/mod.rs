@@ -7,10 +7,12 @@ mod containers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
-use super::journal::{Entry, Journal};
+use super::journal::{self, Entry, Journal};
 use crate::complaint::Complaint;
 use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
+use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
 
@@ -58,7 +60,7 @@ impl Rollback<'_> {
     pub async fn run(&self, journal: &Journal) -> Undone {
         let mut undone = Undone::default();
         self.emitter.phase(Phase::Rollback);
-        self.files(journal, &mut undone);
+        self.files(journal, &mut undone).await;
         if let Err(problem) = self.containers(&mut undone).await {
             let text = problem.details.first().cloned().unwrap_or_default();
             undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
@@ -66,7 +68,7 @@ impl Rollback<'_> {
         undone
     }
 
-    fn files(&self, journal: &Journal, undone: &mut Undone) {
+    async fn files(&self, journal: &Journal, undone: &mut Undone) {
         let done = self.checkpoint.restore_files(self.folder);
         let shown = |path: &PathBuf| self.place.shown(path);
         let files = done.restored.iter().map(shown).collect();
@@ -84,9 +86,24 @@ impl Rollback<'_> {
             };
             undone.add(format!("{error:#}"), todo);
         }
+        if let Some(checkout) = &self.checkpoint.checkout
+            && let Err(error) = self.checkout(checkout).await
+        {
+            let to = &checkout.state.head;
+            let text = format!("the checkout is not back at {}: {error:#}", to.short());
+            let top = checkout.state.top.display();
+            undone.add(text, format!("git -C {top} reset --mixed {to}"));
+        }
         if done.failed.is_empty() {
             let _ = journal.add(Entry::FilesRestored);
         }
+    }
+
+    async fn checkout(&self, checkout: &SavedCheckout) -> anyhow::Result<()> {
+        let mark = journal::mark(self.folder)?;
+        checkout.give_back(mark, self.folder).await?;
+        fault!("rollback.checkout");
+        Ok(())
     }
 
     fn by_hand(&self) -> String {

@@ -100,6 +100,7 @@ pub(super) async fn survey(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        moving: None,
         refusal: None,
         in_line: false,
         one_shots: shots,
@@ -182,8 +183,9 @@ pub(super) async fn survey_of_rollback(
     options: &Options,
     state: &StackState,
 ) -> Result<Survey, Complaint> {
-    let undo = history::undo(place, state, target, options.allow.contains("edited"))?;
+    let undo = history::undo(place, state, target, options.allow.contains("edited")).await?;
     let mut survey = survey(place, undo.edited, options).await?;
+    survey.moving = undo.moving;
     for image in undo.images {
         let now = place.docker.image_id(&image.name).await?;
         let defined = survey.after.services.contains_key(&image.service);

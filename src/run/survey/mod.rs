@@ -6,6 +6,7 @@ mod edit;
 
 use std::collections::BTreeSet;
 
+use super::checkout::Moving;
 use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
 use super::request::{Options, Strategy, What};
@@ -56,6 +57,8 @@ pub struct Survey {
     pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
+    /// The move of the git checkout that brings the files' new texts, if that is the change.
+    pub moving: Option<Moving>,
     /// What speaks against it: told after the plan, and nothing is done.
     pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
@@ -69,7 +72,10 @@ impl Survey {
     /// Whether there is nothing to do at all.
     pub fn is_nothing(&self) -> bool {
         let edits_nothing = self.edited.is_noop() || self.in_line;
-        edits_nothing && self.plan.is_empty() && self.strategy != Strategy::DownUp
+        edits_nothing
+            && self.moving.is_none()
+            && self.plan.is_empty()
+            && self.strategy != Strategy::DownUp
     }
 
     /// What is said when there is nothing to do.
@@ -311,6 +317,7 @@ fn quiet(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        moving: None,
         refusal: None,
         in_line: false,
         one_shots: shots,
