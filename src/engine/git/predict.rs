@@ -228,7 +228,7 @@ impl Checkout {
         let Ok(metadata) = file.symlink_metadata() else {
             return Ok(false);
         };
-        if metadata.is_symlink() != (change.after == ChangeKind::Link) {
+        if metadata.is_dir() || metadata.is_symlink() != (change.after == ChangeKind::Link) {
             return Ok(false);
         }
         let Some(object) = &change.object else {
