@@ -23,6 +23,18 @@ pub struct LocalImage {
     pub size: u64,
 }
 
+impl LocalImage {
+    /// An image of which nothing but the ID is known: it was removed while its container ran.
+    pub fn of_id(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            digests: Vec::new(),
+            created: None,
+            size: 0,
+        }
+    }
+}
+
 impl Docker {
     /// An image by name or ID; `None` where the engine has none.
     ///

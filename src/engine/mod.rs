@@ -15,6 +15,7 @@ pub mod plugin;
 pub mod process;
 pub mod reference;
 pub mod registry;
+pub mod script;
 pub mod signals;
 
 use std::path::PathBuf;

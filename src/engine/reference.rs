@@ -41,7 +41,7 @@ impl Reference {
         };
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
         let sound = |part: Option<&str>| part.is_none_or(|part| !part.is_empty());
-        if name.is_empty() || path.ends_with('/') || !path.chars().all(allowed) {
+        if name.is_empty() || path.is_empty() || path.ends_with('/') || !path.chars().all(allowed) {
             return None;
         }
         (sound(tag) && sound(digest)).then(|| Self {
