@@ -12,6 +12,7 @@ use super::EngineError;
 use super::container::{Container, Inspected, is_young, label};
 use super::endpoint::Endpoint;
 use super::events::{self, EventStream};
+use super::registry;
 
 /// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
 const CALL_TIMEOUT: u64 = 600;
@@ -19,7 +20,7 @@ const CALL_TIMEOUT: u64 = 600;
 /// A connection to an engine.
 #[derive(Clone)]
 pub struct Docker {
-    api: bollard::Docker,
+    pub(super) api: bollard::Docker,
     /// Where it is.
     pub endpoint: Endpoint,
 }
@@ -49,6 +50,7 @@ impl Docker {
         };
         let api = api
             .map_err(silent)?
+            .with_request_modifier(registry::url_safe_login)
             .negotiate_version()
             .await
             .map_err(silent)?;
@@ -405,11 +407,11 @@ fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
     }
 }
 
-fn is_missing(error: &ApiError) -> bool {
+pub(super) fn is_missing(error: &ApiError) -> bool {
     status(error) == Some(404)
 }
 
-fn is_bad_request(error: &ApiError) -> bool {
+pub(super) fn is_bad_request(error: &ApiError) -> bool {
     status(error) == Some(400)
 }
 

@@ -3,14 +3,19 @@
 
 pub mod compose;
 pub mod container;
+pub mod credentials;
 pub mod docker;
 pub mod endpoint;
 pub mod events;
 pub mod files;
 pub mod git;
 pub mod http;
+pub mod image;
 pub mod plugin;
 pub mod process;
+pub mod reference;
+pub mod registry;
+pub mod script;
 pub mod signals;
 
 use std::path::PathBuf;

@@ -46,7 +46,20 @@ impl Ended {
 }
 
 /// Ends a program and all that it started, unless it has ended by itself.
-struct Group(Option<rustix::process::Pid>);
+pub(super) struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    /// The group that a program leads which was started as leader of one.
+    pub(super) fn of(pid: Option<u32>) -> Self {
+        let raw = pid.and_then(|pid| i32::try_from(pid).ok());
+        Self(raw.and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// Leaves it alone from now on.
+    pub(super) fn release(&mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -148,10 +161,7 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {}", call.program.display()))?;
-    let group = child
-        .id()
-        .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-    let mut group = Group(group);
+    let mut group = Group::of(child.id());
     if call.mark.is_some() {
         fault!("call.spawned");
     }
@@ -194,7 +204,7 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let (_, stderr) = tokio::try_join!(read_out, read_err)
         .with_context(|| format!("cannot read what {} prints", call.program.display()))?;
     let status = child.wait().await?;
-    group.0 = None;
+    group.release();
     Ok(Ended {
         code: status.code(),
         stdout,

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod failure;
 mod fence;
 pub mod history;
+pub mod hooks;
 pub mod journal;
 pub mod lock;
 pub mod meant;

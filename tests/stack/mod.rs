@@ -11,6 +11,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod engine;
+pub(crate) mod registry;
 
 use std::collections::BTreeMap;
 use std::fs;

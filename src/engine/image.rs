@@ -1,0 +1,89 @@
+//! Images that the engine has.
+
+use jiff::Timestamp;
+
+use super::EngineError;
+use super::docker::{Docker, failed, is_bad_request, is_missing};
+use super::reference;
+
+/// No image is older than Docker (March 2013): builds that set the time to 0, 1970 or 1980 so that
+/// they come out the same each time say nothing of their age.
+const FIRST_RELEASE: i64 = 1_363_737_600;
+
+/// What is known of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalImage {
+    /// Its ID.
+    pub id: String,
+    /// The digests by which registries know it, `sha256:…`; none where it came from no registry.
+    pub digests: Vec<String>,
+    /// When it was built; `None` where it does not say.
+    pub created: Option<Timestamp>,
+    /// Bytes, unpacked.
+    pub size: u64,
+}
+
+impl LocalImage {
+    /// An image of which nothing but the ID is known: it was removed while its container ran.
+    pub fn of_id(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            digests: Vec::new(),
+            created: None,
+            size: 0,
+        }
+    }
+}
+
+impl Docker {
+    /// An image by name or ID; `None` where the engine has none.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn image(&self, name: &str) -> Result<Option<LocalImage>, EngineError> {
+        let image = match self.api.inspect_image(name).await {
+            Ok(image) => image,
+            Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(None),
+            Err(error) => return Err(failed("inspect an image")(error)),
+        };
+        let digests = image.repo_digests.unwrap_or_default();
+        let mut digests: Vec<String> = digests
+            .iter()
+            .filter_map(|digest| reference::digest_of(digest).map(Into::into))
+            .collect();
+        digests.sort();
+        digests.dedup();
+        Ok(Some(LocalImage {
+            id: image.id.unwrap_or_default(),
+            digests,
+            created: image.created.as_deref().and_then(created),
+            size: image
+                .size
+                .and_then(|size| size.try_into().ok())
+                .unwrap_or(0),
+        }))
+    }
+}
+
+fn created(text: &str) -> Option<Timestamp> {
+    let at: Timestamp = text.parse().ok()?;
+    (at.as_second() >= FIRST_RELEASE).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_time_is_no_age() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "1980-01-01T00:00:01Z",
+            "",
+        ] {
+            assert_eq!(created(text), None, "{text}");
+        }
+        assert!(created("2026-11-24T04:35:14.8569306Z").is_some());
+    }
+}

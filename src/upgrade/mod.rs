@@ -1,0 +1,3 @@
+//! New versions: of the checkout, of images.
+
+pub mod images;
