@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use refit::engine::credentials::Logins;
 use refit::engine::docker::Docker;
 use refit::engine::endpoint;
+use refit::run::supply::build_file::build_file;
+use refit::run::supply::fetch::{Wanted, fetch};
 use refit::stack::model::Model;
-use refit::upgrade::images::{self, News, Note, Wanted, build_file};
+use refit::upgrade::images::{self, News, Note};
 use stack::engine::docker;
 use stack::registry::Registry;
 use stack::{BUSYBOX, TestStack, idle};
@@ -111,9 +113,9 @@ async fn a_password_is_taken_from_the_logins_of_the_docker_cli() {
         platform: None,
         digest: None,
     }];
-    let denied = images::fetch(&engine, &wanted, &Logins::default(), |_, _, _| ()).await;
+    let denied = fetch(&engine, &wanted, &Logins::default(), |_, _, _| ()).await;
     assert_eq!(denied.unwrap_err().code(), "registry_denied");
-    let fetched = images::fetch(&engine, &wanted, &logins(&registry), |_, _, _| ()).await;
+    let fetched = fetch(&engine, &wanted, &logins(&registry), |_, _, _| ()).await;
     assert_eq!(fetched.unwrap()[0].image.digests, [digest]);
 }
 
@@ -190,7 +192,7 @@ async fn what_is_fetched_by_digest_moves_no_name_and_tells_its_size() {
         assert_eq!(of, name);
         told.push((done, total));
     };
-    let fetched = images::fetch(&engine, &wanted, &Logins::default(), progress).await;
+    let fetched = fetch(&engine, &wanted, &Logins::default(), progress).await;
     let fetched = fetched.unwrap().remove(0);
     assert_eq!(fetched.name, name);
     assert_eq!(

@@ -103,6 +103,7 @@ impl RegistryError {
             Self::Unreachable { registry, cause }
         } else {
             Self::Engine(EngineError::Api {
+                status: None,
                 what: format!("cannot {what}"),
                 cause,
             })

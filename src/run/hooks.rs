@@ -1,4 +1,4 @@
-//! Runs the hooks of `refit.yaml`. Decides nothing by their results: that is the run's.
+//! The hooks of `refit.yaml` around a run.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::Conclusion;
+use super::journal::Entry;
+use super::transaction::Transaction;
+use crate::complaint::Complaint;
 use crate::engine::script::{self, ScriptEnd};
-use crate::event::RunId;
+use crate::event::{Kind, Outcome, RunId};
 use crate::secret::Redactor;
-use crate::stack::settings::Hook;
+use crate::stack::settings::{Hook, Hooks};
 
 /// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.
 pub const NOT_NOW: i32 = 75;
@@ -30,6 +34,24 @@ pub enum HookName {
     BeforeUpgrade,
     AfterSuccess,
     AfterFailure,
+}
+
+impl HookEnd {
+    /// In words, unless it was well.
+    fn problem(&self) -> Option<(String, &[String])> {
+        Some(match self {
+            Self::Ok => return None,
+            Self::NotNow { lines } => ("says: not now".to_owned(), lines),
+            Self::Failed {
+                code: Some(code),
+                lines,
+            } => (format!("ended with {code}"), lines),
+            Self::Failed { code: None, lines } => ("was ended by a signal".to_owned(), lines),
+            Self::TimedOut { after, lines } => {
+                (format!("did not end within {} s", after.as_secs()), lines)
+            }
+        })
+    }
 }
 
 impl HookName {
@@ -72,6 +94,15 @@ impl HookEnvironment {
             .filter_map(|(key, value)| Some((key.into(), value?.into())))
             .collect()
     }
+}
+
+/// The hooks of a run, as the version before the change has them, and what they are told.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What `refit.yaml` says.
+    pub hooks: Hooks,
+    /// What they are told, as far as it is known before the run has a number.
+    pub environment: HookEnvironment,
 }
 
 /// How a hook ended.
@@ -128,6 +159,94 @@ pub async fn run(
             lines,
         },
     })
+}
+
+impl Transaction<'_> {
+    /// `before_upgrade`: nothing has been touched yet, and nothing will be where it does not end well.
+    ///
+    /// # Errors
+    /// The run's conclusion.
+    pub(super) async fn before(&self) -> Result<(), Conclusion> {
+        let hook = |hooks: &Hooks| hooks.before_upgrade.clone();
+        let end = self.hook(HookName::BeforeUpgrade, hook, None).await;
+        let (outcome, complaint) = match end {
+            Ok(HookEnd::Ok) => return Ok(()),
+            Ok(end @ HookEnd::NotNow { .. }) => {
+                let (words, lines) = end.problem().unwrap_or_default();
+                let last = lines
+                    .last()
+                    .map_or_else(String::new, |line| format!(": {line}"));
+                let text = format!("Nothing was done: before_upgrade {words}{last}");
+                self.record(Outcome::NothingToDo, &[], &[]);
+                return Err(Conclusion::early(Outcome::NothingToDo, Some(text)));
+            }
+            Ok(end) => {
+                let (words, lines) = end.problem().unwrap_or_default();
+                let text = format!("before_upgrade {words}");
+                let complaint = Complaint::new("hook_failed", text).details(&lines.join("\n"));
+                (Outcome::FailedBefore, complaint)
+            }
+            Err(error) => (Outcome::FailedBefore, Complaint::from(error)),
+        };
+        let reason = complaint.text.clone();
+        let code = complaint.code.to_owned();
+        self.emitter.emit(Kind::Complaint(complaint));
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        self.record(outcome, &[], &[]);
+        let text = format!("Nothing was changed. More: refit show {}", self.run);
+        Err(Conclusion::early(outcome, Some(text)))
+    }
+
+    /// `after_success` or `after_failure`: what they do changes nothing of the run's result.
+    pub(super) async fn after(&self, outcome: Outcome) {
+        let (name, hook): (_, fn(&Hooks) -> Option<Hook>) = match outcome {
+            Outcome::Applied => (HookName::AfterSuccess, |hooks| hooks.after_success.clone()),
+            _ => (HookName::AfterFailure, |hooks| hooks.after_failure.clone()),
+        };
+        let problem = match self.hook(name, hook, Some(outcome)).await {
+            Ok(end) => end.problem().map(|(words, _)| words),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        if let Some(words) = problem {
+            let text = format!("the hook {} {words}", name.key());
+            self.emitter.note("hook_failed", text);
+        }
+    }
+
+    async fn hook(
+        &self,
+        name: HookName,
+        which: impl FnOnce(&Hooks) -> Option<Hook>,
+        outcome: Option<Outcome>,
+    ) -> anyhow::Result<HookEnd> {
+        let Some(around) = &self.survey.hooks else {
+            return Ok(HookEnd::Ok);
+        };
+        let Some(hook) = which(&around.hooks) else {
+            return Ok(HookEnd::Ok);
+        };
+        let environment = HookEnvironment {
+            run: Some(self.run),
+            outcome: outcome.map(|outcome| outcome.word().to_owned()),
+            ..around.environment.clone()
+        };
+        let directory = &self.place.located.args.directory;
+        let redactor = self.survey.redactor();
+        let work = run(
+            name,
+            &hook,
+            directory,
+            &environment,
+            &self.folder,
+            &redactor,
+        );
+        tokio::select! {
+            end = work => end,
+            signal = self.signals.wait(), if outcome.is_none() => {
+                anyhow::bail!("interrupted by {}", signal.name())
+            }
+        }
+    }
 }
 
 /// Output on its way to the file: whole lines, because a secret could lie across two reads.

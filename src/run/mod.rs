@@ -17,7 +17,6 @@ pub mod hooks;
 pub mod journal;
 pub mod lock;
 pub mod meant;
-pub mod prepare;
 pub mod prove;
 pub mod recover;
 mod remarks;
@@ -25,6 +24,7 @@ pub mod request;
 pub mod rollback;
 mod secrets;
 pub mod state;
+pub mod supply;
 pub mod survey;
 pub mod transaction;
 

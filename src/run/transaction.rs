@@ -14,7 +14,7 @@ use super::journal::{self, Entry, Journal};
 use super::request::{Request, Strategy};
 use super::state::StackState;
 use super::survey::Survey;
-use super::{Conclusion, prepare};
+use super::{Conclusion, supply};
 use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::engine::signals::Signals;
@@ -111,6 +111,15 @@ impl<'a> Transaction<'a> {
 
     /// From checkpoint to commit, or to the rollback.
     pub async fn carry_out(&self) -> Conclusion {
+        if let Err(conclusion) = self.before().await {
+            return conclusion;
+        }
+        let conclusion = self.carry_out_between_hooks().await;
+        self.after(conclusion.ended.outcome).await;
+        conclusion
+    }
+
+    async fn carry_out_between_hooks(&self) -> Conclusion {
         let checkpoint = match self.checkpoint().await {
             Ok(checkpoint) => checkpoint,
             Err(complaint) => {
@@ -215,7 +224,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = prepare::images(&self.place, self.survey, &self.emitter);
+        let work = supply::images(&self.place, self.survey, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),

@@ -88,6 +88,7 @@ impl Rollback<'_> {
         // What had to be brought back at the first look has to be at the next one too.
         targets.extend(self.targets(&now));
         if targets.is_empty() {
+            super::names(&self.place.docker, self.checkpoint).await;
             return Ok(());
         }
         let now = self.without_strangers(now, targets).await?;
@@ -108,7 +109,7 @@ impl Rollback<'_> {
                 undone.add(failure.text(), self.by_hand());
             }
         }
-        self.names(&steps).await;
+        super::names(&self.place.docker, self.checkpoint).await;
         fault!("rollback.converged");
         let asleep = self.put_to_sleep(targets).await?;
         self.verify(&steps, &asleep, &mut watch, undone).await;
@@ -232,20 +233,6 @@ impl Rollback<'_> {
                         image.service
                     ),
                 );
-            }
-        }
-    }
-
-    /// A name that meant another image than the one that ran means it again.
-    async fn names(&self, steps: &[Step]) {
-        for image in &self.checkpoint.images {
-            let Some(meant) = image.meant.as_ref().filter(|meant| **meant != image.id) else {
-                continue;
-            };
-            if steps.iter().any(|step| step.service == image.service) {
-                let (repository, tag) = checkpoint::split_tag(&image.name);
-                // An image that is gone by now has no name to give back.
-                let _ = self.place.docker.tag(meant, repository, tag).await;
             }
         }
     }

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::checkout::SavedCheckout;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::journal::{self, Entry, Journal};
 use crate::complaint::Complaint;
+use crate::engine::docker::Docker;
 use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
@@ -130,6 +131,20 @@ impl Rollback<'_> {
             ..
         } = self.checkpoint;
         leftovers(self.place, project, networks, volumes, self.emitter).await
+    }
+}
+
+/// Every name means again what it meant: a build or a fetch may have moved it, also where no
+/// container was touched.
+pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
+    for image in &checkpoint.images {
+        let Some(meant) = &image.meant else { continue };
+        let now = docker.image_id(&image.name).await.ok().flatten();
+        if now.as_ref() != Some(meant) {
+            let (repository, tag) = checkpoint::split_tag(&image.name);
+            // An image that is gone by now has no name to give back.
+            let _ = docker.tag(meant, repository, tag).await;
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
 use crate::run::state::StackState;
+use crate::run::supply::Supply;
 use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
 use crate::stack::locate::{Located, default_files, lexical};
@@ -101,6 +102,8 @@ pub(super) async fn survey(
         before_undone: Default::default(),
         images: Vec::new(),
         moving: None,
+        hooks: None,
+        supply: Supply::default(),
         refusal: None,
         in_line: false,
         one_shots: shots,

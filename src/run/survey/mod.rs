@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use super::checkout::Moving;
 use super::checkpoint::{SavedImage, is_failing};
 use super::edits::{self, Edited};
+use super::hooks::Around;
 use super::request::{Options, Strategy, What};
 use super::state::StackState;
+use super::supply::Supply;
 use super::{checks, history, remarks, secrets};
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
@@ -59,6 +61,10 @@ pub struct Survey {
     pub images: Vec<SavedImage>,
     /// The move of the git checkout that brings the files' new texts, if that is the change.
     pub moving: Option<Moving>,
+    /// What the person wants to run around it.
+    pub hooks: Option<Around>,
+    /// New images that it asks for by itself.
+    pub supply: Supply,
     /// What speaks against it: told after the plan, and nothing is done.
     pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
@@ -318,6 +324,8 @@ fn quiet(
         before_undone: Default::default(),
         images: Vec::new(),
         moving: None,
+        hooks: None,
+        supply: Supply::default(),
         refusal: None,
         in_line: false,
         one_shots: shots,

@@ -13,6 +13,7 @@ use crate::engine::image::LocalImage;
 use crate::engine::reference::Reference;
 use crate::engine::registry::RegistryError;
 use crate::event::ServiceName;
+use crate::run::supply::fetch::Wanted;
 use crate::stack::model::Model;
 
 /// Registries are asked for so many images at once.
@@ -33,6 +34,16 @@ pub struct ImageNews {
     pub running_digests: Vec<String>,
     /// What the registry has now.
     pub registry_digest: String,
+}
+
+impl From<&ImageNews> for Wanted {
+    fn from(news: &ImageNews) -> Self {
+        Self {
+            name: news.name.clone(),
+            platform: news.platform.clone(),
+            digest: Some(news.registry_digest.clone()),
+        }
+    }
 }
 
 /// What could not be told, and why; none of it is a failure.
