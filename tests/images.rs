@@ -93,18 +93,21 @@ async fn a_password_is_taken_from_the_logins_of_the_docker_cli() {
     let digest = registry.push("app:1", "one", 1);
     let name = registry.name("app:1");
     let denied = engine.registry_digest(&name, &Logins::default()).await;
-    assert_eq!(denied.unwrap_err().code(), "registry_denied");
-    // A wrong password, with what the two alphabets of base64 differ in.
+    let denied = denied.unwrap_err();
+    assert_eq!(denied.code(), "registry_denied");
+    // A wrong password, with what the two alphabets of base64 differ in: the registry has seen it.
     let wrong = tempfile::tempdir().unwrap();
     let text = format!(
         r#"{{"auths": {{"{}": {{"username": "docker", "password": "?~>?~>?~>"}}}}}}"#,
         registry.address
     );
     fs::write(wrong.path().join("config.json"), text).unwrap();
-    let denied = engine
+    let refused = engine
         .registry_digest(&name, &Logins::read(wrong.path()))
         .await;
-    assert_eq!(denied.unwrap_err().code(), "registry_denied");
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), "registry_denied");
+    assert_ne!(refused.to_string(), denied.to_string());
 
     let found = engine.registry_digest(&name, &logins(&registry)).await;
     assert_eq!(found.unwrap(), Some(digest.clone()));

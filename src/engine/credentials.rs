@@ -129,7 +129,7 @@ impl Logins {
             .or_else(|| self.helpers.get(registry));
         let login = match helper.unwrap_or(&self.store) {
             none if none.is_empty() => self.stored(server)?.login(),
-            helper => ask_helper(helper, server).await,
+            name => ask_helper(&format!("docker-credential-{name}"), server).await,
         };
         login.map(|login| Credentials {
             server: server.to_owned(),
@@ -179,12 +179,12 @@ fn decoded(auth: &Secret) -> Option<(String, Secret)> {
     (!user.is_empty()).then(|| (user.to_owned(), Secret::new(password.to_owned())))
 }
 
-/// Asks `docker-credential-NAME`, which must not ask anybody in turn: it has no terminal to read
+/// Asks a credential helper, which must not ask anybody in turn: it has no terminal to read
 /// from, being in a process group of its own, and not for ever.
-async fn ask_helper(name: &str, server: &str) -> Option<Login> {
-    let asked = tokio::time::timeout(HELPER_PATIENCE, run_helper(name, server));
+async fn ask_helper(program: &str, server: &str) -> Option<Login> {
+    let asked = tokio::time::timeout(HELPER_PATIENCE, run_helper(program, server));
     let Ok(Some(output)) = asked.await else {
-        tracing::debug!(helper = name, server, "no answer of a credential helper");
+        tracing::debug!(program, server, "no answer of a credential helper");
         return None;
     };
     let helped: Helped = serde_json::from_slice(&output).ok()?;
@@ -198,8 +198,8 @@ async fn ask_helper(name: &str, server: &str) -> Option<Login> {
     })
 }
 
-async fn run_helper(name: &str, server: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    let mut child = Command::new(format!("docker-credential-{name}"))
+async fn run_helper(program: &str, server: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut child = Command::new(program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

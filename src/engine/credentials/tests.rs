@@ -65,3 +65,35 @@ fn nothing_of_it_is_printed() {
         "{printed}"
     );
 }
+
+const HELPER: &str = r#"#!/bin/sh
+test "$1" = get || exit 2
+read -r server
+case $server in
+    h) echo '{"ServerURL": "h", "Username": "u", "Secret": "p"}' ;;
+    t) echo '{"Username": "<token>", "Secret": "tok"}' ;;
+    *) echo 'credentials not found in native keychain'; exit 1 ;;
+esac
+"#;
+
+#[tokio::test]
+async fn a_helper_is_asked_by_its_own_protocol() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("helper").to_string_lossy().into_owned();
+    // By another process: were it open for writing here, a child of another test could hold it open.
+    let written = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "printf %s \"$1\" >\"$0\" && chmod 700 \"$0\"",
+            &program,
+            HELPER,
+        ])
+        .status();
+    assert!(written.unwrap().success());
+    let (user, password) = ("u".to_owned(), Secret::new("p".into()));
+    let expected = Login::Password { user, password };
+    assert_eq!(ask_helper(&program, "h").await, Some(expected));
+    let token = Login::IdentityToken(Secret::new("tok".into()));
+    assert_eq!(ask_helper(&program, "t").await, Some(token));
+    assert_eq!(ask_helper(&program, "x").await, None);
+}

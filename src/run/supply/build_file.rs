@@ -28,7 +28,7 @@ pub fn build_file(
         };
         let mut entry = Map::new();
         // The platform of a service is that of its image.
-        for key in ["image", "platform", "pull_policy"] {
+        for key in ["image", "platform"] {
             if let Some(value) = service.raw.get(key) {
                 entry.insert(key.to_owned(), value.clone());
             }

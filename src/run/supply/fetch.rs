@@ -1,5 +1,6 @@
 //! Fetches new images while the old ones serve (F9). What is fetched by its digest moves no name:
-//! the stack goes on as it was until the run gives the name to the new image.
+//! the stack goes on as it was until the run gives the name to the new image. Until it has a name,
+//! `docker image prune` takes it: the run gives it one of its own at once.
 
 use crate::engine::credentials::Logins;
 use crate::engine::docker::Docker;
