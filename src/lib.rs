@@ -2,6 +2,8 @@
 //! was wrong.
 
 pub mod cli;
+pub mod upgrade;
+
 pub mod run;
 
 pub mod health;

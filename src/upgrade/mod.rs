@@ -1,0 +1,5 @@
+//! An upgrade: which commit it goes to, and what the new version says about settings. The run itself
+//! is that of every change.
+
+pub mod env;
+pub mod source;
