@@ -169,10 +169,11 @@ fn says_the_same(before: &Dotenv, merged: &Merged) -> Result<bool, MergeError> {
     let after = Dotenv::parse(&merged.bytes, Format::Compose)?;
     let nothing = |_: &str| None;
     let everything = |name: &str| Some(format!("<{name}>"));
-    let environments: [&dyn Fn(&str) -> Option<String>; 2] = [&nothing, &everything];
-    for environment in environments {
-        let old = before.read(environment)?;
-        let new = after.read(environment)?;
+    let readings = [
+        (before.read(&nothing)?, after.read(&nothing)?),
+        (before.read(&everything)?, after.read(&everything)?),
+    ];
+    for (old, new) in readings {
         let kept = new.iter().filter(|(key, _)| !merged.added.contains(key));
         if !kept.eq(old.iter()) {
             return Ok(false);
