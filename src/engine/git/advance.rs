@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::attributes::KeptAttributes;
 use super::changes::ChangeKind;
 use super::error::GitError;
 use super::predict::{MANY, Prediction, scratch};
@@ -117,13 +118,12 @@ impl Checkout {
             self.refuse_edits_since(&now, planned).await?;
         }
         let now = self.git.write("write-tree").index(index).oid().await?;
+        let kept = KeptAttributes::of(self.git.top(), &planned.changes);
         let ask = self.git.write("read-tree").args(["-m", "-u"]);
-        ask.arg(&now)
-            .arg(&planned.tree)
-            .index(index)
-            .bytes()
-            .await?;
-        Ok(())
+        let ask = ask.arg(&now).arg(&planned.tree).index(index);
+        ask.bytes().await?;
+        kept.put_back()
+            .map_err(|error| GitError::failed("read-tree", &format!("{error:#}")))
     }
 
     /// Files of the target that the index does not know and that are there already: those that were

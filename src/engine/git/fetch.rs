@@ -157,7 +157,7 @@ fn rejected(stderr: &str) -> (Vec<String>, bool) {
         if let Some(rest) = line.strip_prefix("! [rejected]") {
             match rest.split_once("->") {
                 Some((_, name)) if name.contains("would clobber existing tag") => {
-                    let name = name.trim().split_whitespace().next();
+                    let name = name.split_whitespace().next();
                     tags.extend(name.map(Into::into));
                 }
                 _ => other = true,

@@ -6,6 +6,7 @@
 
 mod advance;
 mod ask;
+mod attributes;
 mod changes;
 mod checkout;
 mod error;

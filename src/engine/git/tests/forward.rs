@@ -294,3 +294,26 @@ async fn an_untracked_file_that_is_the_same_is_no_obstacle() {
     plan.back().await;
     assert_eq!(lab.picture("here"), before);
 }
+
+#[tokio::test]
+async fn mode_and_owner_of_what_is_replaced_stay() {
+    use std::os::unix::fs::MetadataExt as _;
+    let lab = Lab::new();
+    lab.write("up/app/settings", "new");
+    lab.write("up/fresh/file", "new");
+    let to = lab.commit("second");
+    lab.mode("here/app/settings", 0o600);
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::chown(lab.path("here/app/settings"), Some(65534), Some(65534)).unwrap();
+    }
+    let plan = lab.plan("here", &to).await;
+    plan.advance().await.unwrap();
+    let now = fs::metadata(lab.path("here/app/settings")).unwrap();
+    assert_eq!(now.mode() & 0o7777, 0o600);
+    assert_eq!(now.uid() == 65534, root);
+    assert_eq!(lab.git("here", "status --porcelain"), "");
+    assert_eq!(lab.git("here", "diff-files"), "", "the index is fresh");
+    let top = fs::metadata(lab.path("here")).unwrap().uid();
+    assert_eq!(fs::metadata(lab.path("here/fresh")).unwrap().uid(), top);
+}

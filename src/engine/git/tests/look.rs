@@ -240,3 +240,56 @@ async fn a_branch_that_the_clone_leaves_out_is_fetched_by_name() {
         Some(to)
     );
 }
+
+/// Not a test of time: prints what a look costs in a checkout of the size of an application.
+#[tokio::test]
+#[ignore = "prints durations, judges nothing"]
+async fn what_a_look_costs() {
+    let lab = Lab::empty();
+    for number in 0..4000 {
+        lab.write(
+            &format!("up/src/{}/{number}", number % 97),
+            &lines(&[]).repeat(150),
+        );
+    }
+    lab.commit("many");
+    lab.clone("here", &[]);
+    lab.write("up/app/settings", "new");
+    let to = lab.commit("second");
+    let time = |what: &str, since: std::time::Instant| eprintln!("{what}: {:?}", since.elapsed());
+    let since = std::time::Instant::now();
+    let checkout = lab.checkout().await;
+    time("find", since);
+    let since = std::time::Instant::now();
+    checkout
+        .git
+        .fetch("origin", Tags::All, |_| ())
+        .await
+        .unwrap();
+    time("fetch", since);
+    let since = std::time::Instant::now();
+    checkout
+        .relation(&to, checkout.upstream.as_ref())
+        .await
+        .unwrap();
+    checkout.git.news(&checkout.head, &to).await.unwrap();
+    time("relation and news", since);
+    let since = std::time::Instant::now();
+    let prediction = checkout.predict(&to).await.unwrap();
+    time("predict", since);
+    let since = std::time::Instant::now();
+    checkout
+        .export(&prediction.tree, &lab.path("export"))
+        .await
+        .unwrap();
+    time("export", since);
+    let since = std::time::Instant::now();
+    let from = checkout.head.clone();
+    let step = crate::engine::git::Move {
+        from,
+        to,
+        prediction,
+    };
+    checkout.advance(&step).await.unwrap();
+    time("advance", since);
+}
