@@ -7,6 +7,6 @@ mod find;
 mod tests;
 mod version;
 
-pub use decide::{Allow, Chosen, Waiting, newest_tag, old_enough};
+pub use decide::{Chosen, Waiting, newest_tag, old_enough};
 pub use find::{Target, Wanted, find};
 pub use version::Version;

@@ -1,42 +1,15 @@
 //! The decisions, without git and without a clock.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::version::Version;
+use crate::stack::settings::Allow;
 
-/// How far tag tracking may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Allow {
-    /// Another third number.
-    Patch,
-    /// Another second number as well.
-    Minor,
-    /// Any newer version.
-    #[default]
-    Major,
-}
-
-impl FromStr for Allow {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "patch" => Ok(Self::Patch),
-            "minor" => Ok(Self::Minor),
-            "major" => Ok(Self::Major),
-            other => Err(format!("{other:?} is none of patch, minor, major")),
-        }
-    }
-}
-
-impl Allow {
-    fn allows(self, from: &Version, to: &Version) -> bool {
-        match self {
-            Self::Major => true,
-            Self::Minor => from.major == to.major,
-            Self::Patch => (from.major, from.minor) == (to.major, to.minor),
-        }
+fn allows(allow: Allow, from: &Version, to: &Version) -> bool {
+    match allow {
+        Allow::Major => true,
+        Allow::Minor => from.major == to.major,
+        Allow::Patch => (from.major, from.minor) == (to.major, to.minor),
     }
 }
 
@@ -85,7 +58,7 @@ pub fn newest_tag<'a>(
         None => !version.is_pre_release(),
         Some(current) => {
             version > current
-                && allow.allows(current, version)
+                && allows(allow, current, version)
                 && (current.is_pre_release() || !version.is_pre_release())
         }
     };

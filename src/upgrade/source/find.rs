@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::decide::{Allow, Chosen, Waiting, newest_tag, old_enough};
+use super::decide::{Chosen, Waiting, newest_tag, old_enough};
 use super::version::Version;
+use crate::stack::settings::Allow;
 use crate::engine::git::{Checkout, GitError, Oid, Progress, Tag, Upstream};
 
 /// What an upgrade is to go to.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::stack::settings::Allow;
 use crate::engine::git::{Checkout, Git, GitError, Tags};
 
 const DAY: Duration = Duration::from_secs(86_400);
