@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::decide::{Chosen, Waiting, newest_tag, old_enough};
 use super::version::Version;
-use crate::stack::settings::Allow;
 use crate::engine::git::{Checkout, GitError, Oid, Progress, Tag, Upstream};
+use crate::stack::settings::Allow;
 
 /// What an upgrade is to go to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::stack::settings::Allow;
 use crate::engine::git::{Checkout, Git, GitError, Tags};
+use crate::stack::settings::Allow;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
