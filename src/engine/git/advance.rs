@@ -12,6 +12,7 @@ use super::predict::{MANY, Prediction, scratch};
 use super::state::install_index;
 use super::{Checkout, Oid};
 use crate::engine::process;
+use crate::fault::fault;
 
 /// A move that was predicted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +89,13 @@ impl Checkout {
         let lock = self.lock_index()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
+        fault!("git.locked");
         self.move_files(to, &index).await?;
+        fault!("git.files");
         self.move_ref(to).await?;
+        fault!("git.ref");
         self.move_index(to, &index).await?;
+        fault!("git.index");
         drop(lock);
         let moved = |change: &&super::Change| change.after == ChangeKind::Submodule;
         let moved = to.prediction.changes.iter().filter(moved);
@@ -117,8 +122,7 @@ impl Checkout {
         let ask = self.git.write("read-tree").args(["-m", "-u"]);
         let ask = ask.arg(&now).arg(&planned.tree).index(index);
         ask.bytes().await?;
-        kept.put_back()
-            .map_err(|error| GitError::failed("read-tree", &format!("{error:#}")))
+        Ok(kept.put_back()?)
     }
 
     /// Files of the target that the index does not know and that are there already: those that were

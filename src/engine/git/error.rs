@@ -335,6 +335,13 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("uid {uid}"))
 }
 
+/// What has no case of its own: a file that cannot be written.
+impl From<anyhow::Error> for GitError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::failed("files", &format!("{error:#}"))
+    }
+}
+
 impl From<GitError> for Complaint {
     fn from(error: GitError) -> Self {
         let mut complaint = Self::new(error.code(), error.to_string());
