@@ -220,3 +220,29 @@ fn existing(directory: &Path) -> &Path {
         Path::new("/")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_state_of_a_line_is_told_as_it_comes() {
+        let script = "printf '10%%\\r20%%\\r\\nnext\\r\\n\\nlast' >&2; printf out; exit 3";
+        let call = Call {
+            program: PathBuf::from("/bin/sh"),
+            args: vec!["-c".into(), script.into()],
+            env: Vec::new(),
+            directory: PathBuf::from("/"),
+        };
+        let mut lines = Vec::new();
+        let ended = run(&call, |_| (), |line| lines.push(line.to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(lines, ["10%", "20%", "next", "", "last"]);
+        assert_eq!(ended.stderr, "10%\n20%\nnext\n\nlast\n");
+        assert_eq!(
+            (ended.code, ended.stdout.as_slice()),
+            (Some(3), &b"out"[..])
+        );
+    }
+}

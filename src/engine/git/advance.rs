@@ -89,13 +89,13 @@ impl Checkout {
         let lock = self.lock_index()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
-        fault!("move.locked");
+        fault!("git.locked");
         self.move_files(to, &index).await?;
-        fault!("move.files");
+        fault!("git.files");
         self.move_ref(to).await?;
-        fault!("move.ref");
+        fault!("git.ref");
         self.move_index(to, &index).await?;
-        fault!("move.index");
+        fault!("git.index");
         drop(lock);
         let moved = |change: &&super::Change| change.after == ChangeKind::Submodule;
         let moved = to.prediction.changes.iter().filter(moved);
@@ -122,8 +122,7 @@ impl Checkout {
         let ask = self.git.write("read-tree").args(["-m", "-u"]);
         let ask = ask.arg(&now).arg(&planned.tree).index(index);
         ask.bytes().await?;
-        kept.put_back()
-            .map_err(|error| GitError::failed("read-tree", &format!("{error:#}")))
+        Ok(kept.put_back()?)
     }
 
     /// Files of the target that the index does not know and that are there already: those that were

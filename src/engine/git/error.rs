@@ -335,9 +335,10 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("uid {uid}"))
 }
 
+/// What has no case of its own: a file that cannot be written.
 impl From<anyhow::Error> for GitError {
     fn from(error: anyhow::Error) -> Self {
-        Self::failed("git", &format!("{error:#}"))
+        Self::failed("files", &format!("{error:#}"))
     }
 }
 

@@ -2,6 +2,7 @@
 //! branch, the index, submodules.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -165,6 +166,11 @@ pub(super) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), Git
     let put = || {
         if let Ok(metadata) = fs::metadata(checkout.index()) {
             fs::set_permissions(&temporary, metadata.permissions())?;
+            // Root in somebody's checkout: the index stays theirs.
+            if rustix::process::geteuid().is_root() {
+                let (uid, gid) = (metadata.uid(), metadata.gid());
+                std::os::unix::fs::chown(&temporary, Some(uid), Some(gid))?;
+            }
         }
         fs::rename(&temporary, checkout.index())
     };

@@ -317,3 +317,37 @@ async fn mode_and_owner_of_what_is_replaced_stay() {
     let top = fs::metadata(lab.path("here")).unwrap().uid();
     assert_eq!(fs::metadata(lab.path("here/fresh")).unwrap().uid(), top);
 }
+
+#[tokio::test]
+async fn filters_write_what_a_checkout_writes() {
+    let lab = Lab::empty();
+    lab.write("up/.gitattributes", "*.txt filter=loud\n");
+    lab.write("up/a.txt", "one\n");
+    lab.commit("filtered");
+    let loud = [
+        "-c",
+        "filter.loud.smudge=tr a-z A-Z",
+        "-c",
+        "filter.loud.clean=tr A-Z a-z",
+    ];
+    lab.clone("here", &loud);
+    assert_eq!(lab.read("here/a.txt"), "ONE\n");
+    lab.write("up/a.txt", "one\ntwo\n");
+    // An attribute that only the target has counts for the target's files.
+    lab.write(
+        "up/.gitattributes",
+        "*.txt filter=loud\n*.new filter=loud\n",
+    );
+    lab.write("up/b.new", "three\n");
+    let to = lab.commit("second");
+    let before = lab.picture("here");
+    let plan = lab.plan("here", &to).await;
+    let exported = fs::read_to_string(plan.export.join("a.txt")).unwrap();
+    assert_eq!(exported, "ONE\nTWO\n");
+    plan.advance().await.unwrap();
+    plan.assert_as_exported();
+    assert_eq!(lab.read("here/b.new"), "THREE\n");
+    assert_eq!(lab.git("here", "status --porcelain"), "");
+    plan.back().await;
+    assert_eq!(lab.picture("here"), before);
+}

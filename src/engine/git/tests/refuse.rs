@@ -184,3 +184,34 @@ async fn a_remote_that_is_gone() {
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
     assert_eq!(error.code(), "git_network", "{error:?}");
 }
+
+#[tokio::test]
+async fn a_remote_that_wants_a_password() {
+    use std::io::{Read as _, Write as _};
+    let lab = Lab::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    // Ends with the process: the connection that it waits for may never come.
+    std::thread::spawn(move || {
+        for connection in server.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    lab.git(
+        "here",
+        &format!("remote set-url origin http://user:hunter22@{address}/x"),
+    );
+    let git = lab
+        .here()
+        .with_env("NO_PROXY", "*")
+        .with_env("no_proxy", "*");
+    let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
+    assert_eq!(error.code(), "git_credentials", "{error:?}");
+    assert!(!format!("{error:?}").contains("hunter22"), "{error:?}");
+    lab.git("here", &format!("remote set-url origin http://{address}/x"));
+    let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
+    assert_eq!(error.code(), "git_credentials", "{error:?}");
+}
