@@ -233,9 +233,10 @@ mod tests {
             args: vec!["-c".into(), script.into()],
             env: Vec::new(),
             directory: PathBuf::from("/"),
+            mark: None,
         };
         let mut lines = Vec::new();
-        let ended = run(&call, |_| (), |line| lines.push(line.to_owned()))
+        let ended = run(&call, |line| lines.push(line.to_owned()))
             .await
             .unwrap();
         assert_eq!(lines, ["10%", "20%", "next", "", "last"]);

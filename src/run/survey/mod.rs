@@ -5,6 +5,7 @@ mod apply;
 mod edit;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::checkout::Moving;
 use super::checkpoint::{SavedImage, is_failing};
@@ -214,16 +215,24 @@ async fn refusals(
     options: &Options,
 ) -> Result<Vec<String>, Complaint> {
     // A way back is not barred by what guards the way there.
-    if survey.undoes.is_empty() {
-        guards(place, survey, options)?;
+    // But data that was migrated in between cannot be read by the old version.
+    match survey.undoes.is_empty() {
+        true => guards(place, survey, options, guard::check)?,
+        false => guards(place, survey, options, guard::check_way_back)?,
     }
     if options.no_apply {
         return Ok(Vec::new());
     }
-    checks::all(place, &survey.after, &survey.plan, &options.allow).await
+    let brings = |path: &Path| survey.edited.brings(path);
+    checks::all(place, &survey.after, &survey.plan, &options.allow, brings).await
 }
 
-fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Complaint> {
+fn guards(
+    place: &Place,
+    survey: &Survey,
+    options: &Options,
+    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<String>) -> Result<(), Complaint>,
+) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = survey
         .edited
         .changes
@@ -245,11 +254,11 @@ fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Compl
     let missing: Vec<_> = match place.docker.endpoint.is_local() {
         true => binds
             .map(|b| b.source.clone())
-            .filter(|source| !source.exists())
+            .filter(|source| !survey.edited.brings(source))
             .collect(),
         false => Vec::new(),
     };
-    guard::check(
+    check(
         &guard::Guarded {
             before: survey.before.as_ref().unwrap_or(&survey.after),
             after: &survey.after,
