@@ -7,6 +7,7 @@ mod packaging;
 mod past;
 mod query;
 mod runs;
+mod upgrade;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -100,6 +101,8 @@ enum Command {
     Apply(runs::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
     Restart(runs::RestartArgs),
+    /// Bring the stack to a newer version: its git checkout and its images, as one run
+    Upgrade(upgrade::UpgradeArgs),
     /// Show what apply would do
     Plan(runs::PlanArgs),
     /// Show services, their state, and what differs from the files
@@ -129,6 +132,7 @@ impl Command {
             | Self::Edit(_)
             | Self::Apply(_)
             | Self::Restart(_)
+            | Self::Upgrade(_)
             | Self::Plan(_)
             | Self::Rollback(_)
             | Self::Watch(_) => true,
@@ -213,6 +217,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Why(args) => query::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
+        Command::Upgrade(args) => upgrade::upgrade(global, args).await,
         Command::Plan(args) => runs::plan(global, args).await,
         Command::Rollback(args) => past::rollback(global, args).await,
         Command::History(args) => past::history(global, &args).await,

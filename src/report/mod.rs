@@ -8,6 +8,7 @@
 )]
 
 pub mod json;
+mod news;
 pub mod page;
 pub mod style;
 pub mod terminal;

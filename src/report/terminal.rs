@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::style::Style;
-use super::{Options, err, out};
+use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ServiceName, Shown, Tell, VerdictWord,
@@ -27,6 +27,7 @@ struct State {
     /// Only where standard error is a terminal: indicatif prints nothing elsewhere.
     live: Option<MultiProgress>,
     lines: BTreeMap<ServiceName, ProgressBar>,
+    counted: Option<ProgressBar>,
     actions: BTreeMap<ServiceName, Action>,
     width: usize,
     /// Changes as file and text, held back until the names below them are known: one column for all.
@@ -43,6 +44,7 @@ impl Terminal {
         let state = State {
             live: (live && !options.quiet).then(MultiProgress::new),
             lines: BTreeMap::new(),
+            counted: None,
             actions: BTreeMap::new(),
             width: 0,
             changes: Vec::new(),
@@ -125,6 +127,11 @@ impl Terminal {
                     &format!("  {blank:<width$}  {blank:<9}  {}", reason.text),
                 );
             }
+            let more = step.reasons.len().saturating_sub(4);
+            if more > 0 && !self.options.verbose {
+                let line = format!("  {0:<width$}  {0:<9}  and {more} more (-v shows them)", "");
+                self.print(state, &self.style.dim(&line));
+            }
         }
         let shown = if self.options.verbose {
             untouched.len()
@@ -154,6 +161,27 @@ impl Terminal {
                 _ => self.style.dim(line),
             };
             self.print(state, &format!("  {line}"));
+        }
+    }
+
+    /// Counted work is shown where there is a terminal, while it lasts; `-v` also prints each line of
+    /// the programs that are called.
+    fn progress(&self, state: &mut State, what: &str, done: u64, total: Option<u64>) {
+        match (&state.live, total) {
+            (Some(live), Some(total)) if !self.options.verbose => {
+                let line = state.counted.get_or_insert_with(|| {
+                    let line = live.add(ProgressBar::new(total));
+                    let template = "{spinner} {msg}  {wide_bar} {percent:>3} %";
+                    let style = ProgressStyle::with_template(template);
+                    line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                    line
+                });
+                line.set_length(total);
+                line.set_position(done);
+                line.set_message(counted(what, done, total));
+            }
+            (_, None) if self.options.verbose => self.print(state, &format!("  {what}")),
+            _ => {}
         }
     }
 
@@ -289,6 +317,11 @@ impl Tell for Terminal {
         if !matches!(event.kind, Kind::Change { .. } | Kind::Plan { .. }) {
             self.print_changes(state);
         }
+        if !matches!(event.kind, Kind::Progress { .. })
+            && let Some(line) = state.counted.take()
+        {
+            line.finish_and_clear();
+        }
         match &event.kind {
             Kind::Change {
                 file,
@@ -299,6 +332,11 @@ impl Tell for Terminal {
                 self.change(state, file, key, before, after);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
+            Kind::News(news) if !quiet => {
+                for line in news::lines(news, &self.style, self.options.verbose) {
+                    self.print(state, &line);
+                }
+            }
             Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
                 self.diff(state, file, lines);
             }
@@ -326,9 +364,7 @@ impl Tell for Terminal {
                     .unwrap_or_default();
                 self.container(state, service, format!("{word}{health}"));
             }
-            Kind::Progress { what, .. } if self.options.verbose => {
-                self.print(state, &format!("  {what}"))
-            }
+            Kind::Progress { what, done, total } => self.progress(state, what, *done, *total),
             Kind::Verdict {
                 service,
                 verdict,
@@ -383,6 +419,15 @@ impl Tell for Terminal {
             }
             _ => {}
         }
+    }
+}
+
+/// Images are told in bytes, everything else in pieces.
+fn counted(what: &str, done: u64, total: u64) -> String {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    match what.starts_with("pull ") {
+        true => format!("{what}  {:.1}/{:.1} MiB", mib(done), mib(total)),
+        false => what.to_owned(),
     }
 }
 

@@ -26,11 +26,7 @@ use crate::stack::{Place, one_shots, resolve_both, shown, with_absolute_env_file
 ///
 /// # Errors
 /// Compose cannot read the stack with it.
-pub(super) async fn survey(
-    place: &Place,
-    edited: Edited,
-    options: &Options,
-) -> Result<Survey, Complaint> {
+pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
     let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
     if let (Ok(before), Err(_)) = (&both.before, &both.after) {
@@ -104,6 +100,7 @@ pub(super) async fn survey(
         moving: None,
         hooks: None,
         supply: Supply::default(),
+        called_off: None,
         refusal: None,
         in_line: false,
         one_shots: shots,

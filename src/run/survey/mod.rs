@@ -4,6 +4,8 @@
 mod apply;
 mod edit;
 
+pub use edit::survey as of_edit;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -66,6 +68,8 @@ pub struct Survey {
     pub hooks: Option<Around>,
     /// New images that it asks for by itself.
     pub supply: Supply,
+    /// Why nothing is done all the same.
+    pub called_off: Option<String>,
     /// What speaks against it: told after the plan, and nothing is done.
     pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
@@ -78,6 +82,9 @@ pub struct Survey {
 impl Survey {
     /// Whether there is nothing to do at all.
     pub fn is_nothing(&self) -> bool {
+        if self.called_off.is_some() {
+            return true;
+        }
         let edits_nothing = self.edited.is_noop() || self.in_line;
         edits_nothing
             && self.moving.is_none()
@@ -87,6 +94,9 @@ impl Survey {
 
     /// What is said when there is nothing to do.
     pub fn nothing_text(&self) -> String {
+        if let Some(text) = &self.called_off {
+            return text.clone();
+        }
         let said = if self.edited.changes.is_empty() {
             "Nothing to do: what runs is what the files say"
         } else {
@@ -335,6 +345,7 @@ fn quiet(
         moving: None,
         hooks: None,
         supply: Supply::default(),
+        called_off: None,
         refusal: None,
         in_line: false,
         one_shots: shots,
