@@ -441,7 +441,7 @@ pub enum Kind {
         untouched: Vec<ServiceName>,
     },
     /// What an upgrade finds, before its plan.
-    News(News),
+    News(Box<News>),
     Phase {
         phase: Phase,
     },

@@ -204,7 +204,7 @@ fn told(entry: &Entry) -> Option<String> {
         }
         Entry::Checkpointed => "checkpoint taken".to_owned(),
         Entry::Written => "files written".to_owned(),
-        Entry::Preparing => "images prepared".to_owned(),
+        Entry::Preparing => "fetching and building images".to_owned(),
         Entry::Touching { services } => {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
             format!("touching {}", names.join(", "))

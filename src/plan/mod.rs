@@ -211,6 +211,15 @@ pub fn add(plan: &mut Plan, model: &Model, service: &ServiceName, action: Action
         .sort_by_key(|step| order.iter().position(|name| *name == step.service));
 }
 
+/// The image is there already: the service is made anew of it, and nothing is built.
+pub fn without_build(plan: &mut Plan, service: &ServiceName) {
+    let of_service = plan.steps.iter_mut().find(|step| step.service == *service);
+    if let Some(step) = of_service.filter(|step| step.action == Action::Rebuild) {
+        step.action = Action::Recreate;
+        step.reasons.retain(|reason| reason.route != Route::Build);
+    }
+}
+
 /// Replaces each step's action, as `--strategy` asks.
 pub fn with_action(mut plan: Plan, action: Action) -> Plan {
     for step in &mut plan.steps {

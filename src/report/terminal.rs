@@ -409,6 +409,10 @@ impl Tell for Terminal {
                     Outcome::RolledBack => "had been cut off, and was rolled back",
                     _ => "had been cut off, and could not be given back",
                 };
+                let files = std::mem::take(&mut state.restored);
+                if !files.is_empty() {
+                    self.result(state, &format!("↩ {} restored", files.join(", ")));
+                }
                 self.result(state, &format!("↩ run {run} {how}"));
                 state.rolling_back = false;
                 state.began_results = false;

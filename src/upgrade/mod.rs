@@ -106,7 +106,7 @@ async fn surveyed(
     let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;
     news.images = images;
     let attempt = Attempt::of(&survey, &news);
-    emitter.emit(Kind::News(news));
+    emitter.emit(Kind::News(Box::new(news)));
     survey.notes.splice(0..0, notes);
     around.project = Some(survey.after.name.clone());
     survey.hooks = Some(Around {
@@ -144,7 +144,10 @@ async fn images_of(
 ) -> Result<Vec<crate::event::ImageNews>, Complaint> {
     let logins = crate::engine::credentials::Logins::of_cli();
     let found = images::news(&place.docker, &survey.after, &survey.containers, &logins).await?;
-    notes.extend(found.notes.iter().map(images::Note::text));
+    // What is made here is left alone on every day: whoever only looks may want to know.
+    let says =
+        |note: &&images::Note| options.dry_run || !matches!(note, images::Note::MadeHere { .. });
+    notes.extend(found.notes.iter().filter(says).map(images::Note::text));
     let min_age = place.settings.upgrade.min_age;
     let mut newer = found.images;
     if !min_age.is_zero() && !options.dry_run {

@@ -71,9 +71,9 @@ impl Rollback<'_> {
 
     async fn files(&self, journal: &Journal, undone: &mut Undone) {
         let done = self.checkpoint.restore_files(self.folder);
-        let shown = |path: &PathBuf| self.place.shown(path);
-        let files = done.restored.iter().map(shown).collect();
-        self.emitter.emit(Kind::Restored { files });
+        self.emitter.emit(Kind::Restored {
+            files: self.told(&done.restored),
+        });
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
             let text = format!("{file} had been edited meanwhile; that text is kept as {copy}");
@@ -98,6 +98,20 @@ impl Rollback<'_> {
         if done.failed.is_empty() {
             let _ = journal.add(Entry::FilesRestored);
         }
+    }
+
+    /// What is told of the files: of a checkout where it is, and not each of its files.
+    fn told(&self, restored: &[PathBuf]) -> Vec<String> {
+        let shown = |path: &&PathBuf| self.place.shown(path);
+        let Some(checkout) = &self.checkpoint.checkout else {
+            return restored.iter().map(|path| shown(&path)).collect();
+        };
+        let name = checkout.state.branch.as_deref().unwrap_or("HEAD");
+        let at = format!("{name} at {}", checkout.state.head.short());
+        let others = restored.iter().filter(|path| self.place.is_config(path));
+        std::iter::once(at)
+            .chain(others.map(|path| shown(&path)))
+            .collect()
     }
 
     async fn checkout(&self, checkout: &SavedCheckout) -> anyhow::Result<()> {

@@ -193,13 +193,9 @@ pub(super) async fn survey_of_rollback(
             continue;
         }
         let text = format!("goes back to the image it ran before ({})", image.kept_as);
-        plan::add(
-            &mut survey.plan,
-            &survey.after,
-            &image.service,
-            Action::Recreate,
-            text,
-        );
+        let (plan, service) = (&mut survey.plan, &image.service);
+        plan::add(plan, &survey.after, service, Action::Recreate, text);
+        plan::without_build(plan, service);
         survey.images.push(image);
     }
     survey.undoes = undo.runs;
