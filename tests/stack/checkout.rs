@@ -124,11 +124,6 @@ impl Cloned {
     /// A clone of a remote with one commit; nothing is started. `None`, with a word about it, where
     /// there is no engine.
     pub(crate) fn new(files: &[(&str, String)]) -> Option<Self> {
-        Self::with_options(files, &[])
-    }
-
-    /// The same, with options for `git clone`.
-    pub(crate) fn with_options(files: &[(&str, String)], options: &[&str]) -> Option<Self> {
         let stack = TestStack::new(&[])?;
         fs::create_dir(stack.beside("home")).unwrap();
         fs::create_dir(stack.beside("tmp")).unwrap();
@@ -143,11 +138,17 @@ impl Cloned {
         clone.git_in(&beside, &["init", "-q", "--bare", "remote.git"]);
         clone.git_in(&beside, &["clone", "-q", "remote.git", "developer"]);
         clone.push(files);
-        let remote = format!("file://{}", clone.remote.display());
-        let target = clone.top.display().to_string();
-        let words = [&["clone", "-q"], options, &[&remote, &target]].concat();
-        clone.git_in(&beside, &words);
+        clone.anew(&[]);
         Some(clone)
+    }
+
+    /// Clones the stack anew, with options for `git clone`.
+    pub(crate) fn anew(&self, options: &[&str]) {
+        fs::remove_dir_all(&self.top).unwrap();
+        let remote = format!("file://{}", self.remote.display());
+        let target = self.top.display().to_string();
+        let words = [&["clone", "-q"], options, &[&remote, &target]].concat();
+        self.git_in(&self.stack.beside(""), &words);
     }
 
     /// The same, started and healthy.
