@@ -6,6 +6,7 @@ mod contexts;
 pub mod env;
 pub mod images;
 mod memory;
+mod required;
 mod sample;
 pub mod source;
 
@@ -101,7 +102,12 @@ async fn surveyed(
         notes.push("there is no new version, so its sample brings no new keys".to_owned());
     }
     let moving = moving.target.map(|found| found.moving);
-    let mut survey = survey::of_edit(place, edited, options).await?;
+    let survey = survey::of_edit(place, edited, options).await;
+    let mut survey = survey.map_err(|complaint| {
+        // Whoever is refused wants to see what is new all the more.
+        emitter.emit(Kind::News(Box::new(news.clone())));
+        required::hinted(complaint, news.env.as_ref())
+    })?;
     // Which keys a new version's code brings is none of the stack's business; its files are.
     survey.moving = moving;
     let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;
