@@ -34,7 +34,8 @@ pub struct SavedCheckout {
     pub state: GitState,
     /// The commit that the run moves to.
     pub moved_to: Oid,
-    /// The tracked files as they lay in the work tree, as a tree.
+    /// The tracked files as they lay in the work tree, as a tree; with them the files that git did not
+    /// know and that the target brings as they are, so that the way back leaves them.
     pub worktree: Oid,
     /// As they lie there after the move.
     pub tree: Oid,
@@ -108,13 +109,15 @@ impl Moving {
         let state = self.checkout.state(prediction, folder).await?;
         // Two stacks in one repository count their runs by themselves.
         let kept_as = format!("{}/{run}", super::checkpoint::whose(folder));
+        let worktree = self.checkout.worktree_with_same(prediction).await?;
         let git = &self.checkout.git;
-        git.keep_tree(&kept_as, &prediction.worktree, &self.movement.from)
+        let trees = [&prediction.tree, &worktree];
+        git.keep_trees(&kept_as, &trees, &self.movement.from)
             .await?;
         Ok(SavedCheckout {
             state,
             moved_to: self.movement.to.clone(),
-            worktree: prediction.worktree.clone(),
+            worktree,
             tree: prediction.tree.clone(),
             kept_as,
         })
@@ -130,6 +133,7 @@ impl Moving {
             ..self.checkout.clone()
         };
         let done = checkout.advance(&self.movement).await;
+        checkout.give_to_owner();
         done.map_err(|error| Complaint::from(error).into())
     }
 }
@@ -149,7 +153,11 @@ impl SavedCheckout {
     /// Somebody committed since; git fails.
     pub async fn give_back(&self, mark: PathBuf, folder: &Path) -> Result<(), GitError> {
         let git = Git::at(&self.state.top, true).marked(mark);
-        self.state.restore(&git, &self.moved_to, folder).await
+        let done = self.state.restore(&git, &self.moved_to, folder).await;
+        if let Ok(Some(checkout)) = Checkout::find(&git, &self.state.top).await {
+            checkout.give_to_owner();
+        }
+        done
     }
 
     /// The move back from where the run left the checkout, later: what was edited since on other

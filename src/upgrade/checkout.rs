@@ -9,7 +9,7 @@ use super::UpgradeRequest;
 use super::env::SAMPLE_NAMES;
 use super::source::{self, Target, Waiting, Wanted};
 use crate::complaint::Complaint;
-use crate::engine::git::{Checkout, Git, GitError, Progress, Relation, Tags};
+use crate::engine::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
 use crate::run::checkout::Moving;
 use crate::run::request::Options;
@@ -52,6 +52,8 @@ pub(super) async fn find(
     checkout.ensure_idle()?;
     emitter.phase(Phase::Fetch);
     let remote = remote_of(place, &checkout).await?;
+    // Without a remote, what --to names may be here all the same; `.` is git's name for "here".
+    let remote = remote.or_else(|| upgrade.to.as_ref().map(|_| ".".to_owned()));
     let Some(remote) = remote else {
         let text = "the checkout has no remote: only images can be newer";
         return Ok(Found {
@@ -65,19 +67,19 @@ pub(super) async fn find(
         _ => Tags::Following,
     };
     let progress = |progress: Progress| tell(emitter, &progress);
-    let fetched = checkout.git.fetch(&remote, tags, progress).await?;
+    let fetched = checkout.git.fetch(&remote, tags, progress).await;
+    checkout.give_to_owner();
+    let fetched = fetched?;
     let mut notes: Vec<String> = fetched.moved_tags.iter().map(moved_tag).collect();
     let min_age = place.settings.upgrade.min_age;
     let now = Timestamp::now().as_second();
     let target = source::find(&checkout, &remote, &wanted, min_age, now, progress).await?;
     notes.extend(target.waiting.map(|waiting| waits(waiting, now)));
-    let target = match newer(place, &checkout, &remote, target, options, emitter).await? {
-        Some((target, notes_of_move)) => {
-            notes.extend(notes_of_move);
-            Some(target)
-        }
-        None => None,
-    };
+    let found = newer(place, &checkout, &remote, target, options, emitter).await;
+    checkout.give_to_owner();
+    let found = found?;
+    notes.extend(found.notes);
+    let target = found.target;
     Ok(Found { target, notes })
 }
 
@@ -131,9 +133,9 @@ async fn newer(
     target: Target,
     options: &Options,
     emitter: &Emitter,
-) -> Result<Option<(Newer, Vec<String>)>, Complaint> {
+) -> Result<Found, Complaint> {
     if target.commit == checkout.head {
-        return Ok(None);
+        return Ok(Found::default());
     }
     let progress = |progress: Progress| tell(emitter, &progress);
     if checkout.is_shallow {
@@ -148,11 +150,13 @@ async fn newer(
     match relation {
         // Whoever is ahead of upstream has made commits of his own; nothing is newer.
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
-            notes.push(format!(
-                "{} commits here are not at {} yet",
-                count, target.name
-            ));
-            return Ok(None);
+            let (ours, name) = (Commits(count), &target.name);
+            let verb = if count == 1 { "is" } else { "are" };
+            notes.push(format!("{ours} made here {verb} not at {name} yet"));
+            return Ok(Found {
+                target: None,
+                notes,
+            });
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
             if !options.allow.contains("rewritten") {
@@ -190,7 +194,10 @@ async fn newer(
     }
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
-    Ok(Some((Newer { moving, news: told }, notes)))
+    Ok(Found {
+        target: Some(Newer { moving, news: told }),
+        notes,
+    })
 }
 
 /// Whether a target is what is followed, and not an older release that somebody asked for by name.

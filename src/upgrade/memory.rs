@@ -99,10 +99,9 @@ impl Memory {
         self.read().filter(|failed| failed.attempt == *attempt)
     }
 
-    /// Remembers the last run, if it failed by what it went to.
-    pub(super) fn remember(&self, state: &StackState, attempt: Attempt) {
-        let last = state.runs().last().copied();
-        let Some(record) = last.and_then(|run| Record::read(state, run)) else {
+    /// Remembers a run, if it failed by what it went to.
+    pub(super) fn remember(&self, state: &StackState, run: RunId, attempt: Attempt) {
+        let Some(record) = Record::read(state, run) else {
             return;
         };
         let code = record

@@ -6,13 +6,14 @@ mod contexts;
 pub mod env;
 pub mod images;
 mod memory;
+mod required;
 mod sample;
 pub mod source;
 
 use std::cell::RefCell;
 
 use crate::complaint::Complaint;
-use crate::event::{Action, Emitter, Kind, News, Outcome, Phase};
+use crate::event::{Action, Emitter, Kind, News, Outcome, Phase, RunId};
 use crate::plan;
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
@@ -52,21 +53,22 @@ pub async fn execute(
     upgrade: &UpgradeRequest,
 ) -> Ended {
     // What is being tried, once it is known.
-    let trying: RefCell<Option<(StackState, Attempt)>> = RefCell::default();
+    let trying: RefCell<Option<(StackState, Option<RunId>, Attempt)>> = RefCell::default();
     let survey = async |place: &Place, state: &StackState| {
         let (survey, attempt) =
             surveyed(place, state, &request.options, upgrade, &runner.emitter).await?;
-        *trying.borrow_mut() = Some((state.clone(), attempt));
+        let last = state.runs().last().copied();
+        *trying.borrow_mut() = Some((state.clone(), last, attempt));
         Ok(survey)
     };
     let ended = runner.execute_surveyed(located, request, survey).await;
-    if let Some((state, attempt)) = trying.into_inner()
-        && !request.options.dry_run
-    {
+    if let Some((state, last, attempt)) = trying.into_inner() {
         let memory = Memory::of(&state);
-        match ended.outcome {
-            Outcome::Applied => memory.forget(),
-            _ => memory.remember(&state, attempt),
+        // What was refused or called off was no run: what the last one failed at is not this.
+        match state.runs().last().filter(|run| Some(**run) != last) {
+            Some(_) if ended.outcome == Outcome::Applied => memory.forget(),
+            Some(run) => memory.remember(&state, *run, attempt),
+            None => {}
         }
     }
     ended
@@ -100,7 +102,12 @@ async fn surveyed(
         notes.push("there is no new version, so its sample brings no new keys".to_owned());
     }
     let moving = moving.target.map(|found| found.moving);
-    let mut survey = survey::of_edit(place, edited, options).await?;
+    let survey = survey::of_edit(place, edited, options).await;
+    let mut survey = survey.map_err(|complaint| {
+        // Whoever is refused wants to see what is new all the more.
+        emitter.emit(Kind::News(Box::new(news.clone())));
+        required::hinted(complaint, news.env.as_ref())
+    })?;
     // Which keys a new version's code brings is none of the stack's business; its files are.
     survey.moving = moving;
     let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;

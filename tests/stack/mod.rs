@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 pub(crate) mod answer;
+pub(crate) mod checkout;
 pub(crate) mod engine;
 pub(crate) mod registry;
 

@@ -44,6 +44,17 @@ impl ChangeKind {
             _ => Self::Nothing,
         }
     }
+
+    /// As git writes it in a tree; `None` of nothing.
+    pub(super) fn mode(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::File => Some("100644"),
+            Self::Executable => Some("100755"),
+            Self::Link => Some("120000"),
+            Self::Submodule => Some("160000"),
+        }
+    }
 }
 
 impl Git {

@@ -13,9 +13,11 @@ mod error;
 mod export;
 mod fetch;
 mod history;
+mod owner;
 mod predict;
 mod progress;
 mod refs;
+mod same;
 mod state;
 mod submodule;
 #[cfg(test)]

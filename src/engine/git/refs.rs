@@ -185,12 +185,20 @@ impl Git {
         ask.arg(commit).bytes().await.map(drop)
     }
 
-    /// The same for a tree that no commit has, as a child of `parent`.
+    /// The same for trees that no commit has, as descendants of `parent`.
     ///
     /// # Errors
     /// git fails.
-    pub async fn keep_tree(&self, name: &str, tree: &Oid, parent: &Oid) -> Result<(), GitError> {
-        let commit = self.loose_commit(tree, Some(parent)).await?;
+    pub async fn keep_trees(
+        &self,
+        name: &str,
+        trees: &[&Oid],
+        parent: &Oid,
+    ) -> Result<(), GitError> {
+        let mut commit = parent.clone();
+        for tree in trees {
+            commit = self.loose_commit(tree, Some(&commit)).await?;
+        }
         self.keep_ref(name, &commit).await
     }
 
