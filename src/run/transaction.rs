@@ -141,16 +141,7 @@ impl<'a> Transaction<'a> {
     async fn checkpoint(&self) -> Result<Checkpoint, Complaint> {
         self.emitter.phase(Phase::Checkpoint);
         fault!("checkpoint.before");
-        let taken = Checkpoint::take(
-            &self.place,
-            self.survey.before.as_ref().unwrap_or(&self.survey.after),
-            &self.survey.plan,
-            &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
-            self.survey.moving.as_ref(),
-            self.run,
-            &self.folder,
-        )
-        .await?;
+        let taken = Checkpoint::take(&self.place, self.survey, self.run, &self.folder).await?;
         fault!("checkpoint.taken");
         self.journal.add(Entry::Checkpointed)?;
         fault!("checkpoint.after");

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::checkout::Moving;
-use super::checkpoint::{SavedImage, is_failing};
+use super::checkpoint::is_failing;
 use super::edits::{self, Edited};
 use super::hooks::Around;
+use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
 use super::state::StackState;
 use super::supply::Supply;
@@ -131,6 +132,16 @@ impl Survey {
             .iter()
             .filter(|step| step.action != Action::Remove);
         steps.map(|step| step.service.clone()).collect()
+    }
+
+    /// Makes a service anew of another image than its container's; says whether that is planned.
+    pub fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
+        let of = plan::image::Of {
+            model: &self.after,
+            containers: &self.containers,
+            one_shots: &self.one_shots,
+        };
+        plan::image::recreate(&mut self.plan, of, service, text)
     }
 
     /// What the watch is to know of each.
