@@ -2,13 +2,14 @@
 //! about stacks.
 
 mod edit;
+mod get;
 mod look;
 mod packaging;
 mod past;
-mod query;
 mod runs;
 mod upgrade;
 mod values;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,7 +97,7 @@ enum Command {
     /// Open a file in an editor, then do the same with what was changed
     Edit(edit::EditArgs),
     /// Print a value as Compose reads it
-    Get(query::GetArgs),
+    Get(get::GetArgs),
     /// Make the engine match the files as they are now
     Apply(runs::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
@@ -116,7 +117,7 @@ enum Command {
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
-    Why(query::WhyArgs),
+    Why(why::WhyArgs),
     /// Print a completion script for a shell
     Completions(packaging::CompletionsArgs),
     /// Write man pages to a folder
@@ -213,8 +214,8 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Set(args) => values::set(global, args).await,
         Command::Unset(args) => values::unset(global, args).await,
         Command::Edit(args) => edit::edit(global, args).await,
-        Command::Get(args) => query::get(global, &args).await,
-        Command::Why(args) => query::why(global, &args).await,
+        Command::Get(args) => get::get(global, &args).await,
+        Command::Why(args) => why::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
         Command::Upgrade(args) => upgrade::upgrade(global, args).await,

@@ -6,12 +6,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::query::Asked;
+use super::get::Asked;
 use super::runs::{RunArgs, command_line, execute};
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
-use crate::report::terminal::secs;
+use crate::report::words::secs;
 use crate::report::{self, page};
 use crate::run::history::{Record, records};
 use crate::run::journal::Entry;

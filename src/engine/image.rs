@@ -37,6 +37,46 @@ impl LocalImage {
 }
 
 impl Docker {
+    /// The ID of an image by name, if the engine has it.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn image_id(&self, name: &str) -> Result<Option<String>, EngineError> {
+        match self.api.inspect_image(name).await {
+            Ok(image) => Ok(image.id),
+            // There is no image of a name that none can have, such as one with an unset variable.
+            Err(error) if is_missing(&error) || is_bad_request(&error) => Ok(None),
+            Err(error) => Err(failed("inspect an image")(error)),
+        }
+    }
+
+    /// Gives an image another name, so that no prune takes it.
+    ///
+    /// # Errors
+    /// The engine's, such as an image that is gone.
+    pub async fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
+        let options = query::TagImageOptionsBuilder::new()
+            .repo(repository)
+            .tag(tag)
+            .build();
+        self.api
+            .tag_image(id, Some(options))
+            .await
+            .map_err(failed("tag an image"))
+    }
+
+    /// Takes a name off an image; the image goes when it was the last one and nothing uses it.
+    ///
+    /// # Errors
+    /// The engine's; a name that is gone already is none.
+    pub async fn untag(&self, name: &str) -> Result<(), EngineError> {
+        let none = None::<query::RemoveImageOptions>;
+        match self.api.remove_image(name, none, None).await {
+            Err(error) if !is_missing(&error) => Err(failed("remove an image's name")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// An image by name or ID; `None` where the engine has none.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod files;
 pub mod git;
 pub mod http;
 pub mod image;
+pub mod network;
 pub mod plugin;
 pub mod process;
 pub mod reference;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::style::Style;
+use super::words::{counted, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ServiceName, Shown, Tell, VerdictWord,
 };
-use crate::secret::HIDDEN;
 
 /// The renderer for terminals, pipes and log files.
 pub struct Terminal {
@@ -424,57 +424,4 @@ impl Tell for Terminal {
             _ => {}
         }
     }
-}
-
-/// Images are told in bytes, everything else in pieces.
-fn counted(what: &str, done: u64, total: u64) -> String {
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    match what.starts_with("pull ") {
-        true => format!("{what}  {:.1}/{:.1} MiB", mib(done), mib(total)),
-        false => what.to_owned(),
-    }
-}
-
-fn shown(value: &Shown) -> String {
-    match value {
-        Shown::Absent => "unset".to_owned(),
-        Shown::Secret => HIDDEN.to_owned(),
-        Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
-        Shown::Plain(text) => {
-            let line = printable(text);
-            match line.char_indices().nth(LONGEST_VALUE) {
-                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
-                None => line,
-            }
-        }
-    }
-}
-
-/// On one line, and without what would draw on the terminal or change it.
-fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
-}
-
-/// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
-const LONGEST_VALUE: usize = 200;
-
-/// `1.2 s`, `2 min 5 s`.
-pub fn secs(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 59.95 {
-        return format!("{seconds:.1} s");
-    }
-    format!(
-        "{} min {} s",
-        duration.as_secs() / 60,
-        duration.as_secs() % 60
-    )
 }
