@@ -6,6 +6,8 @@
 mod faulty;
 mod stack;
 
+use std::process::Stdio;
+
 use faulty::{is_in_line, kept_names};
 use stack::answer::Answer;
 use stack::checkout::{Cloned, Side, config, image_id, version};
@@ -41,6 +43,26 @@ const OF_AN_UPGRADE: [&str; 28] = [
     "effect.proven",
     "record.before",
     "record.after",
+];
+
+/// Where an error comes another way than in a change of a key.
+const ERRORS: [&str; 16] = [
+    "checkpoint.file",
+    "checkpoint.stored",
+    "checkpoint.tagged",
+    "checkpoint.after",
+    "prepare.before",
+    "prepare.after",
+    "move.before",
+    "git.locked",
+    "git.files",
+    "git.ref",
+    "git.index",
+    "move.after",
+    "write.written",
+    "converge.touched",
+    "effect.proven",
+    "record.before",
 ];
 
 /// Where the way back passes.
@@ -197,7 +219,7 @@ fn killed_at_every_point() {
 
 #[test]
 fn an_error_at_every_point_gives_back_what_was() {
-    side_by_side(&OF_AN_UPGRADE, |points| {
+    side_by_side(&ERRORS, |points| {
         let Some(faulty) = Faulty::new() else { return };
         for (round, point) in points.iter().enumerate() {
             let to = faulty.next(round + 1);
@@ -228,19 +250,13 @@ fn an_error_at_every_point_gives_back_what_was() {
 /// there are.
 #[test]
 fn killed_with_its_programs_at_work() {
-    const STARTS: [&str; 12] = [
+    const STARTS: [&str; 6] = [
         "call.spawned",
         "call.spawned=12*off->",
         "call.spawned=24*off->",
         "call.spawned=36*off->",
-        "call.spawned=40*off->",
-        "call.spawned=44*off->",
         "call.spawned=48*off->",
-        "call.spawned=52*off->",
-        "call.spawned=56*off->",
         "call.spawned=60*off->",
-        "call.spawned=64*off->",
-        "call.spawned=68*off->",
     ];
     side_by_side(&STARTS, |points| {
         let Some(faulty) = Faulty::new() else { return };
@@ -283,14 +299,41 @@ fn a_way_back_killed_at_every_point_is_finished() {
 #[test]
 fn an_upgrade_is_what_the_next_upgrade_finishes_first() {
     let Some(faulty) = Faulty::new() else { return };
-    for (round, point) in ["git.locked", "git.files", "git.ref", "watch.after"]
-        .iter()
-        .enumerate()
-    {
+    for (round, point) in ["git.files", "watch.after"].iter().enumerate() {
         let to = faulty.next(round + 1);
         let killed = faulty.upgrade(&at(point, "return(kill)"));
         assert_eq!(killed.code, -1, "{point} was not passed: {killed}");
         let answer = faulty.clone.refit(&["upgrade"]).exits(0);
         faulty.is_at(&to, &format!("upgraded after a kill at {point}\n{answer}"));
     }
+}
+
+/// The build of this stack's image that is at work.
+fn is_building(clone: &Cloned) -> bool {
+    let document = format!("{}/scratch/", clone.stack.state().display());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.any(|line| {
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains(&document) && line.contains(" build ")
+    })
+}
+
+#[test]
+fn killed_while_it_builds() {
+    let Some(faulty) = Faulty::new() else { return };
+    let to = faulty.next(1);
+    let old = faulty.clone.side();
+    let mut command = faulty.clone.command(&["upgrade"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut refit = command.spawn().unwrap();
+    while !is_building(&faulty.clone) {
+        assert_eq!(refit.try_wait().unwrap(), None, "it ended without a build");
+    }
+    refit.kill().unwrap();
+    refit.wait().unwrap();
+    let last = faulty.clone.refit(&["apply"]).exits(0);
+    faulty.is_old(&old, &format!("killed while it built\n{last}"));
+    faulty.clone.refit(&["upgrade"]).exits(0);
+    faulty.is_at(&to, "upgraded after that");
 }
