@@ -23,6 +23,7 @@ use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::stack::Place;
+use crate::stack::staged::FileEdit;
 
 /// One run.
 pub struct Transaction<'a> {
@@ -145,7 +146,7 @@ impl<'a> Transaction<'a> {
             &self.place,
             self.survey.before.as_ref().unwrap_or(&self.survey.after),
             &self.survey.plan,
-            &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
+            &self.to_be_saved(),
             self.survey.moving.as_ref(),
             self.run,
             &self.folder,
@@ -155,6 +156,14 @@ impl<'a> Transaction<'a> {
         self.journal.add(Entry::Checkpointed)?;
         fault!("checkpoint.after");
         Ok(taken)
+    }
+
+    /// The files that change. A move also changes modes and where symlinks point, and no byte then.
+    fn to_be_saved(&self) -> Vec<FileEdit> {
+        let moves = self.survey.moving.is_some();
+        let edits = self.survey.edited.files.iter();
+        let changing = edits.filter(|edit| moves || !edit.is_noop());
+        changing.cloned().collect()
     }
 
     /// Write, prepare, converge, watch, effect; each failure leads to the rollback.
@@ -207,7 +216,7 @@ impl<'a> Transaction<'a> {
                 continue;
             }
             // What a person edited by hand is in place already; its inode need not change.
-            if files::read_if_exists(&edit.path)? != edit.after {
+            if files::read_unless_folder(&edit.path)? != edit.after {
                 match &edit.after {
                     Some(bytes) => files::replace(&edit.path, bytes)?,
                     None => files::remove(&edit.path)?,
