@@ -188,11 +188,13 @@ fn modes_links_and_folders_come_back_too() {
     mode("tool", 0o755);
     link("same-1", "link");
     link("nowhere", "dangling");
+    link("same-2", "second-link");
     link("nowhere", "link-becomes-file");
     clone.commit("links", &[]);
     clone.anew(&[]);
     clone.stack.up_healthy();
     fs::set_permissions(clone.top.join("plain"), fs::Permissions::from_mode(0o600)).unwrap();
+    clone.stack.write(".env", "MINE=1\n");
     let (old, first) = (clone.side(), clone.head());
 
     mode("tool", 0o644);
@@ -206,6 +208,9 @@ fn modes_links_and_folders_come_back_too() {
         fs::remove_dir_all(path(name)).unwrap();
     }
     link("same-1", "new-link");
+    // What git does not know is nobody's edit because a symlink leads to it.
+    link(".env", "link-to-env");
+    link(".env", "second-link");
     let bad = [
         ("link-becomes-file", "a file\n".to_owned()),
         ("becomes-folder/inside", "below\n".to_owned()),
@@ -219,6 +224,7 @@ fn modes_links_and_folders_come_back_too() {
     assert_eq!(clone.side(), old, "{answer}");
     assert!(!clone.top.join("comes").exists(), "an empty folder is left");
     assert_eq!(clone.status(), "");
+    answer.never_says("edited meanwhile");
 
     clone.push(&[("version", "v2\n".to_owned())]);
     let answer = clone.refit(&["upgrade"]).exits(0);
