@@ -6,6 +6,11 @@
 mod faulty;
 mod stack;
 
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Stdio;
+
 use faulty::is_in_line;
 use stack::checkout::{Cloned, config, image_id, version};
 use stack::engine::docker;
@@ -154,4 +159,138 @@ fn a_build_that_fails_costs_nobody_anything() {
     clone.is_tidy("after a build that failed");
     let again = clone.refit(&["--json", "upgrade"]).exits(1);
     assert_eq!(again.refusal(), "failed_before");
+}
+
+/// Files of every kind that git knows, changed in every way that git knows.
+#[test]
+fn modes_links_and_folders_come_back_too() {
+    let Some(clone) = Cloned::new(&version("v1")) else {
+        return;
+    };
+    let path = |name: &str| clone.developer.join(name);
+    let link = |to: &str, name: &str| {
+        let _ = fs::remove_file(path(name));
+        symlink(to, path(name)).unwrap();
+    };
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    clone.push(&[
+        ("tool", "#!/bin/sh\n".to_owned()),
+        ("plain", "#!/bin/sh\n".to_owned()),
+        ("same-1", "same\n".to_owned()),
+        ("same-2", "same\n".to_owned()),
+        ("becomes-folder", "a file\n".to_owned()),
+        ("becomes-file/inside", "below\n".to_owned()),
+        ("goes/with/folders", "deep\n".to_owned()),
+        ("empty", String::new()),
+    ]);
+    mode("tool", 0o755);
+    link("same-1", "link");
+    link("nowhere", "dangling");
+    link("same-2", "second-link");
+    link("nowhere", "link-becomes-file");
+    clone.commit("links", &[]);
+    clone.anew(&[]);
+    clone.stack.up_healthy();
+    fs::set_permissions(clone.top.join("plain"), fs::Permissions::from_mode(0o600)).unwrap();
+    clone.stack.write(".env", "MINE=1\n");
+    let (old, first) = (clone.side(), clone.head());
+
+    mode("tool", 0o644);
+    mode("plain", 0o755);
+    link("same-2", "link");
+    link("elsewhere", "dangling");
+    for name in ["link-becomes-file", "becomes-folder", "empty"] {
+        fs::remove_file(path(name)).unwrap();
+    }
+    for name in ["becomes-file", "goes"] {
+        fs::remove_dir_all(path(name)).unwrap();
+    }
+    link("same-1", "new-link");
+    // What git does not know is nobody's edit because a symlink leads to it.
+    link(".env", "link-to-env");
+    link(".env", "second-link");
+    let bad = [
+        ("link-becomes-file", "a file\n".to_owned()),
+        ("becomes-folder/inside", "below\n".to_owned()),
+        ("becomes-file", "a file\n".to_owned()),
+        ("comes/with/folders", "deep\n".to_owned()),
+        ("new-empty", String::new()),
+        ("version", "crash\n".to_owned()),
+    ];
+    clone.push(&bad);
+    let answer = clone.refit(&["upgrade", "--settle", "3s"]).exits(3);
+    assert_eq!(clone.side(), old, "{answer}");
+    assert!(!clone.top.join("comes").exists(), "an empty folder is left");
+    assert_eq!(clone.status(), "");
+    answer.never_says("edited meanwhile");
+
+    clone.push(&[("version", "v2\n".to_owned())]);
+    let answer = clone.refit(&["upgrade"]).exits(0);
+    assert_eq!(clone.status(), "", "{answer}");
+    assert_eq!(clone.stack.read("becomes-folder/inside"), "below\n");
+    let link = fs::read_link(clone.top.join("link")).unwrap();
+    assert_eq!(link.to_str(), Some("same-2"));
+    let answer = clone.refit(&["rollback"]).exits(0);
+    assert_eq!(clone.head(), first);
+    assert_eq!(clone.side().content(), old.content(), "{answer}");
+    assert!(!clone.top.join("comes").exists(), "an empty folder is left");
+    assert_eq!(clone.status(), "");
+}
+
+#[test]
+fn a_failed_upgrade_left_in_place_is_undone_by_hand() {
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let old = clone.side();
+    let bad = clone.push(&[("version", "crash\n".to_owned())]);
+    clone
+        .refit(&["upgrade", "--no-rollback", "--settle", "3s"])
+        .exits(4);
+    assert_eq!(clone.head(), bad);
+    clone.refit(&["rollback"]).exits(0);
+    assert_eq!(clone.side().content(), old.content());
+    assert_eq!(clone.inside("/app/version"), "v1");
+    is_in_line(&clone.stack, "after the rollback by hand");
+}
+
+#[test]
+fn a_stack_that_is_down_stays_so() {
+    let Some(clone) = Cloned::new(&version("v1")) else {
+        return;
+    };
+    let new = clone.push(&[("version", "v2\n".to_owned())]);
+    clone.refit(&["upgrade"]).exits(0).says("The stack is down");
+    assert_eq!((clone.head(), clone.status()), (new, String::new()));
+    assert!(clone.stack.containers().is_empty());
+    clone.stack.up_healthy();
+    assert_eq!(clone.inside("/app/version"), "v2");
+}
+
+#[test]
+fn a_signal_ends_it_with_the_old_version() {
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let (old, neighbour) = (clone.side(), clone.neighbour());
+    clone.push(&[("version", "sick\n".to_owned())]);
+    let mut command = clone.command(&["--json", "upgrade"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut refit = command.spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&refit);
+    for line in BufReader::new(refit.stdout.take().unwrap()).lines() {
+        if line.unwrap().contains(r#""phase":"watch""#) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        }
+    }
+    assert_eq!(refit.wait().unwrap().code(), Some(143));
+    assert_eq!(clone.side(), old);
+    neighbour.is_untouched(&clone.neighbour());
+    is_in_line(&clone.stack, "after the signal");
+    clone.is_tidy("after the signal");
+    // It is nothing against the version that somebody ended the upgrade.
+    let answer = clone.refit(&["upgrade", "--settle", "3s"]).exits(3);
+    answer.says("unhealthy");
 }

@@ -89,6 +89,18 @@ impl Moving {
         self.edits.iter().map(edit).collect()
     }
 
+    /// Where a symlink points that the move makes at this path.
+    pub fn link_at(&self, path: &Path) -> Option<PathBuf> {
+        let mut edits = self.edits.iter();
+        match &edits
+            .find(|edit| self.top().join(&edit.path) == path)?
+            .after
+        {
+            Some(Entry::Link { target }) => Some(target.clone()),
+            _ => None,
+        }
+    }
+
     /// The move as a person reads it.
     pub fn described(&self) -> KeyChange {
         KeyChange {

@@ -57,6 +57,9 @@ pub struct SavedFile {
     pub content: Option<(String, Attributes)>,
     /// Hash of what the run makes of it; `None`: it removes it.
     pub after: Option<String>,
+    /// Where a symlink points that the run makes of it: what lies there may be another's.
+    #[serde(default)]
+    pub after_link: Option<PathBuf>,
     /// The highest folder that did not exist, and goes when the file goes.
     #[serde(default)]
     pub new_folder: Option<PathBuf>,
@@ -91,8 +94,12 @@ impl Checkpoint {
         let model = survey.before.as_ref().unwrap_or(&survey.after);
         let project = &model.name;
         let mut saved = Vec::new();
-        for (index, edit) in survey.edited.changing().enumerate() {
-            saved.push(save_file(edit, index, folder)?);
+        for (index, edit) in survey.to_be_saved().enumerate() {
+            let moving = survey.moving.as_ref();
+            saved.push(SavedFile {
+                after_link: moving.and_then(|moving| moving.link_at(&edit.path)),
+                ..save_file(edit, index, folder)?
+            });
             fault!("checkpoint.file");
         }
         let checkout = match &survey.moving {
@@ -190,10 +197,10 @@ pub fn edited_since<'a>(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let mut edited = Vec::new();
     for file in files {
-        let now = match file.path.is_dir() {
-            true => None,
-            false => files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes)),
-        };
+        if file.is_as_linked() {
+            continue;
+        }
+        let now = files::read_unless_folder(&file.path)?.map(|bytes| hash(&bytes));
         if now != file.after {
             edited.push(file.path.clone());
         }
@@ -228,6 +235,11 @@ impl SavedFile {
             if let Some(target) = &self.link {
                 std::os::unix::fs::symlink(target, &self.path)?;
             }
+            // What the symlink leads to is a file of its own, and may be as it was.
+            let there = files::read_if_exists(&self.path)?;
+            if self.link.is_some() && there.as_ref() == Some(&bytes) {
+                return Ok(Some(kept));
+            }
         }
         files::replace_with(&self.path, &bytes, attributes)?;
         Ok(Some(kept))
@@ -236,6 +248,12 @@ impl SavedFile {
     /// Whether it was a symlink that led to no file.
     pub fn is_link_only(&self) -> bool {
         self.content.is_none() && self.link.is_some()
+    }
+
+    /// Whether it is the symlink that the run made.
+    fn is_as_linked(&self) -> bool {
+        let now = std::fs::read_link(&self.path).ok();
+        now.is_some() && now == self.after_link
     }
 
     fn was_there(&self) -> bool {
@@ -299,6 +317,9 @@ impl SavedFile {
         before: Option<&[u8]>,
         folder: &Path,
     ) -> anyhow::Result<Option<PathBuf>> {
+        if self.is_as_linked() {
+            return Ok(None);
+        }
         let now = hash(text);
         if Some(&now) == self.after.as_ref() || Some(text) == before {
             return Ok(None);
@@ -334,6 +355,7 @@ fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<Sav
         link: std::fs::read_link(&edit.path).ok(),
         content,
         after: edit.after.as_deref().map(hash),
+        after_link: None,
         new_folder: above.take_while(missing).last().map(Path::to_owned),
     })
 }

@@ -211,10 +211,7 @@ pub async fn undo(
             continue;
         }
         edited.files.push(FileEdit {
-            before: match path.is_dir() {
-                true => None,
-                false => files::read_if_exists(&path)?,
-            },
+            before: files::read_unless_folder(&path)?,
             after: file.old_bytes(&folder),
             path,
         });

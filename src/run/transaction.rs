@@ -198,7 +198,7 @@ impl<'a> Transaction<'a> {
                 continue;
             }
             // What a person edited by hand is in place already; its inode need not change.
-            if files::read_if_exists(&edit.path)? != edit.after {
+            if files::read_unless_folder(&edit.path)? != edit.after {
                 match &edit.after {
                     Some(bytes) => files::replace(&edit.path, bytes)?,
                     None => files::remove(&edit.path)?,

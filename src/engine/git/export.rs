@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::changes::ChangeKind;
 use super::error::GitError;
-use super::predict::{Prediction, scratch};
+use super::predict::Prediction;
+use super::scratch::scratch;
 use super::{Checkout, Git, Oid};
 
 /// What lies at a path.

@@ -18,6 +18,7 @@ mod predict;
 mod progress;
 mod refs;
 mod same;
+mod scratch;
 mod state;
 mod submodule;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::ask::{fields, path};
 use super::changes::{Change, ChangeKind};
 use super::error::GitError;
+use super::scratch::scratch;
 use super::{Checkout, Git, Oid};
 
 /// What was edited here, from the top of the work tree.
@@ -278,14 +279,6 @@ fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// A folder for indexes that are thrown away.
-pub(super) fn scratch() -> Result<tempfile::TempDir, GitError> {
-    tempfile::Builder::new()
-        .prefix(".refit-git-")
-        .tempdir()
-        .map_err(|error| GitError::failed("index", &format!("no temporary folder: {error}")))
 }
 
 /// Copies an index with its date: git tells from it which entries it must compare by content.

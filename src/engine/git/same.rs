@@ -2,7 +2,8 @@
 //! nobody's loss, if the way back leaves them where they are.
 
 use super::error::GitError;
-use super::predict::{Prediction, scratch};
+use super::predict::Prediction;
+use super::scratch::scratch;
 use super::{Checkout, Oid};
 
 impl Checkout {

@@ -83,6 +83,7 @@ impl GitState {
     /// [`GitError::Diverged`] when the branch is by now neither where it was nor where the move put
     /// it: somebody has committed since. The saved index is gone or damaged.
     pub async fn restore(&self, git: &Git, moved_to: &Oid, folder: &Path) -> Result<(), GitError> {
+        super::scratch::sweep();
         let git = git.in_folder(&self.top);
         let lock = self.git_dir.join("index.lock");
         if super::advance::is_ours(&lock) {
