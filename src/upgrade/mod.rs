@@ -13,8 +13,7 @@ pub mod source;
 use std::cell::RefCell;
 
 use crate::complaint::Complaint;
-use crate::event::{Action, Emitter, Kind, News, Outcome, Phase, RunId};
-use crate::plan;
+use crate::event::{Emitter, Kind, News, Outcome, Phase, RunId};
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
@@ -161,21 +160,21 @@ async fn images_of(
         newer = old_enough(place, newer, emitter, notes).await?;
     }
     let mut told = Vec::new();
+    let mut wanted = Vec::new();
     for news in &newer {
         let text = format!("{} is another image at its registry", news.name);
-        let (plan, service) = (&mut survey.plan, &news.service);
-        if !plan.stack_is_down {
-            plan::add(plan, &survey.after, service, Action::Recreate, text);
+        if !survey.plan.stack_is_down && survey.recreate(&news.service, text) {
+            wanted.push(Wanted::from(news));
         }
         told.push(crate::event::ImageNews {
-            service: service.clone(),
+            service: news.service.clone(),
             name: news.name.clone(),
             from: news.running_digests.first().cloned(),
             to: news.registry_digest.clone(),
         });
     }
     survey.supply = Supply {
-        wanted: newer.iter().map(Wanted::from).collect(),
+        wanted,
         refresh_bases: upgrade.refresh_bases,
     };
     Ok(told)

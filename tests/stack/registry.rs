@@ -149,6 +149,14 @@ impl Registry {
         (answer.code == 0).then(|| answer.stdout.trim().to_owned())
     }
 
+    /// What it was asked for, a line for each request.
+    pub(crate) fn log(&self) -> String {
+        let mut command = docker_command();
+        command.args(["logs", &self.container]);
+        let answer = Answer::of(command, b"");
+        answer.stdout + &answer.stderr
+    }
+
     /// Nobody answers at its address any more.
     pub(crate) fn stop(&self) {
         docker(&["stop", &self.container]);

@@ -7,7 +7,7 @@ use super::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
-use crate::event::{Action, RunId, ServiceName};
+use crate::event::{RunId, ServiceName};
 use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
@@ -187,16 +187,22 @@ pub(super) async fn survey_of_rollback(
     let mut survey = survey(place, undo.edited, options).await?;
     survey.moving = undo.moving;
     for image in undo.images {
-        let now = place.docker.image_id(&image.name).await?;
+        let named = place.docker.image_id(&image.name).await?;
         let defined = survey.after.services.contains_key(&image.service);
-        if now.as_ref() == Some(&image.id) || !defined || survey.plan.stack_is_down {
+        // Whatever the name means by now: what counts is what runs.
+        let own = survey
+            .containers
+            .iter()
+            .filter(|c| c.service == image.service);
+        let runs = own.clone().all(|container| container.image_id == image.id);
+        if named.as_ref() == Some(&image.id) && runs || !defined || survey.plan.stack_is_down {
             continue;
         }
         let text = format!("goes back to the image it ran before ({})", image.kept_as);
-        let (plan, service) = (&mut survey.plan, &image.service);
-        plan::add(plan, &survey.after, service, Action::Recreate, text);
-        plan::without_build(plan, service);
-        survey.images.push(image);
+        if survey.recreate(&image.service, text) {
+            plan::image::without_build(&mut survey.plan, &image.service);
+            survey.images.push(image);
+        }
     }
     survey.undoes = undo.runs;
     survey.before_undone = (undo.networks, undo.volumes);

@@ -133,6 +133,16 @@ impl Survey {
         steps.map(|step| step.service.clone()).collect()
     }
 
+    /// Makes a service anew of another image than its container's; says whether that is planned.
+    pub fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
+        let of = plan::image::Of {
+            model: &self.after,
+            containers: &self.containers,
+            one_shots: &self.one_shots,
+        };
+        plan::image::recreate(&mut self.plan, of, service, text)
+    }
+
     /// What the watch is to know of each.
     pub fn targets(&self, place: &Place) -> Vec<Target> {
         let of_step = |name: &ServiceName, action: Action| {
