@@ -26,6 +26,9 @@ pub(super) struct UpgradeArgs {
     /// Fetch the base images of builds anew
     #[arg(long)]
     pull: bool,
+    /// After a good upgrade: throw the engine's build cache away
+    #[arg(long)]
+    prune_build_cache: bool,
     /// Append new keys of the new version's sample (.env.example) to the env file
     #[arg(long)]
     merge_env: bool,
@@ -48,7 +51,10 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         (args.check, "--check"),
         (args.images_only, "--images-only"),
         (args.retry, "--retry"),
+        (args.pull, "--pull"),
+        (args.prune_build_cache, "--prune-build-cache"),
         (args.merge_env, "--merge-env"),
+        (args.new_secrets, "--new-secrets"),
         (args.unattended, "--unattended"),
     ];
     let flags = flags.iter().filter(|(given, _)| *given);
@@ -67,6 +73,7 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         retry: args.retry,
         unattended: args.unattended,
         refresh_bases: args.pull,
+        prune_build_cache: args.prune_build_cache,
         merge_env: args.merge_env,
         new_secrets: args.new_secrets,
     };

@@ -415,6 +415,10 @@ pub(super) fn is_bad_request(error: &ApiError) -> bool {
     status(error) == Some(400)
 }
 
+pub(super) fn is_conflict(error: &ApiError) -> bool {
+    status(error) == Some(409)
+}
+
 fn status(error: &ApiError) -> Option<u16> {
     match error {
         ApiError::DockerResponseServerError { status_code, .. } => Some(*status_code),

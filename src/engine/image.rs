@@ -1,10 +1,11 @@
 //! Images that the engine has.
 
+use bollard::query_parameters as query;
 use jiff::Timestamp;
 
 use super::EngineError;
-use super::docker::{Docker, failed, is_bad_request, is_missing};
-use super::reference;
+use super::docker::{Docker, failed, is_bad_request, is_conflict, is_missing};
+use super::reference::{self, Reference};
 
 /// No image is older than Docker (March 2013): builds that set the time to 0, 1970 or 1980 so that
 /// they come out the same each time say nothing of their age.
@@ -62,6 +63,49 @@ impl Docker {
                 .and_then(|size| size.try_into().ok())
                 .unwrap_or(0),
         }))
+    }
+
+    /// Removes what builds have left and no image needs; bytes.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn prune_build_cache(&self) -> Result<u64, EngineError> {
+        let none = None::<query::PruneBuildOptions>;
+        let done = self.api.prune_build(none).await;
+        let done = done.map_err(failed("prune the build cache"))?;
+        let bytes = done.space_reclaimed.unwrap_or_default();
+        Ok(u64::try_from(bytes).unwrap_or_default())
+    }
+
+    /// Removes an image that no tag names, and that is known by digests of one place only: what a
+    /// person named, or has from elsewhere, stays, and so does what a container was made from.
+    ///
+    /// # Errors
+    /// The engine's; an image that is gone already is none.
+    pub async fn remove_unnamed(&self, image: &str, from: &Reference) -> Result<(), EngineError> {
+        let found = match self.api.inspect_image(image).await {
+            Ok(found) => found,
+            Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(()),
+            Err(error) => return Err(failed("inspect an image")(error)),
+        };
+        let digests = found.repo_digests.unwrap_or_default();
+        let from_there = |digest: &String| {
+            Reference::parse(digest).is_some_and(|name| {
+                (&name.registry, &name.repository) == (&from.registry, &from.repository)
+            })
+        };
+        let named = found.repo_tags.is_some_and(|tags| !tags.is_empty());
+        if named || digests.is_empty() || !digests.iter().all(from_there) {
+            return Ok(());
+        }
+        let id = found.id.unwrap_or_default();
+        let none = None::<query::RemoveImageOptions>;
+        match self.api.remove_image(&id, none, None).await {
+            Err(error) if !is_missing(&error) && !is_conflict(&error) => {
+                Err(failed("remove an image")(error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
-//! images by ID under a name of ours so that no prune takes them, and the state of every container.
+//! the images (`kept`), and the state of every container.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::checkout::{Moving, SavedCheckout};
+use super::checkout::SavedCheckout;
+use super::kept::{self, SavedImage};
 use super::state::write_file;
+use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
@@ -16,15 +18,10 @@ use crate::engine::docker::Docker;
 use crate::engine::files::{self, Attributes};
 use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
-use crate::plan::Plan;
 use crate::stack::Place;
-use crate::stack::model::Model;
 use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
-
-/// The repository under which old images are kept.
-const KEPT: &str = "refit-kept";
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,22 +80,6 @@ pub struct SavedContainer {
     pub image_id: String,
 }
 
-/// An image that must not be lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedImage {
-    /// The service that runs it.
-    pub service: ServiceName,
-    /// The name that its definition gives it.
-    pub name: String,
-    /// What that name meant before the run: a pull may have moved it.
-    #[serde(default)]
-    pub meant: Option<String>,
-    /// Its ID.
-    pub id: String,
-    /// The name that keeps it.
-    pub kept_as: String,
-}
-
 impl Checkpoint {
     /// Takes and stores a checkpoint; it is whole on disk when this returns.
     ///
@@ -106,16 +87,18 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        model: &Model,
-        plan: &Plan,
-        edits: &[FileEdit],
-        moving: Option<&Moving>,
+        survey: &Survey,
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
+        let model = survey.before.as_ref().unwrap_or(&survey.after);
         let project = &model.name;
         let mut saved = Vec::new();
-        for (index, edit) in edits.iter().enumerate() {
+        let moving = survey.moving.as_ref();
+        // A move also changes modes and where symlinks point, and no byte then.
+        let edits = survey.edited.files.iter();
+        let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
+        for (index, edit) in touched.enumerate() {
             let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
             saved.push(SavedFile {
                 after_link,
@@ -128,8 +111,8 @@ impl Checkpoint {
             None => None,
         };
         let containers = place.of_project(project);
-        let prefix = tag_of(project, run, folder);
-        let images = images_of(&place.docker, &prefix, model, plan, &containers).await?;
+        let prefix = format!("{project}-{run}-{}", whose(folder));
+        let images = kept::images_of(&place.docker, &prefix, model, survey, &containers).await?;
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
@@ -150,7 +133,7 @@ impl Checkpoint {
         write_file(&folder.join(NAME), &json)?;
         fault!("checkpoint.stored");
         for image in &checkpoint.images {
-            let (repository, tag) = split_tag(&image.kept_as);
+            let (repository, tag) = kept::split_tag(&image.kept_as);
             place.docker.tag(&image.id, repository, tag).await?;
             fault!("checkpoint.tagged");
         }
@@ -410,47 +393,11 @@ pub fn is_failing(container: &Container) -> bool {
     }
 }
 
-/// What the kept names of a run begin with. Root and a user have a state folder each, and count
-/// their runs by themselves: one must not take the other's names.
-fn tag_of(project: &str, run: RunId, folder: &Path) -> String {
-    format!("{project}-{run}-{}", whose(folder))
-}
-
-/// A short name of a run's folder.
+/// A short name of a run's folder. Root and a user have a state folder each, and count their runs
+/// by themselves: one must not take the other's names.
 pub(super) fn whose(folder: &Path) -> String {
     let hash = hash(folder.as_os_str().as_encoded_bytes());
     hash.get(..6).unwrap_or(&hash).to_owned()
-}
-
-/// The images of the services that get new containers, and the names that are to keep them.
-async fn images_of(
-    docker: &Docker,
-    prefix: &str,
-    model: &Model,
-    plan: &Plan,
-    containers: &[Container],
-) -> Result<Vec<SavedImage>, Complaint> {
-    let mut images: Vec<SavedImage> = Vec::new();
-    for step in &plan.steps {
-        let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
-        let own = containers
-            .iter()
-            .find(|container| container.service == step.service);
-        let Some(container) = own.filter(|_| heavy) else {
-            continue;
-        };
-        // Not the container's: the engine shows none once the name belongs to another image.
-        let name = model.image_of(&step.service);
-        let name = name.unwrap_or_else(|| container.image.clone());
-        images.push(SavedImage {
-            service: step.service.clone(),
-            meant: docker.image_id(&name).await?,
-            name,
-            id: container.image_id.clone(),
-            kept_as: format!("{KEPT}:{prefix}-{}", step.service),
-        });
-    }
-    Ok(images)
 }
 
 /// Lets the images and the old commit of a checkpoint go.
@@ -462,27 +409,7 @@ pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Com
         let _ = checkout.release().await;
     }
     for image in &checkpoint.images {
-        docker.untag(&image.kept_as).await?;
+        image.release(docker).await?;
     }
     Ok(())
-}
-
-/// `name:tag` apart; a port in the registry's name is no tag.
-pub fn split_tag(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn image_names() {
-        assert_eq!(split_tag("nginx"), ("nginx", "latest"));
-        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
-        assert_eq!(split_tag("host:5000/a/b:1"), ("host:5000/a/b", "1"));
-    }
 }

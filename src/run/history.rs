@@ -8,9 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::checkout::{Moving, SavedCheckout};
-use super::checkpoint::{self, Checkpoint, SavedFile, SavedImage};
+use super::checkpoint::{self, Checkpoint, SavedFile};
 use super::edits::{Edited, KeyChange, is_yaml, value_of, value_text};
 use super::journal::{self, Entry, Line};
+use super::kept::SavedImage;
 use super::state::StackState;
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};

@@ -15,6 +15,7 @@ mod fence;
 pub mod history;
 pub mod hooks;
 pub mod journal;
+pub mod kept;
 pub mod lock;
 pub mod meant;
 pub mod prove;
@@ -220,6 +221,9 @@ impl Runner {
         if conclusion.ended.outcome == Outcome::Applied {
             sweep(place, survey, &transaction.emitter).await;
             baseline::keep(place, survey, state);
+            if survey.supply.prune_build_cache {
+                prune_build_cache(&self.docker, &transaction.emitter).await;
+            }
         }
         history::prune(place, state).await;
         Ok((transaction.emitter.clone(), conclusion))
@@ -281,6 +285,21 @@ async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
     networks.extend(named.map(str::to_owned));
     let project = &survey.after.name;
     let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
+}
+
+/// The upgrade is good without it.
+async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
+    match docker.prune_build_cache().await {
+        Ok(bytes) => {
+            let mib = bytes as f64 / f64::from(1 << 20);
+            let text = format!("the engine's build cache is pruned: {mib:.1} MiB");
+            emitter.note("build_cache", text);
+        }
+        Err(error) => {
+            let text = format!("the engine's build cache is not pruned: {error}");
+            emitter.note("build_cache", text);
+        }
+    }
 }
 
 /// The last event of every run.

@@ -23,7 +23,6 @@ use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::stack::Place;
-use crate::stack::staged::FileEdit;
 
 /// One run.
 pub struct Transaction<'a> {
@@ -142,28 +141,11 @@ impl<'a> Transaction<'a> {
     async fn checkpoint(&self) -> Result<Checkpoint, Complaint> {
         self.emitter.phase(Phase::Checkpoint);
         fault!("checkpoint.before");
-        let taken = Checkpoint::take(
-            &self.place,
-            self.survey.before.as_ref().unwrap_or(&self.survey.after),
-            &self.survey.plan,
-            &self.to_be_saved(),
-            self.survey.moving.as_ref(),
-            self.run,
-            &self.folder,
-        )
-        .await?;
+        let taken = Checkpoint::take(&self.place, self.survey, self.run, &self.folder).await?;
         fault!("checkpoint.taken");
         self.journal.add(Entry::Checkpointed)?;
         fault!("checkpoint.after");
         Ok(taken)
-    }
-
-    /// The files that change. A move also changes modes and where symlinks point, and no byte then.
-    fn to_be_saved(&self) -> Vec<FileEdit> {
-        let moves = self.survey.moving.is_some();
-        let edits = self.survey.edited.files.iter();
-        let changing = edits.filter(|edit| moves || !edit.is_noop());
-        changing.cloned().collect()
     }
 
     /// Write, prepare, converge, watch, effect; each failure leads to the rollback.

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::complaint::Complaint;
 use crate::event::{News, Outcome, RunId};
-use crate::run::history::Record;
+use crate::run::history::{self, Record};
 use crate::run::journal::Entry;
 use crate::run::state::{StackState, write_file};
 use crate::run::survey::Survey;
 
-const NAME: &str = "upgrade-failed.json";
+const FAILED: &str = "upgrade-failed.json";
+const WORKED: &str = "upgrade-worked.json";
 
 /// Causes that lie in nothing that a newer version would mend.
 const NOT_ITS_FAULT: [&str; 6] = [
@@ -42,8 +44,15 @@ pub(super) struct Failed {
     reason: String,
 }
 
+/// The last attempt that worked: somebody may undo it all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Worked {
+    attempt: Attempt,
+    run: RunId,
+}
+
 /// The memory of one stack.
-pub(super) struct Memory(PathBuf);
+pub(super) struct Memory<'a>(&'a StackState);
 
 impl Attempt {
     /// The target of a survey.
@@ -57,19 +66,27 @@ impl Attempt {
                 .collect(),
         }
     }
+
+    fn words(&self) -> String {
+        match &self.commit {
+            Some(commit) => commit.get(..9).unwrap_or(commit).to_owned(),
+            None => "what the registries have".to_owned(),
+        }
+    }
+}
+
+fn date(at: Timestamp) -> String {
+    let at = at.to_zoned_datetime(jiff::tz::TimeZone::system());
+    at.strftime("%F %H:%M").to_string()
 }
 
 impl Failed {
     /// In a sentence.
     pub(super) fn text(&self) -> String {
-        let at = self.at.to_zoned_datetime(jiff::tz::TimeZone::system());
-        let what = match &self.attempt.commit {
-            Some(commit) => commit.get(..9).unwrap_or(commit).to_owned(),
-            None => "these images".to_owned(),
-        };
         format!(
-            "{what} failed before, on {} in run {}: {}",
-            at.strftime("%F %H:%M"),
+            "{} failed before, on {} in run {}: {}",
+            self.attempt.words(),
+            date(self.at),
             self.run,
             self.reason
         )
@@ -85,23 +102,35 @@ impl Failed {
     }
 }
 
-impl Memory {
-    pub(super) fn of(state: &StackState) -> Self {
-        Self(state.folder().join(NAME))
+impl<'a> Memory<'a> {
+    pub(super) fn of(state: &'a StackState) -> Self {
+        Self(state)
     }
 
-    fn read(&self) -> Option<Failed> {
-        serde_json::from_slice(&std::fs::read(&self.0).ok()?).ok()
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.folder().join(name)
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&std::fs::read(self.path(name)).ok()?).ok()
+    }
+
+    /// Without it the same is tried once more: no harm but time.
+    fn write(&self, name: &str, what: &impl Serialize) {
+        if let Ok(text) = serde_json::to_vec_pretty(what) {
+            let _ = write_file(&self.path(name), &text);
+        }
     }
 
     /// The failure of just this attempt: a newer commit or image is another one.
     pub(super) fn failed(&self, attempt: &Attempt) -> Option<Failed> {
-        self.read().filter(|failed| failed.attempt == *attempt)
+        let failed: Option<Failed> = self.read(FAILED);
+        failed.filter(|failed| failed.attempt == *attempt)
     }
 
     /// Remembers a run, if it failed by what it went to.
-    pub(super) fn remember(&self, state: &StackState, run: RunId, attempt: Attempt) {
-        let Some(record) = Record::read(state, run) else {
+    pub(super) fn remember(&self, run: RunId, attempt: Attempt) {
+        let Some(record) = Record::read(self.0, run) else {
             return;
         };
         let code = record
@@ -128,14 +157,29 @@ impl Memory {
             at: record.began,
             reason: record.reason.unwrap_or_default(),
         };
-        if let Ok(text) = serde_json::to_vec_pretty(&failed) {
-            // Without it the same is tried once more: no harm but time.
-            let _ = write_file(&self.0, &text);
-        }
+        self.write(FAILED, &failed);
+    }
+
+    /// That somebody undid just this attempt, in a sentence.
+    pub(super) fn undone(&self, attempt: &Attempt) -> Option<String> {
+        let worked: Worked = self.read(WORKED)?;
+        let by = history::records(self.0).into_iter().rev().find(|record| {
+            record.outcome == Some(Outcome::Applied) && record.undoes.contains(&worked.run)
+        })?;
+        (worked.attempt == *attempt).then(|| {
+            format!(
+                "{} had come in run {}, and was rolled back on {} in run {}",
+                attempt.words(),
+                worked.run,
+                date(by.began),
+                by.run
+            )
+        })
     }
 
     /// Something newer has worked.
-    pub(super) fn forget(&self) {
-        let _ = std::fs::remove_file(&self.0);
+    pub(super) fn worked(&self, run: RunId, attempt: Attempt) {
+        let _ = std::fs::remove_file(self.path(FAILED));
+        self.write(WORKED, &Worked { attempt, run });
     }
 }

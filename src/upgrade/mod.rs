@@ -38,6 +38,8 @@ pub struct UpgradeRequest {
     pub unattended: bool,
     /// Fetch the base images of builds anew.
     pub refresh_bases: bool,
+    /// Throw the engine's build cache away after a good upgrade.
+    pub prune_build_cache: bool,
     /// Append new keys of the sample to the env file.
     pub merge_env: bool,
     /// Generate those of them whose default is a secret that everybody can read.
@@ -65,8 +67,8 @@ pub async fn execute(
         let memory = Memory::of(&state);
         // What was refused or called off was no run: what the last one failed at is not this.
         match state.runs().last().filter(|run| Some(**run) != last) {
-            Some(_) if ended.outcome == Outcome::Applied => memory.forget(),
-            Some(run) => memory.remember(&state, *run, attempt),
+            Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
+            Some(run) => memory.remember(*run, attempt),
             None => {}
         }
     }
@@ -123,20 +125,33 @@ async fn surveyed(
         contexts::complete(&survey.after, moving, &survey.plan)?;
     }
     let mut survey = survey::checked(place, survey, options).await;
-    if !upgrade.retry
-        && !survey.is_nothing()
-        && let Some(failed) = Memory::of(state).failed(&attempt)
-    {
-        match upgrade.unattended {
-            true => {
-                emitter.note("failed_before", failed.text());
-                let text = "Nothing was done: it waits for something newer";
-                survey.called_off = Some(text.to_owned());
-            }
-            false => survey.refusal = Some(failed.refusal()),
-        }
+    if !upgrade.retry && !survey.is_nothing() {
+        not_again(&mut survey, &Memory::of(state), &attempt, upgrade, emitter);
     }
     Ok((survey, attempt))
+}
+
+/// What has failed, or was given back by somebody, waits for something newer.
+fn not_again(
+    survey: &mut Survey,
+    memory: &Memory<'_>,
+    attempt: &Attempt,
+    upgrade: &UpgradeRequest,
+    emitter: &Emitter,
+) {
+    let (code, text) = match (memory.failed(attempt), memory.undone(attempt)) {
+        (Some(failed), _) if !upgrade.unattended => {
+            survey.refusal = Some(failed.refusal());
+            return;
+        }
+        (Some(failed), _) => ("failed_before", failed.text()),
+        // Whoever asks by hand has changed his mind.
+        (None, Some(text)) if upgrade.unattended => ("undone_before", text),
+        (None, _) => return,
+    };
+    emitter.note(code, text);
+    let text = "Nothing was done: it waits for something newer";
+    survey.called_off = Some(text.to_owned());
 }
 
 /// Puts newer images into the plan.
@@ -157,7 +172,7 @@ async fn images_of(
     let min_age = place.settings.upgrade.min_age;
     let mut newer = found.images;
     if !min_age.is_zero() && !options.dry_run {
-        newer = old_enough(place, newer, emitter, notes).await?;
+        newer = old_enough(place, newer, emitter, notes).await;
     }
     let mut told = Vec::new();
     let mut wanted = Vec::new();
@@ -176,6 +191,7 @@ async fn images_of(
     survey.supply = Supply {
         wanted,
         refresh_bases: upgrade.refresh_bases,
+        prune_build_cache: upgrade.prune_build_cache,
     };
     Ok(told)
 }
@@ -186,23 +202,33 @@ async fn old_enough(
     news: Vec<images::ImageNews>,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<Vec<images::ImageNews>, Complaint> {
-    let wanted: Vec<Wanted> = news.iter().map(Wanted::from).collect();
-    emitter.phase(Phase::Fetch);
-    let fetched = supply::fetch_all(place, &wanted, emitter).await?;
+) -> Vec<images::ImageNews> {
+    if !news.is_empty() {
+        emitter.phase(Phase::Fetch);
+    }
     let min_age = place.settings.upgrade.min_age;
     let now = jiff::Timestamp::now();
     let mut old_enough = Vec::new();
     for one in news {
-        let image = fetched.iter().find(|image| image.name == one.name);
-        let created = image.and_then(|image| image.image.created);
+        let fetched = supply::fetch_all(place, &[Wanted::from(&one)], emitter).await;
+        let created = match &fetched {
+            Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
+            // What else is new does not wait for this one.
+            Err(failure) => {
+                notes.push(format!("{} waits: {}", one.name, failure.text()));
+                continue;
+            }
+        };
         match images::too_young(created, min_age, now) {
             None => old_enough.push(one),
             Some(left) => {
                 let left = checkout::in_words(left);
-                notes.push(format!("{} is too young, and waits for {left}", one.name));
+                let text = format!("{} is too young, and waits for {left}", one.name);
+                if !notes.contains(&text) {
+                    notes.push(text);
+                }
             }
         }
     }
-    Ok(old_enough)
+    old_enough
 }

@@ -15,9 +15,10 @@ use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::plan::Step;
-use crate::run::checkpoint::{self, SavedContainer};
+use crate::run::checkpoint::SavedContainer;
 use crate::run::converge;
 use crate::run::failure::Failure;
+use crate::run::kept;
 use crate::stack::model::Model;
 use crate::stack::{of_project, one_shots, resolve};
 
@@ -223,7 +224,7 @@ impl Rollback<'_> {
             if present.as_ref() == Some(&image.id) || image.name.starts_with("sha256:") {
                 continue;
             }
-            let (repository, tag) = checkpoint::split_tag(&image.name);
+            let (repository, tag) = kept::split_tag(&image.name);
             if let Err(error) = docker.tag(&image.id, repository, tag).await {
                 let name = &image.name;
                 undone.add(

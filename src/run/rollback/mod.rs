@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::checkout::SavedCheckout;
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::Checkpoint;
 use super::journal::{self, Entry, Journal};
+use super::kept;
 use crate::complaint::Complaint;
 use crate::engine::docker::Docker;
 use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
@@ -152,10 +153,11 @@ impl Rollback<'_> {
 /// container was touched.
 pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
     for image in &checkpoint.images {
-        let Some(meant) = &image.meant else { continue };
         let now = docker.image_id(&image.name).await.ok().flatten();
-        if now.as_ref() != Some(meant) {
-            let (repository, tag) = checkpoint::split_tag(&image.name);
+        // A name that was gone means what runs again, and not what came under it.
+        let meant = image.meant.as_ref().unwrap_or(&image.id);
+        if now.as_ref() != Some(meant) && (now.is_some() || image.meant.is_some()) {
+            let (repository, tag) = kept::split_tag(&image.name);
             // An image that is gone by now has no name to give back.
             let _ = docker.tag(meant, repository, tag).await;
         }

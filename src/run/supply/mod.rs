@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::checkpoint;
 use super::failure::Failure;
+use super::kept;
 use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::{BuildOptions, ProjectArgs};
@@ -25,6 +25,8 @@ pub struct Supply {
     pub wanted: Vec<Wanted>,
     /// Fetch the base images of builds anew.
     pub refresh_bases: bool,
+    /// Throw the engine's build cache away once the change is proven.
+    pub prune_build_cache: bool,
 }
 
 /// Fetches and builds what the plan needs and the engine does not have, and gives the names that
@@ -35,13 +37,13 @@ pub struct Supply {
 pub async fn images(place: &Place, survey: &Survey, emitter: &Emitter) -> Result<(), Failure> {
     for image in &survey.images {
         // F32: the old image gets its name back before Compose looks for it.
-        let (repository, tag) = checkpoint::split_tag(&image.name);
+        let (repository, tag) = kept::split_tag(&image.name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
     let needs = needs(place, survey).await?;
     let fetched = fetch_all(place, &needs.fetch, emitter).await?;
     for Fetched { name, image } in &fetched {
-        let (repository, tag) = checkpoint::split_tag(name);
+        let (repository, tag) = kept::split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
     build(place, survey, &needs.build, emitter).await
@@ -61,7 +63,7 @@ async fn needs(place: &Place, survey: &Survey) -> Result<Needs, Failure> {
     };
     let steps = survey.plan.steps.iter();
     for step in steps.filter(|step| step.action.makes_container()) {
-        let given = |image: &checkpoint::SavedImage| image.service == step.service;
+        let given = |image: &kept::SavedImage| image.service == step.service;
         if survey.images.iter().any(given) {
             continue;
         }

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::checkout::Moving;
-use super::checkpoint::{SavedImage, is_failing};
+use super::checkpoint::is_failing;
 use super::edits::{self, Edited};
 use super::hooks::Around;
+use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
 use super::state::StackState;
 use super::supply::Supply;
