@@ -112,6 +112,7 @@ fn gives_back(version: &str, reason: &str, remembered: &str) {
     refused.says("--retry").says(remembered);
     let quiet = it.upgrade(&["--unattended"]).exits(0);
     assert_eq!(quiet.outcome(), "nothing_to_do");
+    assert!(quiet.all("plan").is_empty(), "{quiet}");
     assert_eq!(quiet.the("note")["code"], "failed_before", "{quiet}");
     it.is_at("one");
     it.upgrade(&["--retry", "--timeout", "20s"]).exits(3);

@@ -252,3 +252,20 @@ fn an_image_that_has_another_name_as_well_stays() {
     }
     assert_eq!(it.registry.local_id(&mine), Some(one));
 }
+
+/// Somebody took the name away while the container runs: it is not left to the new image.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_name_that_was_gone_is_not_left_to_an_image_that_was_given_back() {
+    let Some(it) = Imaged::started("") else {
+        return;
+    };
+    docker(&["image", "rm", "--force", &it.registry.name(APP)]);
+    it.push("two");
+    let mut command = it.command(&[]);
+    command.env("FAILPOINTS", "prepare.after=return(kill)");
+    let killed = stack::answer::Answer::of(command, b"");
+    assert_eq!(killed.code, -1, "{killed}");
+    it.stack.refit(&["apply"]).exits(0).says("cut off");
+    it.is_at("one");
+}

@@ -94,15 +94,19 @@ impl Checkpoint {
         let model = survey.before.as_ref().unwrap_or(&survey.after);
         let project = &model.name;
         let mut saved = Vec::new();
-        for (index, edit) in survey.to_be_saved().enumerate() {
-            let moving = survey.moving.as_ref();
+        let moving = survey.moving.as_ref();
+        // A move also changes modes and where symlinks point, and no byte then.
+        let edits = survey.edited.files.iter();
+        let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
+        for (index, edit) in touched.enumerate() {
+            let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
             saved.push(SavedFile {
-                after_link: moving.and_then(|moving| moving.link_at(&edit.path)),
+                after_link,
                 ..save_file(edit, index, folder)?
             });
             fault!("checkpoint.file");
         }
-        let checkout = match &survey.moving {
+        let checkout = match moving {
             Some(moving) => Some(moving.save(run, folder).await?),
             None => None,
         };

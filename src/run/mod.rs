@@ -234,6 +234,10 @@ impl Runner {
         for note in &place.located.notes {
             self.emitter.note("located", note);
         }
+        // What would be done is of no interest where it is not done.
+        if survey.called_off.is_some() {
+            return;
+        }
         for change in &survey.edited.changes {
             self.emitter.emit(Kind::Change {
                 file: change.file.clone(),

@@ -31,7 +31,6 @@ use crate::secret::Redactor;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::source::Source;
-use crate::stack::staged::FileEdit;
 use crate::stack::{Place, Resolved, one_shots, resolve};
 
 /// What is known.
@@ -133,13 +132,6 @@ impl Survey {
             .iter()
             .filter(|step| step.action != Action::Remove);
         steps.map(|step| step.service.clone()).collect()
-    }
-
-    /// The files that change. A move also changes modes and where symlinks point, and no byte then.
-    pub fn to_be_saved(&self) -> impl Iterator<Item = &FileEdit> {
-        let moves = self.moving.is_some();
-        let edits = self.edited.files.iter();
-        edits.filter(move |edit| moves || !edit.is_noop())
     }
 
     /// Makes a service anew of another image than its container's; says whether that is planned.
