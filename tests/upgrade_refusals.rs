@@ -302,7 +302,9 @@ fn a_commit_that_failed_is_not_tried_again_by_itself() {
         notes.iter().any(|note| note["code"] == "failed_before"),
         "{answer}"
     );
-    clone.refit(&["upgrade", "--check", "--exit-code"]);
+    // Whoever only looks is told of both: that there is something, and that it failed.
+    let check = clone.refit(&["upgrade", "--check", "--exit-code"]);
+    check.exits(10).says("failed before");
     clone
         .refit(&["upgrade", "--retry", "--settle", "3s"])
         .exits(3);

@@ -213,6 +213,11 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
             let real = real_name(guarded.before, &key);
             if real.is_some() && !now.contains(&real) {
                 let real = real.unwrap_or_default();
+                if !guarded.after.services.contains_key(name) {
+                    return Some(format!(
+                        "{name} would be removed, and nobody would use its data in the volume {real}"
+                    ));
+                }
                 return Some(format!(
                     "{name} would no longer use the volume {real}: it would start without the data \
                      that lies there"

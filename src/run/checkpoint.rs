@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
+use super::saved_file::{Back, SavedFile, hash, save_file};
 use super::state::write_file;
 use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
 use crate::engine::docker::Docker;
-use crate::engine::files::{self, Attributes};
+use crate::engine::files::{self};
 use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::stack::Place;
-use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
 
@@ -43,26 +42,6 @@ pub struct Checkpoint {
     pub networks: Vec<String>,
     /// Volumes that exist.
     pub volumes: Vec<String>,
-}
-
-/// A file as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedFile {
-    /// Where the stack has it.
-    pub path: PathBuf,
-    /// Where a symlink points, if it is one.
-    pub link: Option<PathBuf>,
-    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file, or
-    /// only a symlink that leads to none.
-    pub content: Option<(String, Attributes)>,
-    /// Hash of what the run makes of it; `None`: it removes it.
-    pub after: Option<String>,
-    /// Where a symlink points that the run makes of it: what lies there may be another's.
-    #[serde(default)]
-    pub after_link: Option<PathBuf>,
-    /// The highest folder that did not exist, and goes when the file goes.
-    #[serde(default)]
-    pub new_folder: Option<PathBuf>,
 }
 
 /// A container as it was.
@@ -162,11 +141,11 @@ impl Checkpoint {
         let (came, was): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| !file.was_there());
         for file in came.into_iter().rev().chain(was) {
             match file.restore(folder) {
-                Ok(Some(kept)) => {
+                Ok(Back::Put { kept }) => {
                     done.restored.push(file.path.clone());
                     done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
                 }
-                Ok(None) => {}
+                Ok(Back::AsItWas) => {}
                 Err(error) => done.failed.push((file.clone(), error)),
             }
         }
@@ -190,185 +169,6 @@ pub struct Restored {
     pub kept: Vec<(PathBuf, PathBuf)>,
     /// Those that could not be restored, and why.
     pub failed: Vec<(SavedFile, anyhow::Error)>,
-}
-
-/// The files whose content is no longer what the run made of them.
-///
-/// # Errors
-/// A file cannot be read.
-pub fn edited_since<'a>(
-    files: impl Iterator<Item = &'a SavedFile>,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let mut edited = Vec::new();
-    for file in files {
-        if file.is_as_linked() {
-            continue;
-        }
-        let now = files::read_unless_folder(&file.path)?.map(|bytes| hash(&bytes));
-        if now != file.after {
-            edited.push(file.path.clone());
-        }
-    }
-    Ok(edited)
-}
-
-impl SavedFile {
-    /// `None`: nothing had to be done; else where a text that somebody wrote meanwhile is now.
-    fn restore(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
-        if !self.was_there() {
-            return self.remove(folder);
-        }
-        let now = self.make_room()?;
-        let Some((name, attributes)) = &self.content else {
-            return self.restore_link();
-        };
-        let bytes = std::fs::read(folder.join(name))
-            .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
-        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
-        let same = now.as_ref() == Some(&bytes)
-            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
-        if same && same_link {
-            return Ok(None);
-        }
-        let kept = match &now {
-            Some(text) => self.keep_foreign(text, Some(&bytes), folder)?,
-            None => None,
-        };
-        if !same_link {
-            files::remove(&self.path)?;
-            if let Some(target) = &self.link {
-                std::os::unix::fs::symlink(target, &self.path)?;
-            }
-            // What the symlink leads to is a file of its own, and may be as it was.
-            let there = files::read_if_exists(&self.path)?;
-            if self.link.is_some() && there.as_ref() == Some(&bytes) {
-                return Ok(Some(kept));
-            }
-        }
-        files::replace_with(&self.path, &bytes, attributes)?;
-        Ok(Some(kept))
-    }
-
-    /// Whether it was a symlink that led to no file.
-    pub fn is_link_only(&self) -> bool {
-        self.content.is_none() && self.link.is_some()
-    }
-
-    /// Whether it is the symlink that the run made.
-    fn is_as_linked(&self) -> bool {
-        let now = std::fs::read_link(&self.path).ok();
-        now.is_some() && now == self.after_link
-    }
-
-    fn was_there(&self) -> bool {
-        self.content.is_some() || self.link.is_some()
-    }
-
-    /// Takes away what the run made where nothing was.
-    fn remove(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
-        // A folder is none of the run's: whoever made it has put it in the place of the file.
-        if self.path.is_dir() || self.path.symlink_metadata().is_err() {
-            return Ok(None);
-        }
-        let kept = match files::read_if_exists(&self.path)? {
-            Some(text) => self.keep_foreign(&text, None, folder)?,
-            None => None,
-        };
-        files::remove(&self.path)?;
-        let above = self.path.ancestors().skip(1);
-        for folder in above.take_while(|dir| {
-            self.new_folder
-                .as_ref()
-                .is_some_and(|new| dir.starts_with(new))
-        }) {
-            // One that holds something else by now stays.
-            let _ = std::fs::remove_dir(folder);
-        }
-        Ok(Some(kept))
-    }
-
-    /// The content that is there; the folders above are made where they are missing.
-    fn make_room(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        if self.path.is_dir() && !self.path.is_symlink() {
-            // Only where it is empty: what a person put there is not ours to remove.
-            std::fs::remove_dir(&self.path)
-                .with_context(|| format!("a folder is in the way of {}", self.path.display()))?;
-        }
-        files::read_if_exists(&self.path)
-    }
-
-    /// A symlink that leads to no file.
-    fn restore_link(&self) -> anyhow::Result<Option<Option<PathBuf>>> {
-        let (Some(target), now) = (&self.link, std::fs::read_link(&self.path).ok()) else {
-            return Ok(None);
-        };
-        if now.as_ref() == Some(target) {
-            return Ok(None);
-        }
-        files::remove(&self.path)?;
-        std::os::unix::fs::symlink(target, &self.path)?;
-        Ok(Some(None))
-    }
-
-    /// Keeps a text that neither this run nor its checkpoint knows.
-    fn keep_foreign(
-        &self,
-        text: &[u8],
-        before: Option<&[u8]>,
-        folder: &Path,
-    ) -> anyhow::Result<Option<PathBuf>> {
-        if self.is_as_linked() {
-            return Ok(None);
-        }
-        let now = hash(text);
-        if Some(&now) == self.after.as_ref() || Some(text) == before {
-            return Ok(None);
-        }
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let copy = folder.join(format!("edited-{}-{name}", now.get(..8).unwrap_or(&now)));
-        write_file(&copy, text)?;
-        Ok(Some(copy))
-    }
-
-    /// The old content.
-    pub fn old_bytes(&self, folder: &Path) -> Option<Vec<u8>> {
-        let (name, _) = self.content.as_ref()?;
-        std::fs::read(folder.join(name)).ok()
-    }
-}
-
-fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<SavedFile> {
-    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
-    let above = edit.path.ancestors().skip(1);
-    let content = match &edit.before {
-        Some(bytes) => {
-            let name = format!("file-{index}");
-            write_file(&folder.join(&name), bytes)?;
-            let attributes = Attributes::of(&edit.path)
-                .with_context(|| format!("cannot read {}", edit.path.display()))?;
-            Some((name, attributes))
-        }
-        None => None,
-    };
-    Ok(SavedFile {
-        path: edit.path.clone(),
-        link: std::fs::read_link(&edit.path).ok(),
-        content,
-        after: edit.after.as_deref().map(hash),
-        after_link: None,
-        new_folder: above.take_while(missing).last().map(Path::to_owned),
-    })
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 impl SavedContainer {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::checkout::{Moving, SavedCheckout};
-use super::checkpoint::{self, Checkpoint, SavedFile};
+use super::checkpoint::{self, Checkpoint};
 use super::edits::{Edited, KeyChange, is_yaml, value_of, value_text};
 use super::journal::{self, Entry, Line};
 use super::kept::SavedImage;
+use super::saved_file::{self, SavedFile};
 use super::state::StackState;
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};
@@ -190,7 +191,7 @@ pub async fn undo(
             }
         }
     }
-    let edited_since = checkpoint::edited_since(newest.values())?;
+    let edited_since = saved_file::edited_since(newest.values())?;
     if !edited_since.is_empty() && !allow_edited {
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
         let text = format!("{} was edited since that run", names.join(", "));

@@ -23,6 +23,7 @@ pub mod recover;
 mod remarks;
 pub mod request;
 pub mod rollback;
+pub mod saved_file;
 mod secrets;
 pub mod state;
 pub mod supply;

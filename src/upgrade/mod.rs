@@ -126,7 +126,15 @@ async fn surveyed(
     }
     let mut survey = survey::checked(place, survey, options).await;
     if !upgrade.retry && !survey.is_nothing() {
-        not_again(&mut survey, &Memory::of(state), &attempt, upgrade, emitter);
+        let memory = Memory::of(state);
+        not_again(
+            &mut survey,
+            &memory,
+            &attempt,
+            upgrade,
+            options.dry_run,
+            emitter,
+        );
     }
     Ok((survey, attempt))
 }
@@ -137,9 +145,11 @@ fn not_again(
     memory: &Memory<'_>,
     attempt: &Attempt,
     upgrade: &UpgradeRequest,
+    dry_run: bool,
     emitter: &Emitter,
 ) {
     let (code, text) = match (memory.failed(attempt), memory.undone(attempt)) {
+        (Some(failed), _) if dry_run => return emitter.note("failed_before", failed.text()),
         (Some(failed), _) if !upgrade.unattended => {
             survey.refusal = Some(failed.refusal());
             return;
