@@ -260,7 +260,9 @@ fn a_name_that_was_gone_is_not_left_to_an_image_that_was_given_back() {
     let Some(it) = Imaged::started("") else {
         return;
     };
-    docker(&["image", "rm", "--force", &it.registry.name(APP)]);
+    let name = it.registry.name(APP);
+    docker(&["tag", &name, &it.registry.name("team/app:mine")]);
+    docker(&["image", "rm", &name]);
     it.push("two");
     let mut command = it.command(&[]);
     command.env("FAILPOINTS", "prepare.after=return(kill)");
