@@ -222,6 +222,7 @@ impl Shown {
 pub enum Phase {
     Plan,
     Checks,
+    Fetch,
     Checkpoint,
     Write,
     Prepare,
@@ -239,6 +240,7 @@ impl Phase {
         match self {
             Self::Plan => "plan",
             Self::Checks => "checks",
+            Self::Fetch => "fetch",
             Self::Checkpoint => "checkpoint",
             Self::Write => "write",
             Self::Prepare => "prepare",
@@ -250,6 +252,81 @@ impl Phase {
             Self::Record => "record",
         }
     }
+}
+
+/// What an upgrade finds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct News {
+    /// New commits; `None`: the checkout stays where it is.
+    pub checkout: Option<CheckoutNews>,
+    /// Services whose image is another one at its registry.
+    pub images: Vec<ImageNews>,
+    /// What the new version's sample of the env file says.
+    pub env: Option<EnvNews>,
+}
+
+/// A move of the checkout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckoutNews {
+    /// The commit that is checked out.
+    pub from: String,
+    /// The commit that is the target.
+    pub to: String,
+    /// As a person names the target.
+    pub target: String,
+    /// How many commits it brings.
+    pub commits: u64,
+    /// Subject of the oldest.
+    pub oldest: Option<String>,
+    /// Subject of the newest.
+    pub newest: Option<String>,
+    /// Tags among them.
+    pub tags: Vec<String>,
+    /// Changed files that set up the stack: compose files, samples of the env file.
+    pub files: Vec<String>,
+}
+
+/// Another image under the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageNews {
+    /// The service.
+    pub service: ServiceName,
+    /// The image's name.
+    pub name: String,
+    /// Digest of the one that runs.
+    pub from: Option<String>,
+    /// Digest of the registry's.
+    pub to: String,
+}
+
+/// A key of a sample, with what the sample says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SampleKey {
+    /// Its name.
+    pub key: String,
+    /// The value that the sample gives it, unless it is a secret.
+    pub default: Option<String>,
+    /// The comment above it.
+    pub comment: Vec<String>,
+}
+
+/// What a sample of the env file says anew.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct EnvNews {
+    /// The sample.
+    pub sample: String,
+    /// Keys that it sets now.
+    pub added: Vec<SampleKey>,
+    /// Keys that it shows commented out now.
+    pub options: Vec<SampleKey>,
+    /// Keys with another default.
+    pub changed: Vec<String>,
+    /// Keys that it has no more, and that are set here.
+    pub removed: Vec<String>,
+    /// Secrets that are set here to what the sample publishes.
+    pub published: Vec<String>,
+    /// Keys that it leaves to be filled in, and that are not set here.
+    pub required: Vec<String>,
 }
 
 /// How a run ended.
@@ -386,6 +463,8 @@ pub enum Kind {
         steps: Vec<PlannedStep>,
         untouched: Vec<ServiceName>,
     },
+    /// What an upgrade finds, before its plan.
+    News(Box<News>),
     Phase {
         phase: Phase,
     },

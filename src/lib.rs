@@ -3,6 +3,8 @@
 
 pub mod cli;
 pub mod recipe;
+pub mod upgrade;
+
 pub mod run;
 
 pub mod health;

@@ -1,6 +1,8 @@
 //! What must not be shown: which keys hold secrets, a value that does not print, and the redaction
 //! of text that may contain one. Pure; knows neither files nor the engine.
 
+pub mod generate;
+
 use std::fmt;
 
 use zeroize::Zeroizing;

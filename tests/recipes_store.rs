@@ -23,12 +23,20 @@ fn proof(answer: &Answer, check: &str) -> String {
 }
 
 fn value_of(env: &str, key: &str) -> String {
-    let line = env.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+    let line = env
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{key}=")));
     line.unwrap_or_default().to_owned()
 }
 
 fn volumes(project: &str) -> String {
-    docker(&["volume", "ls", "-q", "--filter", &format!("label=com.docker.compose.project={project}")])
+    docker(&[
+        "volume",
+        "ls",
+        "-q",
+        "--filter",
+        &format!("label=com.docker.compose.project={project}"),
+    ])
 }
 
 #[test]
@@ -50,12 +58,19 @@ fn sessions_survive_in_a_redis_of_the_stack_itself() {
     let after = stack.read(".env");
     let password = value_of(&after, "REDIS_PASSWORD");
     assert_eq!(password.len(), 40);
-    assert_eq!(value_of(&after, "REDIS_URL"), format!("redis://:{password}@redis:6379"));
+    assert_eq!(
+        value_of(&after, "REDIS_URL"),
+        format!("redis://:{password}@redis:6379")
+    );
     let answer = answer.never_says(&password);
     for (path, bytes) in stack.state_files() {
         let is_checkpoint = path.components().any(|part| part.as_os_str() == "files");
         let text = String::from_utf8_lossy(&bytes);
-        assert!(is_checkpoint || !text.contains(&password), "{}", path.display());
+        assert!(
+            is_checkpoint || !text.contains(&password),
+            "{}",
+            path.display()
+        );
     }
     drop(answer);
 
@@ -63,7 +78,10 @@ fn sessions_survive_in_a_redis_of_the_stack_itself() {
     let redis = stack.container("redis");
     assert_eq!(redis.raw["State"]["Health"]["Status"], "healthy");
     assert_eq!(redis.raw["HostConfig"]["Memory"], 256 << 20);
-    assert_eq!(redis.raw["HostConfig"]["PortBindings"], serde_json::json!({}));
+    assert_eq!(
+        redis.raw["HostConfig"]["PortBindings"],
+        serde_json::json!({})
+    );
     assert_eq!(redis.raw["Mounts"][0]["Type"], "volume");
     let asked = |words: &[&str]| stack.exec("redis", words);
     let config = |key: &str| asked(&["redis-cli", "config", "get", key]);
@@ -78,13 +96,21 @@ fn sessions_survive_in_a_redis_of_the_stack_itself() {
     let (env_now, compose_now) = (stack.read(".env"), stack.read("compose.yaml"));
     let again = stack.refit(&words).exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
-    let again = stack.refit(&["--json", "use", "session-store", "store=redis"]).exits(0);
+    let again = stack
+        .refit(&["--json", "use", "session-store", "store=redis"])
+        .exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
-    assert_eq!((stack.read(".env"), stack.read("compose.yaml")), (env_now, compose_now));
+    assert_eq!(
+        (stack.read(".env"), stack.read("compose.yaml")),
+        (env_now, compose_now)
+    );
 
     // The way back takes the service out, and keeps what lies in its volume.
     stack.refit(&["rollback"]).exits(0);
-    assert_eq!((stack.read(".env"), stack.read("compose.yaml")), (env, compose));
+    assert_eq!(
+        (stack.read(".env"), stack.read("compose.yaml")),
+        (env, compose)
+    );
     assert!(!stack.containers().contains_key("redis"));
     assert!(volumes(&stack.project).contains("redis-data"));
 }
@@ -97,19 +123,27 @@ fn the_store_goes_out_again_and_its_volume_stays() {
     }
     let stack = &demo.stack;
     let image = format!("image={REDIS}");
-    stack.refit(&["use", "session-store", "store=redis", &image]).exits(0);
+    stack
+        .refit(&["use", "session-store", "store=redis", &image])
+        .exits(0);
     let password = value_of(&stack.read(".env"), "REDIS_PASSWORD");
-    let answer = stack.refit(&["--json", "use", "session-store", "store=memory"]).exits(0);
+    let answer = stack
+        .refit(&["--json", "use", "session-store", "store=memory"])
+        .exits(0);
     assert_eq!(answer.outcome(), "applied", "{answer}");
     assert!(!stack.containers().contains_key("redis"));
     assert!(volumes(&stack.project).contains("redis-data"));
     assert!(!stack.read("compose.yaml").contains("depends_on"));
     assert!(stack.read(".env").contains("SESSION_STORE=memory"));
-    let again = stack.refit(&["--json", "use", "session-store", "store=memory"]).exits(0);
+    let again = stack
+        .refit(&["--json", "use", "session-store", "store=memory"])
+        .exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
 
     // And in again, with the same password.
-    stack.refit(&["use", "session-store", "store=redis", &image]).exits(0);
+    stack
+        .refit(&["use", "session-store", "store=redis", &image])
+        .exits(0);
     assert_eq!(value_of(&stack.read(".env"), "REDIS_PASSWORD"), password);
 }
 
@@ -122,14 +156,25 @@ fn an_application_is_not_touched_when_its_store_does_not_come_up() {
     // It has the demo's program and no Redis: it ends at once.
     let image = format!("image={}", demo::IMAGE);
     let answer = stack.refit(&[
-        "--json", "use", "session-store", "store=redis", &image, "--timeout", "10s", "--settle", "2s",
+        "--json",
+        "use",
+        "session-store",
+        "store=redis",
+        &image,
+        "--timeout",
+        "10s",
+        "--settle",
+        "2s",
     ]);
     let answer = answer.exits(3);
     assert_eq!(answer.outcome(), "rolled_back", "{answer}");
     assert_eq!(answer.verdict("redis").0, "failed");
     web.is_untouched(&stack.container("web"));
     assert!(!stack.containers().contains_key("redis"));
-    assert_eq!((stack.read(".env"), stack.read("compose.yaml")), (env, compose));
+    assert_eq!(
+        (stack.read(".env"), stack.read("compose.yaml")),
+        (env, compose)
+    );
 }
 
 #[test]
@@ -150,8 +195,18 @@ fn a_redis_that_is_there_is_used_or_its_danger_told() {
     let refused = demo.stack.refit(&words).exits(1);
     assert_eq!(refused.refusal(), "store_open", "{refused}");
     let error = refused.the("error");
-    assert!(error["text"].as_str().unwrap().contains(&format!("0.0.0.0:{port}")));
-    assert!(error["hint"].as_str().unwrap().contains("services.cache.ports[0]=127.0.0.1"));
+    assert!(
+        error["text"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("0.0.0.0:{port}"))
+    );
+    assert!(
+        error["hint"]
+            .as_str()
+            .unwrap()
+            .contains("services.cache.ports[0]=127.0.0.1")
+    );
 
     // Not published, and open to its network.
     let demo = Demo::new(cache("init: true")).unwrap();
@@ -167,7 +222,10 @@ fn a_redis_that_is_there_is_used_or_its_danger_told() {
     let before = stack.container("cache");
     let answer = stack.refit(&words).exits(0).never_says("hunter2hunter2");
     assert_eq!(proof(&answer, "session_survives"), "proven");
-    assert_eq!(value_of(&stack.read(".env"), "REDIS_URL"), "redis://:hunter2hunter2@cache:6379");
+    assert_eq!(
+        value_of(&stack.read(".env"), "REDIS_URL"),
+        "redis://:hunter2hunter2@cache:6379"
+    );
     before.is_untouched(&stack.container("cache"));
     assert!(!stack.containers().contains_key("redis"));
 }
@@ -196,5 +254,8 @@ fn a_check_that_fails_takes_the_change_back() {
     let refused = stack.refit(&["--json", "use", "wrong"]).exits(1);
     assert_eq!(refused.refusal(), "bad_recipe", "{refused}");
     let details = refused.the("error")["details"].to_string();
-    assert!(details.contains("titel") && details.contains("line 3"), "{details}");
+    assert!(
+        details.contains("titel") && details.contains("line 3"),
+        "{details}"
+    );
 }

@@ -10,6 +10,7 @@ mod outage;
 mod reading;
 mod stack;
 mod table;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,10 @@ fn run() -> Result<()> {
     changes(&small, &mut table)?;
     table.section("A change that fails at once: from its end to the old version's health");
     failures(&small, &mut table)?;
+    table.section(
+        "A new version of an image that is built in 2 s: medians; a neighbour does not change",
+    );
+    upgrade::measure(&mut table)?;
     table.section(
         "Reading and editing in memory: processor time per MB, a large file beside a small one",
     );
@@ -114,15 +119,19 @@ fn changes(small: &Stack, table: &mut Table) -> Result<()> {
     let mut lags = Vec::new();
     let (mut ours, mut theirs, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..CHANGES {
-        let run = outage::during(small, || small.set_with_lag(&format!("set-{round}")))?;
+        let run = outage::during(small.port, || small.set_with_lag(&format!("set-{round}")))?;
         lags.push(run.result);
         ours.push((run.outage, run.took));
-        let run = outage::during(small, || small.by_hand(&format!("up-{round}"), &["up"]))?;
+        let run = outage::during(small.port, || {
+            small.by_hand(&format!("up-{round}"), &["up"])
+        })?;
         theirs.push((run.outage, run.took));
-        let run = outage::during(small, || small.by_hand(&format!("wait-{round}"), &["wait"]))?;
+        let run = outage::during(small.port, || {
+            small.by_hand(&format!("wait-{round}"), &["wait"])
+        })?;
         waiting.push((run.outage, run.took));
     }
-    let run = outage::during(small, || small.by_hand("down", &["down", "build"]))?;
+    let run = outage::during(small.port, || small.by_hand("down", &["down", "build"]))?;
     let (outage, took) = (|runs: &[outage::Times]| median(runs.iter().map(|r| r.0)), {
         |runs: &[outage::Times]| median(runs.iter().map(|r| r.1))
     });

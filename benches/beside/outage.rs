@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::stack::Stack;
-
 /// Time between two questions.
 const PAUSE: Duration = Duration::from_millis(2);
 /// A longer silence is no answer.
@@ -30,9 +28,9 @@ pub(crate) struct Seen<T> {
     pub(crate) result: T,
 }
 
-/// Asks the stack's published port all the time while `work` is done.
-pub(crate) fn during<T>(stack: &Stack, work: impl FnOnce() -> Result<T>) -> Result<Seen<T>> {
-    let address = SocketAddr::from(([127, 0, 0, 1], stack.port));
+/// Asks a published port all the time while `work` is done.
+pub(crate) fn during<T>(port: u16, work: impl FnOnce() -> Result<T>) -> Result<Seen<T>> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
     while !answers(address) {
         thread::sleep(PAUSE);
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::measure::output_of;
 
-const IMAGE: &str = "refit-test/busybox:1";
+pub(crate) const IMAGE: &str = "refit-test/busybox:1";
 
 /// Projects that must be removed, whatever happens.
 static PROJECTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -52,7 +52,7 @@ impl Stack {
     /// `web` with a healthcheck, reached by `.env` through `env_file`; a neighbour that is not reached,
     /// and whose first process ignores SIGTERM.
     pub(crate) fn small() -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let compose = format!(
             r#"services:
   web:
@@ -75,6 +75,77 @@ impl Stack {
 "#
         );
         Self::new(&compose, "GREETING=hello\n", port)
+    }
+
+    /// A clone of a repository that has this compose file and what `fill` writes; its remote and the
+    /// author's work tree lie beside it.
+    pub(crate) fn cloned(
+        compose: &str,
+        port: u16,
+        fill: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        let stack = Self::new(compose, "", port)?;
+        let folder = stack.folder.path();
+        let (clone, author) = (folder.join("stack"), stack.author());
+        fs::rename(&clone, &author)?;
+        fs::remove_file(author.join(".env"))?;
+        fs::create_dir(author.join("web"))?;
+        fill(&author)?;
+        let remote = format!("file://{}", folder.join("remote.git").display());
+        let init = [
+            "init",
+            "--quiet",
+            "--bare",
+            "--initial-branch=main",
+            &remote["file://".len()..],
+        ];
+        output_of(&mut stack.git_in(folder, &init))?;
+        output_of(&mut stack.git_in(&author, &["init", "--quiet", "--initial-branch=main"]))?;
+        output_of(&mut stack.git_in(&author, &["remote", "add", "origin", &remote]))?;
+        stack.publish()?;
+        let target = clone.display().to_string();
+        output_of(&mut stack.git_in(folder, &["clone", "--quiet", &remote, &target]))?;
+        Ok(stack)
+    }
+
+    /// Where the author works.
+    pub(crate) fn author(&self) -> PathBuf {
+        self.folder.path().join("author")
+    }
+
+    /// The author commits all that is there, and pushes it.
+    pub(crate) fn publish(&self) -> Result<()> {
+        let author = self.author();
+        for words in [
+            &["add", "--all"][..],
+            &["commit", "--quiet", "--message", "a version"],
+            &["push", "--quiet", "origin", "main"],
+        ] {
+            output_of(&mut self.git_in(&author, words))?;
+        }
+        Ok(())
+    }
+
+    /// A call of git in the stack's folder.
+    pub(crate) fn git(&self, args: &[&str]) -> Command {
+        self.git_in(&self.folder.path().join("stack"), args)
+    }
+
+    fn git_in(&self, folder: &Path, args: &[&str]) -> Command {
+        let mut command = self.command(Path::new("git"));
+        command.args(args).current_dir(folder);
+        for person in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{person}_NAME"), "Somebody");
+            command.env(format!("GIT_{person}_EMAIL"), "somebody@example.org");
+        }
+        command
+    }
+
+    /// Removes the image of a service that is built.
+    pub(crate) fn remove_image(&self, service: &str) -> Command {
+        let mut command = self.command(Path::new("docker"));
+        command.args(["image", "rm", &format!("{}-{service}", self.project)]);
+        command
     }
 
     /// Services that are never started.
@@ -135,6 +206,9 @@ impl Stack {
             .current_dir(self.folder.path().join("stack"))
             .env("COMPOSE_PROJECT_NAME", &self.project)
             .env("REFIT_STATE_HOME", self.folder.path().join("state"))
+            // Nothing of the person's own, such as signed commits.
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
             .env_remove("COMPOSE_FILE")
             .env_remove("COMPOSE_PROFILES")
             .env_remove("COMPOSE_ENV_FILES");
@@ -235,6 +309,11 @@ impl Stack {
     }
 }
 
+/// A port of 127.0.0.1 that nobody has at the moment.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 fn span(from: i64, to: i64) -> Result<Duration> {
     let nanos = u64::try_from(to - from).context("the end is older than the beginning")?;
     Ok(Duration::from_nanos(nanos))
@@ -258,6 +337,8 @@ fn remove(project: &str) {
         project,
         "down",
         "--volumes",
+        "--rmi",
+        "local",
         "--timeout",
         "0",
     ];

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::Global;
-use super::query::Asked;
+use super::get::Asked;
 use super::runs::{RunArgs, execute};
 use crate::complaint::Complaint;
 use crate::engine::files;

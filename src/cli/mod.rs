@@ -2,13 +2,15 @@
 //! about stacks.
 
 mod edit;
+mod get;
 mod look;
 mod packaging;
 mod past;
-mod query;
 mod recipes;
 mod runs;
+mod upgrade;
 mod values;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,7 +98,7 @@ enum Command {
     /// Open a file in an editor, then do the same with what was changed
     Edit(edit::EditArgs),
     /// Print a value as Compose reads it
-    Get(query::GetArgs),
+    Get(get::GetArgs),
     /// Make the engine match the files as they are now
     Apply(runs::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
@@ -105,6 +107,8 @@ enum Command {
     Use(recipes::UseArgs),
     /// List recipes, or explain one
     Recipes(recipes::RecipesArgs),
+    /// Bring the stack to a newer version: its git checkout and its images, as one run
+    Upgrade(upgrade::UpgradeArgs),
     /// Show what apply would do
     Plan(runs::PlanArgs),
     /// Show services, their state, and what differs from the files
@@ -118,7 +122,7 @@ enum Command {
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
-    Why(query::WhyArgs),
+    Why(why::WhyArgs),
     /// Print a completion script for a shell
     Completions(packaging::CompletionsArgs),
     /// Write man pages to a folder
@@ -135,6 +139,7 @@ impl Command {
             | Self::Apply(_)
             | Self::Restart(_)
             | Self::Use(_)
+            | Self::Upgrade(_)
             | Self::Plan(_)
             | Self::Rollback(_)
             | Self::Watch(_) => true,
@@ -216,12 +221,13 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Set(args) => values::set(global, args).await,
         Command::Unset(args) => values::unset(global, args).await,
         Command::Edit(args) => edit::edit(global, args).await,
-        Command::Get(args) => query::get(global, &args).await,
-        Command::Why(args) => query::why(global, &args).await,
+        Command::Get(args) => get::get(global, &args).await,
+        Command::Why(args) => why::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
         Command::Use(args) => recipes::use_recipe(global, args).await,
         Command::Recipes(args) => recipes::recipes(global, &args).await,
+        Command::Upgrade(args) => upgrade::upgrade(global, args).await,
         Command::Plan(args) => runs::plan(global, args).await,
         Command::Rollback(args) => past::rollback(global, args).await,
         Command::History(args) => past::history(global, &args).await,

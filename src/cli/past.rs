@@ -6,12 +6,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::query::Asked;
+use super::get::Asked;
 use super::runs::{RunArgs, command_line, execute};
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
-use crate::report::terminal::secs;
+use crate::report::words::secs;
 use crate::report::{self, page};
 use crate::run::history::{Record, records};
 use crate::run::journal::Entry;
@@ -204,7 +204,7 @@ fn told(entry: &Entry) -> Option<String> {
         }
         Entry::Checkpointed => "checkpoint taken".to_owned(),
         Entry::Written => "files written".to_owned(),
-        Entry::Preparing => "images prepared".to_owned(),
+        Entry::Preparing => "fetching and building images".to_owned(),
         Entry::Touching { services } => {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
             format!("touching {}", names.join(", "))

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Global;
-use super::query::Asked;
+use super::get::Asked;
 use super::runs::RunArgs;
 use crate::complaint::Complaint;
 use crate::exit::{self, Exit};

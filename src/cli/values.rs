@@ -10,11 +10,11 @@ use super::Global;
 use super::runs::{RunArgs, execute};
 use crate::complaint::Complaint;
 use crate::edit::yaml::YamlPath;
-use crate::engine::random;
 use crate::exit::Exit;
 use crate::run::belongs::is_compose_path;
 use crate::run::edits::is_yaml;
 use crate::run::request::{Edit, EditRequest, Kind, To, What};
+use crate::secret::generate::Generate;
 use crate::secret::{HIDDEN, Secret, is_secret};
 
 #[derive(Debug, Args)]
@@ -61,69 +61,6 @@ pub(super) struct UnsetArgs {
     no_apply: bool,
     #[command(flatten)]
     run: RunArgs,
-}
-
-/// A value to be made up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Generate {
-    Hex(usize),
-    Base64(usize),
-    Alnum(usize),
-}
-
-/// Long enough for any key, short enough to be no mistake.
-const LARGEST: usize = 4096;
-
-impl std::str::FromStr for Generate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not of the form hex:32, base64:32 or alnum:32");
-        let (kind, size) = text.split_once(':').ok_or_else(wrong)?;
-        let size: usize = size.parse().map_err(|_| wrong())?;
-        if size == 0 || size > LARGEST {
-            return Err(format!("the size must be 1 to {LARGEST}"));
-        }
-        match kind {
-            "hex" => Ok(Self::Hex(size)),
-            "base64" => Ok(Self::Base64(size)),
-            "alnum" => Ok(Self::Alnum(size)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl Generate {
-    fn value(self) -> anyhow::Result<Secret> {
-        Ok(Secret::new(match self {
-            Self::Hex(size) => random::bytes(size)?
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-            Self::Base64(size) => base64(&random::bytes(size)?),
-            Self::Alnum(size) => random::alnum(size)?,
-        }))
-    }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for index in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * index)) as usize & 63];
-            text.push(if index <= chunk.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complaint> {
@@ -283,33 +220,6 @@ fn read_value(key: &str) -> Result<Secret, Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn generated_values_have_their_form() {
-        let value = |text: &str| text.parse::<Generate>().unwrap().value().unwrap();
-        let hex = value("hex:32");
-        assert_eq!(hex.expose().len(), 64);
-        assert!(hex.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(value("base64:32").expose().len(), 44);
-        assert_eq!(value("alnum:20").expose().len(), 20);
-        assert_ne!(value("hex:16"), value("hex:16"));
-        for bad in ["hex", "hex:0", "hex:x", "oct:3", "hex:99999"] {
-            assert!(bad.parse::<Generate>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
 
     #[test]
     fn secrets_are_not_recorded() {

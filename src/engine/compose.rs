@@ -73,6 +73,13 @@ pub enum UpMode {
     AsNeeded,
 }
 
+/// How images are built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Fetch base images anew.
+    pub pull: bool,
+}
+
 impl Compose {
     /// Finds the plug-in as the docker CLI does; else the docker CLI itself.
     ///
@@ -306,25 +313,14 @@ impl Compose {
         &self,
         project: &ProjectArgs,
         services: &[ServiceName],
+        options: BuildOptions,
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
-        let args = with_services(&["build"], services);
-        self.project_call(project, false, &args, line)
-            .await
-            .map(drop)
-    }
-
-    /// Pulls these services' images while the old containers run on (F9).
-    ///
-    /// # Errors
-    /// The registry's message.
-    pub async fn pull(
-        &self,
-        project: &ProjectArgs,
-        services: &[ServiceName],
-        line: impl FnMut(&str),
-    ) -> Result<(), EngineError> {
-        let args = with_services(&["pull"], services);
+        let verb: &[&str] = match options.pull {
+            true => &["build", "--pull"],
+            false => &["build"],
+        };
+        let args = with_services(verb, services);
         self.project_call(project, false, &args, line)
             .await
             .map(drop)

@@ -12,6 +12,7 @@ use super::EngineError;
 use super::container::{Container, Inspected, is_young, label};
 use super::endpoint::Endpoint;
 use super::events::{self, EventStream};
+use super::registry;
 
 /// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
 const CALL_TIMEOUT: u64 = 600;
@@ -19,7 +20,7 @@ const CALL_TIMEOUT: u64 = 600;
 /// A connection to an engine.
 #[derive(Clone)]
 pub struct Docker {
-    api: bollard::Docker,
+    pub(super) api: bollard::Docker,
     /// Where it is.
     pub endpoint: Endpoint,
 }
@@ -49,6 +50,7 @@ impl Docker {
         };
         let api = api
             .map_err(silent)?
+            .with_request_modifier(registry::url_safe_login)
             .negotiate_version()
             .await
             .map_err(silent)?;
@@ -325,99 +327,6 @@ impl Docker {
         Ok((done.exit_code.unwrap_or(-1), text))
     }
 
-    /// The ID of an image by name, if the engine has it.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn image_id(&self, name: &str) -> Result<Option<String>, EngineError> {
-        match self.api.inspect_image(name).await {
-            Ok(image) => Ok(image.id),
-            // There is no image of a name that none can have, such as one with an unset variable.
-            Err(error) if is_missing(&error) || is_bad_request(&error) => Ok(None),
-            Err(error) => Err(failed("inspect an image")(error)),
-        }
-    }
-
-    /// Gives an image another name, so that no prune takes it.
-    ///
-    /// # Errors
-    /// The engine's, such as an image that is gone.
-    pub async fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), EngineError> {
-        let options = query::TagImageOptionsBuilder::new()
-            .repo(repository)
-            .tag(tag)
-            .build();
-        self.api
-            .tag_image(id, Some(options))
-            .await
-            .map_err(failed("tag an image"))
-    }
-
-    /// Takes a name off an image; the image goes when it was the last one and nothing uses it.
-    ///
-    /// # Errors
-    /// The engine's; a name that is gone already is none.
-    pub async fn untag(&self, name: &str) -> Result<(), EngineError> {
-        let none = None::<query::RemoveImageOptions>;
-        match self.api.remove_image(name, none, None).await {
-            Err(error) if !is_missing(&error) => Err(failed("remove an image's name")(error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Names of a project's networks.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn networks(&self, project: &str) -> Result<Vec<String>, EngineError> {
-        let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
-        let options = query::ListNetworksOptionsBuilder::new()
-            .filters(&filters)
-            .build();
-        let found = self
-            .api
-            .list_networks(Some(options))
-            .await
-            .map_err(failed("list networks"))?;
-        Ok(found
-            .into_iter()
-            .filter_map(|network| network.name)
-            .collect())
-    }
-
-    /// Removes a network that nothing uses.
-    ///
-    /// # Errors
-    /// The engine's; a network that is gone already is none.
-    pub async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
-        match self.api.remove_network(name).await {
-            Err(error) if !is_missing(&error) => Err(failed("remove a network")(error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Names of a project's volumes.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn volumes(&self, project: &str) -> Result<Vec<String>, EngineError> {
-        let filters = HashMap::from([("label", vec![format!("{}={project}", label::PROJECT)])]);
-        let options = query::ListVolumesOptionsBuilder::new()
-            .filters(&filters)
-            .build();
-        let found = self
-            .api
-            .list_volumes(Some(options))
-            .await
-            .map_err(failed("list volumes"))?;
-        Ok(found
-            .volumes
-            .unwrap_or_default()
-            .into_iter()
-            .map(|volume| volume.name)
-            .collect())
-    }
-
     /// The folder in which the engine keeps its data; `None` when it is not told.
     pub async fn data_root(&self) -> Option<std::path::PathBuf> {
         self.api.info().await.ok()?.docker_root_dir.map(Into::into)
@@ -447,12 +356,16 @@ fn check_socket(path: &std::path::Path) -> Result<(), EngineError> {
     }
 }
 
-fn is_missing(error: &ApiError) -> bool {
+pub(super) fn is_missing(error: &ApiError) -> bool {
     status(error) == Some(404)
 }
 
-fn is_bad_request(error: &ApiError) -> bool {
+pub(super) fn is_bad_request(error: &ApiError) -> bool {
     status(error) == Some(400)
+}
+
+pub(super) fn is_conflict(error: &ApiError) -> bool {
+    status(error) == Some(409)
 }
 
 fn status(error: &ApiError) -> Option<u16> {

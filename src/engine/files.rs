@@ -22,8 +22,27 @@ pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
 pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // ENOTDIR: a file lies where the path has a folder.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// The same, and `None` as well where a folder lies.
+///
+/// # Errors
+/// It is a file and cannot be read.
+pub fn read_unless_folder(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match path.is_dir() {
+        true => Ok(None),
+        false => read_if_exists(path),
     }
 }
 

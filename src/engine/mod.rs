@@ -3,6 +3,7 @@
 
 pub mod compose;
 pub mod container;
+pub mod credentials;
 pub mod docker;
 pub mod endpoint;
 pub mod events;
@@ -10,9 +11,13 @@ pub mod files;
 pub mod git;
 pub mod grep;
 pub mod http;
+pub mod image;
+pub mod network;
 pub mod plugin;
 pub mod process;
-pub mod random;
+pub mod reference;
+pub mod registry;
+pub mod script;
 pub mod signals;
 
 use std::path::PathBuf;

@@ -46,7 +46,20 @@ impl Ended {
 }
 
 /// Ends a program and all that it started, unless it has ended by itself.
-struct Group(Option<rustix::process::Pid>);
+pub(super) struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    /// The group that a program leads which was started as leader of one.
+    pub(super) fn of(pid: Option<u32>) -> Self {
+        let raw = pid.and_then(|pid| i32::try_from(pid).ok());
+        Self(raw.and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// Leaves it alone from now on.
+    pub(super) fn release(&mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -54,6 +67,14 @@ impl Drop for Group {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
+}
+
+/// When a process of this host was started, in the kernel's ticks: with its number it is unique.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
@@ -107,7 +128,8 @@ fn holders(file: &Path) -> Vec<rustix::process::Pid> {
         .collect()
 }
 
-/// Runs a call to its end; `line` sees each line of standard error as it comes.
+/// Runs a call to its end; `line` sees each line of standard error as it comes, and each state of a
+/// line that is written over with a carriage return (git's progress).
 ///
 /// The child, and all that it started, is killed when the future is dropped.
 ///
@@ -139,10 +161,7 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {}", call.program.display()))?;
-    let group = child
-        .id()
-        .and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-    let mut group = Group(group);
+    let mut group = Group::of(child.id());
     if call.mark.is_some() {
         fault!("call.spawned");
     }
@@ -153,19 +172,39 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
     let read_out = tokio::io::AsyncReadExt::read_to_end(&mut out, &mut stdout);
     let read_err = async {
         let mut text = String::new();
-        let mut lines = BufReader::new(err).split(b'\n');
-        while let Some(bytes) = lines.next_segment().await? {
-            let one = String::from_utf8_lossy(&bytes);
-            line(one.trim_end());
-            text.push_str(one.trim_end());
-            text.push('\n');
+        let mut err = BufReader::new(err);
+        let mut rest = Vec::new();
+        let mut mark = b'\n';
+        loop {
+            let read = err.fill_buf().await?;
+            let (length, ended) = (read.len(), read.is_empty());
+            rest.extend_from_slice(read);
+            err.consume(length);
+            if ended && !rest.is_empty() {
+                rest.push(b'\n');
+            }
+            while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+                let before = std::mem::replace(&mut mark, rest[end]);
+                let one = String::from_utf8_lossy(&rest[..end]).into_owned();
+                rest.drain(..=end);
+                let one = one.trim_end();
+                // The line end behind a carriage return ends the line that was told already.
+                if !one.is_empty() || (before, mark) == (b'\n', b'\n') {
+                    line(one);
+                    text.push_str(one);
+                    text.push('\n');
+                }
+            }
+            if ended {
+                break;
+            }
         }
         Ok::<_, std::io::Error>(text)
     };
     let (_, stderr) = tokio::try_join!(read_out, read_err)
         .with_context(|| format!("cannot read what {} prints", call.program.display()))?;
     let status = child.wait().await?;
-    group.0 = None;
+    group.release();
     Ok(Ended {
         code: status.code(),
         stdout,
@@ -179,5 +218,32 @@ fn existing(directory: &Path) -> &Path {
         directory
     } else {
         Path::new("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_state_of_a_line_is_told_as_it_comes() {
+        let script = "printf '10%%\\r20%%\\r\\nnext\\r\\n\\nlast' >&2; printf out; exit 3";
+        let call = Call {
+            program: PathBuf::from("/bin/sh"),
+            args: vec!["-c".into(), script.into()],
+            env: Vec::new(),
+            directory: PathBuf::from("/"),
+            mark: None,
+        };
+        let mut lines = Vec::new();
+        let ended = run(&call, |line| lines.push(line.to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(lines, ["10%", "20%", "next", "", "last"]);
+        assert_eq!(ended.stderr, "10%\n20%\nnext\n\nlast\n");
+        assert_eq!(
+            (ended.code, ended.stdout.as_slice()),
+            (Some(3), &b"out"[..])
+        );
     }
 }

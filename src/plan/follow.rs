@@ -1,15 +1,17 @@
 //! Services that must follow others: those that live in another container's namespaces or use its
 //! anonymous volumes, and those whose `depends_on` says `restart: true`.
 
-use super::{Inputs, Wishes, wish};
+use super::{Wishes, wish};
+use crate::engine::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
+use crate::stack::model::Model;
 
 /// Adds followers until none is missing.
-pub(super) fn add(inputs: &Inputs<'_>, wishes: &mut Wishes) {
+pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) {
     loop {
         let mut added = false;
-        for (name, service) in &inputs.after.services {
-            if !runs(inputs, name) {
+        for (name, service) in &after.services {
+            if !runs(containers, name) {
                 continue;
             }
             for (field, other) in service.shares_with() {
@@ -43,9 +45,8 @@ fn action_of(wishes: &Wishes, service: &ServiceName) -> Action {
         .map_or(Action::None, |(action, _)| *action)
 }
 
-fn runs(inputs: &Inputs<'_>, service: &ServiceName) -> bool {
-    inputs
-        .containers
+fn runs(containers: &[Container], service: &ServiceName) -> bool {
+    containers
         .iter()
         .any(|c| c.service == *service && c.is_up())
 }

@@ -46,20 +46,41 @@ pub struct Guarded<'a> {
 /// # Errors
 /// `guard_…`, with the flag.
 pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Complaint> {
-    type Guard = (
-        &'static str,
-        &'static str,
-        fn(&Guarded<'_>) -> Option<String>,
-    );
     let guards: [Guard; 5] = [
         ("guard_key", "guarded-key", guarded_key),
         ("guard_volume", "volume-removed", volume_removed),
-        ("guard_store", "store-major", store_major),
+        STORE,
         ("guard_anonymous", "anonymous-volumes", anonymous_volumes),
         ("guard_bind", "bind-vanishes", bind_vanishes),
     ];
+    first_no(&guards, guarded, allow)
+}
+
+/// The guard of a way back: what was given up on the way there is given back, but a store's data may
+/// have been migrated since.
+///
+/// # Errors
+/// `guard_store`, with the flag.
+pub fn check_way_back(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Complaint> {
+    first_no(&[STORE], guarded, allow)
+}
+
+/// Code, flag, and the sentence on what would be lost.
+type Guard = (
+    &'static str,
+    &'static str,
+    fn(&Guarded<'_>) -> Option<String>,
+);
+
+const STORE: Guard = ("guard_store", "store-major", store_major);
+
+fn first_no(
+    guards: &[Guard],
+    guarded: &Guarded<'_>,
+    allow: &BTreeSet<String>,
+) -> Result<(), Complaint> {
     for (code, flag, guard) in guards {
-        if !allow.contains(flag)
+        if !allow.contains(*flag)
             && let Some(text) = guard(guarded)
         {
             return Err(
@@ -192,6 +213,11 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
             let real = real_name(guarded.before, &key);
             if real.is_some() && !now.contains(&real) {
                 let real = real.unwrap_or_default();
+                if !guarded.after.services.contains_key(name) {
+                    return Some(format!(
+                        "{name} would be removed, and nobody would use its data in the volume {real}"
+                    ));
+                }
                 return Some(format!(
                     "{name} would no longer use the volume {real}: it would start without the data \
                      that lies there"

@@ -4,6 +4,7 @@
 mod diff;
 mod follow;
 pub mod guard;
+pub mod image;
 mod state;
 mod store;
 
@@ -185,32 +186,6 @@ pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
     }
 }
 
-/// Adds a wish to a plan that is made already, in its place in the order.
-pub fn add(plan: &mut Plan, model: &Model, service: &ServiceName, action: Action, text: String) {
-    let reason = Reason {
-        route: Route::Definition,
-        file: None,
-        key: None,
-        text,
-    };
-    plan.untouched.retain(|name| name != service);
-    match plan.steps.iter_mut().find(|step| step.service == *service) {
-        Some(step) => {
-            step.action = step.action.max(action);
-            step.reasons.push(reason);
-        }
-        None => plan.steps.push(Step {
-            service: service.clone(),
-            action,
-            reasons: vec![reason],
-            signal: None,
-        }),
-    }
-    let order = model.in_dependency_order();
-    plan.steps
-        .sort_by_key(|step| order.iter().position(|name| *name == step.service));
-}
-
 /// Replaces each step's action, as `--strategy` asks.
 pub fn with_action(mut plan: Plan, action: Action) -> Plan {
     for step in &mut plan.steps {
@@ -274,7 +249,7 @@ fn finish(
         };
     }
     state::settle(inputs, &mut wishes, &mut remarks, stopped);
-    follow::add(inputs, &mut wishes);
+    follow::add(inputs.after, inputs.containers, &mut wishes);
     let mut order = inputs.after.in_dependency_order();
     // What goes comes first: it may hold ports and names that the others want.
     let gone = inputs

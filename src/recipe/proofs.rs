@@ -9,9 +9,9 @@ use super::format::Proves;
 use super::params::Given;
 use super::render::Filling;
 use crate::complaint::Complaint;
-use crate::engine::random;
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::secret::Secret;
+use crate::secret::generate::Generate;
 
 /// The proofs of a recipe's use.
 ///
@@ -82,7 +82,7 @@ fn account(using: &Using<'_>, filling: &Filling) -> Result<Option<NewAccount>, C
     let words = account.command.iter().map(|word| filling.text(word));
     let password = match using.values.get("account-password") {
         Some(Given::Secret(password)) => password.clone(),
-        _ => Secret::new(random::alnum(24)?),
+        _ => Generate::Alnum(24).value()?,
     };
     Ok(Some(NewAccount {
         command: words.collect::<Result<_, _>>()?,

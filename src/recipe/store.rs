@@ -16,12 +16,12 @@ use super::render::Filling;
 use crate::complaint::Complaint;
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::files;
-use crate::engine::random;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::run::belongs;
 use crate::run::request::{Kind, To};
 use crate::secret::Secret;
+use crate::secret::generate::Generate;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section, Service};
 
@@ -98,9 +98,9 @@ impl Wanted<'_> {
             let value = match self.configured.get(key) {
                 Some(value) => value.clone(),
                 None => {
-                    let made = random::alnum(40)?;
-                    edits.add(Some(env_file.clone()), key, text(&made));
-                    made
+                    let made = Generate::Alnum(40).value()?;
+                    edits.add(Some(env_file.clone()), key, text(made.expose()));
+                    made.expose().to_owned()
                 }
             };
             secrets.insert(key.clone(), value);

@@ -60,6 +60,7 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             let steps: Vec<Value> = steps.iter().map(step).collect();
             ("plan", json!({"steps": steps, "untouched": untouched}))
         }
+        Kind::News(news) => ("news", json!(news)),
         Kind::Phase { phase } => ("phase", json!({"phase": phase.word()})),
         Kind::Progress { what, done, total } => (
             "progress",

@@ -8,9 +8,11 @@
 )]
 
 pub mod json;
+mod news;
 pub mod page;
 pub mod style;
 pub mod terminal;
+pub mod words;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;

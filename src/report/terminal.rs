@@ -9,13 +9,13 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::style::Style;
-use super::{Options, err, out};
+use super::words::{counted, secs, shown};
+use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Shown, Tell,
     VerdictWord,
 };
-use crate::secret::HIDDEN;
 
 /// The renderer for terminals, pipes and log files.
 pub struct Terminal {
@@ -28,6 +28,7 @@ struct State {
     /// Only where standard error is a terminal: indicatif prints nothing elsewhere.
     live: Option<MultiProgress>,
     lines: BTreeMap<ServiceName, ProgressBar>,
+    counted: Option<ProgressBar>,
     actions: BTreeMap<ServiceName, Action>,
     width: usize,
     /// Changes as file and text, held back until the names below them are known: one column for all.
@@ -44,6 +45,7 @@ impl Terminal {
         let state = State {
             live: (live && !options.quiet).then(MultiProgress::new),
             lines: BTreeMap::new(),
+            counted: None,
             actions: BTreeMap::new(),
             width: 0,
             changes: Vec::new(),
@@ -126,6 +128,11 @@ impl Terminal {
                     &format!("  {blank:<width$}  {blank:<9}  {}", reason.text),
                 );
             }
+            let more = step.reasons.len().saturating_sub(4);
+            if more > 0 && !self.options.verbose {
+                let line = format!("  {0:<width$}  {0:<9}  and {more} more (-v shows them)", "");
+                self.print(state, &self.style.dim(&line));
+            }
         }
         let shown = if self.options.verbose {
             untouched.len()
@@ -155,6 +162,27 @@ impl Terminal {
                 _ => self.style.dim(line),
             };
             self.print(state, &format!("  {line}"));
+        }
+    }
+
+    /// Counted work is shown where there is a terminal, while it lasts; `-v` also prints each line of
+    /// the programs that are called.
+    fn progress(&self, state: &mut State, what: &str, done: u64, total: Option<u64>) {
+        match (&state.live, total) {
+            (Some(live), Some(total)) if !self.options.verbose => {
+                let line = state.counted.get_or_insert_with(|| {
+                    let line = live.add(ProgressBar::new(total));
+                    let template = "{spinner} {msg}  {wide_bar} {percent:>3} %";
+                    let style = ProgressStyle::with_template(template);
+                    line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                    line
+                });
+                line.set_length(total);
+                line.set_position(done);
+                line.set_message(counted(what, done, total));
+            }
+            (_, None) if self.options.verbose => self.print(state, &format!("  {what}")),
+            _ => {}
         }
     }
 
@@ -290,6 +318,11 @@ impl Tell for Terminal {
         if !matches!(event.kind, Kind::Change { .. } | Kind::Plan { .. }) {
             self.print_changes(state);
         }
+        if !matches!(event.kind, Kind::Progress { .. })
+            && let Some(line) = state.counted.take()
+        {
+            line.finish_and_clear();
+        }
         match &event.kind {
             Kind::Change {
                 file,
@@ -300,6 +333,11 @@ impl Tell for Terminal {
                 self.change(state, file, key, before, after);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
+            Kind::News(news) if !quiet => {
+                for line in news::lines(news, &self.style, self.options.verbose) {
+                    self.print(state, &line);
+                }
+            }
             Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
                 self.diff(state, file, lines);
             }
@@ -334,9 +372,7 @@ impl Tell for Terminal {
                     .unwrap_or_default();
                 self.container(state, service, format!("{word}{health}"));
             }
-            Kind::Progress { what, .. } if self.options.verbose => {
-                self.print(state, &format!("  {what}"))
-            }
+            Kind::Progress { what, done, total } => self.progress(state, what, *done, *total),
             Kind::Verdict {
                 service,
                 verdict,
@@ -395,6 +431,10 @@ impl Tell for Terminal {
                     Outcome::RolledBack => "had been cut off, and was rolled back",
                     _ => "had been cut off, and could not be given back",
                 };
+                let files = std::mem::take(&mut state.restored);
+                if !files.is_empty() {
+                    self.result(state, &format!("↩ {} restored", files.join(", ")));
+                }
                 self.result(state, &format!("↩ run {run} {how}"));
                 state.rolling_back = false;
                 state.began_results = false;
@@ -406,48 +446,4 @@ impl Tell for Terminal {
             _ => {}
         }
     }
-}
-
-fn shown(value: &Shown) -> String {
-    match value {
-        Shown::Absent => "unset".to_owned(),
-        Shown::Secret => HIDDEN.to_owned(),
-        Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
-        Shown::Plain(text) => {
-            let line = printable(text);
-            match line.char_indices().nth(LONGEST_VALUE) {
-                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
-                None => line,
-            }
-        }
-    }
-}
-
-/// On one line, and without what would draw on the terminal or change it.
-fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
-}
-
-/// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
-const LONGEST_VALUE: usize = 200;
-
-/// `1.2 s`, `2 min 5 s`.
-pub fn secs(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 59.95 {
-        return format!("{seconds:.1} s");
-    }
-    format!(
-        "{} min {} s",
-        duration.as_secs() / 60,
-        duration.as_secs() % 60
-    )
 }

@@ -1,29 +1,26 @@
 //! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
-//! images by ID under a name of ours so that no prune takes them, and the state of every container.
+//! the images (`kept`), and the state of every container.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::checkout::SavedCheckout;
+use super::kept::{self, SavedImage};
+use super::saved_file::{Back, SavedFile, hash, save_file};
 use super::state::write_file;
+use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
 use crate::engine::docker::Docker;
-use crate::engine::files::{self, Attributes};
+use crate::engine::files::{self};
 use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
-use crate::plan::Plan;
 use crate::stack::Place;
-use crate::stack::model::Model;
-use crate::stack::staged::FileEdit;
 
 const NAME: &str = "checkpoint.json";
-
-/// The repository under which old images are kept.
-const KEPT: &str = "refit-kept";
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +31,9 @@ pub struct Checkpoint {
     pub project: String,
     /// Every file that the run may touch.
     pub files: Vec<SavedFile>,
+    /// The git checkout, if the run moves it.
+    #[serde(default)]
+    pub checkout: Option<SavedCheckout>,
     /// Every container of the project.
     pub containers: Vec<SavedContainer>,
     /// Images of the services that get new containers.
@@ -42,19 +42,6 @@ pub struct Checkpoint {
     pub networks: Vec<String>,
     /// Volumes that exist.
     pub volumes: Vec<String>,
-}
-
-/// A file as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedFile {
-    /// Where the stack has it.
-    pub path: PathBuf,
-    /// Where a symlink points, if it is one.
-    pub link: Option<PathBuf>,
-    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file.
-    pub content: Option<(String, Attributes)>,
-    /// Hash of what the run makes of it; `None`: it removes it.
-    pub after: Option<String>,
 }
 
 /// A container as it was.
@@ -72,22 +59,6 @@ pub struct SavedContainer {
     pub image_id: String,
 }
 
-/// An image that must not be lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedImage {
-    /// The service that runs it.
-    pub service: ServiceName,
-    /// The name that its definition gives it.
-    pub name: String,
-    /// What that name meant before the run: a pull may have moved it.
-    #[serde(default)]
-    pub meant: Option<String>,
-    /// Its ID.
-    pub id: String,
-    /// The name that keeps it.
-    pub kept_as: String,
-}
-
 impl Checkpoint {
     /// Takes and stores a checkpoint; it is whole on disk when this returns.
     ///
@@ -95,21 +66,32 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        model: &Model,
-        plan: &Plan,
-        edits: &[FileEdit],
+        survey: &Survey,
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
+        let model = survey.before.as_ref().unwrap_or(&survey.after);
         let project = &model.name;
         let mut saved = Vec::new();
-        for (index, edit) in edits.iter().enumerate() {
-            saved.push(save_file(edit, index, folder)?);
+        let moving = survey.moving.as_ref();
+        // A move also changes modes and where symlinks point, and no byte then.
+        let edits = survey.edited.files.iter();
+        let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
+        for (index, edit) in touched.enumerate() {
+            let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
+            saved.push(SavedFile {
+                after_link,
+                ..save_file(edit, index, folder)?
+            });
             fault!("checkpoint.file");
         }
+        let checkout = match moving {
+            Some(moving) => Some(moving.save(run, folder).await?),
+            None => None,
+        };
         let containers = place.of_project(project);
-        let prefix = tag_of(project, run, folder);
-        let images = images_of(&place.docker, &prefix, model, plan, &containers).await?;
+        let prefix = format!("{project}-{run}-{}", whose(folder));
+        let images = kept::images_of(&place.docker, &prefix, model, survey, &containers).await?;
         let (networks, volumes) = tokio::join!(
             place.docker.networks(project),
             place.docker.volumes(project)
@@ -118,6 +100,7 @@ impl Checkpoint {
             args: place.located.args.clone(),
             project: project.clone(),
             files: saved,
+            checkout,
             containers: containers.iter().map(SavedContainer::of).collect(),
             images,
             networks: networks?,
@@ -129,7 +112,7 @@ impl Checkpoint {
         write_file(&folder.join(NAME), &json)?;
         fault!("checkpoint.stored");
         for image in &checkpoint.images {
-            let (repository, tag) = split_tag(&image.kept_as);
+            let (repository, tag) = kept::split_tag(&image.kept_as);
             place.docker.tag(&image.id, repository, tag).await?;
             fault!("checkpoint.tagged");
         }
@@ -154,13 +137,15 @@ impl Checkpoint {
     /// meanwhile, is kept in the run's folder first.
     pub fn restore_files(&self, folder: &Path) -> Restored {
         let mut done = Restored::default();
-        for file in &self.files {
+        // What came goes first, so that files and folders which took each other's place do not meet.
+        let (came, was): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| !file.was_there());
+        for file in came.into_iter().rev().chain(was) {
             match file.restore(folder) {
-                Ok(Some(kept)) => {
+                Ok(Back::Put { kept }) => {
                     done.restored.push(file.path.clone());
                     done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
                 }
-                Ok(None) => {}
+                Ok(Back::AsItWas) => {}
                 Err(error) => done.failed.push((file.clone(), error)),
             }
         }
@@ -186,105 +171,6 @@ pub struct Restored {
     pub failed: Vec<(SavedFile, anyhow::Error)>,
 }
 
-/// The files whose content is no longer what the run made of them.
-///
-/// # Errors
-/// A file cannot be read.
-pub fn edited_since<'a>(
-    files: impl Iterator<Item = &'a SavedFile>,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let mut edited = Vec::new();
-    for file in files {
-        let now = files::read_if_exists(&file.path)?.map(|bytes| hash(&bytes));
-        if now != file.after {
-            edited.push(file.path.clone());
-        }
-    }
-    Ok(edited)
-}
-
-impl SavedFile {
-    /// `None`: nothing had to be done; else where a text that somebody wrote meanwhile is now.
-    fn restore(&self, folder: &Path) -> anyhow::Result<Option<Option<PathBuf>>> {
-        let now = files::read_if_exists(&self.path)?;
-        let Some((name, attributes)) = &self.content else {
-            let Some(text) = &now else { return Ok(None) };
-            let kept = self.keep_foreign(text, None, folder)?;
-            files::remove(&self.path)?;
-            return Ok(Some(kept));
-        };
-        let bytes = std::fs::read(folder.join(name))
-            .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
-        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
-        let same = now.as_ref() == Some(&bytes)
-            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
-        if same && same_link {
-            return Ok(None);
-        }
-        let kept = match &now {
-            Some(text) => self.keep_foreign(text, Some(&bytes), folder)?,
-            None => None,
-        };
-        if !same_link {
-            files::remove(&self.path)?;
-            if let Some(target) = &self.link {
-                std::os::unix::fs::symlink(target, &self.path)?;
-            }
-        }
-        files::replace_with(&self.path, &bytes, attributes)?;
-        Ok(Some(kept))
-    }
-
-    /// Keeps a text that neither this run nor its checkpoint knows.
-    fn keep_foreign(
-        &self,
-        text: &[u8],
-        before: Option<&[u8]>,
-        folder: &Path,
-    ) -> anyhow::Result<Option<PathBuf>> {
-        let now = hash(text);
-        if Some(&now) == self.after.as_ref() || Some(text) == before {
-            return Ok(None);
-        }
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let copy = folder.join(format!("edited-{}-{name}", now.get(..8).unwrap_or(&now)));
-        write_file(&copy, text)?;
-        Ok(Some(copy))
-    }
-
-    /// The old content.
-    pub fn old_bytes(&self, folder: &Path) -> Option<Vec<u8>> {
-        let (name, _) = self.content.as_ref()?;
-        std::fs::read(folder.join(name)).ok()
-    }
-}
-
-fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<SavedFile> {
-    let content = match &edit.before {
-        Some(bytes) => {
-            let name = format!("file-{index}");
-            write_file(&folder.join(&name), bytes)?;
-            let attributes = Attributes::of(&edit.path)
-                .with_context(|| format!("cannot read {}", edit.path.display()))?;
-            Some((name, attributes))
-        }
-        None => None,
-    };
-    Ok(SavedFile {
-        path: edit.path.clone(),
-        link: std::fs::read_link(&edit.path).ok(),
-        content,
-        after: edit.after.as_deref().map(hash),
-    })
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 impl SavedContainer {
     fn of(container: &Container) -> Self {
         Self {
@@ -307,71 +193,23 @@ pub fn is_failing(container: &Container) -> bool {
     }
 }
 
-/// What the kept names of a run begin with. Root and a user have a state folder each, and count
-/// their runs by themselves: one must not take the other's names.
-fn tag_of(project: &str, run: RunId, folder: &Path) -> String {
-    let whose = hash(folder.as_os_str().as_encoded_bytes());
-    format!("{project}-{run}-{}", whose.get(..6).unwrap_or(&whose))
+/// A short name of a run's folder. Root and a user have a state folder each, and count their runs
+/// by themselves: one must not take the other's names.
+pub(super) fn whose(folder: &Path) -> String {
+    let hash = hash(folder.as_os_str().as_encoded_bytes());
+    hash.get(..6).unwrap_or(&hash).to_owned()
 }
 
-/// The images of the services that get new containers, and the names that are to keep them.
-async fn images_of(
-    docker: &Docker,
-    prefix: &str,
-    model: &Model,
-    plan: &Plan,
-    containers: &[Container],
-) -> Result<Vec<SavedImage>, Complaint> {
-    let mut images: Vec<SavedImage> = Vec::new();
-    for step in &plan.steps {
-        let heavy = step.action.makes_container() || step.action == crate::event::Action::Remove;
-        let own = containers
-            .iter()
-            .find(|container| container.service == step.service);
-        let Some(container) = own.filter(|_| heavy) else {
-            continue;
-        };
-        // Not the container's: the engine shows none once the name belongs to another image.
-        let name = model.image_of(&step.service);
-        let name = name.unwrap_or_else(|| container.image.clone());
-        images.push(SavedImage {
-            service: step.service.clone(),
-            meant: docker.image_id(&name).await?,
-            name,
-            id: container.image_id.clone(),
-            kept_as: format!("{KEPT}:{prefix}-{}", step.service),
-        });
-    }
-    Ok(images)
-}
-
-/// Lets the images of a checkpoint go.
+/// Lets the images and the old commit of a checkpoint go.
 ///
 /// # Errors
-/// The engine's.
-pub async fn release_images(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+/// The engine's. A repository that is gone has nothing to let go.
+pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+    if let Some(checkout) = &checkpoint.checkout {
+        let _ = checkout.release().await;
+    }
     for image in &checkpoint.images {
-        docker.untag(&image.kept_as).await?;
+        image.release(docker).await?;
     }
     Ok(())
-}
-
-/// `name:tag` apart; a port in the registry's name is no tag.
-pub fn split_tag(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-        _ => (name, "latest"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn image_names() {
-        assert_eq!(split_tag("nginx"), ("nginx", "latest"));
-        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
-        assert_eq!(split_tag("host:5000/a/b:1"), ("host:5000/a/b", "1"));
-    }
 }

@@ -1,6 +1,7 @@
 //! What is looked at before the first container stops: everything that can fail early.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
 
 use crate::complaint::Complaint;
 use crate::engine::files;
@@ -12,7 +13,7 @@ use crate::stack::model::{Bind, Model, Port};
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
 const DISK_WANTED: u64 = 512 << 20;
 
-/// Checks a plan against the host.
+/// Checks a plan against the host; `brings` says whether a path is there after the change.
 ///
 /// # Errors
 /// The first check that says no, with the flag that allows it where there is one.
@@ -21,6 +22,7 @@ pub async fn all(
     after: &Model,
     plan: &Plan,
     allow: &std::collections::BTreeSet<String>,
+    brings: impl Fn(&Path) -> bool,
 ) -> Result<Vec<String>, Complaint> {
     let mut notes = Vec::new();
     if place.docker.endpoint.is_local() {
@@ -29,7 +31,7 @@ pub async fn all(
             .iter()
             .filter(|step| step.action != Action::Remove)
         {
-            bind_sources(after, step, allow, &mut notes)?;
+            bind_sources(after, step, allow, &brings, &mut notes)?;
         }
     }
     ports(place, after, plan).await?;
@@ -42,12 +44,13 @@ fn bind_sources(
     after: &Model,
     step: &Step,
     allow: &std::collections::BTreeSet<String>,
+    brings: impl Fn(&Path) -> bool,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
     let Some(service) = after.services.get(&step.service) else {
         return Ok(());
     };
-    for bind in service.binds.iter().filter(|bind| !bind.source.exists()) {
+    for bind in service.binds.iter().filter(|bind| !brings(&bind.source)) {
         let source = bind.source.display();
         if bind.creates_source && !looks_like_file(bind) {
             notes.push(format!(

@@ -53,6 +53,12 @@ impl Edited {
         self.files.iter().all(FileEdit::is_noop)
     }
 
+    /// Whether a path is there after the edit: it is now, or a file is made at or below it.
+    pub fn brings(&self, path: &Path) -> bool {
+        let made = |edit: &FileEdit| edit.after.is_some() && edit.path.starts_with(path);
+        path.exists() || self.files.iter().any(made)
+    }
+
     /// The files that change.
     pub fn changing(&self) -> impl Iterator<Item = &FileEdit> {
         self.files.iter().filter(|edit| !edit.is_noop())

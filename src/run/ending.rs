@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
 use super::journal::{self, Entry};
-use super::rollback::Rollback;
+use super::rollback::{self, Rollback};
 use super::transaction::Transaction;
 use super::{Conclusion, Ended, state};
 use crate::complaint::Complaint;
@@ -110,6 +110,9 @@ impl Transaction<'_> {
     ) -> Conclusion {
         let services = self.summaries(&watch);
         drop(watch);
+        if !self.has_touched() {
+            return self.call_off(&failure, checkpoint).await;
+        }
         if self.request.options.no_rollback {
             return self.leave_in_place(&failure, services);
         }
@@ -165,6 +168,32 @@ impl Transaction<'_> {
             ended: Ended::of(Outcome::RollbackFailed),
             services,
             text: Some(text),
+        }
+    }
+
+    /// Whether a file or a container may be another by now.
+    fn has_touched(&self) -> bool {
+        let lines = journal::read(&self.folder);
+        let touches = |line: &journal::Line| {
+            matches!(line.entry, Entry::Writing { .. } | Entry::Touching { .. })
+        };
+        lines.iter().any(touches)
+    }
+
+    /// The end of a run that has fetched or built at most: names of images go back.
+    async fn call_off(&self, failure: &Failure, checkpoint: &Checkpoint) -> Conclusion {
+        rollback::names(&self.place.docker, checkpoint).await;
+        let (reason, code) = (failure.text(), failure.code.to_owned());
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        self.record(Outcome::FailedBefore, &[], &[]);
+        let run = self.run;
+        let text = format!("Nothing was changed: it failed before. More: refit show {run}");
+        Conclusion {
+            ended: Ended {
+                signal: failure.signal,
+                ..Ended::of(Outcome::FailedBefore)
+            },
+            ..Conclusion::early(Outcome::FailedBefore, Some(text))
         }
     }
 

@@ -97,6 +97,12 @@ impl From<EngineError> for Failure {
     }
 }
 
+impl From<Failure> for Complaint {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.code, failure.text()).details(&failure.details.join("\n"))
+    }
+}
+
 impl From<Complaint> for Failure {
     fn from(complaint: Complaint) -> Self {
         Self {

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::checkpoint::{self, Checkpoint, SavedFile, SavedImage};
+use super::checkout::{Moving, SavedCheckout};
+use super::checkpoint::{self, Checkpoint};
 use super::edits::{Edited, KeyChange, is_yaml, value_of, value_text};
 use super::journal::{self, Entry, Line};
+use super::kept::SavedImage;
+use super::saved_file::{self, SavedFile};
 use super::state::StackState;
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};
@@ -111,6 +114,8 @@ pub struct Undo {
     pub edited: Edited,
     /// The images that services are to run again.
     pub images: Vec<SavedImage>,
+    /// The move of the checkout back to where it was, if one of them moved it.
+    pub moving: Option<Moving>,
     /// The runs that are undone.
     pub runs: Vec<RunId>,
     /// The networks that there were before them.
@@ -122,8 +127,9 @@ pub struct Undo {
 /// What it takes to go back to before `target`, or before the last run.
 ///
 /// # Errors
-/// There is no such run, its checkpoint is gone, or files were edited since (`edited`).
-pub fn undo(
+/// There is no such run, its checkpoint is gone, or files were edited since (`edited`), or the
+/// checkout is at another commit by now (`git_moved`).
+pub async fn undo(
     place: &Place,
     state: &StackState,
     target: Option<RunId>,
@@ -155,12 +161,22 @@ pub fn undo(
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
     let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
     let mut images: Vec<SavedImage> = Vec::new();
+    let mut checkout: Option<SavedCheckout> = None;
     let mut before = None;
     for run in &runs {
         let folder = state.run_folder(*run);
         let Some(checkpoint) = Checkpoint::read(&folder) else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
             return Err(Complaint::new("checkpoint_gone", text));
+        };
+        checkout = match (checkout, checkpoint.checkout) {
+            // From where the last one left it to where the first one found it.
+            (Some(first), Some(last)) => Some(SavedCheckout {
+                moved_to: last.moved_to,
+                tree: last.tree,
+                ..first
+            }),
+            (first, last) => first.or(last),
         };
         before.get_or_insert((checkpoint.networks, checkpoint.volumes));
         for file in checkpoint.files {
@@ -175,27 +191,45 @@ pub fn undo(
             }
         }
     }
-    let edited_since = checkpoint::edited_since(newest.values())?;
+    let edited_since = saved_file::edited_since(newest.values())?;
     if !edited_since.is_empty() && !allow_edited {
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
         let text = format!("{} was edited since that run", names.join(", "));
         return Err(Complaint::new("edited", text)
             .hint("--allow edited overwrites it; the present text stays in the new run"));
     }
+    let moving = match &checkout {
+        Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
+        None => None,
+    };
     let mut edited = Edited::default();
+    let mut moved: Vec<FileEdit> = moving.iter().flat_map(Moving::file_edits).collect();
+    moved.retain(|edit| !oldest.contains_key(&edit.path));
+    edited.files = moved;
     for (path, (folder, file)) in oldest {
-        let edit = FileEdit {
-            before: files::read_if_exists(&path)?,
+        // What only git can put back, git puts back.
+        if file.is_link_only() {
+            continue;
+        }
+        edited.files.push(FileEdit {
+            before: files::read_unless_folder(&path)?,
             after: file.old_bytes(&folder),
             path,
-        };
-        describe(place, &edit, &mut edited.changes);
-        edited.files.push(edit);
+        });
+    }
+    if let Some(moving) = &moving {
+        edited.changes.push(moving.described());
+    }
+    for edit in &edited.files {
+        if moving.is_none() || place.is_config(&edit.path) {
+            describe(place, edit, &mut edited.changes);
+        }
     }
     let (networks, volumes) = before.unwrap_or_default();
     Ok(Undo {
         edited,
         images,
+        moving,
         runs,
         networks,
         volumes,
@@ -323,7 +357,7 @@ pub async fn prune(place: &Place, state: &StackState) {
 
 async fn remove(place: &Place, folder: &Path) {
     if let Some(checkpoint) = Checkpoint::read(folder)
-        && checkpoint::release_images(&place.docker, &checkpoint)
+        && checkpoint::release(&place.docker, &checkpoint)
             .await
             .is_err()
     {

@@ -3,6 +3,7 @@
 
 pub mod baseline;
 pub mod belongs;
+pub mod checkout;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
@@ -12,18 +13,21 @@ pub mod ending;
 pub mod failure;
 mod fence;
 pub mod history;
+pub mod hooks;
 pub mod journal;
+pub mod kept;
 pub mod lock;
 pub mod meant;
-pub mod prepare;
 pub mod proof;
 pub mod prove;
 pub mod recover;
 mod remarks;
 pub mod request;
 pub mod rollback;
+pub mod saved_file;
 mod secrets;
 pub mod state;
+pub mod supply;
 pub mod survey;
 pub mod transaction;
 
@@ -36,6 +40,7 @@ use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
+use crate::stack::staged::FileEdit;
 use lock::Lock;
 use request::{Request, What};
 use state::{StackState, StateHome};
@@ -162,8 +167,11 @@ impl Runner {
             // Who held the lock until now may have made other containers.
             place.containers = self.docker.compose_containers().await?;
         }
-        let survey = self.unless_signalled(survey(&place, &state)).await?;
+        let mut survey = self.unless_signalled(survey(&place, &state)).await?;
         self.tell(&place, &survey, request);
+        if let Some(refusal) = survey.refusal.take() {
+            return Err(refusal);
+        }
         let (emitter, conclusion) = if request.options.dry_run {
             (self.emitter.clone(), dry(&survey, request))
         } else if survey.is_nothing() {
@@ -215,6 +223,9 @@ impl Runner {
         if conclusion.ended.outcome == Outcome::Applied {
             sweep(place, survey, &transaction.emitter).await;
             baseline::keep(place, survey, state);
+            if survey.supply.prune_build_cache {
+                prune_build_cache(&self.docker, &transaction.emitter).await;
+            }
         }
         history::prune(place, state).await;
         Ok((transaction.emitter.clone(), conclusion))
@@ -224,6 +235,10 @@ impl Runner {
     fn tell(&self, place: &Place, survey: &Survey, request: &Request) {
         for note in &place.located.notes {
             self.emitter.note("located", note);
+        }
+        // What would be done is of no interest where it is not done.
+        if survey.called_off.is_some() {
+            return;
         }
         for change in &survey.edited.changes {
             self.emitter.emit(Kind::Change {
@@ -249,7 +264,9 @@ impl Runner {
         }
         if request.options.dry_run {
             let redactor = survey.redactor();
-            for edit in survey.edited.changing() {
+            // Of a new version only what Compose reads is shown: git shows the rest.
+            let shown = |edit: &&FileEdit| survey.moving.is_none() || place.is_config(&edit.path);
+            for edit in survey.edited.changing().filter(shown) {
                 let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }
@@ -274,6 +291,21 @@ async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
     networks.extend(named.map(str::to_owned));
     let project = &survey.after.name;
     let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
+}
+
+/// The upgrade is good without it.
+async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
+    match docker.prune_build_cache().await {
+        Ok(bytes) => {
+            let mib = bytes as f64 / f64::from(1 << 20);
+            let text = format!("the engine's build cache is pruned: {mib:.1} MiB");
+            emitter.note("build_cache", text);
+        }
+        Err(error) => {
+            let text = format!("the engine's build cache is not pruned: {error}");
+            emitter.note("build_cache", text);
+        }
+    }
 }
 
 /// The last event of every run.

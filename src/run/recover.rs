@@ -97,7 +97,7 @@ async fn finish_one(
     let Some(checkpoint) = checkpoint else {
         // Cut off before the first write; at most images got another name.
         if let Some(partial) = Checkpoint::read(&folder) {
-            checkpoint::release_images(&place.docker, &partial).await?;
+            checkpoint::release(&place.docker, &partial).await?;
         }
         close(Outcome::FailedBefore, &[])?;
         return Ok(Outcome::FailedBefore);

@@ -14,7 +14,7 @@ use super::journal::{self, Entry, Journal};
 use super::request::{Request, Strategy};
 use super::state::StackState;
 use super::survey::Survey;
-use super::{Conclusion, prepare};
+use super::{Conclusion, supply};
 use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::engine::signals::Signals;
@@ -111,6 +111,15 @@ impl<'a> Transaction<'a> {
 
     /// From checkpoint to commit, or to the rollback.
     pub async fn carry_out(&self) -> Conclusion {
+        if let Err(conclusion) = self.before().await {
+            return conclusion;
+        }
+        let conclusion = self.carry_out_between_hooks().await;
+        self.after(conclusion.ended.outcome).await;
+        conclusion
+    }
+
+    async fn carry_out_between_hooks(&self) -> Conclusion {
         let checkpoint = match self.checkpoint().await {
             Ok(checkpoint) => checkpoint,
             Err(complaint) => {
@@ -132,15 +141,7 @@ impl<'a> Transaction<'a> {
     async fn checkpoint(&self) -> Result<Checkpoint, Complaint> {
         self.emitter.phase(Phase::Checkpoint);
         fault!("checkpoint.before");
-        let taken = Checkpoint::take(
-            &self.place,
-            self.survey.before.as_ref().unwrap_or(&self.survey.after),
-            &self.survey.plan,
-            &self.survey.edited.changing().cloned().collect::<Vec<_>>(),
-            self.run,
-            &self.folder,
-        )
-        .await?;
+        let taken = Checkpoint::take(&self.place, self.survey, self.run, &self.folder).await?;
         fault!("checkpoint.taken");
         self.journal.add(Entry::Checkpointed)?;
         fault!("checkpoint.after");
@@ -149,10 +150,19 @@ impl<'a> Transaction<'a> {
 
     /// Write, prepare, converge, watch, effect; each failure leads to the rollback.
     async fn change(&self, watch: &mut Watch) -> Result<(), Failure> {
-        self.write()?;
-        if !self.request.options.no_apply && !self.survey.plan.is_empty() {
-            self.interrupted()?;
+        let applies = !self.request.options.no_apply && !self.survey.plan.is_empty();
+        // A new version is built from its exported tree, before the checkout moves.
+        let builds_first = self.survey.moving.is_some();
+        if applies && builds_first {
             self.prepare().await?;
+        }
+        self.interrupted()?;
+        self.write().await?;
+        if applies {
+            self.interrupted()?;
+            if !builds_first {
+                self.prepare().await?;
+            }
             let written_at = Timestamp::now();
             self.converge(watch).await?;
             self.healthy(watch).await?;
@@ -171,15 +181,27 @@ impl<'a> Transaction<'a> {
         signal.map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))
     }
 
-    fn write(&self) -> Result<(), Failure> {
+    async fn write(&self) -> Result<(), Failure> {
         self.emitter.phase(Phase::Write);
+        if let Some(moving) = &self.survey.moving {
+            self.journal.add(Entry::Writing {
+                file: moving.top().to_owned(),
+            })?;
+            fault!("move.before");
+            moving.carry_out(journal::mark(&self.folder)?).await?;
+            fault!("move.after");
+        }
         for edit in self.survey.edited.changing() {
             self.journal.add(Entry::Writing {
                 file: edit.path.clone(),
             })?;
             fault!("write.before");
+            // A symlink of the checkout is as git has put it.
+            if self.survey.moving.is_some() && edit.path.is_symlink() {
+                continue;
+            }
             // What a person edited by hand is in place already; its inode need not change.
-            if files::read_if_exists(&edit.path)? != edit.after {
+            if files::read_unless_folder(&edit.path)? != edit.after {
                 match &edit.after {
                     Some(bytes) => files::replace(&edit.path, bytes)?,
                     None => files::remove(&edit.path)?,
@@ -196,7 +218,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = prepare::images(&self.place, self.survey, &self.emitter);
+        let work = supply::images(&self.place, self.survey, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),

@@ -39,21 +39,39 @@ pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
             String::from_utf8_lossy(&files::read_if_exists(&dockerfile_path).ok()??).into_owned()
         }
     };
-    let specific = files::read_if_exists(&context.join(format!("{dockerfile}.dockerignore")));
-    let general = || {
-        files::read_if_exists(&context.join(".dockerignore"))
-            .ok()
-            .flatten()
-    };
-    let ignore = specific.ok().flatten().or_else(general).unwrap_or_default();
-    if is_ignored(&String::from_utf8_lossy(&ignore), inside) || !is_copied(&text, inside) {
+    if is_ignored(&ignored_by(build), inside) || !is_copied(&text, inside) {
         return None;
     }
     Some("is copied into its image".into())
 }
 
+/// The folder that a build takes its files from, where it is one of this host.
+pub fn context(build: &Value) -> Option<&Path> {
+    let context = Path::new(build.get("context")?.as_str()?);
+    context.is_absolute().then_some(context)
+}
+
+/// The text of the `.dockerignore` that a build goes by; empty where there is none.
+pub fn ignored_by(build: &Value) -> String {
+    let Some(context) = context(build) else {
+        return String::new();
+    };
+    let dockerfile = build.get("dockerfile").and_then(Value::as_str);
+    let specific = format!("{}.dockerignore", dockerfile.unwrap_or("Dockerfile"));
+    let read = |name: &str| files::read_if_exists(&context.join(name)).ok().flatten();
+    let bytes = read(&specific).or_else(|| read(".dockerignore"));
+    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+}
+
+/// Whether a `.dockerignore` brings back something that it keeps out before.
+pub fn brings_back(ignore: &str) -> bool {
+    ignore
+        .lines()
+        .any(|line| line.trim_start().starts_with('!'))
+}
+
 /// Whether `.dockerignore` keeps a file out of the context; the last line that matches decides.
-fn is_ignored(ignore: &str, file: &Path) -> bool {
+pub fn is_ignored(ignore: &str, file: &Path) -> bool {
     let mut ignored = false;
     for line in ignore.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {

@@ -45,6 +45,14 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether a file is one that Compose reads the stack from: a compose file or an env file.
+    pub fn is_config(&self, path: &Path) -> bool {
+        let files = self.located.args.files.iter();
+        files
+            .chain(&self.located.env_files())
+            .any(|file| file == path)
+    }
+
     /// Finds the stack with the help of what runs.
     ///
     /// # Errors

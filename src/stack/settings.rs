@@ -12,6 +12,10 @@ use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::event::ServiceName;
 
+mod upgrade;
+
+pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
+
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +28,10 @@ pub struct Settings {
     pub keep: Keep,
     /// Recipes of this stack's own: only the room of recipes knows how to read them.
     pub recipes: Vec<de::IgnoredAny>,
+    /// What upgrades take.
+    pub upgrade: UpgradeSettings,
+    /// Commands of the person's own around an upgrade.
+    pub hooks: Hooks,
 }
 
 /// What is refused besides the defaults.

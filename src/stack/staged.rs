@@ -66,6 +66,11 @@ impl Staged {
         for (path, bytes) in &copies {
             let staged = below(root.path(), path);
             let _ = fs::remove_file(&staged);
+            // A file that takes the place of a folder: what was below it goes.
+            if bytes.is_some() && staged.is_dir() {
+                fs::remove_dir_all(&staged)
+                    .with_context(|| format!("cannot stage {}", path.display()))?;
+            }
             if let Some(bytes) = bytes {
                 fs::write(&staged, bytes)
                     .with_context(|| format!("cannot stage {}", path.display()))?;

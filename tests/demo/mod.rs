@@ -53,9 +53,8 @@ impl Demo {
         let stack = TestStack::new(&[])?;
         build();
         let port = free_port();
-        let read = |name: &str| {
-            std::fs::read_to_string(root().join("compose/demo").join(name)).unwrap()
-        };
+        let read =
+            |name: &str| std::fs::read_to_string(root().join("compose/demo").join(name)).unwrap();
         let compose = read("compose.yaml")
             .replace("name: refit-demo\n", "")
             .replace("build: ./web", &format!("image: {IMAGE}"));
@@ -63,7 +62,10 @@ impl Demo {
         stack.write("config.yaml", &read("config.yaml"));
         let sample = read(".env.example");
         let env = sample
-            .replace("DEMO_PASSWORD=change-me", &format!("DEMO_PASSWORD={PASSWORD}"))
+            .replace(
+                "DEMO_PASSWORD=change-me",
+                &format!("DEMO_PASSWORD={PASSWORD}"),
+            )
             .replace("#DEMO_PORT=3080", &format!("DEMO_PORT={port}"));
         stack.write(".env.example", &sample);
         stack.write(".env", &env);

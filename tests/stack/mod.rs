@@ -10,7 +10,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 pub(crate) mod answer;
+pub(crate) mod checkout;
 pub(crate) mod engine;
+pub(crate) mod registry;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -15,9 +15,10 @@ use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::plan::Step;
-use crate::run::checkpoint::{self, SavedContainer};
+use crate::run::checkpoint::SavedContainer;
 use crate::run::converge;
 use crate::run::failure::Failure;
+use crate::run::kept;
 use crate::stack::model::Model;
 use crate::stack::{of_project, one_shots, resolve};
 
@@ -88,6 +89,7 @@ impl Rollback<'_> {
         // What had to be brought back at the first look has to be at the next one too.
         targets.extend(self.targets(&now));
         if targets.is_empty() {
+            super::names(&self.place.docker, self.checkpoint).await;
             return Ok(());
         }
         let now = self.without_strangers(now, targets).await?;
@@ -108,7 +110,7 @@ impl Rollback<'_> {
                 undone.add(failure.text(), self.by_hand());
             }
         }
-        self.names(&steps).await;
+        super::names(&self.place.docker, self.checkpoint).await;
         fault!("rollback.converged");
         let asleep = self.put_to_sleep(targets).await?;
         self.verify(&steps, &asleep, &mut watch, undone).await;
@@ -222,7 +224,7 @@ impl Rollback<'_> {
             if present.as_ref() == Some(&image.id) || image.name.starts_with("sha256:") {
                 continue;
             }
-            let (repository, tag) = checkpoint::split_tag(&image.name);
+            let (repository, tag) = kept::split_tag(&image.name);
             if let Err(error) = docker.tag(&image.id, repository, tag).await {
                 let name = &image.name;
                 undone.add(
@@ -232,20 +234,6 @@ impl Rollback<'_> {
                         image.service
                     ),
                 );
-            }
-        }
-    }
-
-    /// A name that meant another image than the one that ran means it again.
-    async fn names(&self, steps: &[Step]) {
-        for image in &self.checkpoint.images {
-            let Some(meant) = image.meant.as_ref().filter(|meant| **meant != image.id) else {
-                continue;
-            };
-            if steps.iter().any(|step| step.service == image.service) {
-                let (repository, tag) = checkpoint::split_tag(&image.name);
-                // An image that is gone by now has no name to give back.
-                let _ = self.place.docker.tag(meant, repository, tag).await;
             }
         }
     }

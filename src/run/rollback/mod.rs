@@ -7,10 +7,14 @@ mod containers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
-use super::journal::{Entry, Journal};
+use super::journal::{self, Entry, Journal};
+use super::kept;
 use crate::complaint::Complaint;
+use crate::engine::docker::Docker;
 use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
+use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
 
@@ -58,7 +62,7 @@ impl Rollback<'_> {
     pub async fn run(&self, journal: &Journal) -> Undone {
         let mut undone = Undone::default();
         self.emitter.phase(Phase::Rollback);
-        self.files(journal, &mut undone);
+        self.files(journal, &mut undone).await;
         if let Err(problem) = self.containers(&mut undone).await {
             let text = problem.details.first().cloned().unwrap_or_default();
             undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
@@ -66,11 +70,11 @@ impl Rollback<'_> {
         undone
     }
 
-    fn files(&self, journal: &Journal, undone: &mut Undone) {
+    async fn files(&self, journal: &Journal, undone: &mut Undone) {
         let done = self.checkpoint.restore_files(self.folder);
-        let shown = |path: &PathBuf| self.place.shown(path);
-        let files = done.restored.iter().map(shown).collect();
-        self.emitter.emit(Kind::Restored { files });
+        self.emitter.emit(Kind::Restored {
+            files: self.told(&done.restored),
+        });
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
             let text = format!("{file} had been edited meanwhile; that text is kept as {copy}");
@@ -84,9 +88,38 @@ impl Rollback<'_> {
             };
             undone.add(format!("{error:#}"), todo);
         }
+        if let Some(checkout) = &self.checkpoint.checkout
+            && let Err(error) = self.checkout(checkout).await
+        {
+            let to = &checkout.state.head;
+            let text = format!("the checkout is not back at {}: {error:#}", to.short());
+            let top = checkout.state.top.display();
+            undone.add(text, format!("git -C {top} reset --mixed {to}"));
+        }
         if done.failed.is_empty() {
             let _ = journal.add(Entry::FilesRestored);
         }
+    }
+
+    /// What is told of the files: of a checkout where it is, and not each of its files.
+    fn told(&self, restored: &[PathBuf]) -> Vec<String> {
+        let shown = |path: &&PathBuf| self.place.shown(path);
+        let Some(checkout) = &self.checkpoint.checkout else {
+            return restored.iter().map(|path| shown(&path)).collect();
+        };
+        let name = checkout.state.branch.as_deref().unwrap_or("HEAD");
+        let at = format!("{name} at {}", checkout.state.head.short());
+        let others = restored.iter().filter(|path| self.place.is_config(path));
+        std::iter::once(at)
+            .chain(others.map(|path| shown(&path)))
+            .collect()
+    }
+
+    async fn checkout(&self, checkout: &SavedCheckout) -> anyhow::Result<()> {
+        let mark = journal::mark(self.folder)?;
+        checkout.give_back(mark, self.folder).await?;
+        fault!("rollback.checkout");
+        Ok(())
     }
 
     fn by_hand(&self) -> String {
@@ -113,6 +146,21 @@ impl Rollback<'_> {
             ..
         } = self.checkpoint;
         leftovers(self.place, project, networks, volumes, self.emitter).await
+    }
+}
+
+/// Every name means again what it meant: a build or a fetch may have moved it, also where no
+/// container was touched.
+pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
+    for image in &checkpoint.images {
+        let now = docker.image_id(&image.name).await.ok().flatten();
+        // A name that was gone means what runs again, and not what came under it.
+        let meant = image.meant.as_ref().unwrap_or(&image.id);
+        if now.as_ref() != Some(meant) && (now.is_some() || image.meant.is_some()) {
+            let (repository, tag) = kept::split_tag(&image.name);
+            // An image that is gone by now has no name to give back.
+            let _ = docker.tag(meant, repository, tag).await;
+        }
     }
 }
 

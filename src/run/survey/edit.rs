@@ -7,12 +7,13 @@ use super::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
-use crate::event::{Action, RunId, ServiceName};
+use crate::event::{RunId, ServiceName};
 use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
 use crate::run::state::StackState;
+use crate::run::supply::Supply;
 use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
 use crate::stack::locate::{Located, default_files, lexical};
@@ -25,11 +26,7 @@ use crate::stack::{Place, one_shots, resolve_both, shown, with_absolute_env_file
 ///
 /// # Errors
 /// Compose cannot read the stack with it.
-pub(super) async fn survey(
-    place: &Place,
-    edited: Edited,
-    options: &Options,
-) -> Result<Survey, Complaint> {
+pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
     let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
     if let (Ok(before), Err(_)) = (&both.before, &both.after) {
@@ -100,6 +97,11 @@ pub(super) async fn survey(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        moving: None,
+        hooks: None,
+        supply: Supply::default(),
+        called_off: None,
+        refusal: None,
         in_line: false,
         proofs: None,
         one_shots: shots,
@@ -182,23 +184,26 @@ pub(super) async fn survey_of_rollback(
     options: &Options,
     state: &StackState,
 ) -> Result<Survey, Complaint> {
-    let undo = history::undo(place, state, target, options.allow.contains("edited"))?;
+    let undo = history::undo(place, state, target, options.allow.contains("edited")).await?;
     let mut survey = survey(place, undo.edited, options).await?;
+    survey.moving = undo.moving;
     for image in undo.images {
-        let now = place.docker.image_id(&image.name).await?;
+        let named = place.docker.image_id(&image.name).await?;
         let defined = survey.after.services.contains_key(&image.service);
-        if now.as_ref() == Some(&image.id) || !defined || survey.plan.stack_is_down {
+        // Whatever the name means by now: what counts is what runs.
+        let own = survey
+            .containers
+            .iter()
+            .filter(|c| c.service == image.service);
+        let runs = own.clone().all(|container| container.image_id == image.id);
+        if named.as_ref() == Some(&image.id) && runs || !defined || survey.plan.stack_is_down {
             continue;
         }
         let text = format!("goes back to the image it ran before ({})", image.kept_as);
-        plan::add(
-            &mut survey.plan,
-            &survey.after,
-            &image.service,
-            Action::Recreate,
-            text,
-        );
-        survey.images.push(image);
+        if survey.recreate(&image.service, text) {
+            plan::image::without_build(&mut survey.plan, &image.service);
+            survey.images.push(image);
+        }
     }
     survey.undoes = undo.runs;
     survey.before_undone = (undo.networks, undo.volumes);

@@ -4,12 +4,19 @@
 mod apply;
 mod edit;
 
-use std::collections::BTreeSet;
+pub use edit::survey as of_edit;
 
-use super::checkpoint::{SavedImage, is_failing};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::checkout::Moving;
+use super::checkpoint::is_failing;
 use super::edits::{self, Edited};
+use super::hooks::Around;
+use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
 use super::state::StackState;
+use super::supply::Supply;
 use super::{checks, history, remarks, secrets};
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
@@ -57,6 +64,16 @@ pub struct Survey {
     pub before_undone: (Vec<String>, Vec<String>),
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
+    /// The move of the git checkout that brings the files' new texts, if that is the change.
+    pub moving: Option<Moving>,
+    /// What the person wants to run around it.
+    pub hooks: Option<Around>,
+    /// New images that it asks for by itself.
+    pub supply: Supply,
+    /// Why nothing is done all the same.
+    pub called_off: Option<String>,
+    /// What speaks against it: told after the plan, and nothing is done.
+    pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
     pub in_line: bool,
     /// What is to be seen of the application itself afterwards.
@@ -69,12 +86,21 @@ pub struct Survey {
 impl Survey {
     /// Whether there is nothing to do at all.
     pub fn is_nothing(&self) -> bool {
+        if self.called_off.is_some() {
+            return true;
+        }
         let edits_nothing = self.edited.is_noop() || self.in_line;
-        edits_nothing && self.plan.is_empty() && self.strategy != Strategy::DownUp
+        edits_nothing
+            && self.moving.is_none()
+            && self.plan.is_empty()
+            && self.strategy != Strategy::DownUp
     }
 
     /// What is said when there is nothing to do.
     pub fn nothing_text(&self) -> String {
+        if let Some(text) = &self.called_off {
+            return text.clone();
+        }
         let said = if self.edited.changes.is_empty() {
             "Nothing to do: what runs is what the files say"
         } else {
@@ -109,6 +135,16 @@ impl Survey {
             .iter()
             .filter(|step| step.action != Action::Remove);
         steps.map(|step| step.service.clone()).collect()
+    }
+
+    /// Makes a service anew of another image than its container's; says whether that is planned.
+    pub fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
+        let of = plan::image::Of {
+            model: &self.after,
+            containers: &self.containers,
+            one_shots: &self.one_shots,
+        };
+        plan::image::recreate(&mut self.plan, of, service, text)
     }
 
     /// What the watch is to know of each.
@@ -180,7 +216,7 @@ pub async fn make(
         What::Restart(services) => of_restart(place, services).await?,
         What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
-    checked(place, survey, options).await
+    Ok(checked(place, survey, options).await)
 }
 
 /// The survey of edits that somebody else made in memory.
@@ -192,33 +228,48 @@ pub async fn of_edited(
     edited: Edited,
     options: &Options,
 ) -> Result<Survey, Complaint> {
-    checked(place, edit::survey(place, edited, options).await?, options).await
+    let survey = edit::survey(place, edited, options).await?;
+    Ok(checked(place, survey, options).await)
 }
 
-/// Puts the person's strategy in, and refuses what cannot work or cannot be undone.
-///
-/// # Errors
-/// The refusal.
-pub async fn checked(
-    place: &Place,
-    mut survey: Survey,
-    options: &Options,
-) -> Result<Survey, Complaint> {
+/// Puts the person's strategy in, and finds what speaks against the change: what cannot work or
+/// cannot be undone.
+pub async fn checked(place: &Place, mut survey: Survey, options: &Options) -> Survey {
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
     }
-    // A way back is not barred by what guards the way there.
-    if survey.undoes.is_empty() {
-        guards(place, &survey, options)?;
+    match refusals(place, &survey, options).await {
+        Ok(notes) => survey.notes.extend(notes),
+        // Told after the plan: whoever is refused wants to see what.
+        Err(complaint) => survey.refusal = Some(complaint),
     }
-    if !options.no_apply {
-        let notes = checks::all(place, &survey.after, &survey.plan, &options.allow).await?;
-        survey.notes.extend(notes);
-    }
-    Ok(survey)
+    survey
 }
 
-fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Complaint> {
+async fn refusals(
+    place: &Place,
+    survey: &Survey,
+    options: &Options,
+) -> Result<Vec<String>, Complaint> {
+    // A way back is not barred by what guards the way there.
+    // But data that was migrated in between cannot be read by the old version.
+    match survey.undoes.is_empty() {
+        true => guards(place, survey, options, guard::check)?,
+        false => guards(place, survey, options, guard::check_way_back)?,
+    }
+    if options.no_apply {
+        return Ok(Vec::new());
+    }
+    let brings = |path: &Path| survey.edited.brings(path);
+    checks::all(place, &survey.after, &survey.plan, &options.allow, brings).await
+}
+
+fn guards(
+    place: &Place,
+    survey: &Survey,
+    options: &Options,
+    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<String>) -> Result<(), Complaint>,
+) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = survey
         .edited
         .changes
@@ -240,11 +291,11 @@ fn guards(place: &Place, survey: &Survey, options: &Options) -> Result<(), Compl
     let missing: Vec<_> = match place.docker.endpoint.is_local() {
         true => binds
             .map(|b| b.source.clone())
-            .filter(|source| !source.exists())
+            .filter(|source| !survey.edited.brings(source))
             .collect(),
         false => Vec::new(),
     };
-    guard::check(
+    check(
         &guard::Guarded {
             before: survey.before.as_ref().unwrap_or(&survey.after),
             after: &survey.after,
@@ -318,6 +369,11 @@ fn quiet(
         undoes: Vec::new(),
         before_undone: Default::default(),
         images: Vec::new(),
+        moving: None,
+        hooks: None,
+        supply: Supply::default(),
+        called_off: None,
+        refusal: None,
         in_line: false,
         proofs: None,
         one_shots: shots,

@@ -1,4 +1,4 @@
-//! git, by its CLI: credentials, hooks and `safe.directory` behave as the user's own.
+//! The question that every edit asks: would an upgrade change this file as well?
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Questions about keys: `get` and `why`. They work without an engine as far as files can answer.
+//! `refit why`: where a key is set, whom it reaches, and what runs now.
 
 use std::path::{Path, PathBuf};
 
@@ -6,136 +6,25 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
+use super::get::Asked;
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
-use crate::edit::yaml::{self, YamlPath};
+use crate::edit::yaml::{self};
 use crate::engine::compose::Compose;
-use crate::engine::container::Container;
-use crate::engine::docker::Docker;
 use crate::engine::files;
 use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::run::edits::{self, is_yaml, value_of};
-use crate::run::{belongs, meant};
+use crate::run::belongs;
+use crate::run::edits::{self, value_of};
 use crate::secret::HIDDEN;
-use crate::stack::locate::{self, Located};
+use crate::stack::locate::Located;
 use crate::stack::{Resolved, drift, of_project, resolve, routes, shown};
-
-#[derive(Debug, Args)]
-pub(super) struct GetArgs {
-    /// Key, or path in a YAML file
-    key: String,
-    /// Env file or YAML file; without it the stack's first env file
-    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
-    file: Option<PathBuf>,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
     /// Key of the env files
     key: String,
-}
-
-/// The stack as far as it can be found without a right to the engine.
-pub(super) struct Asked {
-    pub(super) located: Located,
-    docker: Option<Docker>,
-    containers: Vec<Container>,
-}
-
-impl Asked {
-    pub(super) async fn of(global: &Global) -> Result<Self, Complaint> {
-        let docker = global.connect().await.ok();
-        let containers = match &docker {
-            Some(docker) => docker.compose_containers().await?,
-            None => Vec::new(),
-        };
-        let located = locate::locate(&global.locate_request(), &containers)?;
-        Ok(Self {
-            located,
-            docker,
-            containers,
-        })
-    }
-}
-
-pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
-    let asked = Asked::of(global).await?;
-    let path = asked_file(&asked.located, args)?;
-    let name = shown(&asked.located.args.directory, &path);
-    edits::check_is_file(&name, &path)?;
-    let Some(bytes) = files::read_if_exists(&path)? else {
-        return Err(edits::no_file(Path::new(&name)));
-    };
-    let (value, meant) = if is_yaml(&path) {
-        in_yaml(&name, &bytes, &args.key, &asked.located)?
-    } else {
-        let format = edits::format_of(&path, &asked.located);
-        in_env(&name, &bytes, format, &args.key)?
-    };
-    if global.json {
-        page::document(&json!({"file": name, "key": args.key, "value": value}));
-    } else if let Some(value) = &value {
-        report::out(&match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-    } else if !global.quiet {
-        report::err(&format!("{} is not set in {name}", args.key));
-        if let Some(meant) = meant {
-            report::err(&format!("→ did you mean {meant}?"));
-        }
-    }
-    Ok(if value.is_some() {
-        Exit::Done
-    } else {
-        Exit::Refused
-    })
-}
-
-/// The file that is meant: the one named, else for a path the compose file whose value counts, else
-/// the stack's first env file.
-fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
-    if let Some(file) = &args.file {
-        return edits::named(located, file).ok_or_else(|| edits::no_file(file));
-    }
-    if !belongs::is_compose_path(&args.key) {
-        return Ok(located.first_env_file());
-    }
-    let path: YamlPath = args.key.parse().map_err(|error: yaml::YamlError| {
-        Complaint::new(error.code(), error.to_string()).hint(error.hint())
-    })?;
-    let found = belongs::defining(&path, located).or(located.args.files.first());
-    Ok(found.cloned().unwrap_or_else(|| located.first_env_file()))
-}
-
-/// A value, and what was probably meant where there is none.
-type Answer = (Option<Value>, Option<String>);
-
-fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<Answer, Complaint> {
-    let key: EnvKey = key
-        .parse()
-        .map_err(|error: crate::edit::dotenv::EnvKeyError| {
-            Complaint::new(error.code(), error.to_string())
-        })?;
-    let told = |error: crate::edit::dotenv::DotenvError| {
-        Complaint::new(error.code(), format!("{name}: {error}"))
-    };
-    let file = Dotenv::parse(bytes, format).map_err(told)?;
-    let value = file
-        .get(&key, &|name| std::env::var(name).ok())
-        .map_err(told)?;
-    let meant = meant::nearest(key.as_str(), file.keys().map(|(known, _)| known));
-    Ok((value.map(Value::String), meant.map(str::to_owned)))
-}
-
-fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<Answer, Complaint> {
-    let text = edits::text_of(name, bytes)?;
-    let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
-    let path: YamlPath = path.parse().map_err(told)?;
-    let value = yaml::get(&text, &path).map_err(told)?;
-    Ok((value, meant::path(&path, located)))
 }
 
 /// Where a key is set.

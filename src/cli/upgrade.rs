@@ -1,0 +1,84 @@
+//! `refit upgrade`.
+
+use clap::Args;
+
+use super::Global;
+use super::runs::{RunArgs, command_line};
+use crate::complaint::Complaint;
+use crate::exit::{self, Exit};
+use crate::run::request::{Options, Request};
+use crate::upgrade::{self, UpgradeRequest};
+
+#[derive(Debug, Args)]
+pub(super) struct UpgradeArgs {
+    /// Fetch, and say what is new and what would be done; change nothing of the stack
+    #[arg(long)]
+    check: bool,
+    /// Go to this tag, branch or commit
+    #[arg(long, value_name = "REF", conflicts_with = "images_only")]
+    to: Option<String>,
+    /// Leave the git checkout where it is
+    #[arg(long)]
+    images_only: bool,
+    /// Try again what has failed before
+    #[arg(long)]
+    retry: bool,
+    /// Fetch the base images of builds anew
+    #[arg(long)]
+    pull: bool,
+    /// After a good upgrade: throw the engine's build cache away
+    #[arg(long)]
+    prune_build_cache: bool,
+    /// Append new keys of the new version's sample (.env.example) to the env file
+    #[arg(long)]
+    merge_env: bool,
+    /// With --merge-env: generate the new keys whose default is a secret that everybody can read
+    #[arg(long, requires = "merge_env")]
+    new_secrets: bool,
+    /// Nobody watches: never ask, and do not try again what has failed before
+    #[arg(long)]
+    unattended: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, Complaint> {
+    let mut words = Vec::new();
+    if let Some(to) = &args.to {
+        words.push(format!("--to {to}"));
+    }
+    let flags = [
+        (args.check, "--check"),
+        (args.images_only, "--images-only"),
+        (args.retry, "--retry"),
+        (args.pull, "--pull"),
+        (args.prune_build_cache, "--prune-build-cache"),
+        (args.merge_env, "--merge-env"),
+        (args.new_secrets, "--new-secrets"),
+        (args.unattended, "--unattended"),
+    ];
+    let flags = flags.iter().filter(|(given, _)| *given);
+    words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
+    let options = args.run.options();
+    let request = Request {
+        command: command_line("upgrade", &words),
+        options: Options {
+            dry_run: args.check || options.dry_run,
+            ..options
+        },
+    };
+    let upgrade = UpgradeRequest {
+        to: args.to,
+        images_only: args.images_only,
+        retry: args.retry,
+        unattended: args.unattended,
+        refresh_bases: args.pull,
+        prune_build_cache: args.prune_build_cache,
+        merge_env: args.merge_env,
+        new_secrets: args.new_secrets,
+    };
+    let runner = global.runner().await?;
+    let located = global.locate_request();
+    let ended = upgrade::execute(&runner, &located, &request, &upgrade).await;
+    Ok(exit::of_run(&ended))
+}

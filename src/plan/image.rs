@@ -1,0 +1,78 @@
+//! Other images in a plan that is made already: no file tells of them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Plan, Step, Wishes, follow, wish};
+use crate::engine::container::Container;
+use crate::event::{Action, Reason, Route, ServiceName};
+use crate::stack::model::Model;
+
+/// The stack that a plan is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Of<'a> {
+    /// As it is to be.
+    pub model: &'a Model,
+    /// The project's containers.
+    pub containers: &'a [Container],
+    /// Services that end with 0 when their work is done.
+    pub one_shots: &'a BTreeSet<ServiceName>,
+}
+
+/// Makes a service anew of another image, and whoever must follow it. What was stopped on purpose
+/// stays so, and is told; says whether the service is made anew.
+pub fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
+    if stays_stopped(of, service) {
+        let remark = "is stopped and stays so, with the image that it has".to_owned();
+        let remark = (service.clone(), remark);
+        if !plan.remarks.contains(&remark) {
+            plan.remarks.push(remark);
+        }
+        return false;
+    }
+    let mut signals = BTreeMap::new();
+    let mut wishes = Wishes::new();
+    for step in std::mem::take(&mut plan.steps) {
+        signals.insert(step.service.clone(), step.signal);
+        wishes.insert(step.service, (step.action, step.reasons));
+    }
+    let reason = Reason {
+        route: Route::Definition,
+        file: None,
+        key: None,
+        text,
+    };
+    wish(&mut wishes, service, Action::Recreate, reason);
+    follow::add(of.model, of.containers, &mut wishes);
+    plan.untouched.retain(|name| !wishes.contains_key(name));
+    plan.steps = wishes
+        .into_iter()
+        .map(|(service, (action, reasons))| Step {
+            signal: signals
+                .remove(&service)
+                .flatten()
+                .filter(|_| action == Action::Signal),
+            service,
+            action,
+            reasons,
+        })
+        .collect();
+    // What goes is in no order, and comes first.
+    let order = of.model.in_dependency_order();
+    let place = |step: &Step| order.iter().position(|name| *name == step.service);
+    plan.steps.sort_by_key(place);
+    true
+}
+
+fn stays_stopped(of: Of<'_>, service: &ServiceName) -> bool {
+    let mut own = of.containers.iter().filter(|c| c.service == *service);
+    !of.one_shots.contains(service) && own.all(Container::stopped_on_purpose)
+}
+
+/// The image is there already: the service is made anew of it, and nothing is built.
+pub fn without_build(plan: &mut Plan, service: &ServiceName) {
+    let of_service = plan.steps.iter_mut().find(|step| step.service == *service);
+    if let Some(step) = of_service.filter(|step| step.action == Action::Rebuild) {
+        step.action = Action::Recreate;
+        step.reasons.retain(|reason| reason.route != Route::Build);
+    }
+}

@@ -1,0 +1,124 @@
+//! What an upgrade finds, as a person reads it before the plan.
+
+use super::style::Style;
+use crate::event::{CheckoutNews, EnvNews, ImageNews, News, SampleKey};
+
+/// Subjects of commits are cut at this.
+const SUBJECT: usize = 72;
+
+/// All of it; `verbose` with the comments of new keys.
+pub(super) fn lines(news: &News, style: &Style, verbose: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(checkout) = &news.checkout {
+        lines.extend(of_checkout(checkout));
+    }
+    lines.extend(news.images.iter().map(of_image));
+    if let Some(env) = &news.env {
+        lines.extend(of_env(env, style, verbose));
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+fn of_checkout(news: &CheckoutNews) -> Vec<String> {
+    let commits = match news.commits {
+        0 => "no new commit, another one".to_owned(),
+        1 => "1 new commit".to_owned(),
+        count => format!("{count} new commits"),
+    };
+    let tags = match news.tags.as_slice() {
+        [] => String::new(),
+        tags => format!(", {}", tags.join(", ")),
+    };
+    let mut lines = vec![format!("{}: {commits}{tags}", news.target)];
+    let subjects = match (&news.oldest, &news.newest) {
+        (Some(oldest), Some(newest)) if news.commits > 1 => {
+            vec![("from", oldest), ("to", newest)]
+        }
+        (_, Some(newest)) => vec![("", newest)],
+        _ => Vec::new(),
+    };
+    for (word, subject) in subjects {
+        lines.push(format!("  {word:<4}  {}", cut(subject)));
+    }
+    if !news.files.is_empty() {
+        lines.push(format!(
+            "  sets the stack up anew: {}",
+            news.files.join(", ")
+        ));
+    }
+    lines
+}
+
+fn cut(subject: &str) -> String {
+    let plain: String = subject.chars().filter(|c| !c.is_control()).collect();
+    match plain.char_indices().nth(SUBJECT) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
+    }
+}
+
+fn of_image(news: &ImageNews) -> String {
+    let short = |digest: &str| {
+        let hex = digest.rsplit_once(':').map_or(digest, |(_, hex)| hex);
+        hex.get(..12).unwrap_or(hex).to_owned()
+    };
+    let from = news.from.as_deref().map_or("none".to_owned(), short);
+    format!(
+        "{}: {} {from} → {}",
+        news.service,
+        news.name,
+        short(&news.to)
+    )
+}
+
+fn of_env(news: &EnvNews, style: &Style, verbose: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for key in &news.added {
+        if verbose {
+            lines.extend(
+                key.comment
+                    .iter()
+                    .map(|line| format!("  {}", style.dim(line))),
+            );
+        }
+        lines.push(format!("  new        {}", assigned(key)));
+    }
+    for key in &news.options {
+        lines.push(format!("  optional   {}", assigned(key)));
+    }
+    let lists = [
+        ("changed", &news.changed, "has another default"),
+        (
+            "gone",
+            &news.removed,
+            "is set here, and no longer in the sample",
+        ),
+        (
+            "published",
+            &news.published,
+            "is set here to the value that everybody can read in the sample",
+        ),
+        ("required", &news.required, "is left to be filled in"),
+    ];
+    for (word, keys, text) in lists {
+        lines.extend(keys.iter().map(|key| format!("  {word:<9}  {key} {text}")));
+    }
+    if !lines.is_empty() {
+        let hint = match news.added.is_empty() {
+            true => String::new(),
+            false => " (refit upgrade --merge-env appends the new keys)".to_owned(),
+        };
+        lines.insert(0, format!("{}:{hint}", news.sample));
+    }
+    lines
+}
+
+fn assigned(key: &SampleKey) -> String {
+    match &key.default {
+        Some(default) => format!("{}={default}", key.key),
+        None => format!("{}={}", key.key, crate::secret::HIDDEN),
+    }
+}

@@ -1,0 +1,59 @@
+//! Values, sizes and times as a person reads them.
+
+use std::time::Duration;
+
+use crate::event::Shown;
+use crate::secret::HIDDEN;
+
+/// Images are told in bytes, everything else in pieces.
+pub(super) fn counted(what: &str, done: u64, total: u64) -> String {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    match what.starts_with("pull ") {
+        true => format!("{what}  {:.1}/{:.1} MiB", mib(done), mib(total)),
+        false => what.to_owned(),
+    }
+}
+
+pub(super) fn shown(value: &Shown) -> String {
+    match value {
+        Shown::Absent => "unset".to_owned(),
+        Shown::Secret => HIDDEN.to_owned(),
+        Shown::Plain(text) if text.is_empty() => "\"\"".to_owned(),
+        Shown::Plain(text) => {
+            let line = printable(text);
+            match line.char_indices().nth(LONGEST_VALUE) {
+                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
+                None => line,
+            }
+        }
+    }
+}
+
+/// On one line, and without what would draw on the terminal or change it.
+fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
+const LONGEST_VALUE: usize = 200;
+
+/// `1.2 s`, `2 min 5 s`.
+pub fn secs(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    format!(
+        "{} min {} s",
+        duration.as_secs() / 60,
+        duration.as_secs() % 60
+    )
+}

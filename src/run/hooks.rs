@@ -1,0 +1,306 @@
+//! The hooks of `refit.yaml` around a run.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::Conclusion;
+use super::journal::Entry;
+use super::transaction::Transaction;
+use crate::complaint::Complaint;
+use crate::engine::script::{self, ScriptEnd};
+use crate::event::{Kind, Outcome, RunId};
+use crate::secret::Redactor;
+use crate::stack::settings::{Hook, Hooks};
+
+/// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.
+pub const NOT_NOW: i32 = 75;
+
+/// So many of the last lines are told; the file in the run's folder has all.
+const TOLD: usize = 50;
+
+/// A line is cut at so many bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// Which hook; the names are those of `refit.yaml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the keys of refit.yaml")]
+pub enum HookName {
+    BeforeUpgrade,
+    AfterSuccess,
+    AfterFailure,
+}
+
+impl HookEnd {
+    /// In words, unless it was well.
+    fn problem(&self) -> Option<(String, &[String])> {
+        Some(match self {
+            Self::Ok => return None,
+            Self::NotNow { lines } => ("says: not now".to_owned(), lines),
+            Self::Failed {
+                code: Some(code),
+                lines,
+            } => (format!("ended with {code}"), lines),
+            Self::Failed { code: None, lines } => ("was ended by a signal".to_owned(), lines),
+            Self::TimedOut { after, lines } => {
+                (format!("did not end within {} s", after.as_secs()), lines)
+            }
+        })
+    }
+}
+
+impl HookName {
+    /// The key in `refit.yaml`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::BeforeUpgrade => "before_upgrade",
+            Self::AfterSuccess => "after_success",
+            Self::AfterFailure => "after_failure",
+        }
+    }
+}
+
+/// What a hook is told in its environment; what is not known is not set.
+#[derive(Debug, Clone, Default)]
+pub struct HookEnvironment {
+    /// `REFIT_RUN`.
+    pub run: Option<RunId>,
+    /// `REFIT_PROJECT`.
+    pub project: Option<String>,
+    /// `REFIT_FROM`: the commit before.
+    pub from: Option<String>,
+    /// `REFIT_TO`: the commit that is wanted.
+    pub to: Option<String>,
+    /// `REFIT_OUTCOME`: the word of `finished`.
+    pub outcome: Option<String>,
+}
+
+impl HookEnvironment {
+    fn pairs(&self) -> Vec<(OsString, OsString)> {
+        let known = [
+            ("REFIT_RUN", self.run.map(|run| run.to_string())),
+            ("REFIT_PROJECT", self.project.clone()),
+            ("REFIT_FROM", self.from.clone()),
+            ("REFIT_TO", self.to.clone()),
+            ("REFIT_OUTCOME", self.outcome.clone()),
+        ];
+        let known = known.into_iter();
+        known
+            .filter_map(|(key, value)| Some((key.into(), value?.into())))
+            .collect()
+    }
+}
+
+/// The hooks of a run, as the version before the change has them, and what they are told.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What `refit.yaml` says.
+    pub hooks: Hooks,
+    /// What they are told, as far as it is known before the run has a number.
+    pub environment: HookEnvironment,
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookEnd {
+    /// With 0.
+    Ok,
+    /// With [`NOT_NOW`].
+    NotNow {
+        /// Its last lines, without secrets.
+        lines: Vec<String>,
+    },
+    /// With another code, or by a signal.
+    Failed {
+        /// `None`: a signal ended it.
+        code: Option<i32>,
+        /// Its last lines, without secrets.
+        lines: Vec<String>,
+    },
+    /// It was killed at its limit, with all that it had started.
+    TimedOut {
+        /// The limit.
+        after: Duration,
+        /// Its last lines, without secrets.
+        lines: Vec<String>,
+    },
+}
+
+/// Runs a hook to its end. Its output is kept in the run's folder as `hook-NAME.log`, this user's
+/// alone, without the secrets that the redactor knows.
+///
+/// # Errors
+/// It cannot be started, or its output not be kept.
+pub async fn run(
+    name: HookName,
+    hook: &Hook,
+    directory: &Path,
+    environment: &HookEnvironment,
+    folder: &Path,
+    redactor: &Redactor,
+) -> anyhow::Result<HookEnd> {
+    let mut log = Log::create(&folder.join(format!("hook-{}.log", name.key())), redactor)?;
+    let env = environment.pairs();
+    let keep = |bytes: &[u8]| log.take(bytes);
+    let end = script::run(&hook.run, directory, &env, hook.timeout, keep).await;
+    let end = end.with_context(|| format!("the hook {} cannot be run", name.key()))?;
+    let lines = log.finish()?;
+    Ok(match end {
+        ScriptEnd::Exited(Some(0)) => HookEnd::Ok,
+        ScriptEnd::Exited(Some(NOT_NOW)) => HookEnd::NotNow { lines },
+        ScriptEnd::Exited(code) => HookEnd::Failed { code, lines },
+        ScriptEnd::TimedOut => HookEnd::TimedOut {
+            after: hook.timeout,
+            lines,
+        },
+    })
+}
+
+impl Transaction<'_> {
+    /// `before_upgrade`: nothing has been touched yet, and nothing will be where it does not end well.
+    ///
+    /// # Errors
+    /// The run's conclusion.
+    pub(super) async fn before(&self) -> Result<(), Conclusion> {
+        let hook = |hooks: &Hooks| hooks.before_upgrade.clone();
+        let end = self.hook(HookName::BeforeUpgrade, hook, None).await;
+        let (outcome, complaint) = match end {
+            Ok(HookEnd::Ok) => return Ok(()),
+            Ok(end @ HookEnd::NotNow { .. }) => {
+                let (words, lines) = end.problem().unwrap_or_default();
+                let last = lines
+                    .last()
+                    .map_or_else(String::new, |line| format!(": {line}"));
+                let text = format!("Nothing was done: before_upgrade {words}{last}");
+                self.record(Outcome::NothingToDo, &[], &[]);
+                return Err(Conclusion::early(Outcome::NothingToDo, Some(text)));
+            }
+            Ok(end) => {
+                let (words, lines) = end.problem().unwrap_or_default();
+                let text = format!("before_upgrade {words}");
+                let complaint = Complaint::new("hook_failed", text).details(&lines.join("\n"));
+                (Outcome::FailedBefore, complaint)
+            }
+            Err(error) => (Outcome::FailedBefore, Complaint::from(error)),
+        };
+        let reason = complaint.text.clone();
+        let code = complaint.code.to_owned();
+        self.emitter.emit(Kind::Complaint(complaint));
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        self.record(outcome, &[], &[]);
+        let text = format!("Nothing was changed. More: refit show {}", self.run);
+        Err(Conclusion::early(outcome, Some(text)))
+    }
+
+    /// `after_success` or `after_failure`: what they do changes nothing of the run's result.
+    pub(super) async fn after(&self, outcome: Outcome) {
+        let (name, hook): (_, fn(&Hooks) -> Option<Hook>) = match outcome {
+            Outcome::Applied => (HookName::AfterSuccess, |hooks| hooks.after_success.clone()),
+            _ => (HookName::AfterFailure, |hooks| hooks.after_failure.clone()),
+        };
+        let problem = match self.hook(name, hook, Some(outcome)).await {
+            Ok(end) => end.problem().map(|(words, _)| words),
+            Err(error) => Some(format!("{error:#}")),
+        };
+        if let Some(words) = problem {
+            let text = format!("the hook {} {words}", name.key());
+            self.emitter.note("hook_failed", text);
+        }
+    }
+
+    async fn hook(
+        &self,
+        name: HookName,
+        which: impl FnOnce(&Hooks) -> Option<Hook>,
+        outcome: Option<Outcome>,
+    ) -> anyhow::Result<HookEnd> {
+        let Some(around) = &self.survey.hooks else {
+            return Ok(HookEnd::Ok);
+        };
+        let Some(hook) = which(&around.hooks) else {
+            return Ok(HookEnd::Ok);
+        };
+        let environment = HookEnvironment {
+            run: Some(self.run),
+            outcome: outcome.map(|outcome| outcome.word().to_owned()),
+            ..around.environment.clone()
+        };
+        let directory = &self.place.located.args.directory;
+        let redactor = self.survey.redactor();
+        let work = run(
+            name,
+            &hook,
+            directory,
+            &environment,
+            &self.folder,
+            &redactor,
+        );
+        tokio::select! {
+            end = work => end,
+            signal = self.signals.wait(), if outcome.is_none() => {
+                anyhow::bail!("interrupted by {}", signal.name())
+            }
+        }
+    }
+}
+
+/// Output on its way to the file: whole lines, because a secret could lie across two reads.
+struct Log<'a> {
+    file: File,
+    redactor: &'a Redactor,
+    open: Vec<u8>,
+    lines: std::collections::VecDeque<String>,
+}
+
+impl<'a> Log<'a> {
+    fn create(path: &Path, redactor: &'a Redactor) -> anyhow::Result<Self> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options
+            .open(path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self {
+            file,
+            redactor,
+            open: Vec::new(),
+            lines: std::collections::VecDeque::new(),
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.open.extend_from_slice(part);
+            if part.ends_with(b"\n") || self.open.len() >= LONGEST {
+                self.close_line()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_line(&mut self) -> anyhow::Result<()> {
+        let bytes = std::mem::take(&mut self.open);
+        let text = String::from_utf8_lossy(&bytes);
+        let line = self.redactor.redact(text.trim_end());
+        writeln!(self.file, "{line}").context("cannot keep what a hook prints")?;
+        if self.lines.len() == TOLD {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<Vec<String>> {
+        if !self.open.is_empty() {
+            self.close_line()?;
+        }
+        Ok(self.lines.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

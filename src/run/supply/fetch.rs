@@ -1,0 +1,68 @@
+//! Fetches new images while the old ones serve (F9). What is fetched by its digest moves no name:
+//! the stack goes on as it was until the run gives the name to the new image. Until it has a name,
+//! `docker image prune` takes it: the run gives it one of its own at once.
+
+use crate::engine::credentials::Logins;
+use crate::engine::docker::Docker;
+use crate::engine::image::LocalImage;
+use crate::engine::reference::Reference;
+use crate::engine::registry::RegistryError;
+
+/// An image to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// The name that the model gives it.
+    pub name: String,
+    /// `platform:` of the service.
+    pub platform: Option<String>,
+    /// The digest that was seen at the registry; without it the name's own tag is fetched, and the
+    /// name moves at once.
+    pub digest: Option<String>,
+}
+
+/// An image that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The name that the model gives it.
+    pub name: String,
+    /// What the engine knows of it.
+    pub image: LocalImage,
+}
+
+/// Fetches images one after the other, each named once; `progress` hears name, bytes that have come
+/// and bytes of the layers known so far.
+///
+/// # Errors
+/// The first one's; those before it have come.
+pub async fn fetch(
+    docker: &Docker,
+    wanted: &[Wanted],
+    logins: &Logins,
+    mut progress: impl FnMut(&str, u64, u64),
+) -> Result<Vec<Fetched>, RegistryError> {
+    let mut fetched: Vec<(&Wanted, Fetched)> = Vec::new();
+    for one in wanted {
+        if fetched.iter().any(|(earlier, _)| *earlier == one) {
+            continue;
+        }
+        let missing = || RegistryError::Missing {
+            registry: "the engine".into(),
+            name: one.name.clone(),
+        };
+        let mut reference = Reference::parse(&one.name).ok_or_else(missing)?;
+        reference.digest = one.digest.clone().or(reference.digest);
+        let platform = one.platform.as_deref();
+        let told = |sum: &crate::engine::registry::PullProgress| {
+            progress(&one.name, sum.done(), sum.total());
+        };
+        docker.pull(&reference, platform, logins, told).await?;
+        let id = match &reference.digest {
+            Some(digest) => reference.pinned(digest),
+            None => reference.with_tag(),
+        };
+        let image = docker.image(&id).await?.ok_or_else(missing)?;
+        let name = one.name.clone();
+        fetched.push((one, Fetched { name, image }));
+    }
+    Ok(fetched.into_iter().map(|(_, fetched)| fetched).collect())
+}

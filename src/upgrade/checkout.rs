@@ -1,0 +1,256 @@
+//! The checkout's part of an upgrade: fetched, looked up, and refused where something would be lost.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::UpgradeRequest;
+use super::env::SAMPLE_NAMES;
+use super::source::{self, Target, Waiting, Wanted};
+use crate::complaint::Complaint;
+use crate::engine::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
+use crate::event::{CheckoutNews, Emitter, Kind, Phase};
+use crate::run::checkout::Moving;
+use crate::run::request::Options;
+use crate::stack::Place;
+use crate::stack::settings::Track;
+
+/// What there is to move to.
+#[derive(Default)]
+pub(super) struct Found {
+    /// `None`: the stack is no checkout, or it is where it is wanted.
+    pub(super) target: Option<Newer>,
+    /// What the person should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// A newer version.
+pub(super) struct Newer {
+    pub(super) moving: Moving,
+    pub(super) news: CheckoutNews,
+}
+
+/// Fetches, and looks up the target.
+///
+/// # Errors
+/// What speaks against a move: conflicts, files in the way, a rewritten history, no network.
+pub(super) async fn find(
+    place: &Place,
+    options: &Options,
+    upgrade: &UpgradeRequest,
+    emitter: &Emitter,
+) -> Result<Found, Complaint> {
+    let Some(checkout) = of_stack(place, upgrade.unattended).await? else {
+        if upgrade.to.is_some() {
+            let text = "this stack is no git checkout: there is nothing that --to could name";
+            return Err(Complaint::new("no_checkout", text)
+                .hint("its images are upgraded without --to: refit upgrade"));
+        }
+        return Ok(Found::default());
+    };
+    checkout.ensure_idle()?;
+    emitter.phase(Phase::Fetch);
+    let remote = remote_of(place, &checkout).await?;
+    // Without a remote, what --to names may be here all the same; `.` is git's name for "here".
+    let remote = remote.or_else(|| upgrade.to.as_ref().map(|_| ".".to_owned()));
+    let Some(remote) = remote else {
+        let text = "the checkout has no remote: only images can be newer";
+        return Ok(Found {
+            target: None,
+            notes: vec![text.to_owned()],
+        });
+    };
+    let wanted = wanted(place, upgrade, &remote);
+    let tags = match wanted {
+        Wanted::NewestTag(_) => Tags::All,
+        _ => Tags::Following,
+    };
+    let progress = |progress: Progress| tell(emitter, &progress);
+    let fetched = checkout.git.fetch(&remote, tags, progress).await;
+    checkout.give_to_owner();
+    let fetched = fetched?;
+    let mut notes: Vec<String> = fetched.moved_tags.iter().map(moved_tag).collect();
+    let min_age = place.settings.upgrade.min_age;
+    let now = Timestamp::now().as_second();
+    let target = source::find(&checkout, &remote, &wanted, min_age, now, progress).await?;
+    notes.extend(target.waiting.map(|waiting| waits(waiting, now)));
+    let found = newer(place, &checkout, &remote, target, options, emitter).await;
+    checkout.give_to_owner();
+    let found = found?;
+    notes.extend(found.notes);
+    let target = found.target;
+    Ok(Found { target, notes })
+}
+
+/// The checkout that the stack's compose file is tracked in.
+async fn of_stack(place: &Place, unattended: bool) -> Result<Option<Checkout>, Complaint> {
+    let directory = &place.located.args.directory;
+    let git = Git::at(directory, unattended);
+    let Some(checkout) = Checkout::find(&git, directory).await? else {
+        return Ok(None);
+    };
+    for file in &place.located.args.files {
+        if checkout.is_tracked(file).await? {
+            return Ok(Some(checkout));
+        }
+    }
+    Ok(None)
+}
+
+/// The remote of the branch, else the only one, else `origin`.
+async fn remote_of(place: &Place, checkout: &Checkout) -> Result<Option<String>, GitError> {
+    if let Some(upstream) = &checkout.upstream {
+        return Ok(Some(upstream.remote.clone()));
+    }
+    let mut remotes = checkout.git.remotes().await?;
+    if remotes.is_empty() {
+        return Ok(None);
+    }
+    let follows = place.settings.upgrade.branch.is_some() || remotes.len() == 1;
+    let origin = remotes.iter().position(|name| name == "origin");
+    Ok(match (origin, follows) {
+        (Some(index), _) => Some(remotes.swap_remove(index)),
+        (None, _) => Some(remotes.swap_remove(0)),
+    })
+}
+
+fn wanted(place: &Place, upgrade: &UpgradeRequest, remote: &str) -> Wanted {
+    let settings = &place.settings.upgrade;
+    match (&upgrade.to, settings.track, &settings.branch) {
+        (Some(name), ..) => Wanted::Named(name.clone()),
+        (None, Some(Track::Tags), _) => Wanted::NewestTag(settings.allow),
+        (None, _, Some(branch)) => Wanted::Named(format!("{remote}/{branch}")),
+        (None, ..) => Wanted::Upstream,
+    }
+}
+
+/// The move to a target, unless it is where the checkout is already.
+async fn newer(
+    place: &Place,
+    checkout: &Checkout,
+    remote: &str,
+    target: Target,
+    options: &Options,
+    emitter: &Emitter,
+) -> Result<Found, Complaint> {
+    if target.commit == checkout.head {
+        return Ok(Found::default());
+    }
+    let progress = |progress: Progress| tell(emitter, &progress);
+    if checkout.is_shallow {
+        let (head, commit) = (&checkout.head, &target.commit);
+        checkout
+            .deepen_until_related(remote, head, commit, progress)
+            .await?;
+    }
+    let upstream = target.upstream.as_ref();
+    let relation = checkout.relation(&target.commit, upstream).await?;
+    let mut notes = Vec::new();
+    match relation {
+        // Whoever is ahead of upstream has made commits of his own; nothing is newer.
+        Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
+            let (ours, name) = (Commits(count), &target.name);
+            let verb = if count == 1 { "is" } else { "are" };
+            notes.push(format!("{ours} made here {verb} not at {name} yet"));
+            return Ok(Found {
+                target: None,
+                notes,
+            });
+        }
+        Relation::Rewritten { .. } | Relation::Diverged { .. } => {
+            if !options.allow.contains("rewritten") {
+                relation.refuse_loss(&target.name)?;
+            }
+            let text = format!(
+                "{} is left for {}, and kept: refit rollback goes back to it",
+                checkout.head.short(),
+                target.name
+            );
+            notes.push(text);
+        }
+        _ => {}
+    }
+    let prediction = checkout.predict(&target.commit).await?;
+    prediction.refuse_loss()?;
+    checkout.fetch_submodules(&prediction, progress).await?;
+    let news = checkout.git.news(&checkout.head, &target.commit).await?;
+    let files = news.changes.iter().map(|change| change.path.as_path());
+    let files = files.filter(|path| sets_up(place, checkout, path));
+    let told = CheckoutNews {
+        from: checkout.head.to_string(),
+        to: target.commit.to_string(),
+        target: target.name,
+        commits: news.count,
+        oldest: news.oldest,
+        newest: news.newest,
+        tags: news.tags,
+        files: files.map(|path| path.display().to_string()).collect(),
+    };
+    let local = checkout.local_edits().await?.edited;
+    if !local.is_empty() {
+        let names: Vec<String> = local.iter().map(|p| p.display().to_string()).collect();
+        notes.push(format!("edited here, and kept: {}", names.join(", ")));
+    }
+    let scratch = &place.scratch;
+    let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
+    Ok(Found {
+        target: Some(Newer { moving, news: told }),
+        notes,
+    })
+}
+
+/// Whether a target is what is followed, and not an older release that somebody asked for by name.
+fn options_name_nothing(target: &Target) -> bool {
+    target
+        .upstream
+        .as_ref()
+        .is_some_and(|upstream| upstream.name() == target.name)
+}
+
+/// Whether a file of the checkout sets up the stack: a compose file, a sample of the env file.
+fn sets_up(place: &Place, checkout: &Checkout, path: &Path) -> bool {
+    let whole = checkout.git.top().join(path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let below = whole.starts_with(&place.located.args.directory);
+    place.is_config(&whole)
+        || (below && SAMPLE_NAMES.contains(&&*name))
+        || whole == place.located.args.directory.join("refit.yaml")
+}
+
+fn tell(emitter: &Emitter, progress: &Progress) {
+    let size = progress.bytes.map(|bytes| {
+        let mib = bytes as f64 / f64::from(1 << 20);
+        format!(", {mib:.1} MiB")
+    });
+    emitter.emit(Kind::Progress {
+        what: format!("fetch: {}{}", progress.what, size.unwrap_or_default()),
+        done: progress.done,
+        total: progress.total,
+    });
+}
+
+fn moved_tag(tag: &String) -> String {
+    format!(
+        "the remote has moved the tag {tag}; the one here stays (git fetch --tags --force takes it)"
+    )
+}
+
+fn waits(waiting: Waiting, now: i64) -> String {
+    let left = u64::try_from(waiting.next_at.saturating_sub(now)).unwrap_or(0);
+    let left = in_words(Duration::from_secs(left));
+    match waiting.count {
+        1 => format!("1 newer version is too young, and waits for {left}"),
+        count => format!("{count} newer versions are too young, the next waits for {left}"),
+    }
+}
+
+/// `2 d 3 h`, `5 min`.
+pub(super) fn in_words(time: Duration) -> String {
+    let minutes = time.as_secs().div_ceil(60);
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}

@@ -1,0 +1,275 @@
+//! What registries have that differs from what runs. Asks only; fetches nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt as _;
+
+use super::origin::{Origin, origin};
+use crate::engine::EngineError;
+use crate::engine::container::Container;
+use crate::engine::credentials::Logins;
+use crate::engine::docker::Docker;
+use crate::engine::image::LocalImage;
+use crate::engine::reference::Reference;
+use crate::engine::registry::RegistryError;
+use crate::event::ServiceName;
+use crate::run::supply::fetch::Wanted;
+use crate::stack::model::Model;
+
+/// Registries are asked for so many images at once.
+const AT_ONCE: usize = 8;
+
+/// A service whose image's name means something else at the registry than what it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageNews {
+    /// The service.
+    pub service: ServiceName,
+    /// The image's name, as the model has it.
+    pub name: String,
+    /// `platform:` of the service.
+    pub platform: Option<String>,
+    /// ID of the image that its container was made from, the first one that differs.
+    pub running_id: String,
+    /// The digests by which registries know that image.
+    pub running_digests: Vec<String>,
+    /// What the registry has now.
+    pub registry_digest: String,
+}
+
+impl From<&ImageNews> for Wanted {
+    fn from(news: &ImageNews) -> Self {
+        Self {
+            name: news.name.clone(),
+            platform: news.platform.clone(),
+            digest: Some(news.registry_digest.clone()),
+        }
+    }
+}
+
+/// What could not be told, and why; none of it is a failure.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// The image that runs came from no registry: what one has under its name is somebody else's.
+    MadeHere {
+        /// The service.
+        service: ServiceName,
+        /// The image's name.
+        name: String,
+    },
+    /// The registry has no such image (any more).
+    Unknown {
+        /// The image's name.
+        name: String,
+    },
+    /// The registry did not tell.
+    NotTold {
+        /// The image's name.
+        name: String,
+        /// Denied, limited, or the engine's error.
+        error: RegistryError,
+    },
+    /// Registries that do not answer; one note for all.
+    Unreachable {
+        /// Their hosts.
+        registries: BTreeSet<String>,
+        /// The images that could not be asked for.
+        names: Vec<String>,
+        /// The first one's message.
+        cause: String,
+    },
+}
+
+impl Note {
+    /// In a sentence without a full stop.
+    pub fn text(&self) -> String {
+        match self {
+            Self::MadeHere { service, name } => {
+                format!("{service} runs an image that came from no registry; {name} is left alone")
+            }
+            Self::Unknown { name } => format!("no registry has {name}"),
+            Self::NotTold { error, .. } => error.to_string(),
+            Self::Unreachable {
+                registries,
+                names,
+                cause,
+            } => {
+                let hosts: Vec<&str> = registries.iter().map(String::as_str).collect();
+                format!(
+                    "{} cannot be reached, {} not asked for: {cause}",
+                    hosts.join(", "),
+                    names.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// All answers.
+#[derive(Debug, Clone, Default)]
+pub struct News {
+    /// In the order of the services.
+    pub images: Vec<ImageNews>,
+    /// In the order of the images' names.
+    pub notes: Vec<Note>,
+}
+
+/// A service to be asked for, and what it runs.
+struct Candidate {
+    service: ServiceName,
+    name: String,
+    platform: Option<String>,
+    running: Vec<LocalImage>,
+}
+
+/// Asks for every service that has its image from a registry, and has a container: each image once,
+/// several at a time. A container's own image counts, wherever the name points by now.
+///
+/// # Errors
+/// The engine's; a registry that does not answer is a note.
+pub async fn news(
+    docker: &Docker,
+    model: &Model,
+    containers: &[Container],
+    logins: &Logins,
+) -> Result<News, EngineError> {
+    let mut news = News::default();
+    let mut candidates = Vec::new();
+    for candidate in candidates_of(docker, model, containers).await? {
+        if candidate
+            .running
+            .iter()
+            .any(|image| image.digests.is_empty())
+        {
+            news.notes.push(Note::MadeHere {
+                service: candidate.service,
+                name: candidate.name,
+            });
+        } else {
+            candidates.push(candidate);
+        }
+    }
+    let names: BTreeSet<String> = candidates.iter().map(|c| c.name.clone()).collect();
+    let answers: BTreeMap<String, Answer> = futures_util::stream::iter(names)
+        .map(|name| async {
+            let answer = docker.registry_digest(&name, logins).await;
+            (name, answer)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    for candidate in candidates {
+        if let Some(Ok(Some(digest))) = answers.get(&candidate.name) {
+            news.images.extend(candidate.differs_from(digest));
+        }
+    }
+    news.notes.extend(notes_of(answers));
+    Ok(news)
+}
+
+type Answer = Result<Option<String>, RegistryError>;
+
+async fn candidates_of(
+    docker: &Docker,
+    model: &Model,
+    containers: &[Container],
+) -> Result<Vec<Candidate>, EngineError> {
+    let mut images: BTreeMap<&str, LocalImage> = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for (service, definition) in &model.services {
+        let Origin::Pulled { name } = origin(definition) else {
+            continue;
+        };
+        let own = containers
+            .iter()
+            .filter(|c| c.service == *service && c.project == model.name && !c.oneoff);
+        let ids: BTreeSet<&str> = own.map(|container| container.image_id.as_str()).collect();
+        let mut running = Vec::new();
+        for id in ids {
+            if !images.contains_key(id) {
+                let unnamed = || LocalImage::of_id(id);
+                images.insert(id, docker.image(id).await?.unwrap_or_else(unnamed));
+            }
+            running.extend(images.get(id).cloned());
+        }
+        if running.is_empty() || Reference::parse(&name).is_none() {
+            continue;
+        }
+        candidates.push(Candidate {
+            service: service.clone(),
+            name,
+            platform: definition.text("platform"),
+            running,
+        });
+    }
+    Ok(candidates)
+}
+
+impl Candidate {
+    fn differs_from(self, registry_digest: &str) -> Option<ImageNews> {
+        let old = self
+            .running
+            .into_iter()
+            .find(|image| !image.digests.iter().any(|digest| digest == registry_digest))?;
+        Some(ImageNews {
+            service: self.service,
+            name: self.name,
+            platform: self.platform,
+            running_id: old.id,
+            running_digests: old.digests,
+            registry_digest: registry_digest.to_owned(),
+        })
+    }
+}
+
+/// A network that is down is told once, not for every image.
+fn notes_of(answers: BTreeMap<String, Answer>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut silent: Option<(BTreeSet<String>, Vec<String>, String)> = None;
+    for (name, answer) in answers {
+        match answer {
+            Ok(Some(_)) => {}
+            Ok(None) => notes.push(Note::Unknown { name }),
+            Err(RegistryError::Unreachable { registry, cause }) => {
+                let (registries, names, _) =
+                    silent.get_or_insert_with(|| (BTreeSet::new(), Vec::new(), cause));
+                registries.insert(registry);
+                names.push(name);
+            }
+            Err(error) => notes.push(Note::NotTold { name, error }),
+        }
+    }
+    notes.extend(silent.map(|(registries, names, cause)| Note::Unreachable {
+        registries,
+        names,
+        cause,
+    }));
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_is_down_is_told_once() {
+        let down = |registry: &str| {
+            Err(RegistryError::Unreachable {
+                registry: registry.into(),
+                cause: "no such host".into(),
+            })
+        };
+        let answers = [
+            ("a".into(), down("docker.io")),
+            ("b".into(), down("docker.io")),
+            ("c".into(), Ok(None)),
+            ("d".into(), Ok(Some("sha256:00".into()))),
+            ("ghcr.io/e".into(), down("ghcr.io")),
+        ];
+        let texts: Vec<String> = notes_of(answers.into()).iter().map(Note::text).collect();
+        let expected = [
+            "no registry has c",
+            "docker.io, ghcr.io cannot be reached, a, b, ghcr.io/e not asked for: no such host",
+        ];
+        assert_eq!(texts, expected);
+    }
+}

@@ -1,0 +1,244 @@
+//! An upgrade: which commit and which images it goes to, and what the new version says about
+//! settings. This page surveys it; the run itself is that of every change.
+
+mod checkout;
+mod contexts;
+pub mod env;
+pub mod images;
+mod memory;
+mod required;
+mod sample;
+pub mod source;
+
+use std::cell::RefCell;
+
+use crate::complaint::Complaint;
+use crate::event::{Emitter, Kind, News, Outcome, Phase, RunId};
+use crate::run::edits::Edited;
+use crate::run::hooks::{Around, HookEnvironment};
+use crate::run::request::{Options, Request};
+use crate::run::state::StackState;
+use crate::run::supply::{self, Supply, fetch::Wanted};
+use crate::run::survey::{self, Survey};
+use crate::run::{Ended, Runner};
+use crate::stack::Place;
+use crate::stack::locate::LocateRequest;
+use memory::{Attempt, Memory};
+
+/// What is asked of an upgrade.
+#[derive(Debug, Clone, Default)]
+pub struct UpgradeRequest {
+    /// `--to`: a tag, branch or commit.
+    pub to: Option<String>,
+    /// Leave the checkout where it is.
+    pub images_only: bool,
+    /// Try again what has failed before.
+    pub retry: bool,
+    /// Nobody watches: what failed before is no error, it waits for something newer.
+    pub unattended: bool,
+    /// Fetch the base images of builds anew.
+    pub refresh_bases: bool,
+    /// Throw the engine's build cache away after a good upgrade.
+    pub prune_build_cache: bool,
+    /// Append new keys of the sample to the env file.
+    pub merge_env: bool,
+    /// Generate those of them whose default is a secret that everybody can read.
+    pub new_secrets: bool,
+}
+
+/// Carries out an upgrade, and remembers it should it fail.
+pub async fn execute(
+    runner: &Runner,
+    located: &LocateRequest,
+    request: &Request,
+    upgrade: &UpgradeRequest,
+) -> Ended {
+    // What is being tried, once it is known.
+    let trying: RefCell<Option<(StackState, Option<RunId>, Attempt)>> = RefCell::default();
+    let survey = async |place: &Place, state: &StackState| {
+        let (survey, attempt) =
+            surveyed(place, state, &request.options, upgrade, &runner.emitter).await?;
+        let last = state.runs().last().copied();
+        *trying.borrow_mut() = Some((state.clone(), last, attempt));
+        Ok(survey)
+    };
+    let ended = runner.execute_surveyed(located, request, survey).await;
+    if let Some((state, last, attempt)) = trying.into_inner() {
+        let memory = Memory::of(&state);
+        // What was refused or called off was no run: what the last one failed at is not this.
+        match state.runs().last().filter(|run| Some(**run) != last) {
+            Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
+            Some(run) => memory.remember(*run, attempt),
+            None => {}
+        }
+    }
+    ended
+}
+
+async fn surveyed(
+    place: &Place,
+    state: &StackState,
+    options: &Options,
+    upgrade: &UpgradeRequest,
+    emitter: &Emitter,
+) -> Result<(Survey, Attempt), Complaint> {
+    let moving = match upgrade.images_only {
+        true => checkout::Found::default(),
+        false => checkout::find(place, options, upgrade, emitter).await?,
+    };
+    let mut edited = Edited::default();
+    let mut notes = moving.notes;
+    let mut news = News::default();
+    let mut around = HookEnvironment::default();
+    if let Some(found) = &moving.target {
+        edited.files = found.moving.file_edits();
+        edited.changes.push(found.moving.described());
+        around.from = Some(found.moving.movement.from.to_string());
+        around.to = Some(found.moving.movement.to.to_string());
+        news.checkout = Some(found.news.clone());
+        let told = sample::read(place, &found.moving, upgrade, &mut edited).await?;
+        news.env = told.news;
+        notes.extend(told.notes);
+    } else if upgrade.merge_env {
+        notes.push("there is no new version, so its sample brings no new keys".to_owned());
+    }
+    let moving = moving.target.map(|found| found.moving);
+    let survey = survey::of_edit(place, edited, options).await;
+    let mut survey = survey.map_err(|complaint| {
+        // Whoever is refused wants to see what is new all the more.
+        emitter.emit(Kind::News(Box::new(news.clone())));
+        required::hinted(complaint, news.env.as_ref())
+    })?;
+    // Which keys a new version's code brings is none of the stack's business; its files are.
+    survey.moving = moving;
+    let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;
+    news.images = images;
+    let attempt = Attempt::of(&survey, &news);
+    emitter.emit(Kind::News(Box::new(news)));
+    survey.notes.splice(0..0, notes);
+    around.project = Some(survey.after.name.clone());
+    survey.hooks = Some(Around {
+        hooks: place.settings.hooks.clone(),
+        environment: around,
+    });
+    if let Some(moving) = &survey.moving {
+        contexts::complete(&survey.after, moving, &survey.plan)?;
+    }
+    let mut survey = survey::checked(place, survey, options).await;
+    if !upgrade.retry && !survey.is_nothing() {
+        let memory = Memory::of(state);
+        not_again(
+            &mut survey,
+            &memory,
+            &attempt,
+            upgrade,
+            options.dry_run,
+            emitter,
+        );
+    }
+    Ok((survey, attempt))
+}
+
+/// What has failed, or was given back by somebody, waits for something newer.
+fn not_again(
+    survey: &mut Survey,
+    memory: &Memory<'_>,
+    attempt: &Attempt,
+    upgrade: &UpgradeRequest,
+    dry_run: bool,
+    emitter: &Emitter,
+) {
+    let (code, text) = match (memory.failed(attempt), memory.undone(attempt)) {
+        (Some(failed), _) if dry_run => return emitter.note("failed_before", failed.text()),
+        (Some(failed), _) if !upgrade.unattended => {
+            survey.refusal = Some(failed.refusal());
+            return;
+        }
+        (Some(failed), _) => ("failed_before", failed.text()),
+        // Whoever asks by hand has changed his mind.
+        (None, Some(text)) if upgrade.unattended => ("undone_before", text),
+        (None, _) => return,
+    };
+    emitter.note(code, text);
+    let text = "Nothing was done: it waits for something newer";
+    survey.called_off = Some(text.to_owned());
+}
+
+/// Puts newer images into the plan.
+async fn images_of(
+    place: &Place,
+    survey: &mut Survey,
+    upgrade: &UpgradeRequest,
+    options: &Options,
+    emitter: &Emitter,
+    notes: &mut Vec<String>,
+) -> Result<Vec<crate::event::ImageNews>, Complaint> {
+    let logins = crate::engine::credentials::Logins::of_cli();
+    let found = images::news(&place.docker, &survey.after, &survey.containers, &logins).await?;
+    // What is made here is left alone on every day: whoever only looks may want to know.
+    let says =
+        |note: &&images::Note| options.dry_run || !matches!(note, images::Note::MadeHere { .. });
+    notes.extend(found.notes.iter().filter(says).map(images::Note::text));
+    let min_age = place.settings.upgrade.min_age;
+    let mut newer = found.images;
+    if !min_age.is_zero() && !options.dry_run {
+        newer = old_enough(place, newer, emitter, notes).await;
+    }
+    let mut told = Vec::new();
+    let mut wanted = Vec::new();
+    for news in &newer {
+        let text = format!("{} is another image at its registry", news.name);
+        if !survey.plan.stack_is_down && survey.recreate(&news.service, text) {
+            wanted.push(Wanted::from(news));
+        }
+        told.push(crate::event::ImageNews {
+            service: news.service.clone(),
+            name: news.name.clone(),
+            from: news.running_digests.first().cloned(),
+            to: news.registry_digest.clone(),
+        });
+    }
+    survey.supply = Supply {
+        wanted,
+        refresh_bases: upgrade.refresh_bases,
+        prune_build_cache: upgrade.prune_build_cache,
+    };
+    Ok(told)
+}
+
+/// How old an image is, nobody tells before it is fetched. By its digest no name moves.
+async fn old_enough(
+    place: &Place,
+    news: Vec<images::ImageNews>,
+    emitter: &Emitter,
+    notes: &mut Vec<String>,
+) -> Vec<images::ImageNews> {
+    if !news.is_empty() {
+        emitter.phase(Phase::Fetch);
+    }
+    let min_age = place.settings.upgrade.min_age;
+    let now = jiff::Timestamp::now();
+    let mut old_enough = Vec::new();
+    for one in news {
+        let fetched = supply::fetch_all(place, &[Wanted::from(&one)], emitter).await;
+        let created = match &fetched {
+            Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
+            // What else is new does not wait for this one.
+            Err(failure) => {
+                notes.push(format!("{} waits: {}", one.name, failure.text()));
+                continue;
+            }
+        };
+        match images::too_young(created, min_age, now) {
+            None => old_enough.push(one),
+            Some(left) => {
+                let left = checkout::in_words(left);
+                let text = format!("{} is too young, and waits for {left}", one.name);
+                if !notes.contains(&text) {
+                    notes.push(text);
+                }
+            }
+        }
+    }
+    old_enough
+}

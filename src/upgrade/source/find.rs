@@ -1,0 +1,223 @@
+//! The target in a checkout: what was asked for, looked up among what is there.
+
+use std::time::Duration;
+
+use super::decide::{Chosen, Waiting, newest_tag, old_enough};
+use super::version::Version;
+use crate::engine::git::{Checkout, GitError, Oid, Progress, Tag, Upstream};
+use crate::stack::settings::Allow;
+
+/// What an upgrade is to go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// `--to`: a tag, a branch of the remote, or a commit.
+    Named(String),
+    /// The newest version among the tags.
+    NewestTag(Allow),
+    /// The upstream of the branch.
+    Upstream,
+}
+
+/// Where an upgrade goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The commit; HEAD itself when there is nothing newer, or nothing that is old enough.
+    pub commit: Oid,
+    /// As a person names it: `origin/main`, `v1.2.0`.
+    pub name: String,
+    /// The branch whose history it is, where it is one.
+    pub upstream: Option<Upstream>,
+    /// What is newer and too young.
+    pub waiting: Option<Waiting>,
+}
+
+/// Names further from a typed one than this are no suggestion.
+const NEAR: f64 = 0.7;
+
+/// Looks the target up. `remote` has been fetched; what a shallow or single-branch clone leaves out is
+/// fetched here by name. `now` is in seconds since 1970.
+///
+/// # Errors
+/// [`GitError::NoUpstream`], [`GitError::NoSuchRef`]; git fails, the remote does not answer.
+pub async fn find(
+    checkout: &Checkout,
+    remote: &str,
+    wanted: &Wanted,
+    min_age: Duration,
+    now: i64,
+    progress: impl FnMut(Progress),
+) -> Result<Target, GitError> {
+    match wanted {
+        Wanted::Named(name) => named(checkout, remote, name, progress).await,
+        Wanted::Upstream => upstream(checkout, min_age, now).await,
+        Wanted::NewestTag(allow) => tagged(checkout, remote, *allow, min_age, now, progress).await,
+    }
+}
+
+async fn upstream(checkout: &Checkout, min_age: Duration, now: i64) -> Result<Target, GitError> {
+    let upstream = checkout.need_upstream()?;
+    let git = &checkout.git;
+    let tip = git.commit(&upstream.tracking).await?;
+    let tip = tip.ok_or_else(|| GitError::NoSuchRef {
+        name: upstream.name().to_owned(),
+        nearest: None,
+    })?;
+    let target = |commit: Oid, waiting| Target {
+        commit,
+        name: upstream.name().to_owned(),
+        upstream: Some(upstream.clone()),
+        waiting,
+    };
+    if min_age.is_zero() || tip == checkout.head {
+        return Ok(target(tip, None));
+    }
+    let commits = git.first_parents(&checkout.head, &tip).await?;
+    if commits.is_empty() {
+        // Upstream is behind HEAD: that is not for age to decide.
+        return Ok(target(tip, None));
+    }
+    let dated: Vec<(Oid, i64)> = commits.into_iter().map(|c| (c.commit, c.made)).collect();
+    let chosen = old_enough(&dated, min_age, now);
+    let commit = chosen.take.unwrap_or_else(|| checkout.head.clone());
+    Ok(target(commit, chosen.waiting))
+}
+
+async fn named(
+    checkout: &Checkout,
+    remote: &str,
+    name: &str,
+    progress: impl FnMut(Progress),
+) -> Result<Target, GitError> {
+    let git = &checkout.git;
+    let found = lookup(checkout, remote, name).await?;
+    // A branch here may be stale, and a shallow or single-branch clone fetches less than there is.
+    let is_branch_here = git.commit(&format!("refs/heads/{name}")).await?.is_some();
+    if let Some(found) = found
+        && (found.name != name || !is_branch_here)
+    {
+        return Ok(found);
+    }
+    git.fetch_named(remote, name, progress).await?;
+    match lookup(checkout, remote, name).await? {
+        Some(found) => Ok(found),
+        None => Err(no_such(checkout, remote, name).await?),
+    }
+}
+
+/// A tag, then the remote's branch (one of that name here may be stale), then whatever git makes of
+/// it: a commit, a branch here.
+async fn lookup(checkout: &Checkout, remote: &str, name: &str) -> Result<Option<Target>, GitError> {
+    let git = &checkout.git;
+    let target = |commit, name: &str, upstream| Target {
+        commit,
+        name: name.to_owned(),
+        upstream,
+        waiting: None,
+    };
+    if let Some(commit) = git.commit(&format!("refs/tags/{name}")).await? {
+        return Ok(Some(target(commit, name, None)));
+    }
+    let prefix = format!("{remote}/");
+    let branch = name.strip_prefix(&prefix).unwrap_or(name);
+    let tracking = format!("refs/remotes/{remote}/{branch}");
+    if let Some(commit) = git.commit(&tracking).await? {
+        let upstream = Upstream {
+            remote: remote.to_owned(),
+            branch: format!("refs/heads/{branch}"),
+            tracking,
+        };
+        let name = upstream.name().to_owned();
+        return Ok(Some(target(commit, &name, Some(upstream))));
+    }
+    let commit = git.commit(name).await?;
+    Ok(commit.map(|commit| target(commit, name, None)))
+}
+
+async fn no_such(checkout: &Checkout, remote: &str, name: &str) -> Result<GitError, GitError> {
+    let (tags, branches) = tokio::join!(checkout.git.tags(), checkout.git.remote_branches(remote));
+    let tags = tags?.into_iter().map(|tag| tag.name);
+    let names = tags.chain(branches?.into_iter().map(|branch| branch.name));
+    let near = names
+        .map(|other| (strsim::jaro_winkler(name, &other), other))
+        .filter(|(nearness, _)| *nearness >= NEAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(GitError::NoSuchRef {
+        name: name.to_owned(),
+        nearest: near.map(|(_, name)| name),
+    })
+}
+
+async fn tagged(
+    checkout: &Checkout,
+    remote: &str,
+    allow: Allow,
+    min_age: Duration,
+    now: i64,
+    mut progress: impl FnMut(Progress),
+) -> Result<Target, GitError> {
+    let git = &checkout.git;
+    let current = current_version(checkout).await?;
+    if checkout.is_shallow {
+        // Only tags that are newer: each of the old ones would bring its history.
+        let names = git.remote_tags(remote).await?;
+        let mut left: Vec<&str> = names.iter().map(|tag| tag.name.as_str()).collect();
+        loop {
+            let undated = left.iter().map(|name| (*name, None));
+            let newer = newest_tag(undated, current.as_ref(), allow, Duration::ZERO, now);
+            let Some(newest) = newer.take else { break };
+            git.fetch_named(remote, &newest, &mut progress).await?;
+            left.retain(|name| *name != newest);
+            let here = git.tags().await?;
+            if choose(&here, current.as_ref(), allow, min_age, now)
+                .take
+                .is_some()
+            {
+                break;
+            }
+        }
+    }
+    let tags = git.tags().await?;
+    let chosen = choose(&tags, current.as_ref(), allow, min_age, now);
+    let head = || Target {
+        commit: checkout.head.clone(),
+        name: current
+            .as_ref()
+            .map_or("HEAD".to_owned(), |v| format!("v{v}")),
+        upstream: None,
+        waiting: chosen.waiting,
+    };
+    let taken = tags
+        .iter()
+        .find(|tag| Some(&tag.name) == chosen.take.as_ref());
+    Ok(
+        match taken.and_then(|tag| Some((tag, tag.commit.clone()?))) {
+            None => head(),
+            Some((tag, commit)) => Target {
+                commit,
+                name: tag.name.clone(),
+                upstream: None,
+                waiting: chosen.waiting,
+            },
+        },
+    )
+}
+
+fn choose(
+    tags: &[Tag],
+    current: Option<&Version>,
+    allow: Allow,
+    min_age: Duration,
+    now: i64,
+) -> Chosen<String> {
+    let dated = tags.iter().map(|tag| (tag.name.as_str(), tag.made));
+    newest_tag(dated, current, allow, min_age, now)
+}
+
+/// The version of what is checked out: the newest tag that HEAD is built on.
+async fn current_version(checkout: &Checkout) -> Result<Option<Version>, GitError> {
+    let tags = checkout.git.tags_below(&checkout.head).await?;
+    Ok(tags
+        .iter()
+        .filter_map(|tag| Version::of_tag(&tag.name))
+        .max())
+}

@@ -1,0 +1,180 @@
+//! A registry of the test's own, as a container on a loopback port that the engine chooses: such a
+//! registry needs no certificate. It and every image that went through it are gone after the test.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use base64::Engine as _;
+use tempfile::TempDir;
+
+use super::BUSYBOX;
+use super::answer::Answer;
+use super::engine::{self, docker, docker_command};
+
+const IMAGE: &str = "refit-test/registry:1";
+
+/// By this label the images of a registry are found again, whatever their names are by then.
+const LABEL: &str = "refit.test.registry";
+
+pub(crate) struct Registry {
+    /// `127.0.0.1:PORT`.
+    pub(crate) address: String,
+    container: String,
+    /// A folder like `~/.docker`, with the login where one is needed.
+    pub(crate) config: TempDir,
+}
+
+impl Registry {
+    /// One that is open to everybody. `None`, with a word about it, where there is no engine.
+    ///
+    /// To be made before the stacks that use its images: what is used cannot be removed.
+    pub(crate) fn start() -> Option<Self> {
+        Self::run(&[], |_| String::from("{}"))
+    }
+
+    /// One that wants the login in `config`.
+    pub(crate) fn with_password() -> Option<Self> {
+        // A registry whose list of users is missing makes one, and tells the password in its log.
+        let env = [
+            "REGISTRY_AUTH=htpasswd",
+            "REGISTRY_AUTH_HTPASSWD_REALM=test",
+            "REGISTRY_AUTH_HTPASSWD_PATH=/tmp/htpasswd",
+        ];
+        Self::run(&env, |log| {
+            let field = |name: &str| {
+                let (_, rest) = log.split_once(name).expect("no user in the log");
+                rest.split_whitespace().next().unwrap().to_owned()
+            };
+            let pair = format!("{}:{}", field(" user="), field(" password="));
+            let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+            format!(r#"{{"auths": {{"ADDRESS": {{"auth": "{auth}"}}}}}}"#)
+        })
+    }
+
+    fn run(env: &[&str], config: impl Fn(&str) -> String) -> Option<Self> {
+        if !engine::answers() {
+            return None;
+        }
+        let mut args = vec!["run", "-d", "-p", "127.0.0.1::5000"];
+        for variable in env {
+            args.extend(["-e", variable]);
+        }
+        args.push(IMAGE);
+        let mut registry = Self {
+            address: String::new(),
+            container: docker(&args).trim().to_owned(),
+            config: tempfile::tempdir().unwrap(),
+        };
+        let ports = docker(&["port", &registry.container, "5000"]);
+        registry.address = ports.lines().next().unwrap().to_owned();
+        let text = config(&registry.log_until_it_listens()).replace("ADDRESS", &registry.address);
+        std::fs::write(registry.config.path().join("config.json"), text).unwrap();
+        Some(registry)
+    }
+
+    fn log_until_it_listens(&self) -> String {
+        let mut command = docker_command();
+        command.args(["logs", "--follow", &self.container]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut follower = command.spawn().unwrap();
+        let mut log = String::new();
+        for line in BufReader::new(follower.stderr.take().unwrap()).lines() {
+            log.push_str(&line.unwrap());
+            log.push('\n');
+            if log.contains("listening on") {
+                break;
+            }
+        }
+        let _ = follower.kill();
+        let _ = follower.wait();
+        assert!(log.contains("listening on"), "the registry ended:\n{log}");
+        log
+    }
+
+    /// The name of an image in this registry.
+    pub(crate) fn name(&self, image: &str) -> String {
+        format!("{}/{image}", self.address)
+    }
+
+    /// Gives the registry a new image of this name: the shell, `/version` with this text, and
+    /// `bytes` of noise. The engine keeps what it had under the name. Returns the digest.
+    #[track_caller]
+    pub(crate) fn push(&self, image: &str, version: &str, bytes: u32) -> String {
+        let name = self.name(image);
+        let old = self.local_id(&name);
+        let script = format!("echo {version} > /version; head -c {bytes} /dev/urandom > /noise");
+        let run = [
+            "run",
+            "-d",
+            "--network",
+            "none",
+            BUSYBOX,
+            "sh",
+            "-c",
+            &script,
+        ];
+        let container = docker(&run).trim().to_owned();
+        docker(&["wait", &container]);
+        let label = format!("LABEL {LABEL}={}", self.address);
+        let commit = [
+            "commit",
+            "--change",
+            &label,
+            "--change",
+            "CMD [\"sleep\", \"infinity\"]",
+        ];
+        docker(&[&commit[..], &[&container, &name]].concat());
+        docker(&["rm", &container]);
+        let config = self.config.path().to_string_lossy();
+        docker(&["--config", &config, "push", "--quiet", &name]);
+        let digests = docker(&[
+            "inspect",
+            "--format",
+            "{{join .RepoDigests \"\\n\"}}",
+            &name,
+        ]);
+        let (_, digest) = digests.trim().rsplit_once('@').expect("no digest");
+        docker(&["image", "rm", &name]);
+        if let Some(old) = old {
+            docker(&["tag", &old, &name]);
+        }
+        digest.to_owned()
+    }
+
+    /// What the engine has under a name.
+    pub(crate) fn local_id(&self, name: &str) -> Option<String> {
+        let mut command = docker_command();
+        command.args(["image", "inspect", "--format", "{{.Id}}", name]);
+        let answer = Answer::of(command, b"");
+        (answer.code == 0).then(|| answer.stdout.trim().to_owned())
+    }
+
+    /// What it was asked for, a line for each request.
+    pub(crate) fn log(&self) -> String {
+        let mut command = docker_command();
+        command.args(["logs", &self.container]);
+        let answer = Answer::of(command, b"");
+        answer.stdout + &answer.stderr
+    }
+
+    /// Nobody answers at its address any more.
+    pub(crate) fn stop(&self) {
+        docker(&["stop", &self.container]);
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let quietly = |args: &[&str]| {
+            let mut command = docker_command();
+            command.args(args);
+            Answer::of(command, b"").stdout
+        };
+        quietly(&["rm", "--force", "--volumes", &self.container]);
+        let label = format!("label={LABEL}={}", self.address);
+        let found = quietly(&["image", "ls", "-aq", "--no-trunc", "--filter", &label]);
+        for id in found.lines() {
+            quietly(&["image", "rm", "--force", id]);
+        }
+    }
+}
