@@ -218,7 +218,7 @@ fn whole(line: &str, form: &str) -> Option<usize> {
             let after = line[at + form.len()..].chars().next();
             let before = line[..*at].chars().next_back();
             let open = form.chars().next_back().is_some_and(goes_on);
-            !(open && after.is_some_and(goes_on)) && !before.is_some_and(goes_on)
+            !(before.is_some_and(goes_on) || open && after.is_some_and(goes_on))
         })
         .map(|(at, _)| at)
 }

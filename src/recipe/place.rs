@@ -1,7 +1,7 @@
 //! Where a key is written so that the application reads it: in an env file that reaches it, or in
 //! its definition.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::YamlPath;
@@ -151,7 +151,7 @@ fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &st
 }
 
 /// Whether an env file sets a key.
-fn sets(file: &PathBuf, key: &str) -> bool {
+fn sets(file: &Path, key: &str) -> bool {
     let bytes = files::read_if_exists(file)
         .ok()
         .flatten()

@@ -155,9 +155,9 @@ impl Wanted<'_> {
         let condition = json!({"condition": "service_healthy"});
         let one = below(self.service, &["depends_on", store.as_str()]);
         let path: Result<YamlPath, _> = one.parse();
-        let file = path.and_then(|path| {
+        let file = path.map(|path| {
             let found = belongs::file_for(&path, false, &self.place.located);
-            Ok(found.ok().map(|(file, _)| file))
+            found.ok().map(|(file, _)| file)
         });
         let listed = file.ok().flatten().and_then(|file| self.listed(&file));
         match listed {
