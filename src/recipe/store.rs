@@ -2,7 +2,7 @@
 //! container beside the project: the next `up --remove-orphans` would take it away (F11).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -176,7 +176,7 @@ impl Wanted<'_> {
     }
 
     /// The short form of `depends_on` in a file.
-    fn listed(&self, file: &PathBuf) -> Option<Vec<String>> {
+    fn listed(&self, file: &Path) -> Option<Vec<String>> {
         let bytes = files::read_if_exists(file).ok().flatten()?;
         let written = String::from_utf8(bytes).ok()?;
         let path: YamlPath = below(self.service, &["depends_on"]).parse().ok()?;
