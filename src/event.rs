@@ -401,6 +401,29 @@ impl How {
     }
 }
 
+/// What came of a check of the application itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofResult {
+    /// It is as asked.
+    Proven,
+    /// It could not be looked at.
+    NotProven,
+    /// It is not as asked.
+    Failed,
+}
+
+impl ProofResult {
+    /// The word used in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::NotProven => "not_proven",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -472,6 +495,13 @@ pub enum Kind {
         how: How,
         what: String,
     },
+    /// What was looked at in the application itself, and what came of it.
+    Proof {
+        service: ServiceName,
+        check: &'static str,
+        result: ProofResult,
+        what: String,
+    },
     Rollback {
         reason: String,
     },
@@ -529,6 +559,17 @@ impl Kind {
                 reason: reason.map(clean),
                 after,
                 down,
+            },
+            Self::Proof {
+                service,
+                check,
+                result,
+                what,
+            } => Self::Proof {
+                service,
+                check,
+                result,
+                what: clean(what),
             },
             Self::Rollback { reason } => Self::Rollback {
                 reason: clean(reason),

@@ -2,6 +2,7 @@
 //! was wrong.
 
 pub mod cli;
+pub mod recipe;
 pub mod upgrade;
 
 pub mod run;
@@ -11,6 +12,7 @@ pub mod plan;
 pub mod stack;
 
 pub mod edit;
+pub mod profile;
 
 pub mod complaint;
 pub mod engine;

@@ -92,7 +92,16 @@ pub fn is_secret_key(key: &str) -> bool {
 ///
 /// A URL with a password in it is shown without the password.
 pub fn is_secret(key: &str, value: &str) -> bool {
-    is_secret_key(key) || password_in_url(value).is_some()
+    is_secret_key(key) && !is_switch(value) || password_in_url(value).is_some()
+}
+
+/// `ALLOW_PASSWORD_RESET=false` says nothing of a password; hidden, it would take every `false` out of
+/// every text.
+fn is_switch(value: &str) -> bool {
+    const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "none", "null"];
+    SWITCHES
+        .iter()
+        .any(|switch| value.trim().eq_ignore_ascii_case(switch))
 }
 
 /// Hides in text what is known to be secret: values of secret keys and passwords in URLs.
@@ -107,7 +116,7 @@ const SHORTEST: usize = 4;
 impl Redactor {
     /// Learns a pair; values of secret keys and passwords inside URLs are hidden from now on.
     pub fn learn(&mut self, key: &str, value: &str) {
-        if is_secret_key(key) {
+        if is_secret_key(key) && !is_switch(value) {
             self.hide(value);
         }
         if let Some(password) = password_in_url(value) {
@@ -180,6 +189,15 @@ fn redact_urls(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_switch_is_no_secret_whatever_its_key() {
+        assert!(!is_secret("ALLOW_PASSWORD_RESET", "false"));
+        assert!(is_secret("ALLOW_PASSWORD_RESET", "falsehood"));
+        let mut redactor = Redactor::default();
+        redactor.learn("ALLOW_PASSWORD_RESET", "TRUE");
+        assert_eq!(redactor.redact("A=TRUE"), "A=TRUE");
+    }
 
     #[test]
     fn names_that_hold_secrets() {

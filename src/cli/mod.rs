@@ -6,6 +6,7 @@ mod get;
 mod look;
 mod packaging;
 mod past;
+mod recipes;
 mod runs;
 mod upgrade;
 mod values;
@@ -102,6 +103,10 @@ enum Command {
     Apply(runs::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
     Restart(runs::RestartArgs),
+    /// Use a recipe: a named group of changes, with its checks
+    Use(recipes::UseArgs),
+    /// List recipes, or explain one
+    Recipes(recipes::RecipesArgs),
     /// Bring the stack to a newer version: its git checkout and its images, as one run
     Upgrade(upgrade::UpgradeArgs),
     /// Show what apply would do
@@ -133,11 +138,13 @@ impl Command {
             | Self::Edit(_)
             | Self::Apply(_)
             | Self::Restart(_)
+            | Self::Use(_)
             | Self::Upgrade(_)
             | Self::Plan(_)
             | Self::Rollback(_)
             | Self::Watch(_) => true,
             Self::Get(_)
+            | Self::Recipes(_)
             | Self::Status(_)
             | Self::History(_)
             | Self::Show(_)
@@ -218,6 +225,8 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Why(args) => why::why(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
+        Command::Use(args) => recipes::use_recipe(global, args).await,
+        Command::Recipes(args) => recipes::recipes(global, &args).await,
         Command::Upgrade(args) => upgrade::upgrade(global, args).await,
         Command::Plan(args) => runs::plan(global, args).await,
         Command::Rollback(args) => past::rollback(global, args).await,

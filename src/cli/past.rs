@@ -226,6 +226,15 @@ fn told(entry: &Entry) -> Option<String> {
                 if *ok { "proven:" } else { "not seen:" }
             )
         }
+        Entry::Proof {
+            service,
+            result,
+            what,
+            ..
+        } => {
+            let word = result.word().replace('_', " ");
+            format!("{word}: {service}: {what}")
+        }
         Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
         Entry::Finished { outcome, .. } => outcome.word().to_owned(),

@@ -285,6 +285,48 @@ impl Docker {
         (done.exit_code == Some(0)).then_some(bytes)
     }
 
+    /// Runs a command inside a container with something on its standard input; gives its exit code
+    /// and all that it printed.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn exec_with_input(
+        &self,
+        id: &str,
+        command: &[String],
+        stdin: &str,
+    ) -> Result<(i64, String), EngineError> {
+        use bollard::exec::{StartExecOptions, StartExecResults};
+        use tokio::io::AsyncWriteExt as _;
+        let config = ExecConfig {
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.to_vec()),
+            ..ExecConfig::default()
+        };
+        let created = self.api.create_exec(id, config).await;
+        let exec = created.map_err(failed("run a command in a container"))?.id;
+        let started = self.api.start_exec(&exec, None::<StartExecOptions>).await;
+        let started = started.map_err(failed("run a command in a container"))?;
+        let mut text = String::new();
+        if let StartExecResults::Attached {
+            mut output,
+            mut input,
+        } = started
+        {
+            // A command that ends before it has read its input closes it; its exit code tells more.
+            let _ = input.write_all(stdin.as_bytes()).await;
+            let _ = input.shutdown().await;
+            while let Some(Ok(part)) = output.next().await {
+                text.push_str(&String::from_utf8_lossy(part.as_ref()));
+            }
+        }
+        let done = self.api.inspect_exec(&exec).await;
+        let done = done.map_err(failed("run a command in a container"))?;
+        Ok((done.exit_code.unwrap_or(-1), text))
+    }
+
     /// The folder in which the engine keeps its data; `None` when it is not told.
     pub async fn data_root(&self) -> Option<std::path::PathBuf> {
         self.api.info().await.ok()?.docker_root_dir.map(Into::into)

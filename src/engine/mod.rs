@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod events;
 pub mod files;
 pub mod git;
+pub mod grep;
 pub mod http;
 pub mod image;
 pub mod network;

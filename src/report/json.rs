@@ -109,6 +109,15 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
                 "text": what,
             }),
         ),
+        Kind::Proof {
+            service,
+            check,
+            result,
+            what,
+        } => (
+            "proof",
+            json!({"service": service, "check": check, "result": result.word(), "text": what}),
+        ),
         Kind::Rollback { reason } => ("rollback", json!({"reason": reason})),
         Kind::Restored { files } => ("restored", json!({"files": files})),
         Kind::Recovered { run, outcome } => (

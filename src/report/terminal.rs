@@ -13,7 +13,8 @@ use super::words::{counted, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ServiceName, Shown, Tell, VerdictWord,
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Shown, Tell,
+    VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -340,6 +341,13 @@ impl Tell for Terminal {
             Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
                 self.diff(state, file, lines);
             }
+            Kind::Note {
+                code: "evidence",
+                text,
+            } if !quiet => {
+                let line = self.style.dim(&format!("  {text}"));
+                self.print(state, &line);
+            }
             Kind::Note { text, .. } if !quiet => {
                 let line = format!("{} {text}", self.style.warn("!"));
                 self.print(state, &line);
@@ -384,6 +392,20 @@ impl Tell for Terminal {
                     self.style.good("✓")
                 } else {
                     self.style.bad("✗")
+                };
+                let width = state.width;
+                self.result(state, &format!("{mark} {service:<width$}  {what}"));
+            }
+            Kind::Proof {
+                service,
+                result,
+                what,
+                ..
+            } if !(quiet && *result == ProofResult::Proven) => {
+                let mark = match result {
+                    ProofResult::Proven => self.style.good("✓"),
+                    ProofResult::NotProven => self.style.warn("?"),
+                    ProofResult::Failed => self.style.bad("✗"),
                 };
                 let width = state.width;
                 self.result(state, &format!("{mark} {service:<width$}  {what}"));

@@ -78,39 +78,50 @@ pub fn is_yaml(path: &Path) -> bool {
 /// # Errors
 /// A file that cannot be read or edited, a value that cannot be written, an unknown place.
 pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
+    make_all(std::slice::from_ref(request), located)
+}
+
+/// Makes several requests' edits in memory, one after the other: a file that an earlier one has
+/// changed is changed further.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_all(requests: &[EditRequest], located: &Located) -> Result<Edited, Complaint> {
     let mut edited = Edited::default();
+    for request in requests {
+        add(request, located, &mut edited)?;
+    }
+    Ok(edited)
+}
+
+fn add(request: &EditRequest, located: &Located, edited: &mut Edited) -> Result<(), Complaint> {
     let by_path = |edit: &Edit| belongs::is_compose_path(&edit.key);
     match &request.file {
         Some(file) => {
             let path = existing(located, file)?;
-            edit_file(&path, &request.edits, located, &mut edited)?;
+            edit_file(&path, &request.edits, located, edited)?;
         }
         None if request.edits.iter().any(&by_path) => {
             let (paths, keys): (Vec<_>, Vec<_>) = request.edits.iter().cloned().partition(by_path);
             for edit in &paths {
-                edit_definition(edit, located, &mut edited)?;
+                edit_definition(edit, located, edited)?;
             }
             if !keys.is_empty() {
-                edit_env(&located.first_env_file(), &keys, located, &mut edited)?;
+                edit_env(&located.first_env_file(), &keys, located, edited)?;
             }
         }
-        None => edit_file(
-            &located.first_env_file(),
-            &request.edits,
-            located,
-            &mut edited,
-        )?,
+        None => edit_file(&located.first_env_file(), &request.edits, located, edited)?,
     }
     if !request.reach.is_empty() {
         check_reach(request, located)?;
     }
-    edited.reach.clone_from(&request.reach);
+    edited.reach.extend(request.reach.iter().cloned());
     for service in &request.reach {
         for edit in &request.edits {
-            add_consumer(service, &edit.key, located, &mut edited)?;
+            add_consumer(service, &edit.key, located, edited)?;
         }
     }
-    Ok(edited)
+    Ok(())
 }
 
 /// `--for` hands a key on by `${KEY}`, which Compose fills in from the stack's env files alone.
@@ -270,7 +281,12 @@ fn edit_env(
     let file = shown(&located.args.directory, path);
     check_is_file(&file, path)?;
     check_is_env(&file, path, edits)?;
-    let before = files::read_if_exists(path)?;
+    // An earlier edit of this run may have changed the same file.
+    let known = edited.files.iter().position(|edit| edit.path == path);
+    let before = match known {
+        Some(index) => edited.files[index].after.clone(),
+        None => files::read_if_exists(path)?,
+    };
     let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
     let mut tree =
@@ -313,11 +329,14 @@ fn edit_env(
     let after = tree.to_bytes();
     // Nothing to remove from a file that does not exist: it stays so.
     let after = (before.is_some() || !after.is_empty()).then_some(after);
-    edited.files.push(FileEdit {
-        path: path.to_owned(),
-        before,
-        after,
-    });
+    match known {
+        Some(index) => edited.files[index].after = after,
+        None => edited.files.push(FileEdit {
+            path: path.to_owned(),
+            before,
+            after,
+        }),
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::event::{Action, Outcome, ProofResult, RunId, ServiceName, ServiceSummary, VerdictWord};
 use crate::secret::Redactor;
 
 const NAME: &str = "journal.jsonl";
@@ -107,6 +107,17 @@ pub enum Entry {
         /// As wanted.
         ok: bool,
         /// What was found, secrets hidden.
+        what: String,
+    },
+    /// The application itself was looked at.
+    Proof {
+        /// The service.
+        service: ServiceName,
+        /// What was looked at, in a word.
+        check: String,
+        /// What came of it.
+        result: ProofResult,
+        /// What was seen, secrets hidden.
         what: String,
     },
     /// Health and effect are proven: from here on the change stays.

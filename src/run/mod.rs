@@ -18,6 +18,7 @@ pub mod journal;
 pub mod kept;
 pub mod lock;
 pub mod meant;
+pub mod proof;
 pub mod prove;
 pub mod recover;
 mod remarks;

@@ -167,6 +167,9 @@ impl<'a> Transaction<'a> {
             self.converge(watch).await?;
             self.healthy(watch).await?;
             self.effects(watch, written_at).await?;
+            self.proofs(watch).await?;
+        } else {
+            self.proofs_left_out()?;
         }
         self.journal.add(Entry::Proven)?;
         fault!("effect.proven");

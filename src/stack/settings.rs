@@ -26,6 +26,8 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// How long runs are kept.
     pub keep: Keep,
+    /// Recipes of this stack's own: only the room of recipes knows how to read them.
+    pub recipes: Vec<de::IgnoredAny>,
     /// What upgrades take.
     pub upgrade: UpgradeSettings,
     /// Commands of the person's own around an upgrade.

@@ -58,7 +58,7 @@ pub(crate) fn healthcheck(test: &str) -> String {
 
 /// Verbs that wait for services to settle; tests do not wait as long as a person would.
 /// Where a service is to fail, a test gives `--settle` itself: on a busy machine its end is seen late.
-const WAITING: [&str; 5] = ["set", "unset", "apply", "restart", "watch"];
+const WAITING: [&str; 6] = ["set", "unset", "apply", "restart", "watch", "use"];
 
 pub(crate) struct TestStack {
     root: TempDir,

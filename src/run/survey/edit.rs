@@ -103,6 +103,7 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
         called_off: None,
         refusal: None,
         in_line: false,
+        proofs: None,
         one_shots: shots,
         strategy: options.strategy,
         restart_all: false,

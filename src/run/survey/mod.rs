@@ -23,6 +23,7 @@ use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
 use crate::event::{Action, RunId, ServiceName};
+use crate::health::check::Proofs;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
@@ -75,6 +76,8 @@ pub struct Survey {
     pub refusal: Option<Complaint>,
     /// Files and containers were compared, and agree.
     pub in_line: bool,
+    /// What is to be seen of the application itself afterwards.
+    pub proofs: Option<Proofs>,
     pub(super) one_shots: BTreeSet<ServiceName>,
     pub(super) strategy: Strategy,
     pub(super) restart_all: bool,
@@ -213,6 +216,19 @@ pub async fn make(
         What::Restart(services) => of_restart(place, services).await?,
         What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
     };
+    Ok(checked(place, survey, options).await)
+}
+
+/// The survey of edits that somebody else made in memory.
+///
+/// # Errors
+/// As [`make`].
+pub async fn of_edited(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Survey, Complaint> {
+    let survey = edit::survey(place, edited, options).await?;
     Ok(checked(place, survey, options).await)
 }
 
@@ -359,6 +375,7 @@ fn quiet(
         called_off: None,
         refusal: None,
         in_line: false,
+        proofs: None,
         one_shots: shots,
         strategy: Strategy::Auto,
         restart_all: false,

@@ -1,0 +1,199 @@
+//! Using recipes, listing and explaining them.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::net::IpAddr;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::Global;
+use super::get::Asked;
+use super::runs::RunArgs;
+use crate::complaint::Complaint;
+use crate::exit::{self, Exit};
+use crate::health::check::Credentials;
+use crate::recipe::catalogue::Catalogue;
+use crate::recipe::params::Type;
+use crate::recipe::{self, Use, page as recipe_page};
+use crate::report::{self, page};
+use crate::run::request::Request;
+use crate::secret::{HIDDEN, Secret, is_secret};
+
+#[derive(Debug, Args)]
+pub(super) struct UseArgs {
+    /// Recipe
+    recipe: String,
+    /// NAME=VALUE, or NAME alone to read the value from standard input
+    #[arg(value_name = "NAME=VALUE")]
+    values: Vec<String>,
+    /// The same as as=NAME: another way to the same aim
+    #[arg(long = "as", value_name = "NAME")]
+    way: Option<String>,
+    /// The service that is the application, where refit cannot tell
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<String>,
+    /// Publish the application's ports on this address alone
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<IpAddr>,
+    /// Account to sign in with for the proof; its password is read from standard input
+    #[arg(long, value_name = "NAME")]
+    sign_in: Option<String>,
+    /// Edit the files only; refit apply brings the engine in line later
+    #[arg(long)]
+    no_apply: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecipesArgs {
+    /// Recipe to explain; all are listed without one
+    recipe: Option<String>,
+}
+
+pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, Complaint> {
+    let mut options = args.run.options();
+    options.no_apply = args.no_apply;
+    let mut stdin = Stdin::default();
+    let mut typed = Vec::new();
+    for word in &args.values {
+        typed.push(match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Secret::new(value.to_owned())),
+            None => (word.clone(), stdin.read(word)?),
+        });
+    }
+    if let Some(way) = &args.way {
+        typed.push(("as".to_owned(), Secret::new(way.clone())));
+    }
+    let sign_in = match &args.sign_in {
+        Some(user) => Some(Credentials {
+            user: user.clone(),
+            password: stdin.read(&format!("password of {user}"))?,
+        }),
+        None => None,
+    };
+    let wanted = Use {
+        name: args.recipe.clone(),
+        service: args.service.as_deref().map(Into::into),
+        bind: args.bind,
+        typed,
+        sign_in,
+    };
+    let request = Request {
+        command: typed_command(&args, &wanted),
+        options,
+    };
+    let runner = global.runner().await?;
+    let emitter = runner.emitter.clone();
+    let survey = async |place: &crate::stack::Place, _: &crate::run::state::StackState| {
+        recipe::survey(place, &request.options, &wanted, &emitter).await
+    };
+    let ended = runner
+        .execute_surveyed(&global.locate_request(), &request, survey)
+        .await;
+    Ok(exit::of_run(&ended))
+}
+
+/// What was typed, for the record: without what is secret by its type, its name or its look.
+fn typed_command(args: &UseArgs, wanted: &Use) -> String {
+    let kind_of = |name: &str| {
+        let catalogue = Catalogue::load().ok()?;
+        let recipe = &catalogue.find(&wanted.name).ok()?.recipe;
+        let known = recipe.parameters.iter().find(|known| known.name == name)?;
+        Some(known.kind)
+    };
+    let mut words = vec!["use".to_owned(), wanted.name.clone()];
+    for (name, value) in &wanted.typed {
+        let hidden = kind_of(name) == Some(Type::Secret) || is_secret(name, value.expose());
+        let value = if hidden { HIDDEN } else { value.expose() };
+        words.push(format!("{name}={value}"));
+    }
+    if let Some(service) = &args.service {
+        words.push(format!("--service {service}"));
+    }
+    if let Some(ip) = args.bind {
+        words.push(format!("--bind {ip}"));
+    }
+    words.join(" ")
+}
+
+/// Standard input gives one value.
+#[derive(Default)]
+struct Stdin {
+    taken: bool,
+}
+
+impl Stdin {
+    fn read(&mut self, what: &str) -> Result<Secret, Complaint> {
+        if std::io::stdin().is_terminal() {
+            let typed = rpassword::prompt_password(format!("{what}: "));
+            return Ok(Secret::new(typed.context("cannot read the value")?));
+        }
+        if std::mem::replace(&mut self.taken, true) {
+            return Err(
+                Complaint::new("usage", "only one value can come from standard input")
+                    .hint(format!("give {what} its value")),
+            );
+        }
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read the value from standard input")?;
+        let value = text.trim_end_matches(['\r', '\n']);
+        if value.is_empty() {
+            let text = format!("no value for {what} came from standard input");
+            return Err(Complaint::new("no_value", text).hint("pipe it in, or write NAME=VALUE"));
+        }
+        Ok(Secret::new(value.to_owned()))
+    }
+}
+
+pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit, Complaint> {
+    let mut catalogue = Catalogue::load()?;
+    // Outside of a stack there are the others all the same.
+    if let Ok(asked) = Asked::of(global).await {
+        let located = &asked.located.args;
+        catalogue.add_stack(&located.directory, &located.files)?;
+    }
+    match &args.recipe {
+        Some(name) => {
+            let entry = catalogue.find(name)?;
+            if global.json {
+                page::document(&recipe_page::document(&entry.recipe, &entry.from));
+            } else {
+                for line in recipe_page::lines(&entry.recipe, &entry.from) {
+                    report::out(&line);
+                }
+            }
+        }
+        None if global.json => {
+            let all: Vec<_> = catalogue
+                .all()
+                .map(|entry| {
+                    json!({
+                        "name": entry.recipe.name, "title": entry.recipe.title, "from": entry.from,
+                    })
+                })
+                .collect();
+            page::document(&json!({"recipes": all}));
+        }
+        None => {
+            let rows: Vec<Vec<String>> = catalogue
+                .all()
+                .map(|entry| {
+                    let recipe = &entry.recipe;
+                    vec![
+                        recipe.name.clone(),
+                        recipe.title.clone(),
+                        entry.from.clone(),
+                    ]
+                })
+                .collect();
+            page::table(&["RECIPE", "WHAT FOR", "FROM"], &rows);
+            report::out("");
+            report::out("refit recipes RECIPE explains one, refit use RECIPE uses it");
+        }
+    }
+    Ok(Exit::Done)
+}

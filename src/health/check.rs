@@ -1,0 +1,314 @@
+//! What is to be seen of the application itself after a change: who gets in, how long a login lasts,
+//! whether it survives a restart. Data, and the judgement on what was answered; asks nobody.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::http::{Ask, Reply};
+use crate::event::{ProofResult, ServiceName};
+use crate::profile::{Page, Sends, SignIn};
+use crate::secret::Secret;
+
+/// All that is to be looked at in one application.
+#[derive(Debug, Clone)]
+pub struct Proofs {
+    /// The service that is the application.
+    pub service: ServiceName,
+    /// Its port inside the container.
+    pub port: Option<u16>,
+    /// What a visitor without a cookie gets where no login is asked for.
+    pub open: Option<Page>,
+    /// How a person signs in.
+    pub sign_in: Option<SignIn>,
+    /// The account to sign in with.
+    pub credentials: Option<Credentials>,
+    /// The account that is made first.
+    pub account: Option<NewAccount>,
+    /// What is looked at, in order.
+    pub checks: Vec<Check>,
+}
+
+/// Name and password of an account.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// An account that the application's own script makes.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Run in the container.
+    pub command: Vec<String>,
+    /// Given to it on standard input.
+    pub password: Secret,
+}
+
+/// One thing to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// A visitor without a cookie gets the page.
+    OpenWithoutLogin,
+    /// The cookie of a new login lives so long.
+    SessionLasts(Duration),
+    /// A login survives a restart of the application.
+    SessionSurvives,
+}
+
+impl Check {
+    /// The word used in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OpenWithoutLogin => "open_without_login",
+            Self::SessionLasts(_) => "session_lasts",
+            Self::SessionSurvives => "session_survives",
+        }
+    }
+
+    /// What is to be seen, in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::OpenWithoutLogin => "a visitor without a cookie gets the page".to_owned(),
+            Self::SessionLasts(wanted) => format!("a new login lasts {} s", wanted.as_secs()),
+            Self::SessionSurvives => "a login survives a restart".to_owned(),
+        }
+    }
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// In a word.
+    pub result: ProofResult,
+    /// In a sentence.
+    pub what: String,
+}
+
+impl Finding {
+    /// It is as asked.
+    pub fn proven(what: impl Into<String>) -> Self {
+        Self {
+            result: ProofResult::Proven,
+            what: what.into(),
+        }
+    }
+
+    /// It could not be looked at.
+    pub fn not_proven(check: Check, why: &str) -> Self {
+        Self {
+            result: ProofResult::NotProven,
+            what: format!("not proven that {}: {why}", check.words()),
+        }
+    }
+
+    /// It is not as asked.
+    pub fn failed(what: impl Into<String>) -> Self {
+        Self {
+            result: ProofResult::Failed,
+            what: what.into(),
+        }
+    }
+}
+
+/// The request for a page.
+pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> Ask {
+    Ask {
+        url: format!("{base}{}", page.path),
+        body: page.post.then(|| ("application/json", "{}".to_owned())),
+        cookie: cookie.map(str::to_owned),
+        origin: Some(base.to_owned()),
+    }
+}
+
+/// The request that signs in.
+pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> Ask {
+    let (user, password) = (&credentials.user, credentials.password.expose());
+    let body = match sign_in.sends {
+        Sends::Form => (
+            "application/x-www-form-urlencoded",
+            format!(
+                "{}={}&{}={}",
+                encoded(&sign_in.user_field),
+                encoded(user),
+                encoded(&sign_in.password_field),
+                encoded(password)
+            ),
+        ),
+        Sends::Json => {
+            let mut fields = serde_json::Map::new();
+            fields.insert(sign_in.user_field.clone(), user.as_str().into());
+            fields.insert(sign_in.password_field.clone(), password.into());
+            (
+                "application/json",
+                serde_json::Value::Object(fields).to_string(),
+            )
+        }
+    };
+    Ask {
+        url: format!("{base}{}", sign_in.path),
+        body: Some(body),
+        cookie: None,
+        origin: Some(base.to_owned()),
+    }
+}
+
+/// As in a form: everything but letters and digits as `%XX`.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// Whether an answer is the page that is wanted.
+pub fn is_page(page: &Page, reply: &Reply) -> bool {
+    let body = page.body.as_ref();
+    reply.status == page.status && body.is_none_or(|wanted| reply.body.contains(wanted))
+}
+
+/// The judgement on what a visitor without a cookie got.
+pub fn judge_open(page: &Page, reply: &Reply) -> Finding {
+    let path = &page.path;
+    if let Some(location) = &reply.location {
+        return Finding::failed(format!("sends a visitor without a cookie on to {location}"));
+    }
+    if reply.body.contains("type=\"password\"") {
+        return Finding::failed(format!("{path} still asks for a password"));
+    }
+    if is_page(page, reply) {
+        return Finding::proven(format!("a visitor without a cookie gets {path}"));
+    }
+    Finding::failed(format!(
+        "answers a visitor without a cookie with {} on {path}",
+        reply.status
+    ))
+}
+
+/// The cookie of a login, as a browser would send it back, with its life in seconds where it has
+/// one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cookie {
+    /// `NAME=VALUE`.
+    pub pair: String,
+    /// From `Max-Age`, else from `Expires`.
+    pub lives: Option<i64>,
+}
+
+/// The cookie of this name among those that an answer sets.
+pub fn cookie_of(name: &str, reply: &Reply, now: Timestamp) -> Option<Cookie> {
+    let set = reply.set_cookies.iter().find(|line| {
+        let known = line.split('=').next().unwrap_or_default();
+        known.trim() == name
+    })?;
+    let mut parts = set.split(';').map(str::trim);
+    let pair = parts.next()?.to_owned();
+    let attributes: Vec<(String, &str)> = parts
+        .filter_map(|part| part.split_once('='))
+        .map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim()))
+        .collect();
+    let attribute = |name: &str| {
+        attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| *v)
+    };
+    let max_age = attribute("max-age").and_then(|text| text.parse().ok());
+    let clock = reply.date.as_deref().and_then(http_date).unwrap_or(now);
+    let expires = attribute("expires").and_then(http_date);
+    let expires = expires.map(|at| at.as_second() - clock.as_second());
+    Some(Cookie {
+        pair,
+        lives: max_age.or(expires),
+    })
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+    parsed.ok()
+}
+
+/// Between the clocks of two machines, and the time that a sign-in takes.
+const TOLERANCE: i64 = 60;
+
+/// The judgement on a new login's cookie.
+pub fn judge_life(name: &str, cookie: &Cookie, wanted: Duration) -> Finding {
+    let wanted = i64::try_from(wanted.as_secs()).unwrap_or(i64::MAX);
+    match cookie.lives {
+        Some(lives) if (lives - wanted).abs() <= TOLERANCE => {
+            Finding::proven(format!("a new login's cookie {name} lives {lives} s"))
+        }
+        Some(lives) => Finding::failed(format!(
+            "a new login's cookie {name} lives {lives} s, not {wanted} s"
+        )),
+        None => Finding::failed(format!(
+            "a new login's cookie {name} ends with the browser, not after {wanted} s"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(cookie: &str) -> Reply {
+        Reply {
+            status: 303,
+            set_cookies: vec!["other=1".into(), cookie.into()],
+            date: Some("Tue, 24 Nov 2026 05:00:00 GMT".into()),
+            ..Reply::default()
+        }
+    }
+
+    #[test]
+    fn the_life_of_a_cookie() {
+        let now = Timestamp::UNIX_EPOCH;
+        let lives = |cookie: &str| cookie_of("sid", &reply(cookie), now).map(|c| c.lives);
+        assert_eq!(lives("sid=a; Max-Age=900; Path=/"), Some(Some(900)));
+        let expires = "sid=a; Expires=Tue, 24 Nov 2026 05:15:00 GMT; HttpOnly";
+        assert_eq!(lives(expires), Some(Some(900)));
+        assert_eq!(lives("sid=a; Path=/"), Some(None));
+        assert_eq!(lives("sidx=a"), None);
+        let cookie = cookie_of("sid", &reply("sid=a=b; Max-Age=900"), now).unwrap();
+        assert_eq!(cookie.pair, "sid=a=b");
+        let judged = |seconds| judge_life("sid", &cookie, Duration::from_secs(seconds)).result;
+        assert_eq!(judged(930), ProofResult::Proven);
+        assert_eq!(judged(604_800), ProofResult::Failed);
+    }
+
+    #[test]
+    fn a_page_behind_a_login_is_not_open() {
+        let page = Page {
+            path: "/".into(),
+            post: false,
+            status: 200,
+            body: None,
+        };
+        let with = |status, body: &str, location: Option<&str>| Reply {
+            status,
+            body: body.into(),
+            location: location.map(str::to_owned),
+            ..Reply::default()
+        };
+        assert_eq!(
+            judge_open(&page, &with(200, "hello", None)).result,
+            ProofResult::Proven
+        );
+        for shut in [
+            with(303, "", Some("/login")),
+            with(200, "<input type=\"password\">", None),
+            with(401, "", None),
+        ] {
+            assert_eq!(judge_open(&page, &shut).result, ProofResult::Failed);
+        }
+    }
+
+    #[test]
+    fn a_form_is_encoded() {
+        assert_eq!(encoded("a b&c=ü"), "a%20b%26c%3D%C3%BC");
+    }
+}

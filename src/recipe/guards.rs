@@ -1,0 +1,199 @@
+//! What a recipe must not do to people: open an application to others, shut out users who are there.
+
+use std::net::IpAddr;
+
+use super::Using;
+use super::exposure::{self, Binding};
+use super::format::Guard;
+use super::place::{Edits, text};
+use crate::complaint::Complaint;
+use crate::edit::yaml::{self, YamlPath};
+use crate::engine::files;
+use crate::event::ServiceName;
+use crate::run::belongs;
+use crate::run::request::{Kind, Options, To};
+use crate::run::survey::Survey;
+use crate::secret::Secret;
+use crate::stack::Place;
+use crate::stack::model::{Model, Section};
+
+/// The first guard of the recipe that says no and is not allowed.
+///
+/// # Errors
+/// `guard_public`, `existing_users`.
+pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
+    let allowed = |flag: &str| using.options.allow.contains(flag);
+    for guard in &using.recipe.guards {
+        match guard {
+            Guard::Public if !allowed("public") => public(using, survey)?,
+            Guard::ExistingUsers if !allowed("existing-users") => existing_users(using).await?,
+            Guard::Public | Guard::ExistingUsers => {}
+        }
+    }
+    Ok(())
+}
+
+fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
+    let found = exposure::public(&survey.after, &using.subject.service);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = found.iter().map(told).collect();
+    let text = format!(
+        "{} could be used by others than you: {}",
+        using.subject.service,
+        list.join(", ")
+    );
+    let hint = match found.iter().all(|binding| binding.index.is_some()) {
+        true => {
+            "--bind 127.0.0.1 publishes it on this machine alone; --allow public does it all the same"
+        }
+        false => "take that away first; --allow public does it all the same",
+    };
+    Err(Complaint::new("guard_public", text).hint(hint))
+}
+
+fn told(binding: &Binding) -> String {
+    format!("{} {}", binding.service, binding.text)
+}
+
+/// An application whose data knows users refuses to run without a login, or shuts them out.
+async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
+    let command: Vec<&str> = using
+        .subject
+        .profile
+        .counts_users
+        .iter()
+        .map(String::as_str)
+        .collect();
+    let service = &using.subject.service;
+    let model = &using.resolved.model;
+    if command.is_empty() {
+        return Ok(());
+    }
+    let volumes = using.place.docker.volumes(&model.name).await?;
+    let own = model.services.get(service);
+    let names = own
+        .map(|own| own.uses(Section::Volumes))
+        .unwrap_or_default();
+    let mut kept = names.iter().filter_map(|name| {
+        let real = model
+            .shared(Section::Volumes, name)?
+            .get("name")?
+            .as_str()?;
+        volumes.iter().find(|known| *known == real)
+    });
+    let containers = using.place.of_project(&model.name);
+    let container = containers
+        .iter()
+        .find(|c| c.service == *service && c.is_up());
+    let users = match container {
+        Some(container) => {
+            using
+                .place
+                .docker
+                .exec_output(&container.id, &command)
+                .await
+        }
+        None => None,
+    };
+    let users = users.and_then(|said| String::from_utf8_lossy(&said).trim().parse::<u64>().ok());
+    let text = match (users, kept.next()) {
+        (Some(0), _) | (None, None) => return Ok(()),
+        (Some(1), _) => format!("{service} has a user already"),
+        (Some(users), _) => format!("{service} has {users} users already"),
+        (None, Some(volume)) => {
+            format!(
+                "the volume {volume} is there already, and it cannot be seen whether it has users"
+            )
+        }
+    };
+    let title = &using.subject.profile.title;
+    let text = format!("{text}: {title} runs without a login on fresh data alone");
+    Err(Complaint::new("existing_users", text)
+        .hint("--allow existing-users tries it all the same, and is rolled back when it fails"))
+}
+
+/// Binds every open port of the application, and of what is in front of it, to an address.
+///
+/// # Errors
+/// A port whose place in the files is not found.
+pub(super) fn rebind(
+    place: &Place,
+    model: &Model,
+    application: &ServiceName,
+    ip: IpAddr,
+    edits: &mut Edits,
+) -> Result<(), Complaint> {
+    let mut seen = std::collections::BTreeSet::new();
+    for binding in exposure::public(model, application) {
+        let service = &binding.service;
+        if binding.index.is_none() || !seen.insert(service.clone()) {
+            continue;
+        }
+        let lost = || {
+            let text = format!("the ports of {service} cannot be found in the stack's files");
+            Complaint::new("no_ports", text).hint("bind them by hand: refit edit")
+        };
+        let path = format!("{}.ports", super::place::below(service, &[]));
+        let at: YamlPath = path.parse().map_err(|_| lost())?;
+        let file = belongs::defining(&at, &place.located).ok_or_else(lost)?;
+        let bytes = files::read_if_exists(file)?.unwrap_or_default();
+        let written = yaml::get(&String::from_utf8_lossy(&bytes), &at);
+        let written = written.ok().flatten().ok_or_else(lost)?;
+        for (index, entry) in written.as_array().ok_or_else(lost)?.iter().enumerate() {
+            let one = format!("{path}[{index}]");
+            match entry {
+                serde_json::Value::Object(_) => {
+                    edits.add(
+                        Some(file.clone()),
+                        format!("{one}.host_ip"),
+                        text(&ip.to_string()),
+                    );
+                }
+                entry => {
+                    let short = crate::run::edits::value_text(entry);
+                    let ip = match ip {
+                        IpAddr::V4(ip) => ip.to_string(),
+                        IpAddr::V6(ip) => format!("[{ip}]"),
+                    };
+                    edits.add(Some(file.clone()), one, text(&exposure::bound(&short, &ip)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path of a settings file is written where the file has it already: nothing else shows that the
+/// application knows it.
+///
+/// # Errors
+/// `key_not_read`.
+pub(super) fn documented(
+    place: &Place,
+    file: &str,
+    path: &str,
+    options: &Options,
+) -> Result<(), Complaint> {
+    let bytes = files::read_if_exists(&place.located.args.directory.join(file))?;
+    let known = bytes.is_some_and(|bytes| {
+        let at: Result<YamlPath, _> = path.parse();
+        let written = String::from_utf8_lossy(&bytes).into_owned();
+        at.is_ok_and(|at| matches!(yaml::get(&written, &at), Ok(Some(_))))
+    });
+    if known || options.allow.contains("unread-key") {
+        return Ok(());
+    }
+    let text = format!("{file} has no {path}, so the application is not seen to read it");
+    Err(Complaint::new("key_not_read", text)
+        .hint("refit recipes shows the other ways; --allow unread-key writes it all the same"))
+}
+
+/// A value of a settings file, read as YAML; none takes the path out.
+pub(super) fn yaml_value(value: Option<&str>) -> To {
+    match value {
+        Some(value) => To::Set(Secret::new(value.to_owned()), Kind::Auto),
+        None => To::Unset,
+    }
+}

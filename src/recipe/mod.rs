@@ -1,0 +1,296 @@
+//! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the survey;
+//! everything after that is a run like any other.
+
+pub mod catalogue;
+pub mod evidence;
+pub mod exposure;
+pub mod format;
+pub mod gather;
+pub mod page;
+pub mod params;
+pub mod place;
+pub mod render;
+pub mod store;
+
+mod guards;
+mod proofs;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::complaint::Complaint;
+use crate::event::{Emitter, ServiceName};
+use crate::health::check::Credentials;
+use crate::run::edits;
+use crate::run::request::Options;
+use crate::run::survey::{self, Survey};
+use crate::secret::Secret;
+use crate::stack::{Place, Resolved, resolve};
+use evidence::Gathered;
+use format::{Application, Change, Recipe, Refusal};
+use gather::Subject;
+use params::{Given, Values};
+use place::Edits;
+use render::Filling;
+use store::Wanted;
+
+/// A recipe as it is to be used.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// The recipe's name.
+    pub name: String,
+    /// Names and values as typed.
+    pub typed: Vec<(String, Secret)>,
+    /// The service that is the application, where the person names one.
+    pub service: Option<ServiceName>,
+    /// Publish on this address alone.
+    pub bind: Option<IpAddr>,
+    /// The account to sign in with, for the proof.
+    pub sign_in: Option<Credentials>,
+}
+
+/// Surveys the use of a recipe: what it changes here, seen to be read, and allowed.
+///
+/// # Errors
+/// Everything that is refused before the first write.
+pub async fn survey(
+    place: &Place,
+    options: &Options,
+    wanted: &Use,
+    emitter: &Emitter,
+) -> Result<Survey, Complaint> {
+    let mut catalogue = catalogue::Catalogue::load()?;
+    let located = &place.located.args;
+    catalogue.add_stack(&located.directory, &located.files)?;
+    let recipe = &catalogue.find(&wanted.name)?.recipe;
+    let values = params::understand(&recipe.parameters, &wanted.typed, &recipe.name)?;
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(|error| Complaint {
+            code: "invalid_stack",
+            text: "Compose cannot read this stack".to_owned(),
+            ..Complaint::from(error)
+        })?;
+    let subject = gather::subject(place, &resolved.model, wanted.service.as_ref())?;
+    let application = recipe.of(&subject.profile.name).ok_or_else(|| {
+        let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);
+        Complaint::new("not_supported", text).hint(format!("refit recipes {}", recipe.name))
+    })?;
+    tell_subject(&subject, emitter);
+    let using = Using {
+        place,
+        options,
+        wanted,
+        recipe,
+        application,
+        resolved: &resolved,
+        subject: &subject,
+        values,
+    };
+    using.survey(emitter).await
+}
+
+fn tell_subject(subject: &Subject, emitter: &Emitter) {
+    let version = subject.version.as_ref();
+    let version = version.map(|v| format!(" {v}")).unwrap_or_default();
+    let text = match &subject.because {
+        Some(because) => format!("{}{version}: {because}", subject.profile.title),
+        None => format!(
+            "{}: refit does not know this application, so each key needs evidence",
+            subject.service
+        ),
+    };
+    emitter.note("evidence", text);
+}
+
+/// A recipe on its way to becoming edits.
+struct Using<'a> {
+    place: &'a Place,
+    options: &'a Options,
+    wanted: &'a Use,
+    recipe: &'a Recipe,
+    application: &'a Application,
+    resolved: &'a Resolved,
+    subject: &'a Subject,
+    values: Values,
+}
+
+impl Using<'_> {
+    async fn survey(&self, emitter: &Emitter) -> Result<Survey, Complaint> {
+        let (model, service) = (&self.resolved.model, &self.subject.service);
+        let configured = gather::configured(self.place, model, service);
+        let mut filling = Filling::of(&self.values);
+        filling.set("service", service.as_str());
+        filling.set_group("configured", &configured);
+        let refusals = self.recipe.refuse.iter().chain(&self.application.refuse);
+        refuse(refusals, &filling)?;
+        self.check_keys(&filling, emitter)?;
+        let (mut edits, mut notes) = (Edits::default(), Vec::new());
+        let mut options = self.options.clone();
+        self.stores(
+            &configured,
+            &mut filling,
+            &mut edits,
+            &mut notes,
+            &mut options,
+        )
+        .await?;
+        for change in &self.application.changes {
+            if filling.holds(&change.when)? {
+                self.change(change, &filling, &mut edits)?;
+            }
+        }
+        if let Some(ip) = self.wanted.bind {
+            guards::rebind(self.place, model, service, ip, &mut edits)?;
+        }
+        let edited = edits::make_all(&edits.requests(), &self.place.located)?;
+        let mut survey = survey::of_edited(self.place, edited, &options).await?;
+        guards::check(self, &survey).await?;
+        if !survey.is_nothing() {
+            for note in &self.application.notes {
+                if filling.holds(&note.when)? {
+                    notes.push(filling.text(&note.text)?);
+                }
+            }
+            notes.extend(self.recipe.warnings.iter().cloned());
+            survey.notes.extend(notes);
+            survey.proofs = Some(proofs::of(self, &filling, &configured)?);
+        }
+        Ok(survey)
+    }
+
+    /// Services that the recipe adds or takes out.
+    async fn stores(
+        &self,
+        configured: &BTreeMap<String, String>,
+        filling: &mut Filling,
+        edits: &mut Edits,
+        notes: &mut Vec<String>,
+        options: &mut Options,
+    ) -> Result<(), Complaint> {
+        let url = match self.values.get("url") {
+            Some(Given::Secret(url)) => Some(url.expose().to_owned()),
+            _ => None,
+        };
+        let typed = |name: &str| self.wanted.typed.iter().any(|(typed, _)| typed == name);
+        let wanted = Wanted {
+            place: self.place,
+            model: &self.resolved.model,
+            recipe: self.recipe,
+            application: self.application,
+            service: &self.subject.service,
+            configured,
+            url,
+            redefine: typed("image") || typed("memory"),
+            allow_open: options.allow.contains("unprotected-store"),
+        };
+        wanted.add(filling, edits, notes).await?;
+        let removes = &self.application.removes_services;
+        if removes.is_some() && filling.holds(removes)? {
+            wanted.remove(edits, notes);
+            // Its own volume stays in the engine, and the notes say so.
+            options.allow.insert("volume-removed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A key that nothing is seen to read is not written.
+    fn check_keys(&self, filling: &Filling, emitter: &Emitter) -> Result<(), Complaint> {
+        let mut keys: Vec<&str> = Vec::new();
+        for change in self
+            .application
+            .changes
+            .iter()
+            .filter(|change| !change.remove)
+        {
+            if let Some(key) = &change.env
+                && filling.holds(&change.when)?
+            {
+                keys.push(key);
+            }
+        }
+        let gathered = gather::evidence(self.place, self.resolved, self.subject, &keys);
+        for key in &keys {
+            let found = evidence::of_key(key, &gathered);
+            let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+            if !told.is_empty() {
+                emitter.note("evidence", format!("{key}: {}", told.join("; ")));
+            } else if self.options.allow.contains("unread-key") {
+                emitter.note("unread_key", format!("{key}: nothing is seen to read it"));
+            } else {
+                return Err(self.not_read(key, &gathered));
+            }
+        }
+        Ok(())
+    }
+
+    fn not_read(&self, key: &str, gathered: &Gathered) -> Complaint {
+        let (title, service) = (&self.subject.profile.title, &self.subject.service);
+        let who = match self.subject.because {
+            Some(_) => title.as_str(),
+            None => service.as_str(),
+        };
+        let text = format!(
+            "{who} is not seen to read {key}: no sample file names it, no code here reads it from the \
+             environment, and no file of the stack uses it"
+        );
+        let similar = evidence::similar(&self.application.similar, gathered);
+        let hint = match similar.first() {
+            Some((other, at)) => format!(
+                "{at} documents {other}: refit set {other}=VALUE; --allow unread-key writes {key} all \
+                 the same"
+            ),
+            None => format!(
+                "nothing here documents a key for this aim; --allow unread-key writes {key} all the \
+                 same"
+            ),
+        };
+        Complaint::new("key_not_read", text).hint(hint)
+    }
+
+    fn change(
+        &self,
+        change: &Change,
+        filling: &Filling,
+        edits: &mut Edits,
+    ) -> Result<(), Complaint> {
+        let value = match &change.value {
+            Some(value) => Some(filling.text(value)?),
+            None => None,
+        };
+        match (&change.env, &change.file, &change.path) {
+            (Some(key), ..) => place::env(
+                self.place,
+                self.resolved,
+                &self.subject.service,
+                key,
+                value.as_deref(),
+                edits,
+            ),
+            (None, Some(file), Some(path)) => {
+                guards::documented(self.place, file, path, self.options)?;
+                let to = guards::yaml_value(value.as_deref());
+                edits.add(Some(file.into()), path, to);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn refuse<'r>(
+    refusals: impl Iterator<Item = &'r Refusal>,
+    filling: &Filling,
+) -> Result<(), Complaint> {
+    for refusal in refusals {
+        if !filling.holds(&refusal.when)? {
+            continue;
+        }
+        let complaint = Complaint::new(refusal.code.word(), filling.text(&refusal.text)?);
+        return Err(match &refusal.hint {
+            Some(hint) => complaint.hint(filling.text(hint)?),
+            None => complaint,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! A recipe as a page that a person reads, and as JSON. Pure.
+
+use serde_json::{Value, json};
+
+use super::format::{Application, Change, Guard, Recipe};
+use super::params::Type;
+
+/// The page, line by line.
+pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
+    let mut out = vec![
+        format!("{}: {}", recipe.name, recipe.title),
+        format!("  {}", recipe.aim),
+        String::new(),
+        format!("  refit use {}{}", recipe.name, usage(recipe)),
+    ];
+    section(
+        &mut out,
+        "parameters",
+        recipe.parameters.iter().map(|parameter| {
+            let kind = match parameter.kind {
+                Type::Choice => parameter.of.join(", "),
+                other => other.words().to_owned(),
+            };
+            let bounds = match (&parameter.min, &parameter.max) {
+                (Some(min), Some(max)) => format!("; {min} to {max}"),
+                _ => String::new(),
+            };
+            let default = match (&parameter.default, parameter.required) {
+                (Some(default), _) => format!("; default {default}"),
+                (None, true) => "; required".to_owned(),
+                (None, false) => String::new(),
+            };
+            format!(
+                "{}: {} ({kind}{bounds}{default})",
+                parameter.name, parameter.about
+            )
+        }),
+    );
+    for (name, application) in &recipe.applications {
+        section(&mut out, name, of_application(application));
+    }
+    section(&mut out, "refused unless allowed", recipe.guards.iter().map(|guard| match guard {
+        Guard::Public => "the application is published where others can reach it (--allow public; --bind 127.0.0.1 closes the port)".to_owned(),
+        Guard::ExistingUsers => "the application has users already (--allow existing-users)".to_owned(),
+    }));
+    section(
+        &mut out,
+        "refused",
+        recipe.refuse.iter().map(|refusal| flat(&refusal.text)),
+    );
+    section(&mut out, "know", recipe.warnings.iter().cloned());
+    section(&mut out, "what it cannot do", recipe.cannot.iter().cloned());
+    out.push(String::new());
+    out.push(format!("  {from}"));
+    out
+}
+
+fn section(out: &mut Vec<String>, title: &str, lines: impl IntoIterator<Item = String>) {
+    let mut lines = lines.into_iter().peekable();
+    if lines.peek().is_none() {
+        return;
+    }
+    out.push(String::new());
+    out.push(format!("  {title}"));
+    out.extend(lines.map(|line| format!("    {line}")));
+}
+
+fn usage(recipe: &Recipe) -> String {
+    let words = recipe.parameters.iter().map(|parameter| {
+        let value = match (&parameter.default, parameter.of.is_empty()) {
+            (_, false) => parameter.of.join("|"),
+            (Some(default), true) => default.clone(),
+            (None, true) => parameter.name.to_uppercase(),
+        };
+        match (parameter.required, parameter.kind) {
+            (true, _) => format!(" {}={value}", parameter.name),
+            (false, Type::Secret) => format!(" [{}]", parameter.name),
+            (false, _) => format!(" [{}={value}]", parameter.name),
+        }
+    });
+    words.collect()
+}
+
+fn of_application(application: &Application) -> Vec<String> {
+    let mut lines = vec![flat(&application.about)];
+    for change in &application.changes {
+        let place = match (&change.env, &change.file, &change.path) {
+            (Some(key), ..) => key.clone(),
+            (None, Some(file), Some(path)) => format!("{file}: {path}"),
+            _ => continue,
+        };
+        lines.push(format!(
+            "writes    {place}{}{}",
+            value_of(change),
+            when(&change.when)
+        ));
+    }
+    for service in &application.services {
+        lines.push(format!(
+            "adds      service {}{}",
+            service.name,
+            when(&service.when)
+        ));
+    }
+    if let Some(removed) = &application.removes_services {
+        lines.push(format!(
+            "removes   the service that it added, when {removed}; the volume stays"
+        ));
+    }
+    if let Some(account) = &application.account {
+        lines.push(format!(
+            "runs      the application's own script for a new account{}",
+            when(&account.when)
+        ));
+    }
+    for check in &application.checks {
+        lines.push(format!(
+            "proves    {}{}",
+            check.proves.words(),
+            when(&check.when)
+        ));
+    }
+    for refusal in &application.refuse {
+        lines.push(format!("refuses   {}", flat(&refusal.text)));
+    }
+    for note in &application.notes {
+        lines.push(format!("says      {}", flat(&note.text)));
+    }
+    lines
+}
+
+fn value_of(change: &Change) -> String {
+    match &change.value {
+        Some(value) => format!(" = {value}"),
+        None => ", removed".to_owned(),
+    }
+}
+
+fn when(condition: &Option<String>) -> String {
+    match condition {
+        Some(condition) => format!(", when {condition}"),
+        None => String::new(),
+    }
+}
+
+/// On one line.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The recipe as a document.
+pub fn document(recipe: &Recipe, from: &str) -> Value {
+    let parameters: Vec<Value> = recipe
+        .parameters
+        .iter()
+        .map(|parameter| {
+            json!({
+                "name": parameter.name,
+                "about": parameter.about,
+                "default": parameter.default,
+                "required": parameter.required,
+                "one_of": parameter.of,
+                "min": parameter.min,
+                "max": parameter.max,
+            })
+        })
+        .collect();
+    let applications: Vec<Value> = recipe
+        .applications
+        .iter()
+        .map(|(name, application)| {
+            let of = |change: &Change| {
+                json!({
+                    "env": change.env, "file": change.file, "path": change.path,
+                    "value": change.value, "remove": change.remove, "when": change.when,
+                })
+            };
+            let services: Vec<&str> = application
+                .services
+                .iter()
+                .map(|s| s.name.as_str())
+                .collect();
+            let checks: Vec<&str> = application
+                .checks
+                .iter()
+                .map(|c| c.proves.words())
+                .collect();
+            json!({
+                "name": name,
+                "about": flat(&application.about),
+                "changes": application.changes.iter().map(of).collect::<Vec<_>>(),
+                "services": services,
+                "checks": checks,
+                "refuses": application.refuse.iter().map(|r| flat(&r.text)).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "name": recipe.name,
+        "title": recipe.title,
+        "aim": recipe.aim,
+        "from": from,
+        "parameters": parameters,
+        "applications": applications,
+        "warnings": recipe.warnings,
+        "cannot": recipe.cannot,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::recipe::catalogue::Catalogue;
+
+    #[test]
+    fn the_page_of_every_recipe() {
+        for entry in Catalogue::built_in().unwrap().all() {
+            let page = super::lines(&entry.recipe, &entry.from).join("\n");
+            insta::assert_snapshot!(entry.recipe.name.clone(), page);
+        }
+    }
+}

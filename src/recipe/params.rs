@@ -1,0 +1,446 @@
+//! What can be said with a recipe: typed values with bounds, and clear answers to nonsense. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::complaint::Complaint;
+use crate::secret::Secret;
+
+/// A parameter of a recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// What is typed before the `=`.
+    pub name: String,
+    /// What its text means.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// In a sentence.
+    pub about: String,
+    /// The value without one.
+    pub default: Option<String>,
+    /// Whether a value must be given.
+    #[serde(default)]
+    pub required: bool,
+    /// The words of a choice.
+    #[serde(default)]
+    pub of: Vec<String>,
+    /// The smallest duration or size.
+    pub min: Option<String>,
+    /// The largest duration or size.
+    pub max: Option<String>,
+}
+
+/// What a parameter's text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the words of the format")]
+pub enum Type {
+    Duration,
+    Size,
+    Bool,
+    Choice,
+    Secret,
+    Domain,
+    Text,
+}
+
+impl Type {
+    /// In words, for a page.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Duration => "duration such as 12h or 7d",
+            Self::Size => "size such as 256m",
+            Self::Bool => "true or false",
+            Self::Choice => "one of",
+            Self::Secret => "secret, from standard input with NAME alone",
+            Self::Domain => "host's name, without scheme and port",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// A value that was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words of the format")]
+pub enum Given {
+    Duration(Duration),
+    Size(u64),
+    Bool(bool),
+    Word(String),
+    Secret(Secret),
+}
+
+/// The values in force, by name.
+pub type Values = BTreeMap<String, Given>;
+
+const DAY: u64 = 86_400;
+const UNITS: [(&str, u64); 16] = [
+    ("ms", 0),
+    ("seconds", 1),
+    ("second", 1),
+    ("sec", 1),
+    ("s", 1),
+    ("minutes", 60),
+    ("minute", 60),
+    ("min", 60),
+    ("m", 60),
+    ("hours", 3_600),
+    ("hour", 3_600),
+    ("h", 3_600),
+    ("days", DAY),
+    ("day", DAY),
+    ("d", DAY),
+    ("w", 7 * DAY),
+];
+
+impl Parameter {
+    /// Checks the parameter itself.
+    ///
+    /// # Errors
+    /// In a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if !super::format::is_name(name) {
+            return Err(format!("{name:?} is no name of a parameter"));
+        }
+        if (self.kind == Type::Choice) == self.of.is_empty() {
+            return Err(format!("{name}: of is for a choice, and a choice needs it"));
+        }
+        for text in self.default.iter().chain(&self.min).chain(&self.max) {
+            self.read_plain(text)
+                .map_err(|why| format!("{name}: {why}"))?;
+        }
+        if let Some(default) = &self.default {
+            self.read(default).map_err(|why| format!("{name}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// Understands a value.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would be right.
+    pub fn read(&self, text: &str) -> Result<Given, String> {
+        let given = self.read_plain(text)?;
+        let bound = |text: &Option<String>| text.as_ref().and_then(|t| self.read_plain(t).ok());
+        let least = bound(&self.min).is_some_and(|min| amount(&given) < amount(&min));
+        let most = bound(&self.max).is_some_and(|max| amount(&given) > amount(&max));
+        match (least, most) {
+            (true, _) => Err(format!(
+                "{text} is too little: at least {}",
+                self.min.as_deref().unwrap_or_default()
+            )),
+            (_, true) => Err(format!(
+                "{text} is too much: at most {}",
+                self.max.as_deref().unwrap_or_default()
+            )),
+            _ => Ok(given),
+        }
+    }
+
+    fn read_plain(&self, text: &str) -> Result<Given, String> {
+        let text = text.trim();
+        match self.kind {
+            Type::Duration => duration(text).map(Given::Duration),
+            Type::Size => size(text).map(Given::Size),
+            Type::Bool => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" => Ok(Given::Bool(true)),
+                "false" | "no" | "off" => Ok(Given::Bool(false)),
+                _ => Err(format!("{text:?} is neither true nor false")),
+            },
+            Type::Choice => {
+                let word = text.to_ascii_lowercase();
+                if self.of.contains(&word) {
+                    return Ok(Given::Word(word));
+                }
+                let near = nearest(&word, self.of.iter().map(String::as_str));
+                let near = near.map(|near| format!("; did you mean {near}?"));
+                Err(format!(
+                    "{text:?} is not one of {}{}",
+                    self.of.join(", "),
+                    near.unwrap_or_default()
+                ))
+            }
+            Type::Secret if text.is_empty() => Err("the value is empty".to_owned()),
+            Type::Secret => Ok(Given::Secret(Secret::new(text.to_owned()))),
+            Type::Domain => domain(text).map(Given::Word),
+            Type::Text if text.is_empty() => Err("the value is empty".to_owned()),
+            Type::Text if text.chars().any(char::is_control) => {
+                Err("the value holds a control character".to_owned())
+            }
+            Type::Text => Ok(Given::Word(text.to_owned())),
+        }
+    }
+}
+
+fn amount(given: &Given) -> u128 {
+    match given {
+        Given::Duration(duration) => duration.as_millis(),
+        Given::Size(bytes) => u128::from(*bytes),
+        _ => 0,
+    }
+}
+
+/// `7d`, `1h30m`, `7 days`; a bare number is refused, its unit would be a guess.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write 90m, 12h, 7d or 7d12h");
+    if let Some(rest) = text.strip_prefix('-') {
+        let shown = rest.trim();
+        return Err(format!(
+            "a duration cannot be negative: {shown} would be one"
+        ));
+    }
+    if text.parse::<f64>().is_ok() {
+        return Err(match text {
+            "0" => "0 is no duration: a login that lasts no time is none".to_owned(),
+            _ => format!("{text} has no unit: write {text}s, {text}m, {text}h or {text}d"),
+        });
+    }
+    let mut total: u128 = 0;
+    let mut rest = text;
+    let mut parts = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        rest = rest[digits..].trim_start();
+        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let unit = rest[..letters].to_ascii_lowercase();
+        let unit = UNITS.iter().find(|(name, _)| *name == unit);
+        let (name, seconds) = unit.ok_or_else(wrong)?;
+        let millis = if *name == "ms" {
+            1
+        } else {
+            u128::from(*seconds) * 1000
+        };
+        total += u128::from(number) * millis;
+        rest = rest[letters..].trim_start();
+        parts += 1;
+    }
+    if parts == 0 {
+        return Err(wrong());
+    }
+    if total == 0 {
+        return Err(format!("{text} is no time at all"));
+    }
+    u64::try_from(total)
+        .map(Duration::from_millis)
+        .map_err(|_| format!("{text} is longer than any application counts"))
+}
+
+/// `256m`, `1g`: powers of 1024, as in Compose.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size; write 256m or 1g");
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = lower[..digits].parse().map_err(|_| wrong())?;
+    let factor = match lower[digits..].trim() {
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        "" => return Err(format!("{text} has no unit: write {text}m or {text}g")),
+        _ => return Err(wrong()),
+    };
+    match number.checked_mul(factor) {
+        Some(0) | None => Err(wrong()),
+        Some(bytes) => Ok(bytes),
+    }
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return Err(format!(
+            "{text} is a URL: give the host's name alone, such as chat.example.org"
+        ));
+    }
+    if text.contains([':', '/']) {
+        return Err(format!(
+            "{text}: give the host's name alone, without port and path"
+        ));
+    }
+    let plain = text.strip_prefix('.').unwrap_or(text);
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+    };
+    if plain.len() > 253 || !plain.split('.').all(label) {
+        return Err(format!("{text:?} is no host's name"));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// A duration in the largest unit that gives a whole number: `7d`, `90m`.
+pub fn short(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    for (name, seconds) in [("d", DAY), ("h", 3_600), ("m", 60), ("s", 1)] {
+        let unit = u128::from(seconds) * 1000;
+        if millis >= unit && millis.is_multiple_of(unit) {
+            return format!("{}{name}", millis / unit);
+        }
+    }
+    format!("{millis}ms")
+}
+
+/// The name that was probably meant.
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Understands what was typed, and fills in defaults.
+///
+/// # Errors
+/// `unknown_parameter`, `bad_value`, `missing_value`.
+pub fn understand(
+    parameters: &[Parameter],
+    typed: &[(String, Secret)],
+    recipe: &str,
+) -> Result<Values, Complaint> {
+    let hint = || format!("refit recipes {recipe}");
+    let mut values = Values::new();
+    for (name, text) in typed {
+        let Some(parameter) = parameters.iter().find(|known| known.name == *name) else {
+            let near = nearest(name, parameters.iter().map(|known| known.name.as_str()));
+            let near = near.map(|near| format!("; did you mean {near}?"));
+            let text = format!("{recipe} has no {name}{}", near.unwrap_or_default());
+            return Err(Complaint::new("unknown_parameter", text).hint(hint()));
+        };
+        let value = parameter
+            .read(text.expose())
+            .map_err(|why| Complaint::new("bad_value", format!("{name}: {why}")).hint(hint()))?;
+        if values.insert(name.clone(), value).is_some() {
+            return Err(Complaint::new("usage", format!("{name} is given twice")));
+        }
+    }
+    for parameter in parameters {
+        if values.contains_key(&parameter.name) {
+            continue;
+        }
+        match &parameter.default {
+            Some(default) => {
+                let value = parameter.read(default);
+                let value = value.map_err(|why| Complaint::new("bad_value", why))?;
+                values.insert(parameter.name.clone(), value);
+            }
+            None if parameter.required => {
+                let text = format!("{recipe} needs {}: {}", parameter.name, parameter.about);
+                let example = match parameter.of.first() {
+                    Some(word) => format!("refit use {recipe} {}={word}", parameter.name),
+                    None => hint(),
+                };
+                return Err(Complaint::new("missing_value", text).hint(example));
+            }
+            None => {}
+        }
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(kind: Type) -> Parameter {
+        Parameter {
+            name: "for".into(),
+            kind,
+            about: String::new(),
+            default: None,
+            required: false,
+            of: Vec::new(),
+            min: None,
+            max: None,
+        }
+    }
+
+    #[test]
+    fn durations_and_nonsense() {
+        let days = Parameter {
+            min: Some("1m".into()),
+            max: Some("1825d".into()),
+            ..parameter(Type::Duration)
+        };
+        for (text, seconds) in [
+            ("7d", 604_800),
+            ("7 days", 604_800),
+            ("1h30m", 5_400),
+            ("2w", 1_209_600),
+            (" 90 m ", 5_400),
+        ] {
+            let given = Given::Duration(Duration::from_secs(seconds));
+            assert_eq!(days.read(text), Ok(given), "{text}");
+        }
+        for (text, said) in [
+            ("0", "no time"),
+            ("0d", "no time at all"),
+            ("-3d", "negative"),
+            ("604800", "no unit"),
+            ("100 years", "no duration"),
+            ("36500d", "at most 1825d"),
+            ("5s", "at least 1m"),
+            ("7 days and a half", "7d12h"),
+            ("week", "no duration"),
+            ("", "no duration"),
+            ("99999999999999999999d", "no duration"),
+            ("18446744073709551615w", "longer"),
+        ] {
+            let error = days.read(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        assert_eq!(short(Duration::from_secs(604_800)), "7d");
+        assert_eq!(short(Duration::from_secs(5_400)), "90m");
+    }
+
+    #[test]
+    fn sizes_words_and_hosts() {
+        let size = parameter(Type::Size);
+        assert_eq!(size.read("256M"), Ok(Given::Size(256 << 20)));
+        for bad in ["256", "0m", "m", "-1m", "1t", "99999999999g"] {
+            assert!(size.read(bad).is_err(), "{bad}");
+        }
+        let choice = Parameter {
+            of: vec!["lax".into(), "strict".into()],
+            ..parameter(Type::Choice)
+        };
+        assert_eq!(choice.read("LAX"), Ok(Given::Word("lax".into())));
+        assert!(
+            choice
+                .read("strickt")
+                .unwrap_err()
+                .contains("did you mean strict?")
+        );
+        let host = parameter(Type::Domain);
+        for bad in ["http://a.b", "a.b:80", "a b", "", "-a.b", "a..b"] {
+            assert!(host.read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            host.read("Chat.Example.org"),
+            Ok(Given::Word("chat.example.org".into()))
+        );
+        let flag = parameter(Type::Bool);
+        assert_eq!(flag.read("on"), Ok(Given::Bool(true)));
+        assert!(flag.read("maybe").is_err());
+    }
+
+    #[test]
+    fn unknown_missing_and_double_values() {
+        let parameters = [Parameter {
+            required: true,
+            ..parameter(Type::Duration)
+        }];
+        let typed = |name: &str, text: &str| (name.to_owned(), Secret::new(text.to_owned()));
+        let code =
+            |typed: &[(String, Secret)]| understand(&parameters, typed, "r").unwrap_err().code;
+        assert_eq!(code(&[]), "missing_value");
+        assert_eq!(code(&[typed("fro", "7d")]), "unknown_parameter");
+        assert_eq!(code(&[typed("for", "x")]), "bad_value");
+        assert_eq!(code(&[typed("for", "7d"), typed("for", "8d")]), "usage");
+    }
+}

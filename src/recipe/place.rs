@@ -1,0 +1,162 @@
+//! Where a key is written so that the application reads it: in an env file that reaches it, or in
+//! its definition.
+
+use std::path::{Path, PathBuf};
+
+use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+use crate::edit::yaml::YamlPath;
+use crate::engine::files;
+use crate::event::{Route, ServiceName};
+use crate::run::request::{Edit, EditRequest, Kind, To};
+use crate::secret::{Secret, is_secret};
+use crate::stack::routes;
+use crate::stack::{Place, Resolved};
+
+/// Edits, collected by file in the order in which files were first named.
+#[derive(Debug, Default)]
+pub struct Edits {
+    requests: Vec<EditRequest>,
+}
+
+impl Edits {
+    /// Adds an edit; without a file where it belongs.
+    pub fn add(&mut self, file: Option<PathBuf>, key: impl Into<String>, to: To) {
+        let edit = Edit {
+            key: key.into(),
+            to,
+        };
+        match self
+            .requests
+            .iter_mut()
+            .find(|request| request.file == file)
+        {
+            Some(request) => request.edits.push(edit),
+            None => self.requests.push(EditRequest {
+                file,
+                edits: vec![edit],
+                reach: Vec::new(),
+            }),
+        }
+    }
+
+    /// What a run takes.
+    pub fn requests(self) -> Vec<EditRequest> {
+        self.requests
+    }
+}
+
+/// A path below a service.
+pub fn below(service: &ServiceName, rest: &[&str]) -> String {
+    let keys = ["services", service.as_str()]
+        .into_iter()
+        .chain(rest.iter().copied());
+    match YamlPath::of_keys(keys) {
+        Ok(path) => path.to_string(),
+        // No key of ours is empty; the path is refused where it is used.
+        Err(_) => format!("services.{service}.{}", rest.join(".")),
+    }
+}
+
+/// Text for a value.
+pub fn text(value: &str) -> To {
+    To::Set(Secret::new(value.to_owned()), Kind::String)
+}
+
+/// Where the application's environment takes a key from.
+enum Source {
+    /// An env file.
+    File(PathBuf),
+    /// Its own definition.
+    Definition,
+}
+
+/// Writes a key of the application's environment, or takes it out.
+pub fn env(
+    place: &Place,
+    resolved: &Resolved,
+    service: &ServiceName,
+    key: &str,
+    value: Option<&str>,
+    edits: &mut Edits,
+) {
+    let first = place.located.first_env_file();
+    let path = below(service, &["environment", key]);
+    match (source_of(place, resolved, service, key), value) {
+        (Source::File(file), Some(value)) => edits.add(Some(file), key, text(value)),
+        (Source::File(file), None) => {
+            if sets(&file, key) {
+                edits.add(Some(file), key, To::Unset);
+            }
+        }
+        // A definition may be shared; what is secret stays in the env file.
+        (Source::Definition, Some(value)) if is_secret(key, value) => {
+            edits.add(Some(first), key, text(value));
+            edits.add(None, path, text(&format!("${{{key}}}")));
+        }
+        (Source::Definition, Some(value)) => edits.add(None, path, text(&value.replace('$', "$$"))),
+        (Source::Definition, None) => {
+            if named(resolved, service, key) {
+                edits.add(None, path, To::Unset);
+            }
+        }
+    }
+}
+
+fn named(resolved: &Resolved, service: &ServiceName, key: &str) -> bool {
+    let source = resolved.source.services.get(service);
+    source.is_some_and(|source| source.environment.contains(key))
+}
+
+fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &str) -> Source {
+    let first = place.located.first_env_file();
+    let source = resolved.source.services.get(service);
+    if let Some(source) = source
+        && source.environment.contains(key)
+    {
+        let at = format!("environment.{key}");
+        let from_key = source.inherited.contains(key)
+            || source
+                .references
+                .iter()
+                .any(|reference| reference.place == at && reference.variable == key);
+        return match from_key {
+            true => Source::File(first),
+            false => Source::Definition,
+        };
+    }
+    let reads = |file: &PathBuf| {
+        let reached = routes::of_file(&resolved.model, &resolved.source, file);
+        reached.iter().any(|reach| {
+            let route = matches!(reach.route, Route::EnvFile | Route::Bind);
+            reach.service == *service && route
+        })
+    };
+    let own = source.into_iter().flat_map(|source| &source.env_files);
+    let own: Vec<PathBuf> = own.map(|entry| entry.path.clone()).collect();
+    // The last file that sets a key wins.
+    if let Some(setting) = own.iter().rev().find(|file| sets(file, key)) {
+        return Source::File(setting.clone());
+    }
+    if reads(&first) {
+        return Source::File(first);
+    }
+    if let Some(last) = own.last() {
+        return Source::File(last.clone());
+    }
+    let used = source.is_some_and(|s| s.references.iter().any(|r| r.variable == key));
+    match used {
+        true => Source::File(first),
+        false => Source::Definition,
+    }
+}
+
+/// Whether an env file sets a key.
+fn sets(file: &Path, key: &str) -> bool {
+    let bytes = files::read_if_exists(file)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let tree = Dotenv::parse(&bytes, Format::Compose).ok();
+    let key: Option<EnvKey> = key.parse().ok();
+    matches!((tree, key), (Some(tree), Some(key)) if tree.line_of(&key).is_some())
+}

@@ -1,0 +1,91 @@
+//! What is to be seen of the application after a recipe: its checks with their values, and the
+//! account to sign in with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Using;
+use super::format::Proves;
+use super::params::Given;
+use super::render::Filling;
+use crate::complaint::Complaint;
+use crate::health::check::{Check, Credentials, NewAccount, Proofs};
+use crate::secret::Secret;
+use crate::secret::generate::Generate;
+
+/// The proofs of a recipe's use.
+///
+/// # Errors
+/// `bad_recipe`.
+pub(super) fn of(
+    using: &Using<'_>,
+    filling: &Filling,
+    configured: &BTreeMap<String, String>,
+) -> Result<Proofs, Complaint> {
+    let profile = &using.subject.profile;
+    let mut checks = Vec::new();
+    for check in &using.application.checks {
+        if !filling.holds(&check.when)? {
+            continue;
+        }
+        checks.push(match check.proves {
+            Proves::OpenWithoutLogin => Check::OpenWithoutLogin,
+            Proves::SessionSurvives => Check::SessionSurvives,
+            Proves::SessionLasts => {
+                let seconds = filling.text(check.seconds.as_deref().unwrap_or_default())?;
+                let seconds = seconds.trim().parse().map_err(|_| {
+                    let text = "session_lasts needs a whole number of seconds";
+                    Complaint::new("bad_recipe", text)
+                })?;
+                Check::SessionLasts(Duration::from_secs(seconds))
+            }
+        });
+    }
+    let account = account(using, filling)?;
+    let made = account.as_ref().zip(using.values.get("email"));
+    let made = made.and_then(|(account, email)| match email {
+        Given::Word(user) => Some(Credentials {
+            user: user.clone(),
+            password: account.password.clone(),
+        }),
+        _ => None,
+    });
+    let credentials = using.wanted.sign_in.clone().or(made);
+    Ok(Proofs {
+        service: using.subject.service.clone(),
+        port: profile.port,
+        open: profile.open.clone(),
+        credentials: credentials.or_else(|| of_profile(using, configured)),
+        sign_in: profile.sign_in.clone(),
+        account,
+        checks,
+    })
+}
+
+/// The account that the stack's own env file holds.
+fn of_profile(using: &Using<'_>, configured: &BTreeMap<String, String>) -> Option<Credentials> {
+    let keys = using.subject.profile.sign_in.as_ref()?.account.as_ref()?;
+    let user = configured.get(&keys.user).or(keys.default_user.as_ref())?;
+    Some(Credentials {
+        user: user.clone(),
+        password: Secret::new(configured.get(&keys.password)?.clone()),
+    })
+}
+
+fn account(using: &Using<'_>, filling: &Filling) -> Result<Option<NewAccount>, Complaint> {
+    let Some(account) = &using.application.account else {
+        return Ok(None);
+    };
+    if !filling.holds(&account.when)? {
+        return Ok(None);
+    }
+    let words = account.command.iter().map(|word| filling.text(word));
+    let password = match using.values.get("account-password") {
+        Some(Given::Secret(password)) => password.clone(),
+        _ => Generate::Alnum(24).value()?,
+    };
+    Ok(Some(NewAccount {
+        command: words.collect::<Result<_, _>>()?,
+        password,
+    }))
+}

@@ -1,0 +1,178 @@
+//! Recipes on the demo and its real application: each one changes what it says, proves it, refuses
+//! what it must, and is undone whole.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout)]
+
+mod demo;
+mod stack;
+
+use demo::Demo;
+use stack::answer::Answer;
+
+/// What came of a check of the application.
+#[track_caller]
+fn proof(answer: &Answer, check: &str) -> String {
+    let found = answer.all("proof");
+    let found = found.iter().find(|event| event["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("no proof {check}\n{answer}"));
+    found["result"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_longer_login_is_written_proven_and_taken_back() {
+    let Some(demo) = Demo::started() else { return };
+    let stack = &demo.stack;
+    let before = stack.read(".env");
+    let worker = stack.container("worker");
+    let answer = stack
+        .refit(&["--json", "use", "stay-signed-in", "for=7d"])
+        .exits(0);
+    assert_eq!(answer.outcome(), "applied", "{answer}");
+    assert_eq!(proof(&answer, "session_lasts"), "proven");
+    let answer = answer
+        .plans(&[("web", "restart")])
+        .says(".env.example:20 documents it")
+        .proves("web", "SESSION_EXPIRY", "bind");
+    assert_eq!(answer.the("change")["after"], "604800");
+    assert!(stack.read(".env").contains("SESSION_EXPIRY=604800\n"));
+    worker.is_untouched(&stack.container("worker"));
+
+    let again = stack
+        .refit(&["--json", "use", "stay-signed-in", "for=1w"])
+        .exits(0);
+    assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.read(".env"), before);
+}
+
+#[test]
+fn nonsense_is_answered_before_anything_is_touched() {
+    let Some(demo) = Demo::started() else { return };
+    let stack = &demo.stack;
+    let (before, web) = (stack.read(".env"), stack.container("web"));
+    for (words, code) in [
+        (vec!["stay-signed-in", "for=0"], "bad_value"),
+        (vec!["stay-signed-in", "for=-7d"], "bad_value"),
+        (vec!["stay-signed-in", "for=36500d"], "bad_value"),
+        (vec!["stay-signed-in", "for=7 days and a half"], "bad_value"),
+        (vec!["stay-singed-in"], "no_recipe"),
+        (vec!["stay-signed-in", "fro=7d"], "unknown_parameter"),
+        (vec!["cookies"], "missing_value"),
+        (
+            vec!["cookies", "scheme=http", "same-site=none"],
+            "refused_by_browsers",
+        ),
+        (
+            vec!["cookies", "scheme=http", "secure=true", "domain=chat.lan"],
+            "refused_by_browsers",
+        ),
+        (vec!["cookies", "scheme=ftp"], "bad_value"),
+        (vec!["no-login", "as=single-account"], "not_supported"),
+        (
+            vec!["session-store", "store=redis", "url=redis://localhost:6379"],
+            "localhost_in_container",
+        ),
+        (
+            vec!["session-store", "store=memory", "url=redis://cache"],
+            "not_supported",
+        ),
+    ] {
+        let words: Vec<&str> = ["--json", "use"].into_iter().chain(words).collect();
+        let answer = stack.refit(&words).exits(1);
+        assert_eq!(answer.refusal(), code, "{answer}");
+    }
+    assert_eq!(stack.read(".env"), before);
+    web.is_untouched(&stack.container("web"));
+}
+
+#[test]
+fn no_login_opens_the_page_on_this_machine() {
+    let Some(demo) = Demo::started() else { return };
+    let stack = &demo.stack;
+    let answer = stack.refit(&["--json", "use", "no-login"]).exits(0);
+    assert_eq!(proof(&answer, "open_without_login"), "proven");
+    assert!(stack.read(".env").contains("AUTHENTICATION=false"));
+    stack.refit(&["rollback"]).exits(0);
+
+    // The same by the application's own file.
+    let answer = stack
+        .refit(&["--json", "use", "no-login", "by=config"])
+        .exits(0);
+    assert_eq!(proof(&answer, "open_without_login"), "proven");
+    assert!(stack.read("config.yaml").contains("enabled: false"));
+    stack.refit(&["rollback"]).exits(0);
+    assert!(stack.read("config.yaml").contains("enabled: true"));
+}
+
+#[test]
+fn no_login_is_refused_while_others_can_reach_the_port() {
+    let open = |compose: String| compose.replace("127.0.0.1:${DEMO_PORT", "${DEMO_PORT");
+    let Some(demo) = Demo::new(open) else { return };
+    let stack = &demo.stack;
+    stack.up_healthy();
+    let (env, web) = (stack.read(".env"), stack.container("web"));
+    let refused = stack.refit(&["--json", "use", "no-login"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_public", "{refused}");
+    let text = refused.the("error")["text"].as_str().unwrap().to_owned();
+    assert!(
+        text.contains(&format!("web 0.0.0.0:{}", demo.port)),
+        "{text}"
+    );
+    assert_eq!(stack.read(".env"), env);
+    web.is_untouched(&stack.container("web"));
+
+    let bound = stack
+        .refit(&["--json", "use", "no-login", "--bind", "127.0.0.1"])
+        .exits(0);
+    assert_eq!(proof(&bound, "open_without_login"), "proven");
+    assert!(
+        stack
+            .read("compose.yaml")
+            .contains("127.0.0.1:${DEMO_PORT:-3080}:3080")
+    );
+    let ports = stack.container("web").raw["NetworkSettings"]["Ports"]["3080/tcp"].clone();
+    assert_eq!(ports[0]["HostIp"], "127.0.0.1", "{ports}");
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.read(".env"), env);
+    let ports = stack.container("web").raw["NetworkSettings"]["Ports"]["3080/tcp"].clone();
+    assert_eq!(ports[0]["HostIp"], "0.0.0.0", "{ports}");
+
+    stack
+        .refit(&["use", "no-login", "--allow", "public"])
+        .exits(0);
+}
+
+#[test]
+fn cookies_fit_the_address() {
+    let Some(demo) = Demo::started() else { return };
+    let stack = &demo.stack;
+    stack
+        .refit(&[
+            "use",
+            "cookies",
+            "scheme=https",
+            "same-site=none",
+            "domain=chat.example.org",
+        ])
+        .exits(0);
+    let env = stack.read(".env");
+    for line in [
+        "COOKIE_SECURE=true",
+        "COOKIE_SAME_SITE=none",
+        "COOKIE_DOMAIN=chat.example.org",
+        "TRUST_PROXY=true",
+    ] {
+        assert!(env.lines().any(|own| own == line), "{line}\n{env}");
+    }
+    // A cookie that does not come over http proves nothing about its life.
+    let answer = stack
+        .refit(&["--json", "use", "stay-signed-in", "for=2d"])
+        .exits(0);
+    assert_eq!(proof(&answer, "session_lasts"), "not_proven");
+    assert_eq!(answer.outcome(), "applied");
+    let again = stack
+        .refit(&["--json", "use", "cookies", "scheme=https", "same-site=none"])
+        .exits(0);
+    assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+}
