@@ -6,7 +6,7 @@ mod faulty;
 mod stack;
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use faulty::{Faulty, Files};
 
@@ -59,10 +59,16 @@ fn change(random: &mut Random, round: u64, files: &Files) -> Vec<String> {
         .collect()
 }
 
-fn kills(rounds: u64) {
-    let Some(faulty) = Faulty::new() else { return };
+/// How many of the rounds were cut off at work; `None` where there is no engine.
+fn kills(rounds: u64) -> Option<u64> {
+    let faulty = Faulty::new()?;
     let mut random = Random::new();
     let mut cut_off = 0;
+    // The moments are spread over the time that a change takes here.
+    let began = Instant::now();
+    let whole = ["set", "KEY=whole", "--settle", "50ms"];
+    faulty.stack.refit(&whole).exits(0);
+    let longest = u64::try_from(began.elapsed().as_millis()).unwrap();
     for round in 0..rounds {
         let old = faulty.files();
         let change = change(&mut random, round, &old);
@@ -72,7 +78,7 @@ fn kills(rounds: u64) {
         if !change.contains(&"KEY=bad".to_owned()) {
             sides.push(staged);
         }
-        let wait = Duration::from_millis(random.below(1_800));
+        let wait = Duration::from_millis(random.below(longest));
         let mut child = faulty.start(&words);
         // The moment is what is tried here; nothing is awaited.
         std::thread::sleep(wait);
@@ -88,11 +94,14 @@ fn kills(rounds: u64) {
             &format!("round {round}, {words:?} killed after {wait:?}\n{next}"),
         );
     }
+    Some(cut_off)
+}
+
+/// A kill that comes too late tries nothing.
+#[track_caller]
+fn were_at_work(cut_off: u64, rounds: u64) {
     println!("{cut_off} of {rounds} were killed at work");
-    assert!(
-        cut_off > rounds / 4,
-        "only {cut_off} of {rounds} were killed at work"
-    );
+    assert!(cut_off > rounds / 4, "only {cut_off} of {rounds}");
 }
 
 /// What the files would be, by a run that only writes; they are put back.
@@ -114,15 +123,19 @@ fn new_side(faulty: &Faulty, words: &[&str], old: &Files) -> Files {
 #[test]
 fn killed_at_20_random_moments() {
     // Side by side: most of the time is spent waiting for the engine.
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| kills(5));
-        }
+    let cut_off: Option<u64> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..4).map(|_| scope.spawn(|| kills(5))).collect();
+        lanes.into_iter().map(|lane| lane.join().unwrap()).sum()
     });
+    if let Some(cut_off) = cut_off {
+        were_at_work(cut_off, 20);
+    }
 }
 
 #[test]
 #[ignore = "long"]
 fn killed_at_200_random_moments() {
-    kills(200);
+    if let Some(cut_off) = kills(200) {
+        were_at_work(cut_off, 200);
+    }
 }

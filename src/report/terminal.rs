@@ -341,15 +341,12 @@ impl Tell for Terminal {
             Kind::Diff { file, lines } if !quiet && !lines.is_empty() => {
                 self.diff(state, file, lines);
             }
-            Kind::Note {
-                code: "evidence",
-                text,
-            } if !quiet => {
-                let line = self.style.dim(&format!("  {text}"));
-                self.print(state, &line);
-            }
-            Kind::Note { text, .. } if !quiet => {
-                let line = format!("{} {text}", self.style.warn("!"));
+            Kind::Note { code, text } if !quiet => {
+                let line = match *code {
+                    // What a recipe stands on is no warning.
+                    "evidence" => self.style.dim(&format!("  {text}")),
+                    _ => format!("{} {text}", self.style.warn("!")),
+                };
                 self.print(state, &line);
             }
             Kind::Phase {
