@@ -13,7 +13,7 @@ use std::process::Stdio;
 use faulty::{Files, files_of, is_in_line};
 use stack::answer::Answer;
 use stack::engine::{Container, docker};
-use stack::{TestStack, healthcheck, idle, service};
+use stack::{TestStack, healthcheck, idle, quick_healthcheck, service};
 
 /// A stack of `web` and a neighbour, as it was before the change that fails.
 struct Before {
@@ -122,7 +122,7 @@ fn a_crash_before_it_is_healthy() {
 #[test]
 fn a_healthcheck_that_says_no() {
     let shell = "[ $MODE = good ] && touch /ready; exec sleep infinity";
-    let check = healthcheck("test -e /ready || { echo not ready at all; exit 1; }");
+    let check = quick_healthcheck("test -e /ready || { echo not ready at all; exit 1; }");
     let Some(before) = started(&web(shell, &check)) else {
         return;
     };

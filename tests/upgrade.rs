@@ -9,30 +9,36 @@ mod stack;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use faulty::is_in_line;
 use stack::checkout::{Cloned, config, image_id, version};
-use stack::engine::docker;
+use stack::engine::{docker, docker_command};
 
-/// The engine's events of a container's end and of an image's new name, in order.
-fn order_of(clone: &Cloned, since: &str) -> Vec<String> {
-    let project = &clone.stack.project;
-    let until = docker(&["info", "--format", "{{.SystemTime}}"]);
+/// Follows what the engine tells: it remembers only its last 256 events, and others are at work.
+fn follow_engine() -> Child {
+    let since = docker(&["info", "--format", "{{.SystemTime}}"]);
     let line = "{{.Type}} {{.Action}} {{.Actor.Attributes.name}}";
-    let events = [
-        "events",
-        "--since",
-        since,
-        "--until",
-        until.trim(),
-        "--format",
-        line,
-    ];
-    let told = docker(&events);
-    let ours = told.lines().filter(|line| line.contains(project.as_str()));
+    let mut command = docker_command();
+    command.args(["events", "--since", since.trim(), "--format", line]);
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// The engine's events of a container's end and of an image's new name until now, in order.
+fn order_of(clone: &Cloned, mut engine: Child) -> Vec<String> {
+    let project = &clone.stack.project;
+    let last = format!("{project}-last:1");
+    docker(&["tag", "refit-test/busybox:1", &last]);
+    let told = BufReader::new(engine.stdout.take().unwrap()).lines();
+    let told = told.map_while(Result::ok);
+    let told = told.take_while(|line| !line.contains(&last));
+    let ours = told.filter(|line| line.contains(project.as_str()));
     let ours = ours.filter(|line| line.contains("image tag") || line.contains("container die"));
-    ours.map(str::to_owned).collect()
+    let order = ours.collect();
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    docker(&["rmi", &last]);
+    order
 }
 
 #[test]
@@ -50,7 +56,7 @@ fn a_good_upgrade_and_its_way_back() {
         ("version", "v2\n".to_owned()),
         ("web.conf", config("new", "two")),
     ]);
-    let since = docker(&["info", "--format", "{{.SystemTime}}"]);
+    let engine = follow_engine();
     let answer = clone.refit(&["--json", "upgrade"]).exits(0);
     assert_eq!(answer.outcome(), "applied");
     let answer = answer.plans(&[("web", "rebuild")]);
@@ -71,7 +77,7 @@ fn a_good_upgrade_and_its_way_back() {
     is_in_line(&clone.stack, "after the upgrade");
     clone.is_tidy("after the upgrade");
     // The old one served until there was a new one to take its place.
-    let order = order_of(&clone, since.trim());
+    let order = order_of(&clone, engine);
     let at = |what: &str| order.iter().position(|line| line.contains(what));
     let built = order
         .iter()

@@ -6,7 +6,7 @@ mod stack;
 
 use stack::answer::Answer;
 use stack::engine::docker_command;
-use stack::{TestStack, healthcheck, idle, service};
+use stack::{TestStack, healthcheck, idle, quick_healthcheck, service};
 
 /// One service whose behaviour hangs on `MODE` of `.env`.
 fn moody(shell: &str, more: &str) -> String {
@@ -83,7 +83,7 @@ fn a_slow_start_is_no_failure() {
 
 #[test]
 fn unhealthy_with_what_the_check_said() {
-    let check = healthcheck("test $MODE = good || { echo the mode is $MODE; exit 1; }");
+    let check = quick_healthcheck("test $MODE = good || { echo the mode is $MODE; exit 1; }");
     let Some(stack) = TestStack::started(&moody("sleep infinity", &check), &[GOOD]) else {
         return;
     };
@@ -296,7 +296,7 @@ fn a_probe_from_the_host_decides() {
 
 #[test]
 fn watch_says_by_its_exit_code_how_the_stack_is() {
-    let check = healthcheck("test -e /up");
+    let check = quick_healthcheck("test -e /up");
     let compose = format!(
         "services:\n  web: {}\n  neighbour: {}\n",
         service("touch /up; sleep infinity", &check),

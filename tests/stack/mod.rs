@@ -47,13 +47,19 @@ pub(crate) fn service(shell: &str, more: &str) -> String {
     )
 }
 
-/// A healthcheck that asks often, in YAML's flow style.
+/// A healthcheck that asks often until the answer is good, and seldom from then on: each question is
+/// a process, and many stacks are up at a time. In YAML's flow style.
 pub(crate) fn healthcheck(test: &str) -> String {
     let test = serde_json::to_string(&test.replace('$', "$$")).unwrap();
     format!(
-        "healthcheck: {{test: [CMD-SHELL, {test}], interval: 100ms, timeout: 2s, retries: 3, \
+        "healthcheck: {{test: [CMD-SHELL, {test}], interval: 1s, timeout: 2s, retries: 3, \
          start_period: 1s, start_interval: 100ms}}"
     )
+}
+
+/// The same for a service that is to turn unhealthy: it asks often all the time.
+pub(crate) fn quick_healthcheck(test: &str) -> String {
+    healthcheck(test).replace("interval: 1s,", "interval: 100ms,")
 }
 
 /// Verbs that wait for services to settle; tests do not wait as long as a person would.
