@@ -79,6 +79,19 @@ fn runs_are_undone_and_undoing_is_undone() {
 }
 
 #[test]
+fn a_secret_that_is_new_is_shown_as_such_and_hidden() {
+    let Some(stack) = started() else { return };
+    let show = |words: &[&str], line: &str| {
+        let words = [words, &["--no-apply"]].concat();
+        stack.refit(&words).exits(0);
+        stack.refit(&["show"]).exits(0).has_line(&[line]);
+    };
+    show(&["set", "API_TOKEN=hunter2"], "API_TOKEN  unset → •••");
+    show(&["set", "API_TOKEN=hunter3"], "API_TOKEN  ••• → •••");
+    show(&["unset", "API_TOKEN"], "API_TOKEN  ••• → unset");
+}
+
+#[test]
 fn a_run_that_failed_is_no_run_to_undo() {
     let Some(stack) = started() else { return };
     stack.refit(&["set", "MODE=two"]).exits(0);

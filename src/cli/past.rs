@@ -187,13 +187,16 @@ fn told(entry: &Entry) -> Option<String> {
             before,
             after,
             secret,
+            added,
+            removed,
         } => {
-            let word = |value: &Option<String>| match value {
+            let word = |value: &Option<String>, absent: bool| match value {
                 Some(text) => text.clone(),
-                None if *secret => HIDDEN.to_owned(),
+                None if *secret && !absent => HIDDEN.to_owned(),
                 None => "unset".to_owned(),
             };
-            format!("{file}  {key}  {} → {}", word(before), word(after))
+            let (before, after) = (word(before, *added), word(after, *removed));
+            format!("{file}  {key}  {before} → {after}")
         }
         Entry::Planned {
             service,

@@ -59,8 +59,14 @@ pub enum Entry {
         before: Option<String>,
         /// After, if it may be shown.
         after: Option<String>,
-        /// The values are secret.
+        /// A value is secret; it is left out.
         secret: bool,
+        /// There was none before.
+        #[serde(default)]
+        added: bool,
+        /// There is none afterwards.
+        #[serde(default)]
+        removed: bool,
     },
     /// One step of the plan.
     Planned {

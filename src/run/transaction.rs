@@ -337,6 +337,8 @@ fn entry_of_change(change: &KeyChange) -> Entry {
         secret: [&change.before, &change.after]
             .into_iter()
             .any(|value| shown(value) == Shown::Secret),
+        added: change.before.is_none(),
+        removed: change.after.is_none(),
     }
 }
 
