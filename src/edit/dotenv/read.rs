@@ -40,13 +40,20 @@ impl Dotenv {
         lookup: Lookup<'_>,
         earlier: Lookup<'_>,
     ) -> Result<Vec<(String, Option<String>)>, DotenvError> {
+        let entries = self.reading(lookup, earlier)?.entries.into_iter();
+        Ok(entries
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect())
+    }
+
+    fn reading(&self, lookup: Lookup<'_>, earlier: Lookup<'_>) -> Result<Reading<'_>, DotenvError> {
         if let Some((line, _)) = self.too_long_raw_line() {
             return Err(DotenvError::Unreadable {
                 line,
                 problem: Problem::RawLength,
             });
         }
-        let mut reading = Reading::default();
+        let mut reading = Reading::of_at_most(self.items.len());
         let mut budget = GROWTH_LIMIT;
         for item in &self.items {
             match item.kind {
@@ -75,7 +82,7 @@ impl Dotenv {
                 Kind::Bare { text } => reading.put("", Some(text.of(&self.text).to_owned())),
             }
         }
-        Ok(reading.entries)
+        Ok(reading)
     }
 
     /// The value of `key` as Compose reads it.
@@ -83,11 +90,7 @@ impl Dotenv {
     /// # Errors
     /// As for [`Dotenv::read`]: a fault anywhere in the file makes Compose refuse all of it.
     pub fn get(&self, key: &EnvKey, lookup: Lookup<'_>) -> Result<Option<String>, DotenvError> {
-        let found = self
-            .read(lookup)?
-            .into_iter()
-            .find(|(name, _)| name == key.as_str());
-        Ok(found.and_then(|(_, value)| value))
+        Ok(self.reading(lookup, &|_| None)?.get(key.as_str()))
     }
 
     /// The value that an item assigns, where no other variable has a part in it.
@@ -143,19 +146,26 @@ fn unreadable(item: &Item, problem: Problem) -> DotenvError {
 }
 
 /// What has been read so far.
-#[derive(Default)]
-struct Reading {
-    entries: Vec<(String, Option<String>)>,
-    index: HashMap<String, usize>,
+struct Reading<'a> {
+    entries: Vec<(&'a str, Option<String>)>,
+    index: HashMap<&'a str, usize>,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
+    /// Of a file with so many items: between two statements there is space.
+    fn of_at_most(items: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            index: HashMap::with_capacity(items / 4),
+        }
+    }
+
     /// Later lines win, but a `KEY` alone that inherits nothing takes nothing away.
-    fn put(&mut self, key: &str, value: Option<String>) {
+    fn put(&mut self, key: &'a str, value: Option<String>) {
         match self.index.get(key) {
             None => {
-                self.index.insert(key.to_owned(), self.entries.len());
-                self.entries.push((key.to_owned(), value));
+                self.index.insert(key, self.entries.len());
+                self.entries.push((key, value));
             }
             Some(index) if value.is_some() => self.entries[*index].1 = value,
             Some(_) => {}
