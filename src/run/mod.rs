@@ -29,6 +29,7 @@ mod secrets;
 pub mod state;
 pub mod supply;
 pub mod survey;
+pub mod told;
 pub mod transaction;
 
 use std::time::Instant;

@@ -12,8 +12,10 @@ use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::event::ServiceName;
 
+mod notify;
 mod upgrade;
 
+pub use notify::{Piece, Receiver, Text};
 pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
 
 /// Everything that may be told.
@@ -32,6 +34,9 @@ pub struct Settings {
     pub upgrade: UpgradeSettings,
     /// Commands of the person's own around an upgrade.
     pub hooks: Hooks,
+    /// Who is told how runs end.
+    #[serde(deserialize_with = "notify::receivers")]
+    pub notify: Vec<Receiver>,
 }
 
 /// What is refused besides the defaults.
