@@ -145,7 +145,9 @@ pub struct Post {
 
 impl std::fmt::Debug for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Post").field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("Post")
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -228,7 +230,11 @@ fn refused(answer: &mut ureq::http::Response<ureq::Body>) -> Result<(), Unsent> 
     let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let body = answer.body_mut().with_config().limit(4096).lossy_utf8(true);
     let body = body.read_to_string().unwrap_or_default();
-    let line: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    let line: String = body
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect();
     let text = match (status, line.trim()) {
         (300..400, _) => format!("it answers {status}: the address has moved"),
         (_, "") => format!("it answers {status}"),

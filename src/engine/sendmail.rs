@@ -12,7 +12,11 @@ use super::http::Unsent;
 use super::process::Group;
 
 /// Where it lies, although often in no `PATH`.
-const PLACES: [&str; 3] = ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/sendmail"];
+const PLACES: [&str; 3] = [
+    "/usr/sbin/sendmail",
+    "/usr/lib/sendmail",
+    "/usr/bin/sendmail",
+];
 
 /// `EX_TEMPFAIL` of sysexits.h: try later.
 const TRY_LATER: i32 = 75;

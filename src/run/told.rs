@@ -70,7 +70,9 @@ impl Register {
             make_folder(folder)?;
         }
         let lines = |all: &[Told]| -> anyhow::Result<String> {
-            let lines = all.iter().map(|told| Ok(serde_json::to_string(told)? + "\n"));
+            let lines = all
+                .iter()
+                .map(|told| Ok(serde_json::to_string(told)? + "\n"));
             lines.collect()
         };
         let mut file = std::fs::OpenOptions::new()
@@ -98,7 +100,8 @@ impl Register {
         };
         let same = |told: &Told| told.to == to && told.mark.as_deref() == Some(mark);
         let all = self.read();
-        all.iter().any(|told| same(told) && told.error.is_none() && recent(told))
+        all.iter()
+            .any(|told| same(told) && told.error.is_none() && recent(told))
     }
 
     /// Whom the last try did not reach.
@@ -123,7 +126,10 @@ pub fn mark(story: &Story, state: &StackState) -> String {
     let good = good.filter(|_| story.word() != Some(Word::Available));
     let since = good.map_or(0, |record| record.run.0);
     let hash = Sha256::digest(format!("{since}\n{}", story.mark()));
-    hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

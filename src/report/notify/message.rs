@@ -21,8 +21,8 @@ const NAMED: usize = 8;
 /// What one who is told reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// Of what.
-    pub word: Word,
+    /// Of what; `None`: that there was a run, and nothing to do.
+    pub word: Option<Word>,
     /// A person is needed.
     pub grave: bool,
     /// One line.
@@ -35,7 +35,8 @@ pub struct Message {
 
 impl Message {
     /// Of a run.
-    pub fn of(story: &Story, word: Word, at: Timestamp, redactor: &Redactor) -> Self {
+    pub fn of(story: &Story, at: Timestamp, redactor: &Redactor) -> Self {
+        let word = story.word();
         let title = redactor.redact(&format!("{}: {}", story.project, headline(story, word)));
         let lines = lines(story, word);
         let lines: Vec<String> = lines.iter().map(|line| redactor.redact(line)).collect();
@@ -46,7 +47,7 @@ impl Message {
             facts["reason"] = redactor.redact(reason).into();
         }
         Self {
-            grave: word == Word::Failure,
+            grave: word == Some(Word::Failure),
             word,
             title,
             lines,
@@ -64,7 +65,7 @@ impl Message {
             "directory": directory, "host": host, "title": title, "text": text, "look": look,
         });
         Self {
-            word: Word::Applied,
+            word: Some(Word::Applied),
             grave: false,
             lines: text.lines().map(str::to_owned).collect(),
             title,
@@ -78,7 +79,7 @@ impl Message {
     }
 }
 
-fn headline(story: &Story, word: Word) -> String {
+fn headline(story: &Story, word: Option<Word>) -> String {
     let verb = match story.verb.as_str() {
         "" => "a run",
         verb => verb,
@@ -89,7 +90,7 @@ fn headline(story: &Story, word: Word) -> String {
     };
     let ended = matches!(story.outcome, Some(Outcome::NothingToDo | Outcome::Refused));
     if let (true, Some((run, outcome))) = (ended, story.recovered.last())
-        && word != Word::Available
+        && word != Some(Word::Available)
     {
         return match outcome {
             Outcome::Applied => format!("run {run} had been cut off; it was complete"),
@@ -98,17 +99,18 @@ fn headline(story: &Story, word: Word) -> String {
         };
     }
     match (word, story.outcome) {
-        (Word::Available, _) => match target(story) {
+        (Some(Word::Available), _) => match target(story) {
             Some(target) => format!("{target} is available"),
             None => "something newer is available".to_owned(),
         },
-        (Word::Applied, _) => format!("{what} applied"),
-        (Word::Rollback, _) => format!("{what} failed, and was rolled back"),
+        (Some(Word::Applied), _) => format!("{what} applied"),
+        (Some(Word::Rollback), _) => format!("{what} failed, and was rolled back"),
         (_, Some(Outcome::Refused)) => format!("{what} was refused"),
         (_, Some(Outcome::RollbackFailed)) => {
             format!("{what} failed, and is not given back: a person is needed")
         }
-        _ => format!("{what} failed; nothing was changed"),
+        (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
+        _ => format!("{verb}: nothing to do"),
     }
 }
 
@@ -117,10 +119,12 @@ fn target(story: &Story) -> Option<String> {
     let news = story.news.as_ref().filter(|_| story.has_news())?;
     if let Some(checkout) = &news.checkout {
         let short = short(&checkout.to);
-        return Some(match checkout.target == checkout.to || checkout.target.is_empty() {
-            true => short.to_owned(),
-            false => format!("{} ({short})", checkout.target),
-        });
+        return Some(
+            match checkout.target == checkout.to || checkout.target.is_empty() {
+                true => short.to_owned(),
+                false => format!("{} ({short})", checkout.target),
+            },
+        );
     }
     let names = news.images.iter().map(|image| image.service.as_str());
     Some(format!("new images of {}", some(names)))
@@ -145,9 +149,9 @@ fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-fn lines(story: &Story, word: Word) -> Vec<String> {
+fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
     let mut lines = what_changes(story);
-    if word != Word::Available {
+    if word != Some(Word::Available) {
         lines.extend(without_service(&story.services));
     }
     if let Some(reason) = &story.reason {
@@ -155,7 +159,12 @@ fn lines(story: &Story, word: Word) -> Vec<String> {
     }
     let ended = story.outcome;
     if matches!(ended, Some(Outcome::Refused | Outcome::RollbackFailed)) {
-        lines.extend(story.todo.iter().map(|todo| format!("To do: {}", cut(todo))));
+        lines.extend(
+            story
+                .todo
+                .iter()
+                .map(|todo| format!("To do: {}", cut(todo))),
+        );
     }
     lines.push(format!("More on {}: {}", story.host, look(story, word)));
     lines
@@ -218,15 +227,18 @@ fn without_service(services: &[ServiceSummary]) -> Option<String> {
     match (services.is_empty(), known.is_empty()) {
         (true, _) => None,
         (false, true) => Some("No service was seen to go down".to_owned()),
-        _ => Some(format!("Without service: {}", some(known.iter().map(String::as_str)))),
+        _ => Some(format!(
+            "Without service: {}",
+            some(known.iter().map(String::as_str))
+        )),
     }
 }
 
 /// The one command to look further.
-fn look(story: &Story, word: Word) -> String {
+fn look(story: &Story, word: Option<Word>) -> String {
     let run = story.run.or(story.recovered.last().map(|(run, _)| *run));
     let words = match (word, run) {
-        (Word::Available, _) => "upgrade --check".to_owned(),
+        (Some(Word::Available), _) => "upgrade --check".to_owned(),
         (_, Some(run)) => format!("show {run}"),
         (_, None) => "status".to_owned(),
     };
@@ -243,7 +255,7 @@ fn command(directory: &Path, words: &str) -> String {
 }
 
 /// What the JSON of a webhook says; the names stay.
-fn facts(story: &Story, word: Word, at: Timestamp) -> Value {
+fn facts(story: &Story, word: Option<Word>, at: Timestamp) -> Value {
     let changes: Vec<Value> = story
         .changes
         .iter()
@@ -261,7 +273,7 @@ fn facts(story: &Story, word: Word, at: Timestamp) -> Value {
     let images = story.news.as_ref().map(|news| &news.images);
     json!({
         "version": 1,
-        "event": word.word(),
+        "event": word.map(Word::word),
         "at": at.to_string(),
         "project": story.project,
         "directory": story.directory,

@@ -1,8 +1,10 @@
 //! What is told to those who do not sit at the terminal: from the events of a run to a message, and
-//! from that to what each kind of receiver takes. Pure; who sends it and who remembers it are others.
+//! from that to what each kind of receiver takes. All of it is pure but `send`; what was told is
+//! remembered elsewhere.
 
 mod message;
 mod payload;
+mod send;
 mod story;
 mod target;
 

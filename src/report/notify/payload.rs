@@ -56,18 +56,28 @@ pub fn payload(
         Target::Webhook { url, secret } => webhook(url, secret.as_ref(), message),
         Target::Ntfy { url, token } => ntfy(url, token.as_ref(), message),
         Target::Discord { url } => {
-            let text = format!("**{}**\n{}", plain(&message.title), fenced(message, DISCORD));
+            let text = format!(
+                "**{}**\n{}",
+                plain(&message.title),
+                fenced(message, DISCORD)
+            );
             let body = json!({"content": text, "allowed_mentions": {"parse": []}});
             // Without it a message that Discord does not keep is no error.
             post(with_query(url.expose(), "wait=true"), &body)
         }
         Target::Slack { url } => {
             let text = format!("*{}*\n{}", plain(&message.title), fenced(message, NTFY));
-            let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let text = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
             post(url.expose().to_owned(), &json!({"text": text}))
         }
         Target::Telegram { token, chat, api } => {
-            let api = api.as_ref().map_or(TELEGRAM, Secret::expose).trim_end_matches('/');
+            let api = api
+                .as_ref()
+                .map_or(TELEGRAM, Secret::expose)
+                .trim_end_matches('/');
             let url = format!("{api}/bot{}/sendMessage", token.expose());
             let text = format!("{}\n{}", message.title, message.text());
             let body = json!({
@@ -102,7 +112,8 @@ fn webhook(url: &Secret, secret: Option<&Secret>, message: &Message) -> Post {
     let event = message.facts["event"].as_str().unwrap_or_default();
     post.headers.push(("X-Refit-Event", event.to_owned()));
     let signature = secret.and_then(|secret| signature(secret.expose(), &post.body));
-    post.headers.extend(signature.map(|hex| ("X-Refit-Signature", hex)));
+    post.headers
+        .extend(signature.map(|hex| ("X-Refit-Signature", hex)));
     post
 }
 
@@ -118,8 +129,8 @@ fn signature(secret: &str, body: &[u8]) -> Option<String> {
 fn ntfy(url: &Secret, token: Option<&Secret>, message: &Message) -> Post {
     let (priority, tag) = match (message.word, message.grave) {
         (_, true) => ("high", "rotating_light"),
-        (Word::Rollback, _) => ("high", "leftwards_arrow_with_hook"),
-        (Word::Available, _) => ("default", "package"),
+        (Some(Word::Rollback), _) => ("high", "leftwards_arrow_with_hook"),
+        (Some(Word::Available), _) => ("default", "package"),
         _ => ("default", "white_check_mark"),
     };
     let mut headers = vec![

@@ -90,7 +90,11 @@ impl Story {
         if word != Word::Available.word() {
             parts.push(self.verb.clone());
             parts.push(self.outcome.map_or("", Outcome::word).to_owned());
-            parts.extend(self.changes.iter().map(|(file, key)| format!("{file}:{key}")));
+            parts.extend(
+                self.changes
+                    .iter()
+                    .map(|(file, key)| format!("{file}:{key}")),
+            );
             parts.extend(self.code.clone());
             parts.extend(self.reason.as_deref().map(without_measures));
         }
@@ -105,7 +109,11 @@ impl Story {
                 directory,
             } => {
                 self.run = event.run;
-                command.split(' ').next().unwrap_or_default().clone_into(&mut self.verb);
+                command
+                    .split(' ')
+                    .next()
+                    .unwrap_or_default()
+                    .clone_into(&mut self.verb);
                 self.project.clone_from(project);
                 self.directory.clone_from(directory);
             }

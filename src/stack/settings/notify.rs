@@ -53,9 +53,7 @@ impl Text {
             let (name, behind) = after
                 .split_once('}')
                 .ok_or("a ${ without its closing brace")?;
-            let is_name = name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             if name.is_empty() || !is_name {
                 return Err(format!("{name:?} is no name of a variable"));
             }
@@ -88,7 +86,8 @@ impl Text {
                 String::from_utf8_lossy(&bytes).trim_end().to_owned()
             }
             Self::Pieces(pieces) => {
-                let value = |piece: &Piece| match piece {
+                let value = |piece: &Piece| {
+                    match piece {
                     Piece::Plain(text) => Ok(text.clone()),
                     Piece::Variable(name) => variable(name).filter(|v| !v.is_empty()).ok_or_else(
                         || {
@@ -97,8 +96,12 @@ impl Text {
                             )
                         },
                     ),
+                }
                 };
-                pieces.iter().map(value).collect::<Result<String, String>>()?
+                pieces
+                    .iter()
+                    .map(value)
+                    .collect::<Result<String, String>>()?
             }
         };
         match value.chars().any(char::is_control) {
@@ -176,9 +179,7 @@ impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Deserialize
 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Reading<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Visitor<'de>
-            for Reading<T>
-        {
+        impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Visitor<'de> for Reading<T> {
             type Value = T;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an address, or a mapping")
@@ -318,18 +319,17 @@ impl Entry {
     fn targets(self) -> Vec<Target<Text>> {
         let webhook = |Settings(Webhook { url, secret })| Target::Webhook { url, secret };
         let ntfy = |Settings(Ntfy { url, token })| Target::Ntfy { url, token };
-        let telegram = |Settings(Telegram { token, chat, api })| Target::Telegram {
-            token,
-            chat,
-            api,
-        };
+        let telegram =
+            |Settings(Telegram { token, chat, api })| Target::Telegram { token, chat, api };
         let email = |Settings(Email { to, from, sendmail })| Target::Email { to, from, sendmail };
         let heartbeat = |Settings(Address { url })| Target::Heartbeat { url };
         let all = [
             self.webhook.map(webhook),
             self.ntfy.map(ntfy),
-            self.discord.map(|Settings(Address { url })| Target::Discord { url }),
-            self.slack.map(|Settings(Address { url })| Target::Slack { url }),
+            self.discord
+                .map(|Settings(Address { url })| Target::Discord { url }),
+            self.slack
+                .map(|Settings(Address { url })| Target::Slack { url }),
             self.telegram.map(telegram),
             self.email.map(email),
             self.heartbeat.map(heartbeat),
