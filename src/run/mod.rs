@@ -27,6 +27,7 @@ pub mod rollback;
 pub mod saved_file;
 mod secrets;
 pub mod state;
+pub mod sum;
 pub mod supply;
 pub mod survey;
 pub mod told;
