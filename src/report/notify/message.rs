@@ -100,7 +100,8 @@ fn headline(story: &Story, word: Option<Word>) -> String {
     }
     match (word, story.outcome) {
         (Some(Word::Available), _) => match target(story) {
-            Some(target) => format!("{target} is available"),
+            Some(target) if is_checkout(story) => format!("{target} is available"),
+            Some(images) => format!("{images} are available"),
             None => "something newer is available".to_owned(),
         },
         (Some(Word::Applied), _) => format!("{what} applied"),
@@ -112,6 +113,11 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
         _ => format!("{verb}: nothing to do"),
     }
+}
+
+fn is_checkout(story: &Story) -> bool {
+    let news = story.news.as_ref();
+    news.is_some_and(|news| news.checkout.is_some())
 }
 
 /// What an upgrade goes to.

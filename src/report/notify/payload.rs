@@ -118,7 +118,7 @@ fn webhook(url: &Secret, secret: Option<&Secret>, message: &Message) -> Post {
 }
 
 /// `sha256=` and the HMAC of a body in hex. HMAC takes keys of any length.
-fn signature(secret: &str, body: &[u8]) -> Option<String> {
+pub(super) fn signature(secret: &str, body: &[u8]) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(body);
     let code = mac.finalize().into_bytes();
