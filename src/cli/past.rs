@@ -76,7 +76,9 @@ pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit,
     } else {
         let none = format!("no runs on this stack since {}", local(since));
         list(&records, &none);
-        since::print(&sum, is_cut);
+        if sum.runs > 0 {
+            since::print(&sum, is_cut);
+        }
     }
     Ok(Exit::Done)
 }

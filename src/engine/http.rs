@@ -215,6 +215,8 @@ pub async fn post(post: Post, timeout: Duration) -> Result<(), Unsent> {
 fn of_transport(error: &ureq::Error) -> Unsent {
     match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => Unsent::for_good(error.to_string()),
+        ureq::Error::Timeout(_) => Unsent::for_now("it does not answer in time"),
+        ureq::Error::Io(error) => Unsent::for_now(error.to_string()),
         _ => Unsent::for_now(error.to_string()),
     }
 }
