@@ -63,7 +63,8 @@ pub async fn send(mail: &Mail, timeout: Duration) -> Result<(), Unsent> {
     };
     let ended = match tokio::time::timeout(timeout, work).await {
         Ok(ended) => ended.map_err(|error| Unsent::for_now(error.to_string()))?,
-        Err(_) => return Err(Unsent::for_now("sendmail does not end")),
+        // It may have sent it all the same: a second try could be a second mail.
+        Err(_) => return Err(Unsent::for_good("sendmail does not end")),
     };
     group.release();
     if ended.status.success() {

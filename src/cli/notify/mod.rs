@@ -2,6 +2,7 @@
 
 mod known;
 
+use std::io::IsTerminal as _;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ enum NotifyCommand {
         name: Option<String>,
     },
 }
+
+/// After this a person wonders what is going on.
+const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// What is known of a run before it begins, for those who hear of it.
 #[derive(Debug, Clone, Copy)]
@@ -83,10 +87,24 @@ pub(super) async fn telling(
     };
     if let Some(known) = known {
         let story = story(occasion, command, Some(aside.story()));
-        let told = known.tell(&story, exit == Exit::Done, &signals).await;
+        let telling = known.tell(&story, exit == Exit::Done, &signals);
+        let told = patiently(global, telling).await;
         known.remember(global, story.run, early.into_iter().chain(told).collect());
     }
     refused.map_or(Ok(exit), Err)
+}
+
+/// A person who waits for the prompt wants to know for whom.
+async fn patiently<T>(global: &Global, telling: impl Future<Output = T>) -> T {
+    let mut telling = std::pin::pin!(telling);
+    tokio::select! {
+        told = &mut telling => return told,
+        () = tokio::time::sleep(IMPATIENCE) => {}
+    }
+    if std::io::stderr().is_terminal() && !global.quiet {
+        report::err("… those who are to be told do not answer yet; Ctrl-C gives up");
+    }
+    telling.await
 }
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an

@@ -13,6 +13,10 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 /// 20 s at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// `sendmail` may talk to a mail server far away before it ends; what it did not take in this time is
+/// not tried again.
+const MAIL_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A receiver may ask for a longer pause than ours, up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
@@ -32,7 +36,7 @@ pub async fn send(payload: &Payload, once: bool) -> Sent {
         tries += 1;
         let done = match payload {
             Payload::Post(post) => http::post(post.clone(), PATIENCE).await,
-            Payload::Mail(mail) => sendmail::send(mail, PATIENCE).await,
+            Payload::Mail(mail) => sendmail::send(mail, MAIL_PATIENCE).await,
         };
         let error = match done {
             Ok(()) => return Sent { tries, error: None },
