@@ -272,7 +272,7 @@ fn runs_are_told_once_without_values_and_to_those_who_want_it() {
     assert!(reason.contains("exited with 3"), "{told}");
     // The same again is no news; a refusal was read at the terminal; a look changes nothing.
     stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
-    stack.refit(&["set", "-F", "missing.env", "A=1"]).exits(1);
+    stack.refit(&["apply", "nobody"]).exits(1);
     stack.refit(&["set", "MODE=two", "--dry-run"]).exits(0);
     stack.refit(&["apply"]).exits(0).says("Nothing to do");
     assert!(receiver.paths().is_empty());
