@@ -170,12 +170,16 @@ fn what_cannot_be_sent_is_told_apart_and_the_others_are_sent() {
         _ => Reply::Status(204, ""),
     });
     let stack = unstarted(&format!(
-        "notify:\n- discord: '${{NOT_SET}}'\n- slack: '{}'\n- webhook: '{}'\n- ntfy: '{}'\n- email: {{to: root, sendmail: /no/such}}\n",
+        "notify:\n- discord: '${{NOT_SET}}'\n- slack: '{}'\n- webhook: '{}'\n- ntfy: '{}'\n- email: {{to: root, sendmail: /no/such}}\n- {{name: unclear, ntfy: '${{ADDRESS}}'}}\n",
         receiver.url("/gone"),
         receiver.url("/moved"),
         receiver.url("/good")
     ));
+    stack.write(".env", "ADDRESS=ntfy.sh/mine\n");
     let answer = stack.refit(&["notify", "test"]).exits(1);
+    let answer = answer
+        .says("✗ unclear: its address is no URL")
+        .never_says("ntfy.sh/mine");
     let answer = answer.says("✗ discord: NOT_SET is not set").says("✓ ntfy");
     let answer = answer
         .says("✗ slack: it answers 404: no_team")

@@ -153,6 +153,9 @@ impl Known {
     }
 
     async fn tell(&self, story: &Story, good: bool, signals: &Signals) -> Vec<Told> {
+        if self.settings.notify.is_empty() {
+            return Vec::new();
+        }
         let story = self.complete(story);
         let now = Timestamp::now();
         let message = Message::of(&story, now, &self.redactor());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Story, Word};
-use crate::event::{CheckoutNews, ImageNews, Outcome, ServiceSummary};
+use crate::event::{CheckoutNews, ImageNews, Outcome, RunId, ServiceSummary};
 use crate::report::words::secs;
 use crate::secret::Redactor;
 
@@ -92,11 +92,7 @@ fn headline(story: &Story, word: Option<Word>) -> String {
     if let (true, Some((run, outcome))) = (ended, story.recovered.last())
         && word != Some(Word::Available)
     {
-        return match outcome {
-            Outcome::Applied => format!("run {run} had been cut off; it was complete"),
-            Outcome::RolledBack => format!("run {run} had been cut off, and was rolled back"),
-            _ => format!("run {run} had been cut off, and could not be given back"),
-        };
+        return recovery(*run, *outcome);
     }
     match (word, story.outcome) {
         (Some(Word::Available), _) => match target(story) {
@@ -112,6 +108,16 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         }
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
         _ => format!("{verb}: nothing to do"),
+    }
+}
+
+/// What became of a run that had been cut off.
+fn recovery(run: RunId, outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Applied => format!("run {run} had been cut off; it was complete"),
+        Outcome::RolledBack => format!("run {run} had been cut off, and was rolled back"),
+        Outcome::FailedBefore => format!("run {run} had been cut off before it changed anything"),
+        _ => format!("run {run} had been cut off, and could not be given back"),
     }
 }
 
@@ -156,7 +162,11 @@ fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
-    let mut lines = what_changes(story);
+    let recovered = story.recovered.iter();
+    let mut lines: Vec<String> = recovered
+        .map(|(run, outcome)| format!("First: {}", recovery(*run, *outcome)))
+        .collect();
+    lines.extend(what_changes(story));
     if word != Some(Word::Available) {
         lines.extend(without_service(&story.services));
     }

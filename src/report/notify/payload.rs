@@ -52,7 +52,7 @@ pub fn payload(
     beat: Beat,
     at: Timestamp,
 ) -> Result<Payload, String> {
-    Ok(Payload::Post(match target {
+    let post = match target {
         Target::Webhook { url, secret } => webhook(url, secret.as_ref(), message),
         Target::Ntfy { url, token } => ntfy(url, token.as_ref(), message),
         Target::Discord { url } => {
@@ -95,7 +95,15 @@ pub fn payload(
                 text: mail(to, from.as_ref(), message, at)?,
             }));
         }
-    }))
+    };
+    // Before its variables were known this could not be seen.
+    match ["https://", "http://"]
+        .iter()
+        .any(|scheme| post.url.starts_with(scheme))
+    {
+        true => Ok(Payload::Post(post)),
+        false => Err("its address is no URL that starts with http:// or https://".to_owned()),
+    }
 }
 
 fn post(url: String, body: &Value) -> Post {

@@ -124,6 +124,14 @@ fn each_end_has_its_word_and_its_headline() {
             "chat: run 11 had been cut off, and was rolled back"
         )
     );
+    let both = Story {
+        recovered: vec![(RunId(11), Outcome::FailedBefore)],
+        ..story()
+    };
+    assert_eq!(
+        message(&both).lines[0],
+        "First: run 11 had been cut off before it changed anything"
+    );
     let found = Story {
         dry: true,
         outcome: Some(Outcome::NothingToDo),
