@@ -4,6 +4,7 @@
 mod edit;
 mod get;
 mod look;
+mod notify;
 mod packaging;
 mod past;
 mod recipes;
@@ -12,6 +13,7 @@ mod upgrade;
 mod values;
 mod why;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -121,6 +123,8 @@ enum Command {
     History(past::HistoryArgs),
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
+    /// Send a test to those whom refit.yaml names under notify
+    Notify(notify::NotifyArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
     Why(why::WhyArgs),
     /// Print a completion script for a shell
@@ -148,6 +152,7 @@ impl Command {
             | Self::Status(_)
             | Self::History(_)
             | Self::Show(_)
+            | Self::Notify(_)
             | Self::Why(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
@@ -232,6 +237,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Rollback(args) => past::rollback(global, args).await,
         Command::History(args) => past::history(global, &args).await,
         Command::Show(args) => past::show(global, &args).await,
+        Command::Notify(args) => notify::notify(global, &args).await,
         Command::Status(args) => look::status(global, &args).await,
         Command::Watch(args) => look::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
@@ -267,12 +273,17 @@ impl Global {
         })
     }
 
-    async fn runner(&self) -> Result<Runner, Complaint> {
+    /// A runner whose events go to the renderer, or to what `beside` makes of it.
+    async fn runner_beside(
+        &self,
+        beside: impl FnOnce(Rc<dyn Tell>) -> Rc<dyn Tell>,
+    ) -> Result<Runner, Complaint> {
         Ok(Runner {
             docker: self.connect().await?,
             home: StateHome::find()?,
-            emitter: Emitter::new(self.renderer()),
+            emitter: Emitter::new(beside(self.renderer())),
             signals: Signals::listen().map_err(anyhow::Error::from)?,
+            found: OnceCell::new(),
         })
     }
 }

@@ -18,6 +18,7 @@ pub mod process;
 pub mod reference;
 pub mod registry;
 pub mod script;
+pub mod sendmail;
 pub mod signals;
 
 use std::path::PathBuf;
