@@ -119,9 +119,7 @@ unpack_packages() {
     update_lists "$suite" || return 1
     rm -rf "$part"
     mkdir -p "$part/debs" "$part/root"
-    # What is installed here must not count: apt would ask for just that version, which the suite may not have.
-    if ! (cd "$part/debs" &&
-        private_apt "$suite" apt-get download -o Dir::State::status=/dev/null "${@:3}" >"$part/log" 2>&1); then
+    if ! (cd "$part/debs" && private_apt "$suite" apt-get download "${@:3}" >"$part/log" 2>&1); then
         say "packages of $suite cannot be fetched: ${*:3}"
         tail -n 5 "$part/log" >&2
         return 1

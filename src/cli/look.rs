@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Global, duration, notify};
+use super::{Global, duration, notify, schedule};
 use crate::complaint::Complaint;
 use crate::engine::container::{Container, Inspected};
 use crate::engine::signals::Signals;
@@ -85,6 +85,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     unreached.retain(|told| place.settings.notify.iter().any(|one| one.name == told.to));
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &drifts, &unfinished);
+        document["unattended"] = schedule::row(schedule::last(&state).as_ref());
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
@@ -92,6 +93,9 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         unfinished
             .iter()
             .for_each(|text| report::out(&format!("! {text}")));
+        if let Some(last) = schedule::last(&state) {
+            report::out(&format!("unattended: {}", schedule::told(&last)));
+        }
         for told in unreached {
             let (ago, error) = (ago(told.at), told.error.unwrap_or_default());
             report::out(&format!("! {} was not told, {ago} ago: {error}", told.to));

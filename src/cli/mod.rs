@@ -9,6 +9,7 @@ mod packaging;
 mod past;
 mod recipes;
 mod runs;
+mod schedule;
 mod upgrade;
 mod values;
 mod why;
@@ -123,6 +124,8 @@ enum Command {
     History(past::HistoryArgs),
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
+    /// Upgrades by themselves: a timer of systemd or cron
+    Schedule(schedule::ScheduleArgs),
     /// Send a test to those whom refit.yaml names under notify
     Notify(notify::NotifyArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
@@ -153,6 +156,7 @@ impl Command {
             | Self::History(_)
             | Self::Show(_)
             | Self::Notify(_)
+            | Self::Schedule(_)
             | Self::Why(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
@@ -238,6 +242,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::History(args) => past::history(global, &args).await,
         Command::Show(args) => past::show(global, &args).await,
         Command::Notify(args) => notify::notify(global, &args).await,
+        Command::Schedule(args) => schedule::schedule(global, args).await,
         Command::Status(args) => look::status(global, &args).await,
         Command::Watch(args) => look::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

@@ -20,6 +20,7 @@ pub mod registry;
 pub mod script;
 pub mod sendmail;
 pub mod signals;
+pub mod timekeeper;
 
 use std::path::PathBuf;
 

@@ -44,6 +44,11 @@ impl StateHome {
         Self(folder.to_owned())
     }
 
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The file in which the checked version of the Compose plug-in is remembered.
     pub fn compose_stamp(&self) -> PathBuf {
         self.0.join("compose-version")

@@ -14,9 +14,10 @@ use crate::event::ServiceName;
 
 mod notify;
 mod upgrade;
+pub mod window;
 
 pub use notify::{Piece, Receiver, Text};
-pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
+pub use upgrade::{Allow, Hook, Hooks, MaxFailures, Track, UpgradeSettings};
 
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]

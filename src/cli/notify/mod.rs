@@ -59,6 +59,20 @@ pub(super) async fn telling(
     command: &str,
     run: impl AsyncFnOnce(&Runner) -> Ended,
 ) -> Result<Exit, Complaint> {
+    let (exit, _) = telling_story(global, occasion, command, run).await?;
+    Ok(exit)
+}
+
+/// The same, with what was told.
+///
+/// # Errors
+/// The run could not even begin.
+pub(super) async fn telling_story(
+    global: &Global,
+    occasion: Occasion,
+    command: &str,
+    run: impl AsyncFnOnce(&Runner) -> Ended,
+) -> Result<(Exit, Story), Complaint> {
     let before = match occasion.unattended {
         true => Known::without_engine(global).await.ok(),
         false => None,
@@ -85,13 +99,13 @@ pub(super) async fn telling(
             (before, Signals::none(), exit, Some(complaint))
         }
     };
+    let story = story(occasion, command, Some(aside.story()));
     if let Some(known) = known {
-        let story = story(occasion, command, Some(aside.story()));
         let telling = known.tell(&story, exit == Exit::Done, &signals);
         let told = patiently(global, telling).await;
         known.remember(global, story.run, early.into_iter().chain(told).collect());
     }
-    refused.map_or(Ok(exit), Err)
+    refused.map_or(Ok((exit, story)), Err)
 }
 
 /// A person who waits for the prompt wants to know for whom.
@@ -109,7 +123,6 @@ async fn patiently<T>(global: &Global, telling: impl Future<Output = T>) -> T {
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
-#[allow(dead_code, reason = "for timers that give up")]
 pub(super) async fn warn(global: &Global, command: &str, complaint: &Complaint) {
     let Ok(known) = Known::without_engine(global).await else {
         return;
