@@ -86,10 +86,10 @@ pub async fn systemctl(of_user: bool, args: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
-/// What `systemd-analyze verify` has against these units; `None`: nothing, or it is not here.
-pub async fn verify(units: &[PathBuf], of_user: bool) -> Option<String> {
+/// What `systemd-analyze verify` has against these units, as units of the system: for those of a user it
+/// wants a session. `None`: nothing, or it is not here.
+pub async fn verify(units: &[PathBuf]) -> Option<String> {
     let mut args = vec!["--man=no"];
-    args.extend(of_user.then_some("--user"));
     args.push("verify");
     let names: Vec<String> = units
         .iter()

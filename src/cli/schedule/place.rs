@@ -106,7 +106,7 @@ pub(super) async fn files(job: &Job, via: Via) -> Result<Vec<(PathBuf, String)>,
             let units = unit::render(job, via == Via::Systemd).map_err(wrong)?;
             let [service, timer] = unit_files(via, &job.id, &job.account);
             let files = vec![(service, units.service), (timer, units.timer)];
-            verify(&files, via).await?;
+            verify(&files).await?;
             Ok(files)
         }
         Via::Cron | Via::CronD => {
@@ -127,7 +127,7 @@ pub(super) async fn files(job: &Job, via: Via) -> Result<Vec<(PathBuf, String)>,
 }
 
 /// Asks systemd itself, in a folder of its own.
-async fn verify(files: &[(PathBuf, String)], via: Via) -> Result<(), Complaint> {
+async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
     let folder = tempfile::tempdir().map_err(anyhow::Error::from)?;
     let mut copies = Vec::new();
     for (path, text) in files {
@@ -135,7 +135,7 @@ async fn verify(files: &[(PathBuf, String)], via: Via) -> Result<(), Complaint> 
         fs::write(&copy, text).map_err(anyhow::Error::from)?;
         copies.push(copy);
     }
-    match timekeeper::verify(&copies, via == Via::User).await {
+    match timekeeper::verify(&copies).await {
         None => Ok(()),
         Some(said) => {
             let text = "systemd-analyze verify does not take the timer";
