@@ -2,6 +2,7 @@
 //! everything after that is a run like any other.
 
 pub mod catalogue;
+pub mod code;
 pub mod evidence;
 pub mod exposure;
 pub mod format;
@@ -25,10 +26,10 @@ use crate::run::edits;
 use crate::run::request::Options;
 use crate::run::survey::{self, Survey};
 use crate::secret::Secret;
+use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};
 use evidence::Gathered;
 use format::{Application, Change, Recipe, Refusal};
-use gather::Subject;
 use params::{Given, Values};
 use place::Edits;
 use render::Filling;
@@ -71,7 +72,7 @@ pub async fn survey(
             text: "Compose cannot read this stack".to_owned(),
             ..Complaint::from(error)
         })?;
-    let subject = gather::subject(place, &resolved.model, wanted.service.as_ref())?;
+    let subject = application::of(&located.directory, &resolved.model, wanted.service.as_ref())?;
     let application = recipe.of(&subject.profile.name).ok_or_else(|| {
         let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);
         Complaint::new("not_supported", text).hint(format!("refit recipes {}", recipe.name))
@@ -230,10 +231,13 @@ impl Using<'_> {
             Some(_) => title.as_str(),
             None => service.as_str(),
         };
-        let text = format!(
-            "{who} is not seen to read {key}: no sample file names it, no code here reads it from the \
-             environment, and no file of the stack uses it"
-        );
+        let text = match self.subject.profile.not_read.get(key) {
+            Some(instead) => format!("{title} has no {key}; {instead}"),
+            None => format!(
+                "{who} is not seen to read {key}: no sample file names it, no code here reads it \
+                 from the environment, and no file of the stack uses it"
+            ),
+        };
         let similar = evidence::similar(&self.application.similar, gathered);
         let hint = match similar.first() {
             Some((other, at)) => format!(
