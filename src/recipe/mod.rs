@@ -12,6 +12,7 @@ pub mod params;
 pub mod place;
 pub mod render;
 pub mod store;
+pub mod words;
 
 mod guards;
 mod proofs;
@@ -75,7 +76,8 @@ pub async fn survey(
     let subject = application::of(&located.directory, &resolved.model, wanted.service.as_ref())?;
     let application = recipe.of(&subject.profile.name).ok_or_else(|| {
         let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);
-        Complaint::new("not_supported", text).hint(format!("refit recipes {}", recipe.name))
+        Complaint::new("not_supported", text)
+            .hint(format!("refit recipes {} explains it", recipe.name))
     })?;
     tell_subject(&subject, emitter);
     let using = Using {
