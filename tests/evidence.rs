@@ -194,6 +194,71 @@ fn without_evidence_each_recipe_refuses_and_names_what_is_documented() {
     assert_eq!(answer.exits(1).refusal(), "not_supported");
 }
 
+/// What an application that is not known is refused although it reads the keys.
+#[test]
+fn with_evidence_an_unknown_application_is_still_guarded() {
+    let app = idle("env_file: .env, ports: ['0.0.0.0:0:80']");
+    let compose = format!("services:\n  app: {app}\n");
+    let sample = "#AUTHENTICATION=true\n#COOKIE_SECURE=\n#COOKIE_SAME_SITE=\n#SESSION_STORE=\n#REDIS_URL=\n#SESSION_EXPIRY=\n";
+    let Some(stack) = checkout(&compose, &[(".env.example", sample)]) else {
+        return;
+    };
+    for (words, code, hint) in [
+        (&["no-login"][..], "guard_public", "--bind 127.0.0.1"),
+        (
+            &["no-login", "as=openid"],
+            "not_supported",
+            "refit use no-login",
+        ),
+        (
+            &["cookies", "scheme=http", "same-site=none"],
+            "refused_by_browsers",
+            "scheme=https",
+        ),
+        (
+            &["cookies", "scheme=http", "secure=yes"],
+            "refused_by_browsers",
+            "scheme=https",
+        ),
+        (
+            &["session-store", "store=redis", "url=redis://127.0.0.1:6379"],
+            "localhost_in_container",
+            "",
+        ),
+        (
+            &["session-store", "store=memory", "url=redis://a"],
+            "not_supported",
+            "store=memory",
+        ),
+        (
+            &["stay-signed-in", "for=99999d"],
+            "bad_value",
+            "refit recipes stay-signed-in",
+        ),
+    ] {
+        let typed: Vec<&str> = ["--json", "use"].iter().chain(words).copied().collect();
+        let answer = stack.refit(&typed).exits(1);
+        assert_eq!(answer.refusal(), code, "{answer}");
+        let told = answer.the("error")["hint"].clone();
+        assert!(told.as_str().unwrap_or_default().contains(hint), "{answer}");
+        assert_eq!(stack.read(".env"), "A=1\n");
+        assert_eq!(stack.read("compose.yaml"), compose);
+    }
+    // Two applications, and neither is known.
+    let two = format!(
+        "services:\n  one: {0}\n  two: {0}\n",
+        idle("env_file: .env")
+    );
+    stack.write("compose.yaml", &two);
+    let answer = stack.refit(&STAY).exits(1);
+    assert_eq!(answer.refusal(), "which_service", "{answer}");
+    let mut named = STAY.to_vec();
+    named.extend(["--service", "two"]);
+    stack.refit(&named).exits(0);
+    let named = [&STAY[..], &["--service", "three"]].concat();
+    assert_eq!(stack.refit(&named).exits(1).refusal(), "no_service");
+}
+
 #[test]
 fn a_recipe_of_ones_own_is_told_which_key_is_meant() {
     let app = idle("env_file: .env, labels: {refit.application: librechat}");
