@@ -146,7 +146,17 @@ impl Using<'_> {
         if let Some(ip) = self.wanted.bind {
             guards::rebind(self.place, model, service, ip, &mut edits)?;
         }
-        let edited = edits::make_all(&edits.requests(), &self.place.located)?;
+        let mut requests = edits.requests();
+        let mut edited = edits::make_all(&requests, &self.place.located)?;
+        // Where all is as wanted the account was made before: no password is made up for another.
+        let mut kept = Edits::default();
+        let new = (!edited.is_noop()).then_some(&mut kept);
+        let account = proofs::account(self, &filling, &configured, new)?;
+        let kept = kept.requests();
+        if !kept.is_empty() {
+            requests.extend(kept);
+            edited = edits::make_all(&requests, &self.place.located)?;
+        }
         let mut survey = survey::of_edited(self.place, edited, &options).await?;
         guards::check(self, &survey).await?;
         if !survey.is_nothing() {
@@ -157,7 +167,7 @@ impl Using<'_> {
             }
             notes.extend(self.recipe.warnings.iter().cloned());
             survey.notes.extend(notes);
-            survey.proofs = Some(proofs::of(self, &filling, &configured)?);
+            survey.proofs = Some(proofs::of(self, &filling, &configured, account)?);
         }
         Ok(survey)
     }

@@ -110,7 +110,8 @@ fn of_application(application: &Application) -> Vec<String> {
     }
     if let Some(account) = &application.account {
         lines.push(format!(
-            "runs      the application's own script for a new account{}",
+            "runs      the application's own script for a new account, {} keeps a password that was made up{}",
+            account.keep,
             when(&account.when)
         ));
     }
