@@ -70,7 +70,7 @@ pub(crate) fn proof(answer: &Answer, check: &str) -> (String, String) {
     let found = found.iter().find(|event| event["check"] == check);
     let found = found.unwrap_or_else(|| panic!("no proof {check}\n{answer}"));
     let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
-    (text("result"), text("what"))
+    (text("result"), text("text"))
 }
 
 /// The value of a key in an env file's text.
