@@ -2,6 +2,8 @@
 //! was wrong.
 
 pub mod cli;
+pub mod schedule;
+
 pub mod recipe;
 pub mod upgrade;
 

@@ -84,7 +84,7 @@ fn a_crash_at_once() {
     let Some(before) = started(&web(shell, "")) else {
         return;
     };
-    let answer = before.gives_back(&["set", "MODE=bad"], "exited with 7");
+    let answer = before.gives_back(&["set", "MODE=bad", "--settle", "3s"], "exited with 7");
     answer.says("cannot go on");
 }
 
@@ -94,7 +94,7 @@ fn a_crash_loop_with_a_restart_policy() {
     let Some(before) = started(&web(shell, "restart: always")) else {
         return;
     };
-    before.gives_back(&["set", "MODE=bad"], "exited with 7");
+    before.gives_back(&["set", "MODE=bad", "--settle", "3s"], "exited with 7");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn a_one_shot_that_fails() {
     };
     stack.up();
     let before = Before::of(stack);
-    let answer = before.gives_back(&["set", "MODE=bad"], "exited with 4");
+    let answer = before.gives_back(&["set", "MODE=bad", "--settle", "3s"], "exited with 4");
     answer.says("no table");
 }
 
@@ -378,7 +378,7 @@ fn a_name_that_was_moved_to_an_image_that_fails() {
         &String::from_utf8(files["Dockerfile"].1.clone()).unwrap(),
     );
     let answer = stack
-        .refit(&["set", "MODE=other"])
+        .refit(&["set", "MODE=other", "--settle", "3s"])
         .exits(3)
         .says("exited with 6");
     let now = stack.container("web");

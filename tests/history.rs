@@ -163,6 +163,8 @@ fn what_a_failed_run_added_goes_too() {
         extra,
         "volumes.kept={}",
         "networks.fresh={}",
+        "--settle",
+        "3s",
     ];
     let answer = stack.refit(&args).exits(3);
     assert!(!stack.containers().contains_key("extra"), "{answer}");
@@ -210,7 +212,7 @@ fn an_edit_by_hand_that_fails_goes_back_to_the_last_good_text() {
     stack.refit(&["apply"]).exits(0).says("Nothing to do");
     stack.write(".env", "MODE=bad\n");
     stack
-        .refit(&["apply"])
+        .refit(&["apply", "--settle", "3s"])
         .exits(3)
         .says("exited with 3")
         .says(".env");

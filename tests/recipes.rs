@@ -77,6 +77,18 @@ fn nonsense_is_answered_before_anything_is_touched() {
             vec!["session-store", "store=memory", "url=redis://cache"],
             "not_supported",
         ),
+        (
+            vec!["session-store", "store=postgres", "memory=64m"],
+            "not_supported",
+        ),
+        (
+            vec![
+                "session-store",
+                "store=postgres",
+                "url=postgres://a:b@[::1]/c",
+            ],
+            "localhost_in_container",
+        ),
     ] {
         let words: Vec<&str> = ["--json", "use"].into_iter().chain(words).collect();
         let answer = stack.refit(&words).exits(1);

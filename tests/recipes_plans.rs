@@ -89,6 +89,7 @@ fn on_the_demo() {
         "no-login",
         "no-login by=config",
         "session-store store=redis",
+        "session-store store=postgres",
         "session-store store=memory",
     ];
     insta::assert_snapshot!("demo", plans(&demo.stack, demo.port, &uses));

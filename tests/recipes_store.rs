@@ -13,6 +13,7 @@ use stack::answer::Answer;
 use stack::engine::docker;
 
 const REDIS: &str = "refit-test/redis:7";
+const POSTGRES: &str = "refit-test/postgres:1";
 
 #[track_caller]
 fn proof(answer: &Answer, check: &str) -> String {
@@ -115,6 +116,69 @@ fn sessions_survive_in_a_redis_of_the_stack_itself() {
     );
     assert!(!stack.containers().contains_key("redis"));
     assert!(volumes(&stack.project).contains("redis-data"));
+}
+
+#[test]
+fn sessions_survive_in_a_postgresql_of_the_stack_itself() {
+    let Some(demo) = Demo::started() else { return };
+    if !Demo::needs_image(POSTGRES) || !Demo::needs_image(REDIS) {
+        return;
+    }
+    let stack = &demo.stack;
+    let (env, compose) = (stack.read(".env"), stack.read("compose.yaml"));
+    let image = format!("image={POSTGRES}");
+    let words = ["--json", "use", "session-store", "store=postgres", &image];
+    let answer = stack.refit(&words).exits(0);
+    assert_eq!(answer.outcome(), "applied", "{answer}");
+    assert_eq!(proof(&answer, "session_survives"), "proven");
+    let answer = answer.plans(&[("postgres", "start"), ("web", "restart")]);
+    let password = value_of(&stack.read(".env"), "SESSIONS_DB_PASSWORD");
+    assert_eq!(password.len(), 40);
+    assert_eq!(
+        value_of(&stack.read(".env"), "DATABASE_URL"),
+        format!("postgres://sessions:{password}@postgres:5432/sessions")
+    );
+    drop(answer.never_says(&password));
+
+    let postgres = stack.container("postgres");
+    assert_eq!(postgres.raw["State"]["Health"]["Status"], "healthy");
+    assert_eq!(postgres.raw["HostConfig"]["Memory"], 256 << 20);
+    let published = &postgres.raw["HostConfig"]["PortBindings"];
+    assert_eq!(*published, serde_json::json!({}));
+    // The sessions are really there, and nobody gets at them without the password.
+    let asked = |by: &str| {
+        let line =
+            format!("psql {by} -U sessions -At -c 'SELECT count(*) FROM session' 2>&1 || true");
+        stack.exec("postgres", &["sh", "-c", &line])
+    };
+    assert_ne!(asked("").trim(), "0");
+    let stranger = asked("-w -h 127.0.0.1");
+    assert!(stranger.contains("no password supplied"), "{stranger}");
+    let seen = docker(&["top", &postgres.id, "-o", "pid,args"]);
+    assert!(!seen.contains(&password), "{seen}");
+
+    let again = stack.refit(&words[..4]).exits(0);
+    assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+
+    // Another answer takes the first one's service out, and its volume stays.
+    let other = format!("image={REDIS}");
+    let words = ["--json", "use", "session-store", "store=redis", &other];
+    let answer = stack.refit(&words).exits(0);
+    assert_eq!(proof(&answer, "session_survives"), "proven");
+    let names: Vec<String> = stack.containers().into_keys().collect();
+    assert_eq!(names, ["redis", "web", "worker"]);
+    assert!(!stack.read("compose.yaml").contains("postgres"));
+    assert!(volumes(&stack.project).contains("sessions-db"));
+    stack.refit(&["rollback"]).exits(0);
+    assert!(stack.containers().contains_key("postgres"));
+
+    stack.refit(&["rollback", "1"]).exits(0);
+    assert_eq!(
+        (stack.read(".env"), stack.read("compose.yaml")),
+        (env, compose)
+    );
+    assert!(!stack.containers().contains_key("postgres"));
+    assert!(volumes(&stack.project).contains("sessions-db"));
 }
 
 #[test]

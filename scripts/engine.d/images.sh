@@ -3,7 +3,8 @@
 #
 # A recipe is a folder with
 #   pull        the public image that is taken where a registry answers
-#   packages    otherwise: the Debian packages it is made of; libraries that they depend on come along
+#   packages    otherwise: the Debian packages it is made of; libraries that they depend on come along.
+#               A|B: the one that there is; -PATTERN: a library that is left out
 #   Dockerfile  what is built from rootfs.tar, the unpacked packages with busybox as its shell
 #   rootfs/     files of ours that are put over them
 #
@@ -62,6 +63,27 @@ pull_image() {
     docker tag "$from" "$2"
 }
 
+# The packages of a recipe, with their libraries: of A|B the one that this distribution has, without those of -PATTERN.
+chosen_packages() {
+    local entry name names=() unwanted=()
+    update_lists "$base_suite" || return 1
+    for entry in "$@"; do
+        case $entry in
+            -*) unwanted+=("${entry#-}") ;;
+            *) for name in ${entry//|/ }; do
+                private_apt "$base_suite" apt-cache show "$name" >/dev/null 2>&1 || continue
+                names+=("$name")
+                break
+            done ;;
+        esac
+    done
+    with_libraries "$base_suite" "${names[@]}" | while read -r name; do
+        # shellcheck disable=SC2053 # a pattern
+        for entry in "${unwanted[@]}"; do [[ $name != $entry ]] || continue 2; done
+        echo "$name"
+    done
+}
+
 build_image() {
     local recipe=$1 image=$2 at=$home/images/$1.build packages applet
     say "building $image from Debian packages"
@@ -70,7 +92,7 @@ build_image() {
     mkdir -p "$at"
     mapfile -t packages < <(grep -v '^#' "$scripts/images/$recipe/packages" 2>/dev/null)
     if ((${#packages[@]} > 0)); then
-        mapfile -t packages < <(with_libraries "$base_suite" "${packages[@]}")
+        mapfile -t packages < <(chosen_packages "${packages[@]}")
         ((${#packages[@]} > 0)) || return 1
         unpack_packages "$base_suite" "$at/root" "${packages[@]}" || return 1
         rm -rf "$at"/root/usr/share/{doc,man,lintian,locale}

@@ -67,11 +67,12 @@ package_sources() {
     } | awk '!seen[$0]++ { if ($0 ~ /\/(debian|ubuntu)\/?$/) print; else rest = rest $0 "\n" } END { printf "%s", rest }'
 }
 
-# apt with a private state for one suite: private_apt SUITE PROGRAM ARGUMENT...
+# apt with a private state for one suite: private_apt SUITE PROGRAM ARGUMENT... It takes nothing for installed: what the
+# machine has of another source would be chosen, and could not be fetched from this one.
 private_apt() {
     local at=$lists/$1 program=$2
     "$program" -qq \
-        -o Dir::State="$at/state" -o Dir::Cache="$at/cache" -o Dir::State::status=/var/lib/dpkg/status \
+        -o Dir::State="$at/state" -o Dir::Cache="$at/cache" -o Dir::State::status="$at/status" \
         -o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=srcpkgcache.bin \
         -o Dir::Etc::sourcelist="$at/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
@@ -85,6 +86,7 @@ update_lists() {
     read_distribution
     [[ ! -e $at/updated ]] || return 0
     mkdir -p "$at/state/lists/partial" "$at/cache/archives/partial"
+    : >"$at/status"
     key=/usr/share/keyrings/$distribution-archive-keyring.gpg
     [[ ! -r $key ]] || options="[signed-by=$key] "
     log=$at/update.log
@@ -161,7 +163,7 @@ install_iptables() {
     say "installing iptables"
     read_distribution
     update_lists "$own_suite" || return 1
-    DEBIAN_FRONTEND=noninteractive private_apt "$own_suite" apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+    DEBIAN_FRONTEND=noninteractive private_apt "$own_suite" apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dir::State::status=/var/lib/dpkg/status \
         iptables >"$home/iptables.log" 2>&1 || { tail -n 5 "$home/iptables.log" >&2; return 1; }
 }
 

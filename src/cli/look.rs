@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Global, duration};
+use super::{Global, duration, notify, schedule};
 use crate::complaint::Complaint;
 use crate::engine::container::{Container, Inspected};
 use crate::engine::signals::Signals;
@@ -19,6 +19,7 @@ use crate::health::watch::{Stopped, Watch};
 use crate::report::{self, page};
 use crate::run::recover;
 use crate::run::state::StateHome;
+use crate::run::told::Register;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, one_shots, resolve};
 
@@ -79,19 +80,26 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             rows.push(Row::of(&service, container, inspected.as_ref()));
         }
     }
+    // Who is named no more need not be reached.
+    let mut unreached = Register::of(&state).unreached();
+    unreached.retain(|told| place.settings.notify.iter().any(|one| one.name == told.to));
     if global.json {
-        page::document(&document(
-            &resolved.model.name,
-            &place,
-            &rows,
-            &drifts,
-            &unfinished,
-        ));
+        let mut document = document(&resolved.model.name, &place, &rows, &drifts, &unfinished);
+        document["unattended"] = schedule::row(schedule::last(&state).as_ref());
+        document["not_told"] = unreached.iter().map(notify::row).collect();
+        page::document(&document);
     } else {
         print(&resolved.model.name, &place, &rows, &drifts);
         unfinished
             .iter()
             .for_each(|text| report::out(&format!("! {text}")));
+        if let Some(last) = schedule::last(&state) {
+            report::out(&format!("unattended: {}", schedule::told(&last)));
+        }
+        for told in unreached {
+            let (ago, error) = (ago(told.at), told.error.unwrap_or_default());
+            report::out(&format!("! {} was not told, {ago} ago: {error}", told.to));
+        }
     }
     Ok(Exit::Done)
 }

@@ -4,14 +4,17 @@
 mod edit;
 mod get;
 mod look;
+mod notify;
 mod packaging;
 mod past;
 mod recipes;
 mod runs;
+mod schedule;
 mod upgrade;
 mod values;
 mod why;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -122,6 +125,10 @@ enum Command {
     History(past::HistoryArgs),
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
+    /// Upgrades by themselves: a timer of systemd or cron
+    Schedule(schedule::ScheduleArgs),
+    /// Send a test to those whom refit.yaml names under notify
+    Notify(notify::NotifyArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
     Why(why::WhyArgs),
     /// Print a completion script for a shell
@@ -149,6 +156,8 @@ impl Command {
             | Self::Status(_)
             | Self::History(_)
             | Self::Show(_)
+            | Self::Notify(_)
+            | Self::Schedule(_)
             | Self::Why(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
@@ -238,6 +247,8 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Rollback(args) => past::rollback(global, args).await,
         Command::History(args) => past::history(global, &args).await,
         Command::Show(args) => past::show(global, &args).await,
+        Command::Notify(args) => notify::notify(global, &args).await,
+        Command::Schedule(args) => schedule::schedule(global, args).await,
         Command::Status(args) => look::status(global, &args).await,
         Command::Watch(args) => look::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
@@ -273,12 +284,17 @@ impl Global {
         })
     }
 
-    async fn runner(&self) -> Result<Runner, Complaint> {
+    /// A runner whose events go to the renderer, or to what `beside` makes of it.
+    async fn runner_beside(
+        &self,
+        beside: impl FnOnce(Rc<dyn Tell>) -> Rc<dyn Tell>,
+    ) -> Result<Runner, Complaint> {
         Ok(Runner {
             docker: self.connect().await?,
             home: StateHome::find()?,
-            emitter: Emitter::new(self.renderer()),
+            emitter: Emitter::new(beside(self.renderer())),
             signals: Signals::listen().map_err(anyhow::Error::from)?,
+            found: OnceCell::new(),
         })
     }
 }

@@ -17,10 +17,17 @@ use crate::run::history::{Record, records};
 use crate::run::journal::Entry;
 use crate::run::request::What;
 use crate::run::state::{StackState, StateHome};
+use crate::run::sum::Sum;
 use crate::secret::HIDDEN;
 
+mod since;
+
 #[derive(Debug, Args)]
-pub(super) struct HistoryArgs {}
+pub(super) struct HistoryArgs {
+    /// Only runs that began since then, with their sum: 30d, 2w, 12h, or a date
+    #[arg(long, value_name = "WHEN", value_parser = since::argument)]
+    since: Option<Timestamp>,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
@@ -50,15 +57,36 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit
     execute(global, command, what, options).await
 }
 
-pub(super) async fn history(global: &Global, _: &HistoryArgs) -> Result<Exit, Complaint> {
-    let records = records(&state(global).await?);
+pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
+    let mut records = records(&state(global).await?);
+    let Some(since) = args.since else {
+        match global.json {
+            true => page::document(&Value::Array(records.iter().map(summary).collect())),
+            false => list(&records, "no runs on this stack yet"),
+        }
+        return Ok(Exit::Done);
+    };
+    let is_cut = since::is_cut(&records, since);
+    records.retain(|record| record.began >= since);
+    let sum = Sum::of(&records);
     if global.json {
-        page::document(&Value::Array(records.iter().map(summary).collect()));
-        return Ok(Exit::Done);
+        let runs: Vec<Value> = records.iter().map(summary).collect();
+        let sum = since::document(&sum, since, is_cut);
+        page::document(&json!({"runs": runs, "sum": sum}));
+    } else {
+        let none = format!("no runs on this stack since {}", local(since));
+        list(&records, &none);
+        if sum.runs > 0 {
+            since::print(&sum, is_cut);
+        }
     }
+    Ok(Exit::Done)
+}
+
+/// The runs as a table, or what is to be said where there are none.
+fn list(records: &[Record], none: &str) {
     if records.is_empty() {
-        report::out("no runs on this stack yet");
-        return Ok(Exit::Done);
+        return report::out(none);
     }
     let rows: Vec<Vec<String>> = records
         .iter()
@@ -73,7 +101,6 @@ pub(super) async fn history(global: &Global, _: &HistoryArgs) -> Result<Exit, Co
         })
         .collect();
     page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
-    Ok(Exit::Done)
 }
 
 pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Complaint> {

@@ -9,9 +9,10 @@ use serde_json::json;
 
 use super::Global;
 use super::get::Asked;
+use super::notify::{self, Occasion};
 use super::runs::RunArgs;
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::health::check::Credentials;
 use crate::recipe::catalogue::Catalogue;
 use crate::recipe::format::Recipe;
@@ -94,15 +95,18 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
         command: typed_command(recipe, &args, &wanted),
         options,
     };
-    let runner = global.runner().await?;
-    let emitter = runner.emitter.clone();
-    let survey = async |place: &crate::stack::Place, _: &crate::run::state::StackState| {
-        recipe::survey(place, &request.options, &wanted, &emitter).await
+    let occasion = Occasion {
+        unattended: false,
+        dry: request.options.dry_run,
     };
-    let ended = runner
-        .execute_surveyed(&global.locate_request(), &request, survey)
-        .await;
-    Ok(exit::of_run(&ended))
+    let located = global.locate_request();
+    notify::telling(global, occasion, &request.command, async |runner| {
+        let survey = async |place: &crate::stack::Place, _: &crate::run::state::StackState| {
+            recipe::survey(place, &request.options, &wanted, &runner.emitter).await
+        };
+        runner.execute_surveyed(&located, &request, survey).await
+    })
+    .await
 }
 
 /// What was typed, for the record: without what is secret by its type, its name or its look.

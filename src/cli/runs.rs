@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::notify::{self, Occasion};
 use super::{Global, duration, service_names};
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::health::limits::Limits;
 use crate::run::request::{Options, Request, Strategy, What};
 
@@ -117,12 +118,16 @@ pub(super) async fn execute(
     what: What,
     options: Options,
 ) -> Result<Exit, Complaint> {
-    let runner = global.runner().await?;
+    let occasion = Occasion {
+        unattended: false,
+        dry: options.dry_run,
+    };
     let request = Request { command, options };
-    let ended = runner
-        .execute(&global.locate_request(), &request, &what)
-        .await;
-    Ok(exit::of_run(&ended))
+    let located = global.locate_request();
+    notify::telling(global, occasion, &request.command, async |runner| {
+        runner.execute(&located, &request, &what).await
+    })
+    .await
 }
 
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {

@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::Global;
+use super::notify::{self, Occasion};
 use super::runs::{RunArgs, command_line};
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::run::request::{Options, Request};
 use crate::upgrade::{self, UpgradeRequest};
 
@@ -77,8 +78,13 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         merge_env: args.merge_env,
         new_secrets: args.new_secrets,
     };
-    let runner = global.runner().await?;
+    let occasion = Occasion {
+        unattended: args.unattended,
+        dry: request.options.dry_run,
+    };
     let located = global.locate_request();
-    let ended = upgrade::execute(&runner, &located, &request, &upgrade).await;
-    Ok(exit::of_run(&ended))
+    notify::telling(global, occasion, &request.command, async |runner| {
+        upgrade::execute(runner, &located, &request, &upgrade).await
+    })
+    .await
 }

@@ -1,4 +1,5 @@
-//! HTTP from this host: health probes, and what a browser would ask.
+//! HTTP from this host: health probes, what a browser would ask, and what is handed to receivers of
+//! notifications.
 
 use std::time::Duration;
 
@@ -129,4 +130,122 @@ fn reply(mut answer: ureq::http::Response<ureq::Body>) -> Reply {
             .read_to_string()
             .unwrap_or_default(),
     }
+}
+
+/// Something to be handed to a machine elsewhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Where to; itself a secret more often than not.
+    pub url: String,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post")
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why something could not be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// In words.
+    pub text: String,
+    /// When it is worth trying again: `None`: never, so it is refused for good.
+    pub again: Option<Again>,
+}
+
+/// When to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// After some time.
+    Later,
+    /// After this time, as the receiver said.
+    After(Duration),
+}
+
+impl Unsent {
+    /// It is refused, and will be.
+    pub fn for_good(text: impl Into<String>) -> Self {
+        let (text, again) = (text.into(), None);
+        Self { text, again }
+    }
+
+    /// It may work later.
+    pub fn for_now(text: impl Into<String>) -> Self {
+        let (text, again) = (text.into(), Some(Again::Later));
+        Self { text, again }
+    }
+}
+
+/// Posts once. Nothing is followed: a body that goes elsewhere than asked for may tell secrets.
+///
+/// # Errors
+/// No answer, or one that is not 2xx.
+pub async fn post(post: Post, timeout: Duration) -> Result<(), Unsent> {
+    let posted = tokio::task::spawn_blocking(move || {
+        // A proxy of the environment is used: receivers are elsewhere.
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("refit/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let mut request = ureq::http::Request::post(&post.url);
+        for (name, value) in &post.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(post.body);
+        let request = request.map_err(|error| Unsent::for_good(error.to_string()))?;
+        let mut answer = agent.run(request).map_err(|error| of_transport(&error))?;
+        refused(&mut answer)
+    });
+    posted
+        .await
+        .unwrap_or_else(|error| Err(Unsent::for_now(error.to_string())))
+}
+
+fn of_transport(error: &ureq::Error) -> Unsent {
+    match error {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => Unsent::for_good(error.to_string()),
+        ureq::Error::Timeout(_) => Unsent::for_now("it does not answer in time"),
+        ureq::Error::Io(error) => Unsent::for_now(error.to_string()),
+        _ => Unsent::for_now(error.to_string()),
+    }
+}
+
+/// What an answer says that is not 2xx. What may change by itself is tried again: 408, 429, 5xx.
+fn refused(answer: &mut ureq::http::Response<ureq::Body>) -> Result<(), Unsent> {
+    let status = answer.status().as_u16();
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let wait = answer.headers().get("retry-after");
+    let wait = wait.and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+    let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let body = answer.body_mut().with_config().limit(4096).lossy_utf8(true);
+    let body = body.read_to_string().unwrap_or_default();
+    let line: String = body
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect();
+    let text = match (status, line.trim()) {
+        (300..400, _) => format!("it answers {status}: the address has moved"),
+        (_, "") => format!("it answers {status}"),
+        (_, line) => format!("it answers {status}: {line}"),
+    };
+    let again = match (status, wait) {
+        (408 | 429 | 500.., Some(wait)) => Some(Again::After(wait)),
+        (408 | 429 | 500.., None) => Some(Again::Later),
+        _ => None,
+    };
+    Err(Unsent { text, again })
 }

@@ -18,7 +18,9 @@ pub mod process;
 pub mod reference;
 pub mod registry;
 pub mod script;
+pub mod sendmail;
 pub mod signals;
+pub mod timekeeper;
 
 use std::path::PathBuf;
 

@@ -56,6 +56,20 @@ impl Downtime {
         }
     }
 
+    /// It was away already when the watch began, whatever container of it is up.
+    pub fn away_from_the_start(&mut self) {
+        *self = Self {
+            since: Some(Duration::ZERO),
+            observed: true,
+            ..Self::default()
+        };
+    }
+
+    /// Whether it is away now, after it was there.
+    pub fn is_away(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Time without service; `None` for a service that was never seen to go down.
     pub fn total(&self, now: Duration) -> Option<Duration> {
         let open = self

@@ -2,7 +2,7 @@
 //! from this host. Nothing of the engine is polled; a stream that breaks is opened again, and what
 //! happened in between is read off the containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -167,6 +167,24 @@ impl Watch {
     /// Time without service so far, of services that were watched.
     pub fn down(&self, service: &ServiceName) -> Option<Duration> {
         self.tracks.get(service)?.down.total(self.began.elapsed())
+    }
+
+    /// The services that are away now, after they were there.
+    pub fn away(&self) -> BTreeSet<ServiceName> {
+        let away = self.tracks.iter().filter(|(_, track)| track.down.is_away());
+        away.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// These were away already when the watch began: they come back by what is done now, and not by
+    /// the containers that are up.
+    pub fn were_away(&mut self, services: &BTreeSet<ServiceName>) {
+        for (_, track) in self
+            .tracks
+            .iter_mut()
+            .filter(|(name, _)| services.contains(name))
+        {
+            track.down.away_from_the_start();
+        }
     }
 
     /// Containers that belong to a service now, as far as the watch has seen them start.

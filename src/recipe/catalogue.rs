@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::format::Recipe;
-use super::params::nearest;
 use crate::complaint::Complaint;
 use crate::engine::files;
+use crate::run::meant::nearest;
 
 const BUILT_IN: [(&str, &str); 4] = [
     (

@@ -59,10 +59,8 @@ pub struct Application {
     pub refuse: Vec<Refusal>,
     /// What is written.
     pub changes: Vec<Change>,
-    /// Services that are added.
+    /// Services that are added; one that was added before and is not wanted any more goes.
     pub services: Vec<AddedService>,
-    /// Conditional services go when this is true.
-    pub removes_services: Option<String>,
     /// The account that is made once it runs.
     pub account: Option<MakeAccount>,
     /// What must be seen afterwards.
@@ -145,7 +143,7 @@ pub struct AddedService {
     pub name: String,
     /// Expression; always without one.
     pub when: Option<String>,
-    /// Names of images, without the tag, whose service does the same and is used instead.
+    /// Names of images of a Redis, without the tag: a service with one of them is used instead.
     #[serde(default)]
     pub reuse: Vec<String>,
     /// Keys of an env file that it needs, made once.

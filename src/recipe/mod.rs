@@ -14,6 +14,7 @@ pub mod render;
 pub mod store;
 pub mod words;
 
+mod existing;
 mod guards;
 mod proofs;
 
@@ -197,10 +198,7 @@ impl Using<'_> {
             redefine: typed("image") || typed("memory"),
             allow_open: options.allow.contains("unprotected-store"),
         };
-        wanted.add(filling, edits, notes).await?;
-        let removes = &self.application.removes_services;
-        if removes.is_some() && filling.holds(removes)? {
-            wanted.remove(edits, notes);
+        if wanted.arrange(filling, edits, notes).await? {
             // Its own volume stays in the engine, and the notes say so.
             options.allow.insert("volume-removed".to_owned());
         }

@@ -103,10 +103,11 @@ fn of_application(application: &Application) -> Vec<String> {
             when(&service.when)
         ));
     }
-    if let Some(removed) = &application.removes_services {
-        lines.push(format!(
-            "removes   the service that it added, when {removed}; the volume stays"
-        ));
+    if application.services.iter().any(|s| s.when.is_some()) {
+        lines.push(
+            "removes   a service that it added before and that is not asked for; its volume stays"
+                .to_owned(),
+        );
     }
     if let Some(account) = &application.account {
         lines.push(format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::complaint::Complaint;
+use crate::run::meant::nearest;
 use crate::secret::Secret;
 
 /// A parameter of a recipe.
@@ -283,15 +284,6 @@ pub fn short(duration: Duration) -> String {
         }
     }
     format!("{millis}ms")
-}
-
-/// The name that was probably meant.
-pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 /// Understands what was typed, and fills in defaults.

@@ -39,6 +39,15 @@ impl Edits {
         }
     }
 
+    /// Adds others, behind those of the same file.
+    pub fn append(&mut self, others: Self) {
+        for request in others.requests {
+            for edit in request.edits {
+                self.add(request.file.clone(), edit.key, edit.to);
+            }
+        }
+    }
+
     /// What a run takes.
     pub fn requests(self) -> Vec<EditRequest> {
         self.requests

@@ -194,7 +194,6 @@ fn of_application<'a>(
     expressions: &mut Vec<&'a str>,
     templates: &mut Vec<&'a str>,
 ) {
-    expressions.extend(application.removes_services.as_deref());
     for change in &application.changes {
         expressions.extend(change.when.as_deref());
         templates.extend(change.value.as_deref());

@@ -1,15 +1,12 @@
-//! A store as a service of the stack's own files: added, found and used, or taken out again. Never a
-//! container beside the project: the next `up --remove-orphans` would take it away (F11).
+//! A store as a service of the stack's own files: added, or taken out again. Never a container beside
+//! the project: the next `up --remove-orphans` would take it away (F11).
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use super::exposure::is_open;
+use super::existing;
 use super::format::{AddedService, Application, Recipe};
 use super::place::{Edits, below, text};
 use super::render::Filling;
@@ -17,7 +14,6 @@ use crate::complaint::Complaint;
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::files;
 use crate::event::ServiceName;
-use crate::profile::recognise::image_name;
 use crate::run::belongs;
 use crate::run::request::{Kind, To};
 use crate::secret::Secret;
@@ -51,16 +47,32 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Adds or finds the store that is asked for, and tells templates where it is.
+    /// Adds or finds the store that is asked for, tells templates where it is, and takes out what the
+    /// recipe had added for another answer. `true`: something goes.
     ///
     /// # Errors
     /// `localhost_in_container`, `store_unprotected`, `store_open`, `store_password_unknown`.
-    pub async fn add(
+    pub async fn arrange(
         &self,
         filling: &mut Filling,
         edits: &mut Edits,
         notes: &mut Vec<String>,
-    ) -> Result<(), Complaint> {
+    ) -> Result<bool, Complaint> {
+        let mut added = Edits::default();
+        let kept = self.add(filling, &mut added, notes).await?;
+        let removes = self.remove(&kept, edits, notes);
+        edits.append(added);
+        Ok(removes)
+    }
+
+    /// The recipe's own services that are wanted.
+    async fn add(
+        &self,
+        filling: &mut Filling,
+        edits: &mut Edits,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<ServiceName>, Complaint> {
+        let mut own = Vec::new();
         for added in &self.application.services {
             if !filling.holds(&added.when)? {
                 continue;
@@ -78,11 +90,11 @@ impl Wanted<'_> {
                 continue;
             }
             if !added.reuse.is_empty() {
-                notes.extend(neighbours(self.place, self.model).await);
+                notes.extend(existing::neighbours(self.place, self.model).await);
             }
-            self.add_own(added, filling, edits)?;
+            own.push(self.add_own(added, filling, edits)?);
         }
-        Ok(())
+        Ok(own)
     }
 
     /// The recipe's own service, new or there already.
@@ -91,7 +103,7 @@ impl Wanted<'_> {
         added: &AddedService,
         filling: &mut Filling,
         edits: &mut Edits,
-    ) -> Result<(), Complaint> {
+    ) -> Result<ServiceName, Complaint> {
         let env_file = self.place.located.first_env_file();
         let mut secrets = BTreeMap::new();
         for key in &added.secrets {
@@ -120,7 +132,7 @@ impl Wanted<'_> {
             }
         }
         self.depend(&name, edits);
-        Ok(())
+        Ok(name)
     }
 
     /// The name of the recipe's service, and whether it is there already.
@@ -137,7 +149,7 @@ impl Wanted<'_> {
         }
     }
 
-    fn is_own(&self, service: &Service) -> bool {
+    pub(super) fn is_own(&self, service: &Service) -> bool {
         label_of(service) == Some(self.recipe.name.as_str())
     }
 
@@ -191,69 +203,14 @@ impl Wanted<'_> {
         )
     }
 
-    /// Another service of the stack that does the same.
-    async fn existing(&self, added: &AddedService) -> Result<Option<Found>, Complaint> {
-        let mut same = self.model.services.iter().filter(|(_, service)| {
-            let image = service.image.as_deref().map(image_name).unwrap_or_default();
-            added.reuse.iter().any(|known| known == image) && !self.is_own(service)
-        });
-        let Some((name, service)) = same.next() else {
-            return Ok(None);
-        };
-        let open = open_port(service);
-        let password = password_of(service);
-        let protected = password.is_some() || self.refuses_strangers(name).await;
-        match (protected, open) {
-            (false, Some((at, index))) => {
-                let text = format!(
-                    "{name} is a Redis without a password, published on {at}: whoever reaches this \
-                     machine can read and write it"
-                );
-                let path = format!("services.{name}.ports[{index}]");
-                Err(Complaint::new("store_open", text).hint(format!(
-                    "close it first: refit set '{path}=127.0.0.1:6379:6379'"
-                )))
-            }
-            (false, None) if !self.allow_open => {
-                let text = format!(
-                    "{name} is a Redis without a password: every service of its network can read the \
-                     sessions"
-                );
-                Err(Complaint::new("store_unprotected", text).hint(
-                    "give it one (--requirepass), or --allow unprotected-store uses it as it is",
-                ))
-            }
-            (true, _) if password.is_none() => {
-                let text = format!("{name} wants a password that its definition does not show");
-                Err(Complaint::new("store_password_unknown", text).hint(
-                    "give the whole address on standard input: refit use session-store store=redis url",
-                ))
-            }
-            _ => {
-                let user = password.map(|word| format!(":{word}@")).unwrap_or_default();
-                Ok(Some(Found {
-                    service: name.clone(),
-                    url: format!("redis://{user}{name}:6379"),
-                    note: format!("{name} is a Redis of this stack already, and is used"),
-                }))
-            }
-        }
-    }
-
-    /// Whether a Redis that runs answers nobody without a password.
-    async fn refuses_strangers(&self, name: &ServiceName) -> bool {
-        let own = self.place.of_project(&self.model.name);
-        let Some(container) = own.iter().find(|c| c.service == *name && c.is_up()) else {
-            return false;
-        };
-        let ping = ["env", "-u", "REDISCLI_AUTH", "redis-cli", "ping"];
-        let said = self.place.docker.exec_output(&container.id, &ping).await;
-        said.is_some_and(|said| String::from_utf8_lossy(&said).contains("NOAUTH"))
-    }
-
-    /// Takes the recipe's own services out of the files, and whoever waits for them no longer does.
-    pub fn remove(&self, edits: &mut Edits, notes: &mut Vec<String>) {
-        for (name, service) in self.model.services.iter().filter(|(_, s)| self.is_own(s)) {
+    /// Takes the recipe's other services out of the files, and whoever waits for them no longer does.
+    fn remove(&self, kept: &[ServiceName], edits: &mut Edits, notes: &mut Vec<String>) -> bool {
+        let own = self.model.services.iter();
+        let mut others = own
+            .filter(|(name, service)| self.is_own(service) && !kept.contains(name))
+            .peekable();
+        let removes = others.peek().is_some();
+        for (name, service) in others {
             for (other, waiting) in &self.model.services {
                 if !waiting.depends_on.contains_key(name) {
                     continue;
@@ -280,14 +237,8 @@ impl Wanted<'_> {
                 ));
             }
         }
+        removes
     }
-}
-
-/// A store that is there already.
-struct Found {
-    service: ServiceName,
-    url: String,
-    note: String,
 }
 
 fn json_value(value: &Value) -> To {
@@ -296,43 +247,6 @@ fn json_value(value: &Value) -> To {
 
 fn label_of(service: &Service) -> Option<&str> {
     service.raw.get("labels")?.get(LABEL)?.as_str()
-}
-
-/// The password in a Redis' definition.
-fn password_of(service: &Service) -> Option<String> {
-    let words: Vec<String> = match service.raw.get("command") {
-        Some(Value::Array(words)) => words
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        Some(Value::String(line)) => line.split_whitespace().map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
-    let at = words.iter().position(|word| word == "--requirepass");
-    let of_command = at.and_then(|at| words.get(at + 1)).cloned();
-    let of_environment = || service.environment.get("REDIS_PASSWORD").cloned().flatten();
-    of_command
-        .or_else(of_environment)
-        .map(|word| crate::stack::model::unescape(&word))
-        .filter(|word| !word.is_empty())
-}
-
-/// The first port that others can reach, with its number in `ports`.
-fn open_port(service: &Service) -> Option<(String, usize)> {
-    let found = service
-        .ports
-        .iter()
-        .enumerate()
-        .find(|(_, port)| is_open(&port.ip));
-    found.map(|(index, port)| {
-        let ip = if port.ip.is_empty() {
-            "0.0.0.0"
-        } else {
-            &port.ip
-        };
-        (format!("{ip}:{}", port.published), index)
-    })
 }
 
 /// Inside of a container `localhost` is the container itself.
@@ -362,47 +276,6 @@ fn not_localhost(url: &str) -> Result<(), Complaint> {
     ))
 }
 
-/// Containers of others by the name that notes on the web give a Redis, with what they leave open.
-async fn neighbours(place: &Place, model: &Model) -> Vec<String> {
-    let published = place.docker.published_ports().await.unwrap_or_default();
-    let own = place.of_project(&model.name);
-    let mut notes = Vec::new();
-    for (id, name, port) in published {
-        if name != "redis" || own.iter().any(|container| container.id == id) {
-            continue;
-        }
-        let mut note = format!(
-            "a container named redis runs outside of this stack; it is not used, this stack gets its \
-             own ({name} would not be in its network, and docker compose knows nothing of it)"
-        );
-        if is_open(&port.ip) && place.docker.endpoint.is_local() && answers_anybody(port.port).await
-        {
-            note.push_str(&format!(
-                ". It is open to the network on port {} without a password; to close it: docker rm \
-                 -f redis",
-                port.port
-            ));
-        }
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-    notes
-}
-
-/// Whether a Redis on this host answers without a password.
-async fn answers_anybody(port: u16) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        stream.write_all(b"PING\r\n").await.ok()?;
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.ok()?;
-        Some(answer)
-    };
-    let answered = tokio::time::timeout(Duration::from_secs(1), ask).await;
-    matches!(answered, Ok(Some(answer)) if &answer == b"+PONG")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -423,20 +296,5 @@ mod tests {
         ] {
             assert!(not_localhost(url).is_ok(), "{url}");
         }
-    }
-
-    #[test]
-    fn a_password_is_found_where_definitions_have_it() {
-        let model = Model::of_json(json!({"services": {
-            "a": {"command": ["redis-server", "--requirepass", "s$$x"]},
-            "b": {"command": "redis-server --requirepass word"},
-            "c": {"environment": {"REDIS_PASSWORD": "bitnami"}},
-            "d": {"command": ["redis-server"]},
-        }}));
-        let of = |name: &str| password_of(&model.services[&name.into()]);
-        assert_eq!(of("a").as_deref(), Some("s$x"));
-        assert_eq!(of("b").as_deref(), Some("word"));
-        assert_eq!(of("c").as_deref(), Some("bitnami"));
-        assert_eq!(of("d"), None);
     }
 }

@@ -2,8 +2,9 @@
 //! parameter must not turn into a prompt. Pure.
 
 use super::format::Recipe;
-use super::params::{Type, nearest};
+use super::params::Type;
 use crate::complaint::Complaint;
+use crate::run::meant::nearest;
 
 /// Checks that each word is `NAME=VALUE`, or the name alone of a parameter whose value comes from
 /// elsewhere.

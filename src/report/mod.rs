@@ -9,6 +9,7 @@
 
 pub mod json;
 mod news;
+pub mod notify;
 pub mod page;
 pub mod style;
 pub mod terminal;

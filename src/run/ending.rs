@@ -108,7 +108,8 @@ impl Transaction<'_> {
         checkpoint: &Checkpoint,
         watch: Watch,
     ) -> Conclusion {
-        let services = self.summaries(&watch);
+        let mut services = self.summaries(&watch);
+        let away = watch.away();
         drop(watch);
         if !self.has_touched() {
             return self.call_off(&failure, checkpoint).await;
@@ -130,10 +131,17 @@ impl Transaction<'_> {
             folder: &self.folder,
             touched: &touched,
             revive: false,
+            away: &away,
             limits: self.request.options.limits.of_rollback(),
             emitter: &self.emitter,
         };
         let undone = rollback.run(&self.journal).await;
+        for one in &mut services {
+            if let Some(down) = undone.down.get(&one.service) {
+                let more = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
+                one.down_ms = Some(one.down_ms.unwrap_or_default().saturating_add(more));
+            }
+        }
         if undone.is_whole() {
             self.record(Outcome::RolledBack, &services, &[]);
             let run = self.run;

@@ -27,10 +27,13 @@ pub mod rollback;
 pub mod saved_file;
 mod secrets;
 pub mod state;
+pub mod sum;
 pub mod supply;
 pub mod survey;
+pub mod told;
 pub mod transaction;
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use crate::complaint::Complaint;
@@ -38,8 +41,9 @@ use crate::engine::docker::Docker;
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
-use crate::stack::locate::LocateRequest;
+use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
+use crate::stack::settings::Settings;
 use crate::stack::staged::FileEdit;
 use lock::Lock;
 use request::{Request, What};
@@ -104,6 +108,17 @@ pub struct Runner {
     pub emitter: Emitter,
     /// What may come between.
     pub signals: Signals,
+    /// The stack, once a run has found it: for those who tell others of the run after it.
+    pub found: OnceCell<Found>,
+}
+
+/// A stack as a run has found it, before its change.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it is.
+    pub located: Located,
+    /// What its `refit.yaml` says.
+    pub settings: Settings,
 }
 
 impl Runner {
@@ -147,6 +162,10 @@ impl Runner {
     ) -> Result<Ended, Complaint> {
         let began = Instant::now();
         let mut place = self.unless_signalled(self.find(located)).await?;
+        let _ = self.found.set(Found {
+            located: place.located.clone(),
+            settings: place.settings.clone(),
+        });
         let state = self.home.of_stack(&place.located.args.directory);
         let _lock = match request.options.dry_run {
             true => None,

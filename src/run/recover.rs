@@ -1,6 +1,8 @@
 //! Finishes what a killed run left: commits it where its effect had been proven, else rolls it back.
 //! Whichever command takes the lock next does this first, and it may itself be killed and done again.
 
+use std::collections::BTreeSet;
+
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
 use super::journal::{self, Entry, Journal, Line};
@@ -153,6 +155,8 @@ async fn roll_back(
         folder,
         touched: &touched(lines),
         revive: true,
+        // How long they were away, nobody has seen.
+        away: &BTreeSet::new(),
         limits: Limits::default(),
         emitter,
     };

@@ -38,6 +38,17 @@ impl StateHome {
         Ok(Self(path))
     }
 
+    /// A folder of a test's own.
+    #[cfg(test)]
+    pub(super) fn at(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The file in which the checked version of the Compose plug-in is remembered.
     pub fn compose_stamp(&self) -> PathBuf {
         self.0.join("compose-version")

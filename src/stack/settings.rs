@@ -12,9 +12,12 @@ use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::event::ServiceName;
 
+mod notify;
 mod upgrade;
+pub mod window;
 
-pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
+pub use notify::{Piece, Receiver, Text};
+pub use upgrade::{Allow, Hook, Hooks, MaxFailures, Track, UpgradeSettings};
 
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,6 +35,9 @@ pub struct Settings {
     pub upgrade: UpgradeSettings,
     /// Commands of the person's own around an upgrade.
     pub hooks: Hooks,
+    /// Who is told how runs end.
+    #[serde(deserialize_with = "notify::receivers")]
+    pub notify: Vec<Receiver>,
 }
 
 /// What is refused besides the defaults.
@@ -183,7 +189,7 @@ impl Settings {
             let read = serde_saphyr::from_str::<Option<Self>>(&text);
             return read
                 .map(Option::unwrap_or_default)
-                .map_err(|error| wrong(&own, &error));
+                .map_err(|error| wrong(&own, &text, &error));
         }
         for file in compose_files {
             let Some(bytes) = files::read_if_exists(file)? else {
@@ -198,7 +204,7 @@ impl Settings {
                     refit: Some(settings),
                 }) => return Ok(settings),
                 Ok(_) => {}
-                Err(error) => return Err(wrong(file, &error)),
+                Err(error) => return Err(wrong(file, &text, &error)),
             }
         }
         Ok(Self::default())
@@ -210,9 +216,15 @@ impl Settings {
     }
 }
 
-fn wrong(file: &Path, error: &serde_saphyr::Error) -> Complaint {
+/// The lines around the error are shown, unless they may hold what others must not see: addresses
+/// of `notify` are as good as passwords.
+fn wrong(file: &Path, text: &str, error: &serde_saphyr::Error) -> Complaint {
+    let mut said = error.to_string();
+    if text.contains("notify") {
+        said.truncate(said.find('\n').unwrap_or(said.len()));
+    }
     Complaint::new("bad_settings", format!("cannot use {}", file.display()))
-        .details(&error.to_string())
+        .details(&said)
         .hint("the README lists the fields")
 }
 

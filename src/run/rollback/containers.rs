@@ -2,6 +2,7 @@
 //! was about to do.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::{Rollback, Undone};
 use crate::complaint::Complaint;
@@ -56,14 +57,18 @@ impl From<EngineError> for Trouble {
 impl Rollback<'_> {
     /// Looks and acts, and looks again where the engine was still at something that a Compose which is
     /// dead by now had asked of it: a container that was seen may be gone when it is touched.
-    pub(super) async fn containers(&self, undone: &mut Undone) -> Result<(), Complaint> {
+    pub(super) async fn containers(
+        &self,
+        began: Instant,
+        undone: &mut Undone,
+    ) -> Result<(), Complaint> {
         fault!("rollback.files");
         let mut tries = LOOKS;
         let mut targets = BTreeSet::new();
         loop {
             tries -= 1;
             let mut attempt = Undone::default();
-            match self.attempt(&mut targets, &mut attempt).await {
+            match self.attempt(began, &mut targets, &mut attempt).await {
                 Err(Trouble::Race(_)) if tries > 0 => {}
                 Err(Trouble::Race(error)) => {
                     undone.add(error.to_string(), self.by_hand());
@@ -73,6 +78,7 @@ impl Rollback<'_> {
                 Ok(()) => {
                     undone.problems.extend(attempt.problems);
                     undone.todo.extend(attempt.todo);
+                    undone.down = attempt.down;
                     break;
                 }
             }
@@ -82,6 +88,7 @@ impl Rollback<'_> {
 
     async fn attempt(
         &self,
+        began: Instant,
         targets: &mut BTreeSet<ServiceName>,
         undone: &mut Undone,
     ) -> Result<(), Trouble> {
@@ -99,6 +106,8 @@ impl Rollback<'_> {
         let steps = self.steps(&model, &now, targets);
         self.images(&steps, undone).await;
         let mut watch = self.watch(&model, &now, &steps);
+        watch.were_away(self.away);
+        let until_now = began.elapsed();
         for wave in converge::waves(&model, &steps) {
             fault!("rollback.wave");
             if let Err(error) = watch.alongside(self.wave(&wave, &now)).await {
@@ -114,6 +123,13 @@ impl Rollback<'_> {
         fault!("rollback.converged");
         let asleep = self.put_to_sleep(targets).await?;
         self.verify(&steps, &asleep, &mut watch, undone).await;
+        for service in targets.iter() {
+            let before = self.away.contains(service).then_some(until_now);
+            if let Some(down) = watch.down(service) {
+                let down = down + before.unwrap_or_default();
+                undone.down.insert(service.clone(), down);
+            }
+        }
         fault!("rollback.verified");
         Ok(())
     }

@@ -4,8 +4,9 @@
 
 mod containers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
@@ -30,6 +31,8 @@ pub struct Rollback<'a> {
     pub touched: &'a BTreeMap<ServiceName, Action>,
     /// Start what ran before and does not now, touched or not: the engine itself may have died (F31).
     pub revive: bool,
+    /// Services that were away when the run gave up.
+    pub away: &'a BTreeSet<ServiceName>,
     /// What bounds the watch.
     pub limits: Limits,
     /// Where it is told.
@@ -43,6 +46,8 @@ pub struct Undone {
     pub problems: Vec<String>,
     /// What to type.
     pub todo: Vec<String>,
+    /// How long services were away while it lasted.
+    pub down: BTreeMap<ServiceName, Duration>,
 }
 
 impl Undone {
@@ -61,9 +66,10 @@ impl Rollback<'_> {
     /// Undoes the run as far as it can be undone; what cannot be is said in the result.
     pub async fn run(&self, journal: &Journal) -> Undone {
         let mut undone = Undone::default();
+        let began = Instant::now();
         self.emitter.phase(Phase::Rollback);
         self.files(journal, &mut undone).await;
-        if let Err(problem) = self.containers(&mut undone).await {
+        if let Err(problem) = self.containers(began, &mut undone).await {
             let text = problem.details.first().cloned().unwrap_or_default();
             undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
         }

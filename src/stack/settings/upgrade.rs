@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
+use super::window::Window;
 use super::{age, parse_duration};
 
 /// A hook that says nothing of its time limit.
@@ -24,6 +25,21 @@ pub struct UpgradeSettings {
     /// A commit, tag or image younger than this waits.
     #[serde(deserialize_with = "age")]
     pub min_age: Duration,
+    /// The hours in which an unattended upgrade may begin.
+    pub window: Option<Window>,
+    /// So many unattended runs may fail in a row.
+    pub max_failures: MaxFailures,
+}
+
+/// So many unattended runs may fail in a row; then a person is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct MaxFailures(pub std::num::NonZeroU32);
+
+impl Default for MaxFailures {
+    fn default() -> Self {
+        Self(std::num::NonZeroU32::MIN.saturating_add(2))
+    }
 }
 
 /// What an upgrade follows.
@@ -124,12 +140,15 @@ mod tests {
 
     #[test]
     fn all_that_can_be_told_of_an_upgrade() {
-        let text = "upgrade: {track: tags, allow: major, min_age: 3d, branch: stable}\n";
+        let text = "upgrade: {track: tags, allow: major, min_age: 3d, branch: stable, \
+                    window: '22:00-05:00', max_failures: 5}\n";
         let upgrade = read(text).unwrap().upgrade;
         assert_eq!(upgrade.track, Some(Track::Tags));
         assert_eq!(upgrade.allow, Allow::Major);
         assert_eq!(upgrade.min_age, Duration::from_secs(3 * 86_400));
         assert_eq!(upgrade.branch.as_deref(), Some("stable"));
+        assert_eq!(upgrade.window.unwrap().to_string(), "22:00-05:00");
+        assert_eq!(upgrade.max_failures.0.get(), 5);
         let nothing = read("upgrade: {}\n").unwrap().upgrade;
         assert_eq!(nothing, UpgradeSettings::default());
         assert_eq!(
@@ -165,6 +184,8 @@ mod tests {
             "upgrade: {allow: all}",
             "upgrade: {min_age: 3}",
             "upgrade: {branch: --x}",
+            "upgrade: {window: 2-5}",
+            "upgrade: {max_failures: 0}",
             "upgrade: {branch: ''}",
             "hooks: {before: x}",
             "hooks: {before_upgrade: ''}",

@@ -174,7 +174,7 @@ impl App {
         session.say(message);
         match id {
             Some(id) => {
-                self.sessions.update(&id, session)?;
+                self.sessions.update(&id, &session)?;
                 redirect("/")
             }
             None => self.begin(session, visitor),
@@ -208,7 +208,7 @@ impl App {
 
     /// Keeps a new session and sends its cookie along, where it may be sent.
     fn begin(&self, session: Session, visitor: Visitor) -> Result<Answer, Failure> {
-        let id = self.sessions.begin(session, self.cookie.max_age)?;
+        let id = self.sessions.begin(&session, self.cookie.max_age)?;
         let mut answer = leading_to("/");
         match self
             .cookie

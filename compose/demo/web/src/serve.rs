@@ -125,13 +125,12 @@ async fn wait_for(sessions: &Arc<Sessions>) -> anyhow::Result<()> {
             return Ok(());
         };
         if !error.may_pass() {
-            return Err(anyhow!(error).context("REDIS_URL: refused"));
+            let key = error.key();
+            return Err(anyhow!(error).context(format!("{key}: refused")));
         }
         if Instant::now() + STORE_PAUSE > deadline {
-            return Err(anyhow!(error).context(format!(
-                "REDIS_URL: no answer within {} s",
-                STORE_PATIENCE.as_secs()
-            )));
+            let (key, seconds) = (error.key(), STORE_PATIENCE.as_secs());
+            return Err(anyhow!(error).context(format!("{key}: no answer within {seconds} s")));
         }
         tokio::time::sleep(STORE_PAUSE).await;
     }

@@ -57,6 +57,8 @@ pub(crate) enum Store {
     Memory,
     /// In a Redis.
     Redis(Box<ConnectionInfo>),
+    /// In a PostgreSQL.
+    Postgres(Box<postgres::Config>),
 }
 
 /// The address alone: what stands beside it may be a password.
@@ -65,6 +67,10 @@ impl fmt::Debug for Store {
         match self {
             Self::Memory => f.write_str("Memory"),
             Self::Redis(redis) => f.debug_tuple("Redis").field(redis.addr()).finish(),
+            Self::Postgres(config) => f
+                .debug_tuple("Postgres")
+                .field(&address_of(config))
+                .finish(),
         }
     }
 }
@@ -142,35 +148,60 @@ fn is_domain(value: &str) -> bool {
         })
 }
 
+/// Names of the stores, as people write them.
+#[derive(Clone, Copy)]
+enum Kind {
+    Memory,
+    Redis,
+    Postgres,
+}
+
 fn store(variables: &Variables) -> Result<Store, SettingsError> {
-    let wants_redis =
-        variables.parsed(
-            "SESSION_STORE",
-            "memory or redis",
-            false,
-            |value| match value.to_ascii_lowercase().as_str() {
-                "memory" => Some(false),
-                "redis" => Some(true),
-                _ => None,
-            },
-        )?;
-    if !wants_redis {
-        return Ok(Store::Memory);
-    }
-    let url = variables
-        .trimmed("REDIS_URL")
-        .ok_or(SettingsError::Missing {
-            key: "REDIS_URL",
-            reason: "SESSION_STORE=redis needs it, such as redis://:PASSWORD@redis:6379",
-        })?;
-    let redis = url
-        .into_connection_info()
-        .map_err(SettingsError::RedisUrl)?;
-    Ok(Store::Redis(Box::new(redis)))
+    let wanted = "memory, redis or postgres";
+    let kind = variables.parsed("SESSION_STORE", wanted, Kind::Memory, |value| {
+        match value.to_ascii_lowercase().as_str() {
+            "memory" => Some(Kind::Memory),
+            "redis" => Some(Kind::Redis),
+            "postgres" => Some(Kind::Postgres),
+            _ => None,
+        }
+    })?;
+    let url = |key, reason| {
+        let missing = SettingsError::Missing { key, reason };
+        variables.trimmed(key).ok_or(missing)
+    };
+    Ok(match kind {
+        Kind::Memory => Store::Memory,
+        Kind::Redis => {
+            let reason = "SESSION_STORE=redis needs it, such as redis://:PASSWORD@redis:6379";
+            let redis = url("REDIS_URL", reason)?
+                .into_connection_info()
+                .map_err(SettingsError::RedisUrl)?;
+            Store::Redis(Box::new(redis))
+        }
+        Kind::Postgres => {
+            let reason = "SESSION_STORE=postgres needs it, such as postgres://USER:PASSWORD@postgres:5432/DB";
+            let config: postgres::Config = url("DATABASE_URL", reason)?
+                .parse()
+                .map_err(SettingsError::DatabaseUrl)?;
+            Store::Postgres(Box::new(config))
+        }
+    })
+}
+
+/// Where a PostgreSQL is: its first host and port.
+pub(crate) fn address_of(config: &postgres::Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(postgres::config::Host::Tcp(host)) => host.clone(),
+        Some(postgres::config::Host::Unix(path)) => return path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    format!("{host}:{port}")
 }
 
 /// The settings as one line of the log, under the names that a person gave them. Without passwords:
-/// of the Redis only host and port.
+/// of a store only host and port.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.login {
@@ -201,6 +232,9 @@ impl fmt::Display for Settings {
         match &self.store {
             Store::Memory => write!(f, " SESSION_STORE=memory")?,
             Store::Redis(redis) => write!(f, " SESSION_STORE=redis at {}", redis.addr())?,
+            Store::Postgres(config) => {
+                write!(f, " SESSION_STORE=postgres at {}", address_of(config))?;
+            }
         }
         write!(f, " TRUST_PROXY={}", self.trust_proxy)
     }
@@ -349,7 +383,7 @@ mod tests {
             (
                 "SESSION_STORE",
                 "mongo",
-                "SESSION_STORE: \"mongo\" is not memory or redis",
+                "SESSION_STORE: \"mongo\" is not memory, redis or postgres",
             ),
             (
                 "TRUST_PROXY",
@@ -384,5 +418,23 @@ mod tests {
             assert!(error.starts_with("REDIS_URL is not"), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_database_url_is_wanted_and_never_shown() {
+        let missing = settings(&[("SESSION_STORE", "postgres")], "").unwrap_err();
+        let missing = missing.to_string();
+        assert!(missing.starts_with("DATABASE_URL is missing"), "{missing}");
+        for url in ["http://:hunter2@db", "postgres://a:hunter2@db:port/x"] {
+            let error = settings(&[("SESSION_STORE", "postgres"), ("DATABASE_URL", url)], "");
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with("DATABASE_URL is not"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let url = "postgres://ann:hunter2@db/chat";
+        let good = settings(&[("SESSION_STORE", "postgres"), ("DATABASE_URL", url)], "").unwrap();
+        let line = good.to_string();
+        assert!(line.contains("SESSION_STORE=postgres at db:5432"), "{line}");
+        assert!(!format!("{line}{good:?}").contains("hunter2"), "{line}");
     }
 }

@@ -19,6 +19,9 @@ pub(crate) enum SettingsError {
     /// The address may hold a password, so the value itself is not shown.
     #[error("REDIS_URL is not an address that can be used: {0}")]
     RedisUrl(redis::RedisError),
+    /// So may this one.
+    #[error("DATABASE_URL is not an address that can be used: {0}")]
+    DatabaseUrl(postgres::Error),
 }
 
 /// Variables of the `.env` file and of the process. As with Node's dotenv, the file never replaces

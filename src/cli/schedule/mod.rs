@@ -1,0 +1,256 @@
+//! `refit schedule`: upgrades by themselves.
+
+mod job;
+mod place;
+mod run;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::civil::Time;
+use jiff::{Timestamp, ZonedDateTime};
+use serde_json::{Value, json};
+
+use super::{Global, duration};
+use crate::complaint::Complaint;
+use crate::engine::timekeeper;
+use crate::exit::Exit;
+use crate::report::{self, page};
+use crate::run::state::StackState;
+use crate::schedule::record::{Entry, Record};
+use crate::schedule::{Action, Via};
+use crate::stack::settings::window::{Window, time_of_day};
+use place::Found;
+
+#[derive(Debug, Args)]
+pub(super) struct ScheduleArgs {
+    #[command(subcommand)]
+    command: ScheduleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ScheduleCommand {
+    /// Make a timer for this stack: systemd's where it runs, else cron's
+    Install(InstallArgs),
+    /// Take the timer of this stack out again
+    Remove,
+    /// Show the timer, when it fires, what came of it, and whether this machine would really run it
+    Status,
+    /// What the timer calls: an upgrade with nobody watching
+    Run(run::RunArgs),
+    /// Run the timer's command in the timer's environment, as a check that changes nothing
+    Test,
+}
+
+#[derive(Debug, Args)]
+struct InstallArgs {
+    /// day, week, or a calendar expression of systemd ("Mon..Fri 04:00") or of cron ("0 4 * * 1-5")
+    #[arg(long, value_name = "WHEN", default_value = "day")]
+    every: String,
+    /// Time of the day [default: when the window opens, else 04:00]
+    #[arg(long, value_name = "TIME", value_parser = time_of_day)]
+    at: Option<Time>,
+    /// Hours in which it may begin, such as 02:00-05:00
+    #[arg(long, value_name = "FROM-TO")]
+    window: Option<Window>,
+    /// Begin by up to so much later, by chance
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    random_delay: Duration,
+    /// What is done
+    #[arg(long, value_enum, default_value = "upgrade")]
+    action: Action,
+    /// Who keeps the time [default: systemd where it runs, else cron]
+    #[arg(long, value_enum)]
+    via: Option<Via>,
+    /// A further folder that the service may write to, such as that of a backup in a hook
+    #[arg(long, value_name = "DIR")]
+    writable: Vec<PathBuf>,
+    /// Show the files, and install nothing
+    #[arg(long)]
+    print: bool,
+}
+
+pub(super) async fn schedule(global: &Global, args: ScheduleArgs) -> Result<Exit, Complaint> {
+    match args.command {
+        ScheduleCommand::Install(args) => install(global, args).await,
+        ScheduleCommand::Remove => remove(global).await,
+        ScheduleCommand::Status => status(global).await,
+        ScheduleCommand::Run(args) => run::run(global, args).await,
+        ScheduleCommand::Test => test(global).await,
+    }
+}
+
+async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> {
+    let stack = job::Stack::find(global).await?;
+    let via = place::choose(args.via, args.print).await?;
+    let job = stack.job(global, &args, via).await?;
+    let files = place::files(&job, via).await?;
+    if args.print {
+        for (path, text) in &files {
+            report::out(&format!("# {}", path.display()));
+            report::out(text.trim_end_matches('\n'));
+        }
+        return Ok(Exit::Done);
+    }
+    let changed = place::install(&job, via, &files, &stack.scratch).await?;
+    let next = job.when.next(&now());
+    if global.json {
+        page::document(&json!({
+            "id": job.id,
+            "via": via,
+            "changed": changed,
+            "files": files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+            "next": next.map(|at| at.timestamp().to_string()),
+        }));
+        return Ok(Exit::Done);
+    }
+    let did = if changed {
+        "Installed in"
+    } else {
+        "Nothing to do: it is so already, in"
+    };
+    report::out(&format!("{did} {}: {}", via.words(), job.title));
+    for (path, _) in &files {
+        report::out(&format!("  {}", path.display()));
+    }
+    if let Some(next) = next {
+        report::out(&format!(
+            "  next   {}, as {}",
+            shown(&next),
+            job.account.name
+        ));
+    }
+    if stack.has_hooks && via == Via::Systemd {
+        report::out(
+            "  hooks  may write to the stack and to what --writable DIR names, and nowhere else",
+        );
+    }
+    if matches!(via, Via::Cron | Via::CronD) && !timekeeper::cron_runs() {
+        report::err("! no cron daemon runs on this machine, so nothing will happen by itself");
+    }
+    report::out("Try it: refit schedule test");
+    Ok(Exit::Done)
+}
+
+async fn remove(global: &Global) -> Result<Exit, Complaint> {
+    let stack = job::Stack::find(global).await?;
+    let found = place::find(&stack.id, &stack.account).await;
+    for one in &found {
+        place::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
+        if !global.json {
+            report::out(&format!("Taken out of {}", one.via.words()));
+        }
+    }
+    if global.json {
+        page::document(&json!({"removed": found.iter().map(|one| one.via).collect::<Vec<_>>()}));
+    } else if found.is_empty() {
+        report::out("Nothing to do: no timer is installed for this stack");
+    }
+    Ok(Exit::Done)
+}
+
+async fn status(global: &Global) -> Result<Exit, Complaint> {
+    let stack = job::Stack::find(global).await?;
+    let found = place::find(&stack.id, &stack.account).await;
+    let mut timers = Vec::new();
+    for one in &found {
+        timers.push((one, place::health(one, &stack.id, &stack.account).await));
+    }
+    let last = last(&stack.state);
+    if global.json {
+        let timers: Vec<Value> = timers
+            .iter()
+            .map(|(one, health)| {
+                json!({
+                    "via": one.via,
+                    "file": one.file,
+                    "next": health.next,
+                    "last": health.last,
+                    "problems": health.problems,
+                })
+            })
+            .collect();
+        page::document(&json!({"id": stack.id, "timers": timers, "last_result": last}));
+        return Ok(Exit::Done);
+    }
+    if timers.is_empty() {
+        report::out("no timer is installed for this stack; refit schedule install makes one");
+    }
+    for (Found { via, file, .. }, health) in &timers {
+        report::out(&format!("timer   {}, {}", via.words(), file.display()));
+        let next = health.next.clone();
+        report::out(&format!(
+            "next    {}",
+            next.unwrap_or_else(|| "unknown".to_owned())
+        ));
+        for problem in &health.problems {
+            report::out(&format!("! {problem}"));
+        }
+        if health.problems.is_empty() {
+            report::out("        this machine will run it");
+        }
+    }
+    report::out(&format!(
+        "last    {}",
+        last.as_ref().map_or_else(|| "none yet".to_owned(), told)
+    ));
+    Ok(Exit::Done)
+}
+
+async fn test(global: &Global) -> Result<Exit, Complaint> {
+    let stack = job::Stack::find(global).await?;
+    let found = place::find(&stack.id, &stack.account).await;
+    let Some(one) = found.first() else {
+        let text = "no timer is installed for this stack, so there is none to test";
+        return Err(Complaint::new("not_scheduled", text).hint("refit schedule install makes one"));
+    };
+    let command = place::command(one, &stack.id, &stack.account).await?;
+    if !global.quiet && !global.json {
+        report::err(&format!("as {}: {}", stack.account.name, command.shown()));
+    }
+    let code = command.run_as_check(&stack.account).await?;
+    let works = code == Some(0);
+    if !global.quiet && !global.json {
+        report::err(match works {
+            true => "✓ the timer's command works in the timer's environment",
+            false => "✗ the timer's command fails in the timer's environment",
+        });
+    }
+    Ok(if works { Exit::Done } else { Exit::Refused })
+}
+
+/// The last time that a timer fired and something was looked at.
+pub(super) fn last(state: &StackState) -> Option<Entry> {
+    Record::of(state).read().pop()
+}
+
+/// An unattended run in a line.
+pub(super) fn told(entry: &Entry) -> String {
+    let at = entry.at.to_zoned_datetime(jiff::tz::TimeZone::system());
+    let run = entry
+        .run
+        .map(|run| format!(" (refit show {run})"))
+        .unwrap_or_default();
+    let text = entry
+        .text
+        .as_ref()
+        .map(|text| format!(": {text}"))
+        .unwrap_or_default();
+    let word = entry.outcome.word().replace('_', " ");
+    format!("{}, {}, {word}{run}{text}", shown(&at), entry.action.word())
+}
+
+fn shown(at: &ZonedDateTime) -> String {
+    at.strftime("%F %H:%M").to_string()
+}
+
+/// The same for JSON.
+pub(super) fn row(entry: Option<&Entry>) -> Value {
+    serde_json::to_value(entry).unwrap_or_default()
+}
+
+/// The present moment, in this machine's zone.
+fn now() -> ZonedDateTime {
+    Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::system())
+}

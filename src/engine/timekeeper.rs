@@ -1,0 +1,225 @@
+//! The programs that keep time: systemd and cron, with the files and accounts that go with them. Knows
+//! nothing of what is run.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::process::{self, Call, Ended};
+
+/// A line of `passwd`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passwd {
+    /// The name.
+    pub name: String,
+    /// The number.
+    pub uid: u32,
+    /// The number of the group.
+    pub gid: u32,
+    /// The home folder.
+    pub home: PathBuf,
+}
+
+/// The account of this number, also where it comes from a directory service.
+///
+/// # Errors
+/// There is none.
+pub async fn account(uid: u32) -> anyhow::Result<Passwd> {
+    let asked = call("getent", &["passwd", &uid.to_string()]).await;
+    let line = match asked {
+        Ok(ended) if ended.ok() => String::from_utf8_lossy(&ended.stdout).into_owned(),
+        _ => fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?,
+    };
+    let found = line.lines().filter_map(passwd).find(|one| one.uid == uid);
+    found.with_context(|| format!("no account has the number {uid}"))
+}
+
+fn passwd(line: &str) -> Option<Passwd> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, uid, gid, _, home, ..] = fields[..] else {
+        return None;
+    };
+    Some(Passwd {
+        name: name.to_owned(),
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+        home: PathBuf::from(home),
+    })
+}
+
+/// The first program of this name in `PATH`.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|path| {
+            let found = fs::metadata(path);
+            found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// Whether systemd runs this machine (`sd_booted(3)`).
+pub fn systemd_runs() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// Whether this user has a systemd of their own that answers.
+pub async fn user_manager_runs() -> bool {
+    let asked = call("systemctl", &["--user", "show-environment"]).await;
+    asked.is_ok_and(|ended| ended.ok())
+}
+
+/// `systemctl`, of the system or of this user; what it says where it fails.
+///
+/// # Errors
+/// It failed.
+pub async fn systemctl(of_user: bool, args: &[&str]) -> anyhow::Result<String> {
+    let scope = if of_user { &["--user"][..] } else { &[] };
+    let all = [scope, args].concat();
+    let ended = call("systemctl", &all).await?;
+    if !ended.ok() {
+        bail!("systemctl {}: {}", all.join(" "), ended.stderr.trim());
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
+/// What `systemd-analyze verify` has against these units; `None`: nothing, or it is not here.
+pub async fn verify(units: &[PathBuf], of_user: bool) -> Option<String> {
+    let mut args = vec!["--man=no"];
+    args.extend(of_user.then_some("--user"));
+    args.push("verify");
+    let names: Vec<String> = units
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    args.extend(names.iter().map(String::as_str));
+    let ended = call("systemd-analyze", &args).await.ok()?;
+    (!ended.ok()).then_some(ended.stderr)
+}
+
+/// What `systemd-analyze calendar` has against an expression; `None`: nothing, or it is not here.
+pub async fn calendar(expression: &str) -> Option<String> {
+    let ended = call("systemd-analyze", &["calendar", expression])
+        .await
+        .ok()?;
+    (!ended.ok()).then_some(ended.stderr)
+}
+
+/// The crontab of a user; empty where there is none.
+///
+/// # Errors
+/// `crontab` is not here, or does not let this user in.
+pub async fn crontab(of: Option<&str>) -> anyhow::Result<String> {
+    let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
+    let ended = call("crontab", &[user, vec!["-l"]].concat()).await?;
+    if !ended.ok() && !ended.stderr.contains("no crontab") && !ended.stderr.contains("can't open") {
+        bail!("crontab -l: {}", ended.stderr.trim());
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
+/// Puts a crontab in place of the user's; an empty one removes it.
+///
+/// # Errors
+/// cron does not take it.
+pub async fn set_crontab(of: Option<&str>, text: &str, scratch: &Path) -> anyhow::Result<()> {
+    let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
+    let file = scratch.join(format!("{}-crontab", std::process::id()));
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    let name = file.display().to_string();
+    let last = if text.is_empty() { "-r" } else { &name };
+    let ended = call("crontab", &[user, vec![last]].concat()).await;
+    let _ = fs::remove_file(&file);
+    let ended = ended?;
+    if !ended.ok() {
+        bail!("crontab: {}", ended.stderr.trim());
+    }
+    Ok(())
+}
+
+/// Whether a cron daemon runs on this machine.
+pub fn cron_runs() -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
+    let known = ["cron", "crond", "fcron"];
+    names.into_iter().any(|name| known.contains(&name.trim()))
+}
+
+/// Whether systemd keeps this user's timers going when nobody is logged in.
+pub fn lingers(user: &str) -> bool {
+    Path::new("/var/lib/systemd/linger").join(user).exists()
+}
+
+/// Writes a file that others may read; `false`: it was the same already.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
+    if fs::read_to_string(path).is_ok_and(|now| now == text) {
+        return Ok(false);
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    // cron takes a file in /etc/cron.d as soon as it is there: it has to be whole then.
+    let partial = path.with_file_name(format!(".refit-{}.partial", std::process::id()));
+    let write = || {
+        fs::write(&partial, text)?;
+        fs::set_permissions(&partial, fs::Permissions::from_mode(0o644))?;
+        fs::rename(&partial, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
+}
+
+/// Runs a program in nothing but this environment, as this user where that is another one, with its
+/// output where ours is; gives its exit code.
+///
+/// # Errors
+/// It cannot be started.
+pub async fn run_alone(
+    words: &[String],
+    env: &[(String, String)],
+    directory: &Path,
+    other: Option<&Passwd>,
+) -> anyhow::Result<Option<i32>> {
+    let mut all = Vec::new();
+    if let Some(other) = other {
+        let setpriv = program("setpriv").context("setpriv of util-linux is not on PATH")?;
+        all.push(setpriv.display().to_string());
+        // With the groups of the account: one of them may be that of the engine's socket.
+        let (user, group) = (
+            format!("--reuid={}", other.uid),
+            format!("--regid={}", other.gid),
+        );
+        all.extend([user, group, "--init-groups".to_owned(), "--".to_owned()]);
+    }
+    all.extend_from_slice(words);
+    let (program, args) = all.split_first().context("an empty command line")?;
+    let status = tokio::process::Command::new(program)
+        .args(args)
+        .env_clear()
+        .envs(env.iter().map(|(key, value)| (key, value)))
+        .current_dir(directory)
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .with_context(|| format!("cannot start {program}"))?;
+    Ok(status.code())
+}
+
+async fn call(program: &str, args: &[&str]) -> anyhow::Result<Ended> {
+    let call = Call {
+        program: PathBuf::from(program),
+        args: args.iter().map(OsString::from).collect(),
+        env: vec![("LC_ALL".into(), Some("C".into()))],
+        directory: PathBuf::from("/"),
+        mark: None,
+    };
+    process::run(&call, |_| {}).await
+}

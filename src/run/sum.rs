@@ -1,0 +1,77 @@
+//! What runs come to: how many, how they ended, and how long services were away by them. Pure.
+
+use std::collections::BTreeMap;
+
+use super::history::Record;
+use crate::event::{Outcome, ServiceName};
+
+/// The sum of some runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// All of them.
+    pub runs: usize,
+    /// Those that were proven, and stayed or were undone later.
+    pub applied: usize,
+    /// Of these, those that undid others.
+    pub undoing: usize,
+    /// Failed and given back.
+    pub rollbacks: usize,
+    /// Failed before anything was touched, or failed and not given back.
+    pub failures: usize,
+    /// Called off, by a hook.
+    pub called_off: usize,
+    /// At work, or cut off and not finished yet.
+    pub unfinished: usize,
+    /// By service.
+    pub away: BTreeMap<ServiceName, Away>,
+}
+
+/// How long runs took a service away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Away {
+    /// Runs that touched it.
+    pub runs: usize,
+    /// Milliseconds in all.
+    pub down_ms: u64,
+    /// Runs that touched it while it was not seen to go down: it did not run, or nobody measured.
+    pub unmeasured: usize,
+}
+
+impl Sum {
+    /// Of these runs.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut sum = Self::default();
+        for record in records {
+            sum.add(record);
+        }
+        sum
+    }
+
+    fn add(&mut self, record: &Record) {
+        self.runs += 1;
+        let count = match record.outcome {
+            Some(Outcome::Applied) => &mut self.applied,
+            Some(Outcome::RolledBack) => &mut self.rollbacks,
+            Some(Outcome::FailedBefore | Outcome::RollbackFailed | Outcome::Refused) => {
+                &mut self.failures
+            }
+            Some(Outcome::NothingToDo) => &mut self.called_off,
+            None => &mut self.unfinished,
+        };
+        *count += 1;
+        if record.outcome == Some(Outcome::Applied) && !record.undoes.is_empty() {
+            self.undoing += 1;
+        }
+        for one in &record.services {
+            let away = self.away.entry(one.service.clone()).or_default();
+            away.runs += 1;
+            match one.down_ms {
+                Some(down) => away.down_ms = away.down_ms.saturating_add(down),
+                None => away.unmeasured += 1,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

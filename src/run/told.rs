@@ -1,0 +1,136 @@
+//! What was told to whom: one line a try in `notifications.jsonl` of a stack's state. It keeps the
+//! same news from being told twice, and shows who could not be reached. Holds no addresses.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::history::Record;
+use super::state::{StackState, make_folder, write_file};
+use crate::event::{Outcome, RunId};
+use crate::report::notify::{Story, Word};
+
+const NAME: &str = "notifications.jsonl";
+
+/// So many lines are kept; the file is shortened when it has twice as many.
+const KEPT: usize = 200;
+
+/// A failure that stays the same is told again after this: what fails every night is told every
+/// night, although a timer is not punctual, and what fails every hour is not told every hour.
+const AGAIN: Duration = Duration::from_secs(20 * 3600);
+
+/// One try to tell somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// When.
+    pub at: Timestamp,
+    /// The receiver's name.
+    pub to: String,
+    /// Of what; `None`: of nothing but that there was a run, as a heartbeat is.
+    pub event: Option<Word>,
+    /// The run.
+    pub run: Option<RunId>,
+    /// What makes two of them the same.
+    pub mark: Option<String>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why it was not taken, without secrets; `None`: it was.
+    pub error: Option<String>,
+}
+
+/// The record of one stack.
+#[derive(Debug)]
+pub struct Register(PathBuf);
+
+impl Register {
+    /// That of a stack.
+    pub fn of(state: &StackState) -> Self {
+        Self(state.folder().join(NAME))
+    }
+
+    /// Everything that is remembered, in order. A line that cannot be read is none.
+    pub fn read(&self) -> Vec<Told> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let lines = text.lines().map(serde_json::from_str);
+        lines.filter_map(Result::ok).collect()
+    }
+
+    /// Adds some.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub fn add(&self, all: &[Told]) -> anyhow::Result<()> {
+        if let Some(folder) = self.0.parent() {
+            make_folder(folder)?;
+        }
+        let lines = |all: &[Told]| -> anyhow::Result<String> {
+            let lines = all
+                .iter()
+                .map(|told| Ok(serde_json::to_string(told)? + "\n"));
+            lines.collect()
+        };
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.0)
+            .with_context(|| format!("cannot write {}", self.0.display()))?;
+        // One write: others may add theirs at the same time.
+        file.write_all(lines(all)?.as_bytes())
+            .with_context(|| format!("cannot write {}", self.0.display()))?;
+        let known = self.read();
+        if known.len() > 2 * KEPT {
+            let kept = &known[known.len() - KEPT..];
+            write_file(&self.0, lines(kept)?.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Whether a receiver has been told this already. What could not be told then is told now.
+    pub fn knows(&self, to: &str, event: Word, mark: &str, now: Timestamp) -> bool {
+        let recent = |told: &Told| {
+            // What is available stays so until there is something else.
+            event == Word::Available || now.duration_since(told.at).unsigned_abs() < AGAIN
+        };
+        let same = |told: &Told| told.to == to && told.mark.as_deref() == Some(mark);
+        let all = self.read();
+        all.iter()
+            .any(|told| same(told) && told.error.is_none() && recent(told))
+    }
+
+    /// Whom the last try did not reach.
+    pub fn unreached(&self) -> Vec<Told> {
+        let mut last: Vec<Told> = Vec::new();
+        for told in self.read() {
+            last.retain(|other| other.to != told.to);
+            last.push(told);
+        }
+        last.retain(|told| told.error.is_some());
+        last
+    }
+}
+
+/// What makes two stories the same, short. After a run that was good a failure is news again.
+pub fn mark(story: &Story, state: &StackState) -> String {
+    let before = state.runs().into_iter().rev();
+    let before = before.filter(|run| Some(*run) != story.run);
+    let mut records = before.filter_map(|run| Record::read(state, run));
+    let good = records.find(|record| record.outcome == Some(Outcome::Applied));
+    // What is available is so whatever was done meanwhile.
+    let good = good.filter(|_| story.word() != Some(Word::Available));
+    let since = good.map_or(0, |record| record.run.0);
+    let hash = Sha256::digest(format!("{since}\n{}", story.mark()));
+    hash.iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

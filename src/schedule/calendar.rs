@@ -1,0 +1,197 @@
+//! When a timer fires, in the words of the two programs that keep time.
+
+use jiff::civil::Time;
+use jiff::{SignedDuration, ZonedDateTime};
+
+/// When a timer fires, by the machine's own clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum When {
+    /// Every day.
+    Daily(Time),
+    /// Every Monday.
+    Weekly(Time),
+    /// In systemd's words (`systemd.time(7)`).
+    Calendar(String),
+    /// In the five fields of a crontab.
+    Fields(String),
+}
+
+impl When {
+    /// `day`, `week`, or an expression of either program.
+    ///
+    /// # Errors
+    /// A sentence on what is wrong with it.
+    pub fn read(every: &str, at: Option<Time>, or_at: Time) -> Result<Self, String> {
+        let every = every.trim();
+        let time = at.unwrap_or(or_at);
+        let expression = match every {
+            "day" | "daily" => return Ok(Self::Daily(time)),
+            "week" | "weekly" => return Ok(Self::Weekly(time)),
+            "" => return Err("--every wants day, week, or a calendar expression".to_owned()),
+            other => other.to_owned(),
+        };
+        if expression.contains(|c: char| c.is_control()) {
+            return Err("a calendar expression is one line".to_owned());
+        }
+        if at.is_some() {
+            return Err(format!(
+                "--at goes with --every day or week; {expression:?} says its time itself"
+            ));
+        }
+        match expression.split_whitespace().count() {
+            5 if is_fields(&expression) => Ok(Self::Fields(expression)),
+            5.. => Err(format!(
+                "{expression:?} is neither five fields of a crontab nor a calendar expression of systemd"
+            )),
+            _ => Ok(Self::Calendar(expression)),
+        }
+    }
+
+    /// The time of the day, where it is always the same.
+    pub fn time(&self) -> Option<Time> {
+        match self {
+            Self::Daily(time) | Self::Weekly(time) => Some(*time),
+            Self::Calendar(_) | Self::Fields(_) => None,
+        }
+    }
+
+    /// For `OnCalendar=`.
+    ///
+    /// # Errors
+    /// It is in cron's words.
+    pub fn for_systemd(&self) -> Result<String, String> {
+        let clock = |time: &Time| format!("{:02}:{:02}:00", time.hour(), time.minute());
+        match self {
+            Self::Daily(time) => Ok(format!("*-*-* {}", clock(time))),
+            Self::Weekly(time) => Ok(format!("Mon *-*-* {}", clock(time))),
+            Self::Calendar(text) => Ok(text.clone()),
+            Self::Fields(text) => Err(format!(
+                "{text:?} is cron's; a systemd timer wants an expression such as \"Mon..Fri 04:00\""
+            )),
+        }
+    }
+
+    /// For a crontab.
+    ///
+    /// # Errors
+    /// It is in systemd's words.
+    pub fn for_cron(&self) -> Result<String, String> {
+        match self {
+            Self::Daily(time) => Ok(format!("{} {} * * *", time.minute(), time.hour())),
+            Self::Weekly(time) => Ok(format!("{} {} * * 1", time.minute(), time.hour())),
+            Self::Fields(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            Self::Calendar(text) => Err(format!(
+                "{text:?} is systemd's; cron wants five fields such as \"0 4 * * 1-5\""
+            )),
+        }
+    }
+
+    /// From one time to the next, where that is always the same.
+    pub fn period(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Daily(_) => Some(SignedDuration::from_hours(24)),
+            Self::Weekly(_) => Some(SignedDuration::from_hours(24 * 7)),
+            Self::Calendar(_) | Self::Fields(_) => None,
+        }
+    }
+
+    /// The next time after a moment; `None` where only the program that keeps time knows.
+    pub fn next(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
+        let time = self.time()?;
+        let days = 0..=8;
+        days.filter_map(|days| {
+            let day = now.date().checked_add(jiff::Span::new().days(days)).ok()?;
+            let is_day =
+                !matches!(self, Self::Weekly(_)) || day.weekday() == jiff::civil::Weekday::Monday;
+            let at = day
+                .to_datetime(time)
+                .to_zoned_datetime(now.time_zone().clone());
+            at.ok().filter(|at| is_day && at > now)
+        })
+        .next()
+    }
+
+    /// Back from the five fields of a crontab.
+    pub fn of_fields(fields: &str) -> Self {
+        let parts: Vec<&str> = fields.split_whitespace().collect();
+        let number = |text: &str| text.parse::<i8>().ok();
+        if let [minute, hour, "*", "*", day] = parts[..]
+            && let (Some(minute), Some(hour)) = (number(minute), number(hour))
+            && let Ok(time) = Time::new(hour, minute, 0, 0)
+        {
+            match day {
+                "*" => return Self::Daily(time),
+                "1" => return Self::Weekly(time),
+                _ => {}
+            }
+        }
+        Self::Fields(fields.to_owned())
+    }
+}
+
+/// Whether these are fields of a crontab: what is wrong in them is for cron to say.
+fn is_fields(text: &str) -> bool {
+    text.split_whitespace().all(|field| {
+        let known = |c: char| c.is_ascii_alphanumeric() || "*,-/".contains(c);
+        field.chars().all(known)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::time;
+
+    use super::*;
+
+    fn read(every: &str, at: Option<&str>) -> Result<When, String> {
+        let at = at.map(|at| crate::stack::settings::window::time_of_day(at).unwrap());
+        When::read(every, at, time(4, 0, 0, 0))
+    }
+
+    #[test]
+    fn the_words_of_both_programs() {
+        let of = |every, at| {
+            let when = read(every, at).unwrap();
+            (when.for_systemd().ok(), when.for_cron().ok())
+        };
+        let both = |a: &str, b: &str| (Some(a.to_owned()), Some(b.to_owned()));
+        assert_eq!(of("day", None), both("*-*-* 04:00:00", "0 4 * * *"));
+        assert_eq!(
+            of("week", Some("3:30")),
+            both("Mon *-*-* 03:30:00", "30 3 * * 1")
+        );
+        let one = |text: &str| Some(text.to_owned());
+        assert_eq!(of("Mon..Fri 04:00", None), (one("Mon..Fri 04:00"), None));
+        assert_eq!(of("*/5 * * * *", None), (None, one("*/5 * * * *")));
+        for (every, at) in [
+            ("", None),
+            ("Mon 04:00", Some("05:00")),
+            ("a\nb", None),
+            ("a b c d e f", None),
+        ] {
+            assert!(read(every, at).is_err(), "{every}");
+        }
+    }
+
+    #[test]
+    fn fields_read_back() {
+        for (every, at) in [("day", "04:00"), ("week", "23:59")] {
+            let when = read(every, Some(at)).unwrap();
+            assert_eq!(When::of_fields(&when.for_cron().unwrap()), when);
+        }
+        let odd = When::of_fields("0 4 1 * *");
+        assert_eq!(odd, When::Fields("0 4 1 * *".to_owned()));
+    }
+
+    #[test]
+    fn the_next_time_is_after_now_also_where_the_clock_is_changed() {
+        let now: ZonedDateTime = "2026-03-29T01:30[Europe/Berlin]".parse().unwrap();
+        // 02:30 is no time on that day: the clock goes from two to three.
+        let next = When::Daily(time(2, 30, 0, 0)).next(&now).unwrap();
+        assert_eq!(next.to_string(), "2026-03-29T03:30:00+02:00[Europe/Berlin]");
+        let next = When::Weekly(time(1, 30, 0, 0)).next(&now).unwrap();
+        assert_eq!(next.to_string(), "2026-03-30T01:30:00+02:00[Europe/Berlin]");
+        let next = When::Daily(time(1, 30, 0, 0)).next(&now).unwrap();
+        assert_eq!(next.to_string(), "2026-03-30T01:30:00+02:00[Europe/Berlin]");
+    }
+}

@@ -1,0 +1,121 @@
+//! Upgrades by themselves: when they are due, what a timer is told, and what an unattended run may do.
+//! Knows no I/O and no clock, but for the record; the programs that keep time are `engine::timekeeper`.
+
+pub mod calendar;
+pub mod cron;
+pub mod policy;
+pub mod record;
+pub mod unit;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use calendar::When;
+
+/// What is done by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Bring the stack to its newest version
+    Upgrade,
+    /// Say what is new, and change nothing
+    Check,
+}
+
+impl Action {
+    /// The word on a command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Upgrade => "upgrade",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// Who keeps the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// A timer of the system
+    Systemd,
+    /// A timer of this user
+    User,
+    /// The crontab of the user
+    Cron,
+    /// A file in /etc/cron.d
+    CronD,
+}
+
+impl Via {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Systemd => "a systemd timer",
+            Self::User => "a systemd timer of this user",
+            Self::Cron => "the crontab",
+            Self::CronD => "/etc/cron.d",
+        }
+    }
+}
+
+/// The account that a timer runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// Its home folder.
+    pub home: PathBuf,
+}
+
+/// What is to be run, when, and as whom: all that a timer is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Names its unit, file or lines: the project, and what makes two stacks of one name differ.
+    pub id: String,
+    /// The stack, for people.
+    pub title: String,
+    /// As whom.
+    pub account: Account,
+    /// The stack's folder.
+    pub directory: PathBuf,
+    /// refit's own program, absolute.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// When.
+    pub when: When,
+    /// By how much it may be later, so that not all machines ask at the same moment.
+    pub delay: Duration,
+    /// Folders that it writes to.
+    pub writes: Vec<PathBuf>,
+}
+
+/// A name for units and files: letters, digits and hyphens alone, since cron reads no file in
+/// `/etc/cron.d` with a dot in its name.
+pub fn id(project: &str, state_name: &str) -> String {
+    let plain: String = project
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    let hash = state_name.rsplit('-').next().unwrap_or_default();
+    format!("{plain}-{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn two_stacks_of_one_name_have_two_ids() {
+        let one = super::id("my.chat", "chat-0123456789ab");
+        assert_eq!(one, "my-chat-0123456789ab");
+        assert_ne!(one, super::id("my.chat", "chat-ba9876543210"));
+    }
+}

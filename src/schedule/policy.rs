@@ -1,0 +1,177 @@
+//! Whether an unattended run may begin. Pure: what was, and what time it is, come from the caller.
+
+use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+
+use super::record::Entry;
+use crate::event::Outcome;
+use crate::stack::settings::window::Window;
+
+/// What bounds unattended runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// When it may begin.
+    pub window: Option<Window>,
+    /// So many failures in a row, and it stops trying.
+    pub max_failures: u32,
+    /// Only where none has been for so long: what a sleeping machine has missed.
+    pub if_missed: Option<SignedDuration>,
+}
+
+/// Why nothing is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass {
+    /// It is not the time.
+    OutsideWindow(Window),
+    /// So many have failed in a row.
+    MaxFailures(u32),
+    /// The last one was on time.
+    NotMissed,
+}
+
+impl Pass {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OutsideWindow(_) => "outside_window",
+            Self::MaxFailures(_) => "max_failures",
+            Self::NotMissed => "not_missed",
+        }
+    }
+
+    /// In words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::OutsideWindow(window) => format!("it is outside of the window {window}"),
+            Self::MaxFailures(count) => format!(
+                "{count} unattended runs in a row have failed, so it is not tried again by itself"
+            ),
+            Self::NotMissed => "no run was missed".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether a run may begin now; `repaired`: the last time that a person's own run was applied.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn decide(
+        &self,
+        now: &ZonedDateTime,
+        past: &[Entry],
+        repaired: Option<Timestamp>,
+    ) -> Result<(), Pass> {
+        if let Some(window) = self.window.filter(|window| !window.is_open(now)) {
+            return Err(Pass::OutsideWindow(window));
+        }
+        let failures = failures(past, repaired);
+        if failures >= self.max_failures {
+            return Err(Pass::MaxFailures(failures));
+        }
+        if let Some(period) = self.if_missed {
+            let last = past.iter().rfind(|entry| !entry.was_let_pass());
+            // A timer is not punctual: an hour more or less makes no missed run.
+            let due = |entry: &Entry| {
+                now.timestamp().duration_since(entry.at) + SignedDuration::from_hours(1) >= period
+            };
+            if !last.is_some_and(due) {
+                return Err(Pass::NotMissed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Failures in a row until now. A version that failed is not mended by there being nothing newer; a
+/// registry that was away is there again once there is an answer.
+pub fn failures(past: &[Entry], repaired: Option<Timestamp>) -> u32 {
+    let (mut count, mut answered) = (0, false);
+    for entry in past.iter().rev().filter(|entry| !entry.was_let_pass()) {
+        if repaired.is_some_and(|repaired| repaired > entry.at) {
+            break;
+        }
+        match entry.outcome {
+            Outcome::Applied => break,
+            Outcome::NothingToDo => answered = true,
+            Outcome::RolledBack | Outcome::RollbackFailed => count += 1,
+            Outcome::Refused | Outcome::FailedBefore if answered => break,
+            Outcome::Refused | Outcome::FailedBefore => count += 1,
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Action;
+
+    fn past(words: &str) -> Vec<Entry> {
+        let outcome = |word| match word {
+            'a' => (Outcome::Applied, None),
+            'n' => (Outcome::NothingToDo, None),
+            'r' => (Outcome::RolledBack, None),
+            'x' => (Outcome::Refused, Some("git_failed")),
+            'w' => (Outcome::NothingToDo, Some("outside_window")),
+            _ => (Outcome::Refused, Some("locked")),
+        };
+        let entries = words.chars().enumerate().map(|(index, word)| {
+            let (outcome, code) = outcome(word);
+            let at = Timestamp::from_second(i64::try_from(index).unwrap() * 86_400).unwrap();
+            Entry {
+                at,
+                action: Action::Upgrade,
+                outcome,
+                exit_code: 0,
+                run: None,
+                code: code.map(str::to_owned),
+                text: None,
+            }
+        });
+        entries.collect()
+    }
+
+    #[test]
+    fn failures_in_a_row() {
+        for (words, count) in [
+            ("", 0),
+            ("rrr", 3),
+            ("rrra", 0),
+            ("rarr", 2),
+            ("xxn", 0),
+            // Nothing newer than what failed.
+            ("rrn", 2),
+            ("xrn", 1),
+            ("xwlxw", 2),
+        ] {
+            assert_eq!(failures(&past(words), None), count, "{words}");
+        }
+        let repaired = Timestamp::from_second(86_400 + 1).unwrap();
+        assert_eq!(failures(&past("rrr"), Some(repaired)), 1);
+    }
+
+    #[test]
+    fn a_run_waits_for_its_window_gives_up_and_makes_up() {
+        let now: ZonedDateTime = "1970-01-03T04:00[UTC]".parse().unwrap();
+        let policy = Policy {
+            window: Some("03:00-05:00".parse().unwrap()),
+            max_failures: 3,
+            if_missed: None,
+        };
+        assert_eq!(policy.decide(&now, &past("rr"), None), Ok(()));
+        let stopped = policy.decide(&now, &past("rrr"), None);
+        assert_eq!(stopped, Err(Pass::MaxFailures(3)));
+        let late = now.checked_add(SignedDuration::from_hours(1)).unwrap();
+        let pass = policy.decide(&late, &[], None).unwrap_err();
+        assert_eq!(pass.code(), "outside_window");
+        let missed = Policy {
+            if_missed: Some(SignedDuration::from_hours(24)),
+            ..policy
+        };
+        // The last was on January 2, or on January 1.
+        let decide = |words| missed.decide(&now, &past(words), None);
+        assert_eq!(decide("nn"), Ok(()));
+        assert_eq!(decide("nnn"), Err(Pass::NotMissed));
+        assert_eq!(decide(""), Err(Pass::NotMissed), "never on time yet");
+    }
+}

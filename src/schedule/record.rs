@@ -1,0 +1,82 @@
+//! What came of unattended runs: one line each in `unattended.jsonl` of a stack's state. Most of them
+//! do nothing, and make no run of their own.
+
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Action;
+use crate::event::{Outcome, RunId};
+use crate::run::state::{StackState, make_folder, write_file};
+
+/// So many are kept.
+const KEPT: usize = 200;
+
+/// One time that a timer fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was to be done.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The exit code.
+    pub exit_code: u8,
+    /// The run, if there was one.
+    pub run: Option<RunId>,
+    /// The stable code of why nothing was done, or of what failed.
+    pub code: Option<String>,
+    /// The same in words, without secrets.
+    pub text: Option<String>,
+}
+
+impl Entry {
+    /// Whether it was let pass by a rule of ours, without a look at the stack.
+    pub fn was_let_pass(&self) -> bool {
+        let rules = ["outside_window", "max_failures", "not_missed", "locked"];
+        self.code
+            .as_deref()
+            .is_some_and(|code| rules.contains(&code))
+    }
+}
+
+/// The record of one stack.
+#[derive(Debug)]
+pub struct Record(PathBuf);
+
+impl Record {
+    /// That of a stack.
+    pub fn of(state: &StackState) -> Self {
+        Self(state.folder().join("unattended.jsonl"))
+    }
+
+    /// All that is remembered, the oldest first. A line that cannot be read is none.
+    pub fn read(&self) -> Vec<Entry> {
+        let text = fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// Adds one, and forgets the oldest.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
+        let mut all = self.read();
+        all.push(entry);
+        let skip = all.len().saturating_sub(KEPT);
+        let mut text = Vec::new();
+        for entry in &all[skip..] {
+            serde_json::to_writer(&mut text, entry)?;
+            text.push(b'\n');
+        }
+        if let Some(folder) = self.0.parent() {
+            make_folder(folder)?;
+        }
+        write_file(&self.0, &text)
+    }
+}

@@ -1,0 +1,209 @@
+//! The files of a systemd timer. A service of the system is walled in: it writes to the folders of the
+//! stack and of refit alone.
+
+use super::Job;
+
+/// Service and timer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Units {
+    /// Text of the `.service`.
+    pub service: String,
+    /// Text of the `.timer`.
+    pub timer: String,
+}
+
+const SERVICE: &str = include_str!("../../templates/schedule/refit.service");
+const TIMER: &str = include_str!("../../templates/schedule/refit.timer");
+
+/// Renders both.
+///
+/// # Errors
+/// The time is in cron's words.
+pub fn render(job: &Job, is_system: bool) -> Result<Units, String> {
+    let environment: String = job
+        .env
+        .iter()
+        .map(|(key, value)| format!("Environment={}\n", quoted(&format!("{key}={value}"), false)))
+        .collect();
+    let mut words = vec![quoted(&job.program.display().to_string(), true)];
+    words.extend(job.args.iter().map(|arg| quoted(arg, true)));
+    let wall = if is_system { wall(job) } else { String::new() };
+    let delay = match job.delay.as_secs() {
+        0 => String::new(),
+        seconds => format!("RandomizedDelaySec={seconds}s\n"),
+    };
+    let user = match is_system {
+        true => format!("User={}\n", job.account.name),
+        false => String::new(),
+    };
+    let service = SERVICE
+        .replace("{title}", &percent(&job.title))
+        .replace("{user}\n", &user)
+        .replace(
+            "{directory}",
+            &percent(&job.directory.display().to_string()),
+        )
+        .replace("{environment}\n", &environment)
+        .replace("{command}", &words.join(" "))
+        .replace("{wall}\n", &wall);
+    let timer = TIMER
+        .replace("{title}", &percent(&job.title))
+        .replace("{calendar}", &percent(&job.when.for_systemd()?))
+        .replace("{delay}\n", &delay);
+    Ok(Units { service, timer })
+}
+
+/// What a service of ours runs, as a line for the shell: with its environment and nothing else.
+pub fn command(service: &str) -> Option<String> {
+    let line = service
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))?;
+    let mut words = vec!["env".to_owned(), "-i".to_owned()];
+    for line in service.lines() {
+        words.extend(
+            line.strip_prefix("Environment=")
+                .map(|word| unquoted(word, false))
+                .into_iter()
+                .flatten(),
+        );
+    }
+    words.extend(unquoted(line, true));
+    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    Some(words.join(" "))
+}
+
+/// The words that were put in `quoted` form, one behind the other.
+fn unquoted(text: &str, in_command: bool) -> Vec<String> {
+    let (mut words, mut word, mut chars) = (Vec::new(), String::new(), text.chars().peekable());
+    let (mut within, mut begun) = (false, false);
+    while let Some(c) = chars.next() {
+        begun |= c != ' ' || within;
+        match c {
+            '"' => within = !within,
+            '\\' if within => word.extend(chars.next()),
+            ' ' if !within => {
+                if std::mem::take(&mut begun) {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            '%' => word.extend(chars.next()),
+            '$' if in_command => word.extend(chars.next()),
+            c => word.push(c),
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+fn shell_word(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+fn wall(job: &Job) -> String {
+    let below = |top: &str| job.writes.iter().any(|path| path.starts_with(top));
+    let mut lines = vec![
+        "ProtectSystem=strict".to_owned(),
+        "ProtectHome=read-only".to_owned(),
+        "ProtectKernelTunables=true".to_owned(),
+        "ProtectKernelModules=true".to_owned(),
+        "ProtectControlGroups=true".to_owned(),
+        "LockPersonality=true".to_owned(),
+        "RestrictRealtime=true".to_owned(),
+    ];
+    // A temporary folder of its own would hide a stack that lies there.
+    if !below("/tmp") && !below("/var/tmp") {
+        lines.push("PrivateTmp=true".to_owned());
+    }
+    for path in &job.writes {
+        let path = path.display().to_string();
+        lines.push(format!(
+            "ReadWritePaths={}",
+            quoted(&format!("-{path}"), false)
+        ));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// systemd puts something else in place of what follows a `%`.
+fn percent(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+/// One word of a list; in a command a `$` would name a variable.
+fn quoted(word: &str, in_command: bool) -> String {
+    let mut text = percent(word);
+    if in_command {
+        text = text.replace('$', "$$");
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,$".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::cron::tests::job;
+
+    #[test]
+    fn words_keep_their_meaning() {
+        assert_eq!(quoted("/a b/50%", true), "\"/a b/50%%\"");
+        assert_eq!(quoted("$HOME", true), "$$HOME");
+        assert_eq!(quoted("$HOME", false), "$HOME");
+        assert_eq!(quoted("a\"b\\c", true), "\"a\\\"b\\\\c\"");
+        assert_eq!(quoted("", true), "\"\"");
+    }
+
+    #[test]
+    fn a_command_reads_back() {
+        let mut job = job();
+        job.args = ["-C", "/a b/50%", "$x", "it's", "a\"b\\c", ""]
+            .map(str::to_owned)
+            .to_vec();
+        let service = render(&job, false).unwrap().service;
+        let wanted = "'env' '-i' 'HOME=/home/ann' '/usr/local/bin/refit' '-C' '/a b/50%' '$x' \
+                      'it'\\''s' 'a\"b\\c' ''";
+        assert_eq!(command(&service).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_service_of_the_system_writes_to_its_folders_alone() {
+        let units = render(&job(), true).unwrap();
+        for line in [
+            "User=ann",
+            "ProtectSystem=strict",
+            "ReadWritePaths=\"-/srv/my chat\"",
+            "WorkingDirectory=/srv/my chat",
+            "Environment=HOME=/home/ann",
+            "ExecStart=/usr/local/bin/refit -C \"/srv/my chat\" schedule run",
+        ] {
+            assert!(
+                units.service.lines().any(|l| l == line),
+                "{line}\n{}",
+                units.service
+            );
+        }
+        for line in [
+            "OnCalendar=*-*-* 04:00:00",
+            "Persistent=true",
+            "RandomizedDelaySec=1800s",
+        ] {
+            assert!(
+                units.timer.lines().any(|l| l == line),
+                "{line}\n{}",
+                units.timer
+            );
+        }
+        let own = render(&job(), false).unwrap().service;
+        assert!(
+            !own.contains("User=") && !own.contains("ProtectSystem"),
+            "{own}"
+        );
+        assert!(!own.contains('{') && !units.service.contains('{') && !units.timer.contains('{'));
+    }
+}
