@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::complaint::Complaint;
@@ -170,6 +171,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+                && let Some(meant) = recipes::meant_by_option(option)
+            {
+                report::err(&format!("\n  → {meant}"));
+            }
             // Help and version are no errors.
             return if error.use_stderr() {
                 ExitCode::from(Exit::Usage.code())

@@ -15,17 +15,18 @@ use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::health::check::Credentials;
 use crate::recipe::catalogue::Catalogue;
+use crate::recipe::format::Recipe;
 use crate::recipe::params::Type;
-use crate::recipe::{self, Use, page as recipe_page};
+use crate::recipe::{self, Use, page as recipe_page, words};
 use crate::report::{self, page};
 use crate::run::request::Request;
 use crate::secret::{HIDDEN, Secret, is_secret};
 
 #[derive(Debug, Args)]
 pub(super) struct UseArgs {
-    /// Recipe
+    /// Recipe; refit recipes lists them
     recipe: String,
-    /// NAME=VALUE, or NAME alone to read the value from standard input
+    /// Parameters of the recipe: NAME=VALUE, or NAME alone to read the value from standard input
     #[arg(value_name = "NAME=VALUE")]
     values: Vec<String>,
     /// The same as as=NAME: another way to the same aim
@@ -35,7 +36,7 @@ pub(super) struct UseArgs {
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
     /// Publish the application's ports on this address alone
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     bind: Option<IpAddr>,
     /// Account to sign in with for the proof; its password is read from standard input
     #[arg(long, value_name = "NAME")]
@@ -56,12 +57,18 @@ pub(super) struct RecipesArgs {
 pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, Complaint> {
     let mut options = args.run.options();
     options.no_apply = args.no_apply;
+    let catalogue = catalogue(global).await?;
+    let recipe = &catalogue.find(&args.recipe)?.recipe;
+    words::check(recipe, &args.values)?;
     let mut stdin = Stdin::default();
     let mut typed = Vec::new();
     for word in &args.values {
         typed.push(match word.split_once('=') {
             Some((name, value)) => (name.to_owned(), Secret::new(value.to_owned())),
-            None => (word.clone(), stdin.read(word)?),
+            None => (
+                word.clone(),
+                stdin.read(word, "pipe it in, or write NAME=VALUE")?,
+            ),
         });
     }
     if let Some(way) = &args.way {
@@ -70,7 +77,10 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
     let sign_in = match &args.sign_in {
         Some(user) => Some(Credentials {
             user: user.clone(),
-            password: stdin.read(&format!("password of {user}"))?,
+            password: stdin.read(
+                &format!("the password of {user}"),
+                "pipe it in; --sign-in takes it from there",
+            )?,
         }),
         None => None,
     };
@@ -82,7 +92,7 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
         sign_in,
     };
     let request = Request {
-        command: typed_command(&args, &wanted),
+        command: typed_command(recipe, &args, &wanted),
         options,
     };
     let occasion = Occasion {
@@ -100,12 +110,10 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
 }
 
 /// What was typed, for the record: without what is secret by its type, its name or its look.
-fn typed_command(args: &UseArgs, wanted: &Use) -> String {
+fn typed_command(recipe: &Recipe, args: &UseArgs, wanted: &Use) -> String {
     let kind_of = |name: &str| {
-        let catalogue = Catalogue::load().ok()?;
-        let recipe = &catalogue.find(&wanted.name).ok()?.recipe;
-        let known = recipe.parameters.iter().find(|known| known.name == name)?;
-        Some(known.kind)
+        let mut known = recipe.parameters.iter();
+        Some(known.find(|known| known.name == name)?.kind)
     };
     let mut words = vec!["use".to_owned(), wanted.name.clone()];
     for (name, value) in &wanted.typed {
@@ -129,7 +137,7 @@ struct Stdin {
 }
 
 impl Stdin {
-    fn read(&mut self, what: &str) -> Result<Secret, Complaint> {
+    fn read(&mut self, what: &str, otherwise: &str) -> Result<Secret, Complaint> {
         if std::io::stdin().is_terminal() {
             let typed = rpassword::prompt_password(format!("{what}: "));
             return Ok(Secret::new(typed.context("cannot read the value")?));
@@ -147,19 +155,53 @@ impl Stdin {
         let value = text.trim_end_matches(['\r', '\n']);
         if value.is_empty() {
             let text = format!("no value for {what} came from standard input");
-            return Err(Complaint::new("no_value", text).hint("pipe it in, or write NAME=VALUE"));
+            return Err(Complaint::new("no_value", text).hint(otherwise));
         }
         Ok(Secret::new(value.to_owned()))
     }
 }
 
-pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit, Complaint> {
+/// The program's recipes, the person's and the stack's. Outside of a stack there are the others all
+/// the same.
+async fn catalogue(global: &Global) -> Result<Catalogue, Complaint> {
     let mut catalogue = Catalogue::load()?;
-    // Outside of a stack there are the others all the same.
     if let Ok(asked) = Asked::of(global).await {
         let located = &asked.located.args;
         catalogue.add_stack(&located.directory, &located.files)?;
     }
+    Ok(catalogue)
+}
+
+/// An address of this machine to publish on.
+fn address(text: &str) -> Result<IpAddr, String> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::from([127, 0, 0, 1]));
+    }
+    let plain = text.trim_start_matches('[').trim_end_matches(']');
+    plain.parse().map_err(|_| {
+        let has_port = text.parse::<std::net::SocketAddr>().is_ok();
+        match has_port {
+            true => "give the address alone; the port stays what it is".to_owned(),
+            false => "give an IP address of this machine, such as 127.0.0.1".to_owned(),
+        }
+    })
+}
+
+/// What was probably meant by an option that there is not: a parameter of the recipe.
+pub(super) fn meant_by_option(option: &str) -> Option<String> {
+    let mut typed = std::env::args().skip_while(|word| word != "use").skip(1);
+    let recipe = typed.find(|word| !word.starts_with('-'))?;
+    let catalogue = Catalogue::load().ok()?;
+    let known = &catalogue.find(&recipe).ok()?.recipe.parameters;
+    let name = option.trim_start_matches('-').split('=').next()?;
+    let known = known.iter().any(|parameter| parameter.name == name);
+    known.then(|| {
+        format!("{name} is a parameter of {recipe}, written without hyphens: {name}=VALUE")
+    })
+}
+
+pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit, Complaint> {
+    let catalogue = catalogue(global).await?;
     match &args.recipe {
         Some(name) => {
             let entry = catalogue.find(name)?;

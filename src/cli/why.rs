@@ -14,12 +14,13 @@ use crate::engine::compose::Compose;
 use crate::engine::files;
 use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
+use crate::profile::told::Told;
 use crate::report::{self, page};
 use crate::run::belongs;
 use crate::run::edits::{self, value_of};
 use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
-use crate::stack::{Resolved, drift, of_project, resolve, routes, shown};
+use crate::stack::{Resolved, application, drift, of_project, resolve, routes, shown};
 
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
@@ -76,9 +77,21 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     for one in &mut reached {
         one.runs = running_value(&asked, &resolved, one, &key).await;
     }
+    // A stack whose application cannot be told has all the rest to say.
+    let subject = application::of(&asked.located.args.directory, &resolved.model, None).ok();
+    let told = subject.as_ref().and_then(|subject| {
+        let version = subject.version.as_deref();
+        Some((subject.profile.tells(key.as_str(), version)?, version))
+    });
     if global.json {
-        page::document(&document(&key, &set, &reached, documented.as_deref()));
+        let mut document = document(&key, &set, &reached, documented.as_deref());
+        document["known"] = told.map_or(Value::Null, |(told, _)| told.document());
+        page::document(&document);
     } else {
+        report::out(key.as_str());
+        if let Some((told, version)) = &told {
+            print_known(&key, told, *version);
+        }
         print(&key, &set, &reached, documented.as_deref());
     }
     Ok(Exit::Done)
@@ -260,8 +273,18 @@ fn words(value: &Shown) -> String {
     }
 }
 
+/// What the application is known to make of the key.
+fn print_known(key: &EnvKey, told: &Told<'_>, version: Option<&str>) {
+    for (index, line) in told.means().iter().enumerate() {
+        let head = if index == 0 { "means" } else { "" };
+        report::out(&format!("  {head:<8}  {line}"));
+    }
+    for line in told.warns(key.as_str(), version) {
+        report::out(&format!("  {:<8}  {line}", "!"));
+    }
+}
+
 fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) {
-    report::out(key.as_str());
     if set.is_empty() {
         let place = documented
             .map(|place| format!("; documented in {place}"))

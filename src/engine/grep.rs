@@ -39,12 +39,31 @@ pub fn words(folder: &Path, words: &[&str]) -> Vec<Hit> {
         .collect()
 }
 
-/// `FILE\0LINE\0TEXT`.
+/// `FILE\0LINE\0TEXT`; an older git has a colon after the line.
 fn hit(line: &str) -> Option<Hit> {
-    let mut parts = line.splitn(3, '\0');
+    let (file, rest) = line.split_once('\0')?;
+    let (number, text) = rest.split_once(['\0', ':'])?;
     Some(Hit {
-        file: parts.next()?.to_owned(),
-        line: parts.next()?.parse().ok()?,
-        text: parts.next()?.to_owned(),
+        file: file.to_owned(),
+        line: number.parse().ok()?,
+        text: text.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_git_old_and_new() {
+        let wanted = Hit {
+            file: "a: b.js".into(),
+            line: 7,
+            text: "x: KEY".into(),
+        };
+        for line in ["a: b.js\x007\x00x: KEY", "a: b.js\x007:x: KEY"] {
+            assert_eq!(hit(line).as_ref(), Some(&wanted), "{line:?}");
+        }
+        assert_eq!(hit("Binary file matches"), None);
+    }
 }

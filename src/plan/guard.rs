@@ -33,7 +33,7 @@ pub struct Guarded<'a> {
     pub containers: &'a [Container],
     /// The keys whose values change.
     pub keys: &'a [ChangedKey<'a>],
-    /// `guard.keys` of `refit.yaml`.
+    /// `guard.keys` of `refit.yaml`, and the guarded keys of the application's profile.
     pub own_keys: &'a [String],
     /// Bind sources of the stack after the change that do not exist.
     pub missing_sources: &'a [std::path::PathBuf],

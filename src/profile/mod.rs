@@ -2,10 +2,11 @@
 //! what it keeps elsewhere. Pure; the data stands in `templates/profiles`.
 
 pub mod recognise;
+pub mod told;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::complaint::Complaint;
 
@@ -89,7 +90,7 @@ pub struct Key {
 }
 
 /// What a key's text means to the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyType {
     /// `true` or `false`.

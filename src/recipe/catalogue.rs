@@ -175,7 +175,7 @@ impl Catalogue {
                     names().collect::<Vec<_>>().join(", ")
                 ),
             };
-            Complaint::new("no_recipe", text).hint("refit recipes")
+            Complaint::new("no_recipe", text).hint("refit recipes lists them")
         })
     }
 }

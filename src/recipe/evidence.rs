@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::code;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::engine::grep::Hit;
 
@@ -74,7 +75,7 @@ pub fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
     let read = gathered
         .hits
         .iter()
-        .find(|hit| is_code(&hit.file) && reads(&hit.text, key))
+        .find(|hit| code::reads(&hit.file, &hit.text, key))
         .map(|hit| Evidence::Read {
             file: hit.file.clone(),
             line: hit.line,
@@ -121,178 +122,9 @@ pub fn similar(words: &[String], gathered: &Gathered) -> Vec<(String, String)> {
     found
 }
 
-/// Whether a file holds code that runs: no test, no page to read, no sample, no compose file.
-fn is_code(file: &str) -> bool {
-    let lower = file.to_ascii_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
-    let test_folder = |part: &str| {
-        matches!(
-            part,
-            "test"
-                | "tests"
-                | "__tests__"
-                | "spec"
-                | "specs"
-                | "e2e"
-                | "fixtures"
-                | "mocks"
-                | "__mocks__"
-                | "docs"
-                | "examples"
-                | "testdata"
-        )
-    };
-    let folders = lower.rsplit_once('/').map_or("", |(folders, _)| folders);
-    let test_name = name.contains(".test.")
-        || name.contains(".spec.")
-        || name.starts_with("test_")
-        || name.contains("_test.");
-    let page = [
-        ".md", ".mdx", ".txt", ".rst", ".yml", ".yaml", ".json", ".lock", ".html",
-    ]
-    .iter()
-    .any(|ending| name.ends_with(ending));
-    let sample = name.contains(".env") || name.ends_with(".example");
-    !folders.split('/').any(test_folder) && !test_name && !page && !sample
-}
-
-/// Ways in which languages read the environment; `KEY` stands for the key.
-const READS: [&str; 24] = [
-    "process.env.KEY",
-    "process.env['KEY']",
-    "process.env[\"KEY\"]",
-    "process.env?.KEY",
-    "import.meta.env.KEY",
-    "Bun.env.KEY",
-    "Deno.env.get('KEY')",
-    "Deno.env.get(\"KEY\")",
-    "os.environ.get('KEY'",
-    "os.environ.get(\"KEY\"",
-    "os.environ['KEY']",
-    "os.environ[\"KEY\"]",
-    "getenv('KEY'",
-    "getenv(\"KEY\"",
-    "Getenv(\"KEY\")",
-    "LookupEnv(\"KEY\")",
-    "env::var(\"KEY\")",
-    "env::var_os(\"KEY\")",
-    "ENV['KEY']",
-    "ENV[\"KEY\"]",
-    "ENV.fetch('KEY'",
-    "ENV.fetch(\"KEY\"",
-    "env('KEY'",
-    "env(\"KEY\"",
-];
-
-/// Whether a line of code reads the key from the environment, and is no comment.
-fn reads(line: &str, key: &str) -> bool {
-    let found = READS.iter().find_map(|form| {
-        let form = form.replace("KEY", key);
-        whole(line, &form)
-    });
-    let bare = || {
-        [
-            format!("env.{key}"),
-            format!("${{{key}}}"),
-            format!("${{{key}:"),
-        ]
-        .iter()
-        .find_map(|form| whole(line, form))
-    };
-    // `const { KEY } = process.env`
-    let taken_apart = || {
-        let at = whole(line, key)?;
-        let rest = &line[at..];
-        let from = rest.contains("process.env") || rest.contains("import.meta.env");
-        (from && rest.contains('}')).then_some(at)
-    };
-    let at = found.or_else(bare).or_else(taken_apart);
-    at.is_some_and(|at| !is_comment(&line[..at]))
-}
-
-/// Where a form stands in a line, if its key does not go on there.
-fn whole(line: &str, form: &str) -> Option<usize> {
-    let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    line.match_indices(form)
-        .find(|(at, _)| {
-            let after = line[at + form.len()..].chars().next();
-            let before = line[..*at].chars().next_back();
-            let open = form.chars().next_back().is_some_and(goes_on);
-            !(before.is_some_and(goes_on) || open && after.is_some_and(goes_on))
-        })
-        .map(|(at, _)| at)
-}
-
-/// Whether what stands before makes the rest of the line a comment.
-fn is_comment(before: &str) -> bool {
-    let start = before.trim_start();
-    let opens = ["//", "#", "/*", "*", "--", "<!--", ";", "\"\"\"", "REM "]
-        .iter()
-        .any(|mark| start.starts_with(mark));
-    let later = before
-        .match_indices("//")
-        .any(|(at, _)| !before[..at].ends_with(':'))
-        || before.contains(" # ")
-        || before.contains("/*");
-    opens || later
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_environment_read_counts_and_a_comment_does_not() {
-        for line in [
-            "const s = process.env.SESSION_EXPIRY || 900;",
-            "  expiry: math(process.env[\"SESSION_EXPIRY\"]),",
-            "SESSION_EXPIRY = int(os.environ.get(\"SESSION_EXPIRY\", 900))",
-            "x = os.getenv('SESSION_EXPIRY')",
-            "let v = std::env::var(\"SESSION_EXPIRY\")?;",
-            "const { PORT, SESSION_EXPIRY } = process.env;",
-            "exec app --expiry \"${SESSION_EXPIRY:-900}\"",
-            "fetch('http://x/' + import.meta.env.SESSION_EXPIRY)",
-            "\"http://\" + process.env.SESSION_EXPIRY",
-        ] {
-            assert!(reads(line, "SESSION_EXPIRY"), "{line}");
-        }
-        for line in [
-            "// process.env.SESSION_EXPIRY is not read any more",
-            "  * uses process.env.SESSION_EXPIRY",
-            "# os.environ.get(\"SESSION_EXPIRY\")",
-            "run(); // was process.env.SESSION_EXPIRY",
-            "const SESSION_EXPIRY = 900;",
-            "process.env.SESSION_EXPIRY_MAX",
-            "process.env.OLD_SESSION_EXPIRY",
-            "expect('SESSION_EXPIRY')",
-        ] {
-            assert!(!reads(line, "SESSION_EXPIRY"), "{line}");
-        }
-    }
-
-    #[test]
-    fn tests_and_pages_are_no_code() {
-        for file in [
-            "api/server/index.js",
-            "src/main.rs",
-            "start.sh",
-            "backend/env.py",
-        ] {
-            assert!(is_code(file), "{file}");
-        }
-        for file in [
-            "api/index.spec.js",
-            "tests/conftest.py",
-            "README.md",
-            "docs/env.js",
-            ".env.example",
-            "src/__tests__/a.ts",
-            "docker-compose.yml",
-            "pkg/a_test.go",
-        ] {
-            assert!(!is_code(file), "{file}");
-        }
-    }
 
     #[test]
     fn each_kind_of_evidence_is_told_with_its_place() {

@@ -167,6 +167,8 @@ pub struct MakeAccount {
     /// The command in the container; texts in it are templates. The password comes on its standard
     /// input.
     pub command: Vec<String>,
+    /// Key of the env file that keeps a password that was made up: nobody could sign in otherwise.
+    pub keep: String,
 }
 
 /// A check after the change.

@@ -1,18 +1,15 @@
-//! Looks at a stack for a recipe: which application it runs, its samples, its checkout's code, what
-//! its files hand on. Effects; decides nothing.
+//! Looks at a stack for a recipe: its samples, its checkout's code, what its files hand on. Effects;
+//! decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::evidence::Gathered;
-use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::{files, grep};
 use crate::event::ServiceName;
-use crate::profile::recognise::{self, Candidate, Recognised, image_name, image_tag};
-use crate::profile::{self, Profile};
+use crate::stack::application::Subject;
+use crate::stack::build;
 use crate::stack::model::Model;
 use crate::stack::{Place, Resolved};
 
@@ -28,156 +25,25 @@ const SAMPLES: [&str; 8] = [
     ".env.default",
 ];
 
-/// Images that are no application of their own.
-const AIDES: [&str; 16] = [
-    "redis",
-    "valkey",
-    "keydb",
-    "postgres",
-    "pgvector",
-    "mysql",
-    "mariadb",
-    "mongo",
-    "meilisearch",
-    "nginx",
-    "caddy",
-    "traefik",
-    "httpd",
-    "haproxy",
-    "cloudflared",
-    "ollama",
-];
-
-/// The application that a recipe is used on.
-#[derive(Debug)]
-pub struct Subject {
-    /// What is known of it.
-    pub profile: Profile,
-    /// The service.
-    pub service: ServiceName,
-    /// By what it was recognised; none for one that is not known.
-    pub because: Option<String>,
-    /// Its version, where image or checkout tell one.
-    pub version: Option<String>,
-}
-
-/// Finds the application: the service that the person names, else the one that a profile
-/// recognises, else the only one that can be meant.
-///
-/// # Errors
-/// `no_service`, `which_service`.
-pub fn subject(
-    place: &Place,
-    model: &Model,
-    named: Option<&ServiceName>,
-) -> Result<Subject, Complaint> {
-    let profiles = profile::all()?;
-    if let Some(name) = named
-        && !model.services.contains_key(name)
-    {
-        let text = format!("there is no service {name}");
-        return Err(Complaint::new("no_service", text).hint("refit status lists them"));
-    }
-    let candidates: Vec<Candidate> = model
-        .services
-        .iter()
-        .filter(|(name, _)| named.is_none_or(|named| named == *name))
-        .map(|(name, service)| Candidate {
-            service: name.to_string(),
-            image: model.image_of(name).or_else(|| service.image.clone()),
-            labels: labels_of(service.raw.get("labels")),
-            publishes: service.raw.contains_key("ports"),
-        })
-        .collect();
-    let beside = files_beside(&place.located.args.directory);
-    let found = recognise::recognise(&profiles, &candidates, &beside);
-    let (name, service, because) = match found {
-        Some(found) => {
-            let because = found.because();
-            let Recognised {
-                profile, service, ..
-            } = found;
-            (profile, service, Some(because))
-        }
-        None => (profile::GENERIC.to_owned(), only(&candidates)?, None),
-    };
-    let profile = profiles.into_iter().find(|profile| profile.name == name);
-    let profile = profile.ok_or_else(|| Complaint::new("bad_profile", format!("no {name}")))?;
-    let image = candidates.iter().find(|c| c.service == service);
-    let image = image.and_then(|candidate| candidate.image.clone());
-    Ok(Subject {
-        version: version(place, image.as_deref()),
-        profile,
-        service: service.into(),
-        because,
-    })
-}
-
-fn labels_of(labels: Option<&Value>) -> BTreeMap<String, String> {
-    let map = labels.and_then(Value::as_object);
-    map.into_iter()
-        .flatten()
-        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
-        .collect()
-}
-
-fn files_beside(directory: &Path) -> BTreeSet<String> {
-    std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
-
-/// The only service that is no store and no proxy; of several the only one that publishes a port.
-fn only(candidates: &[Candidate]) -> Result<String, Complaint> {
-    let own = candidates.iter().filter(|candidate| {
-        let image = candidate.image.as_deref().map(image_name);
-        !image.is_some_and(|image| AIDES.contains(&image))
-    });
-    let own: Vec<&Candidate> = own.collect();
-    let published: Vec<&&Candidate> = own.iter().filter(|c| c.publishes).collect();
-    match (own.as_slice(), published.as_slice()) {
-        ([one], _) => Ok(one.service.clone()),
-        (_, [one]) => Ok(one.service.clone()),
-        _ => {
-            let names: Vec<&str> = own.iter().map(|c| c.service.as_str()).collect();
-            let text = format!(
-                "which service is the application? There are {}",
-                names.join(", ")
-            );
-            Err(Complaint::new("which_service", text).hint("name it: --service NAME"))
-        }
-    }
-}
-
-/// The version that the image's tag or the checkout's `package.json` tells.
-fn version(place: &Place, image: Option<&str>) -> Option<String> {
-    let starts_with_number = |text: &&str| {
-        let plain = text.trim_start_matches('v');
-        plain.starts_with(|c: char| c.is_ascii_digit()) && plain.contains('.')
-    };
-    let tag = image.and_then(image_tag).filter(starts_with_number);
-    if let Some(tag) = tag {
-        return Some(tag.to_owned());
-    }
-    let package = place.located.args.directory.join("package.json");
-    let bytes = files::read_if_exists(&package).ok().flatten()?;
-    let package: Value = serde_json::from_slice(&bytes).ok()?;
-    let version = package.get("version")?.as_str()?;
-    Some(version.to_owned())
-}
-
 /// Gathers what may show that the application reads these keys.
 pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&str]) -> Gathered {
     let directory = &place.located.args.directory;
-    let sample = |name: &&str| {
-        let bytes = files::read_if_exists(&directory.join(name))
-            .ok()
-            .flatten()?;
-        Some(((*name).to_owned(), bytes))
+    let folders = folders_of(directory, resolved, &subject.service);
+    let sample = |folder: &PathBuf, name: &str| {
+        let path = folder.join(name);
+        let bytes = files::read_if_exists(&path).ok().flatten()?;
+        Some((place.shown(&path), bytes))
     };
+    let samples = folders
+        .iter()
+        .flat_map(|folder| SAMPLES.iter().filter_map(|name| sample(folder, name)));
+    let found = folders.iter().flat_map(|folder| {
+        let hits = grep::words(folder, keys).into_iter();
+        hits.map(|hit| grep::Hit {
+            file: place.shown(&folder.join(&hit.file)),
+            ..hit
+        })
+    });
     let known = keys.iter().filter(|key| {
         subject
             .profile
@@ -195,14 +61,26 @@ pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&
         used.push((key.clone(), subject.service.to_string(), place));
     }
     Gathered {
-        samples: SAMPLES.iter().filter_map(sample).collect(),
-        hits: grep::words(directory, keys),
+        samples: samples.collect(),
+        hits: found.collect(),
         known: (
             subject.profile.title.clone(),
             known.map(|key| (*key).to_owned()).collect(),
         ),
         used,
     }
+}
+
+/// Where the application's code may lie: beside the compose file, and where its image is built from.
+fn folders_of(directory: &Path, resolved: &Resolved, service: &ServiceName) -> Vec<PathBuf> {
+    let service = resolved.model.services.get(service);
+    let context = service
+        .and_then(|service| service.raw.get("build"))
+        .and_then(build::context)
+        .filter(|context| !context.starts_with(directory));
+    let mut folders = vec![directory.to_owned()];
+    folders.extend(context.map(Path::to_owned));
+    folders
 }
 
 /// Every key and value that the stack's env files and the application's definition set.

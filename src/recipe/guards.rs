@@ -26,7 +26,10 @@ pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Comp
     for guard in &using.recipe.guards {
         match guard {
             Guard::Public if !allowed("public") => public(using, survey)?,
-            Guard::ExistingUsers if !allowed("existing-users") => existing_users(using).await?,
+            // Without a login the application makes itself a user, who must not count the next time.
+            Guard::ExistingUsers if !allowed("existing-users") && !survey.is_nothing() => {
+                existing_users(using).await?;
+            }
             Guard::Public | Guard::ExistingUsers => {}
         }
     }

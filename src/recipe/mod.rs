@@ -2,6 +2,7 @@
 //! everything after that is a run like any other.
 
 pub mod catalogue;
+pub mod code;
 pub mod evidence;
 pub mod exposure;
 pub mod format;
@@ -11,6 +12,7 @@ pub mod params;
 pub mod place;
 pub mod render;
 pub mod store;
+pub mod words;
 
 mod existing;
 mod guards;
@@ -26,10 +28,10 @@ use crate::run::edits;
 use crate::run::request::Options;
 use crate::run::survey::{self, Survey};
 use crate::secret::Secret;
+use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};
 use evidence::Gathered;
 use format::{Application, Change, Recipe, Refusal};
-use gather::Subject;
 use params::{Given, Values};
 use place::Edits;
 use render::Filling;
@@ -72,10 +74,11 @@ pub async fn survey(
             text: "Compose cannot read this stack".to_owned(),
             ..Complaint::from(error)
         })?;
-    let subject = gather::subject(place, &resolved.model, wanted.service.as_ref())?;
+    let subject = application::of(&located.directory, &resolved.model, wanted.service.as_ref())?;
     let application = recipe.of(&subject.profile.name).ok_or_else(|| {
         let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);
-        Complaint::new("not_supported", text).hint(format!("refit recipes {}", recipe.name))
+        Complaint::new("not_supported", text)
+            .hint(format!("refit recipes {} explains it", recipe.name))
     })?;
     tell_subject(&subject, emitter);
     let using = Using {
@@ -144,7 +147,17 @@ impl Using<'_> {
         if let Some(ip) = self.wanted.bind {
             guards::rebind(self.place, model, service, ip, &mut edits)?;
         }
-        let edited = edits::make_all(&edits.requests(), &self.place.located)?;
+        let mut requests = edits.requests();
+        let mut edited = edits::make_all(&requests, &self.place.located)?;
+        // Where all is as wanted the account was made before: no password is made up for another.
+        let mut kept = Edits::default();
+        let new = (!edited.is_noop()).then_some(&mut kept);
+        let account = proofs::account(self, &filling, &configured, new)?;
+        let kept = kept.requests();
+        if !kept.is_empty() {
+            requests.extend(kept);
+            edited = edits::make_all(&requests, &self.place.located)?;
+        }
         let mut survey = survey::of_edited(self.place, edited, &options).await?;
         guards::check(self, &survey).await?;
         if !survey.is_nothing() {
@@ -155,7 +168,7 @@ impl Using<'_> {
             }
             notes.extend(self.recipe.warnings.iter().cloned());
             survey.notes.extend(notes);
-            survey.proofs = Some(proofs::of(self, &filling, &configured)?);
+            survey.proofs = Some(proofs::of(self, &filling, &configured, account)?);
         }
         Ok(survey)
     }
@@ -228,10 +241,13 @@ impl Using<'_> {
             Some(_) => title.as_str(),
             None => service.as_str(),
         };
-        let text = format!(
-            "{who} is not seen to read {key}: no sample file names it, no code here reads it from the \
-             environment, and no file of the stack uses it"
-        );
+        let text = match self.subject.profile.not_read.get(key) {
+            Some(instead) => format!("{title} has no {key}; {instead}"),
+            None => format!(
+                "{who} is not seen to read {key}: no sample file names it, no code here reads it \
+                 from the environment, and no file of the stack uses it"
+            ),
+        };
         let similar = evidence::similar(&self.application.similar, gathered);
         let hint = match similar.first() {
             Some((other, at)) => format!(

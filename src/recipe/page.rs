@@ -11,8 +11,9 @@ pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
         format!("{}: {}", recipe.name, recipe.title),
         format!("  {}", recipe.aim),
         String::new(),
-        format!("  refit use {}{}", recipe.name, usage(recipe)),
     ];
+    let typed = format!("  refit use {}{}", recipe.name, usage(recipe));
+    out.extend(wrapped(&typed, 6));
     section(
         &mut out,
         "parameters",
@@ -62,7 +63,7 @@ fn section(out: &mut Vec<String>, title: &str, lines: impl IntoIterator<Item = S
     }
     out.push(String::new());
     out.push(format!("  {title}"));
-    out.extend(lines.map(|line| format!("    {line}")));
+    out.extend(lines.flat_map(|line| wrapped(&format!("    {}", readable(&line)), 6)));
 }
 
 fn usage(recipe: &Recipe) -> String {
@@ -110,7 +111,8 @@ fn of_application(application: &Application) -> Vec<String> {
     }
     if let Some(account) = &application.account {
         lines.push(format!(
-            "runs      the application's own script for a new account{}",
+            "runs      the application's own script for a new account, {} keeps a password that was made up{}",
+            account.keep,
             when(&account.when)
         ));
     }
@@ -142,6 +144,48 @@ fn when(condition: &Option<String>) -> String {
         Some(condition) => format!(", when {condition}"),
         None => String::new(),
     }
+}
+
+/// What a page of a terminal holds.
+const WIDTH: usize = 100;
+
+/// Lines that fit, the second and later ones further in.
+fn wrapped(line: &str, further: usize) -> Vec<String> {
+    let indent = line.len() - line.trim_start().len();
+    // What a line does stands in a column of its own.
+    let column = match line.trim_start().find("  ") {
+        Some(at) if at < 10 => 14,
+        _ => further,
+    };
+    let mut lines = Vec::new();
+    let mut now = String::new();
+    for word in line[indent..].split(' ') {
+        let long = now.chars().count() + 1 + word.chars().count() > WIDTH;
+        if long && !now.trim().is_empty() {
+            lines.push(std::mem::take(&mut now).trim_end().to_owned());
+        }
+        match now.is_empty() {
+            true if lines.is_empty() => now = format!("{}{word}", " ".repeat(indent)),
+            true => now = format!("{}{word}", " ".repeat(column)),
+            false => now = format!("{now} {word}"),
+        }
+    }
+    lines.push(now);
+    lines
+}
+
+/// A template as a person reads it: `{{ for.ms }}` is `<for in milliseconds>`.
+fn readable(text: &str) -> String {
+    let units = [
+        (".seconds }}", " in seconds>"),
+        (".ms }}", " in milliseconds>"),
+        (".mib }}", " in MiB>"),
+        (".text }}", ">"),
+        (" }}", ">"),
+        ("{{ ", "<"),
+    ];
+    let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+    units.iter().fold(text.to_owned(), replace)
 }
 
 /// On one line.

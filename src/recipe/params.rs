@@ -295,7 +295,7 @@ pub fn understand(
     typed: &[(String, Secret)],
     recipe: &str,
 ) -> Result<Values, Complaint> {
-    let hint = || format!("refit recipes {recipe}");
+    let hint = || format!("refit recipes {recipe} explains it");
     let mut values = Values::new();
     for (name, text) in typed {
         let Some(parameter) = parameters.iter().find(|known| known.name == *name) else {
@@ -308,7 +308,7 @@ pub fn understand(
             .read(text.expose())
             .map_err(|why| Complaint::new("bad_value", format!("{name}: {why}")).hint(hint()))?;
         if values.insert(name.clone(), value).is_some() {
-            return Err(Complaint::new("usage", format!("{name} is given twice")));
+            return Err(Complaint::new("usage", format!("{name} is given twice")).hint(hint()));
         }
     }
     for parameter in parameters {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Using;
 use super::format::Proves;
 use super::params::Given;
+use super::place::{Edits, text};
 use super::render::Filling;
 use crate::complaint::Complaint;
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
@@ -21,6 +22,7 @@ pub(super) fn of(
     using: &Using<'_>,
     filling: &Filling,
     configured: &BTreeMap<String, String>,
+    account: Option<NewAccount>,
 ) -> Result<Proofs, Complaint> {
     let profile = &using.subject.profile;
     let mut checks = Vec::new();
@@ -41,7 +43,6 @@ pub(super) fn of(
             }
         });
     }
-    let account = account(using, filling)?;
     let made = account.as_ref().zip(using.values.get("email"));
     let made = made.and_then(|(account, email)| match email {
         Given::Word(user) => Some(Credentials {
@@ -72,7 +73,17 @@ fn of_profile(using: &Using<'_>, configured: &BTreeMap<String, String>) -> Optio
     })
 }
 
-fn account(using: &Using<'_>, filling: &Filling) -> Result<Option<NewAccount>, Complaint> {
+/// The account that the recipe makes. A password that nobody gave is made up once, and kept in the
+/// env file by one more of `edits`; without them there is no account then.
+///
+/// # Errors
+/// `bad_recipe`.
+pub(super) fn account(
+    using: &Using<'_>,
+    filling: &Filling,
+    configured: &BTreeMap<String, String>,
+    edits: Option<&mut Edits>,
+) -> Result<Option<NewAccount>, Complaint> {
     let Some(account) = &using.application.account else {
         return Ok(None);
     };
@@ -82,7 +93,16 @@ fn account(using: &Using<'_>, filling: &Filling) -> Result<Option<NewAccount>, C
     let words = account.command.iter().map(|word| filling.text(word));
     let password = match using.values.get("account-password") {
         Some(Given::Secret(password)) => password.clone(),
-        _ => Generate::Alnum(24).value()?,
+        _ => match (configured.get(&account.keep), edits) {
+            (Some(kept), _) => Secret::new(kept.clone()),
+            (None, Some(edits)) => {
+                let made = Generate::Alnum(24).value()?;
+                let file = using.place.located.first_env_file();
+                edits.add(Some(file), &account.keep, text(made.expose()));
+                made
+            }
+            (None, None) => return Ok(None),
+        },
     };
     Ok(Some(NewAccount {
         command: words.collect::<Result<_, _>>()?,

@@ -111,24 +111,25 @@ impl Terminal {
         self.print_changes(state);
         for step in steps {
             state.actions.insert(step.service.clone(), step.action);
-            let mut reasons = step.reasons.iter();
-            let first = reasons
-                .next()
-                .map(|reason| reason.text.clone())
-                .unwrap_or_default();
+            // One file reaches a service by one route for all of its keys: that is said once.
+            let mut texts: Vec<&str> = Vec::new();
+            for reason in &step.reasons {
+                if !texts.contains(&reason.text.as_str()) {
+                    texts.push(&reason.text);
+                }
+            }
+            let first = texts.first().copied().unwrap_or_default();
             let action = self.style.warn(&format!("{:<9}", step.action.word()));
             self.print(
                 state,
                 &format!("  {:<width$}  {action}  {first}", step.service),
             );
-            for reason in reasons.take(if self.options.verbose { usize::MAX } else { 3 }) {
-                let blank = "";
-                self.print(
-                    state,
-                    &format!("  {blank:<width$}  {blank:<9}  {}", reason.text),
-                );
+            let shown = if self.options.verbose { usize::MAX } else { 3 };
+            for text in texts.iter().skip(1).take(shown) {
+                let line = format!("  {0:<width$}  {0:<9}  {text}", "");
+                self.print(state, &line);
             }
-            let more = step.reasons.len().saturating_sub(4);
+            let more = texts.len().saturating_sub(4);
             if more > 0 && !self.options.verbose {
                 let line = format!("  {0:<width$}  {0:<9}  and {more} more (-v shows them)", "");
                 self.print(state, &self.style.dim(&line));

@@ -16,6 +16,7 @@ use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::profile::SignIn;
+use crate::stack::model::Port;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -252,10 +253,14 @@ impl Transaction<'_> {
         let ports = service
             .map(|service| service.ports.as_slice())
             .unwrap_or_default();
-        let port = ports
-            .iter()
-            .find(|port| port.protocol == "tcp" && proofs.port.is_none_or(|own| own == port.target))
-            .ok_or("its port is not published on this machine")?;
+        let tcp: Vec<_> = ports.iter().filter(|port| port.protocol == "tcp").collect();
+        let known = |port: &&&Port| proofs.port.is_none_or(|own| own == port.target);
+        // An application whose port is a setting may listen on another one than it does by default.
+        let port = match (tcp.iter().find(known), tcp.as_slice()) {
+            (Some(port), _) => port,
+            (None, [only]) => only,
+            (None, _) => return Err("its port is not published on this machine".to_owned()),
+        };
         let host = match port.ip.as_str() {
             "" | "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
             ip if ip.contains(':') => format!("[{ip}]"),
@@ -293,7 +298,12 @@ impl Transaction<'_> {
         let said = said.replace(password, crate::secret::HIDDEN);
         let lines: Vec<String> = said.lines().map(str::to_owned).collect();
         if code != 0 {
-            let reason = format!("made no account: its script ended with {code}");
+            let last = lines.iter().rfind(|line| !line.trim().is_empty());
+            let why = last.map(|line| format!(": {}", line.trim()));
+            let reason = format!(
+                "made no account, its script ended with {code}{}",
+                why.unwrap_or_default()
+            );
             return Err(failed(reason, lines));
         }
         self.emitter.note(

@@ -1,6 +1,7 @@
 //! What is there: which stack is meant, what Compose makes of its files, which containers run, and
 //! where the two differ. Reads; changes nothing.
 
+pub mod application;
 pub mod build;
 pub mod drift;
 pub mod locate;

@@ -32,7 +32,7 @@ use crate::secret::Redactor;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::source::Source;
-use crate::stack::{Place, Resolved, one_shots, resolve};
+use crate::stack::{Place, Resolved, application, one_shots, resolve};
 
 /// What is known.
 pub struct Survey {
@@ -295,6 +295,13 @@ fn guards(
             .collect(),
         false => Vec::new(),
     };
+    let mut own_keys = place.settings.guard.keys.clone();
+    let model = survey.before.as_ref().unwrap_or(&survey.after);
+    if keys.iter().any(|key| key.had_value)
+        && let Ok(known) = application::of(&place.located.args.directory, model, None)
+    {
+        own_keys.extend(known.profile.guarded);
+    }
     check(
         &guard::Guarded {
             before: survey.before.as_ref().unwrap_or(&survey.after),
@@ -302,7 +309,7 @@ fn guards(
             plan: &survey.plan,
             containers: &survey.containers,
             keys: &keys,
-            own_keys: &place.settings.guard.keys,
+            own_keys: &own_keys,
             missing_sources: &missing,
             down: survey.strategy == Strategy::DownUp,
         },
