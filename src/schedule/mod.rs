@@ -52,8 +52,8 @@ impl Via {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Systemd => "a systemd timer",
-            Self::User => "a systemd timer of this user",
+            Self::Systemd => "systemd",
+            Self::User => "systemd of this user",
             Self::Cron => "the crontab",
             Self::CronD => "/etc/cron.d",
         }
