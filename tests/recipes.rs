@@ -8,6 +8,7 @@ mod stack;
 
 use demo::Demo;
 use stack::answer::Answer;
+use stack::engine::Tag;
 
 /// What came of a check of the application.
 #[track_caller]
@@ -159,15 +160,18 @@ fn no_login_is_refused_while_others_can_reach_the_port() {
 fn cookies_fit_the_address() {
     let Some(demo) = Demo::started() else { return };
     let stack = &demo.stack;
-    stack
-        .refit(&[
-            "use",
-            "cookies",
-            "scheme=https",
-            "same-site=none",
-            "domain=chat.example.org",
-        ])
-        .exits(0);
+    let words = [
+        "--json",
+        "use",
+        "cookies",
+        "scheme=https",
+        "same-site=none",
+        "domain=chat.example.org",
+    ];
+    // Asked as the proxy hands on what came to it over https: over http there is no such cookie.
+    let answer = stack.refit(&words).exits(0);
+    assert_eq!(proof(&answer, "cookie_fits"), "proven", "{answer}");
+    answer.says("cookie connect.sid is Secure and SameSite=None");
     let env = stack.read(".env");
     for line in [
         "COOKIE_SECURE=true",
@@ -177,14 +181,92 @@ fn cookies_fit_the_address() {
     ] {
         assert!(env.lines().any(|own| own == line), "{line}\n{env}");
     }
-    // A cookie that does not come over http proves nothing about its life.
     let answer = stack
         .refit(&["--json", "use", "stay-signed-in", "for=2d"])
         .exits(0);
+    assert_eq!(proof(&answer, "session_lasts"), "proven", "{answer}");
+    // A cookie that does not come at all proves nothing about its life.
+    stack.refit(&["set", "TRUST_PROXY=false"]).exits(0);
+    let answer = stack
+        .refit(&["--json", "use", "stay-signed-in", "for=3d"])
+        .exits(0);
     assert_eq!(proof(&answer, "session_lasts"), "not_proven");
     assert_eq!(answer.outcome(), "applied");
+    stack.refit(&["set", "TRUST_PROXY=true"]).exits(0);
     let again = stack
         .refit(&["--json", "use", "cookies", "scheme=https", "same-site=none"])
         .exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+}
+
+#[test]
+fn a_key_that_the_definition_sets_is_changed_where_it_counts() {
+    // The process environment wins over the env file.
+    let fixed = |compose: String| {
+        let one = "    restart: unless-stopped\n";
+        let more = format!("{one}    environment: {{COOKIE_SAME_SITE: lax}}\n");
+        compose.replacen(one, &more, 1)
+    };
+    let Some(demo) = Demo::new(fixed) else { return };
+    let stack = &demo.stack;
+    stack.up_healthy();
+    let env = stack.read(".env");
+    let words = [
+        "--json",
+        "use",
+        "cookies",
+        "scheme=http",
+        "same-site=strict",
+    ];
+    let answer = stack.refit(&words).exits(0);
+    assert_eq!(proof(&answer, "cookie_fits"), "proven", "{answer}");
+    assert!(
+        stack
+            .read("compose.yaml")
+            .contains("COOKIE_SAME_SITE: strict")
+    );
+    // Behind its own example, not behind a sentence that names it.
+    let example = "#COOKIE_SECURE=false\n";
+    let written = env.replace(example, &format!("{example}COOKIE_SECURE=false\n"));
+    assert_eq!(stack.read(".env"), written);
+}
+
+#[test]
+fn a_proxy_of_another_stack_is_in_front_where_it_shares_a_network() {
+    let networks = |compose: String| {
+        let one = "    restart: unless-stopped\n";
+        let own = format!("{one}    networks: [edge]\n");
+        format!(
+            "{}networks: {{edge: {{}}}}\n",
+            compose.replacen(one, &own, 1)
+        )
+    };
+    let Some(demo) = Demo::new(networks) else {
+        return;
+    };
+    let stack = &demo.stack;
+    stack.up_healthy();
+    // Its image's name says what it is; what it does is of no matter here.
+    let project = stack.second_project("edge");
+    let tag = Tag::of(
+        stack::BUSYBOX,
+        format!("refit-test-{project}/nginx-proxy:1"),
+    );
+    let image = &tag.0;
+    let port = demo::free_port();
+    let compose = format!(
+        "name: {project}\nservices: {{edge: {{image: '{image}', init: true, command: [sleep, infinity], \
+         ports: ['0.0.0.0:{port}:80'], networks: [front]}}}}\nnetworks: {{front: {{name: {}_edge, \
+         external: true}}}}\n",
+        stack.project
+    );
+    stack.write("edge/compose.yaml", &compose);
+    stack.compose(&["-f", "edge/compose.yaml", "up", "-d"]);
+    let refused = stack.refit(&["--json", "use", "no-login"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_public", "{refused}");
+    refused
+        .says(&format!("{project}-edge-1 (nginx-proxy) 0.0.0.0:{port}"))
+        .says("take that away first");
+    stack.compose(&["-f", "edge/compose.yaml", "down"]);
+    stack.refit(&["use", "no-login"]).exits(0);
 }

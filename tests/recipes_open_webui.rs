@@ -98,6 +98,44 @@ fn who_has_an_account_is_not_shut_out() {
 }
 
 #[test]
+fn data_in_a_folder_or_in_a_volume_of_others_counts_as_well() {
+    let Some(app) = open_webui() else { return };
+    let stack = &app.stack;
+    let compose = stack.read(COMPOSE);
+    let mount = "- open-webui:/app/backend/data";
+    let words = [
+        "--json",
+        "use",
+        "no-login",
+        "--bind",
+        "127.0.0.1",
+        "--dry-run",
+    ];
+
+    assert!(compose.contains(mount));
+    stack.write(
+        COMPOSE,
+        &compose.replace(mount, "- ./data:/app/backend/data"),
+    );
+    std::fs::create_dir(stack.path("data")).unwrap();
+    stack.refit(&words).exits(0);
+    stack.write("data/webui.db", "");
+    let refused = stack.refit(&words).exits(1).says("the folder ");
+    assert_eq!(refused.refusal(), "existing_users", "{refused}");
+
+    let volume = stack.second_project("old");
+    let line = format!("open-webui: {{external: true, name: {volume}}}");
+    assert!(compose.contains("  open-webui: {}"));
+    stack.write(COMPOSE, &compose.replace("open-webui: {}", &line));
+    stack.refit(&words).exits(0);
+    docker(&["volume", "create", &volume]);
+    let refused = stack.refit(&words);
+    docker(&["volume", "rm", &volume]);
+    let refused = refused.exits(1).says(&format!("the volume {volume}"));
+    assert_eq!(refused.refusal(), "existing_users", "{refused}");
+}
+
+#[test]
 fn a_longer_login_that_the_database_overrules_is_taken_back() {
     let Some(app) = with_a_user() else { return };
     let stack = &app.stack;

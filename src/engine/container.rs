@@ -256,7 +256,7 @@ fn health_of_status(status: &str) -> Health {
     }
 }
 
-fn published(ports: Vec<models::PortSummary>) -> Vec<PublishedPort> {
+pub(super) fn published(ports: Vec<models::PortSummary>) -> Vec<PublishedPort> {
     ports
         .into_iter()
         .filter_map(|port| {
@@ -311,6 +311,8 @@ pub struct Inspected {
     pub health_output: Option<String>,
     /// The healthcheck in force.
     pub healthcheck: Option<Healthcheck>,
+    /// What it was told to run, behind its entrypoint.
+    pub command: Vec<String>,
     /// Environment of the process.
     pub env: BTreeMap<String, String>,
     /// Digest of the image.
@@ -321,7 +323,7 @@ pub struct Inspected {
     pub mounts: Vec<Mount>,
     /// Seconds between the stop signal and the kill, if set.
     pub stop_timeout: Option<i64>,
-    /// Command line, for the estimate whether PID 1 obeys a stop (F15).
+    /// Whether the engine's own init is PID 1, which obeys a stop (F15).
     pub init: bool,
 }
 
@@ -364,6 +366,7 @@ impl Inspected {
                 .rfind(|result| result.exit_code != Some(0))
                 .and_then(|result| result.output),
             healthcheck: config.healthcheck.and_then(Healthcheck::of_model),
+            command: config.cmd.unwrap_or_default(),
             env: config
                 .env
                 .unwrap_or_default()

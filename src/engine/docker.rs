@@ -90,46 +90,6 @@ impl Docker {
         futures_util::future::try_join_all(asked).await
     }
 
-    /// Every published port of the engine's running containers, with the container's name and ID.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn published_ports(
-        &self,
-    ) -> Result<Vec<(String, String, super::container::PublishedPort)>, EngineError> {
-        let found = self
-            .api
-            .list_containers(None::<query::ListContainersOptions>)
-            .await
-            .map_err(failed("list containers"))?;
-        let mut ports = Vec::new();
-        for summary in found {
-            let id = summary.id.clone().unwrap_or_default();
-            let name = summary
-                .names
-                .clone()
-                .unwrap_or_default()
-                .first()
-                .cloned()
-                .unwrap_or_default();
-            for port in summary.ports.unwrap_or_default() {
-                let Some(public) = port.public_port else {
-                    continue;
-                };
-                ports.push((
-                    id.clone(),
-                    name.trim_start_matches('/').to_owned(),
-                    super::container::PublishedPort {
-                        ip: port.ip.unwrap_or_default(),
-                        port: public,
-                        protocol: port.typ.map(|kind| kind.to_string()).unwrap_or_default(),
-                    },
-                ));
-            }
-        }
-        Ok(ports)
-    }
-
     /// One container in full; `None` when it does not exist (any more).
     ///
     /// # Errors

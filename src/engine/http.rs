@@ -57,6 +57,8 @@ pub struct Ask {
     pub cookie: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
+    /// As a proxy hands on what came to it over https: with `X-Forwarded-Proto`.
+    pub came_by_https: bool,
 }
 
 /// An answer whole enough for a browser.
@@ -94,6 +96,9 @@ pub async fn ask(ask: Ask, timeout: Duration) -> Result<Reply, String> {
         }
         if let Some(origin) = &ask.origin {
             request = request.header("origin", origin);
+        }
+        if ask.came_by_https {
+            request = request.header("x-forwarded-proto", "https");
         }
         let answer = match ask.body {
             Some((kind, body)) => {

@@ -12,6 +12,7 @@ pub mod git;
 pub mod grep;
 pub mod http;
 pub mod image;
+pub mod neighbour;
 pub mod network;
 pub mod plugin;
 pub mod process;

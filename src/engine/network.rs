@@ -61,4 +61,16 @@ impl Docker {
             .map(|volume| volume.name)
             .collect())
     }
+
+    /// Whether there is a volume of this name, whoever made it.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn has_volume(&self, name: &str) -> Result<bool, EngineError> {
+        match self.api.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(failed("inspect a volume")(error)),
+        }
+    }
 }

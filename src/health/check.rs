@@ -56,6 +56,40 @@ pub enum Check {
     SessionLasts(Duration),
     /// A login survives a restart of the application.
     SessionSurvives,
+    /// A new login's cookie is sent as asked.
+    CookieFits {
+        /// Over https alone.
+        secure: bool,
+        /// With which requests from other sites, where that was asked.
+        same_site: Option<SameSite>,
+    },
+}
+
+/// Which requests from other sites carry a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words of the attribute")]
+pub enum SameSite {
+    Lax,
+    Strict,
+    None,
+}
+
+impl SameSite {
+    /// Reads the attribute, or a parameter of that name.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Lax, Self::Strict, Self::None]
+            .into_iter()
+            .find(|known| known.word().eq_ignore_ascii_case(word.trim()))
+    }
+
+    /// As browsers write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::Strict => "Strict",
+            Self::None => "None",
+        }
+    }
 }
 
 impl Check {
@@ -65,6 +99,7 @@ impl Check {
             Self::OpenWithoutLogin => "open_without_login",
             Self::SessionLasts(_) => "session_lasts",
             Self::SessionSurvives => "session_survives",
+            Self::CookieFits { .. } => "cookie_fits",
         }
     }
 
@@ -74,6 +109,7 @@ impl Check {
             Self::OpenWithoutLogin => "a visitor without a cookie gets the page".to_owned(),
             Self::SessionLasts(wanted) => format!("a new login lasts {} s", wanted.as_secs()),
             Self::SessionSurvives => "a login survives a restart".to_owned(),
+            Self::CookieFits { .. } => "a new login's cookie is sent as asked".to_owned(),
         }
     }
 }
@@ -120,6 +156,7 @@ pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> Ask {
         body: page.post.then(|| ("application/json", "{}".to_owned())),
         cookie: cookie.map(str::to_owned),
         origin: Some(base.to_owned()),
+        came_by_https: false,
     }
 }
 
@@ -152,11 +189,12 @@ pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> Ask 
         body: Some(body),
         cookie: None,
         origin: Some(base.to_owned()),
+        came_by_https: false,
     }
 }
 
-/// As in a form: everything but letters and digits as `%XX`.
-fn encoded(text: &str) -> String {
+/// As in a form or a URL: everything but letters and digits as `%XX`.
+pub fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
@@ -197,6 +235,10 @@ pub struct Cookie {
     pub pair: String,
     /// From `Max-Age`, else from `Expires`.
     pub lives: Option<i64>,
+    /// `Secure`.
+    pub secure: bool,
+    /// `SameSite`, where it is one that browsers know.
+    pub same_site: Option<SameSite>,
 }
 
 /// The cookie of this name among those that an answer sets.
@@ -208,7 +250,7 @@ pub fn cookie_of(name: &str, reply: &Reply, now: Timestamp) -> Option<Cookie> {
     let mut parts = set.split(';').map(str::trim);
     let pair = parts.next()?.to_owned();
     let attributes: Vec<(String, &str)> = parts
-        .filter_map(|part| part.split_once('='))
+        .map(|part| part.split_once('=').unwrap_or((part, "")))
         .map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim()))
         .collect();
     let attribute = |name: &str| {
@@ -224,6 +266,8 @@ pub fn cookie_of(name: &str, reply: &Reply, now: Timestamp) -> Option<Cookie> {
     Some(Cookie {
         pair,
         lives: max_age.or(expires),
+        secure: attribute("secure").is_some(),
+        same_site: attribute("samesite").and_then(SameSite::of_word),
     })
 }
 
@@ -247,6 +291,30 @@ pub fn judge_life(name: &str, cookie: &Cookie, wanted: Duration) -> Finding {
         )),
         None => Finding::failed(format!(
             "a new login's cookie {name} ends with the browser, not after {wanted} s"
+        )),
+    }
+}
+
+/// The judgement on how a new login's cookie is sent.
+pub fn judge_fit(
+    name: &str,
+    cookie: &Cookie,
+    secure: bool,
+    same_site: Option<SameSite>,
+) -> Finding {
+    let told = |secure: bool, same_site: Option<SameSite>| {
+        let site = same_site.map(|site| format!(" and SameSite={}", site.word()));
+        let secure = if secure { "Secure" } else { "not Secure" };
+        format!("{secure}{}", site.unwrap_or_default())
+    };
+    // What was not asked for is not told either.
+    let shown = told(cookie.secure, same_site.and(cookie.same_site));
+    let fits = cookie.secure == secure && (same_site.is_none() || cookie.same_site == same_site);
+    match fits {
+        true => Finding::proven(format!("a new login's cookie {name} is {shown}")),
+        false => Finding::failed(format!(
+            "a new login's cookie {name} is {shown}, and was to be {}",
+            told(secure, same_site)
         )),
     }
 }
@@ -278,6 +346,35 @@ mod tests {
         let judged = |seconds| judge_life("sid", &cookie, Duration::from_secs(seconds)).result;
         assert_eq!(judged(930), ProofResult::Proven);
         assert_eq!(judged(604_800), ProofResult::Failed);
+    }
+
+    #[test]
+    fn how_a_cookie_is_sent() {
+        let judged = |cookie: &str, secure, same_site| {
+            let cookie = cookie_of("sid", &reply(cookie), Timestamp::UNIX_EPOCH).unwrap();
+            judge_fit("sid", &cookie, secure, same_site)
+        };
+        let proven = ProofResult::Proven;
+        let full = "sid=a; Path=/; HttpOnly; Secure; SameSite=none";
+        assert_eq!(judged(full, true, Some(SameSite::None)).result, proven);
+        assert_eq!(judged(full, true, None).result, proven);
+        assert_eq!(
+            judged("sid=a; samesite=LAX", false, Some(SameSite::Lax)).result,
+            proven
+        );
+        let other = judged(full, false, Some(SameSite::Strict));
+        assert_eq!(other.result, ProofResult::Failed);
+        assert_eq!(
+            other.what,
+            "a new login's cookie sid is Secure and SameSite=None, and was to be not Secure and \
+             SameSite=Strict"
+        );
+        let none = judged("sid=a", false, Some(SameSite::Lax));
+        assert!(
+            none.what
+                .starts_with("a new login's cookie sid is not Secure, and"),
+            "{none:?}"
+        );
     }
 
     #[test]

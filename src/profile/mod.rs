@@ -47,6 +47,8 @@ pub struct Profile {
     /// Services that end when their work is done.
     #[serde(default)]
     pub one_shots: Vec<String>,
+    /// The folder in the container in which it keeps its data.
+    pub data: Option<String>,
     /// A command in the container that prints how many users there are.
     #[serde(default)]
     pub counts_users: Vec<String>,

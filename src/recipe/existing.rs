@@ -1,106 +1,297 @@
-//! A Redis that is there already: used where it is protected, and its danger told where it is not.
-
-use std::time::Duration;
+//! A store that is there already: named by a URL of the application's environment, a service of the
+//! stack, or a container that shares a network with the application. It is used where it is
+//! protected; where it is not, its danger is told.
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
+use super::address::Address;
 use super::exposure::is_open;
 use super::format::AddedService;
+use super::neighbours;
+use super::render::Filling;
 use super::store::Wanted;
 use crate::complaint::Complaint;
 use crate::event::ServiceName;
+use crate::health::check::encoded;
 use crate::profile::recognise::image_name;
-use crate::stack::Place;
-use crate::stack::model::{Model, Service};
+use crate::stack::model::{Service, unescape};
 
-/// A store that is there already.
+/// A store that is there already, and can be used.
 pub(super) struct Found {
-    pub(super) service: ServiceName,
+    /// Its name in the application's network.
+    pub(super) host: String,
+    /// Where the application finds it.
     pub(super) url: String,
+    /// What is said of it.
     pub(super) note: String,
 }
 
+/// What a Redis answers to whoever gives no password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stranger {
+    /// It wants a password.
+    Refused,
+    /// Whatever is asked.
+    Answered,
+    /// It does not run, or cannot be asked.
+    Unknown,
+}
+
 impl Wanted<'_> {
-    /// Another service of the stack that does the same.
-    pub(super) async fn existing(&self, added: &AddedService) -> Result<Option<Found>, Complaint> {
-        let mut same = self.model.services.iter().filter(|(_, service)| {
-            let image = service.image.as_deref().map(image_name).unwrap_or_default();
-            added.reuse.iter().any(|known| known == image) && !self.is_own(service)
-        });
-        let Some((name, service)) = same.next() else {
-            return Ok(None);
-        };
-        let open = open_port(service);
-        let password = password_of(service);
-        let protected = password.is_some() || self.refuses_strangers(name).await;
-        match (protected, open) {
-            (false, Some((at, index))) => {
-                let text = format!(
-                    "{name} is a Redis without a password, published on {at}: whoever reaches this \
-                     machine can read and write it"
-                );
-                let path = format!("services.{name}.ports[{index}]");
-                Err(Complaint::new("store_open", text).hint(format!(
-                    "close it first: refit set '{path}=127.0.0.1:6379:6379'"
-                )))
+    /// The store to be used in place of one that would be added; what keeps another from being used
+    /// comes to `notes`.
+    ///
+    /// # Errors
+    /// `store_open`, `store_unprotected`, `store_password_unknown`, `store_other_kind`.
+    pub(super) async fn existing(
+        &self,
+        added: &AddedService,
+        filling: &Filling,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Found>, Complaint> {
+        if let Some((key, url)) = self.url_in_force(filling)? {
+            match self.of_url(added, key, url, notes).await? {
+                Named::Own => return Ok(None),
+                Named::Used(found) => return Ok(Some(found)),
+                Named::Nowhere => {}
             }
-            (false, None) if !self.allow_open => {
-                let text = format!(
-                    "{name} is a Redis without a password: every service of its network can read the \
-                     sessions"
-                );
-                Err(Complaint::new("store_unprotected", text).hint(
-                    "give it one (--requirepass), or --allow unprotected-store uses it as it is",
-                ))
+        }
+        for (name, service) in &self.model.services {
+            if !is_one_of(&added.reuse, service.image.as_deref()) || self.is_own(service) {
+                continue;
             }
-            (true, _) if password.is_none() => {
-                let text = format!("{name} wants a password that its definition does not show");
-                Err(Complaint::new("store_password_unknown", text).hint(
-                    "give the whole address on standard input: refit use session-store store=redis url",
-                ))
+            if self.meets(name) {
+                return self.of_service(name, service, None).await.map(Some);
             }
-            _ => {
-                let user = password.map(|word| format!(":{word}@")).unwrap_or_default();
-                Ok(Some(Found {
-                    service: name.clone(),
-                    url: format!("redis://{user}{name}:6379"),
-                    note: format!("{name} is a Redis of this stack already, and is used"),
-                }))
-            }
+            notes.push(format!(
+                "{name} is a Redis of this stack that {} shares no network with: it is not used",
+                self.service
+            ));
+        }
+        match added.reuse.is_empty() {
+            true => Ok(None),
+            false => neighbours::of(self, &added.reuse, notes).await,
         }
     }
 
-    /// Whether a Redis that runs answers nobody without a password.
-    async fn refuses_strangers(&self, name: &ServiceName) -> bool {
-        let own = self.place.of_project(&self.model.name);
-        let Some(container) = own.iter().find(|c| c.service == *name && c.is_up()) else {
-            return false;
+    /// The URL that the application is given now, under the key that the recipe would write.
+    fn url_in_force(&self, filling: &Filling) -> Result<Option<(&str, &str)>, Complaint> {
+        for change in &self.application.changes {
+            let Some((key, value)) = change.env.as_ref().zip(change.value.as_ref()) else {
+                continue;
+            };
+            if value.trim() == "{{ url }}"
+                && filling.holds(&change.when)?
+                && let Some(url) = self.configured.get(key)
+            {
+                return Ok(Some((key, url)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a URL that is in force leads to.
+    async fn of_url(
+        &self,
+        added: &AddedService,
+        key: &str,
+        url: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Named, Complaint> {
+        let Some(address) = Address::of(url) else {
+            notes.push(format!("{key} was no URL, and is replaced"));
+            return Ok(Named::Nowhere);
         };
+        let wanted = Address::of(&added.url).map_or("", |wanted| wanted.kind());
+        if address.kind() != wanted {
+            let text = format!(
+                "{key} is set to a {} already, which the application may keep its data in",
+                address.kind()
+            );
+            return Err(Complaint::new("store_other_kind", text).hint(format!(
+                "refit why {key}; once it is not needed: refit unset {key}"
+            )));
+        }
+        let (host, service) = (address.host, self.service);
+        if address.is_loopback() {
+            notes.push(format!(
+                "{key} was on {host}, which inside of a container is the container itself: it is replaced"
+            ));
+            return Ok(Named::Nowhere);
+        }
+        if let Some(name) = self.model.service_called(host) {
+            let other = &self.model.services[name];
+            if self.is_own(other) {
+                return Ok(Named::Own);
+            }
+            if self.meets(name) {
+                let found = self.of_service(name, other, Some(url)).await?;
+                return Ok(Named::Used(found));
+            }
+        } else if let Some(found) = neighbours::called(self, host, url).await? {
+            return Ok(Named::Used(found));
+        } else if address.is_elsewhere() {
+            self.protected(address.password.is_some(), &format!("the store of {key}"))?;
+            return Ok(Named::Used(Found {
+                host: host.to_owned(),
+                url: url.to_owned(),
+                note: format!("{key} names a store outside of this stack, and it is used as it is"),
+            }));
+        }
+        // A store of ours that was taken out leaves its address in the env file.
+        if host != added.name {
+            notes.push(format!(
+                "{key} was on {host}, which nothing is called in a network of {service}: it is replaced"
+            ));
+        }
+        Ok(Named::Nowhere)
+    }
+
+    /// A service of the stack that shares a network with the application.
+    async fn of_service(
+        &self,
+        name: &ServiceName,
+        service: &Service,
+        url: Option<&str>,
+    ) -> Result<Found, Complaint> {
+        let is_redis = url.is_none_or(|url| Address::of(url).is_some_and(|a| a.kind() == "redis"));
+        let of_url = url.and_then(Address::of).and_then(|a| a.password);
+        let password = password_of(&words_of(service), |key| {
+            service.environment.get(key).cloned().flatten()
+        });
+        let stranger = match is_redis {
+            true => self.stranger(name).await,
+            false => Stranger::Unknown,
+        };
+        let known = password.is_some() || of_url.is_some();
+        let protected = match stranger {
+            Stranger::Refused => true,
+            Stranger::Answered => false,
+            Stranger::Unknown => known,
+        };
+        if let (false, Some((at, index))) = (protected, open_port(service)) {
+            let text = format!(
+                "{name} is a store without a password, published on {at}: whoever reaches this \
+                 machine can read and write it"
+            );
+            let entry = &service.ports[index];
+            return Err(Complaint::new("store_open", text).hint(format!(
+                "close it first: refit set 'services.{name}.ports[{index}]=127.0.0.1:{}:{}'",
+                entry.published, entry.target
+            )));
+        }
+        self.protected(protected, name.as_str())?;
+        if protected && !known {
+            return Err(password_unknown(name.as_str()));
+        }
+        let user = password.map(|word| format!(":{}@", encoded(&word)));
+        let made = || format!("redis://{}{name}:6379", user.unwrap_or_default());
+        Ok(Found {
+            host: name.to_string(),
+            url: url.map_or_else(made, str::to_owned),
+            note: format!("{name} is a store of this stack already, and is used"),
+        })
+    }
+
+    /// A store without a password is used where the person allows it.
+    pub(super) fn protected(&self, is_protected: bool, what: &str) -> Result<(), Complaint> {
+        if is_protected || self.allow_open {
+            return Ok(());
+        }
+        let text = format!(
+            "{what} has no password: everything in its network can read and write the sessions"
+        );
+        Err(Complaint::new("store_unprotected", text).hint(
+            "give it one (Redis: --requirepass), or --allow unprotected-store uses it as it is",
+        ))
+    }
+
+    /// Whether the application finds a service by its name.
+    fn meets(&self, other: &ServiceName) -> bool {
+        let own = self.model.networks_of(self.service);
+        !own.is_disjoint(&self.model.networks_of(other))
+    }
+
+    /// What a Redis of the stack answers without a password.
+    async fn stranger(&self, name: &ServiceName) -> Stranger {
+        let own = self.place.of_project(&self.model.name);
+        match own.iter().find(|c| c.service == *name && c.is_up()) {
+            Some(container) => self.ask_as_stranger(&container.id).await,
+            None => Stranger::Unknown,
+        }
+    }
+
+    /// What a Redis in a container answers without a password.
+    pub(super) async fn ask_as_stranger(&self, id: &str) -> Stranger {
         let ping = ["env", "-u", "REDISCLI_AUTH", "redis-cli", "ping"];
-        let said = self.place.docker.exec_output(&container.id, &ping).await;
-        said.is_some_and(|said| String::from_utf8_lossy(&said).contains("NOAUTH"))
+        let said = self.place.docker.exec_output(id, &ping).await;
+        let said = said.map(|said| String::from_utf8_lossy(&said).into_owned());
+        match said {
+            Some(said) if said.contains("NOAUTH") => Stranger::Refused,
+            Some(said) if said.contains("PONG") => Stranger::Answered,
+            _ => Stranger::Unknown,
+        }
     }
 }
 
-/// The password in a Redis' definition.
-fn password_of(service: &Service) -> Option<String> {
-    let words: Vec<String> = match service.raw.get("command") {
+/// What a URL of the environment names.
+enum Named {
+    /// The recipe's own store.
+    Own,
+    /// Another one, which is used.
+    Used(Found),
+    /// Nothing that the application would find.
+    Nowhere,
+}
+
+pub(super) fn password_unknown(name: &str) -> Complaint {
+    let text = format!("{name} wants a password that its definition does not show");
+    Complaint::new("store_password_unknown", text)
+        .hint("give the whole address on standard input: refit use session-store store=redis url")
+}
+
+pub(super) fn is_one_of(known: &[String], image: Option<&str>) -> bool {
+    let image = image.map(image_name).unwrap_or_default();
+    known.iter().any(|known| known == image)
+}
+
+/// What a service's container is told to run.
+fn words_of(service: &Service) -> Vec<String> {
+    match service.raw.get("command") {
         Some(Value::Array(words)) => words
             .iter()
             .filter_map(Value::as_str)
-            .map(str::to_owned)
+            .map(unescape)
             .collect(),
-        Some(Value::String(line)) => line.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::String(line)) => line.split_whitespace().map(unescape).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// The password that a Redis is started with: behind `--requirepass`, also in a line for a shell, or in
+/// the variable of images that take it from there.
+pub(super) fn password_of(
+    command: &[String],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    // As an argument it is one word; in a line for a shell it may be quoted, or a variable.
+    let at = command.iter().position(|word| word == "--requirepass");
+    let argument = at.and_then(|at| command.get(at + 1)).cloned();
+    let in_line = || {
+        let line = command
+            .iter()
+            .find(|word| word.contains("--requirepass "))?;
+        let (_, rest) = line.split_once("--requirepass ")?;
+        let word = rest.split([' ', ';', '&']).find(|word| !word.is_empty())?;
+        let word = word.trim_matches(['"', '\'']);
+        match word.strip_prefix('$') {
+            Some(name) => variable(name.trim_matches(['{', '}'])),
+            None => Some(word.to_owned()),
+        }
     };
-    let at = words.iter().position(|word| word == "--requirepass");
-    let of_command = at.and_then(|at| words.get(at + 1)).cloned();
-    let of_environment = || service.environment.get("REDIS_PASSWORD").cloned().flatten();
-    of_command
-        .or_else(of_environment)
-        .map(|word| crate::stack::model::unescape(&word))
+    argument
+        .or_else(in_line)
+        .or_else(|| variable("REDIS_PASSWORD"))
         .filter(|word| !word.is_empty())
 }
 
@@ -121,52 +312,12 @@ fn open_port(service: &Service) -> Option<(String, usize)> {
     })
 }
 
-/// Containers of others by the name that notes on the web give a Redis, with what they leave open.
-pub(super) async fn neighbours(place: &Place, model: &Model) -> Vec<String> {
-    let published = place.docker.published_ports().await.unwrap_or_default();
-    let own = place.of_project(&model.name);
-    let mut notes = Vec::new();
-    for (id, name, port) in published {
-        if name != "redis" || own.iter().any(|container| container.id == id) {
-            continue;
-        }
-        let mut note = format!(
-            "a container named redis runs outside of this stack; it is not used, this stack gets its \
-             own ({name} would not be in its network, and docker compose knows nothing of it)"
-        );
-        if is_open(&port.ip) && place.docker.endpoint.is_local() && answers_anybody(port.port).await
-        {
-            note.push_str(&format!(
-                ". It is open to the network on port {} without a password; to close it: docker rm \
-                 -f redis",
-                port.port
-            ));
-        }
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-    notes
-}
-
-/// Whether a Redis on this host answers without a password.
-async fn answers_anybody(port: u16) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        stream.write_all(b"PING\r\n").await.ok()?;
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.ok()?;
-        Some(answer)
-    };
-    let answered = tokio::time::timeout(Duration::from_secs(1), ask).await;
-    matches!(answered, Ok(Some(answer)) if &answer == b"+PONG")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stack::model::Model;
 
     #[test]
     fn a_password_is_found_where_definitions_have_it() {
@@ -175,11 +326,21 @@ mod tests {
             "b": {"command": "redis-server --requirepass word"},
             "c": {"environment": {"REDIS_PASSWORD": "bitnami"}},
             "d": {"command": ["redis-server"]},
+            "e": {"command": ["sh", "-c", "exec redis-server --requirepass \"$$PW\" --appendonly yes"],
+                "environment": {"PW": "of-shell"}},
+            "f": {"command": ["sh", "-c", "redis-server --requirepass 'plain'; true"]},
         }}));
-        let of = |name: &str| password_of(&model.services[&name.into()]);
+        let of = |name: &str| {
+            let service = &model.services[&name.into()];
+            password_of(&words_of(service), |key| {
+                service.environment.get(key).cloned().flatten()
+            })
+        };
         assert_eq!(of("a").as_deref(), Some("s$x"));
         assert_eq!(of("b").as_deref(), Some("word"));
         assert_eq!(of("c").as_deref(), Some("bitnami"));
         assert_eq!(of("d"), None);
+        assert_eq!(of("e").as_deref(), Some("of-shell"));
+        assert_eq!(of("f").as_deref(), Some("plain"));
     }
 }

@@ -5,23 +5,23 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use crate::engine::container::PublishedPort;
+use crate::engine::neighbour::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
-use crate::stack::model::{Model, Service};
+use crate::stack::model::{Model, Section, Service};
 
-/// Images that hand requests on.
-const PROXIES: [&str; 11] = [
+/// Images that hand requests on; so does every other one with `proxy` in its name.
+const PROXIES: [&str; 9] = [
     "nginx",
-    "nginx-proxy",
-    "nginx-proxy-manager",
     "httpd",
     "caddy",
     "traefik",
-    "haproxy",
     "envoy",
     "swag",
     "openresty",
     "apisix",
+    "kong",
 ];
 /// Images that make what is behind them reachable without a published port.
 const TUNNELS: [&str; 4] = ["cloudflared", "ngrok", "frpc", "tailscale"];
@@ -29,42 +29,131 @@ const TUNNELS: [&str; 4] = ["cloudflared", "ngrok", "frpc", "tailscale"];
 /// A way from outside to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// The service that is reached.
-    pub service: ServiceName,
-    /// Number of the entry in its `ports`; none where it is no port.
-    pub index: Option<usize>,
+    /// Who is reached: a service of the stack, or the container of another one.
+    pub who: String,
+    /// The service and the number of the entry in its `ports`, where the stack's files can close it.
+    pub port: Option<(ServiceName, usize)>,
     /// In words: `0.0.0.0:3080`.
     pub text: String,
 }
 
-/// Every way by which others than this host can reach the application.
+/// Every way by which others than this host can reach the application through services of its stack.
 pub fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
+    let host = model.network_host(application);
+    let called = names_of(model, application);
     let mut found = Vec::new();
     for (name, service) in &model.services {
         let image = service.image.as_deref().map(image_name).unwrap_or_default();
+        let is_own = name == application || name == host;
         let in_front = service.depends_on.contains_key(application)
-            || PROXIES.contains(&image)
-            || TUNNELS.contains(&image);
-        if name != application && !in_front {
+            || is_proxy(image)
+            || TUNNELS.contains(&image)
+            || called.iter().any(|called| speaks_to(service, called));
+        if !is_own && !in_front {
             continue;
         }
         if TUNNELS.contains(&image) {
-            found.push(Binding {
-                service: name.clone(),
-                index: None,
-                text: format!("{image} is a tunnel"),
-            });
+            found.push(closed_by_nobody(
+                name.as_str(),
+                &format!("{image} is a tunnel"),
+            ));
         }
         if service.text("network_mode").as_deref() == Some("host") {
-            found.push(Binding {
-                service: name.clone(),
-                index: None,
-                text: "on the host's own network".to_owned(),
-            });
+            found.push(closed_by_nobody(name.as_str(), "on the host's own network"));
         }
         found.extend(ports_of(name, service));
     }
     found
+}
+
+/// The same through containers of other stacks that are in one of the application's networks: a proxy
+/// for all that runs on a machine is a stack of its own more often than not.
+pub fn by_neighbours(
+    model: &Model,
+    application: &ServiceName,
+    running: &[Neighbour],
+) -> Vec<Binding> {
+    let networks = model.networks_of(application);
+    let networks: Vec<String> = networks
+        .iter()
+        .map(|name| model.engine_name(Section::Networks, name))
+        .collect();
+    let meets = |other: &&Neighbour| {
+        other.project.as_deref() != Some(model.name.as_str())
+            && networks.iter().any(|name| other.networks.contains(name))
+    };
+    let mut found = Vec::new();
+    for other in running.iter().filter(meets) {
+        let (image, who) = (image_name(&other.image), &other.name);
+        if TUNNELS.contains(&image) {
+            found.push(closed_by_nobody(who, &format!("({image}) is a tunnel")));
+        }
+        if is_proxy(image) {
+            let open = other.ports.iter().filter(|port| is_open(&port.ip));
+            let told = |port: &PublishedPort| format!("({image}) {}:{}", any(&port.ip), port.port);
+            let mut told: Vec<String> = open.map(told).collect();
+            told.sort();
+            told.dedup();
+            found.extend(told.iter().map(|text| closed_by_nobody(who, text)));
+        }
+    }
+    found
+}
+
+fn closed_by_nobody(who: &str, text: &str) -> Binding {
+    Binding {
+        who: who.to_owned(),
+        port: None,
+        text: text.to_owned(),
+    }
+}
+
+fn is_proxy(image: &str) -> bool {
+    PROXIES.contains(&image) || image.contains("proxy")
+}
+
+/// Under which names others find the application.
+fn names_of(model: &Model, application: &ServiceName) -> Vec<String> {
+    let host = model.network_host(application);
+    let mut names = vec![application.to_string(), host.to_string()];
+    let own = model.services.get(host);
+    names.extend(own.and_then(|own| own.text("container_name")));
+    names
+}
+
+/// Whether a service is told the address of this host: `http://web`, `web:3080`.
+fn speaks_to(service: &Service, host: &str) -> bool {
+    let told = ["environment", "command", "entrypoint", "labels"];
+    let told = told.iter().filter_map(|key| service.raw.get(*key));
+    told.flat_map(texts_of).any(|text| names_host(text, host))
+}
+
+fn texts_of(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts_of).collect(),
+        Value::Object(map) => map.values().flat_map(texts_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn names_host(text: &str, host: &str) -> bool {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.match_indices(host).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + host.len()..]);
+        let ends = !after.starts_with(in_name);
+        let has_port = after
+            .strip_prefix(':')
+            .is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+        !before.ends_with(in_name) && ends && (has_port || before.ends_with("//"))
+    })
+}
+
+fn any(ip: &str) -> &str {
+    match ip {
+        "" => "0.0.0.0",
+        ip => ip,
+    }
 }
 
 fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
@@ -84,11 +173,11 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
                 Some(Value::Number(number)) => number.to_string(),
                 _ => "any port".to_owned(),
             };
-            let ip = if ip.is_empty() { "0.0.0.0" } else { ip };
+            let (published, target) = (text("published"), text("target"));
             Some(Binding {
-                service: name.clone(),
-                index: Some(index),
-                text: format!("{ip}:{} → {}", text("published"), text("target")),
+                who: name.to_string(),
+                port: Some((name.clone(), index)),
+                text: format!("{}:{published} → {target}", any(ip)),
             })
         })
         .collect()
@@ -169,11 +258,62 @@ mod tests {
         let found = public(&model, &"web".into());
         let told: Vec<String> = found
             .iter()
-            .map(|b| format!("{} {}", b.service, b.text))
+            .map(|b| format!("{} {}", b.who, b.text))
             .collect();
         assert_eq!(
             told,
             ["edge 0.0.0.0:80 → 80", "tunnel cloudflared is a tunnel"]
+        );
+    }
+
+    #[test]
+    fn what_is_told_the_address_or_shares_its_network_is_in_front() {
+        let model = Model::of_json(json!({"name": "chat", "services": {
+            "vpn": {"ports": [{"published": "3080", "target": 3080}], "networks": {"front": null}},
+            "web": {"network_mode": "service:vpn"},
+            "gate": {"environment": {"UPSTREAM": "http://vpn:3080"}, "ports": [{"published": "80", "target": 80}]},
+            "mail": {"environment": {"A": "vpn.example.org", "B": "https://devpn:1", "C": "vpn"},
+                "ports": [{"published": "8025", "target": 8025}]},
+        }, "networks": {"front": {"name": "proxy", "external": true}}}));
+        let web = ServiceName::from("web");
+        let told = |found: Vec<Binding>| -> Vec<String> {
+            found
+                .iter()
+                .map(|b| format!("{} {}", b.who, b.text))
+                .collect()
+        };
+        assert_eq!(
+            told(public(&model, &web)),
+            ["gate 0.0.0.0:80 → 80", "vpn 0.0.0.0:3080 → 3080"]
+        );
+        let other = |name: &str, image: &str, network: &str, ip: &str| Neighbour {
+            name: name.into(),
+            image: image.into(),
+            networks: [network.to_owned()].into(),
+            ports: vec![PublishedPort {
+                ip: ip.into(),
+                port: 443,
+                protocol: "tcp".into(),
+            }],
+            ..Neighbour::default()
+        };
+        let running = [
+            other("edge", "traefik:v3", "proxy", "0.0.0.0"),
+            other("inner", "jc21/nginx-proxy-manager", "proxy", "127.0.0.1"),
+            other("far", "caddy:2", "elsewhere", "0.0.0.0"),
+            other("blog", "ghost:5", "proxy", "0.0.0.0"),
+            other("way", "cloudflare/cloudflared", "proxy", "127.0.0.1"),
+            Neighbour {
+                project: Some("chat".into()),
+                ..other("own", "nginx", "proxy", "")
+            },
+        ];
+        assert_eq!(
+            told(by_neighbours(&model, &web, &running)),
+            [
+                "edge (traefik) 0.0.0.0:443",
+                "way (cloudflared) is a tunnel"
+            ]
         );
     }
 

@@ -181,6 +181,29 @@ pub struct Check {
     pub proves: Proves,
     /// Template: seconds, for `session_lasts`.
     pub seconds: Option<String>,
+    /// Template: `true` or `false`, for `cookie_fits`.
+    pub secure: Option<String>,
+    /// Template: `lax`, `strict`, `none` or nothing, for `cookie_fits`.
+    pub same_site: Option<String>,
+}
+
+impl Check {
+    /// Each kind of check has fields of its own.
+    fn check(&self) -> Result<(), &'static str> {
+        let wanted = match self.proves {
+            Proves::SessionLasts => (true, false),
+            Proves::CookieFits => (false, true),
+            Proves::OpenWithoutLogin | Proves::SessionSurvives => (false, false),
+        };
+        let stray = self.same_site.is_some() && self.proves != Proves::CookieFits;
+        match (self.seconds.is_some(), self.secure.is_some()) == wanted && !stray {
+            true => Ok(()),
+            false => Err(
+                "a check has seconds for session_lasts, secure and same_site for cookie_fits, and \
+                 neither for the others",
+            ),
+        }
+    }
 }
 
 /// What a check looks at.
@@ -193,6 +216,8 @@ pub enum Proves {
     SessionLasts,
     /// Who is signed in stays so when the application is restarted.
     SessionSurvives,
+    /// A new login's cookie has the attributes that were asked for.
+    CookieFits,
 }
 
 impl Proves {
@@ -201,6 +226,7 @@ impl Proves {
         match self {
             Self::OpenWithoutLogin => "a visitor without a cookie gets the page",
             Self::SessionLasts => "the cookie of a new login lives as long as asked",
+            Self::CookieFits => "the cookie of a new login is sent as asked",
             Self::SessionSurvives => {
                 "who signs in is still signed in after the application was restarted"
             }
@@ -265,6 +291,9 @@ impl Recipe {
                 ));
             }
         }
+        for check in self.applications.values().flat_map(|a| &a.checks) {
+            check.check().map_err(|text| wrong(text.to_owned()))?;
+        }
         render::check(self).map_err(wrong)
     }
 
@@ -304,5 +333,17 @@ mod tests {
         assert!(error.text.contains("{{ n"), "{error}");
         let both = with.replace("{env: A,", "{env: A, path: b,");
         assert!(Recipe::parse(&both, "x.yaml").is_err());
+        let check = |check: &str| {
+            let with = with.replace(
+                "    changes:",
+                &format!("    checks: [{{{check}}}]\n    changes:"),
+            );
+            Recipe::parse(&with, "x.yaml").is_ok()
+        };
+        assert!(check("proves: session_lasts, seconds: 5"));
+        assert!(check("proves: cookie_fits, secure: 'true'"));
+        assert!(!check("proves: session_lasts"));
+        assert!(!check("proves: cookie_fits, same_site: lax"));
+        assert!(!check("proves: session_survives, seconds: 5"));
     }
 }

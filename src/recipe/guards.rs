@@ -1,6 +1,7 @@
 //! What a recipe must not do to people: open an application to others, shut out users who are there.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::Using;
 use super::exposure::{self, Binding};
@@ -25,7 +26,7 @@ pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Comp
     let allowed = |flag: &str| using.options.allow.contains(flag);
     for guard in &using.recipe.guards {
         match guard {
-            Guard::Public if !allowed("public") => public(using, survey)?,
+            Guard::Public if !allowed("public") => public(using, survey).await?,
             // Without a login the application makes itself a user, who must not count the next time.
             Guard::ExistingUsers if !allowed("existing-users") && !survey.is_nothing() => {
                 existing_users(using).await?;
@@ -36,8 +37,11 @@ pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Comp
     Ok(())
 }
 
-fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
-    let found = exposure::public(&survey.after, &using.subject.service);
+async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
+    let service = &using.subject.service;
+    let mut found = exposure::public(&survey.after, service);
+    let running = using.place.docker.running().await?;
+    found.extend(exposure::by_neighbours(&survey.after, service, &running));
     if found.is_empty() {
         return Ok(());
     }
@@ -47,7 +51,7 @@ fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
         using.subject.service,
         list.join(", ")
     );
-    let hint = match found.iter().all(|binding| binding.index.is_some()) {
+    let hint = match found.iter().all(|binding| binding.port.is_some()) {
         true => {
             "--bind 127.0.0.1 publishes it on this machine alone; --allow public does it all the same"
         }
@@ -57,7 +61,7 @@ fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
 }
 
 fn told(binding: &Binding) -> String {
-    format!("{} {}", binding.service, binding.text)
+    format!("{} {}", binding.who, binding.text)
 }
 
 /// An application whose data knows users refuses to run without a login, or shuts them out.
@@ -74,18 +78,7 @@ async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
     if command.is_empty() {
         return Ok(());
     }
-    let volumes = using.place.docker.volumes(&model.name).await?;
-    let own = model.services.get(service);
-    let names = own
-        .map(|own| own.uses(Section::Volumes))
-        .unwrap_or_default();
-    let mut kept = names.iter().filter_map(|name| {
-        let real = model
-            .shared(Section::Volumes, name)?
-            .get("name")?
-            .as_str()?;
-        volumes.iter().find(|known| *known == real)
-    });
+    let kept = kept_data(using).await?;
     let containers = using.place.of_project(&model.name);
     let container = containers
         .iter()
@@ -101,20 +94,44 @@ async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
         None => None,
     };
     let users = users.and_then(|said| String::from_utf8_lossy(&said).trim().parse::<u64>().ok());
-    let text = match (users, kept.next()) {
+    let text = match (users, kept) {
         (Some(0), _) | (None, None) => return Ok(()),
         (Some(1), _) => format!("{service} has a user already"),
         (Some(users), _) => format!("{service} has {users} users already"),
-        (None, Some(volume)) => {
-            format!(
-                "the volume {volume} is there already, and it cannot be seen whether it has users"
-            )
+        (None, Some(kept)) => {
+            format!("{kept} is there already, and it cannot be seen whether it has users")
         }
     };
     let title = &using.subject.profile.title;
     let text = format!("{text}: {title} runs without a login on fresh data alone");
     Err(Complaint::new("existing_users", text)
         .hint("--allow existing-users tries it all the same, and is rolled back when it fails"))
+}
+
+/// Where the application's data lies already, in words: its volume, or its folder with something in it.
+async fn kept_data(using: &Using<'_>) -> Result<Option<String>, Complaint> {
+    let model = &using.resolved.model;
+    let (Some(data), Some(own)) = (
+        using.subject.profile.data.as_ref(),
+        model.services.get(&using.subject.service),
+    ) else {
+        return Ok(None);
+    };
+    let data = Path::new(data);
+    let folder = own.binds.iter().find(|bind| {
+        let holds_any = |folder: &Path| folder.read_dir().is_ok_and(|mut all| all.next().is_some());
+        data.starts_with(&bind.target) && holds_any(&bind.source)
+    });
+    if let Some(bind) = folder {
+        return Ok(Some(format!("the folder {}", bind.source.display())));
+    }
+    for name in own.volumes_at(data) {
+        let volume = model.engine_name(Section::Volumes, name);
+        if using.place.docker.has_volume(&volume).await? {
+            return Ok(Some(format!("the volume {volume}")));
+        }
+    }
+    Ok(None)
 }
 
 /// Binds every open port of the application, and of what is in front of it, to an address.
@@ -130,8 +147,10 @@ pub(super) fn rebind(
 ) -> Result<(), Complaint> {
     let mut seen = std::collections::BTreeSet::new();
     for binding in exposure::public(model, application) {
-        let service = &binding.service;
-        if binding.index.is_none() || !seen.insert(service.clone()) {
+        let Some((service, _)) = &binding.port else {
+            continue;
+        };
+        if !seen.insert(service.clone()) {
             continue;
         }
         let lost = || {

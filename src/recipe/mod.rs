@@ -14,8 +14,10 @@ pub mod render;
 pub mod store;
 pub mod words;
 
+mod address;
 mod existing;
 mod guards;
+mod neighbours;
 mod proofs;
 
 use std::collections::BTreeMap;

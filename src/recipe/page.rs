@@ -141,9 +141,24 @@ fn value_of(change: &Change) -> String {
 
 fn when(condition: &Option<String>) -> String {
     match condition {
-        Some(condition) => format!(", when {condition}"),
+        Some(condition) => format!(", when {}", in_words(condition)),
         None => String::new(),
     }
+}
+
+/// An expression as a person reads it: `same_site is defined` is `same-site is given`.
+fn in_words(expression: &str) -> String {
+    let words = [
+        ("is not defined", "is not given"),
+        ("is defined", "is given"),
+        (" == ", " is "),
+        (" != ", " is not "),
+        ("'", ""),
+        ("same_site", "same-site"),
+        ("account_password", "account-password"),
+    ];
+    let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+    words.iter().fold(flat(expression), replace)
 }
 
 /// What a page of a terminal holds.
@@ -176,16 +191,23 @@ fn wrapped(line: &str, further: usize) -> Vec<String> {
 
 /// A template as a person reads it: `{{ for.ms }}` is `<for in milliseconds>`.
 fn readable(text: &str) -> String {
-    let units = [
-        (".seconds }}", " in seconds>"),
-        (".ms }}", " in milliseconds>"),
-        (".mib }}", " in MiB>"),
-        (".text }}", ">"),
-        (" }}", ">"),
-        ("{{ ", "<"),
-    ];
-    let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
-    units.iter().fold(text.to_owned(), replace)
+    let mut parts = text.split("{{ ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (expression, rest) = part.split_once(" }}").unwrap_or((part, ""));
+        let units = [
+            (".seconds", " in seconds"),
+            (".ms", " in milliseconds"),
+            (".mib", " in MiB"),
+            (".text", ""),
+        ];
+        let unit = units
+            .iter()
+            .find_map(|(end, unit)| Some(format!("{}{unit}", expression.strip_suffix(end)?)));
+        let told = unit.unwrap_or_else(|| in_words(expression));
+        out.push_str(&format!("<{told}>{rest}"));
+    }
+    out
 }
 
 /// On one line.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Using;
-use super::format::Proves;
+use super::format::{self, Proves};
 use super::params::Given;
 use super::place::{Edits, text};
 use super::render::Filling;
 use crate::complaint::Complaint;
-use crate::health::check::{Check, Credentials, NewAccount, Proofs};
+use crate::health::check::{Check, Credentials, NewAccount, Proofs, SameSite};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 
@@ -30,18 +30,7 @@ pub(super) fn of(
         if !filling.holds(&check.when)? {
             continue;
         }
-        checks.push(match check.proves {
-            Proves::OpenWithoutLogin => Check::OpenWithoutLogin,
-            Proves::SessionSurvives => Check::SessionSurvives,
-            Proves::SessionLasts => {
-                let seconds = filling.text(check.seconds.as_deref().unwrap_or_default())?;
-                let seconds = seconds.trim().parse().map_err(|_| {
-                    let text = "session_lasts needs a whole number of seconds";
-                    Complaint::new("bad_recipe", text)
-                })?;
-                Check::SessionLasts(Duration::from_secs(seconds))
-            }
-        });
+        checks.push(of_check(check, filling)?);
     }
     let made = account.as_ref().zip(using.values.get("email"));
     let made = made.and_then(|(account, email)| match email {
@@ -60,6 +49,28 @@ pub(super) fn of(
         sign_in: profile.sign_in.clone(),
         account,
         checks,
+    })
+}
+
+fn of_check(check: &format::Check, filling: &Filling) -> Result<Check, Complaint> {
+    let text = |template: &Option<String>| filling.text(template.as_deref().unwrap_or_default());
+    let wrong = |text: &str| Complaint::new("bad_recipe", text);
+    Ok(match check.proves {
+        Proves::OpenWithoutLogin => Check::OpenWithoutLogin,
+        Proves::SessionSurvives => Check::SessionSurvives,
+        Proves::SessionLasts => {
+            let seconds = text(&check.seconds)?.trim().parse();
+            let seconds =
+                seconds.map_err(|_| wrong("session_lasts needs a whole number of seconds"))?;
+            Check::SessionLasts(Duration::from_secs(seconds))
+        }
+        Proves::CookieFits => {
+            let secure = text(&check.secure)?.trim().parse();
+            Check::CookieFits {
+                secure: secure.map_err(|_| wrong("cookie_fits needs secure, true or false"))?,
+                same_site: SameSite::of_word(&text(&check.same_site)?),
+            }
+        }
     })
 }
 

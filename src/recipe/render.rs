@@ -205,7 +205,8 @@ fn of_application<'a>(
     }
     for check in &application.checks {
         expressions.extend(check.when.as_deref());
-        templates.extend(check.seconds.as_deref());
+        let texts = [&check.seconds, &check.secure, &check.same_site];
+        templates.extend(texts.into_iter().filter_map(Option::as_deref));
     }
     for note in &application.notes {
         expressions.extend(note.when.as_deref());

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::existing;
+use super::address::Address;
 use super::format::{AddedService, Application, Recipe};
 use super::place::{Edits, below, text};
 use super::render::Filling;
@@ -83,14 +83,11 @@ impl Wanted<'_> {
                 notes.push("the store at url is used as it is: refit adds no service".to_owned());
                 continue;
             }
-            if let Some(found) = self.existing(added).await? {
+            if let Some(found) = self.existing(added, filling, notes).await? {
                 notes.push(found.note);
-                filling.set("host", found.service.as_str());
+                filling.set("host", &found.host);
                 filling.set("url", &found.url);
                 continue;
-            }
-            if !added.reuse.is_empty() {
-                notes.extend(existing::neighbours(self.place, self.model).await);
             }
             own.push(self.add_own(added, filling, edits)?);
         }
@@ -123,7 +120,10 @@ impl Wanted<'_> {
         let url = filling.text(&added.url)?;
         filling.set("url", &url);
         if !is_there || self.redefine {
-            let definition = filling.json(&added.definition)?;
+            let mut definition = filling.json(&added.definition)?;
+            if let (Some(network), Some(map)) = (self.network()?, definition.as_object_mut()) {
+                map.insert("networks".to_owned(), json!([network]));
+            }
             edits.add(None, below(&name, &[]), json_value(&definition));
             for volume in &added.volumes {
                 if self.model.shared(Section::Volumes, volume).is_none() {
@@ -133,6 +133,34 @@ impl Wanted<'_> {
         }
         self.depend(&name, edits);
         Ok(name)
+    }
+
+    /// The network in which the application finds a new service by its name; none: the one that every
+    /// service is in which says nothing else.
+    ///
+    /// # Errors
+    /// `no_network`: the application is in none.
+    fn network(&self) -> Result<Option<String>, Complaint> {
+        let own = self.model.networks_of(self.service);
+        if own.contains("default") {
+            return Ok(None);
+        }
+        let is_external = |name: &&String| self.model.is_external(Section::Networks, name);
+        // A network of others is the last choice: they would reach the store as well.
+        let best = own.iter().find(|name| !is_external(name));
+        match best.or_else(|| own.first()) {
+            Some(name) => Ok(Some(name.clone())),
+            None => {
+                let text = format!(
+                    "{} is in no network in which it would find a store by its name (network_mode)",
+                    self.service
+                );
+                Err(Complaint::new("no_network", text).hint(format!(
+                    "give the address of a store on standard input: refit use {} store=… url",
+                    self.recipe.name
+                )))
+            }
+        }
     }
 
     /// The name of the recipe's service, and whether it is there already.
@@ -254,47 +282,15 @@ fn label_of(service: &Service) -> Option<&str> {
 /// # Errors
 /// `localhost_in_container`.
 fn not_localhost(url: &str) -> Result<(), Complaint> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', ',']).next().unwrap_or_default();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let bare = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let is_loopback = bare
-        .parse()
-        .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    if !(is_loopback || bare == "localhost" || bare.ends_with(".localhost")) {
+    let Some(address) = Address::of(url).filter(Address::is_loopback) else {
         return Ok(());
-    }
+    };
     let text = format!(
-        "{bare} inside of a container is the container itself: the application would look for the \
-         store in its own container and find none"
+        "{} inside of a container is the container itself: the application would look for the store \
+         in its own container and find none",
+        address.host
     );
     Err(Complaint::new("localhost_in_container", text).hint(
         "leave url out, and refit adds a store to this stack; host.docker.internal is this machine",
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn localhost_is_refused_in_every_form() {
-        for url in [
-            "redis://localhost:6379",
-            "redis://:pw@127.0.0.1:6379/0",
-            "rediss://user:pw@[::1]:6380",
-            "postgres://a:b@LOCALHOST.localhost/db",
-        ] {
-            assert!(not_localhost(url).is_err(), "{url}");
-        }
-        for url in [
-            "redis://:localhost@cache:6379",
-            "redis://host.docker.internal:6379",
-        ] {
-            assert!(not_localhost(url).is_ok(), "{url}");
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use crate::complaint::Complaint;
+use crate::engine::container::PublishedPort;
 use crate::engine::files;
+use crate::engine::neighbour::Neighbour;
 use crate::event::{Action, ServiceName};
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
@@ -101,29 +103,29 @@ async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complain
     if wanted.is_empty() {
         return Ok(());
     }
-    let taken = place.docker.published_ports().await?;
-    let given_up: Vec<&str> = place
-        .of_project(&after.name)
+    let running = place.docker.running().await?;
+    let own = place.of_project(&after.name);
+    let given_up: Vec<&str> = own
         .iter()
         .filter(|container| {
             plan.step(&container.service)
                 .is_some_and(|s| frees_ports(s.action))
         })
-        .filter_map(|container| taken.iter().find(|(id, ..)| *id == container.id))
-        .map(|(id, ..)| id.as_str())
+        .map(|container| container.id.as_str())
         .collect();
     for (service, port) in wanted {
         let clash = |ip: &str| ip == port.ip || is_any(ip) || is_any(&port.ip);
-        let holders: Vec<&(String, String, _)> = taken
+        let holds = |held: &PublishedPort| {
+            held.port == port.published && held.protocol == port.protocol && clash(&held.ip)
+        };
+        let holders: Vec<&Neighbour> = running
             .iter()
-            .filter(|(_, _, held)| {
-                held.port == port.published && held.protocol == port.protocol && clash(&held.ip)
-            })
+            .filter(|container| container.ports.iter().any(holds))
             .collect();
         let other = holders
             .iter()
-            .find(|(id, ..)| !given_up.contains(&id.as_str()));
-        if let Some((_, name, _)) = other {
+            .find(|container| !given_up.contains(&container.id.as_str()));
+        if let Some(Neighbour { name, .. }) = other {
             return Err(in_use(service, port, &format!("by the container {name}")));
         }
         if holders.is_empty() && place.docker.endpoint.is_local() && !can_bind(port) {

@@ -25,6 +25,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// A person who has just signed in.
+struct Login<'p> {
+    sign_in: &'p SignIn,
+    cookie: check::Cookie,
+    /// Only what came over https is given a cookie.
+    by_https: bool,
+}
+
+fn by(https: bool, ask: Ask) -> Ask {
+    Ask {
+        came_by_https: https,
+        ..ask
+    }
+}
+
 /// Why something cannot be looked at, or what was seen.
 type Looked = Result<Finding, String>;
 
@@ -118,25 +133,25 @@ impl Transaction<'_> {
                 }
                 None => Err("nothing is known of its pages".to_owned()),
             },
-            Check::SessionLasts(wanted) => match self.signed_in(proofs, base).await {
-                Ok((sign_in, cookie)) => Ok(check::judge_life(&sign_in.cookie, &cookie, wanted)),
-                Err(why) => Err(why),
-            },
+            Check::SessionLasts(wanted) => self
+                .signed_in(proofs, base)
+                .await
+                .map(|login| check::judge_life(&login.sign_in.cookie, &login.cookie, wanted)),
+            Check::CookieFits { secure, same_site } => {
+                let login = self.signed_in(proofs, base).await;
+                login.map(|login| {
+                    check::judge_fit(&login.sign_in.cookie, &login.cookie, secure, same_site)
+                })
+            }
             Check::SessionSurvives => match self.signed_in(proofs, base).await {
-                Ok((sign_in, cookie)) => {
-                    return self.survives(proofs, sign_in, &cookie.pair, base).await;
-                }
+                Ok(login) => return self.survives(proofs, &login, base).await,
                 Err(why) => Err(why),
             },
         })
     }
 
     /// Signs in, and makes sure that the page is another one than a visitor's.
-    async fn signed_in<'p>(
-        &self,
-        proofs: &'p Proofs,
-        base: &str,
-    ) -> Result<(&'p SignIn, check::Cookie), String> {
+    async fn signed_in<'p>(&self, proofs: &'p Proofs, base: &str) -> Result<Login<'p>, String> {
         let sign_in = proofs
             .sign_in
             .as_ref()
@@ -150,37 +165,46 @@ impl Transaction<'_> {
         if check::is_page(&sign_in.page, &visitor) {
             return Err(format!("{} is open to everybody", sign_in.page.path));
         }
-        let reply = self
-            .patiently(|| check::signs_in(base, sign_in, credentials))
-            .await?;
-        let cookie = check::cookie_of(&sign_in.cookie, &reply, Timestamp::now());
+        let cookie_of = |reply: &Reply| check::cookie_of(&sign_in.cookie, reply, Timestamp::now());
+        let signs_in = || check::signs_in(base, sign_in, credentials);
+        let mut reply = self.patiently(signs_in).await?;
+        let (mut cookie, mut by_https) = (cookie_of(&reply), false);
+        if cookie.is_none() && reply.status < 400 {
+            // Behind a proxy that ends https, cookies are given to what came to that over https.
+            by_https = true;
+            reply = http::ask(by(true, signs_in()), PATIENCE).await?;
+            cookie = cookie_of(&reply);
+        }
         let cookie = cookie.ok_or_else(|| match reply.status {
             400.. => format!(
                 "the sign-in of {} is answered with {}",
                 credentials.user, reply.status
             ),
             _ => format!(
-                "the sign-in brought no cookie {} over http; it may be sent over https only",
+                "the sign-in brought no cookie {}, neither over http nor as a proxy hands on https",
                 sign_in.cookie
             ),
         })?;
         let seen = check::asks(base, &sign_in.page, Some(&cookie.pair));
-        let seen = http::ask(seen, PATIENCE).await?;
+        let seen = http::ask(by(by_https, seen), PATIENCE).await?;
         if !check::is_page(&sign_in.page, &seen) {
             return Err(format!(
                 "the cookie of a new login does not lead to {}: {}",
                 sign_in.page.path, seen.status
             ));
         }
-        Ok((sign_in, cookie))
+        Ok(Login {
+            sign_in,
+            cookie,
+            by_https,
+        })
     }
 
     /// Restarts the application, waits for its verdict, and asks with the same cookie.
     async fn survives(
         &self,
         proofs: &Proofs,
-        sign_in: &SignIn,
-        cookie: &str,
+        login: &Login<'_>,
         base: &str,
     ) -> Result<Looked, Failure> {
         let service = &proofs.service;
@@ -218,10 +242,9 @@ impl Transaction<'_> {
             .await;
         settled.map_err(Failure::of_stopped)?;
         Failure::of_verdicts(&watch).map_or(Ok(()), Err)?;
-        let page = &sign_in.page;
-        let reply = self
-            .patiently(|| check::asks(base, page, Some(cookie)))
-            .await;
+        let page = &login.sign_in.page;
+        let asks = || check::asks(base, page, Some(&login.cookie.pair));
+        let reply = self.patiently(|| by(login.by_https, asks())).await;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
             true => Finding::proven("was restarted, and who had signed in before still is"),
             false => Finding::failed(format!(

@@ -1,8 +1,10 @@
 //! The resolved model of a stack: what `docker compose config --format json` says, with the parts
 //! that a plan needs in types, and the rest kept as it came.
 
+mod networks;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -275,6 +277,17 @@ impl Service {
             }
         }
         shares
+    }
+
+    /// The named volumes of which a folder in the container is a part.
+    pub fn volumes_at<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a str> {
+        list(&self.raw, "volumes")
+            .filter(|item| item["type"] == "volume")
+            .filter(|item| {
+                let target = item.get("target").and_then(Value::as_str);
+                target.is_some_and(|target| folder.starts_with(target))
+            })
+            .filter_map(|item| item.get("source").and_then(Value::as_str))
     }
 
     /// Everything that must be there before it.

@@ -57,6 +57,22 @@ pub(crate) fn docker(args: &[&str]) -> String {
     answer.stdout
 }
 
+/// Another name of an image; it goes with the test.
+pub(crate) struct Tag(pub(crate) String);
+
+impl Tag {
+    pub(crate) fn of(image: &str, name: String) -> Self {
+        docker(&["tag", image, &name]);
+        Self(name)
+    }
+}
+
+impl Drop for Tag {
+    fn drop(&mut self) {
+        let _ = docker_command().args(["rmi", "-f", &self.0]).output();
+    }
+}
+
 /// A container as inspect shows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Container {
