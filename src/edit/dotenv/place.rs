@@ -23,26 +23,42 @@ pub(super) struct Slot {
 }
 
 impl Dotenv {
-    /// The last comment on a line of its own that reads `#KEY=`.
+    /// The last comment on a line of its own that reads `#KEY=`; where there is none, the last one with
+    /// a space between, which may also be a sentence that happens to break there.
     pub(super) fn example_of(&self, key: &EnvKey) -> Option<Example> {
-        self.items
-            .iter()
-            .enumerate()
+        let mut examples = (0..self.items.len())
             .rev()
-            .find_map(|(index, item)| {
-                if !matches!(item.kind, Kind::Comment) || !self.begins_line(index) {
-                    return None;
-                }
-                let text = self.piece(item.span).trim_start_matches('#').trim_start();
-                let (text, export) = match text.strip_prefix("export ") {
-                    Some(text) => (text.trim_start(), true),
-                    None => (text, false),
-                };
-                let behind = text
-                    .strip_prefix(key.as_str())?
-                    .trim_start_matches([' ', '\t']);
-                behind.starts_with('=').then_some(Example { index, export })
-            })
+            .filter_map(|index| self.example_at(index, key));
+        let mut loose = None;
+        let tight = examples.find_map(|(example, is_tight)| {
+            if is_tight {
+                return Some(example);
+            }
+            loose = loose.take().or(Some(example));
+            None
+        });
+        tight.or(loose)
+    }
+
+    /// The item as an example, and whether nothing stands between its `#` and the rest.
+    fn example_at(&self, index: usize, key: &EnvKey) -> Option<(Example, bool)> {
+        let item = &self.items[index];
+        if !matches!(item.kind, Kind::Comment) || !self.begins_line(index) {
+            return None;
+        }
+        let behind_marks = self.piece(item.span).trim_start_matches('#');
+        let text = behind_marks.trim_start();
+        let is_tight = text.len() == behind_marks.len();
+        let (text, export) = match text.strip_prefix("export ") {
+            Some(text) => (text.trim_start(), true),
+            None => (text, false),
+        };
+        let behind = text
+            .strip_prefix(key.as_str())?
+            .trim_start_matches([' ', '\t']);
+        behind
+            .starts_with('=')
+            .then_some((Example { index, export }, is_tight))
     }
 
     /// Behind the example of the variable, or else at the end of the file.

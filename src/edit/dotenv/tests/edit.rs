@@ -211,6 +211,13 @@ fn a_new_key_goes_behind_its_example() {
             ),
             ("B=2\n#A=1", "A", "3", "B=2\n#A=1\nA=3\n"),
             ("\u{feff}#A=1\nB=2\n", "A", "3", "\u{feff}#A=1\nA=3\nB=2\n"),
+            // A sentence that breaks before the key is none where there is a real one.
+            (
+                "# Needs\n# A=1 for all.\n#A=0\n\n# none only with\n# A=1.\n#B=2\n",
+                "A",
+                "3",
+                "# Needs\n# A=1 for all.\n#A=0\nA=3\n\n# none only with\n# A=1.\n#B=2\n",
+            ),
             // No examples: another key, prose, the end of a line, the inside of a value.
             ("#AB=1\nB=2\n", "A", "3", "#AB=1\nB=2\nA=3\n"),
             ("# A: or B\nB=2\n", "A", "3", "# A: or B\nB=2\nA=3\n"),
