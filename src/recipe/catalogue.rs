@@ -11,24 +11,8 @@ use crate::complaint::Complaint;
 use crate::engine::files;
 use crate::run::meant::nearest;
 
-const BUILT_IN: [(&str, &str); 4] = [
-    (
-        "cookies",
-        include_str!("../../templates/recipes/cookies.yaml"),
-    ),
-    (
-        "no-login",
-        include_str!("../../templates/recipes/no-login.yaml"),
-    ),
-    (
-        "session-store",
-        include_str!("../../templates/recipes/session-store.yaml"),
-    ),
-    (
-        "stay-signed-in",
-        include_str!("../../templates/recipes/stay-signed-in.yaml"),
-    ),
-];
+/// Every file of `templates/recipes` by its name; `build.rs` lists them, and has read each one.
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
 /// The part of a stack's settings that this room reads.
 #[derive(Default, Deserialize)]

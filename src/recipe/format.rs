@@ -1,14 +1,10 @@
-//! The form of a recipe: advice as data. Read from YAML; an unknown field is an error with line and
-//! column, and every template in it is compiled before it is used.
+//! The form of a recipe: advice as data. Types alone, which also `build.rs` reads: a recipe of the
+//! program's own that has another form does not build.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use super::params::Parameter;
-use super::render;
-use crate::complaint::Complaint;
 
 /// A named group of changes for one aim.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,8 +35,62 @@ pub struct Recipe {
     pub cannot: Vec<String>,
 }
 
+/// A parameter of a recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// What is typed before the `=`.
+    pub name: String,
+    /// What its text means.
+    #[serde(rename = "type")]
+    pub kind: Type,
+    /// In a sentence.
+    pub about: String,
+    /// The value without one.
+    pub default: Option<String>,
+    /// Whether a value must be given.
+    #[serde(default)]
+    pub required: bool,
+    /// The words of a choice.
+    #[serde(default)]
+    pub of: Vec<String>,
+    /// The smallest duration or size.
+    pub min: Option<String>,
+    /// The largest duration or size.
+    pub max: Option<String>,
+}
+
+/// What a parameter's text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the words of the format")]
+pub enum Type {
+    Duration,
+    Size,
+    Bool,
+    Choice,
+    Secret,
+    Domain,
+    Text,
+}
+
+impl Type {
+    /// In words, for a page.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Duration => "duration such as 12h or 7d",
+            Self::Size => "size such as 256m",
+            Self::Bool => "true or false",
+            Self::Choice => "one of",
+            Self::Secret => "secret, from standard input with NAME alone",
+            Self::Domain => "host's name, without scheme and port",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// A guard that a recipe asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     /// The application, or what stands in front of it, is published where others can reach it.
@@ -187,25 +237,6 @@ pub struct Check {
     pub same_site: Option<String>,
 }
 
-impl Check {
-    /// Each kind of check has fields of its own.
-    fn check(&self) -> Result<(), &'static str> {
-        let wanted = match self.proves {
-            Proves::SessionLasts => (true, false),
-            Proves::CookieFits => (false, true),
-            Proves::OpenWithoutLogin | Proves::SessionSurvives => (false, false),
-        };
-        let stray = self.same_site.is_some() && self.proves != Proves::CookieFits;
-        match (self.seconds.is_some(), self.secure.is_some()) == wanted && !stray {
-            true => Ok(()),
-            false => Err(
-                "a check has seconds for session_lasts, secure and same_site for cookie_fits, and \
-                 neither for the others",
-            ),
-        }
-    }
-}
-
 /// What a check looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -242,108 +273,4 @@ pub struct Note {
     pub when: Option<String>,
     /// Template.
     pub text: String,
-}
-
-impl Recipe {
-    /// Reads a recipe and checks all of it; `from` names its file.
-    ///
-    /// # Errors
-    /// `bad_recipe`, with line and column where the form is wrong.
-    pub fn parse(text: &str, from: &str) -> Result<Self, Complaint> {
-        let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
-            Complaint::new("bad_recipe", format!("cannot use {from}"))
-                .details(&error.to_string())
-                .hint("refit recipes NAME shows what a recipe says; the README lists the fields")
-        })?;
-        recipe.check(from)?;
-        Ok(recipe)
-    }
-
-    /// Checks what the form alone does not say: names, defaults, templates.
-    ///
-    /// # Errors
-    /// `bad_recipe`.
-    pub fn check(&self, from: &str) -> Result<(), Complaint> {
-        let wrong =
-            |text: String| Complaint::new("bad_recipe", format!("cannot use {from}: {text}"));
-        if !is_name(&self.name) {
-            return Err(wrong(format!("{:?} is no name", self.name)));
-        }
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            parameter.check().map_err(&wrong)?;
-            let twice = self.parameters[..index].iter();
-            if twice.clone().any(|other| other.name == parameter.name) {
-                return Err(wrong(format!(
-                    "the parameter {} is there twice",
-                    parameter.name
-                )));
-            }
-        }
-        for change in self.applications.values().flat_map(|a| &a.changes) {
-            let place = match (&change.env, &change.path, &change.file) {
-                (Some(_), None, None) | (None, Some(_), Some(_)) => Ok(()),
-                _ => Err("a change has either env, or path and file"),
-            };
-            place.map_err(|text| wrong(text.to_owned()))?;
-            if change.value.is_some() == change.remove {
-                return Err(wrong(
-                    "a change has either value, or remove: true".to_owned(),
-                ));
-            }
-        }
-        for check in self.applications.values().flat_map(|a| &a.checks) {
-            check.check().map_err(|text| wrong(text.to_owned()))?;
-        }
-        render::check(self).map_err(wrong)
-    }
-
-    /// What is done for an application: its own part, or the one for all that are not known.
-    pub fn of(&self, profile: &str) -> Option<&Application> {
-        let own = self.applications.get(profile);
-        own.or_else(|| self.applications.get(crate::profile::GENERIC))
-    }
-}
-
-/// Lower-case words with hyphens.
-pub fn is_name(text: &str) -> bool {
-    let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty() && text.chars().all(ok) && !text.starts_with('-')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: &str = "name: x\ntitle: T\naim: A\napplications:\n  generic:\n    changes:\n      - {env: A, value: \"{{ n }}\"}\n";
-
-    #[test]
-    fn what_is_wrong_is_told_with_its_place() {
-        let error = Recipe::parse("name: x\ntitel: T\n", "x.yaml").unwrap_err();
-        let details = error.details.join("\n");
-        assert!(
-            details.contains("titel") && details.contains("line 2"),
-            "{details}"
-        );
-        let error = Recipe::parse(SMALL, "x.yaml").unwrap_err();
-        assert!(error.text.contains("n is no parameter"), "{error}");
-        let with = format!("{SMALL}parameters: [{{name: n, type: bool, about: a}}]\n");
-        assert!(Recipe::parse(&with, "x.yaml").is_ok());
-        let broken = with.replace("{{ n }}", "{{ n");
-        let error = Recipe::parse(&broken, "x.yaml").unwrap_err();
-        assert!(error.text.contains("{{ n"), "{error}");
-        let both = with.replace("{env: A,", "{env: A, path: b,");
-        assert!(Recipe::parse(&both, "x.yaml").is_err());
-        let check = |check: &str| {
-            let with = with.replace(
-                "    changes:",
-                &format!("    checks: [{{{check}}}]\n    changes:"),
-            );
-            Recipe::parse(&with, "x.yaml").is_ok()
-        };
-        assert!(check("proves: session_lasts, seconds: 5"));
-        assert!(check("proves: cookie_fits, secure: 'true'"));
-        assert!(!check("proves: session_lasts"));
-        assert!(!check("proves: cookie_fits, same_site: lax"));
-        assert!(!check("proves: session_survives, seconds: 5"));
-    }
 }

@@ -10,6 +10,7 @@ pub mod gather;
 pub mod page;
 pub mod params;
 pub mod place;
+pub mod read;
 pub mod render;
 pub mod store;
 pub mod words;

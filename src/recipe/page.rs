@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::format::{Application, Change, Guard, Recipe};
-use super::params::Type;
+use super::format::{Application, Change, Guard, Recipe, Type};
 
 /// The page, line by line.
 pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
@@ -223,6 +222,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
         .map(|parameter| {
             json!({
                 "name": parameter.name,
+                "type": parameter.kind,
                 "about": parameter.about,
                 "default": parameter.default,
                 "required": parameter.required,
@@ -259,6 +259,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
                 "services": services,
                 "checks": checks,
                 "refuses": application.refuse.iter().map(|r| flat(&r.text)).collect::<Vec<_>>(),
+                "says": application.notes.iter().map(|n| flat(&n.text)).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -269,6 +270,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
         "from": from,
         "parameters": parameters,
         "applications": applications,
+        "guards": recipe.guards,
         "warnings": recipe.warnings,
         "cannot": recipe.cannot,
     })

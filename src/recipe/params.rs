@@ -3,65 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::format::{Parameter, Type};
 use crate::complaint::Complaint;
 use crate::run::meant::nearest;
 use crate::secret::Secret;
-
-/// A parameter of a recipe.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameter {
-    /// What is typed before the `=`.
-    pub name: String,
-    /// What its text means.
-    #[serde(rename = "type")]
-    pub kind: Type,
-    /// In a sentence.
-    pub about: String,
-    /// The value without one.
-    pub default: Option<String>,
-    /// Whether a value must be given.
-    #[serde(default)]
-    pub required: bool,
-    /// The words of a choice.
-    #[serde(default)]
-    pub of: Vec<String>,
-    /// The smallest duration or size.
-    pub min: Option<String>,
-    /// The largest duration or size.
-    pub max: Option<String>,
-}
-
-/// What a parameter's text means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the words of the format")]
-pub enum Type {
-    Duration,
-    Size,
-    Bool,
-    Choice,
-    Secret,
-    Domain,
-    Text,
-}
-
-impl Type {
-    /// In words, for a page.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Duration => "duration such as 12h or 7d",
-            Self::Size => "size such as 256m",
-            Self::Bool => "true or false",
-            Self::Choice => "one of",
-            Self::Secret => "secret, from standard input with NAME alone",
-            Self::Domain => "host's name, without scheme and port",
-            Self::Text => "text",
-        }
-    }
-}
 
 /// A value that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +49,7 @@ impl Parameter {
     /// In a sentence.
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
-        if !super::format::is_name(name) {
+        if !super::read::is_name(name) {
             return Err(format!("{name:?} is no name of a parameter"));
         }
         if (self.kind == Type::Choice) == self.of.is_empty() {

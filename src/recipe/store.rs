@@ -89,7 +89,7 @@ impl Wanted<'_> {
                 filling.set("url", &found.url);
                 continue;
             }
-            own.push(self.add_own(added, filling, edits)?);
+            own.push(self.add_own(added, filling, edits, notes)?);
         }
         Ok(own)
     }
@@ -100,6 +100,7 @@ impl Wanted<'_> {
         added: &AddedService,
         filling: &mut Filling,
         edits: &mut Edits,
+        notes: &mut Vec<String>,
     ) -> Result<ServiceName, Complaint> {
         let env_file = self.place.located.first_env_file();
         let mut secrets = BTreeMap::new();
@@ -121,7 +122,9 @@ impl Wanted<'_> {
         filling.set("url", &url);
         if !is_there || self.redefine {
             let mut definition = filling.json(&added.definition)?;
-            if let (Some(network), Some(map)) = (self.network()?, definition.as_object_mut()) {
+            let network = self.network()?;
+            notes.push(self.reach(&name, network.as_deref()));
+            if let (Some(network), Some(map)) = (network, definition.as_object_mut()) {
                 map.insert("networks".to_owned(), json!([network]));
             }
             edits.add(None, below(&name, &[]), json_value(&definition));
@@ -161,6 +164,16 @@ impl Wanted<'_> {
                 )))
             }
         }
+    }
+
+    /// Who reaches a store that is added.
+    fn reach(&self, name: &ServiceName, network: Option<&str>) -> String {
+        let shared = network.filter(|network| self.model.is_external(Section::Networks, network));
+        let who = match shared {
+            Some(network) => format!("all that is in the network {network}"),
+            None => "this stack alone".to_owned(),
+        };
+        format!("{name} can be reached by {who}, with a password that is in the env file")
     }
 
     /// The name of the recipe's service, and whether it is there already.

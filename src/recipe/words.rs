@@ -1,8 +1,7 @@
 //! What was typed after a recipe's name, looked at before anything is asked for: a word that is no
 //! parameter must not turn into a prompt. Pure.
 
-use super::format::Recipe;
-use super::params::Type;
+use super::format::{Parameter, Recipe, Type};
 use crate::complaint::Complaint;
 use crate::run::meant::nearest;
 
@@ -50,7 +49,7 @@ fn meant(recipe: &Recipe, word: &str) -> Option<String> {
     };
     let near = nearest(name, names)?;
     // A value may be secret, and is not said again.
-    let secret = |known: &&super::params::Parameter| known.kind == Type::Secret;
+    let secret = |known: &&Parameter| known.kind == Type::Secret;
     let known = recipe.parameters.iter().find(|known| known.name == near);
     match known.filter(secret) {
         Some(_) => Some(near.to_owned()),

@@ -22,11 +22,19 @@ pub(super) fn shown(value: &Shown) -> String {
         Shown::Plain(text) => {
             let line = printable(text);
             match line.char_indices().nth(LONGEST_VALUE) {
-                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], text.len()),
+                Some((end, _)) => fields(text)
+                    .unwrap_or_else(|| format!("{}… ({} bytes)", &line[..end], text.len())),
                 None => line,
             }
         }
     }
+}
+
+/// A definition, such as that of a whole service, by the names of its fields.
+fn fields(text: &str) -> Option<String> {
+    let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let names: Vec<String> = map.keys().map(|key| printable(key)).collect();
+    Some(format!("{{{}}}", names.join(", ")))
 }
 
 /// On one line, and without what would draw on the terminal or change it.
@@ -56,4 +64,19 @@ pub fn secs(duration: Duration) -> String {
         duration.as_secs() / 60,
         duration.as_secs() % 60
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_told_in_short() {
+        let long = "a".repeat(300);
+        let plain = |text: &str| shown(&Shown::Plain(text.to_owned()));
+        assert!(plain(&long).ends_with("aa… (300 bytes)"));
+        let service = format!("{{\"image\": \"{long}\", \"command\": [\"a\"]}}");
+        assert_eq!(plain(&service), "{image, command}");
+        assert_eq!(plain("{\"image\": 1}"), "{\"image\": 1}");
+    }
 }
