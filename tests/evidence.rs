@@ -101,6 +101,32 @@ fn code_lies_where_the_image_is_built_from() {
     answer.says("src/a.js:1 reads it");
 }
 
+/// Somebody's own application, in a folder that no git knows.
+#[test]
+fn code_counts_without_a_checkout_where_the_image_is_built_from_it() {
+    let app = "services:\n  app: {build: ./app, env_file: .env}\n";
+    let Some(stack) = TestStack::new(&[
+        ("compose.yaml", app),
+        (".env", "A=1\n"),
+        (
+            "app/lib/node_modules/a/b.js",
+            "process.env.SESSION_EXPIRY\n",
+        ),
+        ("app/tests/main.py", "os.getenv(\"SESSION_EXPIRY\")\n"),
+        ("data/dump.js", "process.env.SESSION_EXPIRY\n"),
+    ]) else {
+        return;
+    };
+    let answer = stack.refit(&STAY).exits(1);
+    assert_eq!(answer.refusal(), "key_not_read", "{answer}");
+    stack.write(
+        "app/main.py",
+        "import os\nS = os.getenv(\"SESSION_EXPIRY\")\n",
+    );
+    let answer = stack.refit(&STAY).exits(0);
+    answer.says("SESSION_EXPIRY: app/main.py:2 reads it");
+}
+
 #[test]
 fn what_a_definition_hands_on_is_evidence() {
     let app = idle("environment: {EXPIRES: '${SESSION_EXPIRY:-900}'}");

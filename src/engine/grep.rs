@@ -1,7 +1,10 @@
-//! `git grep` in a checkout: where a word occurs in the files that git tracks.
+//! `git grep`: where a word occurs in the code of a folder.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
 
 /// A line that holds a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +17,24 @@ pub struct Hit {
     pub text: String,
 }
 
-/// Every line below `folder`, in files that git tracks, that holds one of the words as a whole word.
-/// Nothing without git and outside a checkout.
-pub fn words(folder: &Path, words: &[&str]) -> Vec<Hit> {
+/// Which files of a folder are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that git tracks: what it does not is nobody's code.
+    Tracked,
+    /// Outside of a checkout all of them, but for those of libraries and what `.gitignore` names.
+    Every,
+}
+
+/// Folders of libraries: what they read is not what the application reads.
+const LIBRARIES: [&str; 5] = ["node_modules", "vendor", "site-packages", ".venv", "venv"];
+
+/// A folder may hold a database besides code; by then enough of the latter was looked at.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Every line below `folder` that holds one of the words as a whole word. Nothing without git, of
+/// tracked files outside of a checkout, and when it takes too long.
+pub async fn words(folder: &Path, words: &[&str], scope: Scope) -> Vec<Hit> {
     if words.is_empty() {
         return Vec::new();
     }
@@ -26,11 +44,19 @@ pub fn words(folder: &Path, words: &[&str]) -> Vec<Hit> {
         .arg(folder)
         .args(["grep", "--no-color", "-nIFwz"])
         .stdin(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    if scope == Scope::Every {
+        command.args(["--no-index", "--exclude-standard"]);
+    }
     for word in words {
         command.args(["-e", word]);
     }
-    let Ok(output) = command.args(["--", "."]).output() else {
+    command.args(["--", "."]);
+    if scope == Scope::Every {
+        command.args(LIBRARIES.map(|name| format!(":(exclude,glob)**/{name}/**")));
+    }
+    let Ok(Ok(output)) = tokio::time::timeout(PATIENCE, command.output()).await else {
         return Vec::new();
     };
     String::from_utf8_lossy(&output.stdout)

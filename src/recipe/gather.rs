@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence::Gathered;
 use crate::edit::dotenv::{Dotenv, Format};
+use crate::engine::grep::Scope;
 use crate::engine::{files, grep};
 use crate::event::ServiceName;
 use crate::stack::application::Subject;
@@ -26,7 +27,12 @@ const SAMPLES: [&str; 8] = [
 ];
 
 /// Gathers what may show that the application reads these keys.
-pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&str]) -> Gathered {
+pub async fn evidence(
+    place: &Place,
+    resolved: &Resolved,
+    subject: &Subject,
+    keys: &[&str],
+) -> Gathered {
     let directory = &place.located.args.directory;
     let folders = folders_of(directory, resolved, &subject.service);
     let sample = |folder: &PathBuf, name: &str| {
@@ -36,14 +42,15 @@ pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&
     };
     let samples = folders
         .iter()
-        .flat_map(|folder| SAMPLES.iter().filter_map(|name| sample(folder, name)));
-    let found = folders.iter().flat_map(|folder| {
-        let hits = grep::words(folder, keys).into_iter();
-        hits.map(|hit| grep::Hit {
+        .flat_map(|(folder, _)| SAMPLES.iter().filter_map(|name| sample(folder, name)));
+    let mut hits = Vec::new();
+    for (folder, scope) in &folders {
+        let found = grep::words(folder, keys, *scope).await;
+        hits.extend(found.into_iter().map(|hit| grep::Hit {
             file: place.shown(&folder.join(&hit.file)),
             ..hit
-        })
-    });
+        }));
+    }
     let known = keys.iter().filter(|key| {
         subject
             .profile
@@ -62,7 +69,7 @@ pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&
     }
     Gathered {
         samples: samples.collect(),
-        hits: found.collect(),
+        hits,
         known: (
             subject.profile.title.clone(),
             known.map(|key| (*key).to_owned()).collect(),
@@ -71,15 +78,26 @@ pub fn evidence(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&
     }
 }
 
-/// Where the application's code may lie: beside the compose file, and where its image is built from.
-fn folders_of(directory: &Path, resolved: &Resolved, service: &ServiceName) -> Vec<PathBuf> {
+/// Where the application's code may lie: beside the compose file, as far as that is a checkout, and
+/// where its image is built from.
+fn folders_of(
+    directory: &Path,
+    resolved: &Resolved,
+    service: &ServiceName,
+) -> Vec<(PathBuf, Scope)> {
+    let in_checkout = |folder: &Path| folder.ancestors().any(|up| up.join(".git").exists());
+    let mut folders = vec![(directory.to_owned(), Scope::Tracked)];
     let service = resolved.model.services.get(service);
     let context = service
         .and_then(|service| service.raw.get("build"))
-        .and_then(build::context)
-        .filter(|context| !context.starts_with(directory));
-    let mut folders = vec![directory.to_owned()];
-    folders.extend(context.map(Path::to_owned));
+        .and_then(build::context);
+    match context {
+        Some(context) if !in_checkout(context) => folders.push((context.to_owned(), Scope::Every)),
+        Some(context) if !context.starts_with(directory) => {
+            folders.push((context.to_owned(), Scope::Tracked));
+        }
+        _ => {}
+    }
     folders
 }
 

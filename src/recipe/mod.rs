@@ -131,7 +131,7 @@ impl Using<'_> {
         filling.set_group("configured", &configured);
         let refusals = self.recipe.refuse.iter().chain(&self.application.refuse);
         refuse(refusals, &filling)?;
-        self.check_keys(&filling, emitter)?;
+        self.check_keys(&filling, emitter).await?;
         let (mut edits, mut notes) = (Edits::default(), Vec::new());
         let mut options = self.options.clone();
         self.stores(
@@ -209,7 +209,7 @@ impl Using<'_> {
     }
 
     /// A key that nothing is seen to read is not written.
-    fn check_keys(&self, filling: &Filling, emitter: &Emitter) -> Result<(), Complaint> {
+    async fn check_keys(&self, filling: &Filling, emitter: &Emitter) -> Result<(), Complaint> {
         let mut keys: Vec<&str> = Vec::new();
         for change in self
             .application
@@ -223,7 +223,7 @@ impl Using<'_> {
                 keys.push(key);
             }
         }
-        let gathered = gather::evidence(self.place, self.resolved, self.subject, &keys);
+        let gathered = gather::evidence(self.place, self.resolved, self.subject, &keys).await;
         for key in &keys {
             let found = evidence::of_key(key, &gathered);
             let told: Vec<String> = found.iter().map(ToString::to_string).collect();
