@@ -453,6 +453,8 @@ pub enum Kind {
         key: String,
         before: Shown,
         after: Shown,
+        /// It was so already, which of two secrets nobody sees.
+        same: bool,
     },
     /// The edit of a file line by line, secrets hidden; with `--dry-run`.
     Diff {

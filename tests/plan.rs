@@ -26,6 +26,13 @@ fn a_dry_run_shows_the_plan_and_does_nothing() {
         .has_line(&["worker", "untouched"])
         .never_says("hunter2222")
         .never_says("swordfish");
+    // A secret that is what it was is told apart from one that changes.
+    let answer = stack.refit(&["set", "API_KEY=hunter2222", "--dry-run"]);
+    answer
+        .exits(0)
+        .has_line(&[".env", "API_KEY", "••• (as it is)"]);
+    let answer = stack.refit(&["--json", "set", "API_KEY=hunter2222", "--dry-run"]);
+    assert_eq!(answer.the("change")["same"], true, "{answer}");
     assert_eq!(stack.read(".env"), files[0].1);
     let after = stack.containers();
     before["web"].is_untouched(&after["web"]);

@@ -46,12 +46,16 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             key,
             before,
             after,
+            same,
         } => {
             let mut change = json!({
                 "file": file, "key": key, "before": shown(before), "after": shown(after),
             });
             if [before, after].contains(&&Shown::Secret) {
                 change["secret"] = true.into();
+            }
+            if *same {
+                change["same"] = true.into();
             }
             ("change", change)
         }
@@ -210,6 +214,7 @@ mod tests {
                 key: "API_KEY".into(),
                 before: Shown::Absent,
                 after: Shown::Secret,
+                same: false,
             },
         };
         assert_eq!(

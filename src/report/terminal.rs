@@ -9,12 +9,11 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::style::Style;
-use super::words::{counted, secs, shown};
+use super::words::{changed, counted, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Shown, Tell,
-    VerdictWord,
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -79,15 +78,7 @@ impl Terminal {
         self.print(state, line);
     }
 
-    fn change(&self, state: &mut State, file: &str, key: &str, before: &Shown, after: &Shown) {
-        let text = match (before, after) {
-            (before, after) if before == after && *after != Shown::Secret => {
-                format!("{} (as it is)", shown(after))
-            }
-            (Shown::Absent, after) => format!("{} (new)", shown(after)),
-            (before, Shown::Absent) => format!("{} → removed", shown(before)),
-            (before, after) => format!("{} → {}", shown(before), shown(after)),
-        };
+    fn change(&self, state: &mut State, file: &str, key: &str, text: &str) {
         state.width = state.width.max(file.chars().count());
         let text = format!("{}  {text}", self.style.bold(key));
         state.changes.push((file.to_owned(), text));
@@ -330,8 +321,13 @@ impl Tell for Terminal {
                 key,
                 before,
                 after,
+                same,
             } if !quiet => {
-                self.change(state, file, key, before, after);
+                let text = match same {
+                    true => format!("{} (as it is)", shown(after)),
+                    false => changed(before, after),
+                };
+                self.change(state, file, key, &text);
             }
             Kind::Plan { steps, untouched } if !quiet => self.plan(state, steps, untouched),
             Kind::News(news) if !quiet => {

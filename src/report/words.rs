@@ -30,6 +30,15 @@ pub(super) fn shown(value: &Shown) -> String {
     }
 }
 
+/// From one value to another.
+pub(super) fn changed(before: &Shown, after: &Shown) -> String {
+    match (before, after) {
+        (Shown::Absent, after) => format!("{} (new)", shown(after)),
+        (before, Shown::Absent) => format!("{} → removed", shown(before)),
+        (before, after) => format!("{} → {}", shown(before), shown(after)),
+    }
+}
+
 /// A definition, such as that of a whole service, by the names of its fields.
 fn fields(text: &str) -> Option<String> {
     let map: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;

@@ -265,6 +265,7 @@ impl Runner {
                 key: change.key.clone(),
                 before: Shown::of(&change.name, change.before.as_deref()),
                 after: Shown::of(&change.name, change.after.as_deref()),
+                same: change.before == change.after,
             });
         }
         if !request.options.no_apply {

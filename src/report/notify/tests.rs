@@ -169,6 +169,7 @@ fn a_story_is_gathered_from_events_without_values_of_settings() {
         key: "MODE".into(),
         before: Shown::Plain("precious".into()),
         after: Shown::Plain("valuable".into()),
+        same: false,
     });
     emitter.emit(Kind::RunStarted {
         command: "set MODE=valuable".into(),
