@@ -45,6 +45,8 @@ pub struct NewAccount {
     pub command: Vec<String>,
     /// Given to it on standard input.
     pub password: Secret,
+    /// What it says of an account that is there already.
+    pub exists: String,
 }
 
 /// One thing to look at.

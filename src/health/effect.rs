@@ -173,7 +173,8 @@ fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, h
         match value_in(found, &expected.key) {
             Some(Shown::Plain(value)) => format!("{target} reads {}={value}", expected.key),
             Some(Shown::Secret) => format!("{target} has the new {}", expected.key),
-            _ => format!("{target} is the new file"),
+            Some(Shown::Absent) => format!("{target} has no {} any more", expected.key),
+            None => format!("{target} is the new file"),
         }
     } else {
         format!("{target} is still the old file")
@@ -181,11 +182,12 @@ fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, h
     Proof { ok, how, what }
 }
 
+/// What an env file says of a key; nothing where this is no env file or no key.
 fn value_in(file: &[u8], key: &str) -> Option<Shown> {
     let key: crate::edit::dotenv::EnvKey = key.parse().ok()?;
     let file = Dotenv::parse(file, Format::Compose).ok()?;
-    let value = file.get(&key, &|name| std::env::var(name).ok()).ok()??;
-    Some(Shown::of(key.as_str(), Some(&value)))
+    let value = file.get(&key, &|name| std::env::var(name).ok()).ok()?;
+    Some(Shown::of(key.as_str(), value.as_deref()))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Recipe {
     pub applications: BTreeMap<String, Application>,
     /// What the person should know.
     #[serde(default)]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
     /// What it cannot do.
     #[serde(default)]
     pub cannot: Vec<String>,
@@ -71,6 +71,7 @@ pub enum Type {
     Choice,
     Secret,
     Domain,
+    Port,
     Text,
 }
 
@@ -84,6 +85,7 @@ impl Type {
             Self::Choice => "one of",
             Self::Secret => "secret, from standard input with NAME alone",
             Self::Domain => "host's name, without scheme and port",
+            Self::Port => "number of a port",
             Self::Text => "text",
         }
     }
@@ -178,6 +180,8 @@ pub struct Change {
     pub file: Option<String>,
     /// Template of the value.
     pub value: Option<String>,
+    /// The value on the recipe's page, where the template is not for reading.
+    pub shown: Option<String>,
     /// It goes, in place of getting a value.
     #[serde(default)]
     pub remove: bool,
@@ -219,6 +223,10 @@ pub struct MakeAccount {
     pub command: Vec<String>,
     /// Key of the env file that keeps a password that was made up: nobody could sign in otherwise.
     pub keep: String,
+    /// Key of the env file that keeps the account's name beside it.
+    pub keep_name: String,
+    /// What the script says of an account that is there already, which is as good as a new one.
+    pub exists: String,
 }
 
 /// A check after the change.

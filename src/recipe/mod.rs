@@ -164,12 +164,11 @@ impl Using<'_> {
         let mut survey = survey::of_edited(self.place, edited, &options).await?;
         guards::check(self, &survey).await?;
         if !survey.is_nothing() {
-            for note in &self.application.notes {
+            for note in self.application.notes.iter().chain(&self.recipe.warnings) {
                 if filling.holds(&note.when)? {
                     notes.push(filling.text(&note.text)?);
                 }
             }
-            notes.extend(self.recipe.warnings.iter().cloned());
             survey.notes.extend(notes);
             survey.proofs = Some(proofs::of(self, &filling, &configured, account)?);
         }

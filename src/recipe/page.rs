@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::format::{Application, Change, Guard, Recipe, Type};
+use super::format::{Application, Change, Guard, Note, Recipe, Type};
 
 /// The page, line by line.
 pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
@@ -48,7 +48,7 @@ pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
         "refused",
         recipe.refuse.iter().map(|refusal| flat(&refusal.text)),
     );
-    section(&mut out, "know", recipe.warnings.iter().cloned());
+    section(&mut out, "know", recipe.warnings.iter().map(told));
     section(&mut out, "what it cannot do", recipe.cannot.iter().cloned());
     out.push(String::new());
     out.push(format!("  {from}"));
@@ -110,7 +110,9 @@ fn of_application(application: &Application) -> Vec<String> {
     }
     if let Some(account) = &application.account {
         lines.push(format!(
-            "runs      the application's own script for a new account, {} keeps a password that was made up{}",
+            "runs      the application's own script for a new account; {} and {} keep its name and a password \
+             that was made up{}",
+            account.keep_name,
             account.keep,
             when(&account.when)
         ));
@@ -126,13 +128,13 @@ fn of_application(application: &Application) -> Vec<String> {
         lines.push(format!("refuses   {}", flat(&refusal.text)));
     }
     for note in &application.notes {
-        lines.push(format!("says      {}", flat(&note.text)));
+        lines.push(format!("says      {}", told(note)));
     }
     lines
 }
 
 fn value_of(change: &Change) -> String {
-    match &change.value {
+    match change.shown.as_ref().or(change.value.as_ref()) {
         Some(value) => format!(" = {value}"),
         None => ", removed".to_owned(),
     }
@@ -209,6 +211,11 @@ fn readable(text: &str) -> String {
     out
 }
 
+/// A note, and when it counts.
+fn told(note: &Note) -> String {
+    format!("{}{}", flat(&note.text), when(&note.when))
+}
+
 /// On one line.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -271,7 +278,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
         "parameters": parameters,
         "applications": applications,
         "guards": recipe.guards,
-        "warnings": recipe.warnings,
+        "warnings": recipe.warnings.iter().map(|n| flat(&n.text)).collect::<Vec<_>>(),
         "cannot": recipe.cannot,
     })
 }

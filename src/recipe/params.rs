@@ -113,6 +113,10 @@ impl Parameter {
             Type::Secret if text.is_empty() => Err("the value is empty".to_owned()),
             Type::Secret => Ok(Given::Secret(Secret::new(text.to_owned()))),
             Type::Domain => domain(text).map(Given::Word),
+            Type::Port => match text.parse::<u16>() {
+                Ok(port) if port > 0 => Ok(Given::Word(port.to_string())),
+                _ => Err(format!("{text:?} is no port; write a number up to 65535")),
+            },
             Type::Text if text.is_empty() => Err("the value is empty".to_owned()),
             Type::Text if text.chars().any(char::is_control) => {
                 Err("the value holds a control character".to_owned())
@@ -361,6 +365,11 @@ mod tests {
             host.read("Chat.Example.org"),
             Ok(Given::Word("chat.example.org".into()))
         );
+        let port = parameter(Type::Port);
+        assert_eq!(port.read("08443"), Ok(Given::Word("8443".into())));
+        for bad in ["0", "65536", "https", "-1", ""] {
+            assert!(port.read(bad).is_err(), "{bad}");
+        }
         let flag = parameter(Type::Bool);
         assert_eq!(flag.read("on"), Ok(Given::Bool(true)));
         assert!(flag.read("maybe").is_err());

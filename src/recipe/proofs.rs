@@ -109,6 +109,9 @@ pub(super) fn account(
             (None, Some(edits)) => {
                 let made = Generate::Alnum(24).value()?;
                 let file = using.place.located.first_env_file();
+                if let Some(Given::Word(name)) = using.values.get("email") {
+                    edits.add(Some(file.clone()), &account.keep_name, text(name));
+                }
                 edits.add(Some(file), &account.keep, text(made.expose()));
                 made
             }
@@ -118,5 +121,6 @@ pub(super) fn account(
     Ok(Some(NewAccount {
         command: words.collect::<Result<_, _>>()?,
         password,
+        exists: account.exists.clone(),
     }))
 }

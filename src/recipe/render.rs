@@ -183,6 +183,10 @@ fn texts_of(recipe: &Recipe) -> (Vec<&str>, Vec<&str>) {
         templates.push(&refusal.text);
         templates.extend(refusal.hint.as_deref());
     }
+    for warning in &recipe.warnings {
+        expressions.extend(warning.when.as_deref());
+        templates.push(&warning.text);
+    }
     for application in recipe.applications.values() {
         of_application(application, &mut expressions, &mut templates);
     }

@@ -9,14 +9,13 @@ use jiff::Timestamp;
 
 use super::checkout::{Moving, SavedCheckout};
 use super::checkpoint::{self, Checkpoint};
-use super::edits::{Edited, KeyChange, is_yaml, value_of, value_text};
+use super::describe::describe;
+use super::edits::Edited;
 use super::journal::{self, Entry, Line};
 use super::kept::SavedImage;
 use super::saved_file::{self, SavedFile};
 use super::state::StackState;
 use crate::complaint::Complaint;
-use crate::edit::dotenv::{Dotenv, Format};
-use crate::edit::yaml;
 use crate::engine::files;
 use crate::event::{Outcome, RunId, ServiceSummary};
 use crate::stack::Place;
@@ -234,97 +233,6 @@ pub async fn undo(
         networks,
         volumes,
     })
-}
-
-/// The keys in which two texts of a file differ; for other files the file itself.
-pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
-    let file = place.shown(&edit.path);
-    let (before, after) = (edit.before.as_deref(), edit.after.as_deref());
-    if edit.is_noop() {
-        return;
-    }
-    let known = changes.len();
-    if is_yaml(&edit.path) {
-        describe_yaml(&file, before, after, changes);
-    } else {
-        describe_env(&file, before, after, changes);
-    }
-    if changes.len() == known {
-        let words = |bytes: Option<&[u8]>| bytes.map(|bytes| format!("{} bytes", bytes.len()));
-        changes.push(KeyChange {
-            file,
-            key: "the file".into(),
-            name: String::new(),
-            before: words(before),
-            after: words(after),
-        });
-    }
-}
-
-fn describe_env(
-    file: &str,
-    before: Option<&[u8]>,
-    after: Option<&[u8]>,
-    changes: &mut Vec<KeyChange>,
-) {
-    let tree =
-        |bytes: Option<&[u8]>| Dotenv::parse(bytes.unwrap_or_default(), Format::Compose).ok();
-    let (Some(old), Some(new)) = (tree(before), tree(after)) else {
-        return;
-    };
-    let mut keys: Vec<String> = Vec::new();
-    for (key, _) in old.keys().chain(new.keys()) {
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_owned());
-        }
-    }
-    for key in keys {
-        let Ok(name) = key.parse() else { continue };
-        let (before, after) = (value_of(&old, &name), value_of(&new, &name));
-        if before != after {
-            changes.push(KeyChange {
-                file: file.to_owned(),
-                name: key.clone(),
-                key,
-                before,
-                after,
-            });
-        }
-    }
-}
-
-fn describe_yaml(
-    file: &str,
-    before: Option<&[u8]>,
-    after: Option<&[u8]>,
-    changes: &mut Vec<KeyChange>,
-) {
-    let scalars = |bytes: Option<&[u8]>| -> BTreeMap<String, String> {
-        let text = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-        let found = yaml::scalars(&text).unwrap_or_default();
-        found
-            .into_iter()
-            .map(|s| (s.path.to_string(), s.value))
-            .collect()
-    };
-    let (old, new) = (scalars(before), scalars(after));
-    let paths: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for path in paths {
-        let (before, after) = (old.get(path), new.get(path));
-        if before != after {
-            changes.push(KeyChange {
-                file: file.to_owned(),
-                key: path.clone(),
-                name: path
-                    .rsplit(['.', '"', ']'])
-                    .find(|p| !p.is_empty())
-                    .unwrap_or(path)
-                    .to_owned(),
-                before: before.map(|text| value_text(&text.as_str().into())),
-                after: after.map(|text| value_text(&text.as_str().into())),
-            });
-        }
-    }
 }
 
 /// Removes old runs, and the names that kept their images; never the newest one that was applied.

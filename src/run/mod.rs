@@ -7,6 +7,7 @@ pub mod checkout;
 pub mod checkpoint;
 pub mod checks;
 pub mod converge;
+pub mod describe;
 pub mod diff;
 pub mod edits;
 pub mod ending;

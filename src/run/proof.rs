@@ -320,6 +320,11 @@ impl Transaction<'_> {
             .await?;
         let said = said.replace(password, crate::secret::HIDDEN);
         let lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        if code != 0 && said.contains(&account.exists) {
+            let text = "the account is there already, and keeps the password that it has";
+            self.emitter.note("account", text);
+            return Ok(());
+        }
         if code != 0 {
             let last = lines.iter().rfind(|line| !line.trim().is_empty());
             let why = last.map(|line| format!(": {}", line.trim()));

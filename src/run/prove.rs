@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::edit::dotenv::EnvKey;
 use crate::event::{Action, Route};
 use crate::health::effect::{Expected, Wanted};
 use crate::plan::{Plan, Step};
@@ -60,31 +61,41 @@ fn of_step(
     found
 }
 
-/// Every edited file that the process sees by a mount.
+/// Every edited file that the process sees by a mount; of an env file every key by itself.
 fn of_mounts(
     step: &Step,
     reaches: &[(String, FileReach)],
     keys: &[(String, String)],
 ) -> Vec<Expected> {
-    reaches
-        .iter()
-        .filter(|(_, reach)| reach.service == step.service)
-        .filter_map(|(file, reach)| {
-            Some(Expected {
-                service: step.service.clone(),
-                route: reach.route,
-                key: keys
-                    .iter()
-                    .find(|(known, _)| known == file)
-                    .map(|(_, key)| key.clone())
-                    .unwrap_or_default(),
-                wanted: Wanted::File {
-                    host: reach.file.clone(),
-                    target: reach.target.clone()?,
-                },
-            })
-        })
-        .collect()
+    let mut found = Vec::new();
+    for (file, reach) in reaches {
+        let Some(target) = reach
+            .target
+            .as_ref()
+            .filter(|_| reach.service == step.service)
+        else {
+            continue;
+        };
+        let own = keys.iter().filter(|(known, _)| known == file);
+        let mut own: Vec<&str> = own.map(|(_, key)| key.as_str()).collect();
+        // What is no key of an env file is shown by the file as a whole.
+        if own.iter().any(|key| key.parse::<EnvKey>().is_err()) {
+            own.truncate(1);
+        }
+        if own.is_empty() {
+            own.push("");
+        }
+        found.extend(own.into_iter().map(|key| Expected {
+            service: step.service.clone(),
+            route: reach.route,
+            key: key.to_owned(),
+            wanted: Wanted::File {
+                host: reach.file.clone(),
+                target: target.clone(),
+            },
+        }));
+    }
+    found
 }
 
 /// Every variable whose value differs, or that the plan names.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::error::YamlError;
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// A key of a mapping; in a list, the item that goes by this name (`KEY` of `- KEY=VALUE`,
     /// `80/tcp` of `- "8080:80"`).
@@ -20,7 +20,7 @@ pub enum Segment {
 }
 
 /// A place in a YAML file. Never empty. [`fmt::Display`] gives a form that parses to the same path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct YamlPath(Vec<Segment>);
 
 impl YamlPath {

@@ -5,7 +5,7 @@ use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::plan;
 use crate::run::state::StackState;
-use crate::run::{baseline, checks, history, prove};
+use crate::run::{baseline, checks, describe, prove};
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
 use crate::stack::{Place, resolve};
@@ -62,7 +62,7 @@ fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
     match baseline::edits(place, &survey.after, &survey.source, state) {
         Some(edits) => {
             for edit in &edits {
-                history::describe(place, edit, &mut survey.edited.changes);
+                describe::describe(place, edit, &mut survey.edited.changes);
             }
             survey.edited.files = edits;
             survey.edited.is_by_hand = true;

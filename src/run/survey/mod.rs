@@ -17,7 +17,7 @@ use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
 use super::state::StackState;
 use super::supply::Supply;
-use super::{checks, history, remarks, secrets};
+use super::{checks, describe, remarks, secrets};
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
@@ -208,7 +208,7 @@ pub async fn make(
         }
         What::Replace(edit) => {
             let mut edited = Edited::default();
-            history::describe(place, edit, &mut edited.changes);
+            describe::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());
             edit::survey(place, edited, options).await?
         }

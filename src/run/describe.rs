@@ -1,0 +1,196 @@
+//! In which keys two texts of a file differ, for a person and for the record. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::edits::{KeyChange, is_yaml, value_of, value_text};
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::edit::yaml::{self, Segment, YamlPath};
+use crate::stack::Place;
+use crate::stack::staged::FileEdit;
+
+/// The keys in which two texts of a file differ; for other files the file itself.
+pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
+    let file = place.shown(&edit.path);
+    let (before, after) = (edit.before.as_deref(), edit.after.as_deref());
+    if edit.is_noop() {
+        return;
+    }
+    let known = changes.len();
+    if is_yaml(&edit.path) {
+        describe_yaml(&file, before, after, changes);
+    } else {
+        describe_env(&file, before, after, changes);
+    }
+    if changes.len() == known {
+        let words = |bytes: Option<&[u8]>| bytes.map(|bytes| format!("{} bytes", bytes.len()));
+        changes.push(KeyChange {
+            file,
+            key: "the file".into(),
+            name: String::new(),
+            before: words(before),
+            after: words(after),
+        });
+    }
+}
+
+fn describe_env(
+    file: &str,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    changes: &mut Vec<KeyChange>,
+) {
+    let tree =
+        |bytes: Option<&[u8]>| Dotenv::parse(bytes.unwrap_or_default(), Format::Compose).ok();
+    let (Some(old), Some(new)) = (tree(before), tree(after)) else {
+        return;
+    };
+    let mut keys: Vec<String> = Vec::new();
+    for (key, _) in old.keys().chain(new.keys()) {
+        if !keys.iter().any(|known| known == key) {
+            keys.push(key.to_owned());
+        }
+    }
+    for key in keys {
+        let Ok(name) = key.parse() else { continue };
+        let (before, after) = (value_of(&old, &name), value_of(&new, &name));
+        if before != after {
+            changes.push(KeyChange {
+                file: file.to_owned(),
+                name: key.clone(),
+                key,
+                before,
+                after,
+            });
+        }
+    }
+}
+
+fn describe_yaml(
+    file: &str,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    changes: &mut Vec<KeyChange>,
+) {
+    let scalars = |bytes: Option<&[u8]>| -> Scalars {
+        let text = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let found = yaml::scalars(&text).unwrap_or_default();
+        found.into_iter().map(|s| (s.path, s.value)).collect()
+    };
+    let (mut old, mut new) = (scalars(before), scalars(after));
+    for (path, fields) in whole_ones(&old, &new) {
+        let is_gone = old.keys().any(|known| is_below(known, &path));
+        old.retain(|known, _| !is_below(known, &path));
+        new.retain(|known, _| !is_below(known, &path));
+        let fields = Some(format!("{{{}}}", fields.join(", ")));
+        let (before, after) = if is_gone {
+            (fields, None)
+        } else {
+            (None, fields)
+        };
+        changes.push(change_at(file, &path, before, after));
+    }
+    let paths: BTreeSet<&YamlPath> = old.keys().chain(new.keys()).collect();
+    for path in paths {
+        let (before, after) = (old.get(path), new.get(path));
+        if before != after {
+            let text = |value: Option<&String>| value.map(|text| value_text(&text.as_str().into()));
+            changes.push(change_at(file, path, text(before), text(after)));
+        }
+    }
+}
+
+/// Every value of a file with its place.
+type Scalars = BTreeMap<YamlPath, String>;
+
+fn change_at(
+    file: &str,
+    path: &YamlPath,
+    before: Option<String>,
+    after: Option<String>,
+) -> KeyChange {
+    let key = path.to_string();
+    let name = key.rsplit(['.', '"', ']']).find(|part| !part.is_empty());
+    KeyChange {
+        file: file.to_owned(),
+        name: name.unwrap_or(&key).to_owned(),
+        key,
+        before,
+        after,
+    }
+}
+
+/// The parts of a section, such as `services.redis`, that only one of two texts has, with the names of
+/// their fields: nobody wants to read each of those.
+fn whole_ones(old: &Scalars, new: &Scalars) -> Vec<(YamlPath, Vec<String>)> {
+    let (old, new) = (parts(old), parts(new));
+    let alone = |(whole, fields): (&YamlPath, &Vec<String>)| (whole.clone(), fields.clone());
+    let gone = old.iter().filter(|(whole, _)| !new.contains_key(whole));
+    let come = new.iter().filter(|(whole, _)| !old.contains_key(whole));
+    gone.chain(come).map(alone).collect()
+}
+
+fn parts(scalars: &Scalars) -> BTreeMap<YamlPath, Vec<String>> {
+    let mut found: BTreeMap<YamlPath, Vec<String>> = BTreeMap::new();
+    for path in scalars.keys() {
+        let [Segment::Key(section), Segment::Key(name), rest @ ..] = path.segments() else {
+            continue;
+        };
+        let Ok(whole) = YamlPath::of_keys([section, name]) else {
+            continue;
+        };
+        let fields = found.entry(whole).or_default();
+        if let Some(Segment::Key(field)) = rest.first()
+            && !fields.contains(field)
+        {
+            fields.push(field.clone());
+        }
+    }
+    // Without fields it is a value, which is told as such.
+    found.retain(|_, fields| !fields.is_empty());
+    found
+}
+
+/// Whether a path leads to a place or to a part of it.
+fn is_below(path: &YamlPath, whole: &YamlPath) -> bool {
+    path.segments().starts_with(whole.segments())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_comes_or_goes_is_told_in_one_line() {
+        let with = "services:\n  web:\n    image: a\n  redis:\n    image: r\n    command: [x, y]\n";
+        let without = "services:\n  web:\n    image: b\nvolumes:\n  data:\n";
+        let told = |before: &str, after: &str| -> Vec<String> {
+            let mut changes = Vec::new();
+            let bytes = |text: &str| text.as_bytes().to_owned();
+            describe_yaml("f", Some(&bytes(before)), Some(&bytes(after)), &mut changes);
+            let told = changes.iter().map(|change| {
+                let text = |value: &Option<String>| value.clone().unwrap_or_default();
+                format!(
+                    "{}: {} > {}",
+                    change.key,
+                    text(&change.before),
+                    text(&change.after)
+                )
+            });
+            told.collect()
+        };
+        assert_eq!(
+            told(with, without),
+            [
+                "services.redis: {command, image} > ",
+                "services.web.image: a > b",
+                "volumes.data:  > "
+            ]
+        );
+        assert_eq!(
+            told(without, with)[0],
+            "services.redis:  > {command, image}"
+        );
+        let item = |n: u8| format!("services:\n  web:\n    ports: [1, 2, {n}]\n");
+        assert_eq!(told(&item(3), &item(4)), ["services.web.ports[2]: 3 > 4"]);
+    }
+}
