@@ -119,6 +119,17 @@ fn cookies_are_secure_where_the_address_is() {
     assert_eq!(twice.outcome(), "nothing_to_do", "{twice}");
     let refused = stack.refit(&["--json", "use", "cookies", "scheme=https", "same-site=none"]);
     assert_eq!(refused.exits(1).refusal(), "key_not_read");
+    // A port is said once, and then kept.
+    for port in [&["port=3080"][..], &[]] {
+        let typed = [&words[..], port].concat();
+        let answer = stack.refit_with_input(
+            &[&typed[..], &["--sign-in", EMAIL]].concat(),
+            PASSWORD.as_bytes(),
+        );
+        answer.exits(0);
+        let now = stack.read(".env");
+        assert_eq!(value_of(&now, "DOMAIN_CLIENT"), "http://192.168.1.5:3080");
+    }
     stack.refit(&["rollback", "1"]).exits(0);
     assert_eq!(stack.read(".env"), env);
     assert!(!is_secure());
@@ -230,7 +241,16 @@ fn one_account_and_a_closed_door() {
     let twice = stack.refit(&words).exits(0);
     assert_eq!(twice.outcome(), "nothing_to_do", "{twice}");
 
+    // For another time the same account serves, with the password that opens it.
+    let longer = [&words[..4], &["for=91d", words[5], "account-password"]].concat();
+    let answer = stack
+        .refit_with_input(&longer, PASSWORD.as_bytes())
+        .exits(0);
+    assert_eq!(proof(&answer, "session_lasts").0, "proven", "{answer}");
+    answer.says("the account is there already, and is used");
     stack.refit(&["rollback"]).exits(0);
+
+    stack.refit(&["rollback", "1"]).exits(0);
     assert_eq!(
         (stack.read(".env"), stack.read("docker-compose.yml")),
         (env, compose)
@@ -265,6 +285,17 @@ fn a_password_that_was_made_up_can_be_had() {
     assert!(!stack.read("uploads/database/argv").contains(&password));
     let login = app.sign_in("me@localhost.local", &password);
     assert!(ends_after(login.cookie("refreshToken").0, 365), "{login:?}");
+    // The account that is kept serves further proofs, and a second use for another time.
+    let answer = stack
+        .refit(&["--json", "use", "stay-signed-in", "for=9d"])
+        .exits(0);
+    assert_eq!(proof(&answer, "session_lasts").0, "proven", "{answer}");
+    let answer = stack.refit(&words).exits(0);
+    assert_eq!(proof(&answer, "session_lasts").0, "proven", "{answer}");
+    assert_eq!(
+        value_of(&stack.read(".env"), "LIBRECHAT_ACCOUNT_PASSWORD"),
+        password
+    );
     let twice = stack.refit(&words).exits(0);
     assert_eq!(twice.outcome(), "nothing_to_do", "{twice}");
 }

@@ -58,7 +58,7 @@ impl Transaction<'_> {
             return self.leave_out(proofs, "it was failing before");
         }
         if let Some(account) = &proofs.account {
-            self.make_account(&proofs.service, account).await?;
+            self.make_account(proofs, account).await?;
         }
         for check in &proofs.checks {
             let finding = match self.base(proofs).await {
@@ -292,11 +292,20 @@ impl Transaction<'_> {
         Ok(format!("http://{host}:{}", port.published))
     }
 
+    /// Whether one can sign in with the account at hand.
+    async fn lets_in(&self, proofs: &Proofs) -> bool {
+        match self.base(proofs).await {
+            Ok(base) => self.signed_in(proofs, &base).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     async fn make_account(
         &self,
-        service: &ServiceName,
+        proofs: &Proofs,
         account: &check::NewAccount,
     ) -> Result<(), Failure> {
+        let service = &proofs.service;
         let docker = &self.place.docker;
         let all = docker.compose_containers().await?;
         let own = crate::stack::of_project(&all, &self.survey.after.name);
@@ -320,9 +329,9 @@ impl Transaction<'_> {
             .await?;
         let said = said.replace(password, crate::secret::HIDDEN);
         let lines: Vec<String> = said.lines().map(str::to_owned).collect();
-        if code != 0 && said.contains(&account.exists) {
-            let text = "the account is there already, and keeps the password that it has";
-            self.emitter.note("account", text);
+        if code != 0 && said.contains(&account.exists) && self.lets_in(proofs).await {
+            self.emitter
+                .note("account", "the account is there already, and is used");
             return Ok(());
         }
         if code != 0 {
