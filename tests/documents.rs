@@ -71,7 +71,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 #[test]
 fn every_command_line_of_the_documents_parses() {
     let mut seen = 0;
-    for name in ["README.md", "docs/refusals.md"] {
+    for name in ["README.md", "docs/refusals.md", "docs/recipes.md"] {
         let text = read(name);
         let typed = text
             .lines()
@@ -169,6 +169,55 @@ fn the_example_of_refit_yaml_can_be_read() {
     fs::write(folder.path().join("refit.yaml"), example).unwrap();
     let settings = Settings::load(folder.path(), &[]).unwrap();
     assert!(settings.services.len() > 1);
+}
+
+#[test]
+fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
+    let document = read("docs/recipes.md");
+    let (_, example) = document.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let recipes = home.path().join("refit/recipes");
+    fs::create_dir_all(&recipes).unwrap();
+    fs::write(recipes.join("mine.yaml"), example).unwrap();
+    let page = Command::cargo_bin("refit")
+        .unwrap()
+        .args(["recipes", "quiet-log"])
+        .env("XDG_CONFIG_HOME", home.path())
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(page.contains("LOG_LEVEL = <level>"), "{page}");
+    assert!(page.contains("mine.yaml"), "{page}");
+
+    let source = read("src/recipe/format.rs");
+    for (heading, of) in [
+        ("## The recipe", "Recipe"),
+        ("## A parameter", "Parameter"),
+        ("## An application", "Application"),
+        ("## A change", "Change"),
+        ("## A service", "AddedService"),
+        ("## An account", "MakeAccount"),
+        ("## A check", "Check"),
+    ] {
+        let (_, fields) = source.split_once(&format!("pub struct {of} {{")).unwrap();
+        let (fields, _) = fields.split_once("\n}\n").unwrap();
+        let real: BTreeSet<&str> = fields
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
+            .map(|(name, _)| if name == "kind" { "type" } else { name })
+            .collect();
+        let rows = rows(section(&document, heading));
+        let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
+        assert_eq!(listed, real, "{heading}");
+    }
+    let (_, kinds) = source.split_once("pub enum Type {").unwrap();
+    let (kinds, _) = kinds.split_once('}').unwrap();
+    for kind in kinds.split_whitespace() {
+        let word = kind.trim_end_matches(',').to_lowercase();
+        assert!(document.contains(&format!("`{word}`")), "{word}");
+    }
 }
 
 #[test]

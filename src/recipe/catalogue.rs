@@ -108,7 +108,7 @@ impl Catalogue {
         let wrong = |file: &Path, error: &serde_saphyr::Error| {
             Complaint::new("bad_recipe", format!("cannot use {}", file.display()))
                 .details(&error.to_string())
-                .hint("the README lists the fields of a recipe")
+                .hint("docs/recipes.md lists the fields of a recipe")
         };
         let mut found: Vec<(String, Vec<Recipe>)> = Vec::new();
         if let Some(bytes) = files::read_if_exists(&own)? {

@@ -14,7 +14,7 @@ impl Recipe {
         let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
             Complaint::new("bad_recipe", format!("cannot use {from}"))
                 .details(&error.to_string())
-                .hint("refit recipes NAME shows what a recipe says; the README lists the fields")
+                .hint("docs/recipes.md lists the fields of a recipe")
         })?;
         recipe.check(from)?;
         Ok(recipe)
