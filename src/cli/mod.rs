@@ -157,11 +157,16 @@ impl Command {
             | Self::History(_)
             | Self::Show(_)
             | Self::Notify(_)
-            | Self::Schedule(_)
             | Self::Why(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
+            Self::Schedule(args) => args.is_run(),
         }
+    }
+
+    /// Whether it can do something about a folder that is not there any more.
+    fn takes_a_missing_folder(&self) -> bool {
+        matches!(self, Self::Schedule(args) if args.is_about_a_timer())
     }
 }
 
@@ -199,7 +204,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
     log(cli.global.verbose);
-    if let Some(dir) = &cli.global.directory {
+    if let Some(dir) = &cli.global.directory
+        && (dir.exists() || !cli.command.takes_a_missing_folder())
+    {
         go_to(dir)?;
     }
     match &cli.command {

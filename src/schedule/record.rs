@@ -34,9 +34,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it was let pass by a rule of ours, without a look at the stack.
+    /// Whether it was let pass by a rule of ours without a look at the stack, or was cut off: it says
+    /// nothing of what it went to.
     pub fn was_let_pass(&self) -> bool {
-        let rules = ["outside_window", "max_failures", "not_missed", "locked"];
+        let rules = [
+            "outside_window",
+            "max_failures",
+            "not_missed",
+            "locked",
+            "interrupted",
+        ];
         self.code
             .as_deref()
             .is_some_and(|code| rules.contains(&code))
