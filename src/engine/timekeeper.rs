@@ -166,7 +166,11 @@ pub async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option
         return Ok(None);
     };
     let usage = format!("{}{}", usage.stderr, String::from_utf8_lossy(&usage.stdout));
-    let has = |word: &str| usage.lines().any(|line| line.trim_start().starts_with(word));
+    let has = |word: &str| {
+        usage
+            .lines()
+            .any(|line| line.trim_start().starts_with(word))
+    };
     let dry = usage.lines().find(|line| line.contains("dry run"));
     let option = match dry {
         _ if has("-T") => "-T",

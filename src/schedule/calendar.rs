@@ -1,7 +1,7 @@
 //! When a timer fires, in the words of the two programs that keep time.
 
-use jiff::civil::Time;
 use jiff::ZonedDateTime;
+use jiff::civil::Time;
 
 use super::fields::Fields;
 

@@ -26,7 +26,10 @@ pub fn lines(job: &Job, with_user: bool) -> Result<Vec<String>, String> {
     // At the start of the machine the engine may be later than cron.
     let late = |fields: &str| {
         let fields = quoted(fields);
-        format!("{} --missed {fields} --wait-engine {ENGINE_PATIENCE}", line.join(" "))
+        format!(
+            "{} --missed {fields} --wait-engine {ENGINE_PATIENCE}",
+            line.join(" ")
+        )
     };
     let late = Fields::read(&when).map(|_| late(&when));
     if !job.delay.is_zero() {
@@ -58,7 +61,10 @@ pub fn without(crontab: &[u8], id: &str) -> Vec<u8> {
     let begins = format!("# BEGIN refit {id} ");
     let mut rest: Vec<&[u8]> = crontab.split_inclusive(|byte| *byte == b'\n').collect();
     let mut kept = Vec::new();
-    while let Some(at) = rest.iter().position(|line| line.starts_with(begins.as_bytes())) {
+    while let Some(at) = rest
+        .iter()
+        .position(|line| line.starts_with(begins.as_bytes()))
+    {
         kept.extend(rest.drain(..at));
         let is_end = |line: &&[u8]| line.trim_ascii_end() == end(id).as_bytes();
         let is_begin = |line: &&[u8]| line.starts_with(b"# BEGIN refit ");
@@ -222,6 +228,9 @@ pub(super) mod tests {
             command.starts_with("env -i HOME") && command.contains("it'\\''s 50%'"),
             "{command}"
         );
-        assert!(lines[3].starts_with("@reboot ann ") && lines[3].ends_with(" --missed '0 4 * * *' --wait-engine 3m"));
+        assert!(
+            lines[3].starts_with("@reboot ann ")
+                && lines[3].ends_with(" --missed '0 4 * * *' --wait-engine 3m")
+        );
     }
 }

@@ -131,8 +131,18 @@ mod tests {
         ] {
             assert_eq!(next(fields, now).as_deref(), Some(wanted), "{fields}");
         }
-        for none in ["", "0 4 * *", "60 * * * *", "0 4 * * 8", "5/2 * * * *", "9-3 * * * *",
-            "*/0 * * * *", "0 4 30 2 *", "@daily", "x * * * *"] {
+        for none in [
+            "",
+            "0 4 * *",
+            "60 * * * *",
+            "0 4 * * 8",
+            "5/2 * * * *",
+            "9-3 * * * *",
+            "*/0 * * * *",
+            "0 4 30 2 *",
+            "@daily",
+            "x * * * *",
+        ] {
             assert_eq!(next(none, now), None, "{none}");
         }
         // 02:30 is no time on that day: the clock goes from two to three.

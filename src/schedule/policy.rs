@@ -165,7 +165,9 @@ mod tests {
         assert_eq!(policy.decide(&now, &past("rr"), None), Ok(()));
         let stopped = policy.decide(&now, &past("rrr"), None);
         assert_eq!(stopped, Err(Pass::MaxFailures(3)));
-        let late = now.checked_add(jiff::SignedDuration::from_hours(1)).unwrap();
+        let late = now
+            .checked_add(jiff::SignedDuration::from_hours(1))
+            .unwrap();
         let pass = policy.decide(&late, &[], None).unwrap_err();
         assert_eq!(pass.code(), "outside_window");
         let missed = Policy {

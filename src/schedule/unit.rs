@@ -265,7 +265,10 @@ mod tests {
         }
         assert!(!forbids_mail(&service));
         assert!(service.contains("\nProtectSystem=strict\n"), "{service}");
-        assert!(service.contains("\nReadWritePaths=-/var/spool\n"), "{service}");
+        assert!(
+            service.contains("\nReadWritePaths=-/var/spool\n"),
+            "{service}"
+        );
         assert!(!forbids_mail(&render(&job, false).unwrap().service));
     }
 }

@@ -39,7 +39,9 @@ impl Kept {
         let (id, account) = (&stack.id, &stack.account);
         let of_cron = |text: &str, with_user: bool| Self {
             line: cron::command(text, id, with_user),
-            user: cron::user(text, id).filter(|_| with_user).map(str::to_owned),
+            user: cron::user(text, id)
+                .filter(|_| with_user)
+                .map(str::to_owned),
             fields: cron::fields(text, id),
             service: None,
         };
@@ -87,9 +89,9 @@ pub(super) async fn of(one: &Found, stack: &Stack) -> Health {
             if let Some(user) = &kept.user
                 && !timekeeper::has_account(user).await
             {
-                health
-                    .problems
-                    .push(format!("it runs as {user}, and there is no such account any more"));
+                health.problems.push(format!(
+                    "it runs as {user}, and there is no such account any more"
+                ));
             }
             if kept.service.is_some_and(|text| unit::forbids_mail(&text)) && stack.mails() {
                 health.problems.push(

@@ -248,7 +248,9 @@ impl Stack {
     fn state_home(&self) -> PathBuf {
         match self.is_own() {
             true => self.home.folder().to_path_buf(),
-            false => StateHome::of_account(&self.account.home).folder().to_path_buf(),
+            false => StateHome::of_account(&self.account.home)
+                .folder()
+                .to_path_buf(),
         }
     }
 
@@ -272,7 +274,7 @@ impl Stack {
         writes.extend(self.own_folders());
         let config = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         writes.extend(config.filter(|_| self.is_for_timer(Via::Systemd, "DOCKER_CONFIG")));
-        writes.extend(more.iter().map(|path| here.join(path)));
+        writes.extend(more.iter().map(|path| locate::lexical(&here.join(path))));
         writes.sort();
         writes.dedup();
         writes

@@ -144,7 +144,9 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
         );
     }
     for name in job::Stack::withheld() {
-        report::err(&format!("! {name} holds a password, so the timer is not told of it"));
+        report::err(&format!(
+            "! {name} holds a password, so the timer is not told of it"
+        ));
     }
     for problem in health.problems {
         report::err(&format!("! {problem}"));
@@ -266,7 +268,10 @@ pub(super) async fn last(directory: &Path, state: &StackState) -> Option<Entry> 
     if rustix::process::geteuid().is_root()
         && let Some(state) = job::state_of_owner(directory).await
     {
-        last = last.into_iter().chain(Record::of(&state).read().pop()).max_by_key(|entry| entry.at);
+        last = last
+            .into_iter()
+            .chain(Record::of(&state).read().pop())
+            .max_by_key(|entry| entry.at);
     }
     last
 }

@@ -69,7 +69,11 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
     let settings = match stack.usable() {
         Ok(settings) => &settings.upgrade,
         Err(complaint) => {
-            record.add(entry(args.action, Exit::Refused, Story::of_refusal(&complaint)))?;
+            record.add(entry(
+                args.action,
+                Exit::Refused,
+                Story::of_refusal(&complaint),
+            ))?;
             return Err(complaint);
         }
     };
