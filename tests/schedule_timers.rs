@@ -211,7 +211,10 @@ fn the_wall_of_a_service_lets_through_what_it_needs() {
     let words = [&from[..], &print, &["--writable", "../backup"]].concat();
     let further = verified(stack, &words);
     assert!(line(&further, &writes(&main)), "{further}");
-    assert!(line(&further, &writes(&stack.beside("backup"))), "{further}");
+    assert!(
+        line(&further, &writes(&stack.beside("backup"))),
+        "{further}"
+    );
 }
 
 #[test]
