@@ -122,7 +122,23 @@ fn a_real_cron_fires_the_line() {
 
     // In the environment that cron gives, and nothing is remembered of it.
     let tested = cron.refit(&stack, &["schedule", "test"]).exits(0);
-    tested.says("works in the timer's environment");
+    let tested = tested.says("works in the timer's environment");
+    tested.says("as root: env -i ").says("Nothing to do");
+    let tested = cron.refit(&stack, &["--json", "schedule", "test"]).exits(0);
+    let document: Value = serde_json::from_str(&tested.stdout).unwrap();
+    assert_eq!(
+        (&document["works"], &document["exit_code"]),
+        (&true.into(), &0.into())
+    );
+    let tested = cron.refit(&stack, &["-q", "schedule", "test"]).exits(0);
+    assert_eq!((tested.stdout, tested.stderr), Default::default());
+    // As she would: what fails is told, and nothing of hers is touched.
+    let tested = ["-C", &anns.0, "schedule", "test"];
+    let tested = cron.refit(&stack, &tested).exits(1);
+    tested
+        .says("as refit-ann: env -i ")
+        .says("✗ the timer's command fails");
+    assert!(!cron.home().join(".local/state/refit/stacks").exists());
     assert!(record(&stack).is_empty());
 
     let patience = Instant::now();

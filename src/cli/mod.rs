@@ -164,6 +164,11 @@ impl Command {
         }
     }
 
+    /// Whether it is what a timer runs, run by a person who watches.
+    fn is_tried_out(&self) -> bool {
+        matches!(self, Self::Schedule(args) if args.is_tried_out())
+    }
+
     /// Whether it can do something about a folder that is not there any more.
     fn takes_a_missing_folder(&self) -> bool {
         matches!(self, Self::Schedule(args) if args.is_about_a_timer())
@@ -172,7 +177,7 @@ impl Command {
 
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -189,6 +194,8 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // The timer's command says little; who tries it out wants to see.
+    cli.global.quiet &= !cli.command.is_tried_out();
     let json = cli.global.json;
     let run_of = cli.command.is_run().then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {

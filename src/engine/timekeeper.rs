@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 
@@ -257,7 +258,7 @@ pub fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
 }
 
 /// Runs a program in nothing but this environment, as this user where that is another one, with its
-/// output where ours is; gives its exit code.
+/// output where ours is, or with its errors alone; gives its exit code.
 ///
 /// # Errors
 /// It cannot be started.
@@ -266,6 +267,7 @@ pub async fn run_alone(
     env: &[(String, String)],
     directory: &Path,
     other: Option<&Passwd>,
+    loud: bool,
 ) -> anyhow::Result<Option<i32>> {
     let mut all = Vec::new();
     if let Some(other) = other {
@@ -285,7 +287,12 @@ pub async fn run_alone(
         .env_clear()
         .envs(env.iter().map(|(key, value)| (key, value)))
         .current_dir(directory)
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
+        .stdout(if loud {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
         .kill_on_drop(true)
         .status()
         .await

@@ -235,11 +235,15 @@ impl TimerCommand {
     }
 
     /// Runs it with `--test` behind it; gives the exit code.
-    pub(super) async fn run_as_check(&self, account: &Account) -> anyhow::Result<Option<i32>> {
-        // Loud, this time: a person watches.
+    /// `loud`: with all that it prints, not only what failed.
+    pub(super) async fn run_as_check(
+        &self,
+        account: &Account,
+        loud: bool,
+    ) -> anyhow::Result<Option<i32>> {
         let line = format!("{} --test", self.line);
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
         let other = place::of(account).map(|_| place::passwd(account));
-        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref()).await
+        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await
     }
 }

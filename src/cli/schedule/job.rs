@@ -162,6 +162,13 @@ impl Stack {
         if let Some(window) = args.window {
             words.extend(["--window".to_owned(), window.to_string()]);
         }
+        if let Some(wait) = args.wait_lock {
+            let wait = match wait.subsec_millis() {
+                0 => format!("{}s", wait.as_secs()),
+                _ => format!("{}ms", wait.as_millis()),
+            };
+            words.extend(["--wait-lock".to_owned(), wait]);
+        }
         let env = self.environment(via, &program);
         if let Some(odd) = words
             .iter()

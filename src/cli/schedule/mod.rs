@@ -50,6 +50,11 @@ impl ScheduleArgs {
         matches!(self.command, ScheduleCommand::Run(_))
     }
 
+    /// Whether it is the timer's command, tried out by `refit schedule test`.
+    pub(super) fn is_tried_out(&self) -> bool {
+        matches!(&self.command, ScheduleCommand::Run(args) if args.test)
+    }
+
     /// Whether it is about a timer that may have outlived its stack.
     pub(super) fn is_about_a_timer(&self) -> bool {
         let command = &self.command;
@@ -80,6 +85,9 @@ struct InstallArgs {
     /// A timer of this user; the same as --via user
     #[arg(long, conflicts_with = "via")]
     user: bool,
+    /// How long it waits for another run on this stack [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    wait_lock: Option<Duration>,
     /// A further folder that the service may write to, such as that of a backup in a hook
     #[arg(long, value_name = "DIR")]
     writable: Vec<PathBuf>,
@@ -142,6 +150,9 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
         report::out(
             "  hooks  may write to the stack and to what --writable DIR names, and nowhere else",
         );
+        if !job.mails {
+            report::out("         and call no program that takes more rights, such as sudo");
+        }
     }
     for name in job::Stack::withheld() {
         report::err(&format!(
@@ -247,12 +258,23 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
         return Err(Complaint::new("not_scheduled", text).hint("refit schedule install makes one"));
     };
     let command = health::command(one, &stack).await?;
-    if !global.quiet && !global.json {
+    let loud = !global.quiet && !global.json;
+    if loud {
         report::err(&format!("as {}: {}", stack.account.name, command.shown()));
     }
-    let code = command.run_as_check(&stack.account).await?;
+    let code = command.run_as_check(&stack.account, loud).await?;
     let works = code == Some(0);
-    if !global.quiet && !global.json {
+    if global.json {
+        page::document(&json!({
+            "id": stack.id,
+            "via": one.via,
+            "user": stack.account.name,
+            "command": command.shown(),
+            "works": works,
+            "exit_code": code,
+        }));
+    }
+    if loud {
         report::err(match works {
             true => "✓ the timer's command works in the timer's environment",
             false => "✗ the timer's command fails in the timer's environment",

@@ -53,7 +53,7 @@ pub(super) struct RunArgs {
     retry: bool,
     /// A check at once, that is not remembered: what refit schedule test runs
     #[arg(long, hide = true)]
-    test: bool,
+    pub(super) test: bool,
 }
 
 pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
