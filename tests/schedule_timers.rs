@@ -14,7 +14,7 @@ use std::process::Command;
 use cron::{ANN, ANN_ID, Cron};
 use serde_json::Value;
 use stack::answer::Answer;
-use stack::checkout::{Cloned, mounted};
+use stack::checkout::{Cloned, mounted, version};
 use stack::{TestStack, idle};
 
 const IDLE: &str = "services:\n  web: {}\n";
@@ -440,16 +440,8 @@ fn root_makes_the_timer_of_whom_the_stack_belongs_to() {
         command.env("HTTP_PROXY", "http://me:hunter2222@proxy.example:8080");
         Answer::of(command, b"").exits(0)
     };
-    let answer = typed(&[
-        "schedule",
-        "install",
-        "--via",
-        "cron-d",
-        "--profile",
-        "x",
-        "-p",
-        "mine",
-    ]);
+    let install = "schedule install --via cron-d --profile x -p mine --wait-lock 90s";
+    let answer = typed(&install.split(' ').collect::<Vec<_>>());
     let answer = answer
         .says("as refit-ann")
         .says("! HTTP_PROXY holds a password");
@@ -466,7 +458,7 @@ fn root_makes_the_timer_of_whom_the_stack_belongs_to() {
         "{text}"
     );
     assert!(
-        text.contains(" -p mine --profile x schedule run "),
+        text.contains(" -p mine --profile x schedule run --action upgrade --wait-lock 90s"),
         "{text}"
     );
     // Folders of root's own are nothing to her.
@@ -480,4 +472,73 @@ fn root_makes_the_timer_of_whom_the_stack_belongs_to() {
     typed(&["schedule", "status"]).says("crontab of refit-ann");
     typed(&["schedule", "remove"]);
     assert!(cron.bytes(ANN).is_empty());
+}
+
+/// Runs a service's command as systemd does behind its wall, as far as a mount namespace can be one:
+/// what `ReadWritePaths=` does not name is read-only, and nobody gets more rights. `temporary` stands
+/// for the folder of its own that systemd would give it.
+fn behind_its_wall(service: &str, temporary: &Path) -> Option<Answer> {
+    let values = |key: &str| -> Vec<String> {
+        let lines = service.lines();
+        let found = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        found.map(str::to_owned).collect()
+    };
+    let setup = "set -e
+        mount --make-rprivate /
+        while [ \"$1\" != -- ]; do
+            if [ -e \"$1\" ]; then mount --rbind \"$1\" \"$1\"; fi
+            shift
+        done
+        shift
+        mount -o remount,bind,ro /
+        exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", setup, "wall"]);
+    let writes = values("ReadWritePaths");
+    let writes = writes.iter().map(|path| path.trim_start_matches('-'));
+    // The test's own folder lies there, and would be open with it.
+    command.args(writes.filter(|path| !["/tmp", "/var/tmp"].contains(path)));
+    command.arg(temporary);
+    command.args(["--", "setpriv", "--no-new-privs", "env", "-i"]);
+    command.arg(format!("TMPDIR={}", temporary.display()));
+    command.args(values("Environment"));
+    let [line] = &values("ExecStart")[..] else {
+        panic!("{service}")
+    };
+    command.args(line.split(' '));
+    let probe = "mount --make-rprivate / && mount -o remount,bind,ro /";
+    let may = Command::new("unshare")
+        .args(["--mount", "sh", "-c", probe])
+        .output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        println!("skipped: this user or this machine makes no mount namespace");
+        return None;
+    }
+    Some(Answer::of(command, b""))
+}
+
+#[test]
+fn an_upgrade_works_behind_the_wall_of_its_service() {
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let stray = clone.stack.beside("stray");
+    let hooks = format!("hooks: {{after_success: 'touch {}'}}\n", stray.display());
+    clone.stack.write("refit.yaml", &hooks);
+    clone.push(&[("version", "v2\n".to_owned())]);
+    let print = ["schedule", "install", "--print", "--via", "systemd"];
+    let unit = clone.refit(&print).exits(0).stdout;
+    let config = "Environment=GIT_CONFIG_GLOBAL";
+    let own = clone.stack.beside("home/.gitconfig");
+    let unit = format!("{config}={}\n{unit}", own.display());
+    let Some(answer) = behind_its_wall(&unit, &clone.stack.beside("tmp")) else {
+        return;
+    };
+    answer.exits(0);
+    assert_eq!(clone.inside("/app/version"), "v2");
+    clone
+        .refit(&["history"])
+        .exits(0)
+        .says("upgrade --unattended");
+    assert!(!stray.exists(), "it wrote outside of its folders");
 }

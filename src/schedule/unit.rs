@@ -149,11 +149,17 @@ fn wall(job: &Job) -> String {
         lines.extend(more.map(str::to_owned));
     }
     // A temporary folder of its own would hide a stack that lies there.
-    if !below("/tmp") && !below("/var/tmp") {
+    let shared = below("/tmp") || below("/var/tmp");
+    let temporary = match shared {
+        true => &["/tmp", "/var/tmp"][..],
+        false => &[],
+    };
+    if !shared {
         lines.push("PrivateTmp=true".to_owned());
     }
     let mail = MAIL.iter().filter(|_| job.mails).map(PathBuf::from);
-    for path in job.writes.iter().cloned().chain(mail) {
+    let temporary = temporary.iter().map(PathBuf::from);
+    for path in job.writes.iter().cloned().chain(temporary).chain(mail) {
         let path = path.display().to_string();
         lines.push(format!(
             "ReadWritePaths={}",
@@ -244,6 +250,22 @@ mod tests {
             "{own}"
         );
         assert!(!own.contains('{') && !units.service.contains('{') && !units.timer.contains('{'));
+    }
+
+    #[test]
+    fn a_temporary_folder_of_its_own_hides_nothing_that_it_needs() {
+        let service = |job: &Job| render(job, true).unwrap().service;
+        assert!(service(&job()).contains("\nPrivateTmp=true\n"));
+        let mut there = job();
+        there.writes = vec!["/tmp/chat".into()];
+        let mut socket = job();
+        let host = "unix:///tmp/docker.sock".to_owned();
+        socket.env.push(("DOCKER_HOST".to_owned(), host));
+        for job in [there, socket] {
+            let service = service(&job);
+            assert!(!service.contains("PrivateTmp"), "{service}");
+            assert!(service.contains("\nReadWritePaths=-/tmp\n"), "{service}");
+        }
     }
 
     #[test]
