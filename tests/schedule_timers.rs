@@ -7,7 +7,7 @@ mod cron;
 mod stack;
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,7 +26,7 @@ fn started() -> Option<TestStack> {
 /// The units that a command prints, which systemd's own verifier takes.
 #[track_caller]
 fn verified(stack: &TestStack, command: &[&str]) -> String {
-    let printed = stack.refit(command).exits(0);
+    let printed = refit(stack, command).exits(0);
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     for line in printed.stdout.lines() {
         match line.strip_prefix("# /") {
@@ -42,7 +42,7 @@ fn verified(stack: &TestStack, command: &[&str]) -> String {
     for (path, text) in &files {
         fs::write(path, text).unwrap();
     }
-    let mut verify = Command::new("systemd-analyze");
+    let mut verify = Command::new(stack.beside("bin/systemd-analyze"));
     let paths = files.iter().map(|(path, _)| path);
     verify.args(["--man=no", "verify"]).args(paths);
     let output = verify.output().unwrap();
@@ -54,19 +54,46 @@ fn verified(stack: &TestStack, command: &[&str]) -> String {
     printed.stdout
 }
 
-fn has_verifier() -> bool {
-    let analyze = Command::new("systemd-analyze").arg("--version").output();
-    let has = analyze.is_ok_and(|output| output.status.success());
-    if !has {
-        println!("skipped: systemd-analyze is not on PATH");
+/// Has `systemd-analyze` in the test's own `bin`: that of Debian's package, else the machine's.
+fn has_verifier(stack: &TestStack) -> bool {
+    let folder = stack.beside("bin");
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join("systemd-analyze");
+    let package = std::env::var("REFIT_TEST_SYSTEMD").unwrap_or_default();
+    if package.is_empty() {
+        let path = std::env::var_os("PATH").unwrap();
+        let mut found = std::env::split_paths(&path).map(|folder| folder.join("systemd-analyze"));
+        let Some(found) = found.find(|path| path.is_file()) else {
+            println!("skipped: systemd-analyze is neither on PATH nor in Debian's packages");
+            return false;
+        };
+        std::os::unix::fs::symlink(found, program).unwrap();
+        return true;
     }
-    has
+    // With the libraries and the units of the package: the machine may have others, or none.
+    let script = format!(
+        "#!/bin/sh\nset -e\ncd {package}/usr/lib/*-linux-gnu\n\
+         SYSTEMD_UNIT_PATH={package}/usr/lib/systemd/system: exec ./ld-linux*.so.* \
+         --library-path \"$PWD:$PWD/systemd\" {package}/usr/bin/systemd-analyze \"$@\"\n"
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    true
+}
+
+/// refit where that `systemd-analyze` is the first.
+fn refit(stack: &TestStack, args: &[&str]) -> Answer {
+    let mut command = stack.command(args);
+    let mut path = vec![stack.beside("bin")];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    Answer::of(command, b"")
 }
 
 #[test]
 fn systemds_own_verifier_takes_the_units() {
     let Some(stack) = started() else { return };
-    if !has_verifier() {
+    if !has_verifier(&stack) {
         return;
     }
     let odd = "my 50% \"chat\" $HOME";
@@ -96,8 +123,7 @@ fn systemds_own_verifier_takes_the_units() {
         "--every",
         "Mon..Fry 04:00",
     ];
-    stack
-        .refit(&wrong)
+    refit(&stack, &wrong)
         .exits(1)
         .says("systemd cannot read \"Mon..Fry 04:00\"");
     // Nothing was installed.
@@ -181,10 +207,10 @@ fn the_wall_of_a_service_lets_through_what_it_needs() {
     let Some(clone) = Cloned::new(&mounted()) else {
         return;
     };
-    if !has_verifier() {
+    let (stack, main) = (&clone.stack, clone.git_dir());
+    if !has_verifier(stack) {
         return;
     }
-    let (stack, main) = (&clone.stack, clone.git_dir());
     let print = ["schedule", "install", "--print", "--via", "systemd"];
     let plain = verified(stack, &print);
     let line = |text: &str, line: &str| text.lines().any(|own| own == line);
