@@ -388,11 +388,16 @@ fn what_would_keep_a_timer_from_running_is_told() {
     let install = ["schedule", "install", "--via", "cron-d"];
     cron.within(&stack, refit.to_str().unwrap(), &install)
         .exits(0);
-    let problems = || {
+    let status = || -> Value {
         let answer = cron
             .refit(&stack, &["--json", "schedule", "status"])
             .exits(0);
-        let status: Value = serde_json::from_str(&answer.stdout).unwrap();
+        serde_json::from_str(&answer.stdout).unwrap()
+    };
+    let next = status()["timers"][0]["next"].as_str().unwrap().to_owned();
+    assert!(next.parse::<jiff::Timestamp>().is_ok(), "{next}");
+    let problems = || {
+        let status = status();
         let problems = status["timers"][0]["problems"].as_array().unwrap().clone();
         let problems = problems.iter().map(|one| one.as_str().unwrap().to_owned());
         problems.collect::<Vec<_>>().join("\n")
@@ -436,6 +441,21 @@ fn what_would_keep_a_timer_from_running_is_told() {
         "{}",
         problems()
     );
+    // What the person's shell knows, a timer does not.
+    let notify = "notify: [{ntfy: '${TOPIC}'}, {slack: {url: {file: slack.url}}}]\n";
+    stack.write("refit.yaml", notify);
+    let told = problems();
+    assert!(
+        told.contains("ntfy would not be told: TOPIC is not set"),
+        "{told}"
+    );
+    assert!(
+        told.contains("slack would not be told: slack.url does not exist"),
+        "{told}"
+    );
+    stack.write(".env", "TOPIC=https://ntfy.example/x\n");
+    stack.write("slack.url", "https://slack.example/x\n");
+    assert_eq!(problems(), "");
     // After so many failures nothing happens by itself any more.
     stack.write("refit.yaml", "upgrade: {max_failures: 1}\n");
     let mut run = stack.command(&["schedule", "run"]);

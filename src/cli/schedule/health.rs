@@ -1,7 +1,11 @@
 //! An installed timer as it is: when it fires, what it runs, and why this machine would not run it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::{fmt, fs};
+
+use jiff::ZonedDateTime;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::job::Stack;
 use super::place::{self, Found};
@@ -12,14 +16,55 @@ use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass};
 use crate::schedule::record::Record;
 use crate::schedule::{Account, Via, cron, unit};
+use crate::stack::settings::Receiver;
 
 /// What a timer says of itself.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    pub(super) next: Option<String>,
-    pub(super) last: Option<String>,
+    pub(super) next: Option<Moment>,
+    pub(super) last: Option<Moment>,
     /// Why this machine would not run it.
     pub(super) problems: Vec<String>,
+}
+
+/// When a timer fires, as far as it can be known.
+#[derive(Debug)]
+pub(super) enum Moment {
+    /// A point in time.
+    At(ZonedDateTime),
+    /// As the program that keeps time says it.
+    Said(String),
+}
+
+impl Moment {
+    /// As systemd prints it: `Wed 2026-11-25 02:00:00 UTC`, in this machine's zone.
+    fn of_systemd(text: &str) -> Self {
+        let said = || Self::Said(text.to_owned());
+        let mut words = text.split(' ').skip(1);
+        let (Some(date), Some(time)) = (words.next(), words.next()) else {
+            return said();
+        };
+        let civil = format!("{date}T{time}").parse::<DateTime>();
+        let at = civil.and_then(|civil| civil.to_zoned_datetime(TimeZone::system()));
+        at.map_or_else(|_| said(), Self::At)
+    }
+
+    /// For JSON.
+    pub(super) fn row(&self) -> String {
+        match self {
+            Self::At(at) => at.timestamp().to_string(),
+            Self::Said(text) => text.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => f.write_str(&super::shown(at)),
+            Self::Said(text) => f.write_str(text),
+        }
+    }
 }
 
 /// A timer as it is kept.
@@ -76,15 +121,18 @@ pub(super) async fn of(one: &Found, stack: &Stack) -> Health {
         Ok(kept) => {
             if let Some(fields) = &kept.fields {
                 let next = Fields::read(fields).and_then(|fields| fields.next(&super::now()));
-                let unknown = || Some(format!("as cron reads {fields}"));
-                health.next = next.map(|at| super::shown(&at)).or_else(unknown);
+                let unknown = || Moment::Said(format!("as cron reads {fields}"));
+                health.next = Some(next.map_or_else(unknown, Moment::At));
             }
             let command = kept.line.as_deref().and_then(Command::read);
             match command {
                 None => health
                     .problems
                     .push("it is not as refit made it: refit schedule install".to_owned()),
-                Some(command) => health.problems.extend(what_is_gone(&command, stack)),
+                Some(command) => {
+                    health.problems.extend(what_is_gone(&command, stack));
+                    health.problems.extend(who_is_not_told(&command, stack));
+                }
             }
             if let Some(user) = &kept.user
                 && !timekeeper::has_account(user).await
@@ -104,6 +152,26 @@ pub(super) async fn of(one: &Found, stack: &Stack) -> Health {
     }
     health.problems.extend(what_is_refused(stack));
     health
+}
+
+/// Whom it could not tell how a run ends: a timer has no other environment than that of its command.
+fn who_is_not_told(command: &Command, stack: &Stack) -> Vec<String> {
+    let Ok(settings) = &stack.settings else {
+        return Vec::new();
+    };
+    let variable = |name: &str| {
+        let own = command.variable(name).map(str::to_owned);
+        let mut of_file = stack.env.iter().rev();
+        own.or_else(|| Some(of_file.find(|(key, _)| key == name)?.1.clone()))
+    };
+    let wrong = |one: &Receiver| {
+        let known = one
+            .target
+            .try_map(|text| text.value(&stack.directory, &variable));
+        let error = known.err()?;
+        Some(format!("{} would not be told: {error}", one.name))
+    };
+    settings.notify.iter().filter_map(wrong).collect()
 }
 
 /// Why each run of this stack ends at once.
@@ -169,8 +237,9 @@ async fn of_systemd(via: Via, id: &str, account: &Account) -> Health {
                     .map(|(_, value)| value.to_owned())
                     .filter(|value| !value.is_empty())
             };
-            health.next = of("NextElapseUSecRealtime");
-            health.last = of("LastTriggerUSec");
+            let moment = |key| of(key).map(|text| Moment::of_systemd(&text));
+            health.next = moment("NextElapseUSecRealtime");
+            health.last = moment("LastTriggerUSec");
             if of("ActiveState").as_deref() != Some("active") {
                 health
                     .problems
@@ -245,5 +314,18 @@ impl TimerCommand {
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
         let other = place::of(account).map(|_| place::passwd(account));
         timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_systemd_is_a_point_in_time() {
+        let at = Moment::of_systemd("Wed 2026-11-25 02:00:00 UTC");
+        assert_eq!(at.to_string(), "2026-11-25 02:00");
+        assert!(at.row().parse::<jiff::Timestamp>().is_ok(), "{at:?}");
+        assert_eq!(Moment::of_systemd("n/a").row(), "n/a");
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Time;
 
 use super::super::Global;
+use super::super::notify::env_of;
 use super::InstallArgs;
 use crate::complaint::Complaint;
 use crate::engine::{files, timekeeper};
@@ -56,6 +57,8 @@ pub(super) struct Stack {
     pub(super) account: Account,
     pub(super) scratch: PathBuf,
     pub(super) directory: PathBuf,
+    /// What its env files set.
+    pub(super) env: Vec<(String, String)>,
     project: String,
     home: StateHome,
 }
@@ -71,9 +74,11 @@ impl Stack {
             Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
             Err(_) => Vec::new(),
         };
+        let mut env = Vec::new();
         let (directory, name, settings) =
             match locate::locate(&global.locate_request(), &containers) {
                 Ok(located) => {
+                    env = env_of(&located);
                     let args = located.args;
                     let settings = Settings::load(&args.directory, &args.files);
                     (args.directory, args.name, settings)
@@ -104,6 +109,7 @@ impl Stack {
             scratch: home.scratch()?,
             state,
             settings,
+            env,
             project: name.unwrap_or(folder),
             directory,
             home,

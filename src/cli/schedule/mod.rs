@@ -21,7 +21,7 @@ use crate::run::state::StackState;
 use crate::schedule::record::{Entry, Record};
 use crate::schedule::{Action, Via};
 use crate::stack::settings::window::{Window, time_of_day};
-use health::Health;
+use health::{Health, Moment};
 use place::Found;
 
 #[derive(Debug, Args)]
@@ -110,7 +110,7 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
     let stack = job::Stack::find(global).await?;
     stack.usable()?;
     let asked = args.via.or(args.user.then_some(Via::User));
-    let via = place::choose(asked, args.print).await?;
+    let via = place::choose(asked, args.print, &stack.account).await?;
     let job = stack.job(global, &args, via).await?;
     let files = place::files(&job, via, &stack.scratch).await?;
     if args.print {
@@ -129,7 +129,7 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
             "via": via,
             "changed": changed,
             "files": files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-            "next": job.when.next(&now()).map(|at| at.timestamp().to_string()),
+            "next": health.next.as_ref().map(Moment::row),
             "problems": health.problems,
         }));
         return Ok(Exit::Done);
@@ -217,8 +217,8 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
                 json!({
                     "via": one.via,
                     "file": one.file,
-                    "next": health.next,
-                    "last": health.last,
+                    "next": health.next.as_ref().map(Moment::row),
+                    "last": health.last.as_ref().map(Moment::row),
                     "problems": health.problems,
                 })
             })
@@ -231,11 +231,9 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
     }
     for (Found { via, file, .. }, health) in &timers {
         report::out(&format!("timer   {}, {}", via.words(), file.display()));
-        let next = health.next.clone();
-        report::out(&format!(
-            "next    {}",
-            next.unwrap_or_else(|| "unknown".to_owned())
-        ));
+        let next = health.next.as_ref();
+        let next = next.map_or_else(|| "unknown".to_owned(), Moment::to_string);
+        report::out(&format!("next    {next}"));
         for problem in &health.problems {
             report::out(&format!("! {problem}"));
         }

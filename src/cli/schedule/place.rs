@@ -19,7 +19,11 @@ pub(super) struct Found {
 ///
 /// # Errors
 /// `no_scheduler`: nobody does, or not the one that is asked for.
-pub(super) async fn choose(asked: Option<Via>, only_print: bool) -> Result<Via, Complaint> {
+pub(super) async fn choose(
+    asked: Option<Via>,
+    only_print: bool,
+    account: &Account,
+) -> Result<Via, Complaint> {
     let is_root = rustix::process::geteuid().is_root();
     let systemd = timekeeper::systemd_runs();
     let crontab = timekeeper::program("crontab").is_some();
@@ -47,6 +51,10 @@ pub(super) async fn choose(asked: Option<Via>, only_print: bool) -> Result<Via, 
         Via::Systemd | Via::CronD if !is_root => refuse(
             "only root may make a timer of the system",
             "sudo refit schedule install; or --via user, --via cron",
+        ),
+        Via::User if of(account).is_some() => refuse(
+            "the stack belongs to another user, who alone can make a timer of theirs",
+            "log in as that user; or leave --user away for a timer of the system, that runs as them",
         ),
         Via::User if !timekeeper::user_manager_runs().await => refuse(
             "this user has no systemd of their own that answers",
