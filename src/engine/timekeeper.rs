@@ -310,3 +310,31 @@ async fn call(program: &str, args: &[&str]) -> anyhow::Result<Ended> {
     };
     process::run(&call, |_| {}).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_made_for_their_owner_and_those_that_are_there_stay() {
+        let top = tempfile::tempdir().unwrap();
+        let found = fs::metadata(top.path()).unwrap();
+        let owner = Passwd {
+            name: "me".to_owned(),
+            uid: found.uid(),
+            gid: found.gid(),
+            home: top.path().to_owned(),
+        };
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = top.path().join("a/b");
+        for _ in 0..2 {
+            make_folder_for(&folder, &owner).unwrap();
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(top.path()), 0o755);
+        assert_eq!(fs::metadata(&folder).unwrap().uid(), owner.uid);
+    }
+}

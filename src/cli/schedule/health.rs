@@ -7,8 +7,8 @@ use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::job::Stack;
 use super::place::{self, Found};
+use super::stack::Stack;
 use crate::complaint::Complaint;
 use crate::engine::timekeeper;
 use crate::schedule::command::Command;

@@ -4,6 +4,7 @@ mod health;
 mod job;
 mod place;
 mod run;
+mod stack;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::schedule::{Action, Via};
 use crate::stack::settings::window::{Window, time_of_day};
 use health::{Health, Moment};
 use place::Found;
+use stack::Stack;
 
 #[derive(Debug, Args)]
 pub(super) struct ScheduleArgs {
@@ -107,7 +109,7 @@ pub(super) async fn schedule(global: &Global, args: ScheduleArgs) -> Result<Exit
 }
 
 async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     stack.usable()?;
     let asked = args.via.or(args.user.then_some(Via::User));
     let via = place::choose(asked, args.print, &stack.account).await?;
@@ -154,7 +156,7 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
             report::out("         and call no program that takes more rights, such as sudo");
         }
     }
-    for name in job::Stack::withheld() {
+    for name in Stack::withheld() {
         report::err(&format!(
             "! {name} holds a password, so the timer is not told of it"
         ));
@@ -180,7 +182,7 @@ fn print_files(global: &Global, id: &str, via: Via, files: &[(PathBuf, String)])
 }
 
 async fn remove(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
     if found.is_empty() && !stack.directory.is_dir() {
         stack.usable()?;
@@ -200,7 +202,7 @@ async fn remove(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn status(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let mut timers = Vec::new();
     for one in &found {
@@ -249,7 +251,7 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn test(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let Some(one) = found.first() else {
         let text = "no timer is installed for this stack, so there is none to test";
@@ -286,7 +288,7 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
 pub(super) async fn last(directory: &Path, state: &StackState) -> Option<Entry> {
     let mut last = Record::of(state).read().pop();
     if rustix::process::geteuid().is_root()
-        && let Some(state) = job::state_of_owner(directory).await
+        && let Some(state) = stack::state_of_owner(directory).await
     {
         last = last
             .into_iter()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::job::Stack;
+use super::stack::Stack;
 use crate::complaint::Complaint;
 use crate::engine::timekeeper::{self, Passwd};
 use crate::schedule::{Account, Job, Via, cron, unit};

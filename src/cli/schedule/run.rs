@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::notify::{self, Occasion};
 use super::super::{Global, duration};
-use super::job;
+use super::stack::Stack;
 use crate::complaint::Complaint;
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome};
@@ -64,7 +64,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
     if let Some(signal) = wait(global, &args).await? {
         return Ok(Exit::Signal(signal));
     }
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let record = Record::of(&stack.state);
     let settings = match stack.usable() {
         Ok(settings) => &settings.upgrade,
