@@ -7,7 +7,7 @@ mod cron;
 mod stack;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,7 +81,7 @@ fn has_verifier(stack: &TestStack) -> bool {
     true
 }
 
-/// refit where that `systemd-analyze` is the first.
+/// refit where the programs in the test's own `bin` are the first.
 fn refit(stack: &TestStack, args: &[&str]) -> Answer {
     let mut command = stack.command(args);
     let mut path = vec![stack.beside("bin")];
@@ -191,6 +191,14 @@ fn what_no_timer_can_be_told_is_refused() {
         stack.refit(&all).exits(0).stdout
     };
     assert_eq!(print(&["--user"]), print(&["--via", "user"]));
+    // By the name that an update leaves as it is.
+    fs::create_dir(stack.beside("bin")).unwrap();
+    let named = stack.beside("bin/refit");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_refit"), &named).unwrap();
+    let printed = refit(&stack, &["schedule", "install", "--print", "--via", "cron"]);
+    printed
+        .exits(0)
+        .says(&format!(" {} -q -C ", named.display()));
     // Some of its times are within.
     print(&[
         "--via",
@@ -587,4 +595,123 @@ fn an_upgrade_works_behind_the_wall_of_its_service() {
         .exits(0)
         .says("upgrade --unattended");
     assert!(!stray.exists(), "it wrote outside of its folders");
+}
+
+/// Stands for the `systemctl` of a machine that systemd runs: remembers what it is told, and answers as
+/// one whose timer is active, or not where a file says so.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+here=$(dirname "$0")/..
+echo "$*" >>"$here/told"
+case $1 in
+show)
+    echo "ActiveState=$(cat "$here/active" 2>/dev/null || echo active)"
+    echo UnitFileState=enabled
+    echo 'NextElapseUSecRealtime=Wed 2036-11-26 04:00:00 UTC'
+    echo LastTriggerUSec= ;;
+esac
+"#;
+
+/// A command where systemd runs the machine, as far as can be seen; units go to a folder of the test.
+fn under_systemd(cron: &Cron, stack: &TestStack, args: &[&str]) -> Answer {
+    let setup = "mount --bind \"$1/run\" /run/systemd && mount --bind \"$1/units\" \
+                 /etc/systemd/system && shift && exec \"$@\"";
+    let folder = stack.beside("systemd");
+    let folder = folder.to_str().unwrap();
+    let refit = env!("CARGO_BIN_EXE_refit");
+    let words = [&["--mount", "sh", "-c", setup, "sh", folder, refit], args].concat();
+    let mut command = cron.command(stack, "unshare", &words);
+    let mut path = vec![stack.beside("systemd/bin")];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    Answer::of(command, b"")
+}
+
+#[test]
+fn systemd_is_told_of_a_timer_and_of_its_end() {
+    let Some(stack) = started() else { return };
+    let Some(cron) = Cron::start(&stack.beside("cron")) else {
+        return;
+    };
+    if !Path::new("/run/systemd").is_dir() || !Path::new("/etc/systemd/system").is_dir() {
+        println!("skipped: this machine has no folders of systemd to put others over");
+        return;
+    }
+    for folder in ["run/system", "units", "bin"] {
+        fs::create_dir_all(stack.beside("systemd").join(folder)).unwrap();
+    }
+    let systemctl = stack.beside("systemd/bin/systemctl");
+    fs::write(&systemctl, SYSTEMCTL).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = || {
+        let file = stack.beside("systemd/told");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let _ = fs::remove_file(file);
+        let lines = text.lines().filter(|line| !line.starts_with("show "));
+        let lines = lines.map(|line| line.split("refit-").next().unwrap().trim().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    let units = || {
+        let all = fs::read_dir(stack.beside("systemd/units")).unwrap();
+        let mut all: Vec<PathBuf> = all.map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        let read = |path: &PathBuf| fs::read_to_string(path).unwrap();
+        all.iter().map(read).collect::<Vec<_>>()
+    };
+    let refit = |args: &[&str]| under_systemd(&cron, &stack, args);
+
+    chown(stack.folder(), Some(ANN_ID), Some(ANN_ID)).unwrap();
+    let install = ["schedule", "install"];
+    let answer = refit(&install).exits(0);
+    answer
+        .says("Installed in systemd")
+        .says("next   2036-11-26 04:00, as refit-ann");
+    assert_eq!(told(), ["daemon-reload", "enable", "restart"]);
+    let first = units();
+    let [service, timer] = &first[..] else {
+        panic!("{first:?}")
+    };
+    assert!(service.contains("\nUser=refit-ann\n") && timer.contains("\nPersistent=true\n"));
+    // Behind its wall it could not make them itself.
+    for folder in [".local/state/refit", ".docker"] {
+        let made = fs::metadata(cron.home().join(folder)).unwrap();
+        assert_eq!(
+            (made.uid(), made.mode() & 0o777),
+            (ANN_ID, 0o700),
+            "{folder}"
+        );
+    }
+    refit(&install).exits(0).says("Nothing to do");
+    assert_eq!(units(), first);
+    told();
+    refit(&[&install[..], &["--at", "05:00"]].concat())
+        .exits(0)
+        .says("Installed");
+    assert_eq!(told(), ["daemon-reload", "enable", "restart"]);
+    assert_eq!(units().len(), 2);
+
+    refit(&["schedule", "status"])
+        .exits(0)
+        .says("this machine will run it");
+    fs::write(stack.beside("systemd/active"), "inactive").unwrap();
+    refit(&["schedule", "status"])
+        .exits(0)
+        .says("! the timer is not active: systemctl start");
+    // Only she can make a timer of hers.
+    refit(&["schedule", "install", "--user"])
+        .exits(1)
+        .says("belongs to another user");
+    told();
+    // To cron, and it is in systemd no more.
+    refit(&["schedule", "install", "--via", "cron-d"]).exits(0);
+    assert_eq!(
+        told(),
+        ["disable --now", "clean --what=state", "daemon-reload"]
+    );
+    assert_eq!((units().len(), cron.files().len()), (0, 1));
+    refit(&install).exits(0);
+    assert_eq!((units().len(), cron.files().len()), (2, 0));
+    refit(&["schedule", "remove"])
+        .exits(0)
+        .says("Taken out of systemd");
+    assert_eq!(units().len(), 0);
 }

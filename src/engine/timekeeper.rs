@@ -69,7 +69,8 @@ pub fn program(name: &str) -> Option<PathBuf> {
 /// The first program of this name in folders that are listed as in `PATH`.
 pub fn program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
     let mut found = std::env::split_paths(path).map(|folder| folder.join(name));
-    found.find(|path| is_program(path))
+    // What is relative is somewhere else for a timer.
+    found.find(|path| path.is_absolute() && is_program(path))
 }
 
 /// Whether this is a file that can be run.

@@ -59,7 +59,7 @@ impl Stack {
             return Err(bad(format!("systemd cannot read {text:?}")).details(&wrong));
         }
         let here = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let program = std::env::current_exe().map_err(anyhow::Error::from)?;
+        let program = own_program()?;
         let mut words = vec!["-q".to_owned(), "-C".to_owned(), here.display().to_string()];
         words.extend(global_words(global));
         words.extend(["schedule", "run", "--action", args.action.word()].map(str::to_owned));
@@ -163,6 +163,15 @@ impl Stack {
         writes.dedup();
         writes
     }
+}
+
+/// refit itself, by the name under which a shell finds it where that is the same: an update may put
+/// another file behind it.
+fn own_program() -> Result<PathBuf, Complaint> {
+    let program = std::env::current_exe().map_err(anyhow::Error::from)?;
+    let is_it = |named: &PathBuf| files::follow(named) == files::follow(&program);
+    let named = timekeeper::program("refit").filter(is_it);
+    Ok(named.unwrap_or(program))
 }
 
 /// The work tree that a folder lies in, and where its git folder is kept, if that is elsewhere.

@@ -266,6 +266,8 @@ pub(super) async fn remove(
             let timer = format!("refit-{id}.timer");
             // Where systemd does not run, there is nothing to stop.
             let stopped = timekeeper::systemctl(of_user, &["disable", "--now", &timer]).await;
+            // When it fired last: one that is made anew later has missed nothing. Older ones know no clean.
+            let _ = timekeeper::systemctl(of_user, &["clean", "--what=state", &timer]).await;
             for file in unit_files(one.via, id, account) {
                 delete(&file)?;
             }
