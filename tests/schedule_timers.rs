@@ -283,6 +283,19 @@ fn lines_of_others_stay_byte_for_byte_and_ours_are_there_once() {
         (0, 1),
         "{other}"
     );
+    // Taken out by a # it is told of, and still ours to remove.
+    let commented = other
+        .replace("\n30 5", "\n#30 5")
+        .replace("\n@reboot", "\n#@reboot");
+    stack.write("commented", &commented.replace('\u{fffd}', "u"));
+    cron.within(&stack, "crontab", &["commented"]).exits(0);
+    let status = cron.refit(&stack, &["schedule", "status"]).exits(0);
+    status.says("! it is not as refit made it: refit schedule install");
+    cron.refit(&stack, &["schedule", "test"]).exits(1);
+    cron.refit(&stack, &["schedule", "remove"])
+        .exits(0)
+        .says("Taken out");
+    cron.within(&stack, "crontab", &["theirs"]).exits(0);
     // To a file of its own and back: never in both.
     cron.refit(&stack, &["schedule", "install", "--via", "cron-d"])
         .exits(0);

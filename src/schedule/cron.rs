@@ -104,10 +104,18 @@ pub fn with(crontab: &[u8], id: &str, lines: &[String]) -> Vec<u8> {
 
 fn line<'a>(crontab: &'a str, id: &str) -> Option<&'a str> {
     let begins = format!("# BEGIN refit {id} ");
-    let mut lines = crontab
-        .lines()
-        .skip_while(|line| !line.starts_with(&begins));
+    let ends = end(id);
+    let lines = crontab.lines();
+    let lines = lines.skip_while(|line| !line.starts_with(&begins));
+    // Behind the end are the lines of others.
+    let mut lines = lines.take_while(|line| line.trim_end() != ends);
     lines.find(|line| !line.starts_with('#'))
+}
+
+/// Whether there are lines of this id, also where somebody has changed them.
+pub fn is_in(crontab: &str, id: &str) -> bool {
+    let begins = format!("# BEGIN refit {id} ");
+    crontab.lines().any(|line| line.starts_with(&begins))
 }
 
 /// The five fields of the line of this id.
@@ -210,6 +218,15 @@ pub(super) mod tests {
             let left = String::from_utf8(without(text.as_bytes(), &job.id)).unwrap();
             assert_eq!(left, format!("1 1 * * * first\n{follows}"));
         }
+    }
+
+    #[test]
+    fn a_line_of_others_is_never_taken_for_ours() {
+        let (first, last) = (begin("x"), end("x"));
+        let text = format!("{first}\n#0 4 * * * env -i /refit\n{last}\n0 1 * * * env -i /theirs\n");
+        assert!(is_in(&text, "x") && !is_in(&text, "y"));
+        assert_eq!(command(&text, "x", false), None);
+        assert_eq!(fields(&text, "x"), None);
     }
 
     #[test]

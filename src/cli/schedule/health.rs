@@ -282,6 +282,7 @@ pub(super) struct TimerCommand {
 pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
     let account = &stack.account;
     let line = Kept::read(one, stack).await?.line;
+    let line = line.filter(|line| Command::read(line).is_some());
     let line = line.ok_or_else(|| {
         let text = format!("{} is not as refit made it", one.file.display());
         Complaint::new("not_scheduled", text).hint("refit schedule install makes it anew")

@@ -229,7 +229,7 @@ pub(super) async fn find(id: &str, account: &Account) -> Vec<Found> {
         }
     }
     if let Ok(bytes) = timekeeper::crontab(of(account)).await
-        && cron::fields(&String::from_utf8_lossy(&bytes), id).is_some()
+        && cron::is_in(&String::from_utf8_lossy(&bytes), id)
     {
         let file = PathBuf::from(format!("crontab of {}", account.name));
         found.push(Found {
