@@ -287,6 +287,19 @@ fn after_so_many_failures_it_waits_for_a_person() {
         "nothing_to_do",
     ];
     assert_eq!(codes, wanted);
+    // They belong to the record of the time, although most of them made no run.
+    let answer = clone.refit(&["history", "--since", "1d"]).exits(0);
+    answer.says("unattended 6 times: 1 nothing to do, 3 refused or failed, 2 let pass");
+    let answer = clone
+        .refit(&["--json", "history", "--since", "1d"])
+        .exits(0);
+    let document: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let tally = &document["sum"]["unattended"];
+    assert_eq!(
+        (&tally["times"], &tally["failures"]),
+        (&6.into(), &3.into()),
+        "{tally}"
+    );
 }
 
 #[test]

@@ -283,19 +283,22 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
     Ok(if works { Exit::Done } else { Exit::Refused })
 }
 
-/// The last time that a timer fired. root sees as well what the owner of the stack remembers: a timer
-/// runs as that.
+/// The last time that a timer fired.
 pub(super) async fn last(directory: &Path, state: &StackState) -> Option<Entry> {
-    let mut last = Record::of(state).read().pop();
+    entries(directory, state).await.pop()
+}
+
+/// Every time that a timer fired, as far as it is kept. root sees as well what the owner of the stack
+/// remembers: a timer runs as that.
+pub(super) async fn entries(directory: &Path, state: &StackState) -> Vec<Entry> {
+    let mut all = Record::of(state).read();
     if rustix::process::geteuid().is_root()
         && let Some(state) = stack::state_of_owner(directory).await
     {
-        last = last
-            .into_iter()
-            .chain(Record::of(&state).read().pop())
-            .max_by_key(|entry| entry.at);
+        all.extend(Record::of(&state).read());
+        all.sort_by_key(|entry| entry.at);
     }
-    last
+    all
 }
 
 /// An unattended run in a line.
