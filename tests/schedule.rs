@@ -303,6 +303,53 @@ fn after_so_many_failures_it_waits_for_a_person() {
 }
 
 #[test]
+fn what_was_missed_is_made_up_for_when_a_real_cron_is_started() {
+    let Some(stack) = started() else { return };
+    let folder = stack.beside("cron");
+    let Some(cron) = Cron::start(&folder) else {
+        return;
+    };
+    let install = [
+        "schedule",
+        "install",
+        "--via",
+        "cron",
+        "--every",
+        "0 4 * * *",
+    ];
+    cron.refit(&stack, &install).exits(0);
+    stack.refit(&["schedule", "run"]).exits(0);
+    // As if the last time had been three days ago, and the machine off since then.
+    let now = jiff::Timestamp::now();
+    let then = now - jiff::SignedDuration::from_hours(72);
+    let path = stack.state_files().into_iter().map(|(path, _)| path);
+    let path = path
+        .into_iter()
+        .find(|path| path.ends_with("unattended.jsonl"))
+        .unwrap();
+    let mut entry = record(&stack).remove(0);
+    entry["at"] = then.to_string().into();
+    fs::write(&path, format!("{entry}\n")).unwrap();
+    drop(cron);
+    let again = Cron::start(&folder).expect("it started before");
+    until(|| record(&stack).len() > 1);
+    let fired = record(&stack);
+    assert_eq!(
+        (
+            words(&fired, "outcome")[1].as_str(),
+            words(&fired, "code")[1].as_str()
+        ),
+        ("nothing_to_do", "-"),
+        "{fired:?}"
+    );
+    // Once: at the next start there is nothing to make up for.
+    drop(again);
+    let _last = Cron::start(&folder).expect("it started before");
+    until(|| record(&stack).len() > 2);
+    assert_eq!(words(&record(&stack), "code")[2], "not_missed");
+}
+
+#[test]
 fn what_keeps_a_run_from_beginning_is_remembered_and_told_as_a_run() {
     let Some(stack) = started() else { return };
     let run = ["--json", "schedule", "run"];

@@ -11,20 +11,17 @@ use std::process::{Child, Command, Stdio};
 use crate::stack::TestStack;
 use crate::stack::answer::Answer;
 
-/// A Debian cron of this test's own: its spool, `/etc/cron.d` and `/etc/passwd` are those of the test,
-/// seen by nobody outside of its mount namespace.
+/// A Debian cron of this test's own: its spool, `/etc/cron.d`, `/etc/passwd` and `/run` are those of the
+/// test, seen by nobody outside of its mount namespace. Its start is the start of a machine.
 pub(crate) struct Cron {
     daemon: Child,
     programs: PathBuf,
     folder: PathBuf,
-    made_pidfile: bool,
 }
 
 /// An account that only this test knows.
 pub(crate) const ANN: &str = "refit-ann";
 pub(crate) const ANN_ID: u32 = 54321;
-
-const PIDFILE: &str = "/run/crond.pid";
 
 impl Cron {
     /// `None`, with a word about it, where this user or this machine cannot.
@@ -38,19 +35,21 @@ impl Cron {
             mount --make-rprivate /
             mkdir -p \"$1/cron.d\" \"$1/spool/cron/crontabs\" /etc/cron.d /var/spool
             # cron looks again where the time of the folder differs, in whole seconds.
-            touch -d @0 \"$1/spool/cron/crontabs\" \"$1/cron.d\"
+            touch -d @1 \"$1/spool/cron/crontabs\" \"$1/cron.d\"
             mount --bind \"$1/cron.d\" /etc/cron.d
             mount --bind \"$1/spool\" /var/spool
             # One account more, whose home is a folder of the test.
             { cat /etc/passwd; echo \"refit-ann:*:54321:54321::$1/ann:/bin/sh\"; } >\"$1/passwd\"
             mkdir -p \"$1/ann\" && chown 54321:54321 \"$1/ann\"
             mount --bind \"$1/passwd\" /etc/passwd
-            : >\"$1/pid\"
-            mount --bind \"$1/pid\" /run/crond.pid
+            # What lies in /run is seen there, and what cron puts there goes with the test.
+            mkdir -p \"$1/run\"
+            mount --rbind /run \"$1/run\"
+            mount -t tmpfs none /run
+            for entry in \"$1/run\"/*; do ln -s \"$entry\" /run/; done
+            rm -f /run/crond.pid /run/crond.reboot
             echo ready
             exec \"$2/usr/sbin/cron\" -f -L 0 >/dev/null 2>&1";
-        // Something to mount over; other crons of tests do the same at the same time.
-        let made_pidfile = fs::File::create_new(PIDFILE).is_ok();
         let mut daemon = Command::new("unshare")
             .args(["--mount", "sh", "-c", setup, "cron"])
             .args([folder, &programs])
@@ -70,7 +69,6 @@ impl Cron {
             daemon,
             programs,
             folder: folder.to_owned(),
-            made_pidfile,
         })
     }
 
@@ -131,8 +129,5 @@ impl Drop for Cron {
     fn drop(&mut self) {
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
-        if self.made_pidfile {
-            let _ = fs::remove_file(PIDFILE);
-        }
     }
 }
