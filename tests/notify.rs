@@ -7,6 +7,7 @@ mod receiver;
 mod stack;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
@@ -521,4 +522,167 @@ fn the_runs_since_a_time_and_what_they_come_to() {
         .refit(&["history", "--since", "1h"])
         .exits(0)
         .says("older runs are kept no more");
+}
+
+/// A server of TLS that answers its one client in the words of HTTP; gives its port.
+fn secured(folder: &std::path::Path) -> (std::process::Child, u16) {
+    let mut server = Command::new("openssl")
+        .args([
+            "s_server",
+            "-accept",
+            "127.0.0.1:0",
+            "-cert",
+            "own.pem",
+            "-key",
+            "own.key",
+        ])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
+        let line = line.unwrap();
+        line.strip_prefix("ACCEPT ")?
+            .rsplit_once(':')?
+            .1
+            .parse()
+            .ok()
+    });
+    // Whatever else it prints is taken, or it would wait for that.
+    std::thread::spawn(move || lines.for_each(drop));
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    server.stdin.as_mut().unwrap().write_all(answer).unwrap();
+    (server, port.unwrap())
+}
+
+#[test]
+fn the_machines_own_authorities_are_trusted_and_nobody_else() {
+    let stack = unstarted("");
+    let openssl = |line: &str| {
+        let mut command = Command::new("openssl");
+        command.args(line.split(' ')).current_dir(stack.folder());
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
+    let made = openssl(&format!(
+        "req -x509 {new} -subj /CN=ours -keyout ca.key -out ca.pem"
+    )) && openssl(&format!(
+        "req -x509 {new} -subj /CN=own -keyout own.key -out own.pem -CA ca.pem -CAkey ca.key \
+             -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
+    )) && openssl(&format!(
+        "req -x509 {new} -subj /CN=others -keyout others.key -out others.pem"
+    ));
+    if !made {
+        println!("skipped: openssl 3 is not on PATH");
+        return;
+    }
+    for (list, trusted) in [("ca.pem", true), ("others.pem", false)] {
+        let (mut server, port) = secured(&stack.folder());
+        let settings = format!("notify: [{{ntfy: 'https://127.0.0.1:{port}/tk_precious'}}]\n");
+        stack.write("refit.yaml", &settings);
+        let mut command = stack.command(&["--json", "notify", "test"]);
+        command.env("SSL_CERT_FILE", stack.path(list));
+        let answer = Answer::of(command, b"").exits(i32::from(!trusted));
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let document: Value = serde_json::from_str(&answer.stdout).unwrap();
+        let told = &document["receivers"][0];
+        // There is no use in asking again.
+        assert_eq!(
+            (&told["ok"], &told["tries"]),
+            (&json!(trusted), &json!(1)),
+            "{answer}"
+        );
+        let error = told["error"]
+            .as_str()
+            .unwrap_or("this machine does not trust it");
+        assert!(
+            error.starts_with("this machine does not trust it"),
+            "{answer}"
+        );
+        answer.never_says("tk_precious");
+    }
+}
+
+#[test]
+fn a_run_that_is_cut_off_by_hand_or_by_force_is_told_of() {
+    let receiver = Receiver::kind();
+    let settings = format!("notify: [{{webhook: '{}'}}]\n", receiver.url("/x"));
+    let Some(stack) = started(&settings) else {
+        return;
+    };
+    let slow = ["--json", "set", "MODE=slow", "--settle", "1000s"];
+    let mut command = stack.command(&slow);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut watching = || lines.any(|line| line.unwrap().contains(r#""phase":"watch""#));
+    assert!(watching());
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(!watching(), "it ends");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let told = receiver.taken()["/x"].json();
+    assert_eq!(
+        (&told["event"], &told["run"]),
+        (&json!("rollback"), &json!(1))
+    );
+    assert_eq!(told["reason"], "interrupted by SIGINT");
+
+    let mut command = stack.command(&slow);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(r#""phase":"watch""#)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(receiver.paths().is_empty());
+    // The next run finishes it, whichever it is, and that is news.
+    stack.refit(&["apply"]).exits(0);
+    let told = receiver.taken()["/x"].json();
+    let title = format!(
+        "{}: run 2 had been cut off, and was rolled back",
+        stack.project
+    );
+    assert_eq!(
+        (&told["event"], &told["title"]),
+        (&json!("rollback"), &json!(title))
+    );
+    assert!(
+        told["look"].as_str().unwrap().ends_with(" show 2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn that_it_is_given_up_is_told_once() {
+    let receiver = Receiver::kind();
+    let settings = format!(
+        "notify: [{{ntfy: '{}'}}]\nupgrade: {{max_failures: 2}}\n",
+        receiver.url("/x")
+    );
+    let stack = unstarted(&settings);
+    let run = ["schedule", "run"];
+    without_engine(&stack, &run).exits(1);
+    let first = receiver.taken();
+    assert!(first["/x"].body.contains("no Docker engine"), "{first:?}");
+    // The same failure is no news; that nothing more will happen is.
+    without_engine(&stack, &run).exits(1);
+    let bodies: Vec<String> = receiver
+        .taken()
+        .into_values()
+        .map(|told| told.body)
+        .collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert!(
+        bodies[0].contains("2 unattended runs in a row have failed"),
+        "{bodies:?}"
+    );
+    assert!(
+        bodies[0].contains("refit schedule run --retry"),
+        "{bodies:?}"
+    );
+    without_engine(&stack, &run).exits(0);
+    assert!(receiver.paths().is_empty());
 }

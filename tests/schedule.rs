@@ -1,20 +1,21 @@
-//! Upgrades by themselves: what a timer is told, a real cron that fires it, and what an unattended run
-//! may do. systemd itself runs on hardly any machine that runs tests: its own verifier judges the units.
+//! Upgrades by themselves: a real cron that fires the line, and what an unattended run may do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::print_stdout)]
 
+mod cron;
 mod stack;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cron::{ANN, ANN_ID, Cron};
 use serde_json::Value;
 use stack::answer::Answer;
 use stack::checkout::{Cloned, version};
+use stack::engine::docker;
 use stack::{TestStack, idle};
 
 const IDLE: &str = "services:\n  web: {}\n";
@@ -24,11 +25,16 @@ fn started() -> Option<TestStack> {
 }
 
 fn record(stack: &TestStack) -> Vec<Value> {
-    let files = stack.state_files();
-    let text = files
-        .into_iter()
-        .find(|(path, _)| path.ends_with("unattended.jsonl"));
-    let text = String::from_utf8(text.map(|(_, bytes)| bytes).unwrap_or_default()).unwrap();
+    record_in(&stack.state())
+}
+
+/// What came of the runs of the only stack that is known to a state folder.
+fn record_in(state: &Path) -> Vec<Value> {
+    let stacks = fs::read_dir(state.join("stacks"));
+    let files = stacks.into_iter().flatten().flatten();
+    let mut texts =
+        files.filter_map(|stack| fs::read_to_string(stack.path().join("unattended.jsonl")).ok());
+    let text = texts.next().unwrap_or_default();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
@@ -39,93 +45,20 @@ fn words(entries: &[Value], field: &str) -> Vec<String> {
     entries.iter().map(word).collect()
 }
 
-/// A Debian cron of this test's own: its spool and `/etc/cron.d` are folders of the test, seen by
-/// nobody outside of its mount namespace.
-struct Cron {
-    daemon: Child,
-    programs: PathBuf,
-    made_pidfile: bool,
-}
-
-const PIDFILE: &str = "/run/crond.pid";
-
-impl Cron {
-    /// `None`, with a word about it, where this user or this machine cannot.
-    fn start(folder: &Path) -> Option<Self> {
-        let programs = std::env::var_os("REFIT_TEST_CRON").map(PathBuf::from)?;
-        if !programs.join("usr/sbin/cron").is_file() || !rustix::process::geteuid().is_root() {
-            println!("skipped: a cron of one's own needs root and Debian's packages");
-            return None;
-        }
-        let setup = "set -e
-            mount --make-rprivate /
-            mkdir -p \"$1/cron.d\" \"$1/spool/cron/crontabs\" /etc/cron.d /var/spool
-            # cron looks again where the time of the folder differs, in whole seconds.
-            touch -d @0 \"$1/spool/cron/crontabs\" \"$1/cron.d\"
-            mount --bind \"$1/cron.d\" /etc/cron.d
-            mount --bind \"$1/spool\" /var/spool
-            if [ -e /run/crond.pid ]; then : >\"$1/pid\"; mount --bind \"$1/pid\" /run/crond.pid; fi
-            echo ready
-            exec \"$2/usr/sbin/cron\" -f -L 0 >/dev/null 2>&1";
-        let made_pidfile = !Path::new(PIDFILE).exists();
-        let mut daemon = Command::new("unshare")
-            .args(["--mount", "sh", "-c", setup, "cron"])
-            .args([folder, &programs])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(daemon.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        if line != "ready\n" {
-            daemon.wait().unwrap();
-            println!("skipped: this machine lets nobody mount");
-            return None;
-        }
-        Some(Self {
-            daemon,
-            programs,
-            made_pidfile,
-        })
-    }
-
-    /// A command where this cron is the machine's.
-    fn within(&self, stack: &TestStack, program: &str, args: &[&str]) -> Answer {
-        let typed = stack.command(&[]);
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--mount=/proc/{}/ns/mnt", self.daemon.id()));
-        command.args(["sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh"]);
-        command.arg(stack.folder()).arg(program).args(args);
-        for (key, value) in typed.get_envs() {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
-        let mut path = vec![self.programs.join("usr/bin")];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-        command.env("PATH", std::env::join_paths(path).unwrap());
-        Answer::of(command, b"")
-    }
-
-    fn refit(&self, stack: &TestStack, args: &[&str]) -> Answer {
-        self.within(stack, env!("CARGO_BIN_EXE_refit"), args)
-    }
-
-    fn crontab(&self, stack: &TestStack) -> String {
-        self.within(stack, "crontab", &["-l"]).stdout
-    }
-}
-
-impl Drop for Cron {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-        if self.made_pidfile {
-            let _ = fs::remove_file(PIDFILE);
-        }
-    }
+/// A folder of hers with a compose file, and a refit that she can reach.
+fn anns_stack(stack: &TestStack) -> (String, String) {
+    fs::set_permissions(stack.beside(""), fs::Permissions::from_mode(0o711)).unwrap();
+    let folder = stack.beside("ann's 50% \"ché\" $HOME \\x");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("compose.yaml"), stack.read("compose.yaml")).unwrap();
+    chown(&folder, Some(ANN_ID), Some(ANN_ID)).unwrap();
+    let program = stack.beside("refit");
+    let built = env!("CARGO_BIN_EXE_refit");
+    fs::hard_link(built, &program)
+        .or_else(|_| fs::copy(built, &program).map(|_| ()))
+        .unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    (text(&folder), text(&program))
 }
 
 #[test]
@@ -171,13 +104,46 @@ fn a_real_cron_fires_the_line() {
         .says("05:30")
         .says("this machine will run it")
         .says("none yet");
+    // Somebody else's, in a folder whose name has all that means something to cron or to a shell.
+    let anns = anns_stack(&stack);
+    let install = [
+        "-C",
+        &anns.0,
+        "schedule",
+        "install",
+        "--via",
+        "cron-d",
+        "--every",
+        "* * * * *",
+    ];
+    cron.within(&stack, &anns.1, &install)
+        .exits(0)
+        .says("as refit-ann");
+
     // In the environment that cron gives, and nothing is remembered of it.
     let tested = cron.refit(&stack, &["schedule", "test"]).exits(0);
-    tested.says("works in the timer's environment");
+    let tested = tested.says("works in the timer's environment");
+    tested.says("as root: env -i ").says("Nothing to do");
+    let tested = cron.refit(&stack, &["--json", "schedule", "test"]).exits(0);
+    let document: Value = serde_json::from_str(&tested.stdout).unwrap();
+    assert_eq!(
+        (&document["works"], &document["exit_code"]),
+        (&true.into(), &0.into())
+    );
+    let tested = cron.refit(&stack, &["-q", "schedule", "test"]).exits(0);
+    assert_eq!((tested.stdout, tested.stderr), Default::default());
+    // As she would: what fails is told, and nothing of hers is touched.
+    let tested = ["-C", &anns.0, "schedule", "test"];
+    let tested = cron.refit(&stack, &tested).exits(1);
+    tested
+        .says("as refit-ann: env -i ")
+        .says("✗ the timer's command fails");
+    assert!(!cron.home().join(".local/state/refit/stacks").exists());
     assert!(record(&stack).is_empty());
 
     let patience = Instant::now();
-    while record(&stack).is_empty() {
+    let anns_state = cron.home().join(".local/state/refit");
+    while record(&stack).is_empty() || record_in(&anns_state).is_empty() {
         assert!(
             patience.elapsed() < Duration::from_secs(130),
             "cron does not fire"
@@ -188,6 +154,15 @@ fn a_real_cron_fires_the_line() {
     assert_eq!(words(&fired, "outcome")[0], "nothing_to_do", "{fired:?}");
     assert_eq!(words(&fired, "code")[0], "-", "{fired:?}");
     stack.refit(&["status"]).exits(0).says("unattended: ");
+    // Ann has no engine; root sees what came of it, although she remembers it.
+    assert_eq!(words(&record_in(&anns_state), "outcome")[0], "refused");
+    let status = ["-C", &anns.0, "schedule", "status"];
+    let status = cron.refit(&stack, &status).exits(0);
+    status
+        .says("this machine will run it")
+        .has_line(&["last", "refused: "]);
+    cron.refit(&stack, &["-C", &anns.0, "schedule", "remove"])
+        .exits(0);
     let status = cron
         .refit(&stack, &["--json", "schedule", "status"])
         .exits(0);
@@ -210,11 +185,7 @@ fn a_real_cron_fires_the_line() {
             .crontab(&stack)
             .contains(&format!("refit {}-", stack.project))
     );
-    let folder = stack.beside("cron").join("cron.d");
-    let files: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .collect();
+    let files = cron.files();
     let [path] = &files[..] else {
         panic!("{files:?}")
     };
@@ -224,115 +195,15 @@ fn a_real_cron_fires_the_line() {
     );
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains("\n0 4 * * * root env -i "), "{text}");
+    assert!(!text.contains(ANN), "{text}");
     cron.refit(&stack, &["schedule", "test"]).exits(0);
     cron.refit(&stack, &["schedule", "remove"]).exits(0);
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(cron.files().len(), 0);
     cron.refit(&stack, &["schedule", "remove"])
         .exits(0)
         .says("Nothing to do");
     cron.refit(&other, &["schedule", "remove"]).exits(0);
     assert_eq!(cron.crontab(&stack), theirs);
-}
-
-#[test]
-fn systemds_own_verifier_takes_the_units() {
-    let Some(stack) = started() else { return };
-    let analyze = Command::new("systemd-analyze").arg("--version").output();
-    if !analyze.is_ok_and(|output| output.status.success()) {
-        println!("skipped: systemd-analyze is not on PATH");
-        return;
-    }
-    let odd = "my 50% \"chat\" $HOME";
-    stack.write(&format!("{odd}/compose.yaml"), &stack.read("compose.yaml"));
-    for words in [
-        &[
-            "--via",
-            "systemd",
-            "--random-delay",
-            "30m",
-            "--window",
-            "02:00-05:00",
-        ][..],
-        &["--via", "user", "--every", "Mon..Fri 04:00"],
-        &["--via", "systemd", "--every", "week", "--action", "check"],
-    ] {
-        let all = [&["-C", odd, "schedule", "install", "--print"][..], words].concat();
-        let printed = stack.refit(&all).exits(0);
-        let mut files: Vec<(PathBuf, String)> = Vec::new();
-        for line in printed.stdout.lines() {
-            match line.strip_prefix("# /") {
-                Some(path) => {
-                    let name = Path::new(path).file_name().unwrap();
-                    files.push((stack.beside("units").join(name), String::new()));
-                }
-                None => files.last_mut().unwrap().1.push_str(&format!("{line}\n")),
-            }
-        }
-        assert_eq!(files.len(), 2, "{printed}");
-        fs::create_dir_all(stack.beside("units")).unwrap();
-        for (path, text) in &files {
-            fs::write(path, text).unwrap();
-        }
-        let mut verify = Command::new("systemd-analyze");
-        verify
-            .args(["--man=no", "verify"])
-            .args(files.iter().map(|(path, _)| path));
-        let output = verify.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && !said.contains("refit"),
-            "{said}\n{printed}"
-        );
-    }
-    // Nothing was installed.
-    stack
-        .refit(&["-C", odd, "schedule", "status"])
-        .exits(0)
-        .says("no timer is installed");
-}
-
-#[test]
-fn what_no_timer_can_be_told_is_refused() {
-    let Some(stack) = started() else { return };
-    let install = |words: &[&str]| {
-        let all = [&["--json", "schedule", "install", "--print"][..], words].concat();
-        let answer = stack.refit(&all).exits(1);
-        let error: Value = serde_json::from_str(&answer.stdout).unwrap();
-        error["error"]["code"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    for words in [
-        &["--via", "cron", "--every", "Mon..Fri 04:00"][..],
-        &["--via", "systemd", "--every", "0 4 * * *"],
-        &["--via", "cron", "--every", "1 2 3 4 5 6"],
-        &["--via", "cron", "--every", "0 4 * * *", "--at", "05:00"],
-        &["--via", "cron", "--window", "02:00-05:00", "--at", "06:00"],
-        &[
-            "--via",
-            "cron",
-            "--window",
-            "23:00-01:00",
-            "--random-delay",
-            "3h",
-        ],
-    ] {
-        assert_eq!(install(words), "bad_schedule", "{words:?}");
-    }
-    for words in [
-        ["--at", "25:00"],
-        ["--window", "2-5"],
-        ["--random-delay", "soon"],
-    ] {
-        stack
-            .refit(&[&["schedule", "install"][..], &words].concat())
-            .exits(2);
-    }
-    stack
-        .refit(&["schedule", "test"])
-        .exits(1)
-        .says("refit schedule install");
 }
 
 #[test]
@@ -357,7 +228,7 @@ fn an_unattended_run_keeps_to_its_hours() {
     let open = format!("{}-{}", hour(-1), hour(1));
     assert!(run(&["--window", &open]).all("plan").len() == 1);
     // What was missed is made up for once; a machine that never ran it has missed nothing.
-    let answer = run(&["--window", &open, "--missed", "24h"]);
+    let answer = run(&["--window", &open, "--missed", "0 4 * * *"]);
     assert_eq!(answer.the("note")["code"], "not_missed", "{answer}");
     let codes = words(&record(&stack), "code");
     assert_eq!(
@@ -416,4 +287,181 @@ fn after_so_many_failures_it_waits_for_a_person() {
         "nothing_to_do",
     ];
     assert_eq!(codes, wanted);
+    // They belong to the record of the time, although most of them made no run.
+    let answer = clone.refit(&["history", "--since", "1d"]).exits(0);
+    answer.says("unattended 6 times: 1 nothing to do, 3 refused or failed, 2 let pass");
+    let answer = clone
+        .refit(&["--json", "history", "--since", "1d"])
+        .exits(0);
+    let document: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let tally = &document["sum"]["unattended"];
+    assert_eq!(
+        (&tally["times"], &tally["failures"]),
+        (&6.into(), &3.into()),
+        "{tally}"
+    );
+}
+
+#[test]
+fn what_was_missed_is_made_up_for_when_a_real_cron_is_started() {
+    let Some(stack) = started() else { return };
+    let folder = stack.beside("cron");
+    let Some(cron) = Cron::start(&folder) else {
+        return;
+    };
+    let install = [
+        "schedule",
+        "install",
+        "--via",
+        "cron",
+        "--every",
+        "0 4 * * *",
+    ];
+    cron.refit(&stack, &install).exits(0);
+    stack.refit(&["schedule", "run"]).exits(0);
+    // As if the last time had been three days ago, and the machine off since then.
+    let now = jiff::Timestamp::now();
+    let then = now - jiff::SignedDuration::from_hours(72);
+    let path = stack.state_files().into_iter().map(|(path, _)| path);
+    let path = path
+        .into_iter()
+        .find(|path| path.ends_with("unattended.jsonl"))
+        .unwrap();
+    let mut entry = record(&stack).remove(0);
+    entry["at"] = then.to_string().into();
+    fs::write(&path, format!("{entry}\n")).unwrap();
+    drop(cron);
+    let again = Cron::start(&folder).expect("it started before");
+    until(|| record(&stack).len() > 1);
+    let fired = record(&stack);
+    assert_eq!(
+        (
+            words(&fired, "outcome")[1].as_str(),
+            words(&fired, "code")[1].as_str()
+        ),
+        ("nothing_to_do", "-"),
+        "{fired:?}"
+    );
+    // Once: at the next start there is nothing to make up for.
+    drop(again);
+    let _last = Cron::start(&folder).expect("it started before");
+    until(|| record(&stack).len() > 2);
+    assert_eq!(words(&record(&stack), "code")[2], "not_missed");
+}
+
+#[test]
+fn what_keeps_a_run_from_beginning_is_remembered_and_told_as_a_run() {
+    let Some(stack) = started() else { return };
+    let run = ["--json", "schedule", "run"];
+    stack.write("refit.yaml", "upgrade: {windows: x}\n");
+    let answer = stack.refit(&run).exits(1);
+    assert_eq!(answer.the("error")["code"], "bad_settings", "{answer}");
+    assert_eq!(answer.outcome(), "refused");
+    let status = stack.refit(&["schedule", "test"]).exits(1);
+    status.says("no timer is installed");
+    stack.write("refit.yaml", "");
+    let mut command = stack.command(&run);
+    let dead = format!("unix://{}", stack.beside("no.sock").display());
+    command.env("DOCKER_HOST", dead);
+    let answer = Answer::of(command, b"").exits(1);
+    assert_eq!(answer.outcome(), "refused", "{answer}");
+    let codes = words(&record(&stack), "code");
+    assert_eq!(codes, ["bad_settings", "no_engine"]);
+}
+
+#[test]
+fn a_stack_that_is_down_stays_down() {
+    let Some(stack) = started() else { return };
+    stack.compose(&["down"]);
+    let answer = stack.refit(&["--json", "schedule", "run"]).exits(0);
+    assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
+    assert!(stack.containers().is_empty());
+}
+
+#[test]
+fn after_the_start_of_the_machine_it_waits_for_the_engine() {
+    let Some(stack) = started() else { return };
+    let place = stack.beside("late.sock");
+    let early = UnixListener::bind(&place).unwrap();
+    let mut command = stack.command(&["--json", "schedule", "run", "--wait-engine", "60s"]);
+    command.env("DOCKER_HOST", format!("unix://{}", place.display()));
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // It was asked, and had no answer; then the engine is there.
+    drop(early.accept().unwrap());
+    let engine = docker(&[
+        "context",
+        "inspect",
+        "--format",
+        "{{.Endpoints.docker.Host}}",
+    ]);
+    let engine = engine.trim().strip_prefix("unix://").unwrap();
+    fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink(engine, &place).unwrap();
+    drop(early);
+    let answer = Answer::of_output("schedule run".into(), &child.wait_with_output().unwrap());
+    let answer = answer.exits(0);
+    assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
+}
+
+#[test]
+fn a_run_that_is_cut_off_is_no_failure() {
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let begun = clone.stack.beside("begun");
+    let run = |words: &[&str]| {
+        let mut command = clone.command(&[&["--json", "schedule", "run"][..], words].concat());
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let end = |child: std::process::Child| {
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        Answer::of_output("schedule run".into(), &output).exits(143)
+    };
+    // While it waits by chance there is no run yet.
+    let waiting = run(&["--random-delay", "10000h"]);
+    until(|| catches_sigterm(waiting.id()));
+    end(waiting);
+    assert!(record(&clone.stack).is_empty());
+
+    clone.stack.write(
+        "refit.yaml",
+        &format!(
+            "upgrade: {{max_failures: 1}}\nhooks: {{before_upgrade: 'touch {}; sleep 300'}}\n",
+            begun.display()
+        ),
+    );
+    clone.push(&[("version", "v2\n".to_owned())]);
+    let child = run(&[]);
+    until(|| begun.exists());
+    end(child);
+    assert_eq!(words(&record(&clone.stack), "code"), ["interrupted"]);
+    // It is tried again, also where one failure is enough to give up.
+    clone
+        .stack
+        .write("refit.yaml", "upgrade: {max_failures: 1}\n");
+    let answer = clone.refit(&["--json", "schedule", "run"]).exits(0);
+    assert_eq!(answer.outcome(), "applied", "{answer}");
+}
+
+/// Waits for what another program does.
+#[track_caller]
+fn until(done: impl Fn() -> bool) {
+    let patience = Instant::now();
+    while !done() {
+        assert!(
+            patience.elapsed() < Duration::from_secs(60),
+            "it never happens"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a process has a handler for SIGTERM.
+fn catches_sigterm(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> 14 & 1 == 1)
 }

@@ -83,9 +83,10 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     // Who is named no more need not be reached.
     let mut unreached = Register::of(&state).unreached();
     unreached.retain(|told| place.settings.notify.iter().any(|one| one.name == told.to));
+    let last = schedule::last(&place.located.args.directory, &state).await;
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &drifts, &unfinished);
-        document["unattended"] = schedule::row(schedule::last(&state).as_ref());
+        document["unattended"] = schedule::row(last.as_ref());
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
@@ -93,7 +94,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         unfinished
             .iter()
             .for_each(|text| report::out(&format!("! {text}")));
-        if let Some(last) = schedule::last(&state) {
+        if let Some(last) = last {
             report::out(&format!("unattended: {}", schedule::told(&last)));
         }
         for told in unreached {

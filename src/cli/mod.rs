@@ -157,17 +157,27 @@ impl Command {
             | Self::History(_)
             | Self::Show(_)
             | Self::Notify(_)
-            | Self::Schedule(_)
             | Self::Why(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
+            Self::Schedule(args) => args.is_run(),
         }
+    }
+
+    /// Whether it is what a timer runs, run by a person who watches.
+    fn is_tried_out(&self) -> bool {
+        matches!(self, Self::Schedule(args) if args.is_tried_out())
+    }
+
+    /// Whether it can do something about a folder that is not there any more.
+    fn takes_a_missing_folder(&self) -> bool {
+        matches!(self, Self::Schedule(args) if args.is_about_a_timer())
     }
 }
 
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -184,6 +194,8 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    // The timer's command says little; who tries it out wants to see.
+    cli.global.quiet &= !cli.command.is_tried_out();
     let json = cli.global.json;
     let run_of = cli.command.is_run().then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {
@@ -199,7 +211,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
     log(cli.global.verbose);
-    if let Some(dir) = &cli.global.directory {
+    if let Some(dir) = &cli.global.directory
+        && (dir.exists() || !cli.command.takes_a_missing_folder())
+    {
         go_to(dir)?;
     }
     match &cli.command {

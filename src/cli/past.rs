@@ -1,13 +1,15 @@
 //! The past of a stack: `history`, `show`, `rollback`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::Global;
 use super::get::Asked;
 use super::runs::{RunArgs, command_line, execute};
+use super::{Global, schedule};
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
@@ -18,6 +20,7 @@ use crate::run::journal::Entry;
 use crate::run::request::What;
 use crate::run::state::{StackState, StateHome};
 use crate::run::sum::Sum;
+use crate::schedule::record::Tally;
 use crate::secret::HIDDEN;
 
 mod since;
@@ -45,8 +48,15 @@ pub(super) struct RollbackArgs {
 }
 
 async fn state(global: &Global) -> Result<StackState, Complaint> {
+    Ok(stack(global).await?.1)
+}
+
+/// The stack's folder, and what is remembered of it.
+async fn stack(global: &Global) -> Result<(PathBuf, StackState), Complaint> {
     let asked = Asked::of(global).await?;
-    Ok(StateHome::find()?.of_stack(&asked.located.args.directory))
+    let directory = asked.located.args.directory;
+    let state = StateHome::find()?.of_stack(&directory);
+    Ok((directory, state))
 }
 
 pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
@@ -58,7 +68,8 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit
 }
 
 pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
-    let mut records = records(&state(global).await?);
+    let (directory, state) = stack(global).await?;
+    let mut records = records(&state);
     let Some(since) = args.since else {
         match global.json {
             true => page::document(&Value::Array(records.iter().map(summary).collect())),
@@ -69,9 +80,13 @@ pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit,
     let is_cut = since::is_cut(&records, since);
     records.retain(|record| record.began >= since);
     let sum = Sum::of(&records);
+    let mut fired = schedule::entries(&directory, &state).await;
+    fired.retain(|entry| entry.at >= since);
+    let fired = Tally::of(&fired);
     if global.json {
         let runs: Vec<Value> = records.iter().map(summary).collect();
-        let sum = since::document(&sum, since, is_cut);
+        let mut sum = since::document(&sum, since, is_cut);
+        sum["unattended"] = json!(fired);
         page::document(&json!({"runs": runs, "sum": sum}));
     } else {
         let none = format!("no runs on this stack since {}", local(since));
@@ -79,6 +94,7 @@ pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit,
         if sum.runs > 0 {
             since::print(&sum, is_cut);
         }
+        since::print_fired(&fired);
     }
     Ok(Exit::Done)
 }

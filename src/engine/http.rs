@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::trust;
+
 /// What a URL answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -21,6 +23,7 @@ pub enum Answer {
 pub async fn get(url: String, timeout: Duration) -> Answer {
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .tls_config(trust::tls(&url))
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
             // A probe is asked of this very host; a proxy between would answer for itself.
@@ -83,6 +86,7 @@ pub struct Reply {
 pub async fn ask(ask: Ask, timeout: Duration) -> Result<Reply, String> {
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .tls_config(trust::tls(&ask.url))
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -196,6 +200,7 @@ pub async fn post(post: Post, timeout: Duration) -> Result<(), Unsent> {
     let posted = tokio::task::spawn_blocking(move || {
         // A proxy of the environment is used: receivers are elsewhere.
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .tls_config(trust::tls(&post.url))
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -221,9 +226,24 @@ fn of_transport(error: &ureq::Error) -> Unsent {
     match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => Unsent::for_good(error.to_string()),
         ureq::Error::Timeout(_) => Unsent::for_now("it does not answer in time"),
-        ureq::Error::Io(error) => Unsent::for_now(error.to_string()),
+        ureq::Error::Io(error) => of_io(error),
+        ureq::Error::Rustls(_) => untrusted(error),
         _ => Unsent::for_now(error.to_string()),
     }
+}
+
+fn of_io(error: &std::io::Error) -> Unsent {
+    match error.kind() {
+        // What rustls has against the other side comes as this.
+        std::io::ErrorKind::InvalidData => untrusted(error),
+        _ => Unsent::for_now(error.to_string()),
+    }
+}
+
+fn untrusted(error: &dyn std::fmt::Display) -> Unsent {
+    Unsent::for_good(format!(
+        "this machine does not trust it ({error}); its list of authorities, or SSL_CERT_FILE, decides"
+    ))
 }
 
 /// What an answer says that is not 2xx. What may change by itself is tried again: 408, 429, 5xx.

@@ -22,6 +22,7 @@ pub mod script;
 pub mod sendmail;
 pub mod signals;
 pub mod timekeeper;
+mod trust;
 
 use std::path::PathBuf;
 

@@ -1,10 +1,11 @@
 //! The programs that keep time: systemd and cron, with the files and accounts that go with them. Knows
 //! nothing of what is run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 
@@ -37,6 +38,16 @@ pub async fn account(uid: u32) -> anyhow::Result<Passwd> {
     found.with_context(|| format!("no account has the number {uid}"))
 }
 
+/// Whether there is an account of this name.
+pub async fn has_account(name: &str) -> bool {
+    let asked = call("getent", &["passwd", name]).await;
+    match asked {
+        Ok(ended) => ended.ok(),
+        // Nobody to ask: no reason to doubt it.
+        Err(_) => true,
+    }
+}
+
 fn passwd(line: &str) -> Option<Passwd> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, uid, gid, _, home, ..] = fields[..] else {
@@ -52,13 +63,20 @@ fn passwd(line: &str) -> Option<Passwd> {
 
 /// The first program of this name in `PATH`.
 pub fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|path| {
-            let found = fs::metadata(path);
-            found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        })
+    program_in(&std::env::var_os("PATH")?, name)
+}
+
+/// The first program of this name in folders that are listed as in `PATH`.
+pub fn program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+    let mut found = std::env::split_paths(path).map(|folder| folder.join(name));
+    // What is relative is somewhere else for a timer.
+    found.find(|path| path.is_absolute() && is_program(path))
+}
+
+/// Whether this is a file that can be run.
+pub fn is_program(path: &Path) -> bool {
+    let found = fs::metadata(path);
+    found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether systemd runs this machine (`sd_booted(3)`).
@@ -108,36 +126,82 @@ pub async fn calendar(expression: &str) -> Option<String> {
     (!ended.ok()).then_some(ended.stderr)
 }
 
-/// The crontab of a user; empty where there is none.
+/// The crontab of a user as it is, byte for byte; empty where there is none.
 ///
 /// # Errors
 /// `crontab` is not here, or does not let this user in.
-pub async fn crontab(of: Option<&str>) -> anyhow::Result<String> {
+pub async fn crontab(of: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
     let ended = call("crontab", &[user, vec!["-l"]].concat()).await?;
-    if !ended.ok() && !ended.stderr.contains("no crontab") && !ended.stderr.contains("can't open") {
+    // What cannot be read must never look like one that is empty: it would be written over.
+    let none = ["no crontab for", "No such file or directory"];
+    if !ended.ok() && !none.iter().any(|text| ended.stderr.contains(text)) {
         bail!("crontab -l: {}", ended.stderr.trim());
     }
-    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+    Ok(ended.stdout)
 }
 
 /// Puts a crontab in place of the user's; an empty one removes it.
 ///
 /// # Errors
 /// cron does not take it.
-pub async fn set_crontab(of: Option<&str>, text: &str, scratch: &Path) -> anyhow::Result<()> {
+pub async fn set_crontab(of: Option<&str>, text: &[u8], scratch: &Path) -> anyhow::Result<()> {
     let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
-    let file = scratch.join(format!("{}-crontab", std::process::id()));
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-    let name = file.display().to_string();
+    let file = Draft::write(text, scratch)?;
+    let name = file.0.display().to_string();
     let last = if text.is_empty() { "-r" } else { &name };
-    let ended = call("crontab", &[user, vec![last]].concat()).await;
-    let _ = fs::remove_file(&file);
-    let ended = ended?;
+    let ended = call("crontab", &[user, vec![last]].concat()).await?;
     if !ended.ok() {
         bail!("crontab: {}", ended.stderr.trim());
     }
     Ok(())
+}
+
+/// What cron's own check has against a crontab, where it has one: `-T` in cronie, `-n` in Debian's. Both
+/// install nothing. `None`: nothing, or it knows no check.
+///
+/// # Errors
+/// The file to be checked cannot be written.
+pub async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option<String>> {
+    // In cronie `-n` means something else: only what the program says of itself counts.
+    let Ok(usage) = call("crontab", &["-?"]).await else {
+        return Ok(None);
+    };
+    let usage = format!("{}{}", usage.stderr, String::from_utf8_lossy(&usage.stdout));
+    let has = |word: &str| {
+        usage
+            .lines()
+            .any(|line| line.trim_start().starts_with(word))
+    };
+    let dry = usage.lines().find(|line| line.contains("dry run"));
+    let option = match dry {
+        _ if has("-T") => "-T",
+        Some(line) if line.trim_start().starts_with("-n") => "-n",
+        _ => return Ok(None),
+    };
+    let file = Draft::write(text, scratch)?;
+    let name = file.0.display().to_string();
+    let ended = call("crontab", &[option, &name]).await?;
+    // By its name the person would look for a file that is gone.
+    let said = ended.stderr.replace(&format!("\"{name}\":"), "line ");
+    Ok((!ended.ok()).then_some(said))
+}
+
+/// A file for `crontab`, gone when it is dropped.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn write(text: &[u8], scratch: &Path) -> anyhow::Result<Self> {
+        let file = scratch.join(format!("{}-crontab", std::process::id()));
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Whether a cron daemon runs on this machine.
@@ -176,8 +240,26 @@ pub fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// Makes a folder that is not there, and those above it, for an account alone.
+///
+/// # Errors
+/// It cannot be made, or not be given to the account.
+pub fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folder_for(above, owner)?;
+    }
+    let make = || {
+        fs::DirBuilder::new().mode(0o700).create(path)?;
+        std::os::unix::fs::lchown(path, Some(owner.uid), Some(owner.gid))
+    };
+    make().with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
 /// Runs a program in nothing but this environment, as this user where that is another one, with its
-/// output where ours is; gives its exit code.
+/// output where ours is, or with its errors alone; gives its exit code.
 ///
 /// # Errors
 /// It cannot be started.
@@ -186,6 +268,7 @@ pub async fn run_alone(
     env: &[(String, String)],
     directory: &Path,
     other: Option<&Passwd>,
+    loud: bool,
 ) -> anyhow::Result<Option<i32>> {
     let mut all = Vec::new();
     if let Some(other) = other {
@@ -205,7 +288,12 @@ pub async fn run_alone(
         .env_clear()
         .envs(env.iter().map(|(key, value)| (key, value)))
         .current_dir(directory)
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
+        .stdout(if loud {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
         .kill_on_drop(true)
         .status()
         .await
@@ -222,4 +310,32 @@ async fn call(program: &str, args: &[&str]) -> anyhow::Result<Ended> {
         mark: None,
     };
     process::run(&call, |_| {}).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_made_for_their_owner_and_those_that_are_there_stay() {
+        let top = tempfile::tempdir().unwrap();
+        let found = fs::metadata(top.path()).unwrap();
+        let owner = Passwd {
+            name: "me".to_owned(),
+            uid: found.uid(),
+            gid: found.gid(),
+            home: top.path().to_owned(),
+        };
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = top.path().join("a/b");
+        for _ in 0..2 {
+            make_folder_for(&folder, &owner).unwrap();
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(top.path()), 0o755);
+        assert_eq!(fs::metadata(&folder).unwrap().uid(), owner.uid);
+    }
 }

@@ -186,7 +186,13 @@ impl Transaction<'_> {
                 let complaint = Complaint::new("hook_failed", text).details(&lines.join("\n"));
                 (Outcome::FailedBefore, complaint)
             }
-            Err(error) => (Outcome::FailedBefore, Complaint::from(error)),
+            Err(error) => {
+                let complaint = match self.signals.received() {
+                    Some(_) => Complaint::new("interrupted", error.to_string()),
+                    None => Complaint::from(error),
+                };
+                (Outcome::FailedBefore, complaint)
+            }
         };
         let reason = complaint.text.clone();
         let code = complaint.code.to_owned();
@@ -194,7 +200,9 @@ impl Transaction<'_> {
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(outcome, &[], &[]);
         let text = format!("Nothing was changed. More: refit show {}", self.run);
-        Err(Conclusion::early(outcome, Some(text)))
+        let mut conclusion = Conclusion::early(outcome, Some(text));
+        conclusion.ended.signal = self.signals.received();
+        Err(conclusion)
     }
 
     /// `after_success` or `after_failure`: what they do changes nothing of the run's result.

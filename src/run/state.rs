@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 use crate::engine::files::sync_folder;
 use crate::event::RunId;
 
+/// In a home folder.
+const OF_HOME: &str = ".local/state/refit";
+
 /// The folder of all stacks' state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateHome(PathBuf);
@@ -32,10 +35,15 @@ impl StateHome {
         } else {
             std::env::home_dir()
                 .context("no home directory; set REFIT_STATE_HOME to a folder for refit's state")?
-                .join(".local/state/refit")
+                .join(OF_HOME)
         };
         make_folder(&path)?;
         Ok(Self(path))
+    }
+
+    /// Where another account keeps its own, as far as can be known of it. Makes nothing.
+    pub fn of_account(home: &Path) -> Self {
+        Self(home.join(OF_HOME))
     }
 
     /// A folder of a test's own.

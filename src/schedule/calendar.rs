@@ -1,7 +1,9 @@
 //! When a timer fires, in the words of the two programs that keep time.
 
+use jiff::ZonedDateTime;
 use jiff::civil::Time;
-use jiff::{SignedDuration, ZonedDateTime};
+
+use super::fields::Fields;
 
 /// When a timer fires, by the machine's own clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +49,6 @@ impl When {
         }
     }
 
-    /// The time of the day, where it is always the same.
-    pub fn time(&self) -> Option<Time> {
-        match self {
-            Self::Daily(time) | Self::Weekly(time) => Some(*time),
-            Self::Calendar(_) | Self::Fields(_) => None,
-        }
-    }
-
     /// For `OnCalendar=`.
     ///
     /// # Errors
@@ -86,46 +80,14 @@ impl When {
         }
     }
 
-    /// From one time to the next, where that is always the same.
-    pub fn period(&self) -> Option<SignedDuration> {
-        match self {
-            Self::Daily(_) => Some(SignedDuration::from_hours(24)),
-            Self::Weekly(_) => Some(SignedDuration::from_hours(24 * 7)),
-            Self::Calendar(_) | Self::Fields(_) => None,
-        }
-    }
-
     /// The next time after a moment; `None` where only the program that keeps time knows.
     pub fn next(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
-        let time = self.time()?;
-        let days = 0..=8;
-        days.filter_map(|days| {
-            let day = now.date().checked_add(jiff::Span::new().days(days)).ok()?;
-            let is_day =
-                !matches!(self, Self::Weekly(_)) || day.weekday() == jiff::civil::Weekday::Monday;
-            let at = day
-                .to_datetime(time)
-                .to_zoned_datetime(now.time_zone().clone());
-            at.ok().filter(|at| is_day && at > now)
-        })
-        .next()
+        Fields::read(&self.for_cron().ok()?)?.next(now)
     }
 
-    /// Back from the five fields of a crontab.
-    pub fn of_fields(fields: &str) -> Self {
-        let parts: Vec<&str> = fields.split_whitespace().collect();
-        let number = |text: &str| text.parse::<i8>().ok();
-        if let [minute, hour, "*", "*", day] = parts[..]
-            && let (Some(minute), Some(hour)) = (number(minute), number(hour))
-            && let Ok(time) = Time::new(hour, minute, 0, 0)
-        {
-            match day {
-                "*" => return Self::Daily(time),
-                "1" => return Self::Weekly(time),
-                _ => {}
-            }
-        }
-        Self::Fields(fields.to_owned())
+    /// Times of the day at which it may fire; `None` where only systemd knows.
+    pub fn times(&self) -> Option<Vec<Time>> {
+        Some(Fields::read(&self.for_cron().ok()?)?.times().collect())
     }
 }
 
@@ -171,16 +133,6 @@ mod tests {
         ] {
             assert!(read(every, at).is_err(), "{every}");
         }
-    }
-
-    #[test]
-    fn fields_read_back() {
-        for (every, at) in [("day", "04:00"), ("week", "23:59")] {
-            let when = read(every, Some(at)).unwrap();
-            assert_eq!(When::of_fields(&when.for_cron().unwrap()), when);
-        }
-        let odd = When::of_fields("0 4 1 * *");
-        assert_eq!(odd, When::Fields("0 4 1 * *".to_owned()));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! Knows no I/O and no clock, but for the record; the programs that keep time are `engine::timekeeper`.
 
 pub mod calendar;
+pub mod command;
 pub mod cron;
+pub mod fields;
 pub mod policy;
 pub mod record;
 pub mod unit;
@@ -96,6 +98,8 @@ pub struct Job {
     pub delay: Duration,
     /// Folders that it writes to.
     pub writes: Vec<PathBuf>,
+    /// It sends mail: the `sendmail` of many machines needs more rights than its caller has.
+    pub mails: bool,
 }
 
 /// A name for units and files: letters, digits and hyphens alone, since cron reads no file in

@@ -1,20 +1,21 @@
 //! Whether an unattended run may begin. Pure: what was, and what time it is, come from the caller.
 
-use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+use jiff::{Timestamp, ZonedDateTime};
 
+use super::fields::Fields;
 use super::record::Entry;
 use crate::event::Outcome;
 use crate::stack::settings::window::Window;
 
 /// What bounds unattended runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// When it may begin.
     pub window: Option<Window>,
     /// So many failures in a row, and it stops trying.
     pub max_failures: u32,
-    /// Only where none has been for so long: what a sleeping machine has missed.
-    pub if_missed: Option<SignedDuration>,
+    /// Only where none has been since these were due last: what a machine that was off has missed.
+    pub if_missed: Option<Fields>,
 }
 
 /// Why nothing is done.
@@ -68,11 +69,11 @@ impl Policy {
         if failures >= self.max_failures {
             return Err(Pass::MaxFailures(failures));
         }
-        if let Some(period) = self.if_missed {
+        if let Some(fields) = &self.if_missed {
             let last = past.iter().rfind(|entry| !entry.was_let_pass());
-            // A timer is not punctual: an hour more or less makes no missed run.
             let due = |entry: &Entry| {
-                now.timestamp().duration_since(entry.at) + SignedDuration::from_hours(1) >= period
+                let last = entry.at.to_zoned_datetime(now.time_zone().clone());
+                fields.next(&last).is_some_and(|due| due <= *now)
             };
             if !last.is_some_and(due) {
                 return Err(Pass::NotMissed);
@@ -113,6 +114,7 @@ mod tests {
             'r' => (Outcome::RolledBack, None),
             'x' => (Outcome::Refused, Some("git_failed")),
             'w' => (Outcome::NothingToDo, Some("outside_window")),
+            'i' => (Outcome::RolledBack, Some("interrupted")),
             _ => (Outcome::Refused, Some("locked")),
         };
         let entries = words.chars().enumerate().map(|(index, word)| {
@@ -143,6 +145,8 @@ mod tests {
             ("rrn", 2),
             ("xrn", 1),
             ("xwlxw", 2),
+            // The machine was switched off.
+            ("rii", 1),
         ] {
             assert_eq!(failures(&past(words), None), count, "{words}");
         }
@@ -161,17 +165,24 @@ mod tests {
         assert_eq!(policy.decide(&now, &past("rr"), None), Ok(()));
         let stopped = policy.decide(&now, &past("rrr"), None);
         assert_eq!(stopped, Err(Pass::MaxFailures(3)));
-        let late = now.checked_add(SignedDuration::from_hours(1)).unwrap();
+        let late = now
+            .checked_add(jiff::SignedDuration::from_hours(1))
+            .unwrap();
         let pass = policy.decide(&late, &[], None).unwrap_err();
         assert_eq!(pass.code(), "outside_window");
         let missed = Policy {
-            if_missed: Some(SignedDuration::from_hours(24)),
+            if_missed: Fields::read("0 3 * * *"),
             ..policy
         };
-        // The last was on January 2, or on January 1.
+        // The last was at midnight of January 2, or of January 3.
         let decide = |words| missed.decide(&now, &past(words), None);
         assert_eq!(decide("nn"), Ok(()));
-        assert_eq!(decide("nnn"), Err(Pass::NotMissed));
+        // It was made up for just now.
+        let mut made_up = past("nnn");
+        made_up[2].at = now.timestamp();
+        assert_eq!(missed.decide(&now, &made_up, None), Err(Pass::NotMissed));
+        // One that was cut off is none; one that found the lock taken is none.
+        assert_eq!(decide("nni"), Ok(()));
         assert_eq!(decide(""), Err(Pass::NotMissed), "never on time yet");
     }
 }

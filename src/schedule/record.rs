@@ -12,7 +12,7 @@ use crate::event::{Outcome, RunId};
 use crate::run::state::{StackState, make_folder, write_file};
 
 /// So many are kept.
-const KEPT: usize = 200;
+const KEPT: usize = 1000;
 
 /// One time that a timer fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +34,55 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it was let pass by a rule of ours, without a look at the stack.
+    /// Whether it was let pass by a rule of ours without a look at the stack, or was cut off: it says
+    /// nothing of what it went to.
     pub fn was_let_pass(&self) -> bool {
-        let rules = ["outside_window", "max_failures", "not_missed", "locked"];
+        let rules = [
+            "outside_window",
+            "max_failures",
+            "not_missed",
+            "locked",
+            "interrupted",
+        ];
         self.code
             .as_deref()
             .is_some_and(|code| rules.contains(&code))
+    }
+}
+
+/// What the times that a timer fired come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// All of them.
+    pub times: usize,
+    /// Something newer came, and was proven.
+    pub applied: usize,
+    /// There was nothing newer, or nothing but what had failed before.
+    pub nothing_to_do: usize,
+    /// It was refused, failed, or was rolled back.
+    pub failures: usize,
+    /// A rule of ours, another run or a shutdown came before.
+    pub let_pass: usize,
+}
+
+impl Tally {
+    /// Of these.
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut tally = Self::default();
+        for entry in entries {
+            tally.times += 1;
+            let count = match entry.outcome {
+                _ if entry.was_let_pass() => &mut tally.let_pass,
+                Outcome::Applied => &mut tally.applied,
+                Outcome::NothingToDo => &mut tally.nothing_to_do,
+                Outcome::Refused
+                | Outcome::FailedBefore
+                | Outcome::RolledBack
+                | Outcome::RollbackFailed => &mut tally.failures,
+            };
+            *count += 1;
+        }
+        tally
     }
 }
 

@@ -1,7 +1,10 @@
 //! The files of a systemd timer. A service of the system is walled in: it writes to the folders of the
 //! stack and of refit alone.
 
+use std::path::PathBuf;
+
 use super::Job;
+use super::cron::ENGINE_PATIENCE;
 
 /// Service and timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,22 @@ pub struct Units {
 const SERVICE: &str = include_str!("../../templates/schedule/refit.service");
 const TIMER: &str = include_str!("../../templates/schedule/refit.timer");
 
+/// No program that it calls may do more than itself: none with the setuid or setgid bit.
+const NO_PRIVILEGES: &str = "NoNewPrivileges=true\n";
+
+/// Where the `sendmail` of Postfix, Exim and their kin leaves what it was given.
+const MAIL: [&str; 3] = ["/var/spool", "/var/mail", "/var/log/exim4"];
+
+/// Whether a service of ours could not call a `sendmail` that needs more rights than its caller has.
+pub fn forbids_mail(service: &str) -> bool {
+    service.contains(NO_PRIVILEGES)
+}
+
+/// The account that a service of the system runs as.
+pub fn user(service: &str) -> Option<&str> {
+    service.lines().find_map(|line| line.strip_prefix("User="))
+}
+
 /// Renders both.
 ///
 /// # Errors
@@ -27,6 +46,11 @@ pub fn render(job: &Job, is_system: bool) -> Result<Units, String> {
         .collect();
     let mut words = vec![quoted(&job.program.display().to_string(), true)];
     words.extend(job.args.iter().map(|arg| quoted(arg, true)));
+    if !is_system {
+        // A user's systemd cannot be told to wait for the engine of the system.
+        words.push(format!("--wait-engine {ENGINE_PATIENCE}"));
+    }
+    let privileges = if job.mails { "" } else { NO_PRIVILEGES };
     let wall = if is_system { wall(job) } else { String::new() };
     let delay = match job.delay.as_secs() {
         0 => String::new(),
@@ -45,6 +69,7 @@ pub fn render(job: &Job, is_system: bool) -> Result<Units, String> {
         )
         .replace("{environment}\n", &environment)
         .replace("{command}", &words.join(" "))
+        .replace("{privileges}\n", privileges)
         .replace("{wall}\n", &wall);
     let timer = TIMER
         .replace("{title}", &percent(&job.title))
@@ -102,21 +127,39 @@ fn shell_word(word: &str) -> String {
 }
 
 fn wall(job: &Job) -> String {
-    let below = |top: &str| job.writes.iter().any(|path| path.starts_with(top));
+    // A socket of the engine may lie there as well.
+    let named = |top: &str| {
+        let mut parts = job.env.iter().flat_map(|(_, value)| value.split(':'));
+        parts.any(|part| part.trim_start_matches("//").starts_with(top))
+    };
+    let below = |top: &str| job.writes.iter().any(|path| path.starts_with(top)) || named(top);
     let mut lines = vec![
         "ProtectSystem=strict".to_owned(),
         "ProtectHome=read-only".to_owned(),
-        "ProtectKernelTunables=true".to_owned(),
-        "ProtectKernelModules=true".to_owned(),
         "ProtectControlGroups=true".to_owned(),
-        "LockPersonality=true".to_owned(),
-        "RestrictRealtime=true".to_owned(),
     ];
+    if !job.mails {
+        // For a user other than root each of these means NoNewPrivileges as well.
+        let more = [
+            "ProtectKernelTunables=true",
+            "ProtectKernelModules=true",
+            "LockPersonality=true",
+            "RestrictRealtime=true",
+        ];
+        lines.extend(more.map(str::to_owned));
+    }
     // A temporary folder of its own would hide a stack that lies there.
-    if !below("/tmp") && !below("/var/tmp") {
+    let shared = below("/tmp") || below("/var/tmp");
+    let temporary = match shared {
+        true => &["/tmp", "/var/tmp"][..],
+        false => &[],
+    };
+    if !shared {
         lines.push("PrivateTmp=true".to_owned());
     }
-    for path in &job.writes {
+    let mail = MAIL.iter().filter(|_| job.mails).map(PathBuf::from);
+    let temporary = temporary.iter().map(PathBuf::from);
+    for path in job.writes.iter().cloned().chain(temporary).chain(mail) {
         let path = path.display().to_string();
         lines.push(format!(
             "ReadWritePaths={}",
@@ -165,7 +208,7 @@ mod tests {
         job.args = ["-C", "/a b/50%", "$x", "it's", "a\"b\\c", ""]
             .map(str::to_owned)
             .to_vec();
-        let service = render(&job, false).unwrap().service;
+        let service = render(&job, true).unwrap().service;
         let wanted = "'env' '-i' 'HOME=/home/ann' '/usr/local/bin/refit' '-C' '/a b/50%' '$x' \
                       'it'\\''s' 'a\"b\\c' ''";
         assert_eq!(command(&service).unwrap(), wanted);
@@ -199,11 +242,55 @@ mod tests {
                 units.timer
             );
         }
+        assert!(forbids_mail(&units.service) && user(&units.service) == Some("ann"));
         let own = render(&job(), false).unwrap().service;
+        assert!(own.contains("schedule run --wait-engine 3m\n"), "{own}");
         assert!(
             !own.contains("User=") && !own.contains("ProtectSystem"),
             "{own}"
         );
         assert!(!own.contains('{') && !units.service.contains('{') && !units.timer.contains('{'));
+    }
+
+    #[test]
+    fn a_temporary_folder_of_its_own_hides_nothing_that_it_needs() {
+        let service = |job: &Job| render(job, true).unwrap().service;
+        assert!(service(&job()).contains("\nPrivateTmp=true\n"));
+        let mut there = job();
+        there.writes = vec!["/tmp/chat".into()];
+        let mut socket = job();
+        let host = "unix:///tmp/docker.sock".to_owned();
+        socket.env.push(("DOCKER_HOST".to_owned(), host));
+        for job in [there, socket] {
+            let service = service(&job);
+            assert!(!service.contains("PrivateTmp"), "{service}");
+            assert!(service.contains("\nReadWritePaths=-/tmp\n"), "{service}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_sends_mail_may_call_programs_with_more_rights() {
+        let job = Job {
+            mails: true,
+            ..job()
+        };
+        let service = render(&job, true).unwrap().service;
+        for word in [
+            "NoNewPrivileges",
+            "ProtectKernel",
+            "LockPersonality",
+            "RestrictRealtime",
+            "RestrictSUIDSGID",
+            "{",
+        ] {
+            assert!(!service.contains(word), "{word}\n{service}");
+        }
+        assert!(!forbids_mail(&service));
+        assert!(service.contains("\nProtectSystem=strict\n"), "{service}");
+        assert!(
+            service.contains("\nReadWritePaths=-/var/spool\n"),
+            "{service}"
+        );
+        assert!(!forbids_mail(&render(&job, false).unwrap().service));
     }
 }

@@ -162,7 +162,8 @@ impl Known {
     }
 }
 
-fn env_of(located: &Located) -> Vec<(String, String)> {
+/// What the stack's env files set: a timer has no other environment.
+pub(in crate::cli) fn env_of(located: &Located) -> Vec<(String, String)> {
     let files = located.env_files();
     let bytes = files
         .iter()

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 use super::Global;
 use crate::complaint::Complaint;
 use crate::engine::signals::Signals;
-use crate::event::{Emitter, Outcome};
+use crate::event::Emitter;
 use crate::exit::{self, Exit};
 use crate::report::notify::{Aside, Beat, Message, Story, Tee};
 use crate::report::{self, page};
 use crate::run::told::{self, Register, Told};
 use crate::run::{Ended, Runner};
+pub(super) use known::env_of;
 use known::{Known, Letter};
 
 #[derive(Debug, Args)]
@@ -131,13 +132,7 @@ pub(super) async fn warn(global: &Global, command: &str, complaint: &Complaint) 
         unattended: true,
         dry: false,
     };
-    let story = Story {
-        outcome: Some(Outcome::Refused),
-        reason: Some(complaint.text.clone()),
-        code: Some(complaint.code.to_owned()),
-        todo: complaint.hint.iter().cloned().collect(),
-        ..story(occasion, command, None)
-    };
+    let story = story(occasion, command, Some(Story::of_refusal(complaint)));
     let told = known.tell(&story, false, &Signals::none()).await;
     known.remember(global, None, told);
 }

@@ -11,6 +11,7 @@ use crate::report;
 use crate::report::words::secs;
 use crate::run::history::Record;
 use crate::run::sum::{Away, Sum};
+use crate::schedule::record::Tally;
 use crate::stack::settings::parse_duration;
 
 /// Days of 24 hours.
@@ -115,6 +116,28 @@ pub(super) fn print(sum: &Sum, is_cut: bool) {
             "! older runs are kept no more; keep: in refit.yaml says how many, and how long",
         );
     }
+}
+
+/// What timers came to, most of whose times make no run.
+pub(super) fn print_fired(fired: &Tally) {
+    if fired.times == 0 {
+        return;
+    }
+    let parts = [
+        (fired.applied, "applied"),
+        (fired.nothing_to_do, "nothing to do"),
+        (fired.failures, "refused or failed"),
+        (fired.let_pass, "let pass"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let times = match fired.times {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    report::out(&format!("unattended {times}: {}", parts.join(", ")));
 }
 
 #[cfg(test)]

@@ -1,26 +1,25 @@
-//! The stack, and what a timer of it is told.
+//! What a timer of a stack is told.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Time;
 
 use super::super::Global;
 use super::InstallArgs;
+use super::stack::Stack;
 use crate::complaint::Complaint;
-use crate::engine::timekeeper;
-use crate::run::state::{StackState, StateHome};
+use crate::engine::{files, timekeeper};
 use crate::schedule::calendar::When;
-use crate::schedule::{self, Account, Job, Via};
+use crate::schedule::{Job, Via};
+use crate::secret::is_secret;
 use crate::stack::locate;
-use crate::stack::settings::Settings;
 use crate::stack::settings::window::Window;
 
 /// When there is no window and nobody says a time.
 const AT: (i8, i8) = (4, 0);
 
-/// Variables that decide which stack and which engine are meant.
-const KEPT: [&str; 13] = [
+/// Variables that decide which stack and which engine are meant, and how the network is reached.
+const KEPT: [&str; 21] = [
     "DOCKER_HOST",
     "DOCKER_CONTEXT",
     "DOCKER_CONFIG",
@@ -34,59 +33,17 @@ const KEPT: [&str; 13] = [
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
     "TZ",
+    "GIT_SSH_COMMAND",
+    "SSL_CERT_FILE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
 ];
 
-/// A stack as far as a timer has to know it.
-pub(super) struct Stack {
-    pub(super) id: String,
-    pub(super) state: StackState,
-    pub(super) settings: Settings,
-    pub(super) account: Account,
-    pub(super) scratch: PathBuf,
-    pub(super) has_hooks: bool,
-    project: String,
-    directory: PathBuf,
-    home: StateHome,
-}
-
 impl Stack {
-    /// Found with the engine's help where that answers; a timer is removed without it too.
-    pub(super) async fn find(global: &Global) -> Result<Self, Complaint> {
-        let containers = match global.connect().await {
-            Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        let located = locate::locate(&global.locate_request(), &containers)?;
-        let directory = located.args.directory.clone();
-        let settings = Settings::load(&directory, &located.args.files)?;
-        let home = StateHome::find()?;
-        let state = home.of_stack(&directory);
-        let folder = directory.file_name().unwrap_or_default().to_string_lossy();
-        let project = located.args.name.clone();
-        let project = project.unwrap_or_else(|| folder.to_lowercase());
-        let state_name = state.folder().file_name().unwrap_or_default();
-        let id = schedule::id(&project, &state_name.to_string_lossy());
-        let hooks = &settings.hooks;
-        let has_hooks = [
-            &hooks.before_upgrade,
-            &hooks.after_success,
-            &hooks.after_failure,
-        ]
-        .into_iter()
-        .any(Option::is_some);
-        Ok(Self {
-            id,
-            account: account(&directory).await?,
-            scratch: home.scratch()?,
-            state,
-            settings,
-            has_hooks,
-            project,
-            directory,
-            home,
-        })
-    }
-
     /// What a timer is told.
     pub(super) async fn job(
         &self,
@@ -94,7 +51,7 @@ impl Stack {
         args: &InstallArgs,
         via: Via,
     ) -> Result<Job, Complaint> {
-        let window = args.window.or(self.settings.upgrade.window);
+        let window = args.window.or(self.usable()?.upgrade.window);
         let when = when(args, window)?;
         if let When::Calendar(text) = &when
             && let Some(wrong) = timekeeper::calendar(text).await
@@ -102,12 +59,19 @@ impl Stack {
             return Err(bad(format!("systemd cannot read {text:?}")).details(&wrong));
         }
         let here = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let program = std::env::current_exe().map_err(anyhow::Error::from)?;
+        let program = own_program()?;
         let mut words = vec!["-q".to_owned(), "-C".to_owned(), here.display().to_string()];
         words.extend(global_words(global));
         words.extend(["schedule", "run", "--action", args.action.word()].map(str::to_owned));
         if let Some(window) = args.window {
             words.extend(["--window".to_owned(), window.to_string()]);
+        }
+        if let Some(wait) = args.wait_lock {
+            let wait = match wait.subsec_millis() {
+                0 => format!("{}s", wait.as_secs()),
+                _ => format!("{}ms", wait.as_millis()),
+            };
+            words.extend(["--wait-lock".to_owned(), wait]);
         }
         let env = self.environment(via, &program);
         if let Some(odd) = words
@@ -128,13 +92,14 @@ impl Stack {
                 self.directory.display()
             ),
             account: self.account.clone(),
+            writes: self.writes(&here, &args.writable),
             directory: here,
             program,
             args: words,
             env,
             when,
             delay: args.random_delay,
-            writes: self.writes(&args.writable),
+            mails: self.mails(),
         })
     }
 
@@ -157,12 +122,7 @@ impl Stack {
             ("HOME".to_owned(), self.account.home.display().to_string()),
             ("PATH".to_owned(), path.join(":")),
         ];
-        // What this user's shell says of their own folders is not true of another one's.
-        let is_own = rustix::process::geteuid().as_raw() == self.account.uid;
-        let set = KEPT
-            .iter()
-            .filter(|name| is_own || !name.starts_with("XDG_"));
-        let set = set.filter(|name| via != Via::User || **name != "XDG_RUNTIME_DIR");
+        let set = KEPT.iter().filter(|name| self.is_for_timer(via, name));
         env.extend(set.filter_map(|name| {
             let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
             Some(((*name).to_owned(), value))
@@ -170,42 +130,66 @@ impl Stack {
         env
     }
 
+    /// What this user's shell says of their own folders is not true of another one's, and everybody can
+    /// read what a timer is told.
+    fn is_for_timer(&self, via: Via, name: &str) -> bool {
+        let value = std::env::var(name).unwrap_or_default();
+        let home = std::env::home_dir().unwrap_or_default();
+        let is_own = self.is_own();
+        match name {
+            _ if is_secret(name, &value) => false,
+            "XDG_RUNTIME_DIR" => is_own && via != Via::User,
+            "REFIT_STATE_HOME" => is_own,
+            "DOCKER_CONFIG" => is_own || !Path::new(&value).starts_with(home),
+            name => is_own || !name.starts_with("XDG_"),
+        }
+    }
+
+    /// Variables that a timer is not told of, because they hold a secret.
+    pub(super) fn withheld() -> Vec<&'static str> {
+        let holds = |name: &&&str| std::env::var(name).is_ok_and(|value| is_secret(name, &value));
+        KEPT.iter().filter(holds).copied().collect()
+    }
+
     /// The stack, the repository that it lies in, refit's own folder, and docker's for builds.
-    fn writes(&self, more: &[PathBuf]) -> Vec<PathBuf> {
+    fn writes(&self, here: &Path, more: &[PathBuf]) -> Vec<PathBuf> {
         let mut writes = vec![self.directory.clone()];
-        let repository = self
-            .directory
-            .ancestors()
-            .find(|folder| folder.join(".git").exists());
-        writes.extend(repository.map(Path::to_path_buf));
-        let own = rustix::process::geteuid().as_raw() == self.account.uid;
-        writes.push(match own {
-            true => self.home.folder().to_path_buf(),
-            false => self.account.home.join(".local/state/refit"),
-        });
-        writes.push(self.account.home.join(".docker"));
-        writes.extend(std::env::var_os("DOCKER_CONFIG").map(PathBuf::from));
-        writes.extend(more.iter().cloned());
+        writes.extend(repository(&self.directory));
+        writes.extend(self.own_folders());
+        let config = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+        writes.extend(config.filter(|_| self.is_for_timer(Via::Systemd, "DOCKER_CONFIG")));
+        writes.extend(more.iter().map(|path| locate::lexical(&here.join(path))));
         writes.sort();
         writes.dedup();
         writes
     }
 }
 
-/// Who owns the stack, for root; else whoever asks.
-async fn account(directory: &Path) -> Result<Account, Complaint> {
-    let me = rustix::process::geteuid();
-    let uid = match me.is_root() {
-        true => std::fs::metadata(directory).map_or(0, |found| found.uid()),
-        false => me.as_raw(),
+/// refit itself, by the name under which a shell finds it where that is the same: an update may put
+/// another file behind it.
+fn own_program() -> Result<PathBuf, Complaint> {
+    let program = std::env::current_exe().map_err(anyhow::Error::from)?;
+    let is_it = |named: &PathBuf| files::follow(named) == files::follow(&program);
+    let named = timekeeper::program("refit").filter(is_it);
+    Ok(named.unwrap_or(program))
+}
+
+/// The work tree that a folder lies in, and where its git folder is kept, if that is elsewhere.
+fn repository(directory: &Path) -> Vec<PathBuf> {
+    let mut folders = directory.ancestors();
+    let Some(top) = folders.find(|folder| folder.join(".git").exists()) else {
+        return Vec::new();
     };
-    let found = timekeeper::account(uid).await?;
-    Ok(Account {
-        name: found.name,
-        uid: found.uid,
-        gid: found.gid,
-        home: found.home,
-    })
+    let mut all = vec![top.to_path_buf()];
+    // A further work tree, or a submodule: `.git` is a file that says where.
+    let text = std::fs::read_to_string(top.join(".git")).unwrap_or_default();
+    if let Some(named) = text.strip_prefix("gitdir:") {
+        let git = top.join(named.trim());
+        let common = std::fs::read_to_string(git.join("commondir"));
+        let common = common.map_or_else(|_| git.clone(), |common| git.join(common.trim()));
+        all.push(files::follow(&common));
+    }
+    all
 }
 
 /// The global options as they were typed: the timer begins in the same folder.
@@ -246,21 +230,24 @@ fn when(args: &InstallArgs, window: Option<Window>) -> Result<When, Complaint> {
     let usual = Time::new(AT.0, AT.1, 0, 0).unwrap_or_default();
     let or_at = window.map_or(usual, Window::from);
     let when = When::read(&args.every, args.at, or_at).map_err(bad)?;
-    if let (Some(window), Some(time)) = (window, when.time()) {
-        let after = time
-            .duration_since(window.from())
-            .as_secs()
-            .rem_euclid(86_400);
-        let latest = std::time::Duration::from_secs(after.unsigned_abs()) + args.random_delay;
-        if !window.holds(time) || latest >= window.length() {
-            return Err(bad(format!(
-                "it would fire at {:02}:{:02} or up to {} s later, and the window {window} is not \
-                 open all that time",
-                time.hour(),
-                time.minute(),
-                args.random_delay.as_secs()
-            )));
-        }
+    let Some((window, times)) = window.zip(when.times()) else {
+        return Ok(when);
+    };
+    let fits = |time: &Time| {
+        let after = time.duration_since(window.from()).as_secs();
+        let after = after.rem_euclid(86_400).unsigned_abs();
+        let latest = std::time::Duration::from_secs(after) + args.random_delay;
+        window.holds(*time) && latest < window.length()
+    };
+    // One that fires more often does nothing the other times.
+    match times.first() {
+        Some(first) if !times.iter().any(fits) => Err(bad(format!(
+            "it would fire at {:02}:{:02} or up to {} s later, and the window {window} is not open \
+             all that time",
+            first.hour(),
+            first.minute(),
+            args.random_delay.as_secs()
+        ))),
+        _ => Ok(when),
     }
-    Ok(when)
 }

@@ -1,10 +1,12 @@
 //! `refit schedule`: upgrades by themselves.
 
+mod health;
 mod job;
 mod place;
 mod run;
+mod stack;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,14 +16,15 @@ use serde_json::{Value, json};
 
 use super::{Global, duration};
 use crate::complaint::Complaint;
-use crate::engine::timekeeper;
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::run::state::StackState;
 use crate::schedule::record::{Entry, Record};
 use crate::schedule::{Action, Via};
 use crate::stack::settings::window::{Window, time_of_day};
+use health::{Health, Moment};
 use place::Found;
+use stack::Stack;
 
 #[derive(Debug, Args)]
 pub(super) struct ScheduleArgs {
@@ -41,6 +44,24 @@ enum ScheduleCommand {
     Run(run::RunArgs),
     /// Run the timer's command in the timer's environment, as a check that changes nothing
     Test,
+}
+
+impl ScheduleArgs {
+    /// Whether it is told as a run.
+    pub(super) fn is_run(&self) -> bool {
+        matches!(self.command, ScheduleCommand::Run(_))
+    }
+
+    /// Whether it is the timer's command, tried out by `refit schedule test`.
+    pub(super) fn is_tried_out(&self) -> bool {
+        matches!(&self.command, ScheduleCommand::Run(args) if args.test)
+    }
+
+    /// Whether it is about a timer that may have outlived its stack.
+    pub(super) fn is_about_a_timer(&self) -> bool {
+        let command = &self.command;
+        matches!(command, ScheduleCommand::Remove | ScheduleCommand::Status)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +84,12 @@ struct InstallArgs {
     /// Who keeps the time [default: systemd where it runs, else cron]
     #[arg(long, value_enum)]
     via: Option<Via>,
+    /// A timer of this user; the same as --via user
+    #[arg(long, conflicts_with = "via")]
+    user: bool,
+    /// How long it waits for another run on this stack [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    wait_lock: Option<Duration>,
     /// A further folder that the service may write to, such as that of a backup in a hook
     #[arg(long, value_name = "DIR")]
     writable: Vec<PathBuf>,
@@ -82,26 +109,30 @@ pub(super) async fn schedule(global: &Global, args: ScheduleArgs) -> Result<Exit
 }
 
 async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
-    let via = place::choose(args.via, args.print).await?;
+    let stack = Stack::find(global).await?;
+    stack.usable()?;
+    let asked = args.via.or(args.user.then_some(Via::User));
+    let via = place::choose(asked, args.print, &stack.account).await?;
     let job = stack.job(global, &args, via).await?;
-    let files = place::files(&job, via).await?;
+    let files = place::files(&job, via, &stack.scratch).await?;
     if args.print {
-        for (path, text) in &files {
-            report::out(&format!("# {}", path.display()));
-            report::out(text.trim_end_matches('\n'));
-        }
+        print_files(global, &job.id, via, &files);
         return Ok(Exit::Done);
     }
-    let changed = place::install(&job, via, &files, &stack.scratch).await?;
-    let next = job.when.next(&now());
+    let changed = place::install(&job, via, &files, &stack).await?;
+    let found = place::find(&job.id, &job.account).await;
+    let health = match found.iter().find(|one| one.via == via) {
+        Some(one) => health::of(one, &stack).await,
+        None => Health::default(),
+    };
     if global.json {
         page::document(&json!({
             "id": job.id,
             "via": via,
             "changed": changed,
             "files": files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-            "next": next.map(|at| at.timestamp().to_string()),
+            "next": health.next.as_ref().map(Moment::row),
+            "problems": health.problems,
         }));
         return Ok(Exit::Done);
     }
@@ -114,28 +145,48 @@ async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> 
     for (path, _) in &files {
         report::out(&format!("  {}", path.display()));
     }
-    if let Some(next) = next {
-        report::out(&format!(
-            "  next   {}, as {}",
-            shown(&next),
-            job.account.name
-        ));
+    if let Some(next) = health.next {
+        report::out(&format!("  next   {next}, as {}", job.account.name));
     }
-    if stack.has_hooks && via == Via::Systemd {
+    if stack.has_hooks() && via == Via::Systemd {
         report::out(
             "  hooks  may write to the stack and to what --writable DIR names, and nowhere else",
         );
+        if !job.mails {
+            report::out("         and call no program that takes more rights, such as sudo");
+        }
     }
-    if matches!(via, Via::Cron | Via::CronD) && !timekeeper::cron_runs() {
-        report::err("! no cron daemon runs on this machine, so nothing will happen by itself");
+    for name in Stack::withheld() {
+        report::err(&format!(
+            "! {name} holds a password, so the timer is not told of it"
+        ));
+    }
+    for problem in health.problems {
+        report::err(&format!("! {problem}"));
     }
     report::out("Try it: refit schedule test");
     Ok(Exit::Done)
 }
 
+fn print_files(global: &Global, id: &str, via: Via, files: &[(PathBuf, String)]) {
+    if global.json {
+        let file = |(path, text): &(PathBuf, String)| json!({"path": path, "text": text});
+        let files: Vec<Value> = files.iter().map(file).collect();
+        page::document(&json!({"id": id, "via": via, "files": files}));
+        return;
+    }
+    for (path, text) in files {
+        report::out(&format!("# {}", path.display()));
+        report::out(text.trim_end_matches('\n'));
+    }
+}
+
 async fn remove(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
+    if found.is_empty() && !stack.directory.is_dir() {
+        stack.usable()?;
+    }
     for one in &found {
         place::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
         if !global.json {
@@ -151,13 +202,16 @@ async fn remove(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn status(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let mut timers = Vec::new();
     for one in &found {
-        timers.push((one, place::health(one, &stack.id, &stack.account).await));
+        timers.push((one, health::of(one, &stack).await));
     }
-    let last = last(&stack.state);
+    if timers.is_empty() {
+        stack.usable()?;
+    }
+    let last = last(&stack.directory, &stack.state).await;
     if global.json {
         let timers: Vec<Value> = timers
             .iter()
@@ -165,8 +219,8 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
                 json!({
                     "via": one.via,
                     "file": one.file,
-                    "next": health.next,
-                    "last": health.last,
+                    "next": health.next.as_ref().map(Moment::row),
+                    "last": health.last.as_ref().map(Moment::row),
                     "problems": health.problems,
                 })
             })
@@ -179,11 +233,9 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
     }
     for (Found { via, file, .. }, health) in &timers {
         report::out(&format!("timer   {}, {}", via.words(), file.display()));
-        let next = health.next.clone();
-        report::out(&format!(
-            "next    {}",
-            next.unwrap_or_else(|| "unknown".to_owned())
-        ));
+        let next = health.next.as_ref();
+        let next = next.map_or_else(|| "unknown".to_owned(), Moment::to_string);
+        report::out(&format!("next    {next}"));
         for problem in &health.problems {
             report::out(&format!("! {problem}"));
         }
@@ -199,19 +251,30 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn test(global: &Global) -> Result<Exit, Complaint> {
-    let stack = job::Stack::find(global).await?;
+    let stack = Stack::find(global).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let Some(one) = found.first() else {
         let text = "no timer is installed for this stack, so there is none to test";
         return Err(Complaint::new("not_scheduled", text).hint("refit schedule install makes one"));
     };
-    let command = place::command(one, &stack.id, &stack.account).await?;
-    if !global.quiet && !global.json {
+    let command = health::command(one, &stack).await?;
+    let loud = !global.quiet && !global.json;
+    if loud {
         report::err(&format!("as {}: {}", stack.account.name, command.shown()));
     }
-    let code = command.run_as_check(&stack.account).await?;
+    let code = command.run_as_check(&stack.account, loud).await?;
     let works = code == Some(0);
-    if !global.quiet && !global.json {
+    if global.json {
+        page::document(&json!({
+            "id": stack.id,
+            "via": one.via,
+            "user": stack.account.name,
+            "command": command.shown(),
+            "works": works,
+            "exit_code": code,
+        }));
+    }
+    if loud {
         report::err(match works {
             true => "✓ the timer's command works in the timer's environment",
             false => "✗ the timer's command fails in the timer's environment",
@@ -220,9 +283,22 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
     Ok(if works { Exit::Done } else { Exit::Refused })
 }
 
-/// The last time that a timer fired and something was looked at.
-pub(super) fn last(state: &StackState) -> Option<Entry> {
-    Record::of(state).read().pop()
+/// The last time that a timer fired.
+pub(super) async fn last(directory: &Path, state: &StackState) -> Option<Entry> {
+    entries(directory, state).await.pop()
+}
+
+/// Every time that a timer fired, as far as it is kept. root sees as well what the owner of the stack
+/// remembers: a timer runs as that.
+pub(super) async fn entries(directory: &Path, state: &StackState) -> Vec<Entry> {
+    let mut all = Record::of(state).read();
+    if rustix::process::geteuid().is_root()
+        && let Some(state) = stack::state_of_owner(directory).await
+    {
+        all.extend(Record::of(&state).read());
+        all.sort_by_key(|entry| entry.at);
+    }
+    all
 }
 
 /// An unattended run in a line.

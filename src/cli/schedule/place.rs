@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::ZonedDateTime;
-
+use super::stack::Stack;
 use crate::complaint::Complaint;
 use crate::engine::timekeeper::{self, Passwd};
-use crate::schedule::calendar::When;
 use crate::schedule::{Account, Job, Via, cron, unit};
 
 /// A timer that is installed.
@@ -17,20 +15,15 @@ pub(super) struct Found {
     pub(super) file: PathBuf,
 }
 
-/// What a timer says of itself.
-#[derive(Debug, Default)]
-pub(super) struct Health {
-    pub(super) next: Option<String>,
-    pub(super) last: Option<String>,
-    /// Why this machine would not run it.
-    pub(super) problems: Vec<String>,
-}
-
 /// Who is to keep the time.
 ///
 /// # Errors
 /// `no_scheduler`: nobody does, or not the one that is asked for.
-pub(super) async fn choose(asked: Option<Via>, only_print: bool) -> Result<Via, Complaint> {
+pub(super) async fn choose(
+    asked: Option<Via>,
+    only_print: bool,
+    account: &Account,
+) -> Result<Via, Complaint> {
     let is_root = rustix::process::geteuid().is_root();
     let systemd = timekeeper::systemd_runs();
     let crontab = timekeeper::program("crontab").is_some();
@@ -59,6 +52,10 @@ pub(super) async fn choose(asked: Option<Via>, only_print: bool) -> Result<Via, 
             "only root may make a timer of the system",
             "sudo refit schedule install; or --via user, --via cron",
         ),
+        Via::User if of(account).is_some() => refuse(
+            "the stack belongs to another user, who alone can make a timer of theirs",
+            "log in as that user; or leave --user away for a timer of the system, that runs as them",
+        ),
         Via::User if !timekeeper::user_manager_runs().await => refuse(
             "this user has no systemd of their own that answers",
             "log in as that user (not by su or sudo); or --via cron",
@@ -75,7 +72,7 @@ fn unit_folder(via: Via, account: &Account) -> PathBuf {
     }
 }
 
-fn unit_files(via: Via, id: &str, account: &Account) -> [PathBuf; 2] {
+pub(super) fn unit_files(via: Via, id: &str, account: &Account) -> [PathBuf; 2] {
     let folder = unit_folder(via, account);
     ["service", "timer"].map(|kind| folder.join(format!("refit-{id}.{kind}")))
 }
@@ -85,7 +82,7 @@ fn cron_file(id: &str) -> PathBuf {
 }
 
 /// For `crontab -u`: only root may say whose, and only where it is another's.
-fn of(account: &Account) -> Option<&str> {
+pub(super) fn of(account: &Account) -> Option<&str> {
     let other = rustix::process::geteuid().as_raw() != account.uid;
     other.then_some(account.name.as_str())
 }
@@ -97,7 +94,11 @@ const LONGEST_LINE: usize = 990;
 ///
 /// # Errors
 /// The time is in the other program's words; systemd or cron would not take it.
-pub(super) async fn files(job: &Job, via: Via) -> Result<Vec<(PathBuf, String)>, Complaint> {
+pub(super) async fn files(
+    job: &Job,
+    via: Via,
+    scratch: &Path,
+) -> Result<Vec<(PathBuf, String)>, Complaint> {
     let wrong = |text: String| {
         Complaint::new("bad_schedule", text).hint("refit schedule install --help shows the forms")
     };
@@ -110,6 +111,11 @@ pub(super) async fn files(job: &Job, via: Via) -> Result<Vec<(PathBuf, String)>,
             Ok(files)
         }
         Via::Cron | Via::CronD => {
+            // cron's own check knows no lines with an account in them.
+            let plain = cron::lines(job, false).map_err(wrong)?.join("\n") + "\n";
+            if let Some(said) = timekeeper::check_crontab(plain.as_bytes(), scratch).await? {
+                return Err(wrong("cron does not take the timer".to_owned()).details(&said));
+            }
             let lines = cron::lines(job, via == Via::CronD).map_err(wrong)?;
             if let Some(long) = lines.iter().find(|line| line.len() > LONGEST_LINE) {
                 return Err(wrong(format!(
@@ -144,41 +150,73 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
     }
 }
 
-/// Puts a timer where it belongs, and takes it out of everywhere else. `false`: it was so already.
+/// Puts a timer where it belongs, and then takes it out of everywhere else. `false`: it was so already.
 pub(super) async fn install(
     job: &Job,
     via: Via,
     files: &[(PathBuf, String)],
-    scratch: &Path,
+    stack: &Stack,
 ) -> Result<bool, Complaint> {
+    let before = find(&job.id, &job.account).await;
+    let mut changed = match via {
+        Via::Cron => into_crontab(job, &files[0].1, &stack.scratch).await?,
+        Via::CronD => timekeeper::write_config(&files[0].0, &files[0].1)?,
+        Via::Systemd | Via::User => into_systemd(job, via, files, stack).await?,
+    };
+    for other in before.iter().filter(|one| one.via != via) {
+        remove(other, &job.id, &job.account, &stack.scratch).await?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Complaint> {
+    let now = timekeeper::crontab(of(&job.account)).await?;
+    let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+    let text = cron::with(&now, &job.id, &lines);
+    // Where it stands among the lines of others does not matter.
+    let sorted = |text: &[u8]| {
+        let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(Vec::from).collect();
+        lines.sort();
+        lines
+    };
+    if sorted(&now) == sorted(&text) {
+        return Ok(false);
+    }
+    timekeeper::set_crontab(of(&job.account), &text, scratch).await?;
+    Ok(true)
+}
+
+async fn into_systemd(
+    job: &Job,
+    via: Via,
+    files: &[(PathBuf, String)],
+    stack: &Stack,
+) -> Result<bool, Complaint> {
+    // Behind its wall it could not make them itself.
+    for folder in stack.own_folders() {
+        timekeeper::make_folder_for(&folder, &passwd(&job.account))?;
+    }
     let mut changed = false;
-    for one in find(&job.id, &job.account).await {
-        if one.via != via {
-            remove(&one, &job.id, &job.account, scratch).await?;
-            changed = true;
-        }
-    }
-    if via == Via::Cron {
-        let now = timekeeper::crontab(of(&job.account)).await?;
-        let lines: Vec<String> = files[0].1.lines().map(str::to_owned).collect();
-        if now.contains(&files[0].1) {
-            return Ok(changed);
-        }
-        let text = cron::with(&now, &job.id, &lines);
-        timekeeper::set_crontab(of(&job.account), &text, scratch).await?;
-        return Ok(true);
-    }
     for (path, text) in files {
         changed |= timekeeper::write_config(path, text)?;
     }
-    if matches!(via, Via::Systemd | Via::User) {
-        let timer = format!("refit-{}.timer", job.id);
-        timekeeper::systemctl(via == Via::User, &["daemon-reload"]).await?;
-        timekeeper::systemctl(via == Via::User, &["enable", &timer]).await?;
-        let begin = if changed { "restart" } else { "start" };
-        timekeeper::systemctl(via == Via::User, &[begin, &timer]).await?;
-    }
+    let timer = format!("refit-{}.timer", job.id);
+    timekeeper::systemctl(via == Via::User, &["daemon-reload"]).await?;
+    timekeeper::systemctl(via == Via::User, &["enable", &timer]).await?;
+    let begin = if changed { "restart" } else { "start" };
+    timekeeper::systemctl(via == Via::User, &[begin, &timer]).await?;
     Ok(changed)
+}
+
+/// The account for those who know nothing of schedules.
+pub(super) fn passwd(account: &Account) -> Passwd {
+    Passwd {
+        name: account.name.clone(),
+        uid: account.uid,
+        gid: account.gid,
+        home: account.home.clone(),
+    }
 }
 
 /// Every timer of this stack.
@@ -190,8 +228,8 @@ pub(super) async fn find(id: &str, account: &Account) -> Vec<Found> {
             found.push(Found { via, file });
         }
     }
-    if let Ok(text) = timekeeper::crontab(of(account)).await
-        && cron::fields(&text, id).is_some()
+    if let Ok(bytes) = timekeeper::crontab(of(account)).await
+        && cron::is_in(&String::from_utf8_lossy(&bytes), id)
     {
         let file = PathBuf::from(format!("crontab of {}", account.name));
         found.push(Found {
@@ -228,6 +266,8 @@ pub(super) async fn remove(
             let timer = format!("refit-{id}.timer");
             // Where systemd does not run, there is nothing to stop.
             let stopped = timekeeper::systemctl(of_user, &["disable", "--now", &timer]).await;
+            // When it fired last: one that is made anew later has missed nothing. Older ones know no clean.
+            let _ = timekeeper::systemctl(of_user, &["clean", "--what=state", &timer]).await;
             for file in unit_files(one.via, id, account) {
                 delete(&file)?;
             }
@@ -247,137 +287,5 @@ fn delete(file: &Path) -> Result<(), Complaint> {
             Err(Complaint::new("scheduler_failed", text).hint("try it with sudo"))
         }
         _ => Ok(()),
-    }
-}
-
-/// Whether this machine will run it, and when.
-pub(super) async fn health(one: &Found, id: &str, account: &Account) -> Health {
-    match one.via {
-        Via::Systemd | Via::User => of_systemd(one.via, id, account).await,
-        Via::Cron | Via::CronD => of_cron(one, id, account).await,
-    }
-}
-
-async fn of_systemd(via: Via, id: &str, account: &Account) -> Health {
-    let mut health = Health::default();
-    if !timekeeper::systemd_runs() {
-        health
-            .problems
-            .push("systemd does not run on this machine".to_owned());
-        return health;
-    }
-    let timer = format!("refit-{id}.timer");
-    let wanted = "--property=ActiveState,UnitFileState,NextElapseUSecRealtime,LastTriggerUSec";
-    match timekeeper::systemctl(via == Via::User, &["show", wanted, &timer]).await {
-        Err(error) => health.problems.push(error.to_string()),
-        Ok(text) => {
-            let of = |key: &str| {
-                let mut pairs = text.lines().filter_map(|line| line.split_once('='));
-                let found = pairs.find(|(name, _)| *name == key);
-                found
-                    .map(|(_, value)| value.to_owned())
-                    .filter(|value| !value.is_empty())
-            };
-            health.next = of("NextElapseUSecRealtime");
-            health.last = of("LastTriggerUSec");
-            if of("ActiveState").as_deref() != Some("active") {
-                health
-                    .problems
-                    .push(format!("the timer is not active: systemctl start {timer}"));
-            }
-            if of("UnitFileState").as_deref() != Some("enabled") {
-                health.problems.push(format!(
-                    "the timer does not begin with the machine: systemctl enable {timer}"
-                ));
-            }
-        }
-    }
-    if via == Via::User && !timekeeper::lingers(&account.name) {
-        health.problems.push(format!(
-            "nothing runs while {0} is not logged in: loginctl enable-linger {0}",
-            account.name
-        ));
-    }
-    health
-}
-
-async fn of_cron(one: &Found, id: &str, account: &Account) -> Health {
-    let mut health = Health::default();
-    let text = match one.via {
-        Via::Cron => timekeeper::crontab(of(account)).await.unwrap_or_default(),
-        _ => fs::read_to_string(&one.file).unwrap_or_default(),
-    };
-    let when = cron::fields(&text, id).map(|fields| When::of_fields(&fields));
-    health.next = when.and_then(|when| {
-        let next = when.next(&super::now());
-        let shown = |at: ZonedDateTime| at.strftime("%F %H:%M").to_string();
-        next.map(shown).or(match when {
-            When::Fields(fields) => Some(format!("as cron reads {fields}")),
-            _ => None,
-        })
-    });
-    if !timekeeper::cron_runs() {
-        health
-            .problems
-            .push("no cron daemon runs on this machine: systemctl start cron".to_owned());
-    }
-    health
-}
-
-/// The command of a timer, as the program that keeps time would run it.
-pub(super) struct TimerCommand {
-    /// For `/bin/sh -c`.
-    line: String,
-    env: Vec<(String, String)>,
-}
-
-/// Reads it back from where it is kept.
-pub(super) async fn command(
-    one: &Found,
-    id: &str,
-    account: &Account,
-) -> Result<TimerCommand, Complaint> {
-    let read = |path: &Path| fs::read_to_string(path).map_err(anyhow::Error::from);
-    let line = match one.via {
-        Via::Cron => cron::command(&timekeeper::crontab(of(account)).await?, id, false),
-        Via::CronD => cron::command(&read(&one.file)?, id, true),
-        Via::Systemd | Via::User => {
-            let [service, _] = unit_files(one.via, id, account);
-            unit::command(&read(&service)?)
-        }
-    };
-    let line = line.ok_or_else(|| {
-        let text = format!("{} is not as refit made it", one.file.display());
-        Complaint::new("not_scheduled", text).hint("refit schedule install makes it anew")
-    })?;
-    // What cron and systemd give every command.
-    let env = [
-        ("HOME", account.home.display().to_string()),
-        ("LOGNAME", account.name.clone()),
-        ("USER", account.name.clone()),
-        ("SHELL", "/bin/sh".to_owned()),
-        ("PATH", "/usr/bin:/bin".to_owned()),
-    ];
-    let env = env.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    Ok(TimerCommand { line, env })
-}
-
-impl TimerCommand {
-    pub(super) fn shown(&self) -> &str {
-        &self.line
-    }
-
-    /// Runs it with `--test` behind it; gives the exit code.
-    pub(super) async fn run_as_check(&self, account: &Account) -> anyhow::Result<Option<i32>> {
-        // Loud, this time: a person watches.
-        let line = format!("{} --test", self.line);
-        let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
-        let other = of(account).map(|_| Passwd {
-            name: account.name.clone(),
-            uid: account.uid,
-            gid: account.gid,
-            home: account.home.clone(),
-        });
-        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref()).await
     }
 }

@@ -1,26 +1,31 @@
 //! `refit schedule run`: one time that a timer fires.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::notify::{self, Occasion};
 use super::super::{Global, duration};
-use super::job;
+use super::stack::Stack;
 use crate::complaint::Complaint;
-use crate::engine::signals::Signals;
+use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome};
 use crate::exit::{self, Exit};
 use crate::report::notify::Story;
 use crate::run::history;
 use crate::run::request::{Options, Request};
+use crate::run::state::StackState;
 use crate::schedule::Action;
+use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass, Policy};
 use crate::schedule::record::{Entry, Record};
 use crate::stack::settings::window::Window;
 use crate::upgrade::{self, UpgradeRequest};
+
+/// Between two looks whether the engine answers.
+const ENGINE_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -33,9 +38,13 @@ pub(super) struct RunArgs {
     /// Wait by chance up to so long before anything else
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
     random_delay: Duration,
-    /// Do nothing where there was a run within this time: for a machine that was off
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    missed: Option<Duration>,
+    /// Do nothing unless these five fields of cron have been due since the last run: for a machine that
+    /// was off
+    #[arg(long, value_name = "FIELDS", value_parser = fields)]
+    missed: Option<Fields>,
+    /// How long to wait for the engine, where the machine has only just been started
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s")]
+    wait_engine: Duration,
     /// How long to wait for another run on this stack
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10m")]
     wait_lock: Duration,
@@ -44,7 +53,7 @@ pub(super) struct RunArgs {
     retry: bool,
     /// A check at once, that is not remembered: what refit schedule test runs
     #[arg(long, hide = true)]
-    test: bool,
+    pub(super) test: bool,
 }
 
 pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
@@ -52,48 +61,41 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
         let (exit, _) = upgrade(global, Action::Check, &args).await?;
         return Ok(exit);
     }
-    if let Some(exit) = wait(args.random_delay).await? {
-        return Ok(exit);
+    if let Some(signal) = wait(global, &args).await? {
+        return Ok(Exit::Signal(signal));
     }
-    let stack = job::Stack::find(global).await?;
-    let (record, settings) = (Record::of(&stack.state), &stack.settings.upgrade);
+    let stack = Stack::find(global).await?;
+    let record = Record::of(&stack.state);
+    let settings = match stack.usable() {
+        Ok(settings) => &settings.upgrade,
+        Err(complaint) => {
+            record.add(entry(
+                args.action,
+                Exit::Refused,
+                Story::of_refusal(&complaint),
+            ))?;
+            return Err(complaint);
+        }
+    };
     let policy = Policy {
         window: args.window.or(settings.window),
         max_failures: match args.retry {
             true => u32::MAX,
             false => settings.max_failures.0.get(),
         },
-        if_missed: args
-            .missed
-            .and_then(|time| SignedDuration::try_from(time).ok()),
+        if_missed: args.missed.clone(),
     };
-    if let Err(pass) = policy.decide(&super::now(), &record.read(), repaired(&stack)) {
+    if let Err(pass) = policy.decide(&super::now(), &record.read(), repaired(&stack.state)) {
         return let_pass(global, &record, args.action, &pass);
     }
     let done = upgrade(global, args.action, &args).await;
     let (exit, story) = match &done {
-        Ok((exit, story)) => (exit.code(), story.clone()),
-        Err(complaint) => (
-            exit::of_complaint(complaint).code(),
-            Story {
-                code: Some(complaint.code.to_owned()),
-                reason: Some(complaint.text.clone()),
-                ..Story::default()
-            },
-        ),
+        Ok((exit, story)) => (*exit, story.clone()),
+        Err(complaint) => (exit::of_complaint(complaint), Story::of_refusal(complaint)),
     };
-    let entry = Entry {
-        at: Timestamp::now(),
-        action: args.action,
-        outcome: story.outcome.unwrap_or(Outcome::Refused),
-        exit_code: exit,
-        run: story.run,
-        code: story.code,
-        text: story.reason,
-    };
-    record.add(entry)?;
-    let failures = policy::failures(&record.read(), repaired(&stack));
-    if exit != 0 && failures == policy.max_failures {
+    record.add(entry(args.action, exit, story))?;
+    let failures = policy::failures(&record.read(), repaired(&stack.state));
+    if exit != Exit::Done && failures == policy.max_failures {
         let pass = Pass::MaxFailures(failures);
         let complaint = Complaint::new(pass.code(), pass.text())
             .hint("refit history tells what happened; refit schedule run --retry tries it again");
@@ -102,12 +104,28 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
     done.map(|(exit, _)| exit)
 }
 
+fn entry(action: Action, exit: Exit, story: Story) -> Entry {
+    Entry {
+        at: Timestamp::now(),
+        action,
+        outcome: story.outcome.unwrap_or(Outcome::Refused),
+        exit_code: exit.code(),
+        run: story.run,
+        // That somebody switches the machine off is no failure of a version.
+        code: match exit {
+            Exit::Signal(_) => Some("interrupted".to_owned()),
+            _ => story.code,
+        },
+        text: story.reason,
+    }
+}
+
 /// The last time that somebody's own run was applied: after that failures count anew.
-fn repaired(stack: &job::Stack) -> Option<Timestamp> {
+pub(super) fn repaired(state: &StackState) -> Option<Timestamp> {
     let own = |record: &history::Record| {
         record.outcome == Some(Outcome::Applied) && !record.command.contains("--unattended")
     };
-    let all = history::records(&stack.state);
+    let all = history::records(state);
     all.iter()
         .rfind(|record| own(record))
         .map(|record| record.began)
@@ -140,19 +158,32 @@ fn let_pass(
     Ok(Exit::Done)
 }
 
-/// Waits by chance; a signal ends it.
-async fn wait(most: Duration) -> Result<Option<Exit>, Complaint> {
-    if most.is_zero() {
+/// Waits by chance, and for the engine; gives the signal that ended it.
+async fn wait(global: &Global, args: &RunArgs) -> Result<Option<Signal>, Complaint> {
+    if args.random_delay.is_zero() && args.wait_engine.is_zero() {
         return Ok(None);
     }
     // Its keys are random in each process: enough for not meeting others.
     let chance = RandomState::new().build_hasher().finish() >> 32;
     let share = chance as f64 / f64::from(u32::MAX);
     let signals = Signals::listen().map_err(anyhow::Error::from)?;
+    let waiting = async {
+        tokio::time::sleep(args.random_delay.mul_f64(share)).await;
+        let patience = Instant::now();
+        // Nothing tells when a socket begins to answer.
+        while patience.elapsed() < args.wait_engine && global.connect().await.is_err() {
+            tokio::time::sleep(ENGINE_PAUSE).await;
+        }
+    };
     tokio::select! {
-        () = tokio::time::sleep(most.mul_f64(share)) => Ok(None),
-        signal = signals.wait() => Ok(Some(Exit::Signal(signal))),
+        () = waiting => Ok(None),
+        signal = signals.wait() => Ok(Some(signal)),
     }
+}
+
+/// The five fields of a crontab.
+fn fields(text: &str) -> Result<Fields, String> {
+    Fields::read(text).ok_or_else(|| format!("{text:?} is not the five fields of a crontab"))
 }
 
 async fn upgrade(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Word;
+use crate::complaint::Complaint;
 use crate::event::{Event, Kind, News, Outcome, RunId, ServiceSummary, Tell};
 
 /// A run as it is told of.
@@ -44,6 +45,17 @@ pub struct Story {
 }
 
 impl Story {
+    /// Of what was refused before there was a run.
+    pub fn of_refusal(complaint: &Complaint) -> Self {
+        Self {
+            outcome: Some(Outcome::Refused),
+            code: Some(complaint.code.to_owned()),
+            reason: Some(complaint.text.clone()),
+            todo: complaint.hint.iter().cloned().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Of what it is to be told; `None`: it is of no interest to anybody elsewhere.
     ///
     /// A person who is refused at the terminal has read it there.

@@ -1,0 +1,332 @@
+//! An installed timer as it is: when it fires, what it runs, and why this machine would not run it.
+
+use std::ffi::OsStr;
+use std::{fmt, fs};
+
+use jiff::ZonedDateTime;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::place::{self, Found};
+use super::stack::Stack;
+use crate::complaint::Complaint;
+use crate::engine::timekeeper;
+use crate::schedule::command::Command;
+use crate::schedule::fields::Fields;
+use crate::schedule::policy::{self, Pass};
+use crate::schedule::record::Record;
+use crate::schedule::{Account, Via, cron, unit};
+use crate::stack::settings::Receiver;
+
+/// What a timer says of itself.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    pub(super) next: Option<Moment>,
+    pub(super) last: Option<Moment>,
+    /// Why this machine would not run it.
+    pub(super) problems: Vec<String>,
+}
+
+/// When a timer fires, as far as it can be known.
+#[derive(Debug)]
+pub(super) enum Moment {
+    /// A point in time.
+    At(ZonedDateTime),
+    /// As the program that keeps time says it.
+    Said(String),
+}
+
+impl Moment {
+    /// As systemd prints it: `Wed 2026-11-25 02:00:00 UTC`, in this machine's zone.
+    fn of_systemd(text: &str) -> Self {
+        let said = || Self::Said(text.to_owned());
+        let mut words = text.split(' ').skip(1);
+        let (Some(date), Some(time)) = (words.next(), words.next()) else {
+            return said();
+        };
+        let civil = format!("{date}T{time}").parse::<DateTime>();
+        let at = civil.and_then(|civil| civil.to_zoned_datetime(TimeZone::system()));
+        at.map_or_else(|_| said(), Self::At)
+    }
+
+    /// For JSON.
+    pub(super) fn row(&self) -> String {
+        match self {
+            Self::At(at) => at.timestamp().to_string(),
+            Self::Said(text) => text.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => f.write_str(&super::shown(at)),
+            Self::Said(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A timer as it is kept.
+struct Kept {
+    /// Its command, for the shell.
+    line: Option<String>,
+    /// The account that it names.
+    user: Option<String>,
+    /// A crontab's five fields.
+    fields: Option<String>,
+    /// The text of a systemd service.
+    service: Option<String>,
+}
+
+impl Kept {
+    async fn read(one: &Found, stack: &Stack) -> anyhow::Result<Self> {
+        let (id, account) = (&stack.id, &stack.account);
+        let of_cron = |text: &str, with_user: bool| Self {
+            line: cron::command(text, id, with_user),
+            user: cron::user(text, id)
+                .filter(|_| with_user)
+                .map(str::to_owned),
+            fields: cron::fields(text, id),
+            service: None,
+        };
+        Ok(match one.via {
+            Via::Cron => {
+                let text = timekeeper::crontab(place::of(account)).await?;
+                of_cron(&String::from_utf8_lossy(&text), false)
+            }
+            Via::CronD => of_cron(&fs::read_to_string(&one.file)?, true),
+            Via::Systemd | Via::User => {
+                let [service, _] = place::unit_files(one.via, id, account);
+                let service = fs::read_to_string(service)?;
+                Self {
+                    line: unit::command(&service),
+                    user: unit::user(&service).map(str::to_owned),
+                    fields: None,
+                    service: Some(service),
+                }
+            }
+        })
+    }
+}
+
+/// Whether this machine will run it, and when.
+pub(super) async fn of(one: &Found, stack: &Stack) -> Health {
+    let mut health = match one.via {
+        Via::Systemd | Via::User => of_systemd(one.via, &stack.id, &stack.account).await,
+        Via::Cron | Via::CronD => of_cron(),
+    };
+    match Kept::read(one, stack).await {
+        Err(error) => health.problems.push(format!("{error:#}")),
+        Ok(kept) => {
+            if let Some(fields) = &kept.fields {
+                let next = Fields::read(fields).and_then(|fields| fields.next(&super::now()));
+                let unknown = || Moment::Said(format!("as cron reads {fields}"));
+                health.next = Some(next.map_or_else(unknown, Moment::At));
+            }
+            let command = kept.line.as_deref().and_then(Command::read);
+            match command {
+                None => health
+                    .problems
+                    .push("it is not as refit made it: refit schedule install".to_owned()),
+                Some(command) => {
+                    health.problems.extend(what_is_gone(&command, stack));
+                    health.problems.extend(who_is_not_told(&command, stack));
+                }
+            }
+            if let Some(user) = &kept.user
+                && !timekeeper::has_account(user).await
+            {
+                health.problems.push(format!(
+                    "it runs as {user}, and there is no such account any more"
+                ));
+            }
+            if kept.service.is_some_and(|text| unit::forbids_mail(&text)) && stack.mails() {
+                health.problems.push(
+                    "refit.yaml names a receiver of mail, and this service may not call sendmail: \
+                     refit schedule install"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    health.problems.extend(what_is_refused(stack));
+    health
+}
+
+/// Whom it could not tell how a run ends: a timer has no other environment than that of its command.
+fn who_is_not_told(command: &Command, stack: &Stack) -> Vec<String> {
+    let Ok(settings) = &stack.settings else {
+        return Vec::new();
+    };
+    let variable = |name: &str| {
+        let own = command.variable(name).map(str::to_owned);
+        let mut of_file = stack.env.iter().rev();
+        own.or_else(|| Some(of_file.find(|(key, _)| key == name)?.1.clone()))
+    };
+    let wrong = |one: &Receiver| {
+        let known = one
+            .target
+            .try_map(|text| text.value(&stack.directory, &variable));
+        let error = known.err()?;
+        Some(format!("{} would not be told: {error}", one.name))
+    };
+    settings.notify.iter().filter_map(wrong).collect()
+}
+
+/// Why each run of this stack ends at once.
+fn what_is_refused(stack: &Stack) -> Option<String> {
+    let settings = match &stack.settings {
+        Ok(settings) => settings,
+        Err(complaint) => {
+            let first = complaint.details.first();
+            let detail = first.map(|line| format!(": {line}")).unwrap_or_default();
+            return Some(format!("{}{detail}", complaint.text));
+        }
+    };
+    let state = stack.state_of_timer();
+    let failures = policy::failures(&Record::of(&state).read(), super::run::repaired(&state));
+    let given_up = failures >= settings.upgrade.max_failures.0.get();
+    let pass = Pass::MaxFailures(failures);
+    given_up.then(|| format!("{}: refit schedule run --retry", pass.text()))
+}
+
+/// What the command needs and this machine no longer has.
+fn what_is_gone(command: &Command, stack: &Stack) -> Vec<String> {
+    let mut gone = Vec::new();
+    if !timekeeper::is_program(&command.program) {
+        let program = command.program.display();
+        gone.push(format!(
+            "{program} is not there any more: refit schedule install names the present one"
+        ));
+    }
+    if let Some(folder) = command.directory().filter(|folder| !folder.is_dir()) {
+        gone.push(format!("the folder {} is not there", folder.display()));
+    }
+    let path = command.variable("PATH").unwrap_or_default();
+    let has_git = stack
+        .directory
+        .ancestors()
+        .any(|folder| folder.join(".git").exists());
+    for name in ["docker", "git"] {
+        let needed = name != "git" || has_git;
+        if needed && timekeeper::program_in(OsStr::new(path), name).is_none() {
+            gone.push(format!("no {name} is in the timer's PATH, {path}"));
+        }
+    }
+    gone
+}
+
+async fn of_systemd(via: Via, id: &str, account: &Account) -> Health {
+    let mut health = Health::default();
+    if !timekeeper::systemd_runs() {
+        health
+            .problems
+            .push("systemd does not run on this machine".to_owned());
+        return health;
+    }
+    let timer = format!("refit-{id}.timer");
+    let wanted = "--property=ActiveState,UnitFileState,NextElapseUSecRealtime,LastTriggerUSec";
+    match timekeeper::systemctl(via == Via::User, &["show", wanted, &timer]).await {
+        Err(error) => health.problems.push(error.to_string()),
+        Ok(text) => {
+            let of = |key: &str| {
+                let mut pairs = text.lines().filter_map(|line| line.split_once('='));
+                let found = pairs.find(|(name, _)| *name == key);
+                found
+                    .map(|(_, value)| value.to_owned())
+                    .filter(|value| !value.is_empty())
+            };
+            let moment = |key| of(key).map(|text| Moment::of_systemd(&text));
+            health.next = moment("NextElapseUSecRealtime");
+            health.last = moment("LastTriggerUSec");
+            if of("ActiveState").as_deref() != Some("active") {
+                health
+                    .problems
+                    .push(format!("the timer is not active: systemctl start {timer}"));
+            }
+            if of("UnitFileState").as_deref() != Some("enabled") {
+                health.problems.push(format!(
+                    "the timer does not begin with the machine: systemctl enable {timer}"
+                ));
+            }
+        }
+    }
+    if via == Via::User && !timekeeper::lingers(&account.name) {
+        health.problems.push(format!(
+            "nothing runs while {0} is not logged in: loginctl enable-linger {0}",
+            account.name
+        ));
+    }
+    health
+}
+
+fn of_cron() -> Health {
+    let mut health = Health::default();
+    if !timekeeper::cron_runs() {
+        health
+            .problems
+            .push("no cron daemon runs on this machine: systemctl start cron".to_owned());
+    }
+    health
+}
+
+/// The command of a timer, as the program that keeps time would run it.
+pub(super) struct TimerCommand {
+    /// For `/bin/sh -c`.
+    line: String,
+    env: Vec<(String, String)>,
+}
+
+/// Reads it back from where it is kept.
+pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
+    let account = &stack.account;
+    let line = Kept::read(one, stack).await?.line;
+    let line = line.filter(|line| Command::read(line).is_some());
+    let line = line.ok_or_else(|| {
+        let text = format!("{} is not as refit made it", one.file.display());
+        Complaint::new("not_scheduled", text).hint("refit schedule install makes it anew")
+    })?;
+    // What cron and systemd give every command.
+    let env = [
+        ("HOME", account.home.display().to_string()),
+        ("LOGNAME", account.name.clone()),
+        ("USER", account.name.clone()),
+        ("SHELL", "/bin/sh".to_owned()),
+        ("PATH", "/usr/bin:/bin".to_owned()),
+    ];
+    let env = env.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    Ok(TimerCommand { line, env })
+}
+
+impl TimerCommand {
+    pub(super) fn shown(&self) -> &str {
+        &self.line
+    }
+
+    /// Runs it with `--test` behind it; gives the exit code.
+    /// `loud`: with all that it prints, not only what failed.
+    pub(super) async fn run_as_check(
+        &self,
+        account: &Account,
+        loud: bool,
+    ) -> anyhow::Result<Option<i32>> {
+        let line = format!("{} --test", self.line);
+        let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
+        let other = place::of(account).map(|_| place::passwd(account));
+        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_systemd_is_a_point_in_time() {
+        let at = Moment::of_systemd("Wed 2026-11-25 02:00:00 UTC");
+        assert_eq!(at.to_string(), "2026-11-25 02:00");
+        assert!(at.row().parse::<jiff::Timestamp>().is_ok(), "{at:?}");
+        assert_eq!(Moment::of_systemd("n/a").row(), "n/a");
+    }
+}

@@ -1,0 +1,190 @@
+//! A stack as far as a timer has to know it, also where hardly anything of it is left.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::super::Global;
+use super::super::notify::env_of;
+use crate::complaint::Complaint;
+use crate::engine::{files, timekeeper};
+use crate::run::state::{StackState, StateHome};
+use crate::schedule::{self, Account};
+use crate::stack::locate::{self, LocateError};
+use crate::stack::settings::Settings;
+
+/// A stack as far as a timer has to know it.
+pub(super) struct Stack {
+    /// Names its timer. Of what was typed and of its folder alone: it is the same when the engine is
+    /// down and when the compose file is gone.
+    pub(super) id: String,
+    pub(super) state: StackState,
+    /// What its `refit.yaml` says, or why nothing can be done with this stack.
+    pub(super) settings: Result<Settings, Complaint>,
+    pub(super) account: Account,
+    pub(super) scratch: PathBuf,
+    pub(super) directory: PathBuf,
+    /// What its env files set.
+    pub(super) env: Vec<(String, String)>,
+    /// Its name, for people.
+    pub(super) project: String,
+    home: StateHome,
+}
+
+impl Stack {
+    /// Found with the engine's help where that answers, and as far as it is there: a timer is removed
+    /// without engine and compose file too.
+    ///
+    /// # Errors
+    /// What was typed names no folder, or more than one stack.
+    pub(super) async fn find(global: &Global) -> Result<Self, Complaint> {
+        let containers = match global.connect().await {
+            Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let mut env = Vec::new();
+        let (directory, name, settings) =
+            match locate::locate(&global.locate_request(), &containers) {
+                Ok(located) => {
+                    env = env_of(&located);
+                    let args = located.args;
+                    let settings = Settings::load(&args.directory, &args.files);
+                    (args.directory, args.name, settings)
+                }
+                Err(error @ (LocateError::Ambiguous { .. } | LocateError::Stdin)) => {
+                    return Err(error.into());
+                }
+                Err(error) => (typed_folder(global), None, Err(error.into())),
+            };
+        let home = StateHome::find()?;
+        let state = home.of_stack(&directory);
+        let folder = directory.file_name().unwrap_or_default().to_string_lossy();
+        let folder = folder.to_lowercase();
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let typed = global.project_name.clone();
+        let typed = typed.or_else(|| set("COMPOSE_PROJECT_NAME"));
+        let state_name = state.folder().file_name().unwrap_or_default();
+        let (account, settings) = match account(&directory).await {
+            Ok(account) => (account, settings),
+            Err((account, error)) => (account, settings.and(Err(error))),
+        };
+        Ok(Self {
+            id: schedule::id(
+                typed.as_ref().unwrap_or(&folder),
+                &state_name.to_string_lossy(),
+            ),
+            account,
+            scratch: home.scratch()?,
+            state,
+            settings,
+            env,
+            project: name.unwrap_or(folder),
+            directory,
+            home,
+        })
+    }
+
+    /// Its settings, where it can be used.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn usable(&self) -> Result<&Settings, Complaint> {
+        self.settings.as_ref().map_err(Complaint::clone)
+    }
+
+    /// Whether its hooks are called.
+    pub(super) fn has_hooks(&self) -> bool {
+        let Ok(Settings { hooks, .. }) = &self.settings else {
+            return false;
+        };
+        let all = [
+            &hooks.before_upgrade,
+            &hooks.after_success,
+            &hooks.after_failure,
+        ];
+        all.into_iter().any(Option::is_some)
+    }
+
+    /// Whether somebody is told by mail.
+    pub(super) fn mails(&self) -> bool {
+        let Ok(settings) = &self.settings else {
+            return false;
+        };
+        let mut all = settings.notify.iter();
+        all.any(|one| one.target.kind() == "email")
+    }
+
+    /// Whether its timer runs as whoever asks.
+    pub(super) fn is_own(&self) -> bool {
+        rustix::process::geteuid().as_raw() == self.account.uid
+    }
+
+    /// Where the account of the timer keeps refit's state.
+    fn state_home(&self) -> PathBuf {
+        match self.is_own() {
+            true => self.home.folder().to_path_buf(),
+            false => StateHome::of_account(&self.account.home)
+                .folder()
+                .to_path_buf(),
+        }
+    }
+
+    /// What the account of the timer remembers of the stack.
+    pub(super) fn state_of_timer(&self) -> StackState {
+        match self.is_own() {
+            true => self.state.clone(),
+            false => StateHome::of_account(&self.account.home).of_stack(&self.directory),
+        }
+    }
+
+    /// refit's own folder, and docker's for builds.
+    pub(super) fn own_folders(&self) -> [PathBuf; 2] {
+        [self.state_home(), self.account.home.join(".docker")]
+    }
+}
+
+/// Where the owner of a stack keeps what they remember of it, if that is another account.
+pub(super) async fn state_of_owner(directory: &Path) -> Option<StackState> {
+    let owner = account(directory).await.ok()?;
+    let other = rustix::process::geteuid().as_raw() != owner.uid;
+    other.then(|| StateHome::of_account(&owner.home).of_stack(directory))
+}
+
+/// The folder that is meant, where no stack is in it.
+fn typed_folder(global: &Global) -> PathBuf {
+    let here = match &global.directory {
+        Some(directory) => global.came_from.join(directory),
+        None => global.came_from.clone(),
+    };
+    let beside = global.file.first().and_then(|file| file.parent());
+    let named = global.project_directory.as_deref().or(beside);
+    files::follow(&named.map_or_else(|| here.clone(), |named| here.join(named)))
+}
+
+/// Who owns the stack, for root; else whoever asks. A stack of nobody who is known goes with a name
+/// that is a number.
+async fn account(directory: &Path) -> Result<Account, (Account, Complaint)> {
+    let me = rustix::process::geteuid();
+    let uid = match me.is_root() {
+        true => std::fs::metadata(directory).map_or(0, |found| found.uid()),
+        false => me.as_raw(),
+    };
+    match timekeeper::account(uid).await {
+        Ok(found) => Ok(Account {
+            name: found.name,
+            uid: found.uid,
+            gid: found.gid,
+            home: found.home,
+        }),
+        Err(error) => {
+            let nobody = Account {
+                name: uid.to_string(),
+                uid,
+                gid: uid,
+                home: PathBuf::from("/"),
+            };
+            let text = format!("{} belongs to nobody: {error}", directory.display());
+            let hint = "give it to an account that is there: chown -R NAME FOLDER";
+            Err((nobody, Complaint::new("no_account", text).hint(hint)))
+        }
+    }
+}
