@@ -6,13 +6,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::exposure::is_open;
 use super::format::AddedService;
 use super::store::Wanted;
 use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::Place;
+use crate::stack::address::is_open;
 use crate::stack::model::{Model, Service};
 
 /// A store that is there already.

@@ -1,6 +1,7 @@
 //! What is there: which stack is meant, what Compose makes of its files, which containers run, and
 //! where the two differ. Reads; changes nothing.
 
+pub mod address;
 pub mod application;
 pub mod build;
 pub mod drift;
@@ -11,7 +12,7 @@ pub mod settings;
 pub mod source;
 pub mod staged;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::complaint::Complaint;
@@ -82,6 +83,13 @@ impl Place {
     /// The project's containers among those that were seen; `compose run`'s are left out.
     pub fn of_project(&self, project: &str) -> Vec<Container> {
         of_project(&self.containers, project)
+    }
+
+    /// Services that exit when their work is done; those of a known application are known.
+    pub fn one_shots(&self, model: &Model) -> BTreeSet<ServiceName> {
+        let known = application::of(&self.located.args.directory, model, None).ok();
+        let known = known.map(|known| known.profile.one_shots);
+        one_shots(model, &self.settings, &known.unwrap_or_default())
     }
 
     /// A path as it is shown: relative to the stack where it lies in it.
@@ -236,9 +244,9 @@ fn sets(entry: &source::EnvFile, key: &str) -> bool {
     env_file_values(bytes.as_deref(), entry.raw).contains_key(key)
 }
 
-/// Services that exit when their work is done: told so by the person, or waited for by others with
-/// `service_completed_successfully`.
-pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeSet<ServiceName> {
+/// Services that exit when their work is done: told so by the person, known of the application, or
+/// waited for by others with `service_completed_successfully`.
+fn one_shots(model: &Model, settings: &Settings, known: &[String]) -> BTreeSet<ServiceName> {
     let told = settings
         .services
         .iter()
@@ -251,5 +259,23 @@ pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeS
             .filter(|(_, d)| d.condition == model::Condition::CompletedSuccessfully)
             .map(|(name, _)| name.clone())
     });
-    told.chain(awaited).collect()
+    let known = known.iter().map(|name| name.as_str().into());
+    told.chain(awaited).chain(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ends_when_the_work_is_done() {
+        let model = Model::of_json(serde_json::json!({"services": {
+            "web": {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
+            "migrate": {}, "seed": {}, "index": {},
+        }}));
+        let settings = serde_saphyr::from_str("services: {seed: {one_shot: true}}").unwrap();
+        let found = one_shots(&model, &settings, &["index".to_owned()]);
+        let wanted = ["index", "migrate", "seed"].map(ServiceName::from);
+        assert_eq!(found, BTreeSet::from(wanted));
+    }
 }
