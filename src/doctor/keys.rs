@@ -1,6 +1,7 @@
 //! Keys that do nothing: the application does not read them, they do not reach it, something else
 //! wins over them. Pure.
 
+use super::address::Address;
 use super::given::{self, EnvText, Environment, Given, Line};
 use super::{Code, Finding, Patient};
 use crate::event::ServiceName;
@@ -127,10 +128,14 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
             continue;
         } else {
             let text = format!("{key} ({place}) does nothing: it does not reach {service}");
-            let hidden = crate::secret::is_secret(key, line.value.expose());
-            let word = match hidden {
+            let value = line.value.expose();
+            // What would be wrong inside of the container is not handed on as it is.
+            let known = subject.profile.keys.get(key).filter(|known| known.inside);
+            let here = known.and_then(|_| Address::parse(value));
+            let is_here = here.is_some_and(|address| address.is_loopback());
+            let word = match is_here || crate::secret::is_secret(key, value) {
                 true => key.to_owned(),
-                false => format!("{key}={}", line.value.expose()),
+                false => format!("{key}={value}"),
             };
             Finding::new(Code::KeyUnreached, text)
                 .why("Compose fills in ${…} from this file, and hands nothing on by itself")

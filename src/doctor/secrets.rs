@@ -53,23 +53,27 @@ fn tell(profile: &Profile, key: &str, given: &Given<'_>) -> Finding {
     let hint = match change.lost {
         true => format!(
             "before anybody has stored one: {}; afterwards nothing but the old value reads them",
-            command(key, given, change)
+            command(profile, key, given, change)
         ),
-        false => command(key, given, change),
+        false => command(profile, key, given, change),
     };
     finding.why(change.costs.clone()).hint(hint)
 }
 
-fn command(key: &str, given: &Given<'_>, change: &Change) -> String {
-    let (key, flag) = match given.at {
+fn command(profile: &Profile, key: &str, given: &Given<'_>, change: &Change) -> String {
+    let (word, flag) = match given.at {
         At::File(file, _) => (key.to_owned(), file.flag()),
         At::Definition(service) => (
             format!("services.{service}.environment.{key}"),
             String::new(),
         ),
     };
+    let allow = match profile.guarded.iter().any(|own| own == key) {
+        true => " --allow guarded-key",
+        false => "",
+    };
     format!(
-        "refit set {key}{flag} --generate {} --allow guarded-key",
+        "refit set {word}{flag} --generate {}{allow}",
         change.generate
     )
 }

@@ -1,44 +1,27 @@
 //! Gathers what the rules of `doctor` judge: files, containers, pages. Decides nothing.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use jiff::Timestamp;
-
-use super::{Application, Looked, Report, complained};
+use super::{Application, Looked, Report, complained, files};
 use crate::cli::Global;
 use crate::complaint::Complaint;
 use crate::doctor::address::Address;
-use crate::doctor::{
-    self, Answered, Code, EnvText, Finding, Lies, Line, Mount, Patient, Reach, Seen, Visit,
-};
-use crate::edit::dotenv::Dotenv;
+use crate::doctor::{self, Code, EnvText, Finding, Patient, Seen};
 use crate::engine::compose::Compose;
-use crate::engine::container::{Container, Health, Inspected};
-use crate::engine::{files, http};
-use crate::event::Route;
-use crate::profile::Page;
-use crate::run::edits::format_of;
+use crate::engine::container::{Container, Inspected};
 use crate::run::recover;
 use crate::run::state::StateHome;
-use crate::secret::{Redactor, Secret};
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Drift};
 use crate::stack::locate::{self, Located};
 use crate::stack::settings::Settings;
-use crate::stack::{Place, Resolved, address, resolve, routes, shown};
-
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// An application that was started less than so many seconds ago may not answer yet.
-const YOUNG: i64 = 60;
+use crate::stack::{Place, Resolved, resolve};
 
 /// The engine's side of a stack.
-struct Running {
-    place: Place,
-    containers: Vec<(Container, Option<Inspected>)>,
+pub(super) struct Running {
+    pub(super) place: Place,
+    pub(super) containers: Vec<(Container, Option<Inspected>)>,
     drifts: Vec<Drift>,
 }
 
@@ -74,9 +57,12 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
     let resolved = match resolve(&compose, &located).await {
         Ok(resolved) => resolved,
         Err(error) => {
-            let complaint = Complaint::from(error);
+            let complaint = Complaint {
+                text: "Compose cannot read this stack".to_owned(),
+                ..Complaint::from(error)
+            };
             let finding = complained(Code::StackUnreadable, complaint);
-            findings.push(finding);
+            findings.push(finding.hint("docker compose config --quiet says more"));
             looked
                 .not
                 .push("all else: Compose cannot read the stack".to_owned());
@@ -90,7 +76,7 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
         }
     };
     let subject = application::of(&directory, &resolved.model, None).ok();
-    let env = env_texts(&located, &resolved, subject.as_ref());
+    let env = files::env_texts(&located, &resolved, subject.as_ref());
     let place = docker.map(|docker| Place {
         docker,
         compose,
@@ -157,70 +143,12 @@ async fn running(
     })
 }
 
-/// Every env file of the stack, of its services, and those that the application mounts.
-fn env_texts(located: &Located, resolved: &Resolved, subject: Option<&Subject>) -> Vec<EnvText> {
-    let own = located.env_files();
-    let mut paths = own.clone();
-    for service in resolved.source.services.values() {
-        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
-    }
-    let application = subject.and_then(|subject| resolved.model.services.get(&subject.service));
-    let binds = application.into_iter().flat_map(|service| &service.binds);
-    let is_env = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        path.is_file() && (name.starts_with(".env") || name.ends_with(".env"))
-    };
-    paths.extend(
-        binds
-            .map(|bind| bind.source.clone())
-            .filter(|path| is_env(path)),
-    );
-    let mut seen = BTreeSet::new();
-    paths.retain(|path| seen.insert(files::follow(path)));
-    let first = located.first_env_file();
-    let text = |path: &PathBuf| {
-        let bytes = files::read_if_exists(path).ok()??;
-        let tree = Dotenv::parse(&bytes, format_of(path, located)).ok()?;
-        let reaches = routes::of_file(&resolved.model, &resolved.source, path);
-        let reaches = reaches
-            .into_iter()
-            .filter(|reach| matches!(reach.route, Route::EnvFile | Route::Bind))
-            .map(|reach| Reach {
-                service: reach.service,
-                route: reach.route,
-            });
-        Some(EnvText {
-            name: shown(&located.args.directory, path),
-            is_first: *path == first,
-            fills_in: own.contains(path),
-            lines: lines(&tree),
-            reaches: reaches.collect(),
-        })
-    };
-    paths.iter().filter_map(text).collect()
-}
-
-fn lines(tree: &Dotenv) -> Vec<Line> {
-    let read = tree.read(&|name| std::env::var(name).ok());
-    let lines = read.unwrap_or_default().into_iter();
-    lines
-        .filter_map(|(key, value)| {
-            let line = tree.line_of(&key.parse().ok()?)?;
-            Some(Line {
-                key,
-                line,
-                value: Secret::new(value?),
-            })
-        })
-        .collect()
-}
-
 /// All that one look at a stack needs.
-struct Looking<'a> {
-    located: &'a Located,
-    resolved: &'a Resolved,
-    subject: Option<&'a Subject>,
-    running: Option<&'a Running>,
+pub(super) struct Looking<'a> {
+    pub(super) located: &'a Located,
+    pub(super) resolved: &'a Resolved,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) running: Option<&'a Running>,
 }
 
 impl Looking<'_> {
@@ -278,48 +206,10 @@ impl Looking<'_> {
         })
     }
 
-    fn is_local(&self) -> bool {
+    /// Whether files of this machine are the engine's.
+    pub(super) fn is_local(&self) -> bool {
         self.running
             .is_none_or(|running| running.place.docker.endpoint.is_local())
-    }
-
-    fn mounts(&self, looked: &mut Looked) -> Vec<Mount> {
-        if !self.is_local() {
-            looked
-                .not
-                .push("mounted files: the engine is on another machine".to_owned());
-            return Vec::new();
-        }
-        let directory = &self.located.args.directory;
-        let own = self.subject.map(|subject| &subject.profile.config_files);
-        let mut found = Vec::new();
-        for (name, service) in &self.resolved.model.services {
-            for bind in &service.binds {
-                let source = shown(directory, &bind.source);
-                found.push(Mount {
-                    service: name.clone(),
-                    is_file: bind.looks_like_file(),
-                    is_config: own.is_some_and(|own| own.contains_key(&source)),
-                    source,
-                    creates_source: bind.creates_source,
-                    lies: lies(&bind.source),
-                });
-            }
-        }
-        found
-    }
-
-    /// The application's own files beside the compose file, with whether somebody gets them.
-    fn config_files(&self) -> Vec<(String, bool)> {
-        let own = self.subject.map(|subject| &subject.profile.config_files);
-        let names = own.into_iter().flat_map(|own| own.keys());
-        names
-            .filter_map(|name| {
-                let path = self.located.args.directory.join(name);
-                let reached = routes::of_file(&self.resolved.model, &self.resolved.source, &path);
-                path.is_file().then(|| (name.clone(), !reached.is_empty()))
-            })
-            .collect()
     }
 
     fn seen(&self, running: &Running, env: &[EnvText]) -> Vec<Seen> {
@@ -341,105 +231,5 @@ impl Looking<'_> {
             })
         };
         running.containers.iter().filter_map(one).collect()
-    }
-
-    /// What other programs print may hold what they were given.
-    fn redactor(&self, env: &[EnvText]) -> Redactor {
-        let mut redactor = Redactor::default();
-        for line in env.iter().flat_map(|file| &file.lines) {
-            redactor.learn(&line.key, line.value.expose());
-        }
-        for service in self.resolved.model.services.values() {
-            for (key, value) in &service.environment {
-                redactor.learn(key, value.as_deref().unwrap_or_default());
-            }
-        }
-        redactor
-    }
-
-    /// The application's page of health; nothing where there is none to be asked.
-    async fn health(&self) -> Result<Option<Answered>, String> {
-        let Some((subject, page)) = self.subject.and_then(|subject| {
-            let page = subject.profile.health.as_ref()?;
-            Some((subject, page))
-        }) else {
-            return Ok(None);
-        };
-        let running = self.running.ok_or("no engine answers")?;
-        if !self.is_local() {
-            return Err("the engine is on another machine".to_owned());
-        }
-        let own = running
-            .containers
-            .iter()
-            .find(|(container, _)| container.service == subject.service && container.is_up());
-        let (_, inspected) = own.ok_or_else(|| format!("{} does not run", subject.service))?;
-        let service = self.resolved.model.services.get(&subject.service);
-        let base = service
-            .and_then(|service| address::on_this_host(service, subject.profile.port))
-            .ok_or("its port is not published on this machine")?;
-        let answered = ask(&base, page).await;
-        let is_young = inspected.as_ref().is_some_and(|inspected| {
-            let age = |at: Timestamp| Timestamp::now().as_second() - at.as_second();
-            inspected.health == Health::Starting
-                || inspected.started_at.is_some_and(|at| age(at) < YOUNG)
-        });
-        match answered.reply {
-            Err(_) if is_young => Err(format!("{} is still starting", subject.service)),
-            _ => Ok(Some(answered)),
-        }
-    }
-
-    async fn visit(&self, address: Address) -> Visit {
-        let page = Page {
-            path: match address.rest.split('#').next() {
-                Some("") | None => "/".to_owned(),
-                Some(rest) => rest.to_owned(),
-            },
-            post: false,
-            status: 200,
-            body: None,
-        };
-        let origin = address.origin();
-        let known = self
-            .subject
-            .and_then(|subject| subject.profile.health.as_ref());
-        let health = match known {
-            Some(known) => Some(ask(&origin, known).await),
-            None => None,
-        };
-        Visit {
-            page: ask(&origin, &page).await,
-            health,
-            address,
-        }
-    }
-}
-
-/// Asks once, follows nothing.
-async fn ask(base: &str, page: &Page) -> Answered {
-    let url = format!("{base}{}", page.path);
-    let asked = http::Ask {
-        url: url.clone(),
-        ..http::Ask::default()
-    };
-    Answered {
-        reply: http::ask(asked, PATIENCE).await,
-        url,
-    }
-}
-
-fn lies(path: &Path) -> Lies {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => {
-            let entry = std::fs::read_dir(path).map(|mut entries| entries.next().is_some());
-            match entry {
-                Ok(false) => Lies::EmptyFolder,
-                _ => Lies::Folder,
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lies::Nothing,
-        // What cannot be looked at is not said to be missing.
-        _ => Lies::Something,
     }
 }

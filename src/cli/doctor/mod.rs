@@ -1,7 +1,9 @@
 //! `refit doctor`: what is wrong with a stack, its settings, cookies and pages. Looks, asks the rules
 //! of `doctor`, prints; changes nothing and takes no lock.
 
+mod files;
 mod look;
+mod pages;
 mod print;
 
 use clap::Args;
