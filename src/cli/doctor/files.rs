@@ -93,7 +93,7 @@ impl Looking<'_> {
                 let source = shown(directory, &bind.source);
                 found.push(Mount {
                     service: name.clone(),
-                    is_file: bind.looks_like_file(),
+                    is_file: bind.looks_like_file() && !is_home_folder(&bind.source),
                     is_config: own.is_some_and(|own| own.contains_key(&source)),
                     source,
                     creates_source: bind.creates_source,
@@ -130,6 +130,12 @@ impl Looking<'_> {
         }
         redactor
     }
+}
+
+/// `~/.aws` is as much a folder as a file, so nothing is said of it.
+fn is_home_folder(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && path.extension().is_none() && !name.starts_with(".env")
 }
 
 fn lies(path: &Path) -> Lies {
