@@ -105,10 +105,10 @@ pub(super) fn of(known: &Key, text: &str) -> Option<Misfit> {
         KeyType::Number if text.parse::<f64>().is_err() && text != "true" => {
             unfit("is not a number", None)
         }
+        KeyType::Url if text.contains("://") => None,
         // `host=… user=…` is the other form in which PostgreSQL's addresses are written.
-        KeyType::Url if !text.contains("://") && !(known.inside && text.contains('=')) => {
-            unfit("has no scheme", meant_url(text).filter(|_| !known.inside))
-        }
+        KeyType::Url if known.inside && text.contains('=') => None,
+        KeyType::Url => unfit("has no scheme", meant_url(text).filter(|_| !known.inside)),
         KeyType::Domain if text.contains("://") || text.contains(['/', ':', ' ']) => unfit(
             "is not the name of a host alone",
             Address::parse(text).map(|address| address.host),
