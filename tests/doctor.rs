@@ -202,13 +202,51 @@ fn a_store_that_is_open_to_all_is_closed_by_what_it_says() {
     assert_eq!(doctor(stack, &[], 0).told(), [""; 0]);
 }
 
+/// A container that goes with the test.
+struct ByHand(String);
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        let _ = docker_command().args(["rm", "-fv", &self.0]).output();
+    }
+}
+
+#[test]
+fn a_redis_that_was_started_by_hand() {
+    if !stack::engine::answers() || !Demo::needs_image(REDIS) {
+        return;
+    }
+    let port = demo::free_port();
+    let publish = format!("{port}:6379");
+    // As the notes say: no name, all addresses, no password.
+    let wait = "until [ \"$(redis-cli ping)\" = PONG ]; do :; done";
+    let id = docker(&["run", "-d", "-p", &publish, REDIS])
+        .trim()
+        .to_owned();
+    let by_hand = ByHand(id);
+    docker(&["exec", &by_hand.0, "sh", "-c", wait]);
+    let compose = format!("services:\n  web: {}\n", idle(""));
+    let env = format!("CACHE=redis://host.docker.internal:{port}\n");
+    let files = [("compose.yaml", compose.as_str()), (".env", &env)];
+    let Some(stack) = TestStack::new(&files) else {
+        return;
+    };
+    let report = doctor(&stack, &[], 0);
+    let found = report.the("store_outside CACHE");
+    let name = docker(&["inspect", "--format", "{{.Name}}", &by_hand.0]);
+    let hint = format!("once nothing uses it: docker rm -f {}", &name.trim()[1..]);
+    assert_eq!(found["hint"], hint.as_str());
+    drop(by_hand);
+    doctor(&stack, &[], 0).has_no("store_outside");
+}
+
 #[test]
 fn what_notes_on_the_web_say_of_librechat() {
     let note = |env: String| {
         env.replace("SESSION_EXPIRY=1000 * 60 * 15", "SESSION_EXPIRY=604800")
             .replace("=http://localhost:3080", "=http://192.168.1.5:3080")
             + "\nAUTHENTICATION=false\nCOOKIE_SECURE=false\nSESSION_STORE=redis\n\
-               REDIS_URL=redis://localhost:6379\n"
+               REDIS_URL=redis://localhost:6399\n"
     };
     let Some(app) = librechat(note) else { return };
     let app = app.up();
@@ -235,6 +273,7 @@ fn what_notes_on_the_web_say_of_librechat() {
         "{}",
         report.said
     );
+    assert_eq!(report.document["looked_at"]["pages"][0], "health page");
     for key in ["CREDS_KEY", "CREDS_IV", "JWT_SECRET", "JWT_REFRESH_SECRET"] {
         let value = applications::value_of(&stack.read(".env"), key);
         assert!(!value.is_empty() && !report.said.contains(&value), "{key}");

@@ -44,6 +44,7 @@ pub enum Code {
     MountFolder,
     StoreOpen,
     StorePublished,
+    StoreOutside,
     StackDown,
     ServiceStopped,
     ServiceFailed,
@@ -63,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 31] = {
+    pub const ALL: [(Self, &'static str, Level); 32] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -82,6 +83,7 @@ impl Code {
             (Self::MountFolder, "mount_folder", Wrong),
             (Self::StoreOpen, "store_open", Wrong),
             (Self::StorePublished, "store_published", Warning),
+            (Self::StoreOutside, "store_outside", Warning),
             (Self::StackDown, "stack_down", Note),
             (Self::ServiceStopped, "service_stopped", Warning),
             (Self::ServiceFailed, "service_failed", Wrong),
@@ -192,7 +194,7 @@ impl Finding {
 }
 
 /// The worst first; within a level as they were found.
-pub(super) fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
+pub fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|finding| finding.code.level());
     found
 }

@@ -18,10 +18,11 @@ mod value;
 use std::collections::BTreeSet;
 
 pub use files::{Lies, Mount};
-pub use finding::{Code, Finding, Level};
+pub use finding::{Code, Finding, Level, in_order};
 pub use given::{EnvText, Line, Reach};
 pub use pages::{Answered, Visit};
 pub use services::Seen;
+pub use stores::{Outside, REDIS};
 
 use crate::event::ServiceName;
 use crate::stack::Resolved;
@@ -46,6 +47,8 @@ pub struct Patient<'a> {
     pub one_shots: &'a BTreeSet<ServiceName>,
     /// Its containers; none where no engine was asked.
     pub containers: Option<&'a [Seen]>,
+    /// Redis servers of nobody's stack that answer everybody.
+    pub outside: &'a [Outside],
     /// What differs from the files.
     pub drifts: &'a [Drift],
     /// The application's page of health.
@@ -69,14 +72,16 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     found.extend(secrets::findings(patient));
     found.extend(files::findings(patient));
     found.extend(stores::findings(patient, &given));
+    found.extend(stores::outside(patient));
     found.extend(services::findings(patient));
     found.extend(pages::findings(patient, &given));
     found.extend(cookie::findings(patient, &given));
     if patient.known().is_none() {
         found.push(Finding::new(
             Code::ApplicationUnknown,
-            "refit does not know this application: its keys and pages were not looked at",
+            "refit does not know this application: what it makes of its keys, and its page of health, were \
+             not looked at",
         ));
     }
-    finding::in_order(found)
+    in_order(found)
 }

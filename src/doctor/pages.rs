@@ -23,8 +23,9 @@ pub struct Visit {
     pub address: Address,
     /// What the address itself answered.
     pub page: Answered,
-    /// The application's page of health at this address, where one is known.
-    pub health: Option<Answered>,
+    /// The application's page of health at this address, where one is known: below its root, and
+    /// below its path where it has one.
+    pub health: Vec<Answered>,
 }
 
 impl Visit {
@@ -51,15 +52,20 @@ fn unlike(page: &Page, reply: &Reply) -> Option<String> {
     (!reply.body.contains(wanted)).then(|| format!("answers without the word {wanted}"))
 }
 
+/// What is wrong with an answer, or that there is none.
+fn wrong(page: &Page, answered: &Answered) -> Option<String> {
+    match &answered.reply {
+        Ok(reply) => unlike(page, reply),
+        Err(why) => Some(format!("does not answer: {why}")),
+    }
+}
+
 pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     if let (Some(subject), Some(answered)) = (patient.known(), patient.health)
         && let Some(page) = &subject.profile.health
     {
-        let what = match &answered.reply {
-            Ok(reply) => unlike(page, reply),
-            Err(why) => Some(format!("does not answer: {why}")),
-        };
+        let what = wrong(page, answered);
         let service = &subject.service;
         found.extend(what.map(|what| {
             Finding::new(Code::HealthPage, format!("{} {what}", answered.url))
@@ -94,16 +100,19 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
     };
     let title = &subject.profile.title;
     let mut found = Vec::new();
-    if let (Some(page), Some(answered)) = (&subject.profile.health, &visit.health) {
-        let what = match &answered.reply {
-            Ok(reply) => unlike(page, reply),
-            Err(why) => Some(format!("does not answer: {why}")),
-        };
-        found.extend(what.map(|what| {
-            Finding::new(Code::UrlElsewhere, format!("{} {what}", answered.url))
-                .why(format!("{title} answers otherwise: this address leads elsewhere, or to a proxy that hands on not all of it"))
-                .hint("refit status")
-        }));
+    if let Some(page) = &subject.profile.health {
+        let mut judged = visit
+            .health
+            .iter()
+            .map(|answered| (answered, wrong(page, answered)));
+        let is_there = judged.clone().any(|(_, what)| what.is_none());
+        if let Some((answered, Some(what))) = judged.next().filter(|_| !is_there) {
+            found.push(
+                Finding::new(Code::UrlElsewhere, format!("{} {what}", answered.url))
+                    .why(format!("{title} answers otherwise: this address leads elsewhere, or to a proxy that hands on not all of it"))
+                    .hint("refit status"),
+            );
+        }
     }
     let Some(key) = subject.profile.cookies.address.first() else {
         return found;

@@ -13,6 +13,15 @@ use crate::stack::address::is_open;
 use crate::stack::application::Subject;
 use crate::stack::model::Service;
 
+/// Images that speak as Redis does.
+pub const REDIS: [&str; 5] = [
+    "redis",
+    "redis-stack-server",
+    "valkey",
+    "keydb",
+    "dragonfly",
+];
+
 /// Images that keep data for others, whatever the application.
 const STORES: [&str; 14] = [
     "redis",
@@ -139,6 +148,44 @@ fn asks_for_password(service: &Service, image: &str) -> bool {
     }
 }
 
+/// A Redis that a person started by hand: open to others, and without a password.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    /// The container.
+    pub name: String,
+    /// The port on the host.
+    pub port: u16,
+}
+
+/// Redis servers beside the stack that its env files point at, as notes on the web have it.
+pub(super) fn outside(patient: &Patient<'_>) -> Vec<Finding> {
+    let services = &patient.resolved.model.services;
+    let lines = patient.env.iter().flat_map(|file| file.set());
+    let ports: Vec<(&str, u16)> = lines
+        .filter_map(|line| {
+            let address = Address::parse(line.value.expose())?;
+            let is_redis = matches!(address.scheme.as_str(), "redis" | "rediss");
+            let is_own = services.contains_key(&address.host.as_str().into());
+            (is_redis && !is_own).then(|| (line.key.as_str(), address.port.unwrap_or(6379)))
+        })
+        .collect();
+    let meant = |store: &&Outside| ports.iter().find(|(_, port)| *port == store.port);
+    let told = patient.outside.iter().filter_map(|store| {
+        let (key, port) = meant(&store)?;
+        let text = format!(
+            "the container {} runs outside of this stack: a Redis on port {port} that is open to \
+             others and asks for no password",
+            store.name
+        );
+        let finding = Finding::new(Code::StoreOutside, text)
+            .key(key)
+            .why("whoever reaches this machine can read and write it, and docker compose knows nothing of it")
+            .hint(format!("once nothing uses it: docker rm -f {}", store.name));
+        Some(finding)
+    });
+    told.collect()
+}
+
 /// Addresses of servers that mean the application's own container.
 fn from_inside(
     patient: &Patient<'_>,
@@ -181,13 +228,7 @@ fn from_inside(
 /// The command that names the store by its service.
 fn reachable(patient: &Patient<'_>, key: &str, given: &Given<'_>, parsed: &Address) -> String {
     let images: &[&str] = match parsed.scheme.as_str() {
-        "redis" | "rediss" => &[
-            "redis",
-            "redis-stack-server",
-            "valkey",
-            "keydb",
-            "dragonfly",
-        ],
+        "redis" | "rediss" => &REDIS,
         "postgres" | "postgresql" => &["postgres", "postgresql", "pgvector"],
         "mongodb" => &["mongo", "mongodb"],
         "mysql" | "mariadb" => &["mysql", "mariadb"],

@@ -121,6 +121,43 @@ pub struct PublishedPort {
     pub protocol: String,
 }
 
+/// A container with a port that it publishes, whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publisher {
+    /// The engine's ID.
+    pub id: String,
+    /// Without the leading slash.
+    pub name: String,
+    /// Name of the image.
+    pub image: String,
+    /// Compose's project, if it made it.
+    pub project: Option<String>,
+    /// The port.
+    pub port: PublishedPort,
+}
+
+impl Publisher {
+    /// One for each published port.
+    pub(super) fn of_summary(summary: models::ContainerSummary) -> Vec<Self> {
+        let names = summary.names.unwrap_or_default();
+        let name = names.first().map(|name| name.trim_start_matches('/'));
+        let (name, id) = (name.unwrap_or_default(), summary.id.unwrap_or_default());
+        let image = summary.image.unwrap_or_default();
+        let labels = summary.labels.unwrap_or_default();
+        let project = labels.get(label::PROJECT);
+        published(summary.ports.unwrap_or_default())
+            .into_iter()
+            .map(|port| Self {
+                id: id.clone(),
+                name: name.to_owned(),
+                image: image.clone(),
+                project: project.cloned(),
+                port,
+            })
+            .collect()
+    }
+}
+
 /// A container as the engine's list shows it.
 #[derive(Debug, Clone)]
 pub struct Container {

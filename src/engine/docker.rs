@@ -97,37 +97,24 @@ impl Docker {
     pub async fn published_ports(
         &self,
     ) -> Result<Vec<(String, String, super::container::PublishedPort)>, EngineError> {
+        let found = self.publishers().await?.into_iter();
+        Ok(found.map(|one| (one.id, one.name, one.port)).collect())
+    }
+
+    /// Every container that runs, once for each port that it publishes.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn publishers(&self) -> Result<Vec<super::container::Publisher>, EngineError> {
         let found = self
             .api
             .list_containers(None::<query::ListContainersOptions>)
             .await
             .map_err(failed("list containers"))?;
-        let mut ports = Vec::new();
-        for summary in found {
-            let id = summary.id.clone().unwrap_or_default();
-            let name = summary
-                .names
-                .clone()
-                .unwrap_or_default()
-                .first()
-                .cloned()
-                .unwrap_or_default();
-            for port in summary.ports.unwrap_or_default() {
-                let Some(public) = port.public_port else {
-                    continue;
-                };
-                ports.push((
-                    id.clone(),
-                    name.trim_start_matches('/').to_owned(),
-                    super::container::PublishedPort {
-                        ip: port.ip.unwrap_or_default(),
-                        port: public,
-                        protocol: port.typ.map(|kind| kind.to_string()).unwrap_or_default(),
-                    },
-                ));
-            }
-        }
-        Ok(ports)
+        let publishers = found
+            .into_iter()
+            .flat_map(super::container::Publisher::of_summary);
+        Ok(publishers.collect())
     }
 
     /// One container in full; `None` when it does not exist (any more).

@@ -15,6 +15,7 @@ pub mod image;
 pub mod network;
 pub mod plugin;
 pub mod process;
+pub mod redis;
 pub mod reference;
 pub mod registry;
 pub mod script;

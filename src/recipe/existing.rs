@@ -1,14 +1,11 @@
 //! A Redis that is there already: used where it is protected, and its danger told where it is not.
 
-use std::time::Duration;
-
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::format::AddedService;
 use super::store::Wanted;
 use crate::complaint::Complaint;
+use crate::engine::redis;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::Place;
@@ -134,7 +131,9 @@ pub(super) async fn neighbours(place: &Place, model: &Model) -> Vec<String> {
             "a container named redis runs outside of this stack; it is not used, this stack gets its \
              own ({name} would not be in its network, and docker compose knows nothing of it)"
         );
-        if is_open(&port.ip) && place.docker.endpoint.is_local() && answers_anybody(port.port).await
+        if is_open(&port.ip)
+            && place.docker.endpoint.is_local()
+            && redis::answers_anybody(port.port).await
         {
             note.push_str(&format!(
                 ". It is open to the network on port {} without a password; to close it: docker rm \
@@ -147,19 +146,6 @@ pub(super) async fn neighbours(place: &Place, model: &Model) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Whether a Redis on this host answers without a password.
-async fn answers_anybody(port: u16) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        stream.write_all(b"PING\r\n").await.ok()?;
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.ok()?;
-        Some(answer)
-    };
-    let answered = tokio::time::timeout(Duration::from_secs(1), ask).await;
-    matches!(answered, Ok(Some(answer)) if &answer == b"+PONG")
 }
 
 #[cfg(test)]

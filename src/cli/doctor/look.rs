@@ -1,7 +1,7 @@
 //! Gathers what the rules of `doctor` judge: files, containers, pages. Decides nothing.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Application, Looked, Report, complained, files};
 use crate::cli::Global;
@@ -28,14 +28,10 @@ pub(super) struct Running {
 /// Looks at the stack that is meant.
 pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, Complaint> {
     let mut looked = Looked::default();
-    let mut findings = Vec::new();
-    let docker = match global.connect().await {
-        Ok(docker) => Some(docker),
-        Err(complaint) => {
-            looked.not.push(format!("services: {}", complaint.text));
-            None
-        }
-    };
+    let docker = global.connect().await;
+    let docker = docker
+        .map_err(|complaint| looked.not.push(format!("services: {}", complaint.text)))
+        .ok();
     let containers = match &docker {
         Some(docker) => docker.compose_containers().await?,
         None => Vec::new(),
@@ -45,65 +41,87 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
     let home = StateHome::find()?;
     compose.require_version(&home.compose_stamp()).await?;
     let directory = located.args.directory.clone();
+    let mut findings = unfinished(&home, &directory);
     let settings = Settings::load(&directory, &located.args.files).unwrap_or_else(|complaint| {
         findings.push(complained(Code::SettingsUnusable, complaint));
         Settings::default()
     });
-    let state = home.of_stack(&directory);
-    for run in recover::open_runs(&state) {
-        let text = recover::sentence(&state, run);
-        findings.push(Finding::new(Code::UnfinishedRun, text).hint(format!("refit show {run}")));
-    }
-    let resolved = match resolve(&compose, &located).await {
-        Ok(resolved) => resolved,
-        Err(error) => {
-            let complaint = Complaint {
-                text: "Compose cannot read this stack".to_owned(),
-                ..Complaint::from(error)
-            };
-            let finding = complained(Code::StackUnreadable, complaint);
-            findings.push(finding.hint("docker compose config --quiet says more"));
-            looked
-                .not
-                .push("all else: Compose cannot read the stack".to_owned());
-            return Ok(Report {
-                project: located.args.name.clone().unwrap_or_default(),
-                directory,
-                application: None,
-                findings,
-                looked,
-            });
-        }
-    };
-    let subject = application::of(&directory, &resolved.model, None).ok();
-    let env = files::env_texts(&located, &resolved, subject.as_ref());
-    let place = docker.map(|docker| Place {
-        docker,
-        compose,
-        located: located.clone(),
-        settings,
-        scratch: PathBuf::new(),
-        containers,
-    });
-    let running = match place {
-        Some(place) => Some(running(place, &home, &resolved, &mut looked).await?),
-        None => None,
-    };
-    let looking = Looking {
-        located: &located,
-        resolved: &resolved,
-        subject: subject.as_ref(),
-        running: running.as_ref(),
-    };
-    let found = looking.examine(&env, url, &mut looked).await;
-    findings.extend(found);
-    Ok(Report {
-        project: resolved.model.name.clone(),
+    let mut report = Report {
+        project: located.args.name.clone().unwrap_or_default(),
         directory,
-        application: subject.as_ref().and_then(of_subject),
+        application: None,
         findings,
         looked,
-    })
+    };
+    match resolve(&compose, &located).await {
+        Err(error) => report.unreadable(error.into()),
+        Ok(resolved) => {
+            let place = docker.map(|docker| Place {
+                docker,
+                compose,
+                located: located.clone(),
+                settings,
+                scratch: PathBuf::new(),
+                containers,
+            });
+            report
+                .of_model(&located, &resolved, place, &home, url)
+                .await?;
+        }
+    }
+    report.findings = doctor::in_order(report.findings);
+    Ok(report)
+}
+
+/// Runs that were cut off, or are at work.
+fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
+    let state = home.of_stack(directory);
+    let told = recover::open_runs(&state).into_iter().map(|run| {
+        let text = recover::sentence(&state, run);
+        Finding::new(Code::UnfinishedRun, text).hint(format!("refit show {run}"))
+    });
+    told.collect()
+}
+
+impl Report {
+    fn unreadable(&mut self, complaint: Complaint) {
+        let complaint = Complaint {
+            text: "Compose cannot read this stack".to_owned(),
+            ..complaint
+        };
+        let finding = complained(Code::StackUnreadable, complaint);
+        self.findings
+            .push(finding.hint("docker compose config --quiet says more"));
+        let why = "all else: Compose cannot read the stack";
+        self.looked.not.push(why.to_owned());
+    }
+
+    async fn of_model(
+        &mut self,
+        located: &Located,
+        resolved: &Resolved,
+        place: Option<Place>,
+        home: &StateHome,
+        url: Option<Address>,
+    ) -> Result<(), Complaint> {
+        let subject = application::of(&self.directory, &resolved.model, None).ok();
+        let env = files::env_texts(located, resolved, subject.as_ref());
+        let running = match place {
+            Some(place) => Some(running(place, home, resolved, &mut self.looked).await?),
+            None => None,
+        };
+        let looking = Looking {
+            located,
+            resolved,
+            subject: subject.as_ref(),
+            running: running.as_ref(),
+        };
+        let found = looking.examine(&env, url, &mut self.looked).await;
+        self.findings.extend(found);
+        self.project = resolved.model.name.clone();
+        self.application = subject.as_ref().and_then(of_subject);
+        Ok(())
+    }
 }
 
 fn of_subject(subject: &Subject) -> Option<Application> {
@@ -191,6 +209,7 @@ impl Looking<'_> {
         looked
             .also
             .extend(visit.as_ref().map(|visit| visit.address.origin()));
+        let outside = self.outside().await;
         doctor::examine(&Patient {
             resolved: self.resolved,
             profiles: &self.located.args.profiles,
@@ -200,6 +219,7 @@ impl Looking<'_> {
             config_files: &config_files,
             one_shots: &one_shots,
             containers: containers.as_deref(),
+            outside: &outside,
             drifts: self.running.map_or(&[], |running| &running.drifts),
             health: health.as_ref(),
             visit: visit.as_ref(),

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::look::Looking;
 use crate::doctor::address::Address;
-use crate::doctor::{Answered, Visit};
+use crate::doctor::{Answered, Outside, REDIS, Visit};
 use crate::engine::container::Health;
-use crate::engine::http;
+use crate::engine::{http, redis};
 use crate::profile::Page;
+use crate::profile::recognise::image_name;
 use crate::stack::address;
 
 /// How long one answer may take.
@@ -20,6 +21,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const YOUNG: i64 = 60;
 
 impl Looking<'_> {
+    /// Redis servers that a person started by hand, open to others and without a password.
+    pub(super) async fn outside(&self) -> Vec<Outside> {
+        let Some(running) = self.running.filter(|_| self.is_local()) else {
+            return Vec::new();
+        };
+        let found = running.place.docker.publishers().await.unwrap_or_default();
+        let mut outside: Vec<Outside> = Vec::new();
+        for one in found {
+            let is_meant = one.project.is_none() && REDIS.contains(&image_name(&one.image));
+            let is_told = outside.iter().any(|told| told.port == one.port.port);
+            if is_meant
+                && !is_told
+                && address::is_open(&one.port.ip)
+                && redis::answers_anybody(one.port.port).await
+            {
+                outside.push(Outside {
+                    name: one.name,
+                    port: one.port.port,
+                });
+            }
+        }
+        outside
+    }
+
     /// The application's page of health; nothing where there is none to be asked.
     pub(super) async fn health(&self) -> Result<Option<Answered>, String> {
         let Some((subject, page)) = self.subject.and_then(|subject| {
@@ -67,10 +92,15 @@ impl Looking<'_> {
         let known = self
             .subject
             .and_then(|subject| subject.profile.health.as_ref());
-        let health = match known {
-            Some(known) => Some(ask(&origin, known).await),
-            None => None,
-        };
+        let path = address.rest.split(['?', '#']).next().unwrap_or_default();
+        let path = path.trim_end_matches('/');
+        let mut health = Vec::new();
+        if let Some(known) = known {
+            health.push(ask(&origin, known).await);
+            if !path.is_empty() {
+                health.push(ask(&format!("{origin}{path}"), known).await);
+            }
+        }
         Visit {
             page: ask(&origin, &page).await,
             health,

@@ -184,15 +184,21 @@ fn where_the_address_leads() {
     };
     let told = case(Ok(login)).told();
     assert_eq!(told, ["cookie_key api", "origin_differs DOMAIN_CLIENT"]);
-    let mut elsewhere = case(Ok(Reply::default()));
-    elsewhere.visit.as_mut().unwrap().health = Some(Answered {
-        url: "http://chat.example.org/health".into(),
+    let health = |path: &str, status, body: &str| Answered {
+        url: format!("http://chat.example.org{path}/health"),
         reply: Ok(Reply {
-            status: 502,
+            status,
+            body: body.into(),
             ..Reply::default()
         }),
-    });
+    };
+    let mut elsewhere = case(Ok(Reply::default()));
+    elsewhere.visit.as_mut().unwrap().health = vec![health("", 502, "")];
     assert!(elsewhere.told().contains(&"url_elsewhere ".to_owned()));
+    // Below a path of a proxy it is there after all.
+    let below = vec![health("", 200, "<html>"), health("/chat", 200, "OK")];
+    elsewhere.visit.as_mut().unwrap().health = below;
+    assert!(!elsewhere.told().contains(&"url_elsewhere ".to_owned()));
     let same = Case::librechat(&[("DOMAIN_CLIENT", "https://chat.example.org/")]);
     let same = same.visited("https://chat.example.org:443/", Ok(Reply::default()));
     assert!(same.told().is_empty(), "{:?}", same.told());

@@ -67,6 +67,28 @@ fn a_store_is_closed_by_one_command() {
 }
 
 #[test]
+fn a_redis_that_was_started_by_hand() {
+    let told = |services: Value, value: &str| {
+        let case = Case::new("generic", "web", services);
+        let mut case = case.with_env(&[("CACHE", value)], &[]);
+        case.outside = vec![Outside {
+            name: "happy_curie".into(),
+            port: 6379,
+        }];
+        case.told()
+    };
+    let web = || json!({"web": {}});
+    let at = "store_outside CACHE";
+    assert_eq!(told(web(), "redis://host.docker.internal")[0], at);
+    assert_eq!(told(web(), "redis://localhost:6379/1")[0], at);
+    for other in ["redis://localhost:6380", "http://localhost:6379", "x"] {
+        assert_eq!(told(web(), other), ["application_unknown "], "{other}");
+    }
+    let own = json!({"web": {}, "redis": {"image": "redis"}});
+    assert_eq!(told(own, "redis://redis:6379"), ["application_unknown "]);
+}
+
+#[test]
 fn localhost_inside_is_the_container_itself() {
     let hint = |services: Value, value: &str| {
         let case = Case::new("librechat", "api", services);

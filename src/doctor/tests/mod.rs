@@ -24,6 +24,7 @@ struct Case {
     config_files: Vec<(String, bool)>,
     one_shots: BTreeSet<ServiceName>,
     containers: Option<Vec<Seen>>,
+    outside: Vec<Outside>,
     drifts: Vec<Drift>,
     health: Option<Answered>,
     visit: Option<Visit>,
@@ -52,6 +53,7 @@ impl Case {
             config_files: Vec::new(),
             one_shots: BTreeSet::new(),
             containers: None,
+            outside: Vec::new(),
             drifts: Vec::new(),
             health: None,
             visit: None,
@@ -105,7 +107,7 @@ impl Case {
                 url: url.to_owned(),
                 reply,
             },
-            health: None,
+            health: Vec::new(),
         });
         self
     }
@@ -120,6 +122,7 @@ impl Case {
             config_files: &self.config_files,
             one_shots: &self.one_shots,
             containers: self.containers.as_deref(),
+            outside: &self.outside,
             drifts: &self.drifts,
             health: self.health.as_ref(),
             visit: self.visit.as_ref(),
