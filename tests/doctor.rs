@@ -395,8 +395,14 @@ fn services_that_do_not_run_as_the_files_say() {
     stack.write("app.conf", "");
     let report = doctor(&stack, &[], 0);
     assert_eq!(report.told(), ["stack_down ", "application_unknown "]);
-    stack.write("compose.yaml", "services: [\n");
-    assert_eq!(doctor(&stack, &[], 1).told(), ["stack_unreadable "]);
+    stack.write(".env", "DB_PASSWORD=s3cret-word\n");
+    let reads = compose.replace("init: true", "init: $${DB_PASSWORD}");
+    for unreadable in ["services: [\n", &reads.replace("$$", "$")] {
+        stack.write("compose.yaml", unreadable);
+        let report = doctor(&stack, &[], 1);
+        assert_eq!(report.told(), ["stack_unreadable "]);
+        assert!(!report.said.contains("s3cret-word"), "{}", report.said);
+    }
 }
 
 #[test]

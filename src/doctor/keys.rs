@@ -133,7 +133,8 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
             let known = subject.profile.keys.get(key).filter(|known| known.inside);
             let here = known.and_then(|_| Address::parse(value));
             let is_here = here.is_some_and(|address| address.is_loopback());
-            let word = match is_here || crate::secret::is_secret(key, value) {
+            let word = match is_here || value.contains('@') || crate::secret::is_secret(key, value)
+            {
                 true => key.to_owned(),
                 false => format!("{key}={value}"),
             };

@@ -240,8 +240,11 @@ fn reachable(patient: &Patient<'_>, key: &str, given: &Given<'_>, parsed: &Addre
         let image = service.image.as_deref().map(image_name);
         image.is_some_and(|image| images.contains(&image))
     });
+    // PostgreSQL's addresses may have the password behind the question mark.
+    let hides =
+        parsed.has_login || parsed.rest.contains('?') || crate::secret::is_secret(key, given.value);
     match found {
-        Some((name, _)) if parsed.has_login || crate::secret::is_secret(key, given.value) => {
+        Some((name, _)) if hides => {
             format!(
                 "the same address with {name} in place of {}: refit set {key}",
                 parsed.host

@@ -35,7 +35,8 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
 }
 
 fn tell(key: &str, given: &Given<'_>, known: &Key, misfit: &Misfit) -> Finding {
-    let hidden = crate::secret::is_secret(key, given.value);
+    // An address without its scheme may hold a password all the same.
+    let hidden = crate::secret::is_secret(key, given.value) || given.value.contains('@');
     let text = match hidden {
         true => format!("{key} ({}): its value {}", given.place(), misfit.what),
         false => format!("{key}={} ({}) {}", given.value, given.place(), misfit.what),

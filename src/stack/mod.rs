@@ -23,6 +23,7 @@ use crate::engine::container::Container;
 use crate::engine::docker::Docker;
 use crate::engine::files;
 use crate::event::ServiceName;
+use crate::secret::Redactor;
 use locate::{LocateRequest, Located};
 use model::Model;
 use settings::Settings;
@@ -149,12 +150,34 @@ pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, E
 /// # Errors
 /// Compose's own message.
 pub async fn resolve_model(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
-    let json = compose.config(&located.args).await?;
+    let json = compose.config(&located.args).await;
+    let json = json.map_err(|error| without_secrets(error, located, &[]))?;
     Ok(Resolved {
         model: Model::of_json(parse_json(&json)?),
         source: Source::default(),
         json,
     })
+}
+
+/// Compose repeats values that it cannot use, and lines that it cannot read; so of the env files, and
+/// of what they are to be, every line is taken as it stands.
+fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) -> EngineError {
+    let EngineError::Compose { what, message } = error else {
+        return error;
+    };
+    let read = |file: PathBuf| files::read_if_exists(&file).ok().flatten();
+    let before = located.env_files().into_iter().filter_map(read);
+    let after = edits.iter().filter_map(|edit| edit.after.clone());
+    let mut redactor = Redactor::default();
+    for text in before.chain(after) {
+        for line in String::from_utf8_lossy(&text).lines() {
+            if let Some((key, value)) = line.split_once('=') {
+                redactor.learn(key.trim(), value.trim().trim_matches(['"', '\'']));
+            }
+        }
+    }
+    let message = redactor.redact(&message);
+    EngineError::Compose { what, message }
 }
 
 /// The stack as it is, and as it would be after the edits, read side by side (F27).
@@ -188,7 +211,9 @@ pub async fn resolve_both(
     let after = async {
         let value = compose
             .config_of_staged(&staged.args, staged.prefix())
-            .await?;
+            .await;
+        // The same words are taken out of both sides, which are compared.
+        let value = value.map_err(|error| without_secrets(error, located, edits))?;
         Ok(Model::of_json(value))
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);

@@ -213,3 +213,21 @@ fn a_config_file_that_nobody_mounts() {
         Some("refit set 'services.api.volumes[+]=./librechat.yaml:/app/librechat.yaml'")
     );
 }
+
+#[test]
+fn a_password_in_an_address_is_never_shown() {
+    let says = |case: Case, code: Code| {
+        let found = case.findings();
+        assert_eq!(found[0].code, code, "{found:?}");
+        assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
+    };
+    let without_scheme = [("REDIS_URI", ":s3cret@redis:6379")];
+    says(Case::librechat(&without_scheme), Code::ValueUnfit);
+    let env = [("REDIS_URL", "redis://:s3cret@redis:6379")];
+    says(Case::open_webui(json!({}), &env), Code::KeyUnreached);
+    let services = json!({"web": {}, "db": {"image": "postgres"}});
+    let case = Case::new("demo", "web", services);
+    let url = "postgres://127.0.0.1/x?user=a&password=s3cret";
+    let case = case.with_env(&[("DATABASE_URL", url)], &[("web", Route::Bind)]);
+    says(case, Code::LocalhostInside);
+}
