@@ -2,6 +2,7 @@
 //! was wrong.
 
 pub mod cli;
+pub mod doctor;
 pub mod schedule;
 
 pub mod recipe;

@@ -160,6 +160,22 @@ fn the_exit_codes_are_those_of_the_program() {
 }
 
 #[test]
+fn the_findings_of_doctor_are_those_of_the_program() {
+    use refit::doctor::Code;
+    let real: Vec<(&str, &str)> = Code::ALL
+        .iter()
+        .map(|(_, word, level)| (*word, level.word()))
+        .collect();
+    let readme = read("README.md");
+    let rows = rows(section(&readme, "## Doctor"));
+    let listed: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| (row[0].trim_matches('`'), row[1]))
+        .collect();
+    assert_eq!(listed, real);
+}
+
+#[test]
 fn the_example_of_refit_yaml_can_be_read() {
     let readme = read("README.md");
     let text = section(&readme, "## refit.yaml");

@@ -166,3 +166,29 @@ fn nothing_is_left_in_the_folder_for_temporary_files() {
     let left = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(left, 0);
 }
+
+#[test]
+fn what_compose_says_against_a_stack_holds_no_secret() {
+    let compose = "services:\n  web: {image: x, init: \"${API_TOKEN}\"}\n";
+    let cut_off = format!("API_TOKEN=\"{OLD}\n");
+    let Some(stack) = TestStack::new(&[("compose.yaml", compose)]) else {
+        return;
+    };
+    for env in [&format!("API_TOKEN={OLD}\n"), &cut_off] {
+        stack.write(".env", env);
+        for words in [
+            &["status"][..],
+            &["plan"],
+            &["apply"],
+            &["restart"],
+            &["watch"],
+            &["why", "API_TOKEN"],
+            &["doctor"],
+            &["set", "MODE=good"],
+            &["use", "no-login"],
+        ] {
+            let answer = stack.refit(words).exits(1);
+            holds_none(&answer);
+        }
+    }
+}

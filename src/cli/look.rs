@@ -21,7 +21,7 @@ use crate::run::recover;
 use crate::run::state::StateHome;
 use crate::run::told::Register;
 use crate::stack::drift::{self, Drift};
-use crate::stack::{Place, one_shots, resolve};
+use crate::stack::{Place, resolve};
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {}
@@ -232,7 +232,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     let place = place(global).await?;
     let resolved = resolve(&place.compose, &place.located).await?;
     let containers = place.of_project(&resolved.model.name);
-    let shots = one_shots(&resolved.model, &place.settings);
+    let shots = place.one_shots(&resolved.model);
     let signals = Signals::listen().map_err(anyhow::Error::from)?;
     let mut by_service: BTreeMap<ServiceName, Vec<&Container>> = BTreeMap::new();
     for container in containers

@@ -1,6 +1,7 @@
 //! What a person types, turned into requests. Parses, calls, and gives the exit code; decides nothing
 //! about stacks.
 
+mod doctor;
 mod edit;
 mod get;
 mod look;
@@ -131,6 +132,8 @@ enum Command {
     Notify(notify::NotifyArgs),
     /// Show where a key is set, whom it reaches, and what a change of it would touch
     Why(why::WhyArgs),
+    /// Find what is wrong with the stack, its settings, cookies and pages; changes nothing
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions(packaging::CompletionsArgs),
     /// Write man pages to a folder
@@ -158,6 +161,7 @@ impl Command {
             | Self::Show(_)
             | Self::Notify(_)
             | Self::Why(_)
+            | Self::Doctor(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
             Self::Schedule(args) => args.is_run(),
@@ -252,6 +256,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Edit(args) => edit::edit(global, args).await,
         Command::Get(args) => get::get(global, &args).await,
         Command::Why(args) => why::why(global, &args).await,
+        Command::Doctor(args) => doctor::doctor(global, &args).await,
         Command::Apply(args) => runs::apply(global, args).await,
         Command::Restart(args) => runs::restart(global, args).await,
         Command::Use(args) => recipes::use_recipe(global, args).await,

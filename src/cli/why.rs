@@ -14,6 +14,7 @@ use crate::engine::compose::Compose;
 use crate::engine::files;
 use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
+use crate::profile::Profile;
 use crate::profile::told::Told;
 use crate::report::{self, page};
 use crate::run::belongs;
@@ -79,12 +80,18 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     }
     // A stack whose application cannot be told has all the rest to say.
     let subject = application::of(&asked.located.args.directory, &resolved.model, None).ok();
+    let published = subject.as_ref().and_then(|subject| {
+        let profile = &subject.profile;
+        let is = is_published(&asked.located, &resolved, &key, profile);
+        is.then_some(profile.title.as_str())
+    });
     let told = subject.as_ref().and_then(|subject| {
         let version = subject.version.as_deref();
         Some((subject.profile.tells(key.as_str(), version)?, version))
     });
     if global.json {
         let mut document = document(&key, &set, &reached, documented.as_deref());
+        document["published"] = published.is_some().into();
         document["known"] = told.map_or(Value::Null, |(told, _)| told.document());
         page::document(&document);
     } else {
@@ -92,13 +99,19 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         if let Some((told, version)) = &told {
             print_known(&key, told, *version);
         }
+        if let Some(title) = published {
+            report::out(&format!(
+                "  {:<8}  this value was published with {title}: everybody knows it",
+                "!"
+            ));
+        }
         print(&key, &set, &reached, documented.as_deref());
     }
     Ok(Exit::Done)
 }
 
-/// Every env file of the stack, Compose's own and the services', that sets the key.
-fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
+/// Every env file of the stack, Compose's own and the services', each once.
+fn env_files(located: &Located, resolved: &Resolved) -> Vec<PathBuf> {
     let mut paths = located.env_files();
     for service in resolved.source.services.values() {
         paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
@@ -106,11 +119,19 @@ fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
     let mut seen = std::collections::BTreeSet::new();
     paths.retain(|path| seen.insert(files::follow(path)));
     paths
+}
+
+fn tree_of(path: &Path, located: &Located) -> Option<Dotenv> {
+    let bytes = files::read_if_exists(path).ok()??;
+    Dotenv::parse(&bytes, edits::format_of(path, located)).ok()
+}
+
+/// Every env file that sets the key.
+fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
+    env_files(located, resolved)
         .into_iter()
         .filter_map(|path| {
-            let bytes = files::read_if_exists(&path).ok()??;
-            let format = edits::format_of(&path, located);
-            let tree = Dotenv::parse(&bytes, format).ok()?;
+            let tree = tree_of(&path, located)?;
             let line = tree.line_of(key)?;
             let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
             Some(SetAt {
@@ -121,6 +142,17 @@ fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
             })
         })
         .collect()
+}
+
+/// Whether a value of the key, in a file or in a definition, came with the application.
+fn is_published(located: &Located, resolved: &Resolved, key: &EnvKey, profile: &Profile) -> bool {
+    let paths = env_files(located, resolved).into_iter();
+    let of_files = paths.filter_map(|path| value_of(&tree_of(&path, located)?, key));
+    let services = resolved.model.services.values();
+    let given = services.filter_map(|service| service.environment.get(key.as_str())?.clone());
+    of_files
+        .chain(given)
+        .any(|value| profile.has_published(key.as_str(), &value))
 }
 
 /// The commented example of an env file or its sample.

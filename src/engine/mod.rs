@@ -16,6 +16,7 @@ pub mod neighbour;
 pub mod network;
 pub mod plugin;
 pub mod process;
+pub mod redis;
 pub mod reference;
 pub mod registry;
 pub mod script;

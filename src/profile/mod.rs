@@ -7,6 +7,7 @@ pub mod told;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::complaint::Complaint;
 
@@ -24,9 +25,9 @@ pub struct Profile {
     /// Whether the keys below are known to be read; else each one needs evidence in the stack.
     #[serde(default)]
     pub is_known: bool,
-    /// Files of its settings, relative to the stack.
+    /// Files of its settings, relative to the stack, with the path in the container where it looks.
     #[serde(default)]
-    pub config_files: Vec<String>,
+    pub config_files: BTreeMap<String, String>,
     /// The keys of its environment.
     #[serde(default)]
     pub keys: BTreeMap<String, Key>,
@@ -58,6 +59,35 @@ pub struct Profile {
     pub open: Option<Page>,
     /// How a person signs in.
     pub sign_in: Option<SignIn>,
+    /// Keys and values with which the environment wins over its database after all.
+    #[serde(default)]
+    pub environment_wins: BTreeMap<String, String>,
+    /// By which keys its cookies are made.
+    #[serde(default)]
+    pub cookies: CookieKeys,
+}
+
+/// The keys that decide on an application's cookies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CookieKeys {
+    /// Keys that hold the address in the browser; a login from another one may be refused.
+    pub address: Vec<String>,
+    /// Where the key of `secure` is not set: cookies are sent over https only unless the address in
+    /// this key is this very machine's.
+    pub secure_unless_local: Option<String>,
+    /// Its kinds of cookies; what the keys of one leave open is as with the kind before.
+    pub kinds: Vec<CookieKind>,
+}
+
+/// The keys of one kind of cookie.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs, reason = "the attributes of a cookie")]
+pub struct CookieKind {
+    pub secure: Option<String>,
+    pub same_site: Option<String>,
+    pub domain: Option<String>,
 }
 
 /// What tells an application from others.
@@ -87,8 +117,28 @@ pub struct Key {
     pub since: Option<String>,
     /// Where the application keeps it in its database, which then wins over the environment.
     pub in_database: Option<String>,
+    /// What comes of a text that does not fit; reads on from the text.
+    pub misfit: Option<String>,
+    /// It names a server that the application asks from inside its container.
+    #[serde(default)]
+    pub inside: bool,
+    /// What another value brings with it.
+    pub change: Option<Change>,
     /// In a sentence.
     pub about: String,
+}
+
+/// What another value of a secret brings with it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// In a sentence that begins with "another value".
+    pub costs: String,
+    /// What it costs cannot be had back by anything but the old value.
+    #[serde(default)]
+    pub lost: bool,
+    /// The form of a new value, as `--generate` takes it.
+    pub generate: String,
 }
 
 /// What a key's text means to the application.
@@ -244,6 +294,20 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// Whether a value was published with the application, so that everybody has it.
+    pub fn has_published(&self, key: &str, value: &str) -> bool {
+        let Some(known) = self.published_secrets.get(key) else {
+            return false;
+        };
+        let sum: String = Sha256::digest(value.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        known.contains(&sum)
+    }
+}
+
 /// The numbers of a version, for comparing; a candidate (`-rc1`) counts as what it is one of.
 fn numbers(version: &str) -> Vec<u64> {
     let plain = version.trim_start_matches('v');
@@ -256,6 +320,20 @@ fn numbers(version: &str) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::generate::Generate;
+
+    #[test]
+    fn a_published_value_is_known_by_its_sum() {
+        let mut chat = all().unwrap().swap_remove(1);
+        chat.published_secrets = [(
+            "JWT_SECRET".to_owned(),
+            vec!["2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".to_owned()],
+        )]
+        .into();
+        assert!(chat.has_published("JWT_SECRET", "hello"));
+        assert!(!chat.has_published("JWT_SECRET", "hello "));
+        assert!(!chat.has_published("CREDS_KEY", "hello"));
+    }
 
     #[test]
     fn every_profile_can_be_read_and_names_itself() {
@@ -265,8 +343,19 @@ mod tests {
             for key in &profile.guarded {
                 assert!(profile.keys.contains_key(key), "{name}: {key}");
             }
-            for sums in profile.published_secrets.values() {
+            for (key, sums) in &profile.published_secrets {
                 assert!(sums.iter().all(|sum| sum.len() == 64), "{name}");
+                // Whoever is told that a secret is known is told what a new one costs.
+                let change = profile.keys[key].change.as_ref().unwrap();
+                assert!(change.generate.parse::<Generate>().is_ok(), "{name}: {key}");
+                assert!(change.costs.starts_with("another value "), "{name}: {key}");
+            }
+            let cookies = &profile.cookies;
+            let kinds = cookies.kinds.iter();
+            let of_kinds = kinds.flat_map(|kind| [&kind.secure, &kind.same_site, &kind.domain]);
+            let named = of_kinds.chain([&cookies.secure_unless_local]).flatten();
+            for key in named.chain(&cookies.address) {
+                assert!(profile.keys.contains_key(key), "{name}: {key}");
             }
         }
         assert_eq!(found.last().unwrap().name, GENERIC);

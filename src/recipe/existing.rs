@@ -4,8 +4,6 @@
 
 use serde_json::Value;
 
-use super::address::Address;
-use super::exposure::is_open;
 use super::format::AddedService;
 use super::neighbours;
 use super::render::Filling;
@@ -14,7 +12,9 @@ use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::profile::recognise::image_name;
+use crate::stack::address::is_open;
 use crate::stack::model::{Service, unescape};
+use crate::stack::url::Address;
 
 /// A store that is there already, and can be used.
 pub(super) struct Found {
@@ -98,11 +98,12 @@ impl Wanted<'_> {
         url: &str,
         notes: &mut Vec<String>,
     ) -> Result<Named, Complaint> {
-        let Some(address) = Address::of(url) else {
+        let Some(address) = Address::parse(url) else {
             notes.push(format!("{key} was no URL, and is replaced"));
             return Ok(Named::Nowhere);
         };
-        let wanted = Address::of(&added.url).map_or("", |wanted| wanted.kind());
+        // A template, whose scheme is written out.
+        let wanted = added.url.split("://").next().unwrap_or_default();
         if address.kind() != wanted {
             let text = format!(
                 "{key} is set to a {} already, which the application may keep its data in",
@@ -112,7 +113,7 @@ impl Wanted<'_> {
                 "refit why {key}; once it is not needed: refit unset {key}"
             )));
         }
-        let (host, service) = (address.host, self.service);
+        let (host, service) = (address.host.as_str(), self.service);
         if address.is_loopback() {
             notes.push(format!(
                 "{key} was on {host}, which inside of a container is the container itself: it is replaced"
@@ -131,7 +132,7 @@ impl Wanted<'_> {
         } else if let Some(found) = neighbours::called(self, host, url).await? {
             return Ok(Named::Used(found));
         } else if address.is_elsewhere() {
-            self.protected(address.password.is_some(), &format!("the store of {key}"))?;
+            self.protected(address.has_password, &format!("the store of {key}"))?;
             return Ok(Named::Used(Found {
                 host: host.to_owned(),
                 url: url.to_owned(),
@@ -154,8 +155,8 @@ impl Wanted<'_> {
         service: &Service,
         url: Option<&str>,
     ) -> Result<Found, Complaint> {
-        let is_redis = url.is_none_or(|url| Address::of(url).is_some_and(|a| a.kind() == "redis"));
-        let of_url = url.and_then(Address::of).and_then(|a| a.password);
+        let given = url.and_then(Address::parse);
+        let is_redis = given.as_ref().is_none_or(|given| given.kind() == "redis");
         let password = password_of(&words_of(service), |key| {
             service.environment.get(key).cloned().flatten()
         });
@@ -163,7 +164,7 @@ impl Wanted<'_> {
             true => self.stranger(name).await,
             false => Stranger::Unknown,
         };
-        let known = password.is_some() || of_url.is_some();
+        let known = password.is_some() || given.is_some_and(|given| given.has_password);
         let protected = match stranger {
             Stranger::Refused => true,
             Stranger::Answered => false,

@@ -1,14 +1,13 @@
 //! Who can reach the application: the addresses on which it, or what stands in front of it, is
 //! published. Pure.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 use crate::engine::container::PublishedPort;
 use crate::engine::neighbour::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
+use crate::stack::address::is_open;
 use crate::stack::model::{Model, Section, Service};
 
 /// Images that hand requests on; so does every other one with `proxy` in its name.
@@ -183,18 +182,6 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
         .collect()
 }
 
-/// Whether others than this host and its private networks can reach an address. Empty: all of them.
-pub fn is_open(ip: &str) -> bool {
-    let plain = ip.trim_start_matches('[').trim_end_matches(']');
-    match plain.parse() {
-        Ok(IpAddr::V4(ip)) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),
-        Ok(IpAddr::V6(ip)) => {
-            !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local())
-        }
-        Err(_) => true,
-    }
-}
-
 /// An entry of `ports` in its short form, bound to an address.
 pub fn bound(short: &str, ip: &str) -> String {
     let parts = parts_of(short);
@@ -228,24 +215,6 @@ fn parts_of(short: &str) -> Vec<&str> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn loopback_and_private_addresses_are_closed() {
-        for closed in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "192.168.1.5",
-            "172.16.0.1",
-            "::1",
-            "[::1]",
-            "fd00::1",
-        ] {
-            assert!(!is_open(closed), "{closed}");
-        }
-        for open in ["", "0.0.0.0", "::", "8.8.8.8", "2001:db8::1", "what"] {
-            assert!(is_open(open), "{open}");
-        }
-    }
 
     #[test]
     fn what_is_in_front_counts() {

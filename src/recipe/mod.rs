@@ -15,7 +15,6 @@ pub mod render;
 pub mod store;
 pub mod words;
 
-mod address;
 mod existing;
 mod guards;
 mod neighbours;

@@ -1,19 +1,15 @@
 //! Stores in containers outside of the stack: used where the application shares a network with one that
 //! is protected, told of where it would be a danger.
 
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use super::address::Address;
 use super::existing::{Found, Stranger, is_one_of, password_of};
-use super::exposure::is_open;
 use super::store::Wanted;
 use crate::complaint::Complaint;
 use crate::engine::neighbour::Neighbour;
+use crate::engine::redis;
 use crate::health::check::encoded;
+use crate::stack::address::is_open;
 use crate::stack::model::Section;
+use crate::stack::url::Address;
 
 /// The store of this name in one of the application's networks, to be used under its URL.
 ///
@@ -31,7 +27,7 @@ pub(super) async fn called(
     else {
         return Ok(None);
     };
-    let has_password = Address::of(url).is_some_and(|address| address.password.is_some());
+    let has_password = Address::parse(url).is_some_and(|address| address.has_password);
     let protected = match wanted.ask_as_stranger(&other.id).await {
         Stranger::Refused => true,
         Stranger::Answered => false,
@@ -125,7 +121,7 @@ async fn stranger_note(wanted: &Wanted<'_>, other: &Neighbour) -> String {
     );
     for port in &other.ports {
         let here = wanted.place.docker.endpoint.is_local() && is_open(&port.ip);
-        if here && answers_anybody(port.port).await {
+        if here && redis::answers_anybody(port.port).await {
             note.push_str(&format!(
                 ". It is open to the network on port {} without a password; to close it: docker \
                  update --restart=no {name} && docker stop {name}",
@@ -135,17 +131,4 @@ async fn stranger_note(wanted: &Wanted<'_>, other: &Neighbour) -> String {
         }
     }
     note
-}
-
-/// Whether a Redis on this host answers without a password.
-async fn answers_anybody(port: u16) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        stream.write_all(b"PING\r\n").await.ok()?;
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.ok()?;
-        Some(answer)
-    };
-    let answered = tokio::time::timeout(Duration::from_secs(1), ask).await;
-    matches!(answered, Ok(Some(answer)) if &answer == b"+PONG")
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::address::Address;
 use super::format::{AddedService, Application, Recipe};
 use super::place::{Edits, below, text};
 use super::render::Filling;
@@ -20,6 +19,7 @@ use crate::secret::Secret;
 use crate::secret::generate::Generate;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section, Service};
+use crate::stack::url::Address;
 
 /// The label by which a recipe knows its own service again.
 pub const LABEL: &str = "refit.recipe";
@@ -295,7 +295,7 @@ fn label_of(service: &Service) -> Option<&str> {
 /// # Errors
 /// `localhost_in_container`.
 fn not_localhost(url: &str) -> Result<(), Complaint> {
-    let Some(address) = Address::of(url).filter(Address::is_loopback) else {
+    let Some(address) = Address::parse(url).filter(Address::is_loopback) else {
         return Ok(());
     };
     let text = format!(

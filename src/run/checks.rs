@@ -10,7 +10,7 @@ use crate::engine::neighbour::Neighbour;
 use crate::event::{Action, ServiceName};
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
-use crate::stack::model::{Bind, Model, Port};
+use crate::stack::model::{Model, Port};
 
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
 const DISK_WANTED: u64 = 512 << 20;
@@ -54,7 +54,7 @@ fn bind_sources(
     };
     for bind in service.binds.iter().filter(|bind| !brings(&bind.source)) {
         let source = bind.source.display();
-        if bind.creates_source && !looks_like_file(bind) {
+        if bind.creates_source && !bind.looks_like_file() {
             notes.push(format!(
                 "{source} does not exist; Docker will make a folder of root's there"
             ));
@@ -76,16 +76,6 @@ fn bind_sources(
         }
     }
     Ok(())
-}
-
-/// A name with an ending, or a dot file, is meant to be a file; a version (`data_v1.35`) is no
-/// ending.
-fn looks_like_file(bind: &Bind) -> bool {
-    let name = bind.source.file_name().unwrap_or_default();
-    let name = name.to_string_lossy();
-    let ending = bind.source.extension().unwrap_or_default();
-    let ending = ending.to_string_lossy();
-    name.starts_with('.') || ending.starts_with(|c: char| c.is_alphabetic()) && ending != "d"
 }
 
 /// F8: a port that is taken is found out by Compose only when the old container is gone.
@@ -223,31 +213,4 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
         .hint(format!("{nearest}it has: {}", all.join(", "))));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_files_and_of_folders() {
-        let is_file = |source: &str| {
-            looks_like_file(&Bind {
-                source: source.into(),
-                target: "/x".into(),
-                creates_source: true,
-            })
-        };
-        for file in [
-            "/s/.env",
-            "/s/nginx.conf",
-            "/s/librechat.yaml",
-            "/run/docker.sock",
-        ] {
-            assert!(is_file(file), "{file}");
-        }
-        for folder in ["/s/data", "/s/meili_data_v1.35.1", "/s/conf.d", "/"] {
-            assert!(!is_file(folder), "{folder}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ use crate::health::limits::Past;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::profile::SignIn;
-use crate::stack::model::Port;
+use crate::stack::address;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -273,23 +273,9 @@ impl Transaction<'_> {
             return Err("the engine is on another machine".to_owned());
         }
         let service = self.survey.after.services.get(&proofs.service);
-        let ports = service
-            .map(|service| service.ports.as_slice())
-            .unwrap_or_default();
-        let tcp: Vec<_> = ports.iter().filter(|port| port.protocol == "tcp").collect();
-        let known = |port: &&&Port| proofs.port.is_none_or(|own| own == port.target);
-        // An application whose port is a setting may listen on another one than it does by default.
-        let port = match (tcp.iter().find(known), tcp.as_slice()) {
-            (Some(port), _) => port,
-            (None, [only]) => only,
-            (None, _) => return Err("its port is not published on this machine".to_owned()),
-        };
-        let host = match port.ip.as_str() {
-            "" | "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
-            ip if ip.contains(':') => format!("[{ip}]"),
-            ip => ip.to_owned(),
-        };
-        Ok(format!("http://{host}:{}", port.published))
+        service
+            .and_then(|service| address::on_this_host(service, proofs.port))
+            .ok_or_else(|| "its port is not published on this machine".to_owned())
     }
 
     /// Whether one can sign in with the account at hand.

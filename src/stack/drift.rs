@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use jiff::Timestamp;
 
 use super::model::{Model, Service};
-use super::{Place, one_shots, shown};
+use super::{Place, shown};
 use crate::engine::EngineError;
 use crate::engine::container::{Container, Inspected, State, label};
 use crate::engine::files;
@@ -66,7 +66,7 @@ pub async fn find(
         inspected: inspected?,
         images: images?,
     };
-    let finished = one_shots(model, &place.settings);
+    let finished = place.one_shots(model);
     let mut found = Vec::new();
     for name in model.in_dependency_order() {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == name).collect();

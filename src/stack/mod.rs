@@ -1,6 +1,7 @@
 //! What is there: which stack is meant, what Compose makes of its files, which containers run, and
 //! where the two differ. Reads; changes nothing.
 
+pub mod address;
 pub mod application;
 pub mod build;
 pub mod drift;
@@ -10,8 +11,9 @@ pub mod routes;
 pub mod settings;
 pub mod source;
 pub mod staged;
+pub mod url;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::complaint::Complaint;
@@ -22,6 +24,7 @@ use crate::engine::container::Container;
 use crate::engine::docker::Docker;
 use crate::engine::files;
 use crate::event::ServiceName;
+use crate::secret::Redactor;
 use locate::{LocateRequest, Located};
 use model::Model;
 use settings::Settings;
@@ -84,6 +87,13 @@ impl Place {
         of_project(&self.containers, project)
     }
 
+    /// Services that exit when their work is done; those of a known application are known.
+    pub fn one_shots(&self, model: &Model) -> BTreeSet<ServiceName> {
+        let known = application::of(&self.located.args.directory, model, None).ok();
+        let known = known.map(|known| known.profile.one_shots);
+        one_shots(model, &self.settings, &known.unwrap_or_default())
+    }
+
     /// A path as it is shown: relative to the stack where it lies in it.
     pub fn shown(&self, path: &Path) -> String {
         shown(&self.located.args.directory, path)
@@ -141,12 +151,34 @@ pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, E
 /// # Errors
 /// Compose's own message.
 pub async fn resolve_model(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
-    let json = compose.config(&located.args).await?;
+    let json = compose.config(&located.args).await;
+    let json = json.map_err(|error| without_secrets(error, located, &[]))?;
     Ok(Resolved {
         model: Model::of_json(parse_json(&json)?),
         source: Source::default(),
         json,
     })
+}
+
+/// Compose repeats values that it cannot use, and lines that it cannot read; so of the env files, and
+/// of what they are to be, every line is taken as it stands.
+fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) -> EngineError {
+    let EngineError::Compose { what, message } = error else {
+        return error;
+    };
+    let read = |file: PathBuf| files::read_if_exists(&file).ok().flatten();
+    let before = located.env_files().into_iter().filter_map(read);
+    let after = edits.iter().filter_map(|edit| edit.after.clone());
+    let mut redactor = Redactor::default();
+    for text in before.chain(after) {
+        for line in String::from_utf8_lossy(&text).lines() {
+            if let Some((key, value)) = line.split_once('=') {
+                redactor.learn(key.trim(), value.trim().trim_matches(['"', '\'']));
+            }
+        }
+    }
+    let message = redactor.redact(&message);
+    EngineError::Compose { what, message }
 }
 
 /// The stack as it is, and as it would be after the edits, read side by side (F27).
@@ -180,7 +212,9 @@ pub async fn resolve_both(
     let after = async {
         let value = compose
             .config_of_staged(&staged.args, staged.prefix())
-            .await?;
+            .await;
+        // The same words are taken out of both sides, which are compared.
+        let value = value.map_err(|error| without_secrets(error, located, edits))?;
         Ok(Model::of_json(value))
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
@@ -236,9 +270,9 @@ fn sets(entry: &source::EnvFile, key: &str) -> bool {
     env_file_values(bytes.as_deref(), entry.raw).contains_key(key)
 }
 
-/// Services that exit when their work is done: told so by the person, or waited for by others with
-/// `service_completed_successfully`.
-pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeSet<ServiceName> {
+/// Services that exit when their work is done: told so by the person, known of the application, or
+/// waited for by others with `service_completed_successfully`.
+fn one_shots(model: &Model, settings: &Settings, known: &[String]) -> BTreeSet<ServiceName> {
     let told = settings
         .services
         .iter()
@@ -251,5 +285,23 @@ pub fn one_shots(model: &Model, settings: &Settings) -> std::collections::BTreeS
             .filter(|(_, d)| d.condition == model::Condition::CompletedSuccessfully)
             .map(|(name, _)| name.clone())
     });
-    told.chain(awaited).collect()
+    let known = known.iter().map(|name| name.as_str().into());
+    told.chain(awaited).chain(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ends_when_the_work_is_done() {
+        let model = Model::of_json(serde_json::json!({"services": {
+            "web": {"depends_on": {"migrate": {"condition": "service_completed_successfully"}}},
+            "migrate": {}, "seed": {}, "index": {},
+        }}));
+        let settings = serde_saphyr::from_str("services: {seed: {one_shot: true}}").unwrap();
+        let found = one_shots(&model, &settings, &["index".to_owned()]);
+        let wanted = ["index", "migrate", "seed"].map(ServiceName::from);
+        assert_eq!(found, BTreeSet::from(wanted));
+    }
 }

@@ -328,6 +328,16 @@ impl Bind {
                 .unwrap_or_default(),
         })
     }
+
+    /// A name with an ending, or a dot file, is meant to be a file; a version (`data_v1.35`) is no
+    /// ending.
+    pub fn looks_like_file(&self) -> bool {
+        let name = self.source.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let ending = self.source.extension().unwrap_or_default();
+        let ending = ending.to_string_lossy();
+        name.starts_with('.') || ending.starts_with(|c: char| c.is_alphabetic()) && ending != "d"
+    }
 }
 
 impl Port {

@@ -21,7 +21,7 @@ use crate::run::converge;
 use crate::run::failure::Failure;
 use crate::run::kept;
 use crate::stack::model::Model;
-use crate::stack::{of_project, one_shots, resolve};
+use crate::stack::{of_project, resolve};
 
 /// So often a rollback looks at the containers anew.
 const LOOKS: u32 = 5;
@@ -291,7 +291,7 @@ impl Rollback<'_> {
     }
 
     fn watch(&self, model: &Model, now: &[Container], steps: &[Step]) -> Watch {
-        let shots = one_shots(model, &self.place.settings);
+        let shots = self.place.one_shots(model);
         let targets = steps
             .iter()
             .filter(|step| step.action != Action::Remove)

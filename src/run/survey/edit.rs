@@ -20,7 +20,7 @@ use crate::stack::locate::{Located, default_files, lexical};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
-use crate::stack::{Place, one_shots, resolve_both, shown, with_absolute_env_files};
+use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 
 /// Surveys an edit.
 ///
@@ -61,7 +61,7 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
         .filter(|change| change.before != change.after)
         .map(|change| (change.file.clone(), change.key.clone()))
         .collect();
-    let shots = one_shots(&after, &place.settings);
+    let shots = place.one_shots(&after);
     let reloads = reloads_of(place, &edited);
     let plan = plan::of_change(&Inputs {
         before: &model,

@@ -32,7 +32,7 @@ use crate::secret::Redactor;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::source::Source;
-use crate::stack::{Place, Resolved, application, one_shots, resolve};
+use crate::stack::{Place, Resolved, application, resolve};
 
 /// What is known.
 pub struct Survey {
@@ -348,7 +348,7 @@ fn quiet(
     containers: Vec<Container>,
     plan: impl FnOnce(&Inputs<'_>) -> Plan,
 ) -> Survey {
-    let shots = one_shots(&resolved.model, &place.settings);
+    let shots = place.one_shots(&resolved.model);
     let plan = plan(&Inputs {
         before: &resolved.model,
         source: &resolved.source,

@@ -49,3 +49,26 @@ fn what_a_service_uses() {
     assert_eq!(a.ports.len(), 1, "ranges are the engine's to choose from");
     assert_eq!(a.shares_with(), [("volumes_from", "b".into())]);
 }
+
+#[test]
+fn names_of_files_and_of_folders() {
+    let is_file = |source: &str| {
+        let bind = Bind {
+            source: source.into(),
+            target: "/x".into(),
+            creates_source: true,
+        };
+        bind.looks_like_file()
+    };
+    for file in [
+        "/s/.env",
+        "/s/nginx.conf",
+        "/s/librechat.yaml",
+        "/run/docker.sock",
+    ] {
+        assert!(is_file(file), "{file}");
+    }
+    for folder in ["/s/data", "/s/meili_data_v1.35.1", "/s/conf.d", "/"] {
+        assert!(!is_file(folder), "{folder}");
+    }
+}

@@ -1,0 +1,154 @@
+//! What lies on disk: env files with whom they reach, mounted files, the application's own files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::Looked;
+use super::look::Looking;
+use crate::doctor::{EnvText, Lies, Line, Mount, Reach};
+use crate::edit::dotenv::Dotenv;
+use crate::engine::files;
+use crate::event::Route;
+use crate::run::edits::format_of;
+use crate::secret::{Redactor, Secret};
+use crate::stack::application::Subject;
+use crate::stack::locate::Located;
+use crate::stack::{Resolved, routes, shown};
+
+/// Every env file of the stack, of its services, and those that the application mounts.
+pub(super) fn env_texts(
+    located: &Located,
+    resolved: &Resolved,
+    subject: Option<&Subject>,
+) -> Vec<EnvText> {
+    let own = located.env_files();
+    let mut paths = own.clone();
+    for service in resolved.source.services.values() {
+        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
+    }
+    let application = subject.and_then(|subject| resolved.model.services.get(&subject.service));
+    let binds = application.into_iter().flat_map(|service| &service.binds);
+    let is_env = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.is_file() && (name.starts_with(".env") || name.ends_with(".env"))
+    };
+    paths.extend(
+        binds
+            .map(|bind| bind.source.clone())
+            .filter(|path| is_env(path)),
+    );
+    let mut seen = BTreeSet::new();
+    paths.retain(|path| seen.insert(files::follow(path)));
+    let first = located.first_env_file();
+    let text = |path: &PathBuf| {
+        let bytes = files::read_if_exists(path).ok()??;
+        let tree = Dotenv::parse(&bytes, format_of(path, located)).ok()?;
+        let reaches = routes::of_file(&resolved.model, &resolved.source, path);
+        let reaches = reaches
+            .into_iter()
+            .filter(|reach| matches!(reach.route, Route::EnvFile | Route::Bind))
+            .map(|reach| Reach {
+                service: reach.service,
+                route: reach.route,
+            });
+        Some(EnvText {
+            name: shown(&located.args.directory, path),
+            is_first: *path == first,
+            fills_in: own.contains(path),
+            lines: lines(&tree),
+            reaches: reaches.collect(),
+        })
+    };
+    paths.iter().filter_map(text).collect()
+}
+
+fn lines(tree: &Dotenv) -> Vec<Line> {
+    let read = tree.read(&|name| std::env::var(name).ok());
+    let lines = read.unwrap_or_default().into_iter();
+    lines
+        .filter_map(|(key, value)| {
+            let line = tree.line_of(&key.parse().ok()?)?;
+            Some(Line {
+                key,
+                line,
+                value: Secret::new(value?),
+            })
+        })
+        .collect()
+}
+
+impl Looking<'_> {
+    pub(super) fn mounts(&self, looked: &mut Looked) -> Vec<Mount> {
+        if !self.is_local() {
+            looked
+                .not
+                .push("mounted files: the engine is on another machine".to_owned());
+            return Vec::new();
+        }
+        let directory = &self.located.args.directory;
+        let own = self.subject.map(|subject| &subject.profile.config_files);
+        let mut found = Vec::new();
+        for (name, service) in &self.resolved.model.services {
+            for bind in &service.binds {
+                let source = shown(directory, &bind.source);
+                found.push(Mount {
+                    service: name.clone(),
+                    is_file: bind.looks_like_file() && !is_home_folder(&bind.source),
+                    is_config: own.is_some_and(|own| own.contains_key(&source)),
+                    source,
+                    creates_source: bind.creates_source,
+                    lies: lies(&bind.source),
+                });
+            }
+        }
+        found
+    }
+
+    /// The application's own files beside the compose file, with whether somebody gets them.
+    pub(super) fn config_files(&self) -> Vec<(String, bool)> {
+        let own = self.subject.map(|subject| &subject.profile.config_files);
+        let names = own.into_iter().flat_map(|own| own.keys());
+        names
+            .filter_map(|name| {
+                let path = self.located.args.directory.join(name);
+                let reached = routes::of_file(&self.resolved.model, &self.resolved.source, &path);
+                path.is_file().then(|| (name.clone(), !reached.is_empty()))
+            })
+            .collect()
+    }
+
+    /// What other programs print may hold what they were given.
+    pub(super) fn redactor(&self, env: &[EnvText]) -> Redactor {
+        let mut redactor = Redactor::default();
+        for line in env.iter().flat_map(|file| &file.lines) {
+            redactor.learn(&line.key, line.value.expose());
+        }
+        for service in self.resolved.model.services.values() {
+            for (key, value) in &service.environment {
+                redactor.learn(key, value.as_deref().unwrap_or_default());
+            }
+        }
+        redactor
+    }
+}
+
+/// `~/.aws` is as much a folder as a file, so nothing is said of it.
+fn is_home_folder(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && path.extension().is_none() && !name.starts_with(".env")
+}
+
+fn lies(path: &Path) -> Lies {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let entry = std::fs::read_dir(path).map(|mut entries| entries.next().is_some());
+            match entry {
+                Ok(false) => Lies::EmptyFolder,
+                _ => Lies::Folder,
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lies::Nothing,
+        // What cannot be looked at is not said to be missing.
+        _ => Lies::Something,
+    }
+}

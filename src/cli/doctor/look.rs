@@ -1,0 +1,255 @@
+//! Gathers what the rules of `doctor` judge: files, containers, pages. Decides nothing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Application, Looked, Report, complained, files};
+use crate::cli::Global;
+use crate::complaint::Complaint;
+use crate::doctor::{self, Code, EnvText, Finding, Patient, Seen};
+use crate::engine::compose::Compose;
+use crate::engine::container::{Container, Inspected};
+use crate::run::recover;
+use crate::run::state::StateHome;
+use crate::stack::application::{self, Subject};
+use crate::stack::drift::{self, Drift};
+use crate::stack::locate::{self, Located};
+use crate::stack::settings::Settings;
+use crate::stack::url::Address;
+use crate::stack::{Place, Resolved, resolve};
+
+/// The engine's side of a stack.
+pub(super) struct Running {
+    pub(super) place: Place,
+    pub(super) containers: Vec<(Container, Option<Inspected>)>,
+    drifts: Vec<Drift>,
+}
+
+/// Looks at the stack that is meant.
+pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, Complaint> {
+    let mut looked = Looked::default();
+    let docker = global.connect().await;
+    let docker = docker
+        .map_err(|complaint| looked.not.push(format!("services: {}", complaint.text)))
+        .ok();
+    let containers = match &docker {
+        Some(docker) => docker.compose_containers().await?,
+        None => Vec::new(),
+    };
+    let located = locate::locate(&global.locate_request(), &containers)?;
+    let compose = Compose::find(docker.as_ref().map(|docker| &docker.endpoint))?;
+    let home = StateHome::find()?;
+    compose.require_version(&home.compose_stamp()).await?;
+    let directory = located.args.directory.clone();
+    let mut findings = unfinished(&home, &directory);
+    let settings = Settings::load(&directory, &located.args.files).unwrap_or_else(|complaint| {
+        findings.push(complained(Code::SettingsUnusable, complaint));
+        Settings::default()
+    });
+    let mut report = Report {
+        project: located.args.name.clone().unwrap_or_default(),
+        directory,
+        application: None,
+        findings,
+        looked,
+    };
+    match resolve(&compose, &located).await {
+        Err(error) => report.unreadable(error.into()),
+        Ok(resolved) => {
+            let place = docker.map(|docker| Place {
+                docker,
+                compose,
+                located: located.clone(),
+                settings,
+                scratch: PathBuf::new(),
+                containers,
+            });
+            report
+                .of_model(&located, &resolved, place, &home, url)
+                .await?;
+        }
+    }
+    report.findings = doctor::in_order(report.findings);
+    Ok(report)
+}
+
+/// Runs that were cut off, or are at work.
+fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
+    let state = home.of_stack(directory);
+    let told = recover::open_runs(&state).into_iter().map(|run| {
+        let text = recover::sentence(&state, run);
+        Finding::new(Code::UnfinishedRun, text).hint(format!("refit show {run}"))
+    });
+    told.collect()
+}
+
+impl Report {
+    fn unreadable(&mut self, complaint: Complaint) {
+        let complaint = Complaint {
+            text: "Compose cannot read this stack".to_owned(),
+            ..complaint
+        };
+        let finding = complained(Code::StackUnreadable, complaint);
+        self.findings
+            .push(finding.hint("docker compose config --quiet says more"));
+        let why = "all else: Compose cannot read the stack";
+        self.looked.not.push(why.to_owned());
+    }
+
+    async fn of_model(
+        &mut self,
+        located: &Located,
+        resolved: &Resolved,
+        place: Option<Place>,
+        home: &StateHome,
+        url: Option<Address>,
+    ) -> Result<(), Complaint> {
+        let subject = application::of(&self.directory, &resolved.model, None).ok();
+        let env = files::env_texts(located, resolved, subject.as_ref());
+        let running = match place {
+            Some(place) => Some(running(place, home, resolved, &mut self.looked).await?),
+            None => None,
+        };
+        let looking = Looking {
+            located,
+            resolved,
+            subject: subject.as_ref(),
+            running: running.as_ref(),
+        };
+        let found = looking.examine(&env, url, &mut self.looked).await;
+        self.findings.extend(found);
+        self.project = resolved.model.name.clone();
+        self.application = subject.as_ref().and_then(of_subject);
+        Ok(())
+    }
+}
+
+fn of_subject(subject: &Subject) -> Option<Application> {
+    subject.profile.is_known.then(|| Application {
+        title: subject.profile.title.clone(),
+        service: subject.service.to_string(),
+        version: subject.version.clone(),
+        because: subject.because.clone(),
+    })
+}
+
+async fn running(
+    mut place: Place,
+    home: &StateHome,
+    resolved: &Resolved,
+    looked: &mut Looked,
+) -> Result<Running, Complaint> {
+    place.scratch = home.scratch()?;
+    let own = place.of_project(&resolved.model.name);
+    let drifts = drift::find(&place, resolved, &own).await;
+    let drifts = drifts.unwrap_or_else(|error| {
+        let why = Complaint::from(error).text;
+        looked
+            .not
+            .push(format!("what differs from the files: {why}"));
+        Vec::new()
+    });
+    let mut containers = Vec::new();
+    for container in own {
+        let inspected = place.docker.inspect(&container.id).await?;
+        containers.push((container, inspected));
+    }
+    Ok(Running {
+        place,
+        containers,
+        drifts,
+    })
+}
+
+/// All that one look at a stack needs.
+pub(super) struct Looking<'a> {
+    pub(super) located: &'a Located,
+    pub(super) resolved: &'a Resolved,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) running: Option<&'a Running>,
+}
+
+impl Looking<'_> {
+    async fn examine(
+        &self,
+        env: &[EnvText],
+        url: Option<Address>,
+        looked: &mut Looked,
+    ) -> Vec<Finding> {
+        let keys = env.iter().flat_map(|file| &file.lines);
+        looked.keys = keys.map(|line| &line.key).collect::<BTreeSet<_>>().len();
+        let mounts = self.mounts(looked);
+        let config_files = self.config_files();
+        let containers = self.running.map(|running| self.seen(running, env));
+        looked.services = containers.as_ref().map(|_| {
+            let model = &self.resolved.model;
+            let names = model.services.keys();
+            names
+                .filter(|name| model.is_active(name, &self.located.args.profiles))
+                .count()
+        });
+        let one_shots = match self.running {
+            Some(running) => running.place.one_shots(&self.resolved.model),
+            None => BTreeSet::new(),
+        };
+        let health = match self.health().await {
+            Ok(health) => health,
+            Err(why) => {
+                looked.not.push(format!("health page: {why}"));
+                None
+            }
+        };
+        looked
+            .also
+            .extend(health.as_ref().map(|_| "health page".to_owned()));
+        let visit = match url {
+            Some(url) => Some(self.visit(url).await),
+            None => None,
+        };
+        looked
+            .also
+            .extend(visit.as_ref().map(|visit| visit.address.origin()));
+        let outside = self.outside().await;
+        doctor::examine(&Patient {
+            resolved: self.resolved,
+            profiles: &self.located.args.profiles,
+            subject: self.subject,
+            env,
+            mounts: &mounts,
+            config_files: &config_files,
+            one_shots: &one_shots,
+            containers: containers.as_deref(),
+            outside: &outside,
+            drifts: self.running.map_or(&[], |running| &running.drifts),
+            health: health.as_ref(),
+            visit: visit.as_ref(),
+        })
+    }
+
+    /// Whether files of this machine are the engine's.
+    pub(super) fn is_local(&self) -> bool {
+        self.running
+            .is_none_or(|running| running.place.docker.endpoint.is_local())
+    }
+
+    fn seen(&self, running: &Running, env: &[EnvText]) -> Vec<Seen> {
+        let redactor = self.redactor(env);
+        let one = |(container, inspected): &(Container, Option<Inspected>)| {
+            let inspected = inspected.as_ref()?;
+            let output = inspected.health_output.as_deref();
+            Some(Seen {
+                service: container.service.clone(),
+                state: inspected.state,
+                exit_code: inspected.exit_code,
+                health: inspected.health,
+                health_output: output.map(|text| redactor.redact(text)),
+                error: redactor.redact(&inspected.error),
+                oom_killed: inspected.oom_killed,
+                restarts: inspected.restarts,
+                crashing: container.crashing,
+                on_purpose: container.stopped_on_purpose(),
+            })
+        };
+        running.containers.iter().filter_map(one).collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! A diagnosis as lines for a person, or as one JSON document.
+
+use serde_json::{Value, json};
+
+use super::{Application, Looked, Report};
+use crate::cli::Global;
+use crate::doctor::{Finding, Level};
+use crate::report::style::Style;
+use crate::report::{self, page};
+
+pub(super) fn report(global: &Global, report: &Report) {
+    if global.json {
+        return page::document(&document(report));
+    }
+    let style = Style::for_stdout(global.color);
+    let findings: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|finding| !global.quiet || finding.code.level() == Level::Wrong)
+        .collect();
+    if !global.quiet {
+        report::out(&head(report));
+    }
+    for (index, finding) in findings.iter().enumerate() {
+        let next = findings.get(index + 1);
+        let same = next.is_some_and(|next| next.hint == finding.hint && next.why == finding.why);
+        lines(finding, same, style);
+    }
+    if !global.quiet {
+        report::out(&sum(report));
+        for not in &report.looked.not {
+            report::out(&style.dim(&format!("not looked at: {not}")));
+        }
+    }
+}
+
+fn head(report: &Report) -> String {
+    let place = format!("{} in {}", report.project, report.directory.display());
+    let place = place.trim_start_matches(" in ");
+    let Some(application) = &report.application else {
+        return place.to_owned();
+    };
+    let version = application
+        .version
+        .as_deref()
+        .map(|version| format!(" {version}"));
+    let because = application
+        .because
+        .as_deref()
+        .map(|because| format!(" ({because})"));
+    format!(
+        "{place}: {}{}{}",
+        application.title,
+        version.unwrap_or_default(),
+        because.unwrap_or_default()
+    )
+}
+
+/// A finding; why and hint come once for several in a row that share them.
+fn lines(finding: &Finding, as_next: bool, style: Style) {
+    let mark = match finding.code.level() {
+        Level::Wrong => style.bad("✗"),
+        Level::Warning => style.warn("!"),
+        Level::Note => style.dim("·"),
+    };
+    report::out(&format!("{mark} {}", finding.text));
+    if as_next {
+        return;
+    }
+    if let Some(why) = &finding.why {
+        report::out(&format!("  {why}"));
+    }
+    if let Some(hint) = &finding.hint {
+        report::out(&format!("  → {hint}"));
+    }
+}
+
+fn count(report: &Report, level: Level) -> usize {
+    let of_level = |finding: &&Finding| finding.code.level() == level;
+    report.findings.iter().filter(of_level).count()
+}
+
+/// `12 keys, 3 services, health page: nothing wrong`.
+fn sum(report: &Report) -> String {
+    let Looked {
+        keys,
+        services,
+        also,
+        ..
+    } = &report.looked;
+    let several = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    };
+    let mut parts = vec![several(*keys, "key")];
+    parts.extend(services.map(|count| several(count, "service")));
+    parts.extend(also.iter().cloned());
+    let (wrong, warnings) = (count(report, Level::Wrong), count(report, Level::Warning));
+    let warned = several(warnings, "warning");
+    let verdict = match (wrong, warnings) {
+        (0, 0) => "nothing wrong".to_owned(),
+        (0, _) => format!("nothing wrong, {warned}"),
+        (_, 0) => format!("{wrong} wrong"),
+        _ => format!("{wrong} wrong, {warned}"),
+    };
+    format!("{}: {verdict}", parts.join(", "))
+}
+
+fn document(report: &Report) -> Value {
+    let application = report.application.as_ref().map(|application| {
+        let Application {
+            title,
+            service,
+            version,
+            because,
+        } = application;
+        json!({"name": title, "service": service, "version": version, "because": because})
+    });
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "level": finding.code.level().word(),
+                "code": finding.code.word(),
+                "service": finding.service,
+                "file": finding.file,
+                "line": finding.line,
+                "keys": finding.keys,
+                "text": finding.text,
+                "why": finding.why,
+                "hint": finding.hint,
+            })
+        })
+        .collect();
+    json!({
+        "project": report.project,
+        "directory": report.directory,
+        "application": application,
+        "findings": findings,
+        "wrong": count(report, Level::Wrong),
+        "warnings": count(report, Level::Warning),
+        "looked_at": {
+            "keys": report.looked.keys,
+            "services": report.looked.services,
+            "pages": report.looked.also,
+        },
+        "not_looked_at": report.looked.not,
+    })
+}

@@ -1,0 +1,96 @@
+//! Files of settings: mounted but not there, or there but mounted nowhere. Pure.
+
+use super::{Code, Finding, Patient};
+use crate::event::ServiceName;
+
+/// What lies at the source of a bind mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lies {
+    /// A file, or what is neither file nor folder.
+    Something,
+    /// A folder without anything in it.
+    EmptyFolder,
+    /// A folder with something in it.
+    Folder,
+    /// Nothing.
+    Nothing,
+}
+
+/// A bind mount with what was seen of its source.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// The service.
+    pub service: ServiceName,
+    /// The source, as it is shown.
+    pub source: String,
+    /// Whether its name is that of a file.
+    pub is_file: bool,
+    /// Whether it is a file of the application's settings.
+    pub is_config: bool,
+    /// Docker makes a folder where there is nothing (F13).
+    pub creates_source: bool,
+    /// What lies there.
+    pub lies: Lies,
+}
+
+pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
+    let is_active = |mount: &&Mount| {
+        let model = &patient.resolved.model;
+        model.is_active(&mount.service, patient.profiles)
+    };
+    let mounts = patient.mounts.iter().filter(is_active);
+    let mut found: Vec<Finding> = mounts.filter_map(of_mount).collect();
+    let Some(subject) = patient.known() else {
+        return found;
+    };
+    for (file, is_used) in patient.config_files {
+        let place = subject.profile.config_files.get(file);
+        let Some(place) = place.filter(|_| !is_used) else {
+            continue;
+        };
+        let service = &subject.service;
+        let text = format!("{file} is mounted into no service: {service} does not read it");
+        let item = format!("services.{service}.volumes[+]=./{file}:{place}");
+        found.push(
+            Finding::new(Code::ConfigUnused, text)
+                .of(service)
+                .file(file)
+                .hint(format!("refit set {}", super::finding::quoted(&item))),
+        );
+    }
+    found
+}
+
+fn of_mount(mount: &Mount) -> Option<Finding> {
+    let Mount {
+        service, source, ..
+    } = mount;
+    let finding = match mount.lies {
+        Lies::Something => return None,
+        // Docker's own folder is empty; one with files in it is meant.
+        Lies::Folder if !mount.is_config => return None,
+        Lies::EmptyFolder if !mount.is_file => return None,
+        Lies::Folder | Lies::EmptyFolder => {
+            let text = format!("{source} is a folder, and {service} mounts it as a file");
+            Finding::new(Code::MountFolder, text)
+                .why("Docker makes one where a file is missing, and the application cannot read it")
+                .hint(format!(
+                    "rmdir {}, put the file there, then refit apply",
+                    super::finding::quoted(source)
+                ))
+        }
+        // A folder for data is made by Docker, as it is meant.
+        Lies::Nothing if mount.creates_source && !mount.is_file => return None,
+        Lies::Nothing => {
+            let then = match mount.creates_source {
+                true => "Docker would make a folder in its place",
+                false => "it would not start, or find an empty folder there",
+            };
+            let text = format!("{service} mounts {source}, which does not exist");
+            Finding::new(Code::MountMissing, text)
+                .why(then)
+                .hint("put the file there, then refit apply")
+        }
+    };
+    Some(finding.of(service).file(source))
+}

@@ -1,0 +1,233 @@
+//! One thing that is to be said of a stack, with its stable code. Data.
+
+use crate::event::ServiceName;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It does not work, or is open to others: the exit code is 1.
+    Wrong,
+    /// It may be meant so.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl Level {
+    /// The word used in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// What was found; part of the contract of `--json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the README explains each")]
+pub enum Code {
+    SettingsUnusable,
+    StackUnreadable,
+    UnfinishedRun,
+    KeyNotRead,
+    KeyUnreached,
+    KeyBeaten,
+    ValueUnfit,
+    ValueUnit,
+    ValueStored,
+    LocalhostInside,
+    SecretPublished,
+    ConfigUnused,
+    MountMissing,
+    MountFolder,
+    StoreOpen,
+    StorePublished,
+    StoreOutside,
+    StackDown,
+    ServiceStopped,
+    ServiceFailed,
+    ServiceUnhealthy,
+    ServiceRestarted,
+    OutOfMemory,
+    Differs,
+    HealthPage,
+    CookieKey,
+    CookieDropped,
+    UrlSilent,
+    UrlElsewhere,
+    UrlRedirects,
+    OriginDiffers,
+    ApplicationUnknown,
+}
+
+impl Code {
+    /// Every one, with its word and its level.
+    pub const ALL: [(Self, &'static str, Level); 32] = {
+        use Level::{Note, Warning, Wrong};
+        [
+            (Self::SettingsUnusable, "settings_unusable", Wrong),
+            (Self::StackUnreadable, "stack_unreadable", Wrong),
+            (Self::UnfinishedRun, "unfinished_run", Warning),
+            (Self::KeyNotRead, "key_not_read", Wrong),
+            (Self::KeyUnreached, "key_unreached", Wrong),
+            (Self::KeyBeaten, "key_beaten", Warning),
+            (Self::ValueUnfit, "value_unfit", Wrong),
+            (Self::ValueUnit, "value_unit", Warning),
+            (Self::ValueStored, "value_stored", Note),
+            (Self::LocalhostInside, "localhost_inside", Wrong),
+            (Self::SecretPublished, "secret_published", Wrong),
+            (Self::ConfigUnused, "config_unused", Warning),
+            (Self::MountMissing, "mount_missing", Wrong),
+            (Self::MountFolder, "mount_folder", Wrong),
+            (Self::StoreOpen, "store_open", Wrong),
+            (Self::StorePublished, "store_published", Warning),
+            (Self::StoreOutside, "store_outside", Warning),
+            (Self::StackDown, "stack_down", Note),
+            (Self::ServiceStopped, "service_stopped", Warning),
+            (Self::ServiceFailed, "service_failed", Wrong),
+            (Self::ServiceUnhealthy, "service_unhealthy", Wrong),
+            (Self::ServiceRestarted, "service_restarted", Warning),
+            (Self::OutOfMemory, "out_of_memory", Wrong),
+            (Self::Differs, "differs", Warning),
+            (Self::HealthPage, "health_page", Wrong),
+            (Self::CookieKey, "cookie_key", Wrong),
+            (Self::CookieDropped, "cookie_dropped", Wrong),
+            (Self::UrlSilent, "url_silent", Wrong),
+            (Self::UrlElsewhere, "url_elsewhere", Wrong),
+            (Self::UrlRedirects, "url_redirects", Note),
+            (Self::OriginDiffers, "origin_differs", Warning),
+            (Self::ApplicationUnknown, "application_unknown", Note),
+        ]
+    };
+
+    fn entry(self) -> (&'static str, Level) {
+        let found = Self::ALL.iter().find(|(code, ..)| *code == self);
+        // A test holds the table complete.
+        found.map_or(("unknown", Level::Wrong), |(_, word, level)| {
+            (*word, *level)
+        })
+    }
+
+    /// The word used in JSON.
+    pub fn word(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// How bad it is.
+    pub fn level(self) -> Level {
+        self.entry().1
+    }
+}
+
+/// One thing that is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind.
+    pub code: Code,
+    /// The service.
+    pub service: Option<ServiceName>,
+    /// The file, as it is shown.
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// The keys, as a rule one.
+    pub keys: Vec<String>,
+    /// What is wrong; one sentence without a full stop.
+    pub text: String,
+    /// Why it matters, where the text does not say so.
+    pub why: Option<String>,
+    /// What to type next.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// One that names no place.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            service: None,
+            file: None,
+            line: None,
+            keys: Vec::new(),
+            text: text.into(),
+            why: None,
+            hint: None,
+        }
+    }
+
+    /// The service that it is about.
+    #[must_use]
+    pub fn of(mut self, service: &ServiceName) -> Self {
+        self.service = Some(service.clone());
+        self
+    }
+
+    /// The file that it is about.
+    #[must_use]
+    pub fn file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// A key that it is about.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.keys.push(key.to_owned());
+        self
+    }
+
+    /// Why it matters.
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// What to type next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The worst first; within a level as they were found.
+pub fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by_key(|finding| finding.code.level());
+    found
+}
+
+/// A word as a person types it in a shell.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_own_word() {
+        let words: std::collections::BTreeSet<&str> =
+            Code::ALL.iter().map(|(_, word, _)| *word).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        // The last variant's number tells how many there are.
+        assert_eq!(Code::ApplicationUnknown as usize + 1, Code::ALL.len());
+        for (index, (code, word, level)) in Code::ALL.iter().enumerate() {
+            assert_eq!(*code as usize, index);
+            assert_eq!((code.word(), code.level()), (*word, *level));
+        }
+    }
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        assert_eq!(quoted("A=b:1"), "A=b:1");
+        assert_eq!(quoted("ports[0]=it's"), r"'ports[0]=it'\''s'");
+    }
+}

@@ -1,0 +1,187 @@
+//! What the application is given: its environment as it wins over its env files, each value with its
+//! place. Pure.
+
+use std::collections::BTreeMap;
+
+use super::Patient;
+use crate::event::{Route, ServiceName};
+use crate::secret::Secret;
+use crate::stack::routes;
+
+/// An env file with the services that it reaches.
+#[derive(Debug, Clone)]
+pub struct EnvText {
+    /// Its name, as it is shown.
+    pub name: String,
+    /// `set` without `-F` edits it.
+    pub is_first: bool,
+    /// Compose fills in `${KEY}` from it.
+    pub fills_in: bool,
+    /// Each key once, with the value that counts.
+    pub lines: Vec<Line>,
+    /// Whom it reaches as a file.
+    pub reaches: Vec<Reach>,
+}
+
+/// A key of an env file.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The key.
+    pub key: String,
+    /// From 1.
+    pub line: usize,
+    /// The value as Compose reads it; empty counts as none.
+    pub value: Secret,
+}
+
+/// A service that gets an env file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// The service.
+    pub service: ServiceName,
+    /// `env_file` or `bind`.
+    pub route: Route,
+}
+
+impl EnvText {
+    /// Whether a service gets it as a file.
+    pub(super) fn reaches(&self, service: &ServiceName) -> bool {
+        self.reaches.iter().any(|reach| reach.service == *service)
+    }
+
+    fn reaches_by(&self, service: &ServiceName, route: Route) -> bool {
+        let wanted = |reach: &Reach| reach.service == *service && reach.route == route;
+        self.reaches.iter().any(wanted)
+    }
+
+    /// Its lines with a value.
+    pub(super) fn set(&self) -> impl Iterator<Item = &Line> {
+        self.lines
+            .iter()
+            .filter(|line| !line.value.expose().is_empty())
+    }
+
+    /// ` -F NAME`, where a command has to name it.
+    pub(super) fn flag(&self) -> String {
+        match self.is_first {
+            true => String::new(),
+            false => format!(" -F {}", super::finding::quoted(&self.name)),
+        }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At<'a> {
+    /// A line of an env file.
+    File(&'a EnvText, usize),
+    /// `environment` of the definition.
+    Definition(&'a ServiceName),
+}
+
+/// A value as the application has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) value: &'a str,
+    pub(super) at: At<'a>,
+}
+
+impl Given<'_> {
+    /// Its place, in words.
+    pub(super) fn place(&self) -> String {
+        match self.at {
+            At::File(file, line) => format!("{}:{line}", file.name),
+            At::Definition(service) => format!("environment of {service}"),
+        }
+    }
+
+    /// The command that gives the key another value.
+    pub(super) fn set(&self, key: &str, value: &str) -> String {
+        let word = match self.at {
+            At::File(..) => format!("{key}={value}"),
+            At::Definition(service) => format!("services.{service}.environment.{key}={value}"),
+        };
+        let flag = match self.at {
+            At::File(file, _) => file.flag(),
+            At::Definition(_) => String::new(),
+        };
+        format!("refit set {}{flag}", super::finding::quoted(&word))
+    }
+
+    /// The command that takes the key away.
+    pub(super) fn unset(&self, key: &str) -> String {
+        match self.at {
+            At::File(file, _) => format!("refit unset {key}{}", file.flag()),
+            At::Definition(service) => {
+                format!("refit unset services.{service}.environment.{key}")
+            }
+        }
+    }
+}
+
+/// What the application is given, by key; what is empty is left out.
+pub(super) type Environment<'a> = BTreeMap<&'a str, Given<'a>>;
+
+/// The environment of the application: the definition's, then its `env_file`s, then the env files
+/// that it reads itself, which win over nothing.
+pub(super) fn of<'a>(patient: &'a Patient<'_>) -> Environment<'a> {
+    let mut found = Environment::new();
+    let Some(name) = patient.subject.map(|subject| &subject.service) else {
+        return found;
+    };
+    for file in patient.env.iter().filter(|file| file.reaches(name)) {
+        for line in file.set() {
+            let at = At::File(file, line.line);
+            let value = line.value.expose();
+            found.insert(&line.key, Given { value, at });
+        }
+    }
+    let Some(service) = patient.resolved.model.services.get(name) else {
+        return found;
+    };
+    let named = patient.resolved.source.services.get(name);
+    for (key, value) in &service.environment {
+        let by_definition = named.is_none_or(|named| named.environment.contains(key));
+        let Some(value) = value.as_deref() else {
+            continue;
+        };
+        let by_file = patient.env.iter().rev().find_map(|file| {
+            let line = file.lines.iter().find(|line| line.key == *key)?;
+            let own = file.reaches_by(name, Route::EnvFile);
+            own.then_some(At::File(file, line.line))
+        });
+        // What `environment` hands on from an env file is changed in the env file.
+        let handed_on = patient.env.iter().rev().find_map(|file| {
+            let line = file.lines.iter().find(|line| line.key == *key)?;
+            let hands_on = by_definition && is_handed_on(patient, name, key);
+            (file.fills_in && hands_on).then_some(At::File(file, line.line))
+        });
+        let at = match by_definition {
+            true => handed_on.unwrap_or(At::Definition(name)),
+            false => by_file.unwrap_or(At::Definition(name)),
+        };
+        // An empty value of the process hides the file's as well.
+        match value {
+            "" => drop(found.remove(key.as_str())),
+            value => drop(found.insert(key, Given { value, at })),
+        }
+    }
+    found
+}
+
+/// Whether `environment.KEY` of a service stands on `${KEY}`, or on the key alone.
+fn is_handed_on(patient: &Patient<'_>, service: &ServiceName, key: &str) -> bool {
+    let resolved = patient.resolved;
+    routes::of_key(&resolved.model, &resolved.source, key)
+        .iter()
+        .any(|reach| reach.service == *service && reach.place == format!("environment.{key}"))
+}
+
+/// Whether a definition uses `${KEY}` for anything but handing on the key to the application.
+pub(super) fn is_used_otherwise(patient: &Patient<'_>, key: &str) -> bool {
+    let resolved = patient.resolved;
+    let own = patient.subject.map(|subject| &subject.service);
+    routes::of_key(&resolved.model, &resolved.source, key)
+        .iter()
+        .any(|reach| Some(&reach.service) != own || reach.place != format!("environment.{key}"))
+}

@@ -1,0 +1,222 @@
+//! Keys that do nothing: the application does not read them, they do not reach it, something else
+//! wins over them. Pure.
+
+use super::given::{self, EnvText, Environment, Given, Line};
+use super::{Code, Finding, Patient};
+use crate::event::ServiceName;
+use crate::profile::told::{Here, Told};
+use crate::stack::application::Subject;
+use crate::stack::url::Address;
+
+pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(subject) = patient.known() {
+        found.extend(not_read(patient, given, subject));
+        found.extend(unreached(patient, subject));
+        found.extend(stored(given, subject));
+    }
+    if let Some(subject) = patient.subject {
+        found.extend(
+            patient
+                .env
+                .iter()
+                .filter_map(|file| beaten(patient, file, &subject.service)),
+        );
+    }
+    found
+}
+
+/// Keys that the application, or this version of it, does not read.
+fn not_read(
+    patient: &Patient<'_>,
+    environment: &Environment<'_>,
+    subject: &Subject,
+) -> Vec<Finding> {
+    let version = subject.version.as_deref();
+    let lacks = |key: &str| -> Option<String> {
+        let told = subject.profile.tells(key, version)?;
+        let is_read = match told {
+            Told::Lacks { .. } => false,
+            Told::Reads { here, .. } => !matches!(here, Here::TooOld(_)),
+        };
+        let sentence = told.warns(key, version).into_iter().next();
+        sentence.filter(|_| !is_read)
+    };
+    let tell = |key: &str, given: &Given<'_>| {
+        let sentence = lacks(key)?;
+        let text = format!("{key} ({}) does nothing: {sentence}", given.place());
+        let finding = Finding::new(Code::KeyNotRead, text)
+            .of(&subject.service)
+            .key(key)
+            .hint(given.unset(key));
+        Some(at(finding, given))
+    };
+    let mut found: Vec<Finding> = environment
+        .iter()
+        .filter(|(key, _)| !given::is_used_otherwise(patient, key))
+        .filter_map(|(key, given)| tell(key, given))
+        .collect();
+    // What reaches nobody is meant for the application all the same.
+    for (file, line) in not_handed_on(patient, subject) {
+        if !environment.contains_key(line.key.as_str())
+            && !given::is_used_otherwise(patient, &line.key)
+        {
+            found.extend(tell(&line.key, &of_line(file, line)));
+        }
+    }
+    found
+}
+
+/// Lines of the stack's own env files that the application does not get as a file.
+fn not_handed_on<'a>(
+    patient: &'a Patient<'_>,
+    subject: &'a Subject,
+) -> impl Iterator<Item = (&'a EnvText, &'a Line)> {
+    patient
+        .env
+        .iter()
+        .filter(|file| file.fills_in && !file.reaches(&subject.service))
+        .flat_map(|file| file.set().map(move |line| (file, line)))
+}
+
+fn of_line<'a>(file: &'a EnvText, line: &'a Line) -> Given<'a> {
+    Given {
+        value: line.value.expose(),
+        at: given::At::File(file, line.line),
+    }
+}
+
+/// The place of a value, put into a finding.
+pub(super) fn at(mut finding: Finding, given: &Given<'_>) -> Finding {
+    if let given::At::File(file, line) = given.at {
+        finding.file = Some(file.name.clone());
+        finding.line = Some(line);
+    }
+    finding
+}
+
+/// Keys that the application reads, in a file that nobody hands on to it.
+fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
+    let service = &subject.service;
+    let definition = patient.resolved.model.services.get(service);
+    let named = patient.resolved.source.services.get(service);
+    let mut found = Vec::new();
+    for (file, line) in not_handed_on(patient, subject) {
+        let key = line.key.as_str();
+        let reads = subject
+            .profile
+            .knows(key, subject.version.as_deref())
+            .is_some();
+        let used = given::is_used_otherwise(patient, key)
+            || file.reaches.iter().any(|reach| reach.service != *service);
+        let has = definition.and_then(|definition| definition.environment.get(key));
+        let is_named = named.is_some_and(|named| named.environment.contains(key));
+        if !reads || has.is_some_and(|value| value.as_deref() == Some(line.value.expose())) {
+            continue;
+        }
+        let place = format!("{}:{}", file.name, line.line);
+        let finding = if is_named {
+            let text = format!(
+                "{key} ({place}) does nothing: environment of {service} has a value of its own"
+            );
+            Finding::new(Code::KeyBeaten, text)
+                .why(format!(
+                    "{service} gets the value that stands in the compose file"
+                ))
+                .hint(format!("refit why {key}"))
+        } else if used {
+            continue;
+        } else {
+            let text = format!("{key} ({place}) does nothing: it does not reach {service}");
+            let value = line.value.expose();
+            // What would be wrong inside of the container is not handed on as it is.
+            let known = subject.profile.keys.get(key).filter(|known| known.inside);
+            let here = known.and_then(|_| Address::parse(value));
+            let is_here = here.is_some_and(|address| address.is_loopback());
+            let word = match is_here || value.contains('@') || crate::secret::is_secret(key, value)
+            {
+                true => key.to_owned(),
+                false => format!("{key}={value}"),
+            };
+            Finding::new(Code::KeyUnreached, text)
+                .why("Compose fills in ${…} from this file, and hands nothing on by itself")
+                .hint(format!(
+                    "refit set {} --for {service}",
+                    super::finding::quoted(&word)
+                ))
+        };
+        found.push(at(finding.of(service).key(key), &of_line(file, line)));
+    }
+    found
+}
+
+/// Keys of a file that reaches the application, over which `environment` has another value.
+fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Option<Finding> {
+    if !file.reaches(service) {
+        return None;
+    }
+    let definition = patient.resolved.model.services.get(service)?;
+    let named = patient.resolved.source.services.get(service)?;
+    let other = |line: &&Line| {
+        let has = definition.environment.get(&line.key).cloned().flatten();
+        named.environment.contains(&line.key)
+            && has.is_some_and(|value| value != line.value.expose())
+    };
+    let lines: Vec<&Line> = file.set().filter(other).collect();
+    let first = lines.first()?;
+    let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
+    let text = format!(
+        "{} in {} {} not what {service} gets: its environment has other values, which win",
+        listed(&keys),
+        file.name,
+        if keys.len() == 1 { "is" } else { "are" },
+    );
+    let mut finding = Finding::new(Code::KeyBeaten, text)
+        .of(service)
+        .file(&file.name)
+        .hint(format!("refit why {}", first.key));
+    finding.keys = keys.into_iter().map(str::to_owned).collect();
+    finding.line = (lines.len() == 1).then_some(first.line);
+    Some(finding)
+}
+
+/// `A`, `A and B`, `A, B and C`.
+pub(super) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Values over which the application's database wins.
+fn stored(environment: &Environment<'_>, subject: &Subject) -> Vec<Finding> {
+    let wins = subject
+        .profile
+        .environment_wins
+        .iter()
+        .any(|(key, wanted)| {
+            let given = environment.get(key.as_str());
+            given.is_some_and(|given| given.value.trim().eq_ignore_ascii_case(wanted))
+        });
+    if wins {
+        return Vec::new();
+    }
+    let version = subject.version.as_deref();
+    environment
+        .iter()
+        .filter_map(|(key, given)| {
+            let stored = subject.profile.knows(key, version)?.in_database.as_ref()?;
+            let text = format!(
+                "{key} ({}) counts for the first start only: after it the value in {}'s database \
+                 wins ({stored})",
+                given.place(),
+                subject.profile.title
+            );
+            let finding = Finding::new(Code::ValueStored, text)
+                .of(&subject.service)
+                .key(key);
+            Some(at(finding, given))
+        })
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! Services that do not run as the files say. Pure.
+
+use super::{Code, Finding, Patient};
+use crate::engine::container::{Health, State};
+use crate::event::{Action, ServiceName};
+
+/// A container as far as a diagnosis looks at it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its service.
+    pub service: ServiceName,
+    /// State now.
+    pub state: State,
+    /// Exit code of the last end.
+    pub exit_code: i64,
+    /// Health now.
+    pub health: Health,
+    /// What the last failed check printed, without secrets.
+    pub health_output: Option<String>,
+    /// The engine's message on a failed start, without secrets.
+    pub error: String,
+    /// Whether the kernel killed it for want of memory.
+    pub oom_killed: bool,
+    /// Restarts by the engine since it was made.
+    pub restarts: u32,
+    /// It runs, and the engine had to start it again some seconds ago.
+    pub crashing: bool,
+    /// Somebody stopped it.
+    pub on_purpose: bool,
+}
+
+impl Seen {
+    fn is_up(&self) -> bool {
+        matches!(
+            self.state,
+            State::Running | State::Paused | State::Restarting
+        )
+    }
+}
+
+/// So many restarts are worth a word: a store that starts later than the application makes for one
+/// or two.
+const MANY: u32 = 3;
+
+pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
+    let Some(containers) = patient.containers else {
+        return Vec::new();
+    };
+    let is_done = |seen: &Seen| {
+        let ended = seen.state == State::Exited && seen.exit_code == 0;
+        ended && patient.one_shots.contains(&seen.service)
+    };
+    let is_quiet = |seen: &Seen| !seen.is_up() && (seen.on_purpose || is_done(seen));
+    if containers.iter().all(is_quiet) {
+        let finding = Finding::new(Code::StackDown, "nothing of this stack runs");
+        return vec![finding.hint("refit apply")];
+    }
+    let model = &patient.resolved.model;
+    let mut found = Vec::new();
+    for name in model.in_dependency_order() {
+        let own: Vec<&Seen> = containers
+            .iter()
+            .filter(|seen| seen.service == name)
+            .collect();
+        let wanted = model
+            .services
+            .get(&name)
+            .is_some_and(|service| service.replicas > 0);
+        if own.is_empty() && wanted && model.is_active(&name, patient.profiles) {
+            found.push(stopped(&name, "has no container"));
+        }
+        let sick = own.into_iter().filter(|seen| !is_done(seen));
+        found.extend(sick.filter_map(|seen| of_container(patient, &name, seen)));
+    }
+    let is_told = |service: &ServiceName, action: Action| {
+        let told = found
+            .iter()
+            .any(|finding| finding.service.as_ref() == Some(service));
+        action == Action::Start && told
+    };
+    let differing: Vec<Finding> = patient
+        .drifts
+        .iter()
+        .filter(|drift| !is_told(&drift.service, drift.action))
+        .map(|drift| {
+            let text = format!("{} {}", drift.service, drift.reason.text);
+            let finding = Finding::new(Code::Differs, text).of(&drift.service);
+            let finding = match &drift.reason.key {
+                Some(key) => finding.key(key),
+                None => finding,
+            };
+            finding.hint("refit apply")
+        })
+        .collect();
+    found.extend(differing);
+    found
+}
+
+fn stopped(name: &ServiceName, how: &str) -> Finding {
+    Finding::new(Code::ServiceStopped, format!("{name} {how}"))
+        .of(name)
+        .hint(format!("refit apply {name}"))
+}
+
+fn of_container(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<Finding> {
+    let failed = |text: String| {
+        Finding::new(Code::ServiceFailed, text)
+            .of(name)
+            .hint(format!("docker compose logs --tail 50 {name}"))
+    };
+    let code = seen.exit_code;
+    Some(match seen.state {
+        State::Exited | State::Restarting | State::Dead if seen.oom_killed => starved(patient, name),
+        State::Restarting => failed(format!(
+            "{name} ends with {code} again and again: {} restarts",
+            seen.restarts
+        )),
+        State::Exited if seen.on_purpose && code != 0 => stopped(name, "is stopped"),
+        State::Exited if seen.on_purpose => stopped(name, "has ended with 0, and is not running")
+            .why(format!(
+                "if it ends when its work is done, say so in refit.yaml: services: {{{name}: {{one_shot: true}}}}"
+            )),
+        State::Exited => failed(format!("{name} has ended with {code}")),
+        State::Created => {
+            let why = match seen.error.as_str() {
+                "" => String::new(),
+                error => format!(": {error}"),
+            };
+            failed(format!("{name} was made and never started{why}")).hint(format!("refit apply {name}"))
+        }
+        State::Dead => failed(format!("{name} is dead: the engine could not remove it")),
+        State::Paused => stopped(name, "is paused").hint(format!("docker compose unpause {name}")),
+        State::Removing => return None,
+        State::Running => return of_running(patient, name, seen),
+    })
+}
+
+fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<Finding> {
+    if seen.oom_killed {
+        return Some(starved(patient, name));
+    }
+    if seen.health == Health::Unhealthy {
+        let said = seen
+            .health_output
+            .as_deref()
+            .map(str::trim)
+            .unwrap_or_default();
+        let last = said.lines().last().filter(|line| !line.is_empty());
+        let why = last.map(|line| format!(": {line}")).unwrap_or_default();
+        let text = format!("{name} runs, and its healthcheck fails{why}");
+        let finding = Finding::new(Code::ServiceUnhealthy, text).of(name);
+        return Some(finding.hint(format!("docker compose logs --tail 50 {name}")));
+    }
+    if seen.crashing && seen.restarts >= MANY {
+        let text = format!("{name} does not stay up: {} restarts so far", seen.restarts);
+        let finding = Finding::new(Code::ServiceFailed, text).of(name);
+        return Some(finding.hint(format!("docker compose logs --tail 50 {name}")));
+    }
+    (seen.restarts >= MANY).then(|| {
+        let text = format!(
+            "{name} runs, and the engine had to start it again {} times",
+            seen.restarts
+        );
+        let finding = Finding::new(Code::ServiceRestarted, text).of(name);
+        finding.hint(format!("docker compose logs --tail 50 {name}"))
+    })
+}
+
+fn starved(patient: &Patient<'_>, name: &ServiceName) -> Finding {
+    let text = format!("{name} was killed for want of memory");
+    let finding = Finding::new(Code::OutOfMemory, text).of(name);
+    let service = patient.resolved.model.services.get(name);
+    let limit = service.and_then(|service| {
+        let deploy = service.raw.get("deploy");
+        let deployed = deploy.and_then(|deploy| deploy.pointer("/resources/limits/memory"));
+        match (service.raw.get("mem_limit"), deployed) {
+            (Some(_), _) => Some("mem_limit"),
+            (None, Some(_)) => Some("deploy.resources.limits.memory"),
+            (None, None) => None,
+        }
+    });
+    match limit {
+        Some(limit) => finding
+            .why(format!("its {limit} is too low for what it does"))
+            .hint(format!(
+                "refit get services.{name}.{limit}, and refit set it higher"
+            )),
+        None => finding
+            .why("it has no limit of its own, so the machine has too little")
+            .hint("docker stats --no-stream"),
+    }
+}

@@ -1,0 +1,174 @@
+//! The rules on small stacks of their own: what each one finds, and what it leaves alone.
+
+mod cookies;
+mod engine;
+mod settings;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::Route;
+use crate::profile;
+use crate::secret::Secret;
+use crate::stack::model::Model;
+use crate::stack::source::Source;
+
+/// A stack to be examined.
+struct Case {
+    resolved: Resolved,
+    subject: Option<Subject>,
+    env: Vec<EnvText>,
+    mounts: Vec<Mount>,
+    config_files: Vec<(String, bool)>,
+    one_shots: BTreeSet<ServiceName>,
+    containers: Option<Vec<Seen>>,
+    outside: Vec<Outside>,
+    drifts: Vec<Drift>,
+    health: Option<Answered>,
+    visit: Option<Visit>,
+}
+
+impl Case {
+    /// An application with these services; `environment` is read as Compose's source has it.
+    fn new(profile: &str, service: &str, services: Value) -> Self {
+        let profiles = profile::all().unwrap();
+        let profile = profiles.into_iter().find(|own| own.name == profile);
+        let top = json!({"name": "x", "services": services});
+        Self {
+            resolved: Resolved {
+                source: Source::of_json(&top),
+                model: Model::of_json(top),
+                json: String::new(),
+            },
+            subject: profile.map(|profile| Subject {
+                because: profile.is_known.then(|| "its image".to_owned()),
+                profile,
+                service: service.into(),
+                version: None,
+            }),
+            env: Vec::new(),
+            mounts: Vec::new(),
+            config_files: Vec::new(),
+            one_shots: BTreeSet::new(),
+            containers: None,
+            outside: Vec::new(),
+            drifts: Vec::new(),
+            health: None,
+            visit: None,
+        }
+    }
+
+    /// LibreChat, which mounts its `.env`.
+    fn librechat(env: &[(&str, &str)]) -> Self {
+        let case = Self::new("librechat", "api", json!({"api": {}}));
+        case.with_env(env, &[("api", Route::Bind)])
+    }
+
+    /// Open WebUI, to which nothing is handed on.
+    fn open_webui(environment: Value, env: &[(&str, &str)]) -> Self {
+        let services = json!({"webui": {"environment": environment}});
+        Self::new("open-webui", "webui", services).with_env(env, &[])
+    }
+
+    /// The stack's `.env`, and whom it reaches as a file.
+    fn with_env(mut self, values: &[(&str, &str)], reaches: &[(&str, Route)]) -> Self {
+        let lines = values.iter().enumerate().map(|(index, (key, value))| Line {
+            key: (*key).to_owned(),
+            line: index + 1,
+            value: Secret::new((*value).to_owned()),
+        });
+        let reaches = reaches.iter().map(|(service, route)| Reach {
+            service: (*service).into(),
+            route: *route,
+        });
+        self.env.push(EnvText {
+            name: ".env".into(),
+            is_first: true,
+            fills_in: true,
+            lines: lines.collect(),
+            reaches: reaches.collect(),
+        });
+        self
+    }
+
+    fn of_version(mut self, version: &str) -> Self {
+        if let Some(subject) = &mut self.subject {
+            subject.version = Some(version.to_owned());
+        }
+        self
+    }
+
+    fn visited(mut self, url: &str, reply: Result<Reply, String>) -> Self {
+        self.visit = Some(Visit {
+            address: crate::stack::url::Address::parse(url).unwrap(),
+            page: Answered {
+                url: url.to_owned(),
+                reply,
+            },
+            health: Vec::new(),
+        });
+        self
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        examine(&Patient {
+            resolved: &self.resolved,
+            profiles: &[],
+            subject: self.subject.as_ref(),
+            env: &self.env,
+            mounts: &self.mounts,
+            config_files: &self.config_files,
+            one_shots: &self.one_shots,
+            containers: self.containers.as_deref(),
+            outside: &self.outside,
+            drifts: &self.drifts,
+            health: self.health.as_ref(),
+            visit: self.visit.as_ref(),
+        })
+    }
+
+    /// Each finding by its word and its first key, else its service.
+    fn told(&self) -> Vec<String> {
+        let found = self.findings();
+        let about = |finding: &Finding| {
+            let service = finding.service.as_ref().map(ToString::to_string);
+            finding
+                .keys
+                .first()
+                .cloned()
+                .or(service)
+                .unwrap_or_default()
+        };
+        found
+            .iter()
+            .map(|finding| format!("{} {}", finding.code.word(), about(finding)))
+            .collect()
+    }
+
+    /// The only finding.
+    #[track_caller]
+    fn the(&self) -> Finding {
+        let mut found = self.findings();
+        assert_eq!(found.len(), 1, "{found:#?}");
+        found.remove(0)
+    }
+}
+
+use crate::engine::http::Reply;
+
+#[test]
+fn what_is_unknown_is_said_to_be_so_and_the_worst_comes_first() {
+    let mut case = Case::new("generic", "web", json!({"web": {}}));
+    case.containers = Some(vec![]);
+    assert_eq!(case.told(), ["stack_down ", "application_unknown "]);
+    case.subject = None;
+    case.containers = None;
+    assert_eq!(case.the().code, Code::ApplicationUnknown);
+    let case = Case::librechat(&[("SESSION_EXPIRY", "604800"), ("COOKIE_SECURE", "true")]);
+    assert_eq!(
+        case.told(),
+        ["key_not_read COOKIE_SECURE", "value_unit SESSION_EXPIRY"]
+    );
+}

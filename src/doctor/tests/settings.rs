@@ -1,0 +1,233 @@
+//! Keys, values, secrets and files.
+
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn keys_that_the_application_does_not_have() {
+    let case = Case::librechat(&[("REDIS_URL", "redis://r"), ("COOKIE_SECURE", "")]);
+    let found = case.the();
+    assert_eq!(
+        found.text,
+        "REDIS_URL (.env:1) does nothing: LibreChat has no REDIS_URL; the key is REDIS_URI"
+    );
+    assert_eq!((found.file.as_deref(), found.line), (Some(".env"), Some(1)));
+    assert_eq!(found.hint.as_deref(), Some("refit unset REDIS_URL"));
+
+    // In a file that reaches nobody it is meant for the application all the same.
+    let case = Case::open_webui(json!({}), &[("SESSION_EXPIRY", "604800")]);
+    assert_eq!(case.told(), ["key_not_read SESSION_EXPIRY"]);
+    let case = Case::open_webui(json!({"COOKIE_SECURE": "true"}), &[]);
+    assert_eq!(
+        case.the().hint.as_deref(),
+        Some("refit unset services.webui.environment.COOKIE_SECURE")
+    );
+    // Another name for the application's own key, or another service's.
+    let services = json!({"api": {"environment": {"REDIS_URI": "redis://r"}}});
+    let mut case = Case::new("librechat", "api", services);
+    case.resolved.source = Source::of_json(&json!({"services": {"api": {"environment": {
+        "REDIS_URI": "${REDIS_URL}"}}}}));
+    let case = case.with_env(&[("REDIS_URL", "redis://r")], &[("api", Route::Bind)]);
+    assert!(case.told().is_empty(), "{:?}", case.told());
+}
+
+#[test]
+fn a_key_that_came_later_does_nothing_in_an_old_version() {
+    let case = || Case::librechat(&[("SESSION_COOKIE_SECURE", "false")]);
+    let old = case().of_version("v0.7.9");
+    assert_eq!(old.told(), ["key_not_read SESSION_COOKIE_SECURE"]);
+    assert!(old.the().text.contains("since 0.8.7, and this is v0.7.9"));
+    assert!(case().of_version("v0.8.7").told().is_empty());
+    assert!(case().told().is_empty());
+}
+
+#[test]
+fn a_key_that_nobody_hands_on() {
+    let env = [("WEBUI_AUTH", "false"), ("WEBUI_SECRET_KEY", "hunter22")];
+    let case = Case::open_webui(json!({}), &env);
+    let found = case.findings();
+    let hints: Vec<_> = found.iter().filter_map(|f| f.hint.as_deref()).collect();
+    assert_eq!(
+        hints,
+        [
+            "refit set WEBUI_AUTH=false --for webui",
+            "refit set WEBUI_SECRET_KEY --for webui"
+        ]
+    );
+    assert!(found.iter().all(|f| f.code == Code::KeyUnreached));
+    // Handed on by its definition.
+    let handed = json!({"WEBUI_AUTH": "false", "WEBUI_SECRET_KEY": "hunter22"});
+    let mut case = Case::open_webui(handed, &env);
+    let source = json!({"services": {"webui": {"environment": {
+        "WEBUI_AUTH": "${WEBUI_AUTH}", "WEBUI_SECRET_KEY": null}}}});
+    case.resolved.source = Source::of_json(&source);
+    assert!(case.told().is_empty(), "{:?}", case.told());
+    // Open WebUI's own file names the key, with nothing behind it.
+    let case = Case::open_webui(json!({"WEBUI_SECRET_KEY": ""}), &env[1..]);
+    assert_eq!(case.told(), ["key_beaten WEBUI_SECRET_KEY"]);
+}
+
+#[test]
+fn what_the_definition_says_wins_over_the_file() {
+    let services = json!({"api": {"environment": {
+        "HOST": "0.0.0.0", "MONGO_URI": "mongodb://mongodb/x", "PORT": "3080"}}});
+    let case = Case::new("librechat", "api", services);
+    let env = [
+        ("HOST", "localhost"),
+        ("MONGO_URI", "mongodb://127.0.0.1/x"),
+        ("PORT", "3080"),
+    ];
+    let case = case.with_env(&env, &[("api", Route::Bind)]);
+    let found = case.the();
+    assert_eq!((found.code, found.line), (Code::KeyBeaten, None));
+    assert_eq!(found.keys, ["HOST", "MONGO_URI"]);
+    assert!(found.text.starts_with("HOST and MONGO_URI in .env are"));
+    // The value that wins is the one that is judged.
+    let services = json!({"api": {"environment": {"DOMAIN_CLIENT": "chat.example.org"}}});
+    let case = Case::new("librechat", "api", services);
+    assert_eq!(
+        case.the().hint.as_deref(),
+        Some("refit set services.api.environment.DOMAIN_CLIENT=https://chat.example.org")
+    );
+}
+
+#[test]
+fn values_are_told_with_what_comes_of_them() {
+    let case = Case::librechat(&[("REFRESH_TOKEN_EXPIRY", "7d")]);
+    let found = case.the();
+    assert_eq!(
+        found.text,
+        "REFRESH_TOKEN_EXPIRY=7d (.env:1) is not a whole number of milliseconds"
+    );
+    let why = found.why.unwrap();
+    assert_eq!(why, "it is ignored without a word, and 604800000 counts");
+    assert_eq!(
+        found.hint.as_deref(),
+        Some("refit set REFRESH_TOKEN_EXPIRY=604800000")
+    );
+    let case = Case::librechat(&[("DOMAIN_CLIENT", "chat.example.org")]);
+    assert_eq!(case.the().why.as_deref(), Some("it stops the start"));
+    let case = Case::librechat(&[("SESSION_EXPIRY", "604800")]);
+    assert!(
+        case.the()
+            .text
+            .ends_with("is in milliseconds, so it means 10 min; as seconds it would be 7 days")
+    );
+}
+
+#[test]
+fn the_database_wins_unless_it_is_told_not_to() {
+    let environment = json!({"JWT_EXPIRES_IN": "7d"});
+    let case = Case::open_webui(environment, &[]);
+    let found = case.the();
+    assert_eq!(found.code, Code::ValueStored);
+    assert!(
+        found
+            .text
+            .contains("Open WebUI's database wins (auth.jwt_expiry)")
+    );
+    let environment = json!({"JWT_EXPIRES_IN": "7d", "ENABLE_PERSISTENT_CONFIG": "False"});
+    assert!(Case::open_webui(environment, &[]).told().is_empty());
+}
+
+#[test]
+fn secrets_that_everybody_has_are_told_and_never_shown() {
+    let known = |case: &mut Case, key: &str| {
+        let subject = case.subject.as_mut().unwrap();
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(b"published-with-it");
+        let sum = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        subject
+            .profile
+            .published_secrets
+            .insert(key.to_owned(), vec![sum]);
+    };
+    let mut case = Case::librechat(&[("CREDS_KEY", "published-with-it"), ("JWT_SECRET", "own")]);
+    known(&mut case, "CREDS_KEY");
+    known(&mut case, "JWT_SECRET");
+    let found = case.the();
+    assert_eq!(found.code, Code::SecretPublished);
+    assert!(!format!("{found:?}").contains("published-with-it"));
+    assert!(found.why.unwrap().contains("unreadable"));
+    let hint = found.hint.unwrap();
+    assert!(
+        hint.starts_with("before anybody has stored one: refit set CREDS_KEY --generate hex:32"),
+        "{hint}"
+    );
+    let mut case = Case::librechat(&[("JWT_REFRESH_SECRET", "published-with-it")]);
+    known(&mut case, "JWT_REFRESH_SECRET");
+    assert_eq!(
+        case.the().hint.as_deref(),
+        Some("refit set JWT_REFRESH_SECRET --generate hex:32 --allow guarded-key")
+    );
+}
+
+#[test]
+fn files_that_are_missing_or_folders() {
+    let mount = |source: &str, is_file, is_config, creates_source, lies| Mount {
+        service: "api".into(),
+        source: source.to_owned(),
+        is_file,
+        is_config,
+        creates_source,
+        lies,
+    };
+    let judged = |mount: Mount| {
+        let mut case = Case::librechat(&[]);
+        case.mounts = vec![mount];
+        case.told()
+    };
+    let nothing: [&str; 0] = [];
+    for fine in [
+        mount(".env", true, false, false, Lies::Something),
+        mount("data", false, false, true, Lies::Nothing),
+        mount("data", false, false, true, Lies::EmptyFolder),
+        mount(".aws", true, false, true, Lies::Folder),
+    ] {
+        assert_eq!(judged(fine.clone()), nothing, "{fine:?}");
+    }
+    for missing in [
+        mount("data", false, false, false, Lies::Nothing),
+        mount("librechat.yaml", true, true, true, Lies::Nothing),
+    ] {
+        assert_eq!(judged(missing), ["mount_missing api"]);
+    }
+    for folder in [
+        mount("nginx.conf", true, false, true, Lies::EmptyFolder),
+        mount("librechat.yaml", true, true, true, Lies::Folder),
+    ] {
+        assert_eq!(judged(folder), ["mount_folder api"]);
+    }
+}
+
+#[test]
+fn a_config_file_that_nobody_mounts() {
+    let mut case = Case::librechat(&[]);
+    case.config_files = vec![("librechat.yaml".to_owned(), true)];
+    assert!(case.told().is_empty());
+    case.config_files[0].1 = false;
+    let found = case.the();
+    assert_eq!(found.code, Code::ConfigUnused);
+    assert_eq!(
+        found.hint.as_deref(),
+        Some("refit set 'services.api.volumes[+]=./librechat.yaml:/app/librechat.yaml'")
+    );
+}
+
+#[test]
+fn a_password_in_an_address_is_never_shown() {
+    let says = |case: Case, code: Code| {
+        let found = case.findings();
+        assert_eq!(found[0].code, code, "{found:?}");
+        assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
+    };
+    let without_scheme = [("REDIS_URI", ":s3cret@redis:6379")];
+    says(Case::librechat(&without_scheme), Code::ValueUnfit);
+    let env = [("REDIS_URL", "redis://:s3cret@redis:6379")];
+    says(Case::open_webui(json!({}), &env), Code::KeyUnreached);
+    let services = json!({"web": {}, "db": {"image": "postgres"}});
+    let case = Case::new("demo", "web", services);
+    let url = "postgres://127.0.0.1/x?user=a&password=s3cret";
+    let case = case.with_env(&[("DATABASE_URL", url)], &[("web", Route::Bind)]);
+    says(case, Code::LocalhostInside);
+}
