@@ -1,17 +1,21 @@
-//! Reads the recipes of `templates/`, and builds nothing where one has a wrong form: what ships can be
-//! used. Lists them for the program, so that a new file is all that a new recipe needs.
+//! Reads the recipes and profiles of `templates/`, and builds nothing where one has a wrong form: what
+//! ships can be used. Lists them for the program, so that a new file is all that a new one needs.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
+#[path = "src/profile/format.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod profile;
 #[path = "src/recipe/format.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod recipe;
 
 fn main() -> ExitCode {
-    match list("recipes", check::<recipe::Recipe>) {
+    let recipes = list("recipes", "recipe", check::<recipe::Recipe>);
+    match recipes.and_then(|()| list("profiles", "profile", check::<profile::Profile>)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             // Cargo shows a line of a message as one.
@@ -28,13 +32,18 @@ fn check<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
     read.map(drop).map_err(|error| error.to_string())
 }
 
-/// Checks every file of a folder of `templates/`, and writes them down as pairs of name and text.
-fn list(folder: &str, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
+/// Checks every file of a folder of `templates/` by the types of a room, and writes them down as pairs of
+/// name and text.
+fn list(
+    folder: &str,
+    room: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
     let told = |error: std::io::Error| format!("templates/{folder}: {error}");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let files = root.join("templates").join(folder);
     println!("cargo::rerun-if-changed={}", files.display());
-    println!("cargo::rerun-if-changed=src/recipe/format.rs");
+    println!("cargo::rerun-if-changed=src/{room}/format.rs");
     let mut paths = Vec::new();
     for entry in fs::read_dir(&files).map_err(told)? {
         paths.push(entry.map_err(told)?.path());

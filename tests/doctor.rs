@@ -234,7 +234,9 @@ fn a_redis_that_was_started_by_hand() {
     let report = doctor(&stack, &[], 0);
     let found = report.the("store_outside CACHE");
     let name = docker(&["inspect", "--format", "{{.Name}}", &by_hand.0]);
-    let hint = format!("once nothing uses it: docker rm -f {}", &name.trim()[1..]);
+    let name = &name.trim()[1..];
+    let hint =
+        format!("once nothing uses it: docker update --restart=no {name} && docker stop {name}");
     assert_eq!(found["hint"], hint.as_str());
     drop(by_hand);
     doctor(&stack, &[], 0).has_no("store_outside");
