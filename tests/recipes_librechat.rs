@@ -363,3 +363,32 @@ fn a_provider_signs_in_by_itself() {
             .contains("\"openidAutoRedirect\":false")
     );
 }
+
+/// LibreChat has no healthcheck, and says on a page that it is well.
+#[test]
+fn its_page_of_health_decides_where_it_answered_before() {
+    let Some(app) = started() else { return };
+    let stack = &app.stack;
+    let env = stack.read(".env");
+    let answer = stack.refit(&["--json", "set", "NO_INDEX=false"]).exits(0);
+    assert_eq!(answer.verdict("api").0, "healthy", "{answer}");
+    assert_eq!(answer.verdict("rag_api").0, "settled", "{answer}");
+    stack.refit(&["rollback"]).exits(0);
+
+    let words = ["--json", "set", "STANDIN_UNWELL=true", "--timeout", "3s"];
+    let answer = stack.refit(&words).exits(3);
+    assert_eq!(answer.outcome(), "rolled_back", "{answer}");
+    let verdicts = answer.all("verdict");
+    let mut words = verdicts.iter().filter(|event| event["service"] == "api");
+    assert_eq!(words.next().unwrap()["verdict"], "failed", "{answer}");
+    assert_eq!(words.next().unwrap()["verdict"], "healthy", "{answer}");
+    let reason = answer.the("rollback")["reason"].to_string();
+    assert!(reason.contains("/health answered 503"), "{reason}");
+    assert_eq!(stack.read(".env"), env);
+
+    // Who was not well before is not blamed on a change.
+    stack.write(".env", &format!("{env}\nSTANDIN_UNWELL=true\n"));
+    stack.compose(&["restart", "api"]);
+    let answer = stack.refit(&["--json", "set", "NO_INDEX=false"]).exits(0);
+    assert_eq!(answer.verdict("api").0, "settled", "{answer}");
+}

@@ -328,7 +328,11 @@ impl Track {
     /// Takes an answer; gives the probe to be asked next.
     pub fn probed(&mut self, at: Duration, answer: &Answer) -> Option<Probe> {
         let probe = self.target.settings.probe.clone()?;
-        let seen = judge_answer(&probe, answer);
+        let judged = probe.judge(answer);
+        let seen = Seen::Probe {
+            ok: judged.is_ok(),
+            answer: judged.err().unwrap_or_default(),
+        };
         let ok = matches!(seen, Seen::Probe { ok: true, .. });
         for (id, life) in &mut self.lives {
             life.history.push(Observation {
@@ -403,30 +407,6 @@ impl Track {
             verdict
         }
     }
-}
-
-fn judge_answer(probe: &Probe, answer: &Answer) -> Seen {
-    let (ok, answer) = match answer {
-        Answer::None(reason) => (false, reason.clone()),
-        Answer::Http { status, body } => {
-            let status_ok = probe
-                .status
-                .map_or((200..300).contains(status), |want| want == *status);
-            let body_ok = probe
-                .body
-                .as_ref()
-                .is_none_or(|want| body.contains(want.as_str()));
-            match (status_ok, body_ok) {
-                (true, true) => (true, String::new()),
-                (false, _) => (false, format!("{} answered {status}", probe.url)),
-                (true, false) => (
-                    false,
-                    format!("{} answered without the wanted text", probe.url),
-                ),
-            }
-        }
-    };
-    Seen::Probe { ok, answer }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod history;
 pub mod hooks;
 pub mod journal;
 pub mod kept;
+mod known_probe;
 pub mod lock;
 pub mod meant;
 pub mod proof;
@@ -202,6 +203,9 @@ impl Runner {
                 Conclusion::early(Outcome::NothingToDo, text),
             )
         } else {
+            if let Some((service, probe)) = known_probe::of(&place, &survey).await {
+                place.settings.ask(service, probe);
+            }
             self.transact(&place, &survey, request, &state).await?
         };
         Ok(finish(&emitter, conclusion, began))

@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer};
 
 use crate::complaint::Complaint;
 use crate::engine::files;
+use crate::engine::http::Answer;
 use crate::event::ServiceName;
 
 mod notify;
@@ -124,6 +125,34 @@ pub struct Reload {
     pub files: Vec<PathBuf>,
 }
 
+impl Probe {
+    /// Whether an answer is the one that is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn judge(&self, answer: &Answer) -> Result<(), String> {
+        let (status, body) = match answer {
+            Answer::None(reason) => return Err(reason.clone()),
+            Answer::Http { status, body } => (*status, body),
+        };
+        let status_ok = match self.status {
+            Some(wanted) => status == wanted,
+            None => (200..300).contains(&status),
+        };
+        if !status_ok {
+            return Err(format!("{} answered {status}", self.url));
+        }
+        match self
+            .body
+            .as_ref()
+            .is_none_or(|wanted| body.contains(wanted))
+        {
+            true => Ok(()),
+            false => Err(format!("{} answered without the wanted text", self.url)),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Probe {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -208,6 +237,11 @@ impl Settings {
             }
         }
         Ok(Self::default())
+    }
+
+    /// Gives a service a probe.
+    pub fn ask(&mut self, service: ServiceName, probe: Probe) {
+        self.services.entry(service).or_default().probe = Some(probe);
     }
 
     /// What is told about a service.

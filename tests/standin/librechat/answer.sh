@@ -77,7 +77,9 @@ config() {
 }
 
 case "$METHOD $TARGET" in
-    'GET /health') reply '200 OK' text/plain OK ;;
+    'GET /health')
+        # For the tests: it runs, and is not well.
+        case $STANDIN_UNWELL in true) reply '503 Service Unavailable' text/plain NO ;; *) reply '200 OK' text/plain OK ;; esac ;;
     'GET /api/config') config ;;
     'POST /api/auth/login') login ;;
     'POST /api/auth/refresh') refresh ;;
