@@ -60,5 +60,5 @@ fn is_same_version(survey: &Survey, service: &ServiceName) -> bool {
         && survey.images.is_empty()
         && survey.supply.wanted.is_empty()
         && own.clone().next().is_some()
-        && own.all(|container| is_same(container))
+        && own.all(is_same)
 }
