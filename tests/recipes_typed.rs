@@ -141,6 +141,31 @@ fn recipes_are_explained_without_an_engine_and_without_a_stack() {
     answer.says("line 3").says("titel");
 }
 
+/// What is wrong with one file is told to whoever wants that one.
+#[test]
+fn a_recipe_that_cannot_be_used_stands_in_the_way_of_no_other() {
+    let stack = without_engine();
+    let config = stack.beside("config");
+    let folder = config.join("refit/recipes");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("mine.yaml"), "name: mine\ntitel: T\n").unwrap();
+    let typed = |words: &[&str]| {
+        let mut command = stack.command(words);
+        command.env("DOCKER_HOST", "unix:///nonexistent.sock");
+        command.env("XDG_CONFIG_HOME", &config);
+        Answer::of(command, b"")
+    };
+    let list = typed(&["recipes"]).exits(0).says("stay-signed-in");
+    list.says("cannot use").says("mine.yaml");
+    typed(&["recipes", "cookies"]).exits(0);
+    typed(&["use", "stay-signed-in", "fro=7d"])
+        .exits(1)
+        .says("did you mean for=7d?");
+    for words in [&["recipes", "mine"][..], &["use", "mine"]] {
+        typed(words).exits(1).says("titel").says("line 2");
+    }
+}
+
 #[test]
 fn a_secret_of_ones_own_recipe_is_in_no_record() {
     let app = stack::idle("env_file: .env");

@@ -221,7 +221,8 @@ pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit,
                     })
                 })
                 .collect();
-            page::document(&json!({"recipes": all}));
+            let broken: Vec<_> = catalogue.broken().map(|broken| &broken.text).collect();
+            page::document(&json!({"recipes": all, "broken": broken}));
         }
         None => {
             let rows: Vec<Vec<String>> = catalogue
@@ -236,6 +237,9 @@ pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit,
                 })
                 .collect();
             page::table(&["RECIPE", "WHAT FOR", "FROM"], &rows);
+            for complaint in catalogue.broken() {
+                report::err(&format!("! {}", complaint.text));
+            }
             report::out("");
             report::out("refit recipes RECIPE explains one, refit use RECIPE uses it");
         }

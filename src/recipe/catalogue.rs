@@ -40,13 +40,16 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     entries: BTreeMap<String, Entry>,
+    /// Files of the person's folder that cannot be used, by their name without the ending: they stop
+    /// nobody who wants another one.
+    broken: BTreeMap<String, Complaint>,
 }
 
 impl Catalogue {
     /// The program's own recipes and those of the person's folder.
     ///
     /// # Errors
-    /// `bad_recipe`, with the file and the place in it.
+    /// A file that cannot be read.
     pub fn load() -> Result<Self, Complaint> {
         let mut catalogue = Self::built_in()?;
         if let Some(folder) = own_folder() {
@@ -72,10 +75,11 @@ impl Catalogue {
             .insert(recipe.name.clone(), Entry { recipe, from });
     }
 
-    /// Adds every `*.yaml` of a folder, in the order of their names.
+    /// Adds every `*.yaml` of a folder, in the order of their names. What is wrong with one is told to
+    /// whoever asks for it.
     ///
     /// # Errors
-    /// `bad_recipe`; a file that cannot be read.
+    /// A file that cannot be read.
     pub fn add_folder(&mut self, folder: &Path) -> Result<(), Complaint> {
         let Ok(found) = std::fs::read_dir(folder) else {
             return Ok(());
@@ -89,8 +93,14 @@ impl Catalogue {
         for path in paths {
             let bytes = files::read_if_exists(&path)?.unwrap_or_default();
             let shown = path.display().to_string();
-            let recipe = Recipe::parse(&String::from_utf8_lossy(&bytes), &shown)?;
-            self.add(recipe, shown);
+            match Recipe::parse(&String::from_utf8_lossy(&bytes), &shown) {
+                Ok(recipe) => self.add(recipe, shown),
+                Err(complaint) => {
+                    let name = path.file_stem().unwrap_or_default();
+                    self.broken
+                        .insert(name.to_string_lossy().into_owned(), complaint);
+                }
+            }
         }
         Ok(())
     }
@@ -145,11 +155,20 @@ impl Catalogue {
         self.entries.values()
     }
 
+    /// What is wrong with those that cannot be used.
+    pub fn broken(&self) -> impl Iterator<Item = &Complaint> {
+        self.broken.values()
+    }
+
     /// The recipe of a name.
     ///
     /// # Errors
-    /// `no_recipe`, with the nearest name.
+    /// `bad_recipe`, with the file and the place in it; `no_recipe`, with the nearest name.
     pub fn find(&self, name: &str) -> Result<&Entry, Complaint> {
+        // It may be meant to take the place of one of the program's own.
+        if let Some(complaint) = self.broken.get(name) {
+            return Err(complaint.clone());
+        }
         self.entries.get(name).ok_or_else(|| {
             let names = || self.entries.keys().map(String::as_str);
             let text = match nearest(name, names()) {

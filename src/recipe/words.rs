@@ -20,7 +20,7 @@ pub fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
         if recipe.parameters.iter().any(|known| known.name == name) {
             continue;
         }
-        let meant = meant(recipe, word);
+        let meant = option(word).or_else(|| meant(recipe, word));
         let meant = meant.map(|meant| format!("; did you mean {meant}?"));
         let text = format!("{} has no {name}{}", recipe.name, meant.unwrap_or_default());
         return Err(Complaint::new("unknown_parameter", text).hint(explained(recipe)));
@@ -31,6 +31,13 @@ pub fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
 /// Where the parameters are explained.
 fn explained(recipe: &Recipe) -> String {
     format!("refit recipes {} explains them", recipe.name)
+}
+
+/// Options of the command, which people write as parameters.
+fn option(word: &str) -> Option<String> {
+    let (name, value) = word.split_once('=').unwrap_or((word, ""));
+    let known = ["bind", "service", "sign-in", "allow"].contains(&name);
+    known.then(|| format!("--{name} {value}").trim_end().to_owned())
 }
 
 /// A name that is spelt nearly so; for a word alone, the parameter that takes it as a value.
@@ -85,6 +92,7 @@ mod tests {
         said_of("session-store", "stor", "store");
         said_of("stay-signed-in", "fro=7d", "for=7d");
         said_of("no-login", "acount-password=hunter2", "account-password");
+        said_of("no-login", "bind=127.0.0.1", "--bind 127.0.0.1");
         assert_eq!(said("cookies", "quux"), "cookies has no quux");
         assert_eq!(
             said("cookies", "=lax"),
