@@ -75,6 +75,14 @@ fn nonsense_is_answered_before_anything_is_touched() {
             "localhost_in_container",
         ),
         (
+            vec!["session-store", "store=redis", "url=mysql://cache"],
+            "store_other_kind",
+        ),
+        (
+            vec!["session-store", "store=redis", "url=cache:6379"],
+            "store_other_kind",
+        ),
+        (
             vec!["session-store", "store=memory", "url=redis://cache"],
             "not_supported",
         ),

@@ -108,8 +108,16 @@ fn sessions_survive_in_a_redis_of_the_stack_itself() {
         (env_now, compose_now)
     );
 
-    // The way back takes the service out, and keeps what lies in its volume.
+    // Its own store is not taken out by whoever names another part of it.
+    let other = format!("{}/1", value_of(&stack.read(".env"), "REDIS_URL"));
+    let words = ["--json", "use", "session-store", "store=redis", "url"];
+    let answer = stack.refit_with_input(&words, other.as_bytes()).exits(0);
+    assert_eq!(proof(&answer, "session_survives"), "proven");
+    answer.plans(&[("web", "restart")]);
     stack.refit(&["rollback"]).exits(0);
+
+    // The way back takes the service out, and keeps what lies in its volume.
+    stack.refit(&["rollback", "1"]).exits(0);
     assert_eq!(
         (stack.read(".env"), stack.read("compose.yaml")),
         (env, compose)

@@ -102,9 +102,7 @@ impl Wanted<'_> {
             notes.push(format!("{key} was no URL, and is replaced"));
             return Ok(Named::Nowhere);
         };
-        // A template, whose scheme is written out.
-        let wanted = added.url.split("://").next().unwrap_or_default();
-        if address.kind() != wanted {
+        if address.kind() != added.kind() {
             let text = format!(
                 "{key} is set to a {} already, which the application may keep its data in",
                 address.kind()

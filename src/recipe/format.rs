@@ -212,6 +212,13 @@ pub struct AddedService {
     pub url: String,
 }
 
+impl AddedService {
+    /// What kind of store it is: the scheme of its URL, which is written out in the template.
+    pub fn kind(&self) -> &str {
+        self.url.split("://").next().unwrap_or_default()
+    }
+}
+
 /// An account that is made by the application's own script.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

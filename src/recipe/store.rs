@@ -78,9 +78,8 @@ impl Wanted<'_> {
                 continue;
             }
             if let Some(url) = &self.url {
-                not_localhost(url)?;
+                own.extend(self.given(added, url, notes)?);
                 filling.set("url", url);
-                notes.push("the store at url is used as it is: refit adds no service".to_owned());
                 continue;
             }
             if let Some(found) = self.existing(added, filling, notes).await? {
@@ -92,6 +91,35 @@ impl Wanted<'_> {
             own.push(self.add_own(added, filling, edits, notes)?);
         }
         Ok(own)
+    }
+
+    /// A store that the person names; the recipe's own service, where it is that.
+    fn given(
+        &self,
+        added: &AddedService,
+        url: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<ServiceName>, Complaint> {
+        let wanted = added.kind();
+        let wrong = |what: String| {
+            let text = format!("url names {what}, and not a {wanted}");
+            Complaint::new("store_other_kind", text).hint(format!(
+                "url=… begins with {wanted}://, and names the host behind it"
+            ))
+        };
+        let Some(address) = Address::parse(url) else {
+            return Err(wrong("no server".to_owned()));
+        };
+        if address.kind() != wanted {
+            return Err(wrong(format!("a {}", address.kind())));
+        }
+        not_localhost(&address)?;
+        let named = self.model.service_called(&address.host);
+        let own = named.filter(|name| self.is_own(&self.model.services[*name]));
+        if own.is_none() {
+            notes.push("the store at url is used as it is: refit adds no service".to_owned());
+        }
+        Ok(own.cloned())
     }
 
     /// The recipe's own service, new or there already.
@@ -294,10 +322,10 @@ fn label_of(service: &Service) -> Option<&str> {
 ///
 /// # Errors
 /// `localhost_in_container`.
-fn not_localhost(url: &str) -> Result<(), Complaint> {
-    let Some(address) = Address::parse(url).filter(Address::is_loopback) else {
+fn not_localhost(address: &Address) -> Result<(), Complaint> {
+    if !address.is_loopback() {
         return Ok(());
-    };
+    }
     let text = format!(
         "{} inside of a container is the container itself: the application would look for the store \
          in its own container and find none",
