@@ -219,10 +219,20 @@ impl Track {
         }
     }
 
-    /// The kernel killed a process of the container; the end of the container may follow.
+    /// The kernel killed a process of the container; the end of the container may follow, or be told
+    /// already.
     pub fn out_of_memory(&mut self, id: &str) {
-        if let Some(life) = self.lives.get_mut(id) {
-            life.oom = true;
+        let Some(life) = self.lives.get_mut(id) else {
+            return;
+        };
+        life.oom = true;
+        let last = life.history.last_mut().map(|last| &mut last.seen);
+        if let Some(Seen::Died {
+            exit_code: 137,
+            oom,
+        }) = last
+        {
+            *oom = true;
         }
     }
 

@@ -146,7 +146,7 @@ pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Ju
     let deadline = life.first_start.unwrap_or_default() + expect.limit;
     let decided = match life.running_since {
         Some(since) => alive(expect, &life, since, now),
-        None => dead(expect, &life),
+        None => dead(expect, &life, now),
     };
     match decided {
         Judgement::Pending { .. } if now >= deadline => {
@@ -212,12 +212,19 @@ fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> J
     }
 }
 
-fn dead(expect: &Expectation, life: &Life) -> Judgement {
+/// The engine tells of the kernel's kill by an event of its own; where there is much to do it comes so
+/// much later than the end itself.
+const OOM_LATE: Duration = Duration::from_secs(1);
+
+fn dead(expect: &Expectation, life: &Life, now: Duration) -> Judgement {
     let Some(&(at, exit_code)) = life.deaths.last() else {
         return pending(Duration::MAX);
     };
     if let Some(at) = life.oom_at {
         return failed(at, "was killed for want of memory (OOM)".to_owned());
+    }
+    if exit_code == 137 && now < at + OOM_LATE {
+        return pending(at + OOM_LATE);
     }
     let comes_back = match expect.policy {
         RestartPolicy::No => false,

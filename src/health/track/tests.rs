@@ -54,3 +54,23 @@ fn an_end_that_nobody_asked_for_is_a_crash() {
     assert_eq!(track.judge(SECOND * 3), None);
     assert_eq!(track.verdict.unwrap().word, VerdictWord::Failed);
 }
+
+/// Both orders are seen: the engine tells of the kernel's kill by an event of its own.
+#[test]
+fn want_of_memory_is_told_also_after_the_end() {
+    for late in [false, true] {
+        let mut track = track();
+        track.started("c1", SECOND, None, Limits::default());
+        if late {
+            track.died("c1", SECOND * 2, 137);
+            assert!(track.judge(SECOND * 2).is_some(), "not decided yet");
+            track.out_of_memory("c1");
+        } else {
+            track.out_of_memory("c1");
+            track.died("c1", SECOND * 2, 137);
+        }
+        assert_eq!(track.judge(SECOND * 2), None);
+        let reason = track.verdict.unwrap().reason.unwrap();
+        assert!(reason.contains("want of memory"), "{reason}");
+    }
+}

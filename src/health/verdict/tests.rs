@@ -179,6 +179,17 @@ fn oom_is_told_as_such_at_once() {
 }
 
 #[test]
+fn a_kill_is_no_verdict_until_its_cause_is_told() {
+    let expect = Expectation {
+        policy: RestartPolicy::No,
+        ..plain()
+    };
+    let history = [at(1, Seen::Started), at(2, died(137))];
+    assert_eq!(told(&expect, &history, 2), "pending 3");
+    assert_eq!(told(&expect, &history, 3), "failed at 2: exited with 137");
+}
+
+#[test]
 fn a_probe_must_succeed_twice_in_a_row() {
     let expect = Expectation {
         probe: true,
