@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub const HIDDEN: &str = "•••";
 
 /// A value that prints as `•••` and is wiped from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {

@@ -4,96 +4,48 @@
 use super::given::{Environment, Given};
 use super::keys::at;
 use super::{Code, Finding, Patient};
+use crate::health::set_cookie::{SameSite, SetCookie};
 use crate::profile::told::{Here, Told};
 use crate::stack::application::Subject;
 use crate::stack::url::Address;
 
-/// A line `Set-Cookie`, without the value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetCookie {
-    /// Its name.
-    pub name: String,
-    /// `Secure`.
-    pub secure: bool,
-    /// `Partitioned`.
-    pub partitioned: bool,
-    /// `SameSite`, in small letters.
-    pub same_site: Option<String>,
-    /// `Domain`, in small letters and without a leading dot.
-    pub domain: Option<String>,
-    /// `Path`.
-    pub path: Option<String>,
-    /// Bytes of name and value.
-    pub size: usize,
-}
-
 /// More bytes than these browsers do not keep.
 const LARGEST: usize = 4_096;
 
-impl SetCookie {
-    /// Reads a line; `None`: it sets nothing.
-    pub fn parse(line: &str) -> Option<Self> {
-        let mut parts = line.split(';').map(str::trim);
-        let (name, value) = parts.next()?.split_once('=')?;
-        let mut cookie = Self {
-            name: name.trim().to_owned(),
-            size: name.trim().len() + value.trim().len(),
-            ..Self::default()
-        };
-        for part in parts {
-            let (word, text) = part.split_once('=').unwrap_or((part, ""));
-            let text = text.trim();
-            let small = || text.to_ascii_lowercase();
-            match word.trim().to_ascii_lowercase().as_str() {
-                "secure" => cookie.secure = true,
-                "partitioned" => cookie.partitioned = true,
-                "samesite" => cookie.same_site = Some(small()),
-                "path" => cookie.path = Some(text.to_owned()),
-                "domain" => {
-                    let domain = small().trim_start_matches('.').to_owned();
-                    cookie.domain = Some(domain).filter(|domain| !domain.is_empty());
-                }
-                _ => {}
-            }
-        }
-        Some(cookie)
+/// Why browsers drop a cookie that this address sets; `None`: they keep it.
+pub fn dropped_at(cookie: &SetCookie, address: &Address) -> Option<String> {
+    let safe = address.is_https() || address.is_loopback();
+    let name = cookie.name.to_ascii_lowercase();
+    if cookie.secure && !safe {
+        return Some("is Secure, and the address is http".to_owned());
     }
-
-    /// Why browsers drop it when this address sets it; `None`: they keep it.
-    pub fn dropped_at(&self, address: &Address) -> Option<String> {
-        let safe = address.is_https() || address.is_loopback();
-        let name = self.name.to_ascii_lowercase();
-        if self.secure && !safe {
-            return Some("is Secure, and the address is http".to_owned());
-        }
-        if self.same_site.as_deref() == Some("none") && !self.secure {
-            return Some("is SameSite=None and not Secure".to_owned());
-        }
-        if self.partitioned && !self.secure {
-            return Some("is Partitioned and not Secure".to_owned());
-        }
-        if name.starts_with("__secure-") && !self.secure {
-            return Some("has a name that begins with __Secure-, and is not Secure".to_owned());
-        }
-        if name.starts_with("__host-")
-            && !(self.secure && self.domain.is_none() && self.path.as_deref() == Some("/"))
-        {
-            return Some(
-                "has a name that begins with __Host-, and is not Secure with Path=/ and without a Domain"
-                    .to_owned(),
-            );
-        }
-        if let Some(domain) = &self.domain
-            && !is_of_domain(address, domain)
-        {
-            return Some(format!(
-                "is for the domain {domain}, and the address is of {}",
-                address.host
-            ));
-        }
-        (self.size > LARGEST)
-            .then(|| format!("has {} bytes, and browsers keep {LARGEST}", self.size))
+    if cookie.same_site == Some(SameSite::None) && !cookie.secure {
+        return Some("is SameSite=None and not Secure".to_owned());
     }
+    if cookie.partitioned && !cookie.secure {
+        return Some("is Partitioned and not Secure".to_owned());
+    }
+    if name.starts_with("__secure-") && !cookie.secure {
+        return Some("has a name that begins with __Secure-, and is not Secure".to_owned());
+    }
+    if name.starts_with("__host-")
+        && !(cookie.secure && cookie.domain.is_none() && cookie.path.as_deref() == Some("/"))
+    {
+        return Some(
+            "has a name that begins with __Host-, and is not Secure with Path=/ and without a Domain"
+                .to_owned(),
+        );
+    }
+    if let Some(domain) = &cookie.domain
+        && !is_of_domain(address, domain)
+    {
+        return Some(format!(
+            "is for the domain {domain}, and the address is of {}",
+            address.host
+        ));
+    }
+    (cookie.size() > LARGEST)
+        .then(|| format!("has {} bytes, and browsers keep {LARGEST}", cookie.size()))
 }
 
 /// Whether a page of this address may set a cookie for a domain.
@@ -126,7 +78,7 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
         .iter()
         .filter_map(|line| SetCookie::parse(line))
     {
-        if let Some(why) = cookie.dropped_at(&visit.address) {
+        if let Some(why) = dropped_at(&cookie, &visit.address) {
             let text = format!("the cookie {} {why}", cookie.name);
             let hint = format!(
                 "refit use cookies scheme={}",

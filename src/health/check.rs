@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::set_cookie::{SameSite, SetCookie, http_date};
 use crate::engine::http::{Ask, Reply};
 use crate::event::{ProofResult, ServiceName};
 use crate::profile::{Page, Sends, SignIn};
@@ -65,33 +66,6 @@ pub enum Check {
         /// With which requests from other sites, where that was asked.
         same_site: Option<SameSite>,
     },
-}
-
-/// Which requests from other sites carry a cookie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words of the attribute")]
-pub enum SameSite {
-    Lax,
-    Strict,
-    None,
-}
-
-impl SameSite {
-    /// Reads the attribute, or a parameter of that name.
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Lax, Self::Strict, Self::None]
-            .into_iter()
-            .find(|known| known.word().eq_ignore_ascii_case(word.trim()))
-    }
-
-    /// As browsers write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Lax => "Lax",
-            Self::Strict => "Strict",
-            Self::None => "None",
-        }
-    }
 }
 
 impl Check {
@@ -229,62 +203,21 @@ pub fn judge_open(page: &Page, reply: &Reply) -> Finding {
     ))
 }
 
-/// The cookie of a login, as a browser would send it back, with its life in seconds where it has
-/// one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cookie {
-    /// `NAME=VALUE`.
-    pub pair: String,
-    /// From `Max-Age`, else from `Expires`.
-    pub lives: Option<i64>,
-    /// `Secure`.
-    pub secure: bool,
-    /// `SameSite`, where it is one that browsers know.
-    pub same_site: Option<SameSite>,
-}
-
 /// The cookie of this name among those that an answer sets.
-pub fn cookie_of(name: &str, reply: &Reply, now: Timestamp) -> Option<Cookie> {
-    let set = reply.set_cookies.iter().find(|line| {
-        let known = line.split('=').next().unwrap_or_default();
-        known.trim() == name
-    })?;
-    let mut parts = set.split(';').map(str::trim);
-    let pair = parts.next()?.to_owned();
-    let attributes: Vec<(String, &str)> = parts
-        .map(|part| part.split_once('=').unwrap_or((part, "")))
-        .map(|(key, value)| (key.trim().to_ascii_lowercase(), value.trim()))
-        .collect();
-    let attribute = |name: &str| {
-        attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, v)| *v)
-    };
-    let max_age = attribute("max-age").and_then(|text| text.parse().ok());
-    let clock = reply.date.as_deref().and_then(http_date).unwrap_or(now);
-    let expires = attribute("expires").and_then(http_date);
-    let expires = expires.map(|at| at.as_second() - clock.as_second());
-    Some(Cookie {
-        pair,
-        lives: max_age.or(expires),
-        secure: attribute("secure").is_some(),
-        same_site: attribute("samesite").and_then(SameSite::of_word),
-    })
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
-    parsed.ok()
+pub fn cookie_of(name: &str, reply: &Reply) -> Option<SetCookie> {
+    let mut set = reply.set_cookies.iter();
+    set.find_map(|line| SetCookie::parse(line).filter(|cookie| cookie.name == name))
 }
 
 /// Between the clocks of two machines, and the time that a sign-in takes.
 const TOLERANCE: i64 = 60;
 
-/// The judgement on a new login's cookie.
-pub fn judge_life(name: &str, cookie: &Cookie, wanted: Duration) -> Finding {
+/// The judgement on a new login's cookie, by the clock of whoever sent it, else by ours.
+pub fn judge_life(cookie: &SetCookie, reply: &Reply, now: Timestamp, wanted: Duration) -> Finding {
+    let name = &cookie.name;
+    let clock = reply.date.as_deref().and_then(http_date).unwrap_or(now);
     let wanted = i64::try_from(wanted.as_secs()).unwrap_or(i64::MAX);
-    match cookie.lives {
+    match cookie.lives(clock) {
         Some(lives) if (lives - wanted).abs() <= TOLERANCE => {
             Finding::proven(format!("a new login's cookie {name} lives {lives} s"))
         }
@@ -298,12 +231,8 @@ pub fn judge_life(name: &str, cookie: &Cookie, wanted: Duration) -> Finding {
 }
 
 /// The judgement on how a new login's cookie is sent.
-pub fn judge_fit(
-    name: &str,
-    cookie: &Cookie,
-    secure: bool,
-    same_site: Option<SameSite>,
-) -> Finding {
+pub fn judge_fit(cookie: &SetCookie, secure: bool, same_site: Option<SameSite>) -> Finding {
+    let name = &cookie.name;
     let told = |secure: bool, same_site: Option<SameSite>| {
         let site = same_site.map(|site| format!(" and SameSite={}", site.word()));
         let secure = if secure { "Secure" } else { "not Secure" };
@@ -337,15 +266,20 @@ mod tests {
     #[test]
     fn the_life_of_a_cookie() {
         let now = Timestamp::UNIX_EPOCH;
-        let lives = |cookie: &str| cookie_of("sid", &reply(cookie), now).map(|c| c.lives);
+        let clock = http_date("Tue, 24 Nov 2026 05:00:00 GMT").unwrap();
+        let lives = |cookie: &str| cookie_of("sid", &reply(cookie)).map(|c| c.lives(clock));
         assert_eq!(lives("sid=a; Max-Age=900; Path=/"), Some(Some(900)));
         let expires = "sid=a; Expires=Tue, 24 Nov 2026 05:15:00 GMT; HttpOnly";
         assert_eq!(lives(expires), Some(Some(900)));
         assert_eq!(lives("sid=a; Path=/"), Some(None));
         assert_eq!(lives("sidx=a"), None);
-        let cookie = cookie_of("sid", &reply("sid=a=b; Max-Age=900"), now).unwrap();
-        assert_eq!(cookie.pair, "sid=a=b");
-        let judged = |seconds| judge_life("sid", &cookie, Duration::from_secs(seconds)).result;
+        let reply = reply("sid=a=b; Expires=Tue, 24 Nov 2026 05:15:00 GMT");
+        let cookie = cookie_of("sid", &reply).unwrap();
+        assert_eq!(cookie.pair(), "sid=a=b");
+        let judged = |seconds| {
+            let wanted = Duration::from_secs(seconds);
+            judge_life(&cookie, &reply, now, wanted).result
+        };
         assert_eq!(judged(930), ProofResult::Proven);
         assert_eq!(judged(604_800), ProofResult::Failed);
     }
@@ -353,8 +287,8 @@ mod tests {
     #[test]
     fn how_a_cookie_is_sent() {
         let judged = |cookie: &str, secure, same_site| {
-            let cookie = cookie_of("sid", &reply(cookie), Timestamp::UNIX_EPOCH).unwrap();
-            judge_fit("sid", &cookie, secure, same_site)
+            let cookie = cookie_of("sid", &reply(cookie)).unwrap();
+            judge_fit(&cookie, secure, same_site)
         };
         let proven = ProofResult::Proven;
         let full = "sid=a; Path=/; HttpOnly; Secure; SameSite=none";

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod effect;
 pub mod limits;
+pub mod set_cookie;
 pub mod track;
 pub mod verdict;
 pub mod watch;

@@ -10,7 +10,8 @@ use super::params::Given;
 use super::place::{Edits, text};
 use super::render::Filling;
 use crate::complaint::Complaint;
-use crate::health::check::{Check, Credentials, NewAccount, Proofs, SameSite};
+use crate::health::check::{Check, Credentials, NewAccount, Proofs};
+use crate::health::set_cookie::SameSite;
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 

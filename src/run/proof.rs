@@ -13,6 +13,7 @@ use crate::event::{Action, Kind, ProofResult, ServiceName, VerdictWord};
 use crate::fault::fault;
 use crate::health::check::{self, Check, Finding, Proofs};
 use crate::health::limits::Past;
+use crate::health::set_cookie::SetCookie;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::profile::SignIn;
@@ -28,7 +29,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// A person who has just signed in.
 struct Login<'p> {
     sign_in: &'p SignIn,
-    cookie: check::Cookie,
+    /// What the sign-in was answered with.
+    reply: Reply,
+    cookie: SetCookie,
     /// Only what came over https is given a cookie.
     by_https: bool,
 }
@@ -133,15 +136,12 @@ impl Transaction<'_> {
                 }
                 None => Err("nothing is known of its pages".to_owned()),
             },
-            Check::SessionLasts(wanted) => self
-                .signed_in(proofs, base)
-                .await
-                .map(|login| check::judge_life(&login.sign_in.cookie, &login.cookie, wanted)),
+            Check::SessionLasts(wanted) => self.signed_in(proofs, base).await.map(|login| {
+                check::judge_life(&login.cookie, &login.reply, Timestamp::now(), wanted)
+            }),
             Check::CookieFits { secure, same_site } => {
                 let login = self.signed_in(proofs, base).await;
-                login.map(|login| {
-                    check::judge_fit(&login.sign_in.cookie, &login.cookie, secure, same_site)
-                })
+                login.map(|login| check::judge_fit(&login.cookie, secure, same_site))
             }
             Check::SessionSurvives => match self.signed_in(proofs, base).await {
                 Ok(login) => return self.survives(proofs, &login, base).await,
@@ -165,7 +165,7 @@ impl Transaction<'_> {
         if check::is_page(&sign_in.page, &visitor) {
             return Err(format!("{} is open to everybody", sign_in.page.path));
         }
-        let cookie_of = |reply: &Reply| check::cookie_of(&sign_in.cookie, reply, Timestamp::now());
+        let cookie_of = |reply: &Reply| check::cookie_of(&sign_in.cookie, reply);
         let signs_in = || check::signs_in(base, sign_in, credentials);
         let mut reply = self.patiently(signs_in).await?;
         let (mut cookie, mut by_https) = (cookie_of(&reply), false);
@@ -185,7 +185,7 @@ impl Transaction<'_> {
                 sign_in.cookie
             ),
         })?;
-        let seen = check::asks(base, &sign_in.page, Some(&cookie.pair));
+        let seen = check::asks(base, &sign_in.page, Some(&cookie.pair()));
         let seen = http::ask(by(by_https, seen), PATIENCE).await?;
         if !check::is_page(&sign_in.page, &seen) {
             return Err(format!(
@@ -195,6 +195,7 @@ impl Transaction<'_> {
         }
         Ok(Login {
             sign_in,
+            reply,
             cookie,
             by_https,
         })
@@ -243,7 +244,7 @@ impl Transaction<'_> {
         settled.map_err(Failure::of_stopped)?;
         Failure::of_verdicts(&watch).map_or(Ok(()), Err)?;
         let page = &login.sign_in.page;
-        let asks = || check::asks(base, page, Some(&login.cookie.pair));
+        let asks = || check::asks(base, page, Some(&login.cookie.pair()));
         let reply = self.patiently(|| by(login.by_https, asks())).await;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
             true => Finding::proven("was restarted, and who had signed in before still is"),

@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::*;
-use crate::doctor::cookie::SetCookie;
+use crate::doctor::cookie::dropped_at;
+use crate::health::set_cookie::SetCookie;
 use crate::stack::url::Address;
 
 #[test]
 fn what_browsers_drop() {
     let dropped = |url: &str, line: &str| {
         let cookie = SetCookie::parse(line).unwrap();
-        let why = cookie.dropped_at(&Address::parse(url).unwrap());
+        let why = dropped_at(&cookie, &Address::parse(url).unwrap());
         why.unwrap_or_default()
     };
     let (http, https) = ("http://chat.example.org", "https://chat.example.org");
