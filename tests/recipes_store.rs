@@ -333,3 +333,34 @@ fn a_check_that_fails_takes_the_change_back() {
         "{details}"
     );
 }
+
+/// What was added is not yet proven then: the next command takes it out again, whichever it is.
+#[cfg(feature = "failpoints")]
+#[test]
+fn killed_while_the_application_is_looked_at() {
+    let Some(demo) = Demo::started() else { return };
+    if !Demo::needs_image(REDIS) {
+        return;
+    }
+    let stack = &demo.stack;
+    let files = || (stack.read(".env"), stack.read("compose.yaml"));
+    let before = files();
+    let image = format!("image={REDIS}");
+    for point in ["proof.before", "proof.restart", "proof.after"] {
+        let mut command = stack.command(&["use", "session-store", "store=redis", &image]);
+        command.env("FAILPOINTS", format!("{point}=return(kill)"));
+        let killed = Answer::of(command, b"");
+        assert_eq!(killed.code, -1, "{point}\n{killed}");
+        assert!(stack.containers().contains_key("redis"), "{point}");
+        let answer = stack.refit(&["--json", "restart", "worker"]).exits(0);
+        assert_eq!(
+            answer.the("recovered")["outcome"],
+            "rolled_back",
+            "{point}\n{answer}"
+        );
+        assert_eq!(files(), before, "{point}");
+        assert!(!stack.containers().contains_key("redis"), "{point}");
+        let health = &stack.container("web").raw["State"]["Health"]["Status"];
+        assert_eq!(health, "healthy", "{point}");
+    }
+}
