@@ -351,3 +351,25 @@ fn services_of_profiles_that_are_off_are_none_of_a_change() {
     answer.plans(&[("debug", "recreate"), ("web", "recreate")]);
     assert_eq!(stack.container("debug").env["A"], "3");
 }
+
+/// Compose 2.26 hashes a service otherwise when it is made without those that it waits for.
+#[test]
+fn what_a_change_has_made_anew_differs_in_nothing() {
+    let waits = idle("env_file: .env, depends_on: [worker]");
+    let compose = format!("services:\n  web: {waits}\n  worker: {}\n", idle(""));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "COLOUR=red\n")]) else {
+        return;
+    };
+    let worker = stack.container("worker");
+    let answer = stack.refit(&["--json", "set", "COLOUR=blue"]).exits(0);
+    answer.plans(&[("web", "recreate")]);
+    stack.refit(&["plan", "--exit-code"]).exits(0);
+    stack.refit(&["status"]).exits(0).never_says("has changed");
+    worker.is_untouched(&stack.container("worker"));
+    // What really differs is seen all the same.
+    stack.write(
+        "compose.yaml",
+        &compose.replace("depends_on", "user: '1', depends_on"),
+    );
+    stack.refit(&["plan", "--exit-code"]).exits(10);
+}

@@ -32,6 +32,8 @@ const COMPARED_BYTES: u64 = 1 << 20;
 /// What was seen of the engine, to be compared with the model.
 struct Seen {
     hashes: BTreeMap<ServiceName, String>,
+    /// Those of services that were made without what they wait for, where some have another hash.
+    alone: BTreeMap<ServiceName, String>,
     inspected: HashMap<String, Inspected>,
     images: HashMap<String, Option<String>>,
 }
@@ -61,8 +63,10 @@ pub async fn find(
         inspect_all(place, containers),
         image_ids(place, model)
     );
+    let hashes: BTreeMap<ServiceName, String> = hashes?.into_iter().collect();
     let seen = Seen {
-        hashes: hashes?.into_iter().collect(),
+        alone: hashes_alone(place, resolved, containers, &hashes).await?,
+        hashes,
         inspected: inspected?,
         images: images?,
     };
@@ -91,6 +95,44 @@ pub async fn find(
         }
     }
     Ok(found)
+}
+
+/// The label of a container, by Compose's hash of its definition.
+fn hash_of(container: &Container) -> Option<&String> {
+    container.labels.get(label::CONFIG_HASH)
+}
+
+/// Compose 2.26 takes `depends_on` into the hash, and out of it again with `--no-deps`, by which refit
+/// makes containers: such a container has not drifted.
+async fn hashes_alone(
+    place: &Place,
+    resolved: &super::Resolved,
+    containers: &[Container],
+    hashes: &BTreeMap<ServiceName, String>,
+) -> Result<BTreeMap<ServiceName, String>, EngineError> {
+    let waits = |name: &ServiceName| {
+        let service = resolved.model.services.get(name);
+        service.is_some_and(|service| !service.depends_on.is_empty())
+    };
+    let differs = |container: &Container| hash_of(container) != hashes.get(&container.service);
+    let mut own = containers.iter();
+    if !own.any(|container| waits(&container.service) && differs(container)) {
+        return Ok(BTreeMap::new());
+    }
+    let mut model: serde_json::Value = serde_json::from_str(&resolved.json).unwrap_or_default();
+    let services = model
+        .get_mut("services")
+        .and_then(|all| all.as_object_mut());
+    for (_, service) in services.into_iter().flatten() {
+        if let Some(service) = service.as_object_mut() {
+            service.remove("depends_on");
+        }
+    }
+    let found = place
+        .compose
+        .hashes(&place.located.args, &model.to_string(), &place.scratch)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 fn drift(service: &ServiceName, action: Action, route: Route, text: impl Into<String>) -> Drift {
@@ -138,9 +180,13 @@ fn of_definition(
         one.reason.key = Some(key.clone());
         found.push(one);
     }
-    let hash = seen.hashes.get(name);
-    let other = |c: &&&Container| hash.is_some() && c.labels.get(label::CONFIG_HASH) != hash;
-    if found.is_empty() && own.iter().any(|c| other(&c)) {
+    let (hash, alone) = (seen.hashes.get(name), seen.alone.get(name));
+    let is_known = |hash: &String| Some(hash) == alone;
+    let other = |container: &Container| {
+        let label = hash_of(container);
+        hash.is_some() && label != hash && !label.is_some_and(is_known)
+    };
+    if found.is_empty() && own.iter().any(|container| other(container)) {
         let text = "its definition has changed since its container was made";
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
