@@ -278,3 +278,40 @@ fn a_proxy_of_another_stack_is_in_front_where_it_shares_a_network() {
     stack.compose(&["-f", "edge/compose.yaml", "down"]);
     stack.refit(&["use", "no-login"]).exits(0);
 }
+
+/// As notes on the web have it: a web server of the machine itself, in front of the port.
+#[test]
+fn a_proxy_of_this_machine_is_in_front_where_its_settings_name_the_port() {
+    let Some(demo) = Demo::started() else { return };
+    let stack = &demo.stack;
+    let caddy = stack.beside("etc/caddy/Caddyfile");
+    std::fs::create_dir_all(caddy.parent().unwrap()).unwrap();
+    let site = format!(
+        "chat.example.org {{\n  reverse_proxy localhost:{}\n}}\n",
+        demo.port
+    );
+    std::fs::write(&caddy, site).unwrap();
+    // In a view of its own in which /etc has one more folder.
+    let plain = stack.command(&["--json", "use", "no-login"]);
+    let mut seen = std::process::Command::new("unshare");
+    let mount = format!("lowerdir={}:/etc", stack.beside("etc").display());
+    let script = "mount -t overlay overlay -o \"$0\" /etc || exit 99; exec \"$@\"";
+    seen.args(["-m", "sh", "-c", script, &mount]);
+    seen.arg(plain.get_program()).args(plain.get_args());
+    seen.current_dir(stack.folder());
+    for (key, value) in plain.get_envs() {
+        match value {
+            Some(value) => seen.env(key, value),
+            None => seen.env_remove(key),
+        };
+    }
+    let refused = Answer::of(seen, b"");
+    if refused.code == 99 || refused.stdout.is_empty() {
+        println!("skipped: no view of /etc of one's own here");
+        return;
+    }
+    let refused = refused.exits(1);
+    assert_eq!(refused.refusal(), "guard_public", "{refused}");
+    refused.says("/etc/caddy/Caddyfile line 2 hands requests on to port");
+    stack.refit(&["use", "no-login"]).exits(0);
+}

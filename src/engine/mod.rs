@@ -8,6 +8,7 @@ pub mod docker;
 pub mod endpoint;
 pub mod events;
 pub mod files;
+pub mod front;
 pub mod git;
 pub mod grep;
 pub mod http;

@@ -1,6 +1,9 @@
 //! Who can reach the application: the addresses on which it, or what stands in front of it, is
 //! published. Pure.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use crate::engine::container::PublishedPort;
@@ -97,6 +100,24 @@ pub fn by_neighbours(
         }
     }
     found
+}
+
+/// The ports of this machine on which the application is published, whoever reaches them.
+pub fn published(model: &Model, application: &ServiceName) -> BTreeSet<u16> {
+    let own = model.services.get(model.network_host(application));
+    let ports = own.into_iter().flat_map(|own| &own.ports);
+    ports.map(|port| port.published).collect()
+}
+
+/// The same through proxies and tunnels of this machine, by their settings.
+pub fn by_fronts(fronts: impl Iterator<Item = (u16, Vec<(PathBuf, usize)>)>) -> Vec<Binding> {
+    fronts
+        .flat_map(|(port, found)| found.into_iter().map(move |place| (port, place)))
+        .map(|(port, (file, line))| {
+            let text = format!("line {line} hands requests on to port {port}");
+            closed_by_nobody(&file.display().to_string(), &text)
+        })
+        .collect()
 }
 
 fn closed_by_nobody(who: &str, text: &str) -> Binding {

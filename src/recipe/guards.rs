@@ -9,7 +9,7 @@ use super::format::Guard;
 use super::place::{Edits, text};
 use crate::complaint::Complaint;
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::files;
+use crate::engine::{files, front};
 use crate::event::ServiceName;
 use crate::run::belongs;
 use crate::run::request::{Kind, Options, To};
@@ -42,6 +42,11 @@ async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
     let mut found = exposure::public(&survey.after, service);
     let running = using.place.docker.running().await?;
     found.extend(exposure::by_neighbours(&survey.after, service, &running));
+    if using.place.docker.endpoint.is_local() {
+        let ports = exposure::published(&survey.after, service);
+        let fronts = ports.into_iter().map(|port| (port, front::of_port(port)));
+        found.extend(exposure::by_fronts(fronts));
+    }
     if found.is_empty() {
         return Ok(());
     }
