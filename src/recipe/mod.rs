@@ -18,6 +18,7 @@ pub mod words;
 mod existing;
 mod guards;
 mod neighbours;
+mod own_store;
 mod proofs;
 
 use std::collections::BTreeMap;
@@ -187,7 +188,7 @@ impl Using<'_> {
             Some(Given::Secret(url)) => Some(url.expose().to_owned()),
             _ => None,
         };
-        let typed = |name: &str| self.wanted.typed.iter().any(|(typed, _)| typed == name);
+        let typed = self.wanted.typed.iter();
         let wanted = Wanted {
             place: self.place,
             model: &self.resolved.model,
@@ -196,7 +197,8 @@ impl Using<'_> {
             service: &self.subject.service,
             configured,
             url,
-            redefine: typed("image") || typed("memory"),
+            typed: typed.map(|(name, _)| name.as_str()).collect(),
+            words: self.words(),
             allow_open: options.allow.contains("unprotected-store"),
         };
         if wanted.arrange(filling, edits, notes).await? {
@@ -204,6 +206,17 @@ impl Using<'_> {
             options.allow.insert("volume-removed".to_owned());
         }
         Ok(())
+    }
+
+    /// What was typed behind the recipe's name, but for secrets.
+    fn words(&self) -> String {
+        let typed = self.wanted.typed.iter();
+        let shown =
+            typed.filter(|(name, _)| !matches!(self.values.get(name), Some(Given::Secret(_))));
+        let words: Vec<String> = shown
+            .map(|(name, value)| format!("{name}={}", value.expose()))
+            .collect();
+        words.join(" ")
     }
 
     /// A key that nothing is seen to read is not written.
