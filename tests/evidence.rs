@@ -285,6 +285,58 @@ fn with_evidence_an_unknown_application_is_still_guarded() {
     assert_eq!(stack.refit(&named).exits(1).refusal(), "no_service");
 }
 
+/// Ports as people write them, in more than one file.
+#[test]
+fn every_port_of_the_application_is_bound_whatever_its_address() {
+    let with = |ports: &str| {
+        let app = idle(&format!("env_file: .env, ports: {ports}"));
+        format!("services:\n  app: {app}\n")
+    };
+    let Some(stack) = checkout("services: {}\n", &[(".env.example", "#AUTHENTICATION=\n")]) else {
+        return;
+    };
+    let words = ["use", "no-login", "--no-apply", "--bind", "127.0.0.1"];
+    for (ports, bound) in [
+        // Compose refuses an entry that is there twice.
+        (
+            "['0.0.0.0:81:80', '[::]:81:80', '127.0.0.1:82:82']",
+            "ports: ['127.0.0.1:81:80', '127.0.0.1:82:82']",
+        ),
+        // Private, and not what was asked for.
+        (
+            "['192.168.7.5:81:80', '83-84:83-84/udp']",
+            "ports: ['127.0.0.1:81:80', '127.0.0.1:83-84:83-84/udp']",
+        ),
+        (
+            "[{target: 80, published: '81', mode: host}]",
+            "mode: host, host_ip: 127.0.0.1",
+        ),
+    ] {
+        stack.write("compose.yaml", &with(ports));
+        stack.write(
+            "compose.override.yaml",
+            "services:\n  app:\n    ports:\n      - \"85:85\"\n",
+        );
+        stack.refit(&words).exits(0);
+        let written = stack.read("compose.yaml");
+        assert!(written.contains(bound), "{written}");
+        let written = stack.read("compose.override.yaml");
+        assert!(written.contains("127.0.0.1:85:85"), "{written}");
+    }
+    // A proxy that is nowhere to be seen.
+    let labels = with("[], labels: {traefik.enable: 'true'}");
+    stack.write("compose.yaml", &labels);
+    let answer = stack.refit(&[
+        "--json",
+        "use",
+        "no-login",
+        "--no-apply",
+        "--bind",
+        "127.0.0.1",
+    ]);
+    assert_eq!(answer.exits(1).refusal(), "guard_public");
+}
+
 #[test]
 fn a_recipe_of_ones_own_is_told_which_key_is_meant() {
     let app = idle("env_file: .env, labels: {refit.application: librechat}");

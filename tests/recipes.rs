@@ -205,6 +205,17 @@ fn cookies_fit_the_address() {
         .refit(&["--json", "use", "cookies", "scheme=https", "same-site=none"])
         .exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+    // What was asked for before counts as well: None would be left on http.
+    let refused = stack.refit(&["--json", "use", "cookies", "scheme=http"]);
+    let refused = refused.exits(1);
+    assert_eq!(refused.refusal(), "refused_by_browsers", "{refused}");
+    let hint = "refit use cookies scheme=http same-site=lax";
+    assert_eq!(refused.the("error")["hint"], hint);
+    let mut words: Vec<&str> = hint.split(' ').skip(1).collect();
+    // And a cookie for a domain is none for localhost.
+    words.push("domain=localhost");
+    stack.refit(&words).exits(0);
+    assert!(!stack.read(".env").contains("COOKIE_DOMAIN=chat"));
 }
 
 #[test]

@@ -131,14 +131,10 @@ fn defines(file: &Path, path: &YamlPath) -> bool {
     matches!(yaml::get(&text, path), Ok(Some(_)))
 }
 
-/// The file whose value of a path counts: the last that has one.
-pub fn defining<'a>(path: &YamlPath, located: &'a Located) -> Option<&'a PathBuf> {
-    located
-        .args
-        .files
-        .iter()
-        .rev()
-        .find(|file| defines(file, path))
+/// The files that have a value of a path; that of a later one counts, or is added to those before it.
+pub fn defining<'a>(path: &YamlPath, located: &'a Located) -> Vec<&'a PathBuf> {
+    let files = located.args.files.iter();
+    files.filter(|file| defines(file, path)).collect()
 }
 
 #[cfg(test)]
