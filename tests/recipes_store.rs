@@ -191,11 +191,14 @@ fn sessions_survive_in_a_postgresql_of_the_stack_itself() {
 
 #[test]
 fn the_store_goes_out_again_and_its_volume_stays() {
-    let Some(demo) = Demo::started() else { return };
+    // On a port that the engine chooses: another one after each restart.
+    let port = |compose: String| compose.replace("127.0.0.1:${DEMO_PORT:-3080}:", "127.0.0.1::");
+    let Some(demo) = Demo::new(port) else { return };
     if !Demo::needs_image(REDIS) {
         return;
     }
     let stack = &demo.stack;
+    stack.up_healthy();
     let image = format!("image={REDIS}");
     // Nobody is signed out where there is nothing to take out.
     let answer = stack
@@ -213,9 +216,10 @@ fn the_store_goes_out_again_and_its_volume_stays() {
             odd.replace('\\', r"\\").replace('"', "\\\"")
         ),
     );
-    let answer = stack.refit(&["use", "session-store", "store=redis", &image]);
+    let answer = stack.refit(&["--json", "use", "session-store", "store=redis", &image]);
     let url = value_of(&stack.read(".env"), "REDIS_URL");
-    answer.exits(0).never_says(odd).never_says(&url);
+    let answer = answer.exits(0).never_says(odd).never_says(&url);
+    assert_eq!(proof(&answer, "session_survives"), "proven", "{answer}");
     assert!(url.starts_with("redis://:p%2Fw%20%22q%27"), "{url}");
     let password = value_of(&stack.read(".env"), "REDIS_PASSWORD");
 

@@ -385,6 +385,7 @@ mod tests {
             ports: vec![PublishedPort {
                 ip: ip.into(),
                 port: 443,
+                target: 443,
                 protocol: "tcp".into(),
             }],
             ..Neighbour::default()
