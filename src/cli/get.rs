@@ -99,8 +99,8 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
     })?;
     let found = belongs::defining(&path, located)
         .pop()
-        .or(located.args.files.first());
-    Ok(found.cloned().unwrap_or_else(|| located.first_env_file()))
+        .or_else(|| located.args.files.first().cloned());
+    Ok(found.unwrap_or_else(|| located.first_env_file()))
 }
 
 /// A value, and what was probably meant where there is none.

@@ -169,11 +169,11 @@ pub(super) fn rebind(
             return Err(lost());
         }
         for file in files {
-            let bytes = files::read_if_exists(file)?.unwrap_or_default();
+            let bytes = files::read_if_exists(&file)?.unwrap_or_default();
             let written = yaml::get(&String::from_utf8_lossy(&bytes), &at);
             let written = written.ok().flatten().ok_or_else(lost)?;
             let entries = written.as_array().ok_or_else(lost)?;
-            rebind_entries(file, &path, entries, ip, edits);
+            rebind_entries(&file, &path, entries, ip, edits);
         }
     }
     Ok(())
