@@ -17,6 +17,7 @@ pub mod words;
 
 mod existing;
 mod guards;
+mod meaning;
 mod neighbours;
 mod own_store;
 mod proofs;

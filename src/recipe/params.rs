@@ -57,6 +57,15 @@ impl Parameter {
         if (self.kind == Type::Choice) == self.of.is_empty() {
             return Err(format!("{name}: of is for a choice, and a choice needs it"));
         }
+        let bounded = matches!(self.kind, Type::Duration | Type::Size);
+        if !bounded && (self.min.is_some() || self.max.is_some()) {
+            return Err(format!("{name}: min and max are for durations and sizes"));
+        }
+        if self.required && self.default.is_some() {
+            return Err(format!(
+                "{name}: what is required has no default, a value of its own"
+            ));
+        }
         for text in self.default.iter().chain(&self.min).chain(&self.max) {
             self.read_plain(text)
                 .map_err(|why| format!("{name}: {why}"))?;
