@@ -50,6 +50,11 @@ fn code_that_reads_the_key_is_evidence() {
             "docker-entrypoint.sh",
             "  --expiry \"${SESSION_EXPIRY:-900}\" \\",
         ),
+        ("cmd/main.go", "s := getEnv(\"SESSION_EXPIRY\", \"900\")"),
+        (
+            "app/config.py",
+            "    session_expiry: int = 900\nclass Settings(BaseSettings): pass",
+        ),
     ] {
         let text = format!("\n{line}\n");
         let Some(stack) = checkout(&app(), &[(file, &text)]) else {
@@ -99,6 +104,42 @@ fn code_lies_where_the_image_is_built_from() {
     words.extend(STAY);
     let answer = stack.refit(&words).exits(0);
     answer.says("src/a.js:1 reads it");
+}
+
+/// The application as a submodule, in a checkout whose owner is another user: root's git would refuse it.
+#[test]
+fn code_lies_in_a_submodule_of_somebody_elses_checkout() {
+    let Some(stack) = checkout(&app(), &[]) else {
+        return;
+    };
+    let origin = stack.beside("origin");
+    std::fs::create_dir_all(&origin).unwrap();
+    std::fs::write(origin.join("a.js"), "process.env.SESSION_EXPIRY\n").unwrap();
+    let at = origin.to_str().unwrap();
+    let commit = [
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-C",
+        at,
+        "commit",
+        "-qm",
+        "a",
+    ];
+    git(&stack, &["-C", at, "init", "-q"]);
+    git(&stack, &["-C", at, "add", "."]);
+    git(&stack, &commit);
+    let add = ["submodule", "--quiet", "add", at, "lib/app"];
+    git(
+        &stack,
+        &[&["-c", "protocol.file.allow=always"], &add[..]].concat(),
+    );
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(stack.folder(), Some(12345), Some(12345)).unwrap();
+    }
+    let answer = stack.refit(&STAY).exits(0);
+    answer.says("SESSION_EXPIRY: lib/app/a.js:1 reads it");
 }
 
 /// Somebody's own application, in a folder that no git knows.

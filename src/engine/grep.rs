@@ -40,15 +40,18 @@ pub async fn words(folder: &Path, words: &[&str], scope: Scope) -> Vec<Hit> {
     }
     let mut command = Command::new("git");
     command
+        // Root may look into a checkout of another user's: nothing of its configuration runs here.
+        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
         .arg("-C")
         .arg(folder)
         .args(["grep", "--no-color", "-nIFwz"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    if scope == Scope::Every {
-        command.args(["--no-index", "--exclude-standard"]);
-    }
+    match scope {
+        Scope::Tracked => command.arg("--recurse-submodules"),
+        Scope::Every => command.args(["--no-index", "--exclude-standard"]),
+    };
     for word in words {
         command.args(["-e", word]);
     }

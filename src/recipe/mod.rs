@@ -1,6 +1,7 @@
 //! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the survey;
 //! everything after that is a run like any other.
 
+pub mod calls;
 pub mod catalogue;
 pub mod code;
 pub mod evidence;
