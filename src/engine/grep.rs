@@ -32,9 +32,9 @@ const LIBRARIES: [&str; 5] = ["node_modules", "vendor", "site-packages", ".venv"
 /// A folder may hold a database besides code; by then enough of the latter was looked at.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Every line below `folder` that holds one of the words as a whole word. Nothing without git, of
-/// tracked files outside of a checkout, and when it takes too long.
-pub async fn words(folder: &Path, words: &[&str], scope: Scope) -> Vec<Hit> {
+/// Every line below `folder` that holds one of the words as a whole word, in files of this pattern.
+/// Nothing without git, of tracked files outside of a checkout, and when it takes too long.
+pub async fn words(folder: &Path, words: &[&str], scope: Scope, files: &str) -> Vec<Hit> {
     if words.is_empty() {
         return Vec::new();
     }
@@ -55,7 +55,7 @@ pub async fn words(folder: &Path, words: &[&str], scope: Scope) -> Vec<Hit> {
     for word in words {
         command.args(["-e", word]);
     }
-    command.args(["--", "."]);
+    command.args(["--", files]);
     if scope == Scope::Every {
         command.args(LIBRARIES.map(|name| format!(":(exclude,glob)**/{name}/**")));
     }

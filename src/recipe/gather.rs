@@ -46,15 +46,13 @@ pub async fn evidence(
         .flat_map(|(folder, _)| SAMPLES.iter().filter_map(|name| sample(folder, name)));
     // Fields of settings in Python are written small as often as not.
     let small: Vec<String> = keys.iter().map(|key| key.to_ascii_lowercase()).collect();
-    let words: Vec<&str> = keys
-        .iter()
-        .copied()
-        .chain(small.iter().map(String::as_str))
-        .collect();
+    let small: Vec<&str> = small.iter().map(String::as_str).collect();
     let (mut hits, mut fields) = (Vec::new(), Vec::new());
     for (folder, scope) in &folders {
-        let found = grep::words(folder, &words, *scope).await;
+        let found = grep::words(folder, keys, *scope, ".").await;
+        let in_python = grep::words(folder, &small, *scope, "*.py").await;
         fields.extend(fields_of(place, folder, keys, &found));
+        fields.extend(fields_of(place, folder, keys, &in_python));
         hits.extend(found.into_iter().map(|hit| grep::Hit {
             file: place.shown(&folder.join(&hit.file)),
             ..hit

@@ -222,12 +222,12 @@ fn rebind_entries(
 /// # Errors
 /// `key_not_read`.
 pub(super) fn documented(
-    place: &Place,
+    at: &Path,
     file: &str,
     path: &str,
     options: &Options,
 ) -> Result<(), Complaint> {
-    let bytes = files::read_if_exists(&place.located.args.directory.join(file))?;
+    let bytes = files::read_if_exists(at)?;
     let known = bytes.is_some_and(|bytes| {
         let at: Result<YamlPath, _> = path.parse();
         let written = String::from_utf8_lossy(&bytes).into_owned();

@@ -25,6 +25,7 @@ mod proofs;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::complaint::Complaint;
 use crate::event::{Emitter, ServiceName};
@@ -278,6 +279,29 @@ impl Using<'_> {
         Complaint::new("key_not_read", text).hint(hint)
     }
 
+    /// Where a file of settings lies: what the application mounts in its place, else beside the compose
+    /// file.
+    fn settings_file(&self, file: &str) -> PathBuf {
+        let beside = self.place.located.args.directory.join(file);
+        let target = self
+            .subject
+            .profile
+            .config_files
+            .get(file)
+            .map(PathBuf::from);
+        let own = self.resolved.model.services.get(&self.subject.service);
+        let binds = || own.into_iter().flat_map(|own| &own.binds);
+        let known = binds().find(|bind| Some(&bind.target) == target.as_ref());
+        if let Some(bind) = known {
+            return bind.source.clone();
+        }
+        let mut named = binds().filter(|bind| bind.source.ends_with(file));
+        match (beside.exists(), named.next(), named.next()) {
+            (false, Some(only), None) => only.source.clone(),
+            _ => beside,
+        }
+    }
+
     fn change(
         &self,
         change: &Change,
@@ -298,9 +322,10 @@ impl Using<'_> {
                 edits,
             ),
             (None, Some(file), Some(path)) => {
-                guards::documented(self.place, file, path, self.options)?;
+                let at = self.settings_file(file);
+                guards::documented(&at, file, path, self.options)?;
                 let to = guards::yaml_value(value.as_deref());
-                edits.add(Some(file.into()), path, to);
+                edits.add(Some(at), path, to);
             }
             _ => {}
         }
