@@ -148,10 +148,25 @@ impl Redactor {
     }
 }
 
-/// The password of `scheme://user:password@host`, if the text is such a URL.
+/// The password of `scheme://user:password@host`, if the text is such a URL. People write it as it is,
+/// also where a URL wants `%2F` for `/`.
 fn password_in_url(value: &str) -> Option<&str> {
-    let (start, end) = next_password(value, 0)?;
+    let (start, end) = next_password(value, 0).or_else(|| unescaped_password(value))?;
     value.get(start..end)
+}
+
+/// A password with characters that end the host in a well-formed URL. A port and a path with an `@` in
+/// it are none.
+fn unescaped_password(value: &str) -> Option<(usize, usize)> {
+    let authority = value.find("://")? + 3;
+    let rest = &value[authority..];
+    let colon = rest.find(|c: char| c.is_whitespace() || ":/?#".contains(c))?;
+    let at = rest.rfind('@')?;
+    let password = rest.get(colon + 1..at)?;
+    let after_port = password.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_port = after_port.len() < password.len() && after_port.starts_with(['/', '?', '#']);
+    let is_one = rest[colon..].starts_with(':') && !password.is_empty() && !is_port;
+    is_one.then_some((authority + colon + 1, authority + at))
 }
 
 /// The byte range of the next non-empty password in a URL at or after `from`.
@@ -197,6 +212,30 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.learn("ALLOW_PASSWORD_RESET", "TRUE");
         assert_eq!(redactor.redact("A=TRUE"), "A=TRUE");
+    }
+
+    #[test]
+    fn a_password_that_a_url_would_want_escaped_is_one() {
+        for url in [
+            "redis://:p/w@cache:6379",
+            "redis://:p#w?x@cache",
+            "redis://:two words@cache",
+            "redis://user:it's@cache",
+            "redis://:a/b@c@cache",
+        ] {
+            assert!(is_secret("REDIS_URL", url), "{url}");
+        }
+        let mut redactor = Redactor::default();
+        redactor.learn("REDIS_URL", "redis://:p/w=1@cache:6379");
+        assert_eq!(redactor.redact("WRONGPASS p/w=1"), "WRONGPASS •••");
+        for plain in [
+            "http://host:3080/@me",
+            "https://medium.com/@me:1",
+            "http://host:80?mail=a@b",
+            "see http://host, or ask: a@b",
+        ] {
+            assert!(!is_secret("URL", plain), "{plain}");
+        }
     }
 
     #[test]

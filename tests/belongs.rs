@@ -302,3 +302,39 @@ fn a_file_that_compose_would_not_load_is_not_made() {
     .says("goes to mine.yaml");
     assert_eq!(stack.read("compose.yaml"), compose.replace("a: b", "a: d"));
 }
+
+/// No other file may say anything of a service that an included one defines.
+#[test]
+fn what_an_included_file_defines_is_changed_there() {
+    let web = format!(
+        "services:\n  web: {}\n",
+        idle("environment: {MODE: fast}, ports: ['8080:80']")
+    );
+    let main = "include:\n  - path: [app/web.yaml, app/more.yaml]\n";
+    let more = "services:\n  web:\n    environment: {LEVEL: low}\n";
+    let files = [
+        ("compose.yaml", main),
+        ("app/web.yaml", &web),
+        ("app/more.yaml", more),
+        (".env", "A=1\n"),
+    ];
+    let Some(stack) = TestStack::new(&files) else {
+        return;
+    };
+    let words = [
+        "set",
+        "services.web.environment.LEVEL=high",
+        "services.web.environment.MODE=slow",
+    ];
+    stack.refit(&words).exits(0);
+    assert_eq!(stack.read("compose.yaml"), main);
+    assert!(stack.read("app/more.yaml").contains("LEVEL: high"));
+    assert!(stack.read("app/web.yaml").contains("MODE: slow"));
+    let answer = stack.refit(&["get", "services.web.environment.MODE"]);
+    answer.exits(0).says("slow");
+    let open = ["--allow", "unread-key", "--bind", "127.0.0.1"];
+    stack
+        .refit(&[&["use", "no-login", "--no-apply"][..], &open].concat())
+        .exits(0);
+    assert!(stack.read("app/web.yaml").contains("127.0.0.1:8080:80"));
+}

@@ -50,6 +50,11 @@ fn code_that_reads_the_key_is_evidence() {
             "docker-entrypoint.sh",
             "  --expiry \"${SESSION_EXPIRY:-900}\" \\",
         ),
+        ("cmd/main.go", "s := getEnv(\"SESSION_EXPIRY\", \"900\")"),
+        (
+            "app/config.py",
+            "    session_expiry: int = 900\nclass Settings(BaseSettings): pass",
+        ),
     ] {
         let text = format!("\n{line}\n");
         let Some(stack) = checkout(&app(), &[(file, &text)]) else {
@@ -99,6 +104,42 @@ fn code_lies_where_the_image_is_built_from() {
     words.extend(STAY);
     let answer = stack.refit(&words).exits(0);
     answer.says("src/a.js:1 reads it");
+}
+
+/// The application as a submodule, in a checkout whose owner is another user: root's git would refuse it.
+#[test]
+fn code_lies_in_a_submodule_of_somebody_elses_checkout() {
+    let Some(stack) = checkout(&app(), &[]) else {
+        return;
+    };
+    let origin = stack.beside("origin");
+    std::fs::create_dir_all(&origin).unwrap();
+    std::fs::write(origin.join("a.js"), "process.env.SESSION_EXPIRY\n").unwrap();
+    let at = origin.to_str().unwrap();
+    let commit = [
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-C",
+        at,
+        "commit",
+        "-qm",
+        "a",
+    ];
+    git(&stack, &["-C", at, "init", "-q"]);
+    git(&stack, &["-C", at, "add", "."]);
+    git(&stack, &commit);
+    let add = ["submodule", "--quiet", "add", at, "lib/app"];
+    git(
+        &stack,
+        &[&["-c", "protocol.file.allow=always"], &add[..]].concat(),
+    );
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(stack.folder(), Some(12345), Some(12345)).unwrap();
+    }
+    let answer = stack.refit(&STAY).exits(0);
+    answer.says("SESSION_EXPIRY: lib/app/a.js:1 reads it");
 }
 
 /// Somebody's own application, in a folder that no git knows.
@@ -283,6 +324,58 @@ fn with_evidence_an_unknown_application_is_still_guarded() {
     stack.refit(&named).exits(0);
     let named = [&STAY[..], &["--service", "three"]].concat();
     assert_eq!(stack.refit(&named).exits(1).refusal(), "no_service");
+}
+
+/// Ports as people write them, in more than one file.
+#[test]
+fn every_port_of_the_application_is_bound_whatever_its_address() {
+    let with = |ports: &str| {
+        let app = idle(&format!("env_file: .env, ports: {ports}"));
+        format!("services:\n  app: {app}\n")
+    };
+    let Some(stack) = checkout("services: {}\n", &[(".env.example", "#AUTHENTICATION=\n")]) else {
+        return;
+    };
+    let words = ["use", "no-login", "--no-apply", "--bind", "127.0.0.1"];
+    for (ports, bound) in [
+        // Compose refuses an entry that is there twice.
+        (
+            "['0.0.0.0:81:80', '[::]:81:80', '127.0.0.1:82:82']",
+            "ports: ['127.0.0.1:81:80', '127.0.0.1:82:82']",
+        ),
+        // Private, and not what was asked for.
+        (
+            "['192.168.7.5:81:80', '83-84:83-84/udp']",
+            "ports: ['127.0.0.1:81:80', '127.0.0.1:83-84:83-84/udp']",
+        ),
+        (
+            "[{target: 80, published: '81', mode: host}]",
+            "mode: host, host_ip: 127.0.0.1",
+        ),
+    ] {
+        stack.write("compose.yaml", &with(ports));
+        stack.write(
+            "compose.override.yaml",
+            "services:\n  app:\n    ports:\n      - \"85:85\"\n",
+        );
+        stack.refit(&words).exits(0);
+        let written = stack.read("compose.yaml");
+        assert!(written.contains(bound), "{written}");
+        let written = stack.read("compose.override.yaml");
+        assert!(written.contains("127.0.0.1:85:85"), "{written}");
+    }
+    // A proxy that is nowhere to be seen.
+    let labels = with("[], labels: {traefik.enable: 'true'}");
+    stack.write("compose.yaml", &labels);
+    let answer = stack.refit(&[
+        "--json",
+        "use",
+        "no-login",
+        "--no-apply",
+        "--bind",
+        "127.0.0.1",
+    ]);
+    assert_eq!(answer.exits(1).refusal(), "guard_public");
 }
 
 #[test]

@@ -109,8 +109,16 @@ fn nonsense_is_answered_before_anything_is_touched() {
 
 #[test]
 fn no_login_opens_the_page_on_this_machine() {
-    let Some(demo) = Demo::started() else { return };
+    // The application's own file of settings lies elsewhere, and another one of its name here.
+    let elsewhere = |compose: String| compose.replace("./config.yaml", "./conf/settings.yaml");
+    let Some(demo) = Demo::new(elsewhere) else {
+        return;
+    };
     let stack = &demo.stack;
+    let settings = "conf/settings.yaml";
+    stack.write(settings, &stack.read("config.yaml"));
+    stack.write("config.yaml", "auth: {enabled: maybe}\n");
+    stack.up_healthy();
     let answer = stack.refit(&["--json", "use", "no-login"]).exits(0);
     assert_eq!(proof(&answer, "open_without_login"), "proven");
     assert!(stack.read(".env").contains("AUTHENTICATION=false"));
@@ -121,9 +129,11 @@ fn no_login_opens_the_page_on_this_machine() {
         .refit(&["--json", "use", "no-login", "by=config"])
         .exits(0);
     assert_eq!(proof(&answer, "open_without_login"), "proven");
-    assert!(stack.read("config.yaml").contains("enabled: false"));
+    answer.says("/app/config.yaml reads auth.enabled=false");
+    assert!(stack.read(settings).contains("enabled: false"));
+    assert!(stack.read("config.yaml").contains("maybe"));
     stack.refit(&["rollback"]).exits(0);
-    assert!(stack.read("config.yaml").contains("enabled: true"));
+    assert!(stack.read(settings).contains("enabled: true"));
 }
 
 #[test]
@@ -205,6 +215,17 @@ fn cookies_fit_the_address() {
         .refit(&["--json", "use", "cookies", "scheme=https", "same-site=none"])
         .exits(0);
     assert_eq!(again.outcome(), "nothing_to_do", "{again}");
+    // What was asked for before counts as well: None would be left on http.
+    let refused = stack.refit(&["--json", "use", "cookies", "scheme=http"]);
+    let refused = refused.exits(1);
+    assert_eq!(refused.refusal(), "refused_by_browsers", "{refused}");
+    let hint = "refit use cookies scheme=http same-site=lax";
+    assert_eq!(refused.the("error")["hint"], hint);
+    let mut words: Vec<&str> = hint.split(' ').skip(1).collect();
+    // And a cookie for a domain is none for localhost.
+    words.push("domain=localhost");
+    stack.refit(&words).exits(0);
+    assert!(!stack.read(".env").contains("COOKIE_DOMAIN=chat"));
 }
 
 #[test]

@@ -309,3 +309,35 @@ fn a_store_of_another_stack_is_used_where_it_is_protected_and_told_of_where_it_i
     ]);
     assert_eq!(before, after);
 }
+
+/// Names, volumes and services that others have are left to them.
+#[test]
+fn what_is_taken_is_left_to_whom_it_belongs() {
+    let Some(demo) = Demo::new(|compose| {
+        format!(
+            "{compose}  redis: {{image: {0}}}\n  session-redis: {{image: {0}}}\n  \
+             old: {{image: {0}, volumes: [\"redis-data:/data\"]}}\n  \
+             cache: {{image: \"redis:7\", command: redis-server --requirepass pw, profiles: [aside]}}\n\
+             volumes: {{redis-data: {{}}}}\n",
+            stack::BUSYBOX
+        )
+    }) else {
+        return;
+    };
+    let stack = &demo.stack;
+    let mut words = WORDS.to_vec();
+    words.push("--no-apply");
+    let answer = stack.refit(&words).exits(0);
+    answer.says("cache is a store of this stack in a profile that is off: it is not used");
+    let compose = stack.read("compose.yaml");
+    assert!(compose.contains("\n  session-redis-2:\n"), "{compose}");
+    assert!(compose.contains("- session-redis-data:/data"), "{compose}");
+    assert!(compose.contains("session-redis-data: {}"), "{compose}");
+    let url = value_of(stack, "REDIS_URL");
+    assert!(url.ends_with("@session-redis-2:6379"), "{url}");
+    words[3] = "store=memory";
+    stack.refit(&words).exits(0);
+    let compose = stack.read("compose.yaml");
+    assert!(!compose.contains("session-redis-2"), "{compose}");
+    assert!(compose.contains("  session-redis: {image"), "{compose}");
+}

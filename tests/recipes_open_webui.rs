@@ -271,7 +271,14 @@ fn a_redis_of_its_own_and_what_it_does_not_keep() {
         .refit(&["--json", "use", "session-store", "store=redis"])
         .exits(0);
     assert_eq!(twice.outcome(), "nothing_to_do", "{twice}");
-    stack.refit(&["rollback"]).exits(0);
+    // And out again, with all that was written for it.
+    stack
+        .refit(&["use", "session-store", "store=memory"])
+        .exits(0);
+    let written = stack.read(COMPOSE);
+    assert!(!written.contains("REDIS_URL") && !written.contains("STAR_SESSIONS"));
+    assert!(!stack.read(".env").contains("REDIS_URL"));
+    stack.refit(&["rollback", "1"]).exits(0);
     assert_eq!(files(&app), before);
     assert!(!stack.containers().contains_key("redis"));
     ollama.is_untouched(&stack.container("ollama"));

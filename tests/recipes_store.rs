@@ -191,16 +191,59 @@ fn sessions_survive_in_a_postgresql_of_the_stack_itself() {
 
 #[test]
 fn the_store_goes_out_again_and_its_volume_stays() {
-    let Some(demo) = Demo::started() else { return };
+    // On a port that the engine chooses: another one after each restart.
+    let port = |compose: String| compose.replace("127.0.0.1:${DEMO_PORT:-3080}:", "127.0.0.1::");
+    let Some(demo) = Demo::new(port) else { return };
     if !Demo::needs_image(REDIS) {
         return;
     }
     let stack = &demo.stack;
+    stack.up_healthy();
     let image = format!("image={REDIS}");
-    stack
-        .refit(&["use", "session-store", "store=redis", &image])
+    // Nobody is signed out where there is nothing to take out.
+    let answer = stack
+        .refit(&["--json", "use", "session-store", "store=memory"])
         .exits(0);
+    assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
+
+    // A password that somebody thought up, with all that URLs and Redis' settings find hard.
+    let odd = r#"p/w "q' \b@:#%2F?é"#;
+    let env = stack.read(".env");
+    stack.write(
+        ".env",
+        &format!(
+            "{env}REDIS_PASSWORD=\"{}\"\n",
+            odd.replace('\\', r"\\").replace('"', "\\\"")
+        ),
+    );
+    let answer = stack.refit(&["--json", "use", "session-store", "store=redis", &image]);
+    let url = value_of(&stack.read(".env"), "REDIS_URL");
+    let answer = answer.exits(0).never_says(odd).never_says(&url);
+    assert_eq!(proof(&answer, "session_survives"), "proven", "{answer}");
+    assert!(url.starts_with("redis://:p%2Fw%20%22q%27"), "{url}");
     let password = value_of(&stack.read(".env"), "REDIS_PASSWORD");
+
+    // Another size is all that changes: not the image, and nobody signs in again for it.
+    let compose = stack.read("compose.yaml");
+    stack.write("compose.yaml", &compose.replace("retries: 5", "retries: 9"));
+    let answer = stack
+        .refit(&[
+            "--json",
+            "use",
+            "session-store",
+            "store=redis",
+            "memory=64m",
+        ])
+        .exits(0);
+    assert!(!answer.stdout.contains("begins empty"), "{answer}");
+    let compose = stack.read("compose.yaml");
+    assert!(compose.contains("mem_limit: 64m") && compose.contains("--maxmemory 48mb"));
+    assert!(compose.contains(&format!("image: {REDIS}\n")) && compose.contains("retries: 9"));
+    assert_eq!(
+        stack.container("redis").raw["HostConfig"]["Memory"],
+        64 << 20
+    );
+
     let answer = stack
         .refit(&["--json", "use", "session-store", "store=memory"])
         .exits(0);

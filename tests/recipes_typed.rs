@@ -131,7 +131,7 @@ fn recipes_are_explained_without_an_engine_and_without_a_stack() {
     answer.says("did you mean no-login?");
     // A recipe of the stack's own is known before an engine is asked.
     let own = "recipes:\n  - name: mine\n    title: T\n    aim: A\n    parameters: [{name: key, type: secret, about: k}]\n    \
-               applications: {generic: {changes: [{env: A, value: \"{{ key }}\"}]}}\n";
+               applications: {generic: {changes: [{env: A_KEY, value: \"{{ key }}\"}]}}\n";
     stack.write("refit.yaml", own);
     typed(&stack, &["recipes"]).exits(0).says("mine");
     let answer = typed(&stack, &["use", "mine", "kye=1"]).exits(1);

@@ -97,8 +97,10 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
     let path: YamlPath = args.key.parse().map_err(|error: yaml::YamlError| {
         Complaint::new(error.code(), error.to_string()).hint(error.hint())
     })?;
-    let found = belongs::defining(&path, located).or(located.args.files.first());
-    Ok(found.cloned().unwrap_or_else(|| located.first_env_file()))
+    let found = belongs::defining(&path, located)
+        .pop()
+        .or_else(|| located.args.files.first().cloned());
+    Ok(found.unwrap_or_else(|| located.first_env_file()))
 }
 
 /// A value, and what was probably meant where there is none.

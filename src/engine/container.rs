@@ -117,6 +117,8 @@ pub struct PublishedPort {
     pub ip: String,
     /// Port on the host.
     pub port: u16,
+    /// Port in the container.
+    pub target: u16,
     /// `tcp` or `udp`.
     pub protocol: String,
 }
@@ -263,6 +265,7 @@ pub(super) fn published(ports: Vec<models::PortSummary>) -> Vec<PublishedPort> {
             Some(PublishedPort {
                 ip: port.ip.unwrap_or_default(),
                 port: port.public_port?,
+                target: port.private_port,
                 protocol: port.typ.map(|kind| kind.to_string()).unwrap_or_default(),
             })
         })

@@ -32,27 +32,30 @@ const LIBRARIES: [&str; 5] = ["node_modules", "vendor", "site-packages", ".venv"
 /// A folder may hold a database besides code; by then enough of the latter was looked at.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Every line below `folder` that holds one of the words as a whole word. Nothing without git, of
-/// tracked files outside of a checkout, and when it takes too long.
-pub async fn words(folder: &Path, words: &[&str], scope: Scope) -> Vec<Hit> {
+/// Every line below `folder` that holds one of the words as a whole word, in files of this pattern.
+/// Nothing without git, of tracked files outside of a checkout, and when it takes too long.
+pub async fn words(folder: &Path, words: &[&str], scope: Scope, files: &str) -> Vec<Hit> {
     if words.is_empty() {
         return Vec::new();
     }
     let mut command = Command::new("git");
     command
+        // Root may look into a checkout of another user's: nothing of its configuration runs here.
+        .args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"])
         .arg("-C")
         .arg(folder)
         .args(["grep", "--no-color", "-nIFwz"])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    if scope == Scope::Every {
-        command.args(["--no-index", "--exclude-standard"]);
-    }
+    match scope {
+        Scope::Tracked => command.arg("--recurse-submodules"),
+        Scope::Every => command.args(["--no-index", "--exclude-standard"]),
+    };
     for word in words {
         command.args(["-e", word]);
     }
-    command.args(["--", "."]);
+    command.args(["--", files]);
     if scope == Scope::Every {
         command.args(LIBRARIES.map(|name| format!(":(exclude,glob)**/{name}/**")));
     }

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::edit::dotenv::{Dotenv, Format};
+use crate::edit::yaml::{self, YamlPath};
 use crate::engine::EngineError;
 use crate::engine::container::Inspected;
 use crate::engine::docker::Docker;
@@ -168,9 +170,10 @@ async fn of_file(
 
 fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, how: How) -> Proof {
     let ok = found == wanted;
+    let value = value_in(target, found, &expected.key);
     let target = target.display();
     let what = if ok {
-        match value_in(found, &expected.key) {
+        match value {
             Some(Shown::Plain(value)) => format!("{target} reads {}={value}", expected.key),
             Some(Shown::Secret) => format!("{target} has the new {}", expected.key),
             Some(Shown::Absent) => format!("{target} has no {} any more", expected.key),
@@ -182,8 +185,22 @@ fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, h
     Proof { ok, how, what }
 }
 
-/// What an env file says of a key; nothing where this is no env file or no key.
-fn value_in(file: &[u8], key: &str) -> Option<Shown> {
+/// What a YAML or env file says of a key; nothing where this is neither, or no key.
+fn value_in(name: &Path, file: &[u8], key: &str) -> Option<Shown> {
+    if name
+        .extension()
+        .is_some_and(|end| end == "yaml" || end == "yml")
+    {
+        let path: YamlPath = key.parse().ok()?;
+        let value = yaml::get(std::str::from_utf8(file).ok()?, &path).ok()?;
+        return match value {
+            None => Some(Shown::Absent),
+            // A whole part of the file is not told in a line.
+            Some(Value::Object(_) | Value::Array(_)) => None,
+            Some(Value::String(text)) => Some(Shown::of(key, Some(&text))),
+            Some(other) => Some(Shown::of(key, Some(&other.to_string()))),
+        };
+    }
     let key: crate::edit::dotenv::EnvKey = key.parse().ok()?;
     let file = Dotenv::parse(file, Format::Compose).ok()?;
     let value = file.get(&key, &|name| std::env::var(name).ok()).ok()?;
@@ -204,6 +221,19 @@ mod tests {
         assert!(proof.ok && proof.what == "environment has the new API_KEY");
         let proof = of_variable(&inspected("old"), "API_KEY", Some("new"), Some("old"));
         assert!(!proof.ok && proof.what == "environment has another API_KEY");
+    }
+
+    #[test]
+    fn a_file_is_read_as_what_it_is() {
+        let text = "auth:\n  enabled: false\n  token: abcd\n";
+        let told = |name: &str, key: &str| value_in(Path::new(name), text.as_bytes(), key);
+        let plain = Some(Shown::Plain("false".to_owned()));
+        assert_eq!(told("/a/config.yaml", "auth.enabled"), plain);
+        assert_eq!(told("/a/config.yml", "auth.token"), Some(Shown::Secret));
+        assert_eq!(told("/a/config.yaml", "auth.gone"), Some(Shown::Absent));
+        assert_eq!(told("/a/config.yaml", "auth"), None);
+        let env = value_in(Path::new("/a/.env"), b"A=1\n", "A");
+        assert_eq!(env, Some(Shown::Plain("1".to_owned())));
     }
 
     #[test]

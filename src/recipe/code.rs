@@ -1,23 +1,45 @@
 //! Whether a line of a file reads a key from the environment: in code that runs, in no comment and in
 //! no test. Pure, line by line: what spans lines is not understood, and then not believed.
 
+use super::calls;
+
 /// Whether a line of this file is code that reads the key from the environment.
 pub fn reads(file: &str, line: &str, key: &str) -> bool {
-    if !is_code(file) {
+    if !is_code(file) && !is_springs(file) {
         return false;
     }
     let forms = READS.iter().map(|form| form.replace("KEY", key));
     let mut at: Vec<usize> = forms.filter_map(|form| whole(line, &form)).collect();
     at.extend(taken_apart(line, key));
-    if is_shell(file) {
+    at.extend(calls::reads_at(file, line, key));
+    if is_shell(file) || is_run(file, line) {
         at.extend(whole(line, &format!("${{{key}")));
         at.extend(whole(line, &format!("${key}")));
     }
     at.iter().any(|at| !is_comment(file, &line[..*at]))
 }
 
+/// Settings of a Spring application, in which variables of the environment stand. Other YAML is Compose's,
+/// or of those who build.
+fn is_springs(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+    name.starts_with("application")
+        && yaml
+        && is_code(file.trim_end_matches(".yml").trim_end_matches(".yaml"))
+}
+
+/// What an image runs, of the lines that say how it is made.
+fn is_run(file: &str, line: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let made = name.starts_with("Dockerfile") || name.starts_with("Containerfile");
+    made && ["CMD", "ENTRYPOINT"]
+        .iter()
+        .any(|word| line.trim_start().starts_with(word))
+}
+
 /// Folders and names of files that hold tests and samples, pages to read, and what Compose reads.
-fn is_code(file: &str) -> bool {
+pub(super) fn is_code(file: &str) -> bool {
     let lower = file.to_ascii_lowercase();
     let name = lower.rsplit('/').next().unwrap_or(&lower);
     let folders = lower.rsplit_once('/').map_or("", |(folders, _)| folders);
@@ -42,7 +64,11 @@ fn is_code(file: &str) -> bool {
     !aside && !test && !page && !sample && !name.ends_with(".example")
 }
 
-const ASIDE: [&str; 22] = [
+const ASIDE: [&str; 26] = [
+    ".github",
+    ".gitlab",
+    ".circleci",
+    ".devcontainer",
     "test",
     "tests",
     "testing",
@@ -87,11 +113,20 @@ fn is_shell(file: &str) -> bool {
         ".tmpl",
         ".tpl",
     ];
-    !name.contains('.') || endings.iter().any(|ending| name.ends_with(ending))
+    let recipe = [
+        "Dockerfile",
+        "Containerfile",
+        "Makefile",
+        "GNUmakefile",
+        "Jenkinsfile",
+        "justfile",
+    ];
+    !name.contains('.') && !recipe.contains(&name)
+        || endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Ways in which languages read the environment; `KEY` stands for the key.
-const READS: [&str; 35] = [
+const READS: [&str; 34] = [
     "env.KEY",
     "env?.KEY",
     "process.env['KEY']",
@@ -123,10 +158,9 @@ const READS: [&str; 35] = [
     "$_ENV['KEY']",
     "$_ENV[\"KEY\"]",
     "$_SERVER['KEY']",
+    "$_SERVER[\"KEY\"]",
     "$ENV{KEY}",
     "$ENV{'KEY'}",
-    "env('KEY'",
-    "env(\"KEY\"",
 ];
 
 /// `const { KEY } = process.env`.
@@ -175,8 +209,10 @@ fn is_comment(file: &str, before: &str) -> bool {
     let hash = || begins(&["#"]) || before.contains(" #") || before.contains("\t#");
     match ending {
         "py" => hash() || begins(&["\"\"\"", "'''"]),
-        "sh" | "bash" | "ash" | "ksh" | "zsh" | "envsh" | "rb" | "pl" | "pm" | "ex" | "exs"
-        | "cr" | "r" | "ps1" | "template" | "tmpl" | "tpl" | "" => hash(),
+        "sh" | "bash" | "properties" | "yml" | "yaml" | "ash" | "ksh" | "zsh" | "envsh" | "rb"
+        | "pl" | "pm" | "ex" | "exs" | "cr" | "r" | "ps1" | "template" | "tmpl" | "tpl" | "" => {
+            hash()
+        }
         "lua" | "sql" | "hs" => begins(&["--"]) || before.contains(" --"),
         "php" => hash() || slashes(),
         _ => slashes() || begins(&["<!--", "REM "]),

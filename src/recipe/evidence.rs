@@ -56,6 +56,8 @@ pub struct Gathered {
     pub samples: Vec<(String, Vec<u8>)>,
     /// Lines of the checkout that hold one of the keys.
     pub hits: Vec<Hit>,
+    /// Keys that are fields of a class of settings, which is read from the environment.
+    pub fields: Vec<(String, Hit)>,
     /// The application and the keys that its version is known to read.
     pub known: (String, Vec<String>),
     /// Variables that the application's definition uses, with the service and the place.
@@ -76,6 +78,11 @@ pub fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
         .hits
         .iter()
         .find(|hit| code::reads(&hit.file, &hit.text, key))
+        .or_else(|| {
+            let mut fields = gathered.fields.iter();
+            let found = fields.find(|(name, hit)| name == key && code::is_code(&hit.file));
+            found.map(|(_, hit)| hit)
+        })
         .map(|hit| Evidence::Read {
             file: hit.file.clone(),
             line: hit.line,
@@ -138,6 +145,7 @@ mod tests {
                 line: 7,
                 text: "process.env.C".into(),
             }],
+            fields: Vec::new(),
             known: ("Chat".into(), vec!["D".into()]),
             used: vec![("E".into(), "web".into(), "environment.E".into())],
         };

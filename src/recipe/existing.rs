@@ -60,6 +60,12 @@ impl Wanted<'_> {
             if !is_one_of(&added.reuse, service.image.as_deref()) || self.is_own(service) {
                 continue;
             }
+            if !self.is_on(name) {
+                if !notes.contains(&off_note(name)) {
+                    notes.push(off_note(name));
+                }
+                continue;
+            }
             if self.meets(name) {
                 return self.of_service(name, service, None).await.map(Some);
             }
@@ -122,6 +128,10 @@ impl Wanted<'_> {
             let other = &self.model.services[name];
             if self.is_own(other) {
                 return Ok(Named::Own);
+            }
+            if !self.is_on(name) {
+                notes.push(off_note(name));
+                return Ok(Named::Nowhere);
             }
             if self.meets(name) {
                 let found = self.of_service(name, other, Some(url)).await?;
@@ -205,6 +215,12 @@ impl Wanted<'_> {
         ))
     }
 
+    /// Whether Compose would start a service: it is in no profile, or in one that is on.
+    fn is_on(&self, other: &ServiceName) -> bool {
+        let on = &self.place.located.args.profiles;
+        self.model.is_active(other, on)
+    }
+
     /// Whether the application finds a service by its name.
     fn meets(&self, other: &ServiceName) -> bool {
         let own = self.model.networks_of(self.service);
@@ -231,6 +247,10 @@ impl Wanted<'_> {
             _ => Stranger::Unknown,
         }
     }
+}
+
+fn off_note(name: &ServiceName) -> String {
+    format!("{name} is a store of this stack in a profile that is off: it is not used")
 }
 
 /// What a URL of the environment names.

@@ -2,9 +2,10 @@
 //! published. Pure.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::engine::container::PublishedPort;
 use crate::engine::neighbour::Neighbour;
@@ -13,20 +14,32 @@ use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;
 use crate::stack::model::{Model, Section, Service};
 
-/// Images that hand requests on; so does every other one with `proxy` in its name.
-const PROXIES: [&str; 9] = [
-    "nginx",
+/// Images that hand requests on; so does every other one with one of `IN_PROXIES` in its name.
+const PROXIES: [&str; 11] = [
     "httpd",
-    "caddy",
-    "traefik",
     "envoy",
     "swag",
     "openresty",
     "apisix",
     "kong",
+    "angie",
+    "varnish",
+    "zoraxy",
+    "pomerium",
+    "bunkerweb",
 ];
+const IN_PROXIES: [&str; 4] = ["proxy", "nginx", "caddy", "traefik"];
 /// Images that make what is behind them reachable without a published port.
-const TUNNELS: [&str; 4] = ["cloudflared", "ngrok", "frpc", "tailscale"];
+const TUNNELS: [&str; 8] = [
+    "cloudflared",
+    "ngrok",
+    "frpc",
+    "tailscale",
+    "newt",
+    "zrok",
+    "rathole",
+    "bore",
+];
 
 /// A way from outside to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,19 +54,12 @@ pub struct Binding {
 
 /// Every way by which others than this host can reach the application through services of its stack.
 pub fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
-    let host = model.network_host(application);
-    let called = names_of(model, application);
     let mut found = Vec::new();
-    for (name, service) in &model.services {
-        let image = service.image.as_deref().map(image_name).unwrap_or_default();
-        let is_own = name == application || name == host;
-        let in_front = service.depends_on.contains_key(application)
-            || is_proxy(image)
-            || TUNNELS.contains(&image)
-            || called.iter().any(|called| speaks_to(service, called));
-        if !is_own && !in_front {
+    for name in in_front(model, application) {
+        let Some(service) = model.services.get(&name) else {
             continue;
-        }
+        };
+        let image = image_of(service);
         if TUNNELS.contains(&image) {
             found.push(closed_by_nobody(
                 name.as_str(),
@@ -63,9 +69,110 @@ pub fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
         if service.text("network_mode").as_deref() == Some("host") {
             found.push(closed_by_nobody(name.as_str(), "on the host's own network"));
         }
-        found.extend(ports_of(name, service));
+        found.extend(ports_of(&name, service));
     }
     found
+}
+
+/// The application, what lends it its network, and what hands requests on to it, also over others.
+pub fn in_front(model: &Model, application: &ServiceName) -> BTreeSet<ServiceName> {
+    let hands_on = |service: &Service| {
+        let image = image_of(service);
+        is_proxy(image) || TUNNELS.contains(&image)
+    };
+    let mut front = BTreeSet::new();
+    let mut behind = vec![application.clone(), model.network_host(application).clone()];
+    while let Some(one) = behind.pop() {
+        let called = names_of(model, &one);
+        for (name, service) in &model.services {
+            let speaks = called.iter().any(|called| speaks_to(service, called));
+            let knows = *name != one && (service.depends_on.contains_key(&one) || speaks);
+            if knows && front.insert(name.clone()) {
+                behind.push(name.clone());
+            }
+        }
+        front.insert(one);
+    }
+    let others = model.services.iter();
+    let others = others.filter(|(_, service)| hands_on(service));
+    front.extend(others.map(|(name, _)| name.clone()));
+    front
+}
+
+/// The addresses that a service is published on; empty for all of them.
+pub fn addresses(service: &Service) -> impl Iterator<Item = &str> {
+    let ports = service.raw.get("ports").and_then(Value::as_array);
+    ports.into_iter().flatten().map(|port| {
+        port.get("host_ip")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    })
+}
+
+/// A proxy that the application asks by labels or a variable to be reached through, where that proxy is
+/// nowhere to be seen.
+pub fn announced(
+    model: &Model,
+    application: &ServiceName,
+    running: &[Neighbour],
+) -> Option<Binding> {
+    let service = model.services.get(application)?;
+    let kind = announced_to(service)?;
+    let networks = networks_of(model, application);
+    let mut own = model.services.values();
+    let is_seen = own.any(|service| image_of(service).contains(kind))
+        || running
+            .iter()
+            .any(|other| image_name(&other.image).contains(kind) && meets(other, model, &networks));
+    let text = format!("asks {kind} to hand requests on to it, which is not seen from here");
+    (!is_seen).then(|| closed_by_nobody(application.as_str(), &text))
+}
+
+/// The kind of proxy that a service's labels or environment are for.
+fn announced_to(service: &Service) -> Option<&'static str> {
+    let labels = service.raw.get("labels").and_then(Value::as_object);
+    let says = |prefix: &str| {
+        let mut keys = labels.into_iter().flat_map(Map::keys);
+        keys.any(|key| key.starts_with(prefix))
+    };
+    let is_off = |key: &str| {
+        let value = labels.and_then(|labels| labels.get(key)?.as_str());
+        value.is_some_and(|value| value.eq_ignore_ascii_case("false"))
+    };
+    let traefik = [
+        "traefik.enable",
+        "traefik.http.routers.",
+        "traefik.tcp.routers.",
+    ];
+    if traefik.into_iter().any(says) && !is_off("traefik.enable") {
+        return Some("traefik");
+    }
+    let caddy = labels.is_some_and(|labels| labels.contains_key("caddy"));
+    if caddy || says("caddy_") || says("caddy.") {
+        return Some("caddy");
+    }
+    let host = service.environment.get("VIRTUAL_HOST").cloned().flatten();
+    host.is_some_and(|host| !host.is_empty()).then_some("proxy")
+}
+
+fn image_of(service: &Service) -> &str {
+    service.image.as_deref().map(image_name).unwrap_or_default()
+}
+
+fn networks_of(model: &Model, application: &ServiceName) -> Vec<String> {
+    let networks = model.networks_of(application);
+    let named = networks.iter();
+    named
+        .map(|name| model.engine_name(Section::Networks, name))
+        .collect()
+}
+
+/// Whether a container of another stack finds the application: in one of its networks, or from the
+/// host's own.
+fn meets(other: &Neighbour, model: &Model, networks: &[String]) -> bool {
+    let shared = networks.iter().any(|name| other.networks.contains(name));
+    other.project.as_deref() != Some(model.name.as_str())
+        && (shared || other.networks.contains("host"))
 }
 
 /// The same through containers of other stacks that are in one of the application's networks: a proxy
@@ -75,20 +182,21 @@ pub fn by_neighbours(
     application: &ServiceName,
     running: &[Neighbour],
 ) -> Vec<Binding> {
-    let networks = model.networks_of(application);
-    let networks: Vec<String> = networks
-        .iter()
-        .map(|name| model.engine_name(Section::Networks, name))
-        .collect();
-    let meets = |other: &&Neighbour| {
-        other.project.as_deref() != Some(model.name.as_str())
-            && networks.iter().any(|name| other.networks.contains(name))
-    };
+    let networks = networks_of(model, application);
     let mut found = Vec::new();
-    for other in running.iter().filter(meets) {
+    for other in running
+        .iter()
+        .filter(|other| meets(other, model, &networks))
+    {
         let (image, who) = (image_name(&other.image), &other.name);
         if TUNNELS.contains(&image) {
             found.push(closed_by_nobody(who, &format!("({image}) is a tunnel")));
+        }
+        if is_proxy(image) && other.networks.contains("host") {
+            found.push(closed_by_nobody(
+                who,
+                &format!("({image}) on the host's own network"),
+            ));
         }
         if is_proxy(image) {
             let open = other.ports.iter().filter(|port| is_open(&port.ip));
@@ -129,7 +237,7 @@ fn closed_by_nobody(who: &str, text: &str) -> Binding {
 }
 
 fn is_proxy(image: &str) -> bool {
-    PROXIES.contains(&image) || image.contains("proxy")
+    PROXIES.contains(&image) || IN_PROXIES.iter().any(|part| image.contains(part))
 }
 
 /// Under which names others find the application.
@@ -169,10 +277,11 @@ fn names_host(text: &str, host: &str) -> bool {
     })
 }
 
-fn any(ip: &str) -> &str {
+fn any(ip: &str) -> String {
     match ip {
-        "" => "0.0.0.0",
-        ip => ip,
+        "" => "0.0.0.0".to_owned(),
+        ip if ip.contains(':') && !ip.starts_with('[') => format!("[{ip}]"),
+        ip => ip.to_owned(),
     }
 }
 
@@ -201,6 +310,18 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
             })
         })
         .collect()
+}
+
+/// Whether an entry of `ports` in its short form names this host alone.
+pub fn is_on_loopback(short: &str) -> bool {
+    let parts = parts_of(short);
+    parts.len() == 3 && is_loopback(parts[0])
+}
+
+/// Whether an address is this host's own alone.
+pub fn is_loopback(ip: &str) -> bool {
+    let plain = ip.trim_start_matches('[').trim_end_matches(']');
+    plain.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// An entry of `ports` in its short form, bound to an address.
@@ -283,6 +404,7 @@ mod tests {
             ports: vec![PublishedPort {
                 ip: ip.into(),
                 port: 443,
+                target: 443,
                 protocol: "tcp".into(),
             }],
             ..Neighbour::default()
@@ -305,6 +427,57 @@ mod tests {
                 "way (cloudflared) is a tunnel"
             ]
         );
+    }
+
+    #[test]
+    fn what_hands_on_to_what_hands_on_is_in_front() {
+        let model = Model::of_json(json!({"services": {
+            "web": {},
+            "login": {"depends_on": {"web": {"condition": "service_started"}}},
+            "door": {"environment": {"TO": "http://login:80"}, "ports": [{"host_ip": "::", "published": "80", "target": 80}]},
+            "mail": {"ports": [{"published": "25", "target": 25}]},
+        }}));
+        let found = public(&model, &"web".into());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].who.as_str(), found[0].text.as_str()),
+            ("door", "[::]:80 → 80")
+        );
+    }
+
+    #[test]
+    fn who_asks_a_proxy_for_requests_is_behind_it() {
+        let asks = |more: Value| {
+            let model = Model::of_json(json!({"name": "chat", "services": {"web": more}}));
+            let running = [Neighbour {
+                image: "caddy:2".into(),
+                networks: ["host".to_owned()].into(),
+                name: "edge".into(),
+                ..Neighbour::default()
+            }];
+            let web = ServiceName::from("web");
+            let hosts = by_neighbours(&model, &web, &running);
+            assert_eq!(hosts[0].text, "(caddy) on the host's own network");
+            announced(&model, &web, &running).map(|found| found.text)
+        };
+        for more in [
+            json!({"labels": {"traefik.enable": "true"}}),
+            json!({"labels": {"traefik.http.routers.a.rule": "Host(`a.b`)"}}),
+            json!({"environment": {"VIRTUAL_HOST": "a.b"}}),
+        ] {
+            assert!(asks(more.clone()).is_some(), "{more}");
+        }
+        for more in [
+            json!({"labels": {"traefik.enable": "false", "traefik.http.routers.a.rule": "b"}}),
+            json!({"labels": {"caddy": "a.b"}}),
+            json!({"labels": {"caddyless": "a.b"}}),
+        ] {
+            assert_eq!(asks(more.clone()), None, "{more}");
+        }
+        let both = Model::of_json(json!({"services": {
+            "web": {"labels": {"traefik.enable": "true"}}, "edge": {"image": "traefik:v3"},
+        }}));
+        assert_eq!(announced(&both, &"web".into(), &[]), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::calls;
 use super::evidence::Gathered;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::grep::Scope;
@@ -43,9 +44,15 @@ pub async fn evidence(
     let samples = folders
         .iter()
         .flat_map(|(folder, _)| SAMPLES.iter().filter_map(|name| sample(folder, name)));
-    let mut hits = Vec::new();
+    // Fields of settings in Python are written small as often as not.
+    let small: Vec<String> = keys.iter().map(|key| key.to_ascii_lowercase()).collect();
+    let small: Vec<&str> = small.iter().map(String::as_str).collect();
+    let (mut hits, mut fields) = (Vec::new(), Vec::new());
     for (folder, scope) in &folders {
-        let found = grep::words(folder, keys, *scope).await;
+        let found = grep::words(folder, keys, *scope, ".").await;
+        let in_python = grep::words(folder, &small, *scope, "*.py").await;
+        fields.extend(fields_of(place, folder, keys, &found));
+        fields.extend(fields_of(place, folder, keys, &in_python));
         hits.extend(found.into_iter().map(|hit| grep::Hit {
             file: place.shown(&folder.join(&hit.file)),
             ..hit
@@ -70,12 +77,36 @@ pub async fn evidence(
     Gathered {
         samples: samples.collect(),
         hits,
+        fields,
         known: (
             subject.profile.title.clone(),
             known.map(|key| (*key).to_owned()).collect(),
         ),
         used,
     }
+}
+
+/// Keys that are fields of a class of settings, with the line.
+fn fields_of(
+    place: &Place,
+    folder: &Path,
+    keys: &[&str],
+    hits: &[grep::Hit],
+) -> Vec<(String, grep::Hit)> {
+    let has_settings = |file: &str| {
+        let bytes = files::read_if_exists(&folder.join(file)).ok().flatten();
+        bytes.is_some_and(|bytes| calls::has_settings(&String::from_utf8_lossy(&bytes)))
+    };
+    let field = |hit: &grep::Hit| {
+        let mut all = keys.iter();
+        let key = all.find(|key| calls::is_field(&hit.file, &hit.text, key))?;
+        let shown = grep::Hit {
+            file: place.shown(&folder.join(&hit.file)),
+            ..hit.clone()
+        };
+        has_settings(&hit.file).then(|| ((*key).to_owned(), shown))
+    };
+    hits.iter().filter_map(field).collect()
 }
 
 /// Where the application's code may lie: beside the compose file, as far as that is a checkout, and

@@ -1,5 +1,6 @@
 //! What a recipe must not do to people: open an application to others, shut out users who are there.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -47,6 +48,7 @@ async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
         let fronts = ports.into_iter().map(|port| (port, front::of_port(port)));
         found.extend(exposure::by_fronts(fronts));
     }
+    found.extend(exposure::announced(&survey.after, service, &running));
     if found.is_empty() {
         return Ok(());
     }
@@ -139,7 +141,8 @@ async fn kept_data(using: &Using<'_>) -> Result<Option<String>, Complaint> {
     Ok(None)
 }
 
-/// Binds every open port of the application, and of what is in front of it, to an address.
+/// Binds every port of the application, and of what is in front of it, to an address. What this host
+/// alone reaches stays so.
 ///
 /// # Errors
 /// A port whose place in the files is not found.
@@ -150,46 +153,72 @@ pub(super) fn rebind(
     ip: IpAddr,
     edits: &mut Edits,
 ) -> Result<(), Complaint> {
-    let mut seen = std::collections::BTreeSet::new();
-    for binding in exposure::public(model, application) {
-        let Some((service, _)) = &binding.port else {
-            continue;
+    for service in exposure::in_front(model, application) {
+        let elsewhere = |own: &str| {
+            let own: Option<IpAddr> = own.parse().ok();
+            own.is_none_or(|own| own != ip && !own.is_loopback())
         };
-        if !seen.insert(service.clone()) {
+        let known = model.services.get(&service);
+        if !known.is_some_and(|known| exposure::addresses(known).any(elsewhere)) {
             continue;
         }
         let lost = || {
             let text = format!("the ports of {service} cannot be found in the stack's files");
             Complaint::new("no_ports", text).hint("bind them by hand: refit edit")
         };
-        let path = format!("{}.ports", super::place::below(service, &[]));
+        let path = format!("{}.ports", super::place::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
-        let file = belongs::defining(&at, &place.located).ok_or_else(lost)?;
-        let bytes = files::read_if_exists(file)?.unwrap_or_default();
-        let written = yaml::get(&String::from_utf8_lossy(&bytes), &at);
-        let written = written.ok().flatten().ok_or_else(lost)?;
-        for (index, entry) in written.as_array().ok_or_else(lost)?.iter().enumerate() {
-            let one = format!("{path}[{index}]");
-            match entry {
-                serde_json::Value::Object(_) => {
-                    edits.add(
-                        Some(file.clone()),
-                        format!("{one}.host_ip"),
-                        text(&ip.to_string()),
-                    );
-                }
-                entry => {
-                    let short = crate::run::edits::value_text(entry);
-                    let ip = match ip {
-                        IpAddr::V4(ip) => ip.to_string(),
-                        IpAddr::V6(ip) => format!("[{ip}]"),
-                    };
-                    edits.add(Some(file.clone()), one, text(&exposure::bound(&short, &ip)));
-                }
-            }
+        // Compose adds the ports of a later file to those of an earlier one.
+        let files = belongs::defining(&at, &place.located);
+        if files.is_empty() {
+            return Err(lost());
+        }
+        for file in files {
+            let bytes = files::read_if_exists(&file)?.unwrap_or_default();
+            let written = yaml::get(&String::from_utf8_lossy(&bytes), &at);
+            let written = written.ok().flatten().ok_or_else(lost)?;
+            let entries = written.as_array().ok_or_else(lost)?;
+            rebind_entries(&file, &path, entries, ip, edits);
         }
     }
     Ok(())
+}
+
+/// Binds the entries of one list of ports. What then is there twice goes: Compose refuses that.
+fn rebind_entries(
+    file: &Path,
+    path: &str,
+    entries: &[serde_json::Value],
+    ip: IpAddr,
+    edits: &mut Edits,
+) {
+    let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());
+    for (index, entry) in entries.iter().enumerate() {
+        let one = format!("{path}[{index}]");
+        if let serde_json::Value::Object(entry) = entry {
+            let own = entry.get("host_ip").and_then(serde_json::Value::as_str);
+            if !own.is_some_and(exposure::is_loopback) {
+                let at = format!("{one}.host_ip");
+                edits.add(Some(file.to_owned()), at, text(&ip.to_string()));
+            }
+            continue;
+        }
+        let short = crate::run::edits::value_text(entry);
+        let bound = match (exposure::is_on_loopback(&short), ip) {
+            (true, _) => short.clone(),
+            (false, IpAddr::V4(ip)) => exposure::bound(&short, &ip.to_string()),
+            (false, IpAddr::V6(ip)) => exposure::bound(&short, &format!("[{ip}]")),
+        };
+        if !seen.insert(bound.clone()) {
+            twice.push(one);
+        } else if bound != short {
+            edits.add(Some(file.to_owned()), one, text(&bound));
+        }
+    }
+    // From the end, so that those before keep their numbers.
+    for one in twice.into_iter().rev() {
+        edits.add(Some(file.to_owned()), one, To::Unset);
+    }
 }
 
 /// A path of a settings file is written where the file has it already: nothing else shows that the
@@ -198,12 +227,12 @@ pub(super) fn rebind(
 /// # Errors
 /// `key_not_read`.
 pub(super) fn documented(
-    place: &Place,
+    at: &Path,
     file: &str,
     path: &str,
     options: &Options,
 ) -> Result<(), Complaint> {
-    let bytes = files::read_if_exists(&place.located.args.directory.join(file))?;
+    let bytes = files::read_if_exists(at)?;
     let known = bytes.is_some_and(|bytes| {
         let at: Result<YamlPath, _> = path.parse();
         let written = String::from_utf8_lossy(&bytes).into_owned();

@@ -1,6 +1,7 @@
 //! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the survey;
 //! everything after that is a run like any other.
 
+pub mod calls;
 pub mod catalogue;
 pub mod code;
 pub mod evidence;
@@ -17,11 +18,14 @@ pub mod words;
 
 mod existing;
 mod guards;
+mod meaning;
 mod neighbours;
+mod own_store;
 mod proofs;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::complaint::Complaint;
 use crate::event::{Emitter, ServiceName};
@@ -187,7 +191,7 @@ impl Using<'_> {
             Some(Given::Secret(url)) => Some(url.expose().to_owned()),
             _ => None,
         };
-        let typed = |name: &str| self.wanted.typed.iter().any(|(typed, _)| typed == name);
+        let typed = self.wanted.typed.iter();
         let wanted = Wanted {
             place: self.place,
             model: &self.resolved.model,
@@ -196,7 +200,8 @@ impl Using<'_> {
             service: &self.subject.service,
             configured,
             url,
-            redefine: typed("image") || typed("memory"),
+            typed: typed.map(|(name, _)| name.as_str()).collect(),
+            words: self.words(),
             allow_open: options.allow.contains("unprotected-store"),
         };
         if wanted.arrange(filling, edits, notes).await? {
@@ -204,6 +209,17 @@ impl Using<'_> {
             options.allow.insert("volume-removed".to_owned());
         }
         Ok(())
+    }
+
+    /// What was typed behind the recipe's name, but for secrets.
+    fn words(&self) -> String {
+        let typed = self.wanted.typed.iter();
+        let shown =
+            typed.filter(|(name, _)| !matches!(self.values.get(name), Some(Given::Secret(_))));
+        let words: Vec<String> = shown
+            .map(|(name, value)| format!("{name}={}", value.expose()))
+            .collect();
+        words.join(" ")
     }
 
     /// A key that nothing is seen to read is not written.
@@ -263,6 +279,29 @@ impl Using<'_> {
         Complaint::new("key_not_read", text).hint(hint)
     }
 
+    /// Where a file of settings lies: what the application mounts in its place, else beside the compose
+    /// file.
+    fn settings_file(&self, file: &str) -> PathBuf {
+        let beside = self.place.located.args.directory.join(file);
+        let target = self
+            .subject
+            .profile
+            .config_files
+            .get(file)
+            .map(PathBuf::from);
+        let own = self.resolved.model.services.get(&self.subject.service);
+        let binds = || own.into_iter().flat_map(|own| &own.binds);
+        let known = binds().find(|bind| Some(&bind.target) == target.as_ref());
+        if let Some(bind) = known {
+            return bind.source.clone();
+        }
+        let mut named = binds().filter(|bind| bind.source.ends_with(file));
+        match (beside.exists(), named.next(), named.next()) {
+            (false, Some(only), None) => only.source.clone(),
+            _ => beside,
+        }
+    }
+
     fn change(
         &self,
         change: &Change,
@@ -283,9 +322,10 @@ impl Using<'_> {
                 edits,
             ),
             (None, Some(file), Some(path)) => {
-                guards::documented(self.place, file, path, self.options)?;
+                let at = self.settings_file(file);
+                guards::documented(&at, file, path, self.options)?;
                 let to = guards::yaml_value(value.as_deref());
-                edits.add(Some(file.into()), path, to);
+                edits.add(Some(at), path, to);
             }
             _ => {}
         }

@@ -157,6 +157,7 @@ fn in_words(expression: &str) -> String {
         ("'", ""),
         ("same_site", "same-site"),
         ("account_password", "account-password"),
+        ("configured.", ""),
     ];
     let replace = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
     words.iter().fold(flat(expression), replace)

@@ -23,7 +23,7 @@ pub enum Given {
 pub type Values = BTreeMap<String, Given>;
 
 const DAY: u64 = 86_400;
-const UNITS: [(&str, u64); 16] = [
+const UNITS: [(&str, u64); 18] = [
     ("ms", 0),
     ("seconds", 1),
     ("second", 1),
@@ -39,6 +39,8 @@ const UNITS: [(&str, u64); 16] = [
     ("days", DAY),
     ("day", DAY),
     ("d", DAY),
+    ("weeks", 7 * DAY),
+    ("week", 7 * DAY),
     ("w", 7 * DAY),
 ];
 
@@ -54,6 +56,15 @@ impl Parameter {
         }
         if (self.kind == Type::Choice) == self.of.is_empty() {
             return Err(format!("{name}: of is for a choice, and a choice needs it"));
+        }
+        let bounded = matches!(self.kind, Type::Duration | Type::Size);
+        if !bounded && (self.min.is_some() || self.max.is_some()) {
+            return Err(format!("{name}: min and max are for durations and sizes"));
+        }
+        if self.required && self.default.is_some() {
+            return Err(format!(
+                "{name}: what is required has no default, a value of its own"
+            ));
         }
         for text in self.default.iter().chain(&self.min).chain(&self.max) {
             self.read_plain(text)
@@ -143,15 +154,18 @@ fn duration(text: &str) -> Result<Duration, String> {
             "a duration cannot be negative: {shown} would be one"
         ));
     }
-    if text.parse::<f64>().is_ok() {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    if text.starts_with(is_number) && text.chars().all(is_number) {
         return Err(match text {
             "0" => "0 is no duration: a login that lasts no time is none".to_owned(),
+            _ if text.contains('.') => wrong(),
             _ => format!("{text} has no unit: write {text}s, {text}m, {text}h or {text}d"),
         });
     }
     let mut total: u128 = 0;
     let mut rest = text;
     let mut parts = 0;
+    let mut last = u128::MAX;
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
@@ -165,6 +179,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         } else {
             u128::from(*seconds) * 1000
         };
+        // `7d7d` is a slip.
+        if millis >= last {
+            return Err(wrong());
+        }
+        last = millis;
         total += u128::from(number) * millis;
         rest = rest[letters..].trim_start();
         parts += 1;
@@ -218,7 +237,11 @@ fn domain(text: &str) -> Result<String, String> {
             && !label.starts_with('-')
     };
     if plain.len() > 253 || !plain.split('.').all(label) {
-        return Err(format!("{text:?} is no host's name"));
+        let hint = match text.is_ascii() {
+            true => "",
+            false => "; write it as DNS has it, with xn-- in front",
+        };
+        return Err(format!("{text:?} is no host's name{hint}"));
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -313,6 +336,7 @@ mod tests {
             ("7 days", 604_800),
             ("1h30m", 5_400),
             ("2w", 1_209_600),
+            ("1 week 2 days", 777_600),
             (" 90 m ", 5_400),
         ] {
             let given = Given::Duration(Duration::from_secs(seconds));
@@ -328,6 +352,11 @@ mod tests {
             ("5s", "at least 1m"),
             ("7 days and a half", "7d12h"),
             ("week", "no duration"),
+            ("1e9", "no duration"),
+            ("NaN", "no duration"),
+            ("1.5", "no duration"),
+            ("7d7d", "no duration"),
+            ("30m1h", "no duration"),
             ("", "no duration"),
             ("99999999999999999999d", "no duration"),
             ("18446744073709551615w", "longer"),

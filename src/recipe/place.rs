@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
-use crate::edit::yaml::YamlPath;
+use crate::edit::yaml::{self, YamlPath};
 use crate::engine::files;
 use crate::event::{Route, ServiceName};
+use crate::run::belongs;
 use crate::run::request::{Edit, EditRequest, Kind, To};
 use crate::secret::{Secret, is_secret};
 use crate::stack::routes;
@@ -96,6 +97,10 @@ pub fn env(
             if sets(&file, key) {
                 edits.add(Some(file), key, To::Unset);
             }
+            // Compose would complain of it from now on, each time.
+            if is_handed_on(place, &path, key) {
+                edits.add(None, path, To::Unset);
+            }
         }
         // A definition may be shared; what is secret stays in the env file.
         (Source::Definition, Some(value)) if is_secret(key, value) => {
@@ -109,6 +114,21 @@ pub fn env(
             }
         }
     }
+}
+
+/// Whether a definition does no more than hand a key of the env file on, and may be changed here.
+fn is_handed_on(place: &Place, path: &str, key: &str) -> bool {
+    let Ok(at) = path.parse::<YamlPath>() else {
+        return false;
+    };
+    let here = belongs::file_for(&at, true, &place.located);
+    let written = here.ok().and_then(|(file, _)| {
+        let bytes = files::read_if_exists(&file).ok().flatten()?;
+        yaml::get(&String::from_utf8_lossy(&bytes), &at)
+            .ok()
+            .flatten()
+    });
+    written.is_some_and(|written| written.as_str() == Some(&format!("${{{key}}}")))
 }
 
 fn named(resolved: &Resolved, service: &ServiceName, key: &str) -> bool {

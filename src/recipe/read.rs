@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::format::{Application, Check, Proves, Recipe};
-use super::render;
+use super::{meaning, render};
 use crate::complaint::Complaint;
 
 impl Recipe {
@@ -25,8 +25,10 @@ impl Recipe {
     /// # Errors
     /// `bad_recipe`.
     pub fn check(&self, from: &str) -> Result<(), Complaint> {
-        let wrong =
-            |text: String| Complaint::new("bad_recipe", format!("cannot use {from}: {text}"));
+        let wrong = |text: String| {
+            Complaint::new("bad_recipe", format!("cannot use {from}: {text}"))
+                .hint("docs/recipes.md lists the fields of a recipe")
+        };
         if !is_name(&self.name) {
             return Err(wrong(format!("{:?} is no name", self.name)));
         }
@@ -55,6 +57,9 @@ impl Recipe {
         for check in self.applications.values().flat_map(|a| &a.checks) {
             check.check().map_err(|text| wrong(text.to_owned()))?;
         }
+        let profiles = crate::profile::all()?;
+        let profiles: Vec<String> = profiles.into_iter().map(|profile| profile.name).collect();
+        meaning::check(self, &profiles).map_err(&wrong)?;
         render::check(self).map_err(wrong)
     }
 

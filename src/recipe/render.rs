@@ -47,6 +47,19 @@ impl Filling {
             .insert(name.to_owned(), Value::from_pairs(group.clone()));
     }
 
+    /// Adds a size, as a parameter of that kind has it.
+    pub fn set_size(&mut self, name: &str, bytes: u64) {
+        self.names
+            .insert(name.to_owned(), value_of(&Given::Size(bytes)));
+    }
+
+    /// Takes the value of a name from another filling.
+    pub fn take(&mut self, name: &str, from: &Self) {
+        if let Some(value) = from.names.get(name) {
+            self.names.insert(name.to_owned(), value.clone());
+        }
+    }
+
     /// Fills in a text.
     ///
     /// # Errors

@@ -34,6 +34,10 @@ pub fn file_for(
 ) -> Result<(PathBuf, Option<String>), Complaint> {
     let files = &located.args.files;
     let name = |file: &Path| shown(&located.args.directory, file);
+    // No other file may say anything of what an included one defines.
+    if let Some(included) = including(path, files) {
+        return Ok((included, None));
+    }
     let defining: Vec<usize> = (0..files.len())
         .rev()
         .filter(|index| defines(&files[*index], path))
@@ -131,14 +135,53 @@ fn defines(file: &Path, path: &YamlPath) -> bool {
     matches!(yaml::get(&text, path), Ok(Some(_)))
 }
 
-/// The file whose value of a path counts: the last that has one.
-pub fn defining<'a>(path: &YamlPath, located: &'a Located) -> Option<&'a PathBuf> {
-    located
-        .args
-        .files
-        .iter()
-        .rev()
-        .find(|file| defines(file, path))
+/// The files that have a value of a path; that of a later one counts, or is added to those before it.
+pub fn defining(path: &YamlPath, located: &Located) -> Vec<PathBuf> {
+    let files = &located.args.files;
+    let all = including(path, files);
+    let all = all.into_iter().chain(files.iter().cloned());
+    all.filter(|file| defines(file, path)).collect()
+}
+
+/// The included file that defines the service of a path, where none of the stack's own files does.
+fn including(path: &YamlPath, files: &[PathBuf]) -> Option<PathBuf> {
+    let [Segment::Key(section), Segment::Key(_), ..] = path.segments() else {
+        return None;
+    };
+    let whole = YamlPath::from_segments(path.segments()[..2].to_vec()).ok()?;
+    if section != "services" || files.iter().any(|file| defines(file, &whole)) {
+        return None;
+    }
+    let (mut seen, mut next) = (files.to_vec(), 0);
+    while let Some(file) = seen.get(next).cloned() {
+        next += 1;
+        for included in included_by(&file) {
+            if !seen.contains(&included) {
+                seen.push(included);
+            }
+        }
+    }
+    let included = &seen[files.len()..];
+    let counts = included.iter().rev().find(|file| defines(file, path));
+    let first = || included.iter().find(|file| defines(file, &whole));
+    counts.or_else(first).cloned()
+}
+
+/// The files that a compose file names under `include`, in all of its forms. One that is elsewhere, or
+/// named by a variable, is none that can be edited here.
+fn included_by(file: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let include: Option<YamlPath> = "include".parse().ok();
+    let entries = include.and_then(|path| yaml::get(&text, &path).ok().flatten());
+    let entries = entries.as_ref().and_then(Value::as_array);
+    let paths_of = |entry: &Value| match entry.get("path").unwrap_or(entry) {
+        Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let paths = entries.into_iter().flatten().flat_map(paths_of);
+    let paths = paths.filter_map(|path| Some(folder.join(path.as_str()?)));
+    paths.filter(|path| path.is_file()).collect()
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl Transaction<'_> {
                 login.map(|login| check::judge_fit(&login.cookie, secure, same_site))
             }
             Check::SessionSurvives => match self.signed_in(proofs, base).await {
-                Ok(login) => return self.survives(proofs, &login, base).await,
+                Ok(login) => return self.survives(proofs, &login).await,
                 Err(why) => Err(why),
             },
         })
@@ -202,12 +202,7 @@ impl Transaction<'_> {
     }
 
     /// Restarts the application, waits for its verdict, and asks with the same cookie.
-    async fn survives(
-        &self,
-        proofs: &Proofs,
-        login: &Login<'_>,
-        base: &str,
-    ) -> Result<Looked, Failure> {
+    async fn survives(&self, proofs: &Proofs, login: &Login<'_>) -> Result<Looked, Failure> {
         let service = &proofs.service;
         let docker = &self.place.docker;
         let all = docker.compose_containers().await?;
@@ -243,8 +238,13 @@ impl Transaction<'_> {
             .await;
         settled.map_err(Failure::of_stopped)?;
         Failure::of_verdicts(&watch).map_or(Ok(()), Err)?;
+        // A port that the engine chooses is another one now.
+        let base = match self.base(proofs).await {
+            Ok(base) => base,
+            Err(why) => return Ok(Err(why)),
+        };
         let page = &login.sign_in.page;
-        let asks = || check::asks(base, page, Some(&login.cookie.pair()));
+        let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
         let reply = self.patiently(|| by(login.by_https, asks())).await;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
             true => Finding::proven("was restarted, and who had signed in before still is"),
@@ -274,8 +274,15 @@ impl Transaction<'_> {
             return Err("the engine is on another machine".to_owned());
         }
         let service = self.survey.after.services.get(&proofs.service);
-        service
-            .and_then(|service| address::on_this_host(service, proofs.port))
+        let named = service.and_then(|service| address::on_this_host(service, proofs.port));
+        if let Some(named) = named {
+            return Ok(named);
+        }
+        let all = self.place.docker.compose_containers().await;
+        let all = all.unwrap_or_default();
+        let own = crate::stack::of_project(&all, &self.survey.after.name);
+        let mut own = own.iter().filter(|c| c.service == proofs.service);
+        own.find_map(|container| address::of_container(container, proofs.port))
             .ok_or_else(|| "its port is not published on this machine".to_owned())
     }
 

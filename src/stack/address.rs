@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::model::{Port, Service};
+use super::model::Service;
+use crate::engine::container::Container;
 
 /// Whether others than this host and its private networks can reach an address. Empty: all of them.
 pub fn is_open(ip: &str) -> bool {
@@ -19,26 +20,44 @@ pub fn is_open(ip: &str) -> bool {
 /// Where this host reaches a service over http, on its own port inside the container where that is
 /// known; `None`: it publishes none that can be meant.
 pub fn on_this_host(service: &Service, own: Option<u16>) -> Option<String> {
-    let tcp: Vec<&Port> = service
-        .ports
+    let ports = service.ports.iter();
+    let tcp = ports.filter(|port| port.protocol == "tcp");
+    let port = meant(tcp.map(|port| (port.target, port)).collect(), own)?;
+    Some(base(&port.ip, port.published))
+}
+
+/// The same of a container that runs: the engine gave it the port where the definition names a range or
+/// none.
+pub fn of_container(container: &Container, own: Option<u16>) -> Option<String> {
+    let ports = container.ports.iter();
+    let tcp = ports.filter(|port| port.protocol == "tcp");
+    // One port is there twice, for IPv4 and IPv6.
+    let mut tcp: Vec<_> = tcp.map(|port| (port.target, port)).collect();
+    tcp.sort_by_key(|(target, port)| (*target, port.ip.contains(':')));
+    tcp.dedup_by_key(|(target, _)| *target);
+    let port = meant(tcp, own)?;
+    Some(base(&port.ip, port.port))
+}
+
+/// The port that is an application's own, else the only one: an application whose port is a setting may
+/// listen on another one than it does by default.
+fn meant<P: Copy>(ports: Vec<(u16, P)>, own: Option<u16>) -> Option<P> {
+    let known = ports
         .iter()
-        .filter(|port| port.protocol == "tcp")
-        .collect();
-    let known = tcp
-        .iter()
-        .find(|port| own.is_none_or(|own| own == port.target));
-    // An application whose port is a setting may listen on another one than it does by default.
-    let port = match (known, tcp.as_slice()) {
-        (Some(port), _) => port,
-        (None, [only]) => only,
-        (None, _) => return None,
-    };
-    let host = match port.ip.as_str() {
+        .find(|(target, _)| own.is_none_or(|own| own == *target));
+    match (known, ports.as_slice()) {
+        (Some((_, port)), _) | (None, [(_, port)]) => Some(*port),
+        (None, _) => None,
+    }
+}
+
+fn base(ip: &str, port: u16) -> String {
+    let host = match ip {
         "" | "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
         ip if ip.contains(':') => format!("[{ip}]"),
         ip => ip.to_owned(),
     };
-    Some(format!("http://{host}:{}", port.published))
+    format!("http://{host}:{port}")
 }
 
 #[cfg(test)]
