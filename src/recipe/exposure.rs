@@ -2,17 +2,13 @@
 //! published. Pure.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::engine::container::PublishedPort;
-use crate::engine::neighbour::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;
-use crate::stack::model::{Model, Section, Service};
+use crate::stack::model::{Model, Service};
 
 /// Images that hand requests on; so does every other one with one of `IN_PROXIES` in its name.
 const PROXIES: [&str; 11] = [
@@ -30,7 +26,7 @@ const PROXIES: [&str; 11] = [
 ];
 const IN_PROXIES: [&str; 4] = ["proxy", "nginx", "caddy", "traefik"];
 /// Images that make what is behind them reachable without a published port.
-const TUNNELS: [&str; 8] = [
+pub(super) const TUNNELS: [&str; 8] = [
     "cloudflared",
     "ngrok",
     "frpc",
@@ -109,126 +105,11 @@ pub fn addresses(service: &Service) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A proxy that the application asks by labels or a variable to be reached through, where that proxy is
-/// nowhere to be seen.
-pub fn announced(
-    model: &Model,
-    application: &ServiceName,
-    running: &[Neighbour],
-) -> Option<Binding> {
-    let service = model.services.get(application)?;
-    let kind = announced_to(service)?;
-    let networks = networks_of(model, application);
-    let mut own = model.services.values();
-    let is_seen = own.any(|service| image_of(service).contains(kind))
-        || running
-            .iter()
-            .any(|other| image_name(&other.image).contains(kind) && meets(other, model, &networks));
-    let text = format!("asks {kind} to hand requests on to it, which is not seen from here");
-    (!is_seen).then(|| closed_by_nobody(application.as_str(), &text))
-}
-
-/// The kind of proxy that a service's labels or environment are for.
-fn announced_to(service: &Service) -> Option<&'static str> {
-    let labels = service.raw.get("labels").and_then(Value::as_object);
-    let says = |prefix: &str| {
-        let mut keys = labels.into_iter().flat_map(Map::keys);
-        keys.any(|key| key.starts_with(prefix))
-    };
-    let is_off = |key: &str| {
-        let value = labels.and_then(|labels| labels.get(key)?.as_str());
-        value.is_some_and(|value| value.eq_ignore_ascii_case("false"))
-    };
-    let traefik = [
-        "traefik.enable",
-        "traefik.http.routers.",
-        "traefik.tcp.routers.",
-    ];
-    if traefik.into_iter().any(says) && !is_off("traefik.enable") {
-        return Some("traefik");
-    }
-    let caddy = labels.is_some_and(|labels| labels.contains_key("caddy"));
-    if caddy || says("caddy_") || says("caddy.") {
-        return Some("caddy");
-    }
-    let host = service.environment.get("VIRTUAL_HOST").cloned().flatten();
-    host.is_some_and(|host| !host.is_empty()).then_some("proxy")
-}
-
-fn image_of(service: &Service) -> &str {
+pub(super) fn image_of(service: &Service) -> &str {
     service.image.as_deref().map(image_name).unwrap_or_default()
 }
 
-fn networks_of(model: &Model, application: &ServiceName) -> Vec<String> {
-    let networks = model.networks_of(application);
-    let named = networks.iter();
-    named
-        .map(|name| model.engine_name(Section::Networks, name))
-        .collect()
-}
-
-/// Whether a container of another stack finds the application: in one of its networks, or from the
-/// host's own.
-fn meets(other: &Neighbour, model: &Model, networks: &[String]) -> bool {
-    let shared = networks.iter().any(|name| other.networks.contains(name));
-    other.project.as_deref() != Some(model.name.as_str())
-        && (shared || other.networks.contains("host"))
-}
-
-/// The same through containers of other stacks that are in one of the application's networks: a proxy
-/// for all that runs on a machine is a stack of its own more often than not.
-pub fn by_neighbours(
-    model: &Model,
-    application: &ServiceName,
-    running: &[Neighbour],
-) -> Vec<Binding> {
-    let networks = networks_of(model, application);
-    let mut found = Vec::new();
-    for other in running
-        .iter()
-        .filter(|other| meets(other, model, &networks))
-    {
-        let (image, who) = (image_name(&other.image), &other.name);
-        if TUNNELS.contains(&image) {
-            found.push(closed_by_nobody(who, &format!("({image}) is a tunnel")));
-        }
-        if is_proxy(image) && other.networks.contains("host") {
-            found.push(closed_by_nobody(
-                who,
-                &format!("({image}) on the host's own network"),
-            ));
-        }
-        if is_proxy(image) {
-            let open = other.ports.iter().filter(|port| is_open(&port.ip));
-            let told = |port: &PublishedPort| format!("({image}) {}:{}", any(&port.ip), port.port);
-            let mut told: Vec<String> = open.map(told).collect();
-            told.sort();
-            told.dedup();
-            found.extend(told.iter().map(|text| closed_by_nobody(who, text)));
-        }
-    }
-    found
-}
-
-/// The ports of this machine on which the application is published, whoever reaches them.
-pub fn published(model: &Model, application: &ServiceName) -> BTreeSet<u16> {
-    let own = model.services.get(model.network_host(application));
-    let ports = own.into_iter().flat_map(|own| &own.ports);
-    ports.map(|port| port.published).collect()
-}
-
-/// The same through proxies and tunnels of this machine, by their settings.
-pub fn by_fronts(fronts: impl Iterator<Item = (u16, Vec<(PathBuf, usize)>)>) -> Vec<Binding> {
-    fronts
-        .flat_map(|(port, found)| found.into_iter().map(move |place| (port, place)))
-        .map(|(port, (file, line))| {
-            let text = format!("line {line} hands requests on to port {port}");
-            closed_by_nobody(&file.display().to_string(), &text)
-        })
-        .collect()
-}
-
-fn closed_by_nobody(who: &str, text: &str) -> Binding {
+pub(super) fn closed_by_nobody(who: &str, text: &str) -> Binding {
     Binding {
         who: who.to_owned(),
         port: None,
@@ -236,7 +117,7 @@ fn closed_by_nobody(who: &str, text: &str) -> Binding {
     }
 }
 
-fn is_proxy(image: &str) -> bool {
+pub(super) fn is_proxy(image: &str) -> bool {
     PROXIES.contains(&image) || IN_PROXIES.iter().any(|part| image.contains(part))
 }
 
@@ -277,7 +158,7 @@ fn names_host(text: &str, host: &str) -> bool {
     })
 }
 
-fn any(ip: &str) -> String {
+pub(super) fn any(ip: &str) -> String {
     match ip {
         "" => "0.0.0.0".to_owned(),
         ip if ip.contains(':') && !ip.starts_with('[') => format!("[{ip}]"),
@@ -312,50 +193,12 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
         .collect()
 }
 
-/// Whether an entry of `ports` in its short form names this host alone.
-pub fn is_on_loopback(short: &str) -> bool {
-    let parts = parts_of(short);
-    parts.len() == 3 && is_loopback(parts[0])
-}
-
-/// Whether an address is this host's own alone.
-pub fn is_loopback(ip: &str) -> bool {
-    let plain = ip.trim_start_matches('[').trim_end_matches(']');
-    plain.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// An entry of `ports` in its short form, bound to an address.
-pub fn bound(short: &str, ip: &str) -> String {
-    let parts = parts_of(short);
-    match parts.as_slice() {
-        [_, host, container] => format!("{ip}:{host}:{container}"),
-        [host, container] => format!("{ip}:{host}:{container}"),
-        _ => format!("{ip}::{short}"),
-    }
-}
-
-/// The parts between colons; those inside of `${…}` and of an IPv6 address in brackets separate
-/// nothing.
-fn parts_of(short: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut start) = (Vec::new(), 0usize, 0);
-    for (at, c) in short.char_indices() {
-        match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth = depth.saturating_sub(1),
-            ':' if depth == 0 => {
-                parts.push(&short[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&short[start..]);
-    parts
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::outside::by_neighbours;
     use super::*;
+    use crate::engine::container::PublishedPort;
+    use crate::engine::neighbour::Neighbour;
     use serde_json::json;
 
     #[test]
@@ -443,53 +286,5 @@ mod tests {
             (found[0].who.as_str(), found[0].text.as_str()),
             ("door", "[::]:80 → 80")
         );
-    }
-
-    #[test]
-    fn who_asks_a_proxy_for_requests_is_behind_it() {
-        let asks = |more: Value| {
-            let model = Model::of_json(json!({"name": "chat", "services": {"web": more}}));
-            let running = [Neighbour {
-                image: "caddy:2".into(),
-                networks: ["host".to_owned()].into(),
-                name: "edge".into(),
-                ..Neighbour::default()
-            }];
-            let web = ServiceName::from("web");
-            let hosts = by_neighbours(&model, &web, &running);
-            assert_eq!(hosts[0].text, "(caddy) on the host's own network");
-            announced(&model, &web, &running).map(|found| found.text)
-        };
-        for more in [
-            json!({"labels": {"traefik.enable": "true"}}),
-            json!({"labels": {"traefik.http.routers.a.rule": "Host(`a.b`)"}}),
-            json!({"environment": {"VIRTUAL_HOST": "a.b"}}),
-        ] {
-            assert!(asks(more.clone()).is_some(), "{more}");
-        }
-        for more in [
-            json!({"labels": {"traefik.enable": "false", "traefik.http.routers.a.rule": "b"}}),
-            json!({"labels": {"caddy": "a.b"}}),
-            json!({"labels": {"caddyless": "a.b"}}),
-        ] {
-            assert_eq!(asks(more.clone()), None, "{more}");
-        }
-        let both = Model::of_json(json!({"services": {
-            "web": {"labels": {"traefik.enable": "true"}}, "edge": {"image": "traefik:v3"},
-        }}));
-        assert_eq!(announced(&both, &"web".into(), &[]), None);
-    }
-
-    #[test]
-    fn ports_are_bound_whatever_their_form() {
-        for (short, wanted) in [
-            ("3080:3080", "127.0.0.1:3080:3080"),
-            ("${PORT:-3080}:3080", "127.0.0.1:${PORT:-3080}:3080"),
-            ("0.0.0.0:80:80/tcp", "127.0.0.1:80:80/tcp"),
-            ("[::]:80:80", "127.0.0.1:80:80"),
-            ("3080", "127.0.0.1::3080"),
-        ] {
-            assert_eq!(bound(short, "127.0.0.1"), wanted);
-        }
     }
 }

@@ -8,6 +8,7 @@ use super::Using;
 use super::exposure::{self, Binding};
 use super::format::Guard;
 use super::place::{Edits, text};
+use super::{outside, ports};
 use crate::complaint::Complaint;
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::{files, front};
@@ -42,13 +43,15 @@ async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
     let service = &using.subject.service;
     let mut found = exposure::public(&survey.after, service);
     let running = using.place.docker.running().await?;
-    found.extend(exposure::by_neighbours(&survey.after, service, &running));
+    found.extend(outside::by_neighbours(&survey.after, service, &running));
     if using.place.docker.endpoint.is_local() {
-        let ports = exposure::published(&survey.after, service);
-        let fronts = ports.into_iter().map(|port| (port, front::of_port(port)));
-        found.extend(exposure::by_fronts(fronts));
+        let published = outside::published(&survey.after, service);
+        let fronts = published
+            .into_iter()
+            .map(|port| (port, front::of_port(port)));
+        found.extend(outside::by_fronts(fronts));
     }
-    found.extend(exposure::announced(&survey.after, service, &running));
+    found.extend(outside::announced(&survey.after, service, &running));
     if found.is_empty() {
         return Ok(());
     }
@@ -197,17 +200,17 @@ fn rebind_entries(
         let one = format!("{path}[{index}]");
         if let serde_json::Value::Object(entry) = entry {
             let own = entry.get("host_ip").and_then(serde_json::Value::as_str);
-            if !own.is_some_and(exposure::is_loopback) {
+            if !own.is_some_and(ports::is_loopback) {
                 let at = format!("{one}.host_ip");
                 edits.add(Some(file.to_owned()), at, text(&ip.to_string()));
             }
             continue;
         }
         let short = crate::run::edits::value_text(entry);
-        let bound = match (exposure::is_on_loopback(&short), ip) {
+        let bound = match (ports::is_on_loopback(&short), ip) {
             (true, _) => short.clone(),
-            (false, IpAddr::V4(ip)) => exposure::bound(&short, &ip.to_string()),
-            (false, IpAddr::V6(ip)) => exposure::bound(&short, &format!("[{ip}]")),
+            (false, IpAddr::V4(ip)) => ports::bound(&short, &ip.to_string()),
+            (false, IpAddr::V6(ip)) => ports::bound(&short, &format!("[{ip}]")),
         };
         if !seen.insert(bound.clone()) {
             twice.push(one);

@@ -20,7 +20,9 @@ mod existing;
 mod guards;
 mod meaning;
 mod neighbours;
+mod outside;
 mod own_store;
+mod ports;
 mod proofs;
 
 use std::collections::BTreeMap;
