@@ -19,7 +19,7 @@ esac
 # With --target, even for the host itself, the flags do not reach procedural macros, which cannot be static.
 unset CARGO_ENCODED_RUSTFLAGS
 export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
-cargo build --manifest-path "$here/Cargo.toml" --locked --release --package demo-web --target "$host"
+cargo build --manifest-path "$here/Cargo.toml" --locked --profile demo --package demo-web --target "$host"
 
 built=$(cargo metadata --manifest-path "$here/Cargo.toml" --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-install -D -m 0755 "$built/$host/release/demo-web" "$binary"
+install -D -m 0755 "$built/$host/demo/demo-web" "$binary"
