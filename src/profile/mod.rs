@@ -5,6 +5,8 @@ pub mod format;
 pub mod recognise;
 pub mod told;
 
+use std::sync::OnceLock;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::complaint::Complaint;
@@ -22,7 +24,19 @@ const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.r
 ///
 /// # Errors
 /// One of the program's own is malformed, which its tests rule out.
-pub fn all() -> Result<Vec<Profile>, Complaint> {
+pub fn all() -> Result<&'static [Profile], Complaint> {
+    // A run asks several times which application this is, and YAML takes its time.
+    static READ: OnceLock<Result<Vec<Profile>, Complaint>> = OnceLock::new();
+    let read = READ.get_or_init(read_all).as_ref();
+    read.map(Vec::as_slice).map_err(Clone::clone)
+}
+
+/// Their names, without a look at them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+fn read_all() -> Result<Vec<Profile>, Complaint> {
     let read = BUILT_IN.iter().map(|(name, text)| {
         serde_saphyr::from_str(text).map_err(|error| {
             Complaint::new("bad_profile", format!("the profile {name} is malformed"))
@@ -74,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_published_value_is_known_by_its_sum() {
-        let mut chat = all().unwrap().swap_remove(1);
+        let mut chat = all().unwrap()[1].clone();
         chat.published_secrets = [(
             "JWT_SECRET".to_owned(),
             vec!["2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824".to_owned()],
@@ -89,7 +103,7 @@ mod tests {
     fn every_profile_can_be_read_and_names_itself() {
         let found = all().unwrap();
         assert_eq!(found.len(), BUILT_IN.len());
-        for profile in &found {
+        for profile in found {
             let name = &profile.name;
             assert!(BUILT_IN.iter().any(|(file, _)| file == name), "{name}");
             for key in &profile.guarded {

@@ -20,14 +20,14 @@ const TAKEN: [&str; 4] = ["service", "configured", "secret", "account"];
 ///
 /// # Errors
 /// In a sentence.
-pub(super) fn check(recipe: &Recipe, profiles: &[String]) -> Result<(), String> {
+pub(super) fn check(recipe: &Recipe, profiles: &[&str]) -> Result<(), String> {
     if recipe.applications.is_empty() {
         return Err("applications is empty, so it does nothing".to_owned());
     }
     for name in recipe.applications.keys() {
-        if !profiles.contains(name) {
-            let all = profiles.iter().map(String::as_str);
-            let near = nearest(name, all).map(|near| format!("; did you mean {near}?"));
+        if !profiles.contains(&name.as_str()) {
+            let near = nearest(name, profiles.iter().copied())
+                .map(|near| format!("; did you mean {near}?"));
             let near = near.unwrap_or_else(|| format!("; there are {}", profiles.join(", ")));
             return Err(format!("refit knows no application {name}{near}"));
         }

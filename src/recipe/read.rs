@@ -57,8 +57,7 @@ impl Recipe {
         for check in self.applications.values().flat_map(|a| &a.checks) {
             check.check().map_err(|text| wrong(text.to_owned()))?;
         }
-        let profiles = crate::profile::all()?;
-        let profiles: Vec<String> = profiles.into_iter().map(|profile| profile.name).collect();
+        let profiles: Vec<&str> = crate::profile::names().collect();
         meaning::check(self, &profiles).map_err(&wrong)?;
         render::check(self).map_err(wrong)
     }

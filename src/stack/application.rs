@@ -75,7 +75,7 @@ pub fn of(
         })
         .collect();
     let beside = files_beside(directory);
-    let found = recognise::recognise(&profiles, &candidates, &beside);
+    let found = recognise::recognise(profiles, &candidates, &beside);
     let (name, service, because) = match found {
         Some(found) => {
             let because = found.because();
@@ -86,13 +86,13 @@ pub fn of(
         }
         None => (profile::GENERIC.to_owned(), only(&candidates)?, None),
     };
-    let profile = profiles.into_iter().find(|profile| profile.name == name);
+    let profile = profiles.iter().find(|profile| profile.name == name);
     let profile = profile.ok_or_else(|| Complaint::new("bad_profile", format!("no {name}")))?;
     let image = candidates.iter().find(|c| c.service == service);
     let image = image.and_then(|candidate| candidate.image.clone());
     Ok(Subject {
         version: version(directory, image.as_deref()),
-        profile,
+        profile: profile.clone(),
         service: service.into(),
         because,
     })

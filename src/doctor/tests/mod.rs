@@ -34,7 +34,7 @@ impl Case {
     /// An application with these services; `environment` is read as Compose's source has it.
     fn new(profile: &str, service: &str, services: Value) -> Self {
         let profiles = profile::all().unwrap();
-        let profile = profiles.into_iter().find(|own| own.name == profile);
+        let profile = profiles.iter().find(|own| own.name == profile).cloned();
         let top = json!({"name": "x", "services": services});
         Self {
             resolved: Resolved {
