@@ -37,6 +37,17 @@ pub(super) enum Stranger {
     Unknown,
 }
 
+impl Stranger {
+    /// Whether others are kept out; of one that cannot be asked a password that is known tells it.
+    pub(super) fn is_kept_out(self, has_password: bool) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Answered => false,
+            Self::Unknown => has_password,
+        }
+    }
+}
+
 impl Wanted<'_> {
     /// The store to be used in place of one that would be added; what keeps another from being used
     /// comes to `notes`.
@@ -173,11 +184,7 @@ impl Wanted<'_> {
             false => Stranger::Unknown,
         };
         let known = password.is_some() || given.is_some_and(|given| given.has_password);
-        let protected = match stranger {
-            Stranger::Refused => true,
-            Stranger::Answered => false,
-            Stranger::Unknown => known,
-        };
+        let protected = stranger.is_kept_out(known);
         if let (false, Some((at, index))) = (protected, open_port(service)) {
             let text = format!(
                 "{name} is a store without a password, published on {at}: whoever reaches this \

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::calls;
 use super::evidence::Gathered;
-use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::grep::Scope;
 use crate::engine::{files, grep};
 use crate::event::ServiceName;
 use crate::stack::application::Subject;
-use crate::stack::build;
 use crate::stack::model::Model;
+use crate::stack::{self, build};
 use crate::stack::{Place, Resolved};
 
 /// The names under which projects keep a sample of their env file.
@@ -135,19 +134,8 @@ fn folders_of(
 /// Every key and value that the stack's env files and the application's definition set.
 pub fn configured(place: &Place, model: &Model, service: &ServiceName) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for file in place.located.env_files() {
-        let bytes = files::read_if_exists(&file)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let read = Dotenv::parse(&bytes, Format::Compose).ok();
-        let read = read.and_then(|tree| tree.read(&|name| std::env::var(name).ok()).ok());
-        for (key, value) in read.unwrap_or_default() {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                found.insert(key, value);
-            }
-        }
-    }
+    let set = stack::env_of(&place.located).into_iter();
+    found.extend(set.filter(|(_, value)| !value.is_empty()));
     let environment = model
         .services
         .get(service)

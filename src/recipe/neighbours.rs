@@ -8,7 +8,6 @@ use crate::engine::neighbour::Neighbour;
 use crate::engine::redis;
 use crate::health::check::encoded;
 use crate::stack::address::is_open;
-use crate::stack::model::Section;
 use crate::stack::url::Address;
 
 /// The store of this name in one of the application's networks, to be used under its URL.
@@ -28,11 +27,8 @@ pub(super) async fn called(
         return Ok(None);
     };
     let has_password = Address::parse(url).is_some_and(|address| address.has_password);
-    let protected = match wanted.ask_as_stranger(&other.id).await {
-        Stranger::Refused => true,
-        Stranger::Answered => false,
-        Stranger::Unknown => has_password,
-    };
+    let stranger = wanted.ask_as_stranger(&other.id).await;
+    let protected = stranger.is_kept_out(has_password);
     wanted.protected(protected, &format!("the container {host}"))?;
     Ok(Some(Found {
         host: host.to_owned(),
@@ -101,11 +97,8 @@ async fn others(wanted: &Wanted<'_>) -> Result<Vec<Neighbour>, Complaint> {
 
 /// A network that a container shares with the application.
 fn network(wanted: &Wanted<'_>, other: &Neighbour) -> Option<String> {
-    let own = wanted.model.networks_of(wanted.service);
-    let mut own = own
-        .iter()
-        .map(|name| wanted.model.engine_name(Section::Networks, name));
-    own.find(|name| other.networks.contains(name))
+    let own = wanted.model.engine_networks_of(wanted.service);
+    own.into_iter().find(|name| other.networks.contains(name))
 }
 
 /// A store that is not used, with what it leaves open and how that is closed.

@@ -12,16 +12,16 @@ use crate::engine::neighbour::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;
-use crate::stack::model::{Model, Section, Service};
+use crate::stack::model::{Model, Service};
 
-/// Every way by which others can reach it through containers of other stacks that are in one of the application's networks: a proxy
-/// for all that runs on a machine is a stack of its own more often than not.
+/// Every way by which others can reach it through containers of other stacks that are in one of its
+/// networks: a proxy for all that runs on a machine is a stack of its own more often than not.
 pub(super) fn by_neighbours(
     model: &Model,
     application: &ServiceName,
     running: &[Neighbour],
 ) -> Vec<Binding> {
-    let networks = networks_of(model, application);
+    let networks = model.engine_networks_of(application);
     let mut found = Vec::new();
     for other in running
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn announced(
 ) -> Option<Binding> {
     let service = model.services.get(application)?;
     let kind = announced_to(service)?;
-    let networks = networks_of(model, application);
+    let networks = model.engine_networks_of(application);
     let mut own = model.services.values();
     let is_seen = own.any(|service| image_of(service).contains(kind))
         || running
@@ -93,14 +93,6 @@ fn announced_to(service: &Service) -> Option<&'static str> {
     }
     let host = service.environment.get("VIRTUAL_HOST").cloned().flatten();
     host.is_some_and(|host| !host.is_empty()).then_some("proxy")
-}
-
-fn networks_of(model: &Model, application: &ServiceName) -> Vec<String> {
-    let networks = model.networks_of(application);
-    let named = networks.iter();
-    named
-        .map(|name| model.engine_name(Section::Networks, name))
-        .collect()
 }
 
 /// Whether a container of another stack finds the application: in one of its networks, or from the

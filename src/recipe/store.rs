@@ -148,12 +148,10 @@ impl Wanted<'_> {
             }
             edits.add(None, below(name, &[]), To::Unset);
             for volume in service.uses(Section::Volumes) {
-                let real = self.model.shared(Section::Volumes, &volume);
-                let real = real.and_then(|v| v.get("name")).and_then(Value::as_str);
+                let real = self.model.engine_name(Section::Volumes, &volume);
                 notes.push(format!(
-                    "the volume {} and the password in the env file stay; docker volume rm removes \
-                     what lies in the volume",
-                    real.unwrap_or(&volume)
+                    "the volume {real} and the password in the env file stay; docker volume rm removes \
+                     what lies in the volume"
                 ));
             }
         }

@@ -255,6 +255,15 @@ pub fn with_absolute_env_files(
     after
 }
 
+/// Keys and values of the stack's own env files, those of a later file behind those of an earlier one.
+pub fn env_of(located: &Located) -> Vec<(String, String)> {
+    let values = |file: &PathBuf| {
+        let bytes = files::read_if_exists(file).ok().flatten();
+        env_file_values(bytes.as_deref(), false)
+    };
+    located.env_files().iter().flat_map(values).collect()
+}
+
 fn env_file_values(bytes: Option<&[u8]>, raw: bool) -> BTreeMap<String, String> {
     let format = if raw { Format::Raw } else { Format::Compose };
     let file = Dotenv::parse(bytes.unwrap_or_default(), format).ok();

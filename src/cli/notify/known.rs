@@ -6,14 +6,13 @@ use jiff::Timestamp;
 
 use crate::cli::Global;
 use crate::complaint::Complaint;
-use crate::edit::dotenv::{Dotenv, Format};
-use crate::engine::files;
 use crate::engine::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
 use crate::run::Found;
 use crate::run::state::{StackState, StateHome};
 use crate::run::told::Told;
 use crate::secret::{Redactor, Secret};
+use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
 use crate::stack::settings::{Receiver, Settings};
 
@@ -160,19 +159,6 @@ impl Known {
         };
         join_all(letters.into_iter().map(one)).await
     }
-}
-
-/// What the stack's env files set: a timer has no other environment.
-pub(in crate::cli) fn env_of(located: &Located) -> Vec<(String, String)> {
-    let files = located.env_files();
-    let bytes = files
-        .iter()
-        .filter_map(|file| files::read_if_exists(file).ok().flatten());
-    let read = bytes.filter_map(|bytes| Dotenv::parse(&bytes, Format::Compose).ok());
-    let read = read.filter_map(|file| file.read(&|name| std::env::var(name).ok()).ok());
-    read.flatten()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
 }
 
 /// This machine's name.

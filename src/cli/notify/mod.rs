@@ -19,7 +19,6 @@ use crate::report::notify::{Aside, Beat, Message, Story, Tee};
 use crate::report::{self, page};
 use crate::run::told::{self, Register, Told};
 use crate::run::{Ended, Runner};
-pub(super) use known::env_of;
 use known::{Known, Letter};
 
 #[derive(Debug, Args)]

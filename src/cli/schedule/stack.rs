@@ -4,11 +4,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::Global;
-use super::super::notify::env_of;
 use crate::complaint::Complaint;
 use crate::engine::{files, timekeeper};
 use crate::run::state::{StackState, StateHome};
 use crate::schedule::{self, Account};
+use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
 use crate::stack::settings::Settings;
 

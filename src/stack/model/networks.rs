@@ -35,6 +35,14 @@ impl Model {
             .unwrap_or_default()
     }
 
+    /// The same by the names that the engine knows them under.
+    pub fn engine_networks_of(&self, service: &ServiceName) -> Vec<String> {
+        let own = self.networks_of(service);
+        own.iter()
+            .map(|name| self.engine_name(Section::Networks, name))
+            .collect()
+    }
+
     /// Whether the engine knows a network of the files by another project's doing.
     pub fn is_external(&self, section: Section, name: &str) -> bool {
         let external = self
