@@ -140,22 +140,22 @@ mod tests {
                 "registry.librechat.ai/danny-avila/librechat-dev:latest",
             ),
         ];
-        let found = recognise(&profiles, &chat, &none).unwrap();
+        let found = recognise(profiles, &chat, &none).unwrap();
         assert_eq!(
             (found.profile.as_str(), found.service.as_str()),
             ("librechat", "api")
         );
         let mut labelled = chat.to_vec();
         labelled[0].labels = [("refit.application".into(), "demo".into())].into();
-        let found = recognise(&profiles, &labelled, &none).unwrap();
+        let found = recognise(profiles, &labelled, &none).unwrap();
         assert_eq!(
             (found.profile.as_str(), found.service.as_str()),
             ("demo", "mongodb")
         );
         let own = [service("api", "busybox:1")];
-        assert!(recognise(&profiles, &own, &none).is_none());
+        assert!(recognise(profiles, &own, &none).is_none());
         let files = ["librechat.example.yaml".to_owned()].into();
-        let found = recognise(&profiles, &own, &files).unwrap();
+        let found = recognise(profiles, &own, &files).unwrap();
         assert_eq!(found.because(), "its folder holds librechat.example.yaml");
     }
 
