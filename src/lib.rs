@@ -10,6 +10,8 @@ pub mod upgrade;
 
 pub mod run;
 
+pub mod state;
+
 pub mod health;
 pub mod plan;
 pub mod stack;

@@ -16,9 +16,9 @@ use crate::exit::Exit;
 use crate::report;
 use crate::run::edits;
 use crate::run::request::What;
-use crate::run::state::{StateHome, make_folder, write_file};
 use crate::stack::shown;
 use crate::stack::staged::FileEdit;
+use crate::state::{StateHome, make_folder, write_file};
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {

@@ -18,10 +18,10 @@ use crate::health::track::Target;
 use crate::health::watch::{Stopped, Watch};
 use crate::report::{self, page};
 use crate::run::recover;
-use crate::run::state::StateHome;
-use crate::run::told::Register;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, resolve};
+use crate::state::StateHome;
+use crate::state::notification_log::Register;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {}

@@ -32,9 +32,9 @@ use crate::event::{Emitter, ServiceName, Tell};
 use crate::exit::{self, Exit};
 use crate::report::{self, Color, page};
 use crate::run::Runner;
-use crate::run::state::StateHome;
 use crate::stack::locate::LocateRequest;
 use crate::stack::settings::parse_duration;
+use crate::state::StateHome;
 
 /// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
 #[derive(Debug, Parser)]

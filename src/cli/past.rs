@@ -15,13 +15,13 @@ use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
-use crate::run::history::{Record, records};
-use crate::run::journal::Entry;
 use crate::run::request::What;
-use crate::run::state::{StackState, StateHome};
-use crate::run::sum::Sum;
 use crate::schedule::record::Tally;
 use crate::secret::HIDDEN;
+use crate::state::journal::Entry;
+use crate::state::runs::{Record, records};
+use crate::state::statistics::Sum;
+use crate::state::{StackState, StateHome};
 
 mod since;
 

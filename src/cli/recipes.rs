@@ -100,7 +100,7 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
     };
     let located = global.locate_request();
     notify::telling(global, occasion, &request.command, async |runner| {
-        let survey = async |place: &crate::stack::Place, _: &crate::run::state::StackState| {
+        let survey = async |place: &crate::stack::Place, _: &crate::state::StackState| {
             recipe::survey(place, &request.options, &wanted, &runner.emitter).await
         };
         runner.execute_surveyed(&located, &request, survey).await

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::state::{StackState, make_folder, write_file};
 use super::survey::Survey;
 use crate::engine::files;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
 use crate::stack::source::Source;
 use crate::stack::staged::FileEdit;
+use crate::state::{StackState, make_folder, write_file};
 
 /// Larger files are data, not settings.
 const LARGEST: u64 = 1 << 20;

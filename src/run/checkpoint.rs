@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
 use super::saved_file::{Back, SavedFile, hash, save_file};
-use super::state::write_file;
 use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
@@ -19,6 +18,7 @@ use crate::engine::files::{self};
 use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::stack::Place;
+use crate::state::write_file;
 
 const NAME: &str = "checkpoint.json";
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::failure::Failure;
-use super::journal::{Entry, Journal};
 use crate::engine::compose::{ProjectArgs, UpMode};
 use crate::engine::signals::Signals;
 use crate::event::{Action, Emitter, Kind, ServiceName};
@@ -13,6 +12,7 @@ use crate::health::watch::Watch;
 use crate::plan::Step;
 use crate::stack::Place;
 use crate::stack::model::{Condition, Model};
+use crate::state::journal::{Entry, Journal};
 
 /// What converging needs.
 pub struct Convergence<'a> {

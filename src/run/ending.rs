@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
-use super::journal::{self, Entry};
 use super::rollback::{self, Rollback};
 use super::transaction::Transaction;
-use super::{Conclusion, Ended, state};
+use super::{Conclusion, Ended};
 use crate::complaint::Complaint;
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
 use crate::fault::fault;
 use crate::health::watch::Watch;
+use crate::state;
+use crate::state::journal::{self, Entry};
 
 /// So many of the last lines of a log are shown and kept.
 const LOG_LINES: u32 = 20;

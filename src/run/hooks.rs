@@ -10,13 +10,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::Conclusion;
-use super::journal::Entry;
 use super::transaction::Transaction;
 use crate::complaint::Complaint;
 use crate::engine::script::{self, ScriptEnd};
 use crate::event::{Kind, Outcome, RunId};
 use crate::secret::Redactor;
 use crate::stack::settings::{Hook, Hooks};
+use crate::state::journal::Entry;
 
 /// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.
 pub const NOT_NOW: i32 = 75;

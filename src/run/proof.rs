@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::failure::Failure;
-use super::journal::Entry;
 use super::transaction::Transaction;
 use crate::engine::http::{self, Ask, Reply};
 use crate::event::{Action, Kind, ProofResult, ServiceName, VerdictWord};
@@ -18,6 +17,7 @@ use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::profile::SignIn;
 use crate::stack::address;
+use crate::state::journal::Entry;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
-use super::journal::{self, Entry, Journal, Line};
 use super::rollback::{Rollback, Undone};
-use super::state::StackState;
 use crate::complaint::Complaint;
 use crate::engine::process::end_orphans;
 use crate::event::{Emitter, Kind, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
+use crate::state::StackState;
+use crate::state::journal::{self, Entry, Journal, Line};
 
 /// The runs whose journals do not end.
 pub fn open_runs(state: &StackState) -> Vec<RunId> {

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::state::write_file;
 use crate::engine::files::{self, Attributes};
 use crate::stack::staged::FileEdit;
+use crate::state::write_file;
 
 /// A file as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

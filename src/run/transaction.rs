@@ -10,9 +10,7 @@ use super::checkpoint::Checkpoint;
 use super::converge::Convergence;
 use super::edits::KeyChange;
 use super::failure::Failure;
-use super::journal::{self, Entry, Journal};
 use super::request::{Request, Strategy};
-use super::state::StackState;
 use super::survey::Survey;
 use super::{Conclusion, supply};
 use crate::complaint::Complaint;
@@ -23,6 +21,8 @@ use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::stack::Place;
+use crate::state::StackState;
+use crate::state::journal::{self, Entry, Journal};
 
 /// One run.
 pub struct Transaction<'a> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 use crate::event::{Outcome, RunId};
-use crate::run::state::{StackState, make_folder, write_file};
+use crate::state::{StackState, make_folder, write_file};
 
 /// So many are kept.
 const KEPT: usize = 1000;

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::Complaint;
 use crate::event::{News, Outcome, RunId};
-use crate::run::history::{self, Record};
-use crate::run::journal::Entry;
-use crate::run::state::{StackState, write_file};
 use crate::run::survey::Survey;
+use crate::state::journal::Entry;
+use crate::state::runs::{self, Record};
+use crate::state::{StackState, write_file};
 
 const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
@@ -163,7 +163,7 @@ impl<'a> Memory<'a> {
     /// That somebody undid just this attempt, in a sentence.
     pub(super) fn undone(&self, attempt: &Attempt) -> Option<String> {
         let worked: Worked = self.read(WORKED)?;
-        let by = history::records(self.0).into_iter().rev().find(|record| {
+        let by = runs::records(self.0).into_iter().rev().find(|record| {
             record.outcome == Some(Outcome::Applied) && record.undoes.contains(&worked.run)
         })?;
         (worked.attempt == *attempt).then(|| {

@@ -17,12 +17,12 @@ use crate::event::{Emitter, Kind, News, Outcome, Phase, RunId};
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
-use crate::run::state::StackState;
 use crate::run::supply::{self, Supply, fetch::Wanted};
 use crate::run::survey::{self, Survey};
 use crate::run::{Ended, Runner};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
+use crate::state::StackState;
 use memory::{Attempt, Memory};
 
 /// What is asked of an upgrade.

@@ -10,13 +10,13 @@ use crate::doctor::{self, Code, EnvText, Finding, Patient, Seen};
 use crate::engine::compose::Compose;
 use crate::engine::container::{Container, Inspected};
 use crate::run::recover;
-use crate::run::state::StateHome;
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Drift};
 use crate::stack::locate::{self, Located};
 use crate::stack::settings::Settings;
 use crate::stack::url::Address;
 use crate::stack::{Place, Resolved, resolve};
+use crate::state::StateHome;
 
 /// The engine's side of a stack.
 pub(super) struct Running {

@@ -9,12 +9,12 @@ use crate::complaint::Complaint;
 use crate::engine::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
 use crate::run::Found;
-use crate::run::state::{StackState, StateHome};
-use crate::run::told::Told;
 use crate::secret::{Redactor, Secret};
 use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
 use crate::stack::settings::{Receiver, Settings};
+use crate::state::notification_log::Told;
+use crate::state::{StackState, StateHome};
 
 /// The stack.
 pub(super) struct Known {

@@ -17,8 +17,8 @@ use crate::event::Emitter;
 use crate::exit::{self, Exit};
 use crate::report::notify::{Aside, Beat, Message, Story, Tee};
 use crate::report::{self, page};
-use crate::run::told::{self, Register, Told};
 use crate::run::{Ended, Runner};
+use crate::state::notification_log::{self, Register, Told};
 use known::{Known, Letter};
 
 #[derive(Debug, Args)]
@@ -167,7 +167,7 @@ impl Known {
         let now = Timestamp::now();
         let message = Message::of(&story, now, &self.redactor());
         let register = Register::of(&self.state);
-        let mark = told::mark(&story, &self.state);
+        let mark = notification_log::mark(&story, &self.state);
         let mut letters = Vec::new();
         for receiver in &self.settings.notify {
             let wanted = story.word().filter(|word| receiver.on.contains(word));

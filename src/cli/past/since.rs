@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::report;
 use crate::report::words::secs;
-use crate::run::history::Record;
-use crate::run::sum::{Away, Sum};
 use crate::schedule::record::Tally;
 use crate::stack::settings::parse_duration;
+use crate::state::runs::Record;
+use crate::state::statistics::{Away, Sum};
 
 /// Days of 24 hours.
 const DAY: u64 = 86_400;

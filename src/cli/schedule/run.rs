@@ -14,14 +14,14 @@ use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome};
 use crate::exit::{self, Exit};
 use crate::report::notify::Story;
-use crate::run::history;
 use crate::run::request::{Options, Request};
-use crate::run::state::StackState;
 use crate::schedule::Action;
 use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass, Policy};
 use crate::schedule::record::{Entry, Record};
 use crate::stack::settings::window::Window;
+use crate::state::StackState;
+use crate::state::runs;
 use crate::upgrade::{self, UpgradeRequest};
 
 /// Between two looks whether the engine answers.
@@ -122,10 +122,10 @@ fn entry(action: Action, exit: Exit, story: Story) -> Entry {
 
 /// The last time that somebody's own run was applied: after that failures count anew.
 pub(super) fn repaired(state: &StackState) -> Option<Timestamp> {
-    let own = |record: &history::Record| {
+    let own = |record: &runs::Record| {
         record.outcome == Some(Outcome::Applied) && !record.command.contains("--unattended")
     };
-    let all = history::records(state);
+    let all = runs::records(state);
     all.iter()
         .rfind(|record| own(record))
         .map(|record| record.began)

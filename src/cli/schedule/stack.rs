@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::super::Global;
 use crate::complaint::Complaint;
 use crate::engine::{files, timekeeper};
-use crate::run::state::{StackState, StateHome};
 use crate::schedule::{self, Account};
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
 use crate::stack::settings::Settings;
+use crate::state::{StackState, StateHome};
 
 /// A stack as far as a timer has to know it.
 pub(super) struct Stack {

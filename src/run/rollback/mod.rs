@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
-use super::journal::{self, Entry, Journal};
 use super::kept;
 use crate::complaint::Complaint;
 use crate::engine::docker::Docker;
@@ -18,6 +17,7 @@ use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
+use crate::state::journal::{self, Entry, Journal};
 
 /// What is to be undone.
 pub struct Rollback<'a> {

@@ -4,11 +4,11 @@ use super::{Survey, quiet, unreadable};
 use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::plan;
-use crate::run::state::StackState;
 use crate::run::{baseline, checks, describe, prove};
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
 use crate::stack::{Place, resolve};
+use crate::state::StackState;
 
 /// Surveys the differences.
 ///

@@ -12,7 +12,6 @@ use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
-use crate::run::state::StackState;
 use crate::run::supply::Supply;
 use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
@@ -21,6 +20,7 @@ use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
+use crate::state::StackState;
 
 /// Surveys an edit.
 ///

@@ -15,7 +15,6 @@ use super::edits::{self, Edited};
 use super::hooks::Around;
 use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
-use super::state::StackState;
 use super::supply::Supply;
 use super::{checks, describe, remarks, secrets};
 use crate::complaint::Complaint;
@@ -33,6 +32,7 @@ use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::source::Source;
 use crate::stack::{Place, Resolved, application, resolve};
+use crate::state::StackState;
 
 /// What is known.
 pub struct Survey {

@@ -264,7 +264,7 @@ impl Journal {
 pub fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join(MARK);
     if !path.exists() {
-        super::state::write_file(&path, b"")?;
+        super::write_file(&path, b"")?;
     }
     Ok(path)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::history::Record;
+use super::runs::Record;
 use crate::event::{Outcome, ServiceName};
 
 /// The sum of some runs.

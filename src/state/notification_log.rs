@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::history::Record;
-use super::state::{StackState, make_folder, write_file};
+use super::runs::Record;
+use super::{StackState, make_folder, write_file};
 use crate::event::{Outcome, RunId};
 use crate::report::notify::{Story, Word};
 

@@ -1,6 +1,12 @@
 //! Where runs are kept: outside of the stack, so that build contexts and backups do not meet them.
 //! Folders 0700, files 0600: checkpoints hold the person's secrets.
 
+pub mod journal;
+pub mod lock;
+pub mod notification_log;
+pub mod runs;
+pub mod statistics;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::run::journal::{Entry, Journal};
+use crate::state::journal::{Entry, Journal};
 
 fn told(to: &str, mark: &str, at: Timestamp, error: Option<&str>) -> Told {
     Told {
@@ -16,7 +16,7 @@ fn told(to: &str, mark: &str, at: Timestamp, error: Option<&str>) -> Told {
 }
 
 fn state(folder: &Path) -> StackState {
-    crate::run::state::StateHome::at(folder).of_stack(Path::new("/srv/x"))
+    crate::state::StateHome::at(folder).of_stack(Path::new("/srv/x"))
 }
 
 #[test]
