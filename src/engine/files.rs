@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use xattr::FileExt as _;
 
 use crate::fault::fault;
 
@@ -61,7 +62,7 @@ pub struct Attributes {
 
 impl Attributes {
     /// Those of a new file.
-    const NEW: Self = Self {
+    pub const NEW: Self = Self {
         mode: 0o644,
         uid: u32::MAX,
         gid: u32::MAX,
@@ -73,13 +74,19 @@ impl Attributes {
     /// # Errors
     /// There is no such file, or an attribute cannot be read.
     pub fn of(path: &Path) -> io::Result<Self> {
-        // The crate reads a symlink's own attributes.
-        let path = &fs::canonicalize(path)?;
-        let metadata = fs::metadata(path)?;
+        let file = File::open(fs::canonicalize(path)?)?;
+        Self::of_open(&file, &file.metadata()?)
+    }
+
+    /// Reads those of an open file.
+    ///
+    /// # Errors
+    /// An attribute cannot be read.
+    pub fn of_open(file: &File, metadata: &fs::Metadata) -> io::Result<Self> {
         let mut extended = Vec::new();
         // A file system without extended attributes has none to keep.
-        for name in xattr::list(path).into_iter().flatten() {
-            if let Some(value) = xattr::get(path, &name)? {
+        for name in file.list_xattr().into_iter().flatten() {
+            if let Some(value) = file.get_xattr(&name)? {
                 extended.push((name, value));
             }
         }
@@ -91,7 +98,7 @@ impl Attributes {
         })
     }
 
-    fn put_on(&self, file: &File, path: &Path) -> anyhow::Result<()> {
+    pub(super) fn put_on(&self, file: &File) -> anyhow::Result<()> {
         let now = file.metadata()?;
         let is_new = self.uid == u32::MAX;
         if !is_new && (now.uid(), now.gid()) != (self.uid, self.gid) {
@@ -104,7 +111,7 @@ impl Attributes {
         }
         file.set_permissions(fs::Permissions::from_mode(self.mode))?;
         for (name, value) in &self.extended {
-            xattr::set(path, name, value)
+            file.set_xattr(name, value)
                 .with_context(|| format!("cannot keep its attribute {}", name.display()))?;
         }
         Ok(())
@@ -138,7 +145,7 @@ pub fn replace_with(path: &Path, bytes: &[u8], attributes: &Attributes) -> anyho
             .prefix(TEMPORARY_PREFIX)
             .tempfile_in(folder)?;
         temporary.write_all(bytes)?;
-        attributes.put_on(temporary.as_file(), temporary.path())?;
+        attributes.put_on(temporary.as_file())?;
         temporary.as_file().sync_all()?;
         fault!("file.temporary");
         temporary.persist(&real)?;

@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod docker;
 pub mod endpoint;
 pub mod events;
+pub mod exchange;
 pub mod files;
 pub mod front;
 pub mod git;

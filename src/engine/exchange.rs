@@ -1,0 +1,377 @@
+//! Compare and exchange on files: a text takes the place of just that file which was read, or nothing
+//! happens. What somebody else wrote in between, or put there by another link, is never overwritten.
+//!
+//! The file is opened once: bytes, attributes and identity come from one descriptor. The exchange works
+//! inside the folder's descriptor and never looks the path up again. The kernel swaps both names at once
+//! (`RENAME_EXCHANGE`), so what was swapped out is looked at afterwards, and swapped back where it is not
+//! what was expected. File systems without it (some network ones) get look and rename, which leaves a gap
+//! of microseconds.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
+use rustix::io::Errno;
+
+use super::files::{Attributes, TEMPORARY_PREFIX, follow};
+use crate::fault::fault;
+
+/// Which file it was: its place without symlinks, and the kernel's numbers of it and of its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileId {
+    real: PathBuf,
+    folder: (u64, u64),
+    file: (u64, u64),
+}
+
+/// A file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What it has besides.
+    pub attributes: Attributes,
+    /// Which file it was.
+    pub id: FileId,
+}
+
+/// What came of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Exchanged {
+    /// The new text is in place.
+    Done,
+    /// Something else is there than was expected; it was left alone.
+    Edited,
+}
+
+/// A text to be put in place.
+#[derive(Debug, Clone, Copy)]
+pub struct New<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// What the file has besides.
+    pub attributes: &'a Attributes,
+}
+
+fn id_of(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Reads a file by one descriptor; `None`: there is none.
+///
+/// # Errors
+/// It cannot be read, or is no regular file.
+pub fn look(path: &Path) -> anyhow::Result<Option<Seen>> {
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let read = || -> io::Result<Option<Seen>> {
+        let (folder, name) = folder_of(&real)?;
+        let folder_id = id_of(&File::from(folder.try_clone()?).metadata()?);
+        let Some((file, metadata)) = open_in(&folder, &name)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        (&file).read_to_end(&mut bytes)?;
+        Ok(Some(Seen {
+            bytes,
+            attributes: Attributes::of_open(&file, &metadata)?,
+            id: FileId {
+                real: real.clone(),
+                folder: folder_id,
+                file: id_of(&metadata),
+            },
+        }))
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    // ENOTDIR: a file lies where the path has a folder.
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn folder_of(real: &Path) -> io::Result<(OwnedFd, OsString)> {
+    let name = real.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    Ok((folder, name.to_owned()))
+}
+
+/// Opens a regular file without waiting (a pipe would be waited for) and without following a symlink.
+fn open_in(folder: &OwnedFd, name: &OsString) -> io::Result<Option<(File, fs::Metadata)>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        let text = "it is no regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(Some((file, metadata)))
+}
+
+/// Puts a text in the place of the file that was seen (`None`: of no file), or takes that file away
+/// (`new` is `None`). The old or the new text is there at every moment, and durable when this returns.
+///
+/// # Errors
+/// The folder cannot be written, the disk is full, or the owner cannot be kept.
+pub fn exchange(
+    path: &Path,
+    seen: Option<&Seen>,
+    new: Option<New<'_>>,
+) -> anyhow::Result<Exchanged> {
+    let work = || -> anyhow::Result<Exchanged> {
+        let real = match seen {
+            // A symlink that leads elsewhere by now is another file.
+            Some(seen) if follow(path) != seen.id.real => return Ok(Exchanged::Edited),
+            Some(seen) => seen.id.real.clone(),
+            None => path.to_owned(),
+        };
+        let (folder, name) = match folder_of(&real) {
+            Err(error) if seen.is_some() && is_absent(&error) => return Ok(Exchanged::Edited),
+            opened => opened?,
+        };
+        if let Some(seen) = seen
+            && id_of(&File::from(folder.try_clone()?).metadata()?) != seen.id.folder
+        {
+            return Ok(Exchanged::Edited);
+        }
+        let place = Place { folder, name };
+        let done = match (seen, new) {
+            (Some(seen), Some(new)) => place.swap(seen, new)?,
+            (None, Some(new)) => place.create(new)?,
+            (Some(seen), None) => place.take_away(seen)?,
+            (None, None) => return Ok(Exchanged::Done),
+        };
+        rustix::fs::fsync(&place.folder)?;
+        Ok(done)
+    };
+    let verb = if new.is_some() { "write" } else { "remove" };
+    work().with_context(|| format!("cannot {verb} {}", path.display()))
+}
+
+/// A name in an open folder.
+struct Place {
+    folder: OwnedFd,
+    name: OsString,
+}
+
+/// A temporary file of ours; it goes unless it got another name.
+struct Temporary<'a> {
+    folder: &'a OwnedFd,
+    name: OsString,
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        let _ = unlinkat(self.folder, &self.name, AtFlags::empty());
+    }
+}
+
+impl Place {
+    fn temporary_name() -> anyhow::Result<OsString> {
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+        Ok(format!("{TEMPORARY_PREFIX}{:016x}", u64::from_ne_bytes(random)).into())
+    }
+
+    fn write(&self, new: New<'_>) -> anyhow::Result<Temporary<'_>> {
+        let name = Self::temporary_name()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.folder, &name, flags, Mode::from(0o600))?);
+        let temporary = Temporary {
+            folder: &self.folder,
+            name,
+        };
+        file.write_all(new.bytes)?;
+        new.attributes.put_on(&file)?;
+        file.sync_all()?;
+        fault!("file.temporary");
+        Ok(temporary)
+    }
+
+    fn rename(&self, from: &OsString, to: &OsString, how: RenameFlags) -> Result<(), Errno> {
+        let folder = self.folder.as_fd();
+        renameat_with(folder, from, folder, to, how)
+    }
+
+    /// Whether the file of this name is the one that was seen, unchanged.
+    fn is_as_seen(&self, name: &OsString, seen: &Seen) -> io::Result<bool> {
+        let (file, metadata) = match open_in(&self.folder, name) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(false),
+            // A symlink, a pipe or a folder took its place.
+            Err(error)
+                if error.kind() == io::ErrorKind::InvalidInput
+                    || error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) =>
+            {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if id_of(&metadata) != seen.id.file || metadata.len() != seen.bytes.len() as u64 {
+            return Ok(false);
+        }
+        let mut bytes = Vec::with_capacity(seen.bytes.len());
+        (&file).read_to_end(&mut bytes)?;
+        Ok(bytes == seen.bytes)
+    }
+
+    fn swap(&self, seen: &Seen, new: New<'_>) -> anyhow::Result<Exchanged> {
+        let temporary = self.write(new)?;
+        match self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(Exchanged::Edited),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                if !self.is_as_seen(&self.name, seen)? {
+                    return Ok(Exchanged::Edited);
+                }
+                renameat(&self.folder, &temporary.name, &self.folder, &self.name)?;
+                return Ok(Exchanged::Done);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        fault!("file.renamed");
+        if self.is_as_seen(&temporary.name, seen)? {
+            return Ok(Exchanged::Done);
+        }
+        self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE)?;
+        Ok(Exchanged::Edited)
+    }
+
+    fn create(&self, new: New<'_>) -> anyhow::Result<Exchanged> {
+        let temporary = self.write(new)?;
+        let folder = self.folder.as_fd();
+        let made = match self.rename(&temporary.name, &self.name, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                let to = AtFlags::empty();
+                rustix::fs::linkat(folder, &temporary.name, folder, &self.name, to)
+            }
+            made => made,
+        };
+        match made {
+            Ok(()) => {
+                fault!("file.renamed");
+                Ok(Exchanged::Done)
+            }
+            Err(Errno::EXIST) => Ok(Exchanged::Edited),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The name goes first, so that nobody writes to what is about to be removed.
+    fn take_away(&self, seen: &Seen) -> anyhow::Result<Exchanged> {
+        let aside = Self::temporary_name()?;
+        match renameat(&self.folder, &self.name, &self.folder, &aside) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(Exchanged::Edited),
+            Err(error) => return Err(error.into()),
+        }
+        if self.is_as_seen(&aside, seen)? {
+            unlinkat(&self.folder, &aside, AtFlags::empty())?;
+            return Ok(Exchanged::Done);
+        }
+        match self.rename(&aside, &self.name, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Exchanged::Edited),
+            Err(error) => {
+                let aside = aside.to_string_lossy();
+                anyhow::bail!("somebody else's text lies beside it as {aside}: {error}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NEW: Attributes = Attributes::NEW;
+
+    fn new(bytes: &[u8]) -> New<'_> {
+        New {
+            bytes,
+            attributes: &NEW,
+        }
+    }
+
+    #[test]
+    fn what_was_edited_since_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        fs::write(&path, "A=1\n").unwrap();
+        let seen = look(&path).unwrap().unwrap();
+        let edits: [&dyn Fn(); 3] = [
+            &|| fs::write(&path, "A=1\nTYPED=1\n").unwrap(),
+            &|| {
+                fs::write(dir.path().join("other"), "A=1\n").unwrap();
+                fs::rename(dir.path().join("other"), &path).unwrap();
+            },
+            &|| fs::remove_file(&path).unwrap(),
+        ];
+        for edit in edits {
+            edit();
+            let there = fs::read(&path).ok();
+            for to in [Some(new(b"A=2\n")), None] {
+                assert_eq!(exchange(&path, Some(&seen), to).unwrap(), Exchanged::Edited);
+                assert_eq!(fs::read(&path).ok(), there);
+            }
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "no leftovers");
+    }
+
+    #[test]
+    fn a_path_that_leads_to_another_file_by_now_is_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join(".env"), dir.path().join("shadow"));
+        fs::write(&path, "A=1\n").unwrap();
+        let seen = look(&path).unwrap().unwrap();
+        fs::write(&other, "A=1\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        let done = exchange(&path, Some(&seen), Some(new(b"A=2\n"))).unwrap();
+        assert_eq!(done, Exchanged::Edited);
+        assert_eq!(fs::read(&other).unwrap(), b"A=1\n");
+    }
+
+    #[test]
+    fn a_file_that_appeared_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        assert_eq!(look(&path).unwrap(), None);
+        let done = exchange(&path, None, Some(new(b"A=1\n"))).unwrap();
+        assert_eq!(done, Exchanged::Done);
+        let done = exchange(&path, None, Some(new(b"A=2\n"))).unwrap();
+        assert_eq!(done, Exchanged::Edited);
+        assert_eq!(fs::read(&path).unwrap(), b"A=1\n");
+        let seen = look(&path).unwrap();
+        let done = exchange(&path, seen.as_ref(), None).unwrap();
+        assert_eq!(done, Exchanged::Done);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, Mode::from(0o600), 0).unwrap();
+        let error = look(&path).unwrap_err();
+        assert!(format!("{error:#}").contains("regular file"), "{error:#}");
+    }
+}
