@@ -17,7 +17,7 @@ use crate::report;
 use crate::run::edits;
 use crate::run::request::What;
 use crate::stack::shown;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::{StateHome, make_folder, write_file};
 
 #[derive(Debug, Args)]
@@ -42,7 +42,10 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     };
     let name = shown(&located.args.directory, &path);
     edits::check_is_file(&name, &path)?;
-    let before = files::read_if_exists(&path)?;
+    let before = match Side::read(&path) {
+        Side::Unknown(why) => return Err(Complaint::new("io", why)),
+        known => known,
+    };
     let home = StateHome::find()?;
     // The editor sees the file's own name, by which it chooses how to show it.
     let folder = tempfile::Builder::new()
@@ -52,32 +55,31 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     let copy = folder
         .path()
         .join(path.file_name().unwrap_or("file".as_ref()));
-    write_file(&copy, before.as_deref().unwrap_or_default())?;
+    write_file(&copy, before.bytes().unwrap_or_default())?;
     let edited = open_editor(&copy);
     let after = files::read_if_exists(&copy)?;
+    let is_same = after.as_deref().unwrap_or_default() == before.bytes().unwrap_or_default();
     if let Err(complaint) = edited {
-        if after != before && after.as_deref().is_some_and(|text| !text.is_empty()) {
+        if !is_same && after.as_deref().is_some_and(|text| !text.is_empty()) {
             tell_kept(&keep(&home, &located.args.directory, &copy)?);
         }
         return Err(complaint);
     }
-    if after == before || (before.is_none() && after.as_deref() == Some(b"")) {
+    if is_same {
         report::err(&format!("{name} was not changed"));
         return Ok(Exit::Done);
     }
-    if files::read_if_exists(&path)? != before {
-        let kept = keep(&home, &located.args.directory, &copy)?;
-        let text = format!("{name} was changed by somebody else meanwhile");
-        return Err(
-            Complaint::new("edited", text).hint(format!("your text is in {}", kept.display()))
-        );
-    }
     let mut options = args.run.options();
     options.no_apply = args.no_apply;
+    let after = match after {
+        Some(bytes) => Side::new(bytes, &before),
+        None => Side::Absent,
+    };
     let what = What::Replace(FileEdit {
         path,
         before,
         after,
+        origin: Origin::Person,
     });
     let command = format!("edit {name}");
     let ended = execute(global, command, what, options).await;

@@ -59,9 +59,8 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     let containers = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, &resolved, &containers).await?;
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
-    let unfinished: Vec<String> = recover::open_runs(&state)
+    let mut unfinished: Vec<String> = recover::sentence(&place.located.args.directory, &state)
         .into_iter()
-        .map(|run| recover::sentence(&state, run))
         .collect();
     let mut rows = Vec::new();
     for service in resolved.model.in_dependency_order() {
@@ -81,9 +80,19 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         }
     }
     // Who is named no more need not be reached.
-    let mut unreached = Register::of(&state).unreached();
+    let (mut unreached, mut unreadable) = match Register::of(&state).unreached() {
+        Ok(unreached) => (unreached, Vec::new()),
+        Err(error) => (Vec::new(), vec![error.to_string()]),
+    };
     unreached.retain(|told| place.settings.notify.iter().any(|one| one.name == told.to));
-    let last = schedule::last(&place.located.args.directory, &state).await;
+    let last = match schedule::last(&place.located.args.directory, &state).await {
+        Ok(last) => last,
+        Err(error) => {
+            unreadable.push(error.to_string());
+            None
+        }
+    };
+    unfinished.extend(unreadable);
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &drifts, &unfinished);
         document["unattended"] = schedule::row(last.as_ref());

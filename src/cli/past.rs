@@ -15,11 +15,12 @@ use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
-use crate::run::request::What;
+use crate::run::request::{Options, What, WithUnfinished};
 use crate::schedule::record::Tally;
 use crate::secret::HIDDEN;
+use crate::state::document::StateError;
 use crate::state::journal::Entry;
-use crate::state::runs::{Record, records};
+use crate::state::runs::{self, Record, Runs};
 use crate::state::statistics::Sum;
 use crate::state::{StackState, StateHome};
 
@@ -62,46 +63,73 @@ async fn stack(global: &Global) -> Result<(PathBuf, StackState), Complaint> {
 pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
     let words: Vec<String> = args.target.iter().map(ToString::to_string).collect();
     let command = command_line("rollback", &words);
-    let what = What::Rollback(args.target.map(RunId));
-    let options = args.run.options();
+    let target = args.target.map(RunId);
+    let what = What::Rollback(target);
+    let options = Options {
+        unfinished: WithUnfinished::GoBack(target),
+        ..args.run.options()
+    };
     execute(global, command, what, options).await
 }
 
 pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
     let (directory, state) = stack(global).await?;
-    let mut records = records(&state);
+    let Runs {
+        known: mut records,
+        unreadable,
+    } = runs::all(&state)?;
     let Some(since) = args.since else {
         match global.json {
-            true => page::document(&Value::Array(records.iter().map(summary).collect())),
-            false => list(&records, "no runs on this stack yet"),
+            true => {
+                let mut all: Vec<Value> = records.iter().map(summary).collect();
+                all.extend(unreadable.iter().map(unreadable_row));
+                page::document(&Value::Array(all));
+            }
+            false => list(&records, &unreadable, "no runs on this stack yet"),
         }
-        return Ok(Exit::Done);
+        return Ok(exit_of(&unreadable));
     };
     let is_cut = since::is_cut(&records, since);
     records.retain(|record| record.began >= since);
     let sum = Sum::of(&records);
-    let mut fired = schedule::entries(&directory, &state).await;
+    let mut fired = schedule::entries(&directory, &state).await?;
     fired.retain(|entry| entry.at >= since);
     let fired = Tally::of(&fired);
     if global.json {
-        let runs: Vec<Value> = records.iter().map(summary).collect();
+        let mut runs: Vec<Value> = records.iter().map(summary).collect();
+        runs.extend(unreadable.iter().map(unreadable_row));
         let mut sum = since::document(&sum, since, is_cut);
         sum["unattended"] = json!(fired);
         page::document(&json!({"runs": runs, "sum": sum}));
     } else {
         let none = format!("no runs on this stack since {}", local(since));
-        list(&records, &none);
+        list(&records, &unreadable, &none);
         if sum.runs > 0 {
             since::print(&sum, is_cut);
         }
         since::print_fired(&fired);
     }
-    Ok(Exit::Done)
+    Ok(exit_of(&unreadable))
+}
+
+/// A run of which nothing can be read.
+type Unreadable = (RunId, StateError);
+
+/// A record that is not whole is told, and so by the exit code.
+fn exit_of(unreadable: &[Unreadable]) -> Exit {
+    match unreadable.is_empty() {
+        true => Exit::Done,
+        false => Exit::Refused,
+    }
+}
+
+fn unreadable_row((run, error): &Unreadable) -> Value {
+    json!({"run": run, "error": error.to_string()})
 }
 
 /// The runs as a table, or what is to be said where there are none.
-fn list(records: &[Record], none: &str) {
-    if records.is_empty() {
+fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
+    if records.is_empty() && unreadable.is_empty() {
         return report::out(none);
     }
     let rows: Vec<Vec<String>> = records
@@ -112,17 +140,31 @@ fn list(records: &[Record], none: &str) {
                 local(record.began),
                 outcome(record).to_owned(),
                 secs(record.took),
-                record.command.clone(),
+                record.typed().to_owned(),
             ]
         })
         .collect();
-    page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
+    if !rows.is_empty() {
+        page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
+    }
+    for (run, error) in unreadable {
+        report::out(&format!("! run {run} is not known: {error}"));
+    }
+    for error in records.iter().flat_map(|record| &record.damaged) {
+        report::out(&format!("! {error}"));
+    }
 }
 
 pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Complaint> {
     let state = state(global).await?;
-    let wanted = args.run.map(RunId).or_else(|| state.runs().last().copied());
-    let record = wanted.and_then(|run| Record::read(&state, run));
+    let wanted = match args.run {
+        Some(run) => Some(RunId(run)),
+        None => state.runs()?.last().copied(),
+    };
+    let record = match wanted {
+        Some(run) => Record::read(&state, run)?,
+        None => None,
+    };
     let Some(record) = record else {
         let text = match args.run {
             Some(run) => format!("no run {run} on this stack"),
@@ -159,6 +201,7 @@ fn summary(record: &Record) -> Value {
         "run": record.run,
         "began": record.began.to_string(),
         "command": record.command,
+        "damaged": record.damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "outcome": record.outcome.map(Outcome::word),
         "took_ms": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
         "reason": record.reason,
@@ -186,7 +229,10 @@ fn logs(state: &StackState, run: RunId) -> Vec<(String, String)> {
 }
 
 fn print(state: &StackState, record: &Record, logs: &[(String, String)]) {
-    report::out(&format!("run {}  refit {}", record.run, record.command));
+    report::out(&format!("run {}  refit {}", record.run, record.typed()));
+    for error in &record.damaged {
+        report::out(&format!("! {error}"));
+    }
     let began = local(record.began);
     let took = secs(record.took);
     report::out(&format!(
@@ -249,6 +295,9 @@ fn told(entry: &Entry) -> Option<String> {
             format!("plan: {} {service}: {}", action.word(), reasons.join("; "))
         }
         Entry::Checkpointed => "checkpoint taken".to_owned(),
+        Entry::LeftAlone { file } => {
+            format!("{} was edited meanwhile, and left alone", file.display())
+        }
         Entry::Written => "files written".to_owned(),
         Entry::Preparing => "fetching and building images".to_owned(),
         Entry::Touching { services } => {

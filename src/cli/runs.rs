@@ -9,7 +9,7 @@ use super::{Global, duration, service_names};
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::health::limits::Limits;
-use crate::run::request::{Options, Request, Strategy, What};
+use crate::run::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]
@@ -77,6 +77,7 @@ impl RunArgs {
             },
             allow: self.allow.iter().cloned().collect(),
             wait_lock: self.wait_lock,
+            unfinished: WithUnfinished::Refuse,
         }
     }
 }
@@ -133,7 +134,11 @@ pub(super) async fn execute(
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
     let command = command_line("apply", &args.services);
     let what = What::Apply(service_names(&args.services));
-    execute(global, command, what, args.run.options()).await
+    let options = Options {
+        unfinished: WithUnfinished::KeepPresent,
+        ..args.run.options()
+    };
+    execute(global, command, what, options).await
 }
 
 pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {

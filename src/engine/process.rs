@@ -77,6 +77,12 @@ pub fn start_time(pid: u32) -> Option<u64> {
     rest.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Whether a process of this number is there, and is a refit: the number alone may be another's by now.
+pub fn is_refit(pid: u32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.is_ok_and(|name| name.starts_with("refit"))
+}
+
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
 /// this file open, which each of them got as its standard input. Waits until they are gone.
 ///

@@ -4,27 +4,54 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use super::saved_file::hash;
 use super::survey::Survey;
-use crate::engine::files;
+use crate::engine::compose::ProjectArgs;
+use crate::engine::files::Attributes;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
+use crate::stack::side::{FileEdit, Origin, Side, Text};
 use crate::stack::source::Source;
-use crate::stack::staged::FileEdit;
+use crate::state::document::{self, StateError};
 use crate::state::{StackState, make_folder, write_file};
 
 /// Larger files are data, not settings.
 const LARGEST: u64 = 1 << 20;
 
-/// By path, the name of the kept text.
-type Index = BTreeMap<PathBuf, String>;
+const INDEX: &str = "index.json";
 
-/// The files that make the stack what it is.
+/// The stack's files when they agreed with its containers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What Compose was told.
+    pub args: ProjectArgs,
+    /// Every file that was looked at, and what was there.
+    files: BTreeMap<PathBuf, Kept>,
+}
+
+/// A file as it was then. One that is not in the list was not looked at: nothing is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "snake_case")]
+enum Kept {
+    Absent,
+    Text {
+        /// Names the kept text.
+        hash: String,
+        attributes: Attributes,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+/// The files that make the stack what it is, and those that Compose would load were they there.
 fn files_of(place: &Place, model: &Model, source: &Source) -> BTreeSet<PathBuf> {
     let mut paths: BTreeSet<PathBuf> = place.located.args.files.iter().cloned().collect();
     paths.extend(place.located.env_files());
+    paths.extend(place.located.default_overrides());
     for service in source.services.values() {
         paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
     }
@@ -37,7 +64,7 @@ fn files_of(place: &Place, model: &Model, source: &Source) -> BTreeSet<PathBuf> 
             paths.extend(file.map(PathBuf::from));
         }
     }
-    paths.retain(|path| std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() <= LARGEST));
+    paths.retain(|path| !path.is_dir());
     paths
 }
 
@@ -45,31 +72,44 @@ fn folder_of(state: &StackState) -> PathBuf {
     state.folder().join("baseline")
 }
 
-fn read_index(state: &StackState) -> Option<Index> {
-    serde_json::from_slice(&std::fs::read(folder_of(state).join("index.json")).ok()?).ok()
+/// Reads the baseline of a stack; `None`: there is none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
+    document::read(&folder_of(state).join(INDEX))
 }
 
 /// Keeps the texts that a run has proven: those that it changed, and those of which none is known.
-/// What a person edited elsewhere and did not apply is not proven by it. A text that cannot be kept
-/// is missing later, and is said then.
-pub fn keep(place: &Place, survey: &Survey, state: &StackState) {
-    let known = match read_index(state) {
+/// What a person edited elsewhere and did not apply is not proven by it.
+///
+/// # Errors
+/// The disk is full, or what is there cannot be read.
+pub fn keep(place: &Place, survey: &Survey, state: &StackState) -> anyhow::Result<()> {
+    let known = match read(state) {
         // Some services were left out of an `apply`.
-        Some(_) if !survey.differing.is_empty() && survey.edited.is_by_hand => return,
-        known => known.unwrap_or_default(),
+        Ok(Some(_)) if !survey.differing.is_empty() && survey.edited.is_by_hand => return Ok(()),
+        Ok(known) => known.map(|known| known.files).unwrap_or_default(),
+        // What is damaged is of no use to anybody any more; a newer refit's is left to it.
+        Err(error) if error.may_pass() => return Err(error.into()),
+        Err(_) => BTreeMap::new(),
     };
     let changed: BTreeSet<&PathBuf> = survey.edited.changing().map(|edit| &edit.path).collect();
     let proven = |path: &PathBuf| match changed.contains(path) {
         true => None,
         false => known.get(path).cloned(),
     };
-    let _ = try_keep(place, survey, state, proven);
+    try_keep(place, survey, state, proven)
 }
 
 /// Keeps all present texts where files and containers were compared and agree.
-pub fn keep_if_in_line(place: &Place, survey: &Survey, state: &StackState) {
-    if survey.in_line {
-        let _ = try_keep(place, survey, state, |_| None);
+///
+/// # Errors
+/// As [`keep`].
+pub fn keep_if_in_line(place: &Place, survey: &Survey, state: &StackState) -> anyhow::Result<()> {
+    match survey.in_line {
+        true => try_keep(place, survey, state, |_| None),
+        false => Ok(()),
     }
 }
 
@@ -78,71 +118,109 @@ fn try_keep(
     place: &Place,
     survey: &Survey,
     state: &StackState,
-    retained: impl Fn(&PathBuf) -> Option<String>,
+    retained: impl Fn(&PathBuf) -> Option<Kept>,
 ) -> anyhow::Result<()> {
     let folder = folder_of(state);
-    let mut index = Index::new();
+    let mut files = BTreeMap::new();
     for path in files_of(place, &survey.after, &survey.source) {
-        if let Some(name) = retained(&path) {
-            index.insert(path, name);
-            continue;
-        }
-        let bytes = std::fs::read(&path)?;
-        let name: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let kept = folder.join(&name);
-        if !kept.exists() {
-            make_folder(&folder)?;
-            write_file(&kept, &bytes)?;
-        }
-        index.insert(path, name);
+        let kept = match retained(&path) {
+            Some(kept) => kept,
+            None => kept_now(&path, &folder)?,
+        };
+        files.insert(path, kept);
     }
-    if read_index(state).as_ref() == Some(&index) {
+    let baseline = Baseline {
+        args: survey.args.clone(),
+        files,
+    };
+    if read(state).is_ok_and(|known| known.as_ref() == Some(&baseline)) {
         return Ok(());
     }
     make_folder(&folder)?;
-    write_file(&folder.join("index.json"), &serde_json::to_vec(&index)?)?;
-    remove_unused(&folder, &index);
+    document::write(&folder.join(INDEX), &baseline)?;
+    remove_unused(&folder, &baseline)
+}
+
+fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<Kept> {
+    if std::fs::metadata(path).is_ok_and(|found| found.len() > LARGEST) {
+        let why = "it is too large to be kept".to_owned();
+        return Ok(Kept::Unknown { why });
+    }
+    Ok(match Side::read(path) {
+        Side::Absent => Kept::Absent,
+        Side::Unknown(why) => Kept::Unknown { why },
+        Side::Text(text) => {
+            let hash = hash(&text.bytes);
+            let copy = folder.join(&hash);
+            // One that is there may be damaged: it is worth a look only where it is read.
+            if !copy.exists() {
+                make_folder(folder)?;
+                write_file(&copy, &text.bytes)?;
+            }
+            Kept::Text {
+                hash,
+                attributes: text.attributes,
+            }
+        }
+    })
+}
+
+fn remove_unused(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
+    let used: BTreeSet<&str> = baseline
+        .files
+        .values()
+        .filter_map(|kept| match kept {
+            Kept::Text { hash, .. } => Some(hash.as_str()),
+            Kept::Absent | Kept::Unknown { .. } => None,
+        })
+        .collect();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != INDEX && !name.to_str().is_some_and(|name| used.contains(name)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
-fn remove_unused(folder: &Path, index: &Index) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "index.json" && !index.values().any(|used| *used == name) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// What was edited by hand since the baseline: `before` is the baseline's text, `after` the present
-/// one. `None`: there is no baseline.
-pub fn edits(
-    place: &Place,
-    model: &Model,
-    source: &Source,
-    state: &StackState,
-) -> Option<Vec<FileEdit>> {
-    let index = read_index(state)?;
-    let mut paths = files_of(place, model, source);
-    paths.extend(index.keys().cloned());
-    let mut edits = Vec::new();
-    for path in paths {
-        let before = match index.get(&path) {
-            Some(name) => std::fs::read(folder_of(state).join(name)).ok(),
-            None => None,
-        };
-        let after = files::read_if_exists(&path).ok().flatten();
-        let edit = FileEdit {
+impl Baseline {
+    /// What was edited by hand since: `before` is the baseline's text, `after` the present one. A file
+    /// that was not looked at then has an unknown side: it is left as it is, whatever happens.
+    pub fn edits(
+        &self,
+        place: &Place,
+        model: &Model,
+        source: &Source,
+        state: &StackState,
+    ) -> Vec<FileEdit> {
+        let mut paths = files_of(place, model, source);
+        paths.extend(self.files.keys().cloned());
+        let edits = paths.into_iter().map(|path| FileEdit {
+            before: self.side(&path, state),
+            after: Side::read(&path),
             path,
-            before,
-            after,
+            origin: Origin::Person,
+        });
+        edits.filter(|edit| !edit.is_noop()).collect()
+    }
+
+    fn side(&self, path: &Path, state: &StackState) -> Side {
+        let (known, attributes) = match self.files.get(path) {
+            None => return Side::Unknown("it was no file of the stack then".to_owned()),
+            Some(Kept::Absent) => return Side::Absent,
+            Some(Kept::Unknown { why }) => return Side::Unknown(why.clone()),
+            Some(Kept::Text { hash, attributes }) => (hash, attributes),
         };
-        if !edit.is_noop() {
-            edits.push(edit);
+        let copy = folder_of(state).join(known);
+        match std::fs::read(&copy) {
+            Ok(bytes) if hash(&bytes) == *known => Side::Text(Text {
+                bytes,
+                attributes: attributes.clone(),
+                id: None,
+            }),
+            Ok(_) => Side::Unknown(format!("its kept text {} is damaged", copy.display())),
+            Err(error) => Side::Unknown(format!("cannot read {}: {error}", copy.display())),
         }
     }
-    Some(edits)
 }

@@ -12,7 +12,7 @@ use crate::engine::git::{
     Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit,
 };
 use crate::event::RunId;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ impl Moving {
             path: self.top().join(&edit.path),
             before: content(edit.before.as_ref(), self.top(), &edit.path),
             after: content(edit.after.as_ref(), self.exported.path(), &edit.path),
+            origin: Origin::Upstream,
         };
         self.edits.iter().map(edit).collect()
     }
@@ -151,10 +152,15 @@ impl Moving {
 }
 
 /// What a path holds as a file; a symlink is read through, as everybody who mounts it does.
-fn content(entry: Option<&Entry>, root: &Path, path: &Path) -> Option<Vec<u8>> {
-    match entry? {
-        Entry::File { bytes, .. } => Some(bytes.clone()),
-        Entry::Link { .. } => std::fs::read(root.join(path)).ok(),
+fn content(entry: Option<&Entry>, root: &Path, path: &Path) -> Side {
+    match entry {
+        None => Side::Absent,
+        Some(Entry::File { bytes, .. }) => Side::new(bytes.clone(), &Side::Absent),
+        // One that leads to a folder, or to nothing, holds no text.
+        Some(Entry::Link { .. }) => match Side::read(&root.join(path)) {
+            Side::Text(text) => Side::new(text.bytes, &Side::Absent),
+            other => other,
+        },
     }
 }
 

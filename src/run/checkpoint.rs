@@ -3,12 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
-use super::saved_file::{Back, SavedFile, hash, save_file};
+use super::saved_file::{Back, SavedFile, hash};
 use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
@@ -18,9 +17,20 @@ use crate::engine::files::{self};
 use crate::event::{RunId, ServiceName};
 use crate::fault::fault;
 use crate::stack::Place;
-use crate::state::write_file;
+use crate::state::document::{self, StateError};
 
 const NAME: &str = "checkpoint.json";
+
+/// Where a run's checkpoint is.
+pub fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
+fn is_of_first_format(path: &Path) -> bool {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes);
+    value.is_ok_and(|value| value.is_object() && value.get("format").is_none())
+}
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +91,7 @@ impl Checkpoint {
             let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
             saved.push(SavedFile {
                 after_link,
-                ..save_file(edit, index, folder)?
+                ..SavedFile::save(edit, index, folder)?
             });
             fault!("checkpoint.file");
         }
@@ -97,7 +107,7 @@ impl Checkpoint {
             place.docker.volumes(project)
         );
         let checkpoint = Self {
-            args: place.located.args.clone(),
+            args: survey.args_before.clone(),
             project: project.clone(),
             files: saved,
             checkout,
@@ -106,10 +116,9 @@ impl Checkpoint {
             networks: networks?,
             volumes: volumes?,
         };
-        let json = serde_json::to_vec_pretty(&checkpoint).context("cannot write a checkpoint")?;
         // Before the names are given: whoever is killed while giving them is followed by somebody
         // who knows which to take back.
-        write_file(&folder.join(NAME), &json)?;
+        document::write(&path(folder), &checkpoint)?;
         fault!("checkpoint.stored");
         for image in &checkpoint.images {
             let (repository, tag) = kept::split_tag(&image.kept_as);
@@ -120,8 +129,17 @@ impl Checkpoint {
     }
 
     /// Reads a run's checkpoint; `None` when the run did not come so far.
-    pub fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(folder.join(NAME)).ok()?).ok()
+    ///
+    /// # Errors
+    /// It is there and cannot be used.
+    pub fn read(folder: &Path) -> Result<Option<Self>, StateError> {
+        document::read(&path(folder)).map_err(|error| match error {
+            // Sides of files had another form then.
+            StateError::Damaged { path, .. } if is_of_first_format(&path) => {
+                StateError::Older { path, format: 1 }
+            }
+            other => other,
+        })
     }
 
     /// Containers of a service as they were.
@@ -135,17 +153,18 @@ impl Checkpoint {
     /// Puts every file back, byte for byte, in a state that is safe to repeat. One that cannot be
     /// restored keeps no other from it. A text that is neither side of the run, so somebody wrote it
     /// meanwhile, is kept in the run's folder first.
-    pub fn restore_files(&self, folder: &Path) -> Restored {
+    pub fn restore_files(&self, folder: &Path, aside: &Path) -> Restored {
         let mut done = Restored::default();
         // What came goes first, so that files and folders which took each other's place do not meet.
         let (came, was): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| !file.was_there());
         for file in came.into_iter().rev().chain(was) {
-            match file.restore(folder) {
+            match file.restore(folder, aside) {
                 Ok(Back::Put { kept }) => {
                     done.restored.push(file.path.clone());
                     done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
                 }
                 Ok(Back::AsItWas) => {}
+                Ok(Back::NotKnown { why }) => done.not_known.push((file.path.clone(), why)),
                 Err(error) => done.failed.push((file.clone(), error)),
             }
         }
@@ -167,6 +186,8 @@ pub struct Restored {
     pub restored: Vec<PathBuf>,
     /// Texts that somebody wrote meanwhile, and where they are now.
     pub kept: Vec<(PathBuf, PathBuf)>,
+    /// Those whose earlier text nobody knows, and why: they were left as they are.
+    pub not_known: Vec<(PathBuf, String)>,
     /// Those that could not be restored, and why.
     pub failed: Vec<(SavedFile, anyhow::Error)>,
 }

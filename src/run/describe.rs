@@ -6,12 +6,12 @@ use super::edits::{KeyChange, is_yaml, value_of, value_text};
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::stack::Place;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::FileEdit;
 
 /// The keys in which two texts of a file differ; for other files the file itself.
 pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
     let file = place.shown(&edit.path);
-    let (before, after) = (edit.before.as_deref(), edit.after.as_deref());
+    let (before, after) = (edit.before.bytes(), edit.after.bytes());
     if edit.is_noop() {
         return;
     }

@@ -3,14 +3,14 @@
 use similar::TextDiff;
 
 use crate::secret::{HIDDEN, Redactor, is_secret};
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Side};
 
 /// Lines around a change.
 const CONTEXT: usize = 2;
 
 /// The unified diff of a file; empty when nothing changes, or when it is no text.
 pub fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
-    let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap_or_default());
+    let text = |side: &Side| String::from_utf8(side.bytes().unwrap_or_default().to_owned());
     let (Ok(before), Ok(after)) = (text(&edit.before), text(&edit.after)) else {
         return Vec::new();
     };
@@ -48,12 +48,14 @@ fn hide(line: &str, redactor: &Redactor) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::side::Origin;
 
     fn diff(before: &str, after: &str) -> String {
         let edit = FileEdit {
             path: ".env".into(),
-            before: Some(before.into()),
-            after: Some(after.into()),
+            before: Side::new(before.into(), &Side::Absent),
+            after: Side::new(after.into(), &Side::Absent),
+            origin: Origin::Refit,
         };
         lines(&edit, &Redactor::default()).join("\n")
     }

@@ -13,7 +13,7 @@ use crate::engine::files;
 use crate::event::ServiceName;
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 
 /// One key that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Edited {
     pub is_by_hand: bool,
     /// The services that the keys were made to reach.
     pub reach: Vec<ServiceName>,
+    /// Files whose present text a person typed since the last run, and allowed to be replaced.
+    pub replaced: Vec<PathBuf>,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }
@@ -55,8 +57,58 @@ impl Edited {
 
     /// Whether a path is there after the edit: it is now, or a file is made at or below it.
     pub fn brings(&self, path: &Path) -> bool {
-        let made = |edit: &FileEdit| edit.after.is_some() && edit.path.starts_with(path);
+        let made = |edit: &FileEdit| edit.after.bytes().is_some() && edit.path.starts_with(path);
         path.exists() || self.files.iter().any(made)
+    }
+
+    /// What a file holds after the edits so far: an earlier one of this run may have changed it.
+    fn text(&self, path: &Path) -> Result<Side, Complaint> {
+        if let Some(edit) = self.files.iter().find(|edit| edit.path == path) {
+            return Ok(edit.after.clone());
+        }
+        match Side::read(path) {
+            Side::Unknown(why) => Err(Complaint::new("io", why)),
+            known => Ok(known),
+        }
+    }
+
+    /// Gives a file this text, which was made from what [`Edited::text`] gave.
+    fn put(&mut self, path: &Path, was: Side, after: Side) {
+        match self.files.iter_mut().find(|edit| edit.path == path) {
+            Some(edit) => edit.after = after,
+            None => self.files.push(FileEdit {
+                path: path.to_owned(),
+                before: was,
+                after,
+                origin: Origin::Refit,
+            }),
+        }
+    }
+
+    /// The first key that is to change, and that has another value now than when these edits were made
+    /// before.
+    pub fn changed_since(&self, earlier: &Self) -> Option<&KeyChange> {
+        // What a person edits in place is never typed to us.
+        let typed = self.changes.iter().filter(|_| !self.is_by_hand);
+        typed.into_iter().find(|now| {
+            let mut then = earlier.changes.iter();
+            let then = then.find(|then| then.file == now.file && then.key == now.key);
+            then.is_none_or(|then| then.before != now.before)
+        })
+    }
+
+    /// The files that are no longer what the edits were made from.
+    pub fn edited_meanwhile(&self) -> Vec<&Path> {
+        let changing = self.changing();
+        let stale = changing.filter(|edit| match edit.origin {
+            // git looks by itself, at the moment of the move.
+            Origin::Upstream => false,
+            Origin::Person if edit.is_in_place() => {
+                !Side::read(&edit.path).is_same_file(&edit.after)
+            }
+            Origin::Person | Origin::Refit => !Side::read(&edit.path).is_same_file(&edit.before),
+        });
+        stale.map(|edit| edit.path.as_path()).collect()
     }
 
     /// The files that change.
@@ -281,16 +333,10 @@ fn edit_env(
     let file = shown(&located.args.directory, path);
     check_is_file(&file, path)?;
     check_is_env(&file, path, edits)?;
-    // An earlier edit of this run may have changed the same file.
-    let known = edited.files.iter().position(|edit| edit.path == path);
-    let before = match known {
-        Some(index) => edited.files[index].after.clone(),
-        None => files::read_if_exists(path)?,
-    };
+    let was = edited.text(path)?;
     let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
-    let mut tree =
-        Dotenv::parse(before.as_deref().unwrap_or_default(), format).map_err(&refused)?;
+    let mut tree = Dotenv::parse(was.bytes().unwrap_or_default(), format).map_err(&refused)?;
     for edit in edits {
         let key: EnvKey = edit
             .key
@@ -327,16 +373,12 @@ fn edit_env(
         });
     }
     let after = tree.to_bytes();
-    // Nothing to remove from a file that does not exist: it stays so.
-    let after = (before.is_some() || !after.is_empty()).then_some(after);
-    match known {
-        Some(index) => edited.files[index].after = after,
-        None => edited.files.push(FileEdit {
-            path: path.to_owned(),
-            before,
-            after,
-        }),
-    }
+    let after = match was {
+        // Nothing to remove from a file that does not exist: it stays so.
+        Side::Absent if after.is_empty() => Side::Absent,
+        _ => Side::new(after, &was),
+    };
+    edited.put(path, was, after);
     Ok(())
 }
 
@@ -381,13 +423,8 @@ fn edit_yaml(
 ) -> Result<(), Complaint> {
     let file = shown(&located.args.directory, path);
     check_is_file(&file, path)?;
-    // An earlier edit of this run may have changed the same file.
-    let known = edited.files.iter().position(|edit| edit.path == path);
-    let bytes = match known {
-        Some(index) => edited.files[index].after.clone(),
-        None => files::read_if_exists(path)?,
-    };
-    let mut text = text_of(&file, bytes.as_deref().unwrap_or_default())?;
+    let was = edited.text(path)?;
+    let mut text = text_of(&file, was.bytes().unwrap_or_default())?;
     for edit in edits {
         let place: YamlPath = edit
             .key
@@ -413,15 +450,8 @@ fn edit_yaml(
         });
         text = done.text;
     }
-    let after = Some(text.into_bytes());
-    match known {
-        Some(index) => edited.files[index].after = after,
-        None => edited.files.push(FileEdit {
-            path: path.to_owned(),
-            before: bytes,
-            after,
-        }),
-    }
+    let after = Side::new(text.into_bytes(), &was);
+    edited.put(path, was, after);
     Ok(())
 }
 
@@ -520,12 +550,8 @@ fn add_consumer(
 ) -> Result<(), Complaint> {
     let path = override_file(located)?;
     let file = shown(&located.args.directory, &path);
-    let known = edited.files.iter().position(|edit| edit.path == path);
-    let before = match known {
-        Some(index) => edited.files[index].after.clone(),
-        None => files::read_if_exists(&path)?,
-    };
-    let text = text_of(&file, before.as_deref().unwrap_or_default())?;
+    let was = edited.text(&path)?;
+    let text = text_of(&file, was.bytes().unwrap_or_default())?;
     let place = YamlPath::of_keys(["services", service.as_str(), "environment", key])
         .map_err(|error| refused_yaml(&file, &error))?;
     let value = NewValue::String(format!("${{{key}}}"));
@@ -538,20 +564,11 @@ fn add_consumer(
         before: done.before.as_ref().map(value_text),
         after: done.after.as_ref().map(value_text),
     });
-    let after = Some(done.text.into_bytes());
-    match known {
-        Some(index) => edited.files[index].after = after,
-        None => {
-            if before.is_none() {
-                edited.new_compose_file = Some(path.clone());
-            }
-            edited.files.push(FileEdit {
-                path,
-                before,
-                after,
-            });
-        }
+    if was == Side::Absent {
+        edited.new_compose_file = Some(path.clone());
     }
+    let after = Side::new(done.text.into_bytes(), &was);
+    edited.put(&path, was, after);
     Ok(())
 }
 

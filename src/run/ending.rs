@@ -14,6 +14,7 @@ use crate::fault::fault;
 use crate::health::watch::Watch;
 use crate::state;
 use crate::state::journal::{self, Entry};
+use crate::state::open_run::OpenRun;
 
 /// So many of the last lines of a log are shown and kept.
 const LOG_LINES: u32 = 20;
@@ -125,9 +126,11 @@ impl Transaction<'_> {
         });
         // A full disk must not keep anybody from getting the stack back.
         let _ = self.journal.add(Entry::RollingBack { reason, code });
-        let touched = touched(&journal::read(&self.folder));
+        let touched = self.touched();
+        let mut place = self.place.clone();
+        place.located.args = checkpoint.args.clone();
         let rollback = Rollback {
-            place: &self.place,
+            place: &place,
             checkpoint,
             folder: &self.folder,
             touched: &touched,
@@ -182,11 +185,29 @@ impl Transaction<'_> {
 
     /// Whether a file or a container may be another by now.
     fn has_touched(&self) -> bool {
-        let lines = journal::read(&self.folder);
-        let touches = |line: &journal::Line| {
-            matches!(line.entry, Entry::Writing { .. } | Entry::Touching { .. })
+        let Ok(Some(found)) = journal::read(&self.folder) else {
+            return true;
         };
-        lines.iter().any(touches)
+        let count =
+            |is: fn(&Entry) -> bool| found.lines.iter().filter(|line| is(&line.entry)).count();
+        let written = count(|entry| matches!(entry, Entry::Writing { .. }));
+        let left_alone = count(|entry| matches!(entry, Entry::LeftAlone { .. }));
+        let touched = count(|entry| matches!(entry, Entry::Touching { .. }));
+        written > left_alone || touched > 0 || !found.damaged.is_empty()
+    }
+
+    /// The services whose containers may be others by now.
+    fn touched(&self) -> BTreeMap<ServiceName, Action> {
+        match journal::read(&self.folder) {
+            Ok(Some(found)) if found.damaged.is_empty() => touched(&found.lines),
+            // A journal that went away meanwhile: whatever was planned may have been done.
+            Ok(_) | Err(_) => {
+                let steps = self.survey.plan.steps.iter();
+                steps
+                    .map(|step| (step.service.clone(), step.action))
+                    .collect()
+            }
+        }
     }
 
     /// The end of a run that has fetched or built at most: names of images go back.
@@ -230,8 +251,9 @@ impl Transaction<'_> {
             services: services.to_vec(),
             todo: todo.to_vec(),
         };
-        if let Err(error) = self.close(entry) {
-            self.emitter.emit(Kind::Complaint(error.into()));
+        match self.close(entry) {
+            Ok(()) => OpenRun::end(&self.place.located.args.directory, self.state),
+            Err(error) => self.emitter.emit(Kind::Complaint(error.into())),
         }
     }
 

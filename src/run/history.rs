@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::checkout::{Moving, SavedCheckout};
@@ -12,13 +13,12 @@ use super::edits::Edited;
 use super::kept::SavedImage;
 use super::saved_file::{self, SavedFile};
 use crate::complaint::Complaint;
-use crate::engine::files;
 use crate::event::{Outcome, RunId};
 use crate::stack::Place;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::StackState;
-use crate::state::journal;
-use crate::state::runs::{Record, records};
+use crate::state::document::StateError;
+use crate::state::runs::{self, Record};
 
 /// What undoes some runs.
 #[derive(Debug)]
@@ -40,37 +40,15 @@ pub struct Undo {
 /// What it takes to go back to before `target`, or before the last run.
 ///
 /// # Errors
-/// There is no such run, its checkpoint is gone, or files were edited since (`edited`), or the
-/// checkout is at another commit by now (`git_moved`).
+/// There is no such run, something that has to be known of it cannot be read, its checkpoint is gone, or
+/// files were edited since (`edited`), or the checkout is at another commit by now (`git_moved`).
 pub async fn undo(
     place: &Place,
     state: &StackState,
     target: Option<RunId>,
     allow_edited: bool,
 ) -> Result<Undo, Complaint> {
-    let in_force: Vec<Record> = records(state)
-        .into_iter()
-        .filter(Record::is_in_force)
-        .collect();
-    let Some(last) = in_force.last().map(|record| record.run) else {
-        return Err(
-            Complaint::new("no_run", "there is no run to undo on this stack")
-                .hint("refit history lists the runs"),
-        );
-    };
-    let target = target.unwrap_or(last);
-    let runs: Vec<RunId> = in_force
-        .iter()
-        .map(|r| r.run)
-        .filter(|run| *run >= target)
-        .collect();
-    if runs.is_empty() || (!state.runs().contains(&target)) {
-        return Err(Complaint::new(
-            "no_run",
-            format!("no run from {target} on changed anything"),
-        )
-        .hint("refit history lists the runs"));
-    }
+    let runs = to_undo(state, target)?;
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
     let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
     let mut images: Vec<SavedImage> = Vec::new();
@@ -78,7 +56,7 @@ pub async fn undo(
     let mut before = None;
     for run in &runs {
         let folder = state.run_folder(*run);
-        let Some(checkpoint) = Checkpoint::read(&folder) else {
+        let Some(checkpoint) = Checkpoint::read(&folder)? else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
             return Err(Complaint::new("checkpoint_gone", text));
         };
@@ -109,7 +87,7 @@ pub async fn undo(
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
         let text = format!("{} was edited since that run", names.join(", "));
         return Err(Complaint::new("edited", text)
-            .hint("--allow edited overwrites it; the present text stays in the new run"));
+            .hint("--allow edited replaces it; the present text is kept, and told where"));
     }
     let moving = match &checkout {
         Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
@@ -124,10 +102,30 @@ pub async fn undo(
         if file.is_link_only() {
             continue;
         }
+        let before = Side::read(&path);
+        if let Side::Unknown(why) = before {
+            return Err(Complaint::new("io", why));
+        }
+        let after = file.before.read(&folder)?;
+        if let Side::Unknown(why) = &after {
+            let file = place.shown(&path);
+            let text = format!("{file} stays as it is: its earlier text is not known ({why})");
+            edited.notes.push(text);
+            continue;
+        }
+        let after = match after {
+            Side::Text(text) if before == Side::Absent => Side::Text(text),
+            Side::Text(text) => Side::new(text.bytes, &before),
+            other => other,
+        };
+        if edited_since.contains(&path) {
+            edited.replaced.push(path.clone());
+        }
         edited.files.push(FileEdit {
-            before: files::read_unless_folder(&path)?,
-            after: file.old_bytes(&folder),
             path,
+            before,
+            after,
+            origin: Origin::Refit,
         });
     }
     if let Some(moving) = &moving {
@@ -149,42 +147,89 @@ pub async fn undo(
     })
 }
 
-/// Removes old runs, and the names that kept their images; never the newest one that was applied.
-pub async fn prune(place: &Place, state: &StackState) {
-    let keep = &place.settings.keep;
-    let runs = state.runs();
-    let surplus = runs.len().saturating_sub(keep.runs);
-    let too_old = |run: RunId| {
-        let first = journal::read(&state.run_folder(run))
-            .first()
-            .map(|line| line.at);
-        first.is_some_and(|at| Timestamp::now().duration_since(at).unsigned_abs() > keep.age)
-    };
-    // The oldest tells whether any other can be too old.
-    if surplus == 0 && !runs.first().is_some_and(|run| too_old(*run)) {
-        return;
+/// The runs that left their change in place, from `target` on. All of them must be known: a run that
+/// cannot be read may have changed anything.
+fn to_undo(state: &StackState, target: Option<RunId>) -> Result<Vec<RunId>, Complaint> {
+    let all = runs::all(state)?;
+    let in_force: Vec<RunId> = all
+        .known
+        .iter()
+        .filter(|record| record.is_in_force())
+        .map(|record| record.run)
+        .collect();
+    let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
+    let half = all.known.iter().filter(|record| record.outcome.is_none());
+    let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
+    let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
+    let from = target.or(in_force.last().copied());
+    unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
+    if let Some((run, error)) = unknown.first() {
+        let text = format!("run {run} cannot be read, so it is not known what it left in place");
+        return Err(Complaint::new("state_damaged", text)
+            .details(&error.to_string())
+            .hint("refit history lists the runs that are known"));
     }
-    let applied = |run: &&RunId| {
-        journal::outcome(&journal::read(&state.run_folder(**run))) == Some(Outcome::Applied)
+    let Some(from) = from.filter(|_| !in_force.is_empty()) else {
+        return Err(
+            Complaint::new("no_run", "there is no run to undo on this stack")
+                .hint("refit history lists the runs"),
+        );
     };
-    let last_good = runs.iter().rev().find(applied).copied();
-    for (index, run) in runs.iter().enumerate() {
-        let open = journal::outcome(&journal::read(&state.run_folder(*run))).is_none();
-        if Some(*run) == last_good || open || !(index < surplus || too_old(*run)) {
-            continue;
-        }
-        remove(place, &state.run_folder(*run)).await;
+    let exists = state.runs()?.contains(&from);
+    let runs: Vec<RunId> = in_force.into_iter().filter(|run| *run >= from).collect();
+    if runs.is_empty() || !exists {
+        return Err(
+            Complaint::new("no_run", format!("no run from {from} on changed anything"))
+                .hint("refit history lists the runs"),
+        );
     }
+    Ok(runs)
 }
 
-async fn remove(place: &Place, folder: &Path) {
-    if let Some(checkpoint) = Checkpoint::read(folder)
-        && checkpoint::release(&place.docker, &checkpoint)
-            .await
-            .is_err()
-    {
-        // Kept until the engine lets them go.
-        return;
+/// Removes old runs, and the names that kept their images; never the newest one that was applied, and
+/// none that cannot be read.
+///
+/// # Errors
+/// The runs cannot be listed, or one not be removed.
+pub async fn prune(place: &Place, state: &StackState) -> Result<(), Complaint> {
+    let keep = &place.settings.keep;
+    let runs = state.runs()?;
+    let surplus = runs.len().saturating_sub(keep.runs);
+    let too_old = |record: &Record| {
+        let age = Timestamp::now().duration_since(record.began);
+        age.unsigned_abs() > keep.age
+    };
+    let oldest = match runs.first() {
+        Some(run) => Record::read(state, *run).ok().flatten(),
+        None => return Ok(()),
+    };
+    // The oldest tells whether any other can be too old.
+    if surplus == 0 && !oldest.as_ref().is_some_and(too_old) {
+        return Ok(());
     }
-    let _ = std::fs::remove_dir_all(folder);
+    let all = runs::all(state)?.known;
+    let is_good = |record: &&Record| record.outcome == Some(Outcome::Applied);
+    let last_good = all.iter().rev().find(is_good).map(|record| record.run);
+    for record in &all {
+        let index = runs.iter().position(|run| *run == record.run);
+        let is_surplus = index.is_some_and(|index| index < surplus);
+        if Some(record.run) == last_good
+            || record.outcome.is_none()
+            || !(is_surplus || too_old(record))
+        {
+            continue;
+        }
+        remove(place, &state.run_folder(record.run)).await?;
+    }
+    Ok(())
+}
+
+async fn remove(place: &Place, folder: &Path) -> Result<(), Complaint> {
+    // What cannot be read keeps what it names.
+    if let Some(checkpoint) = Checkpoint::read(folder)? {
+        checkpoint::release(&place.docker, &checkpoint).await?;
+    }
+    std::fs::remove_dir_all(folder)
+        .with_context(|| format!("cannot remove {}", folder.display()))
+        .map_err(Complaint::from)
 }

@@ -41,12 +41,16 @@ use crate::stack::Place;
 use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
 use crate::stack::settings::Settings;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::FileEdit;
 use crate::state::lock::Lock;
 use crate::state::{StackState, StateHome};
-use request::{Request, What};
+use recover::Recovered;
+use request::{Request, What, WithUnfinished};
 use survey::Survey;
 use transaction::Transaction;
+
+/// How often a change is planned anew while somebody edits the same files.
+const SURVEYS: u32 = 3;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +136,7 @@ impl Runner {
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFnOnce(&Place, &StackState) -> Result<Survey, Complaint>,
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
     ) -> Ended {
         let began = Instant::now();
         match self.attempt(located, request, survey).await {
@@ -155,7 +159,7 @@ impl Runner {
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFnOnce(&Place, &StackState) -> Result<Survey, Complaint>,
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
     ) -> Result<Ended, Complaint> {
         let began = Instant::now();
         let mut place = self.unless_signalled(self.find(located)).await?;
@@ -168,13 +172,11 @@ impl Runner {
             true => None,
             false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
+        let how = request.options.unfinished;
         if request.options.dry_run {
-            recover::mention(&state, &self.emitter);
-        } else if let Some(recovered) = recover::finish(&place, &state, &self.emitter).await? {
-            if recovered == Outcome::RollbackFailed {
-                let text = "Nothing of this command was done: an earlier run could not be given back. \
-                            More: refit show";
-                let conclusion = Conclusion::early(recovered, Some(text.to_owned()));
+            recover::mention(&place.located.args.directory, &state, &self.emitter);
+        } else if let Some(recovered) = recover::finish(&place, &state, how, &self.emitter).await? {
+            if let Some(conclusion) = concluded(recovered, how) {
                 return Ok(finish(&self.emitter, conclusion, began));
             }
             // The stack is another one now.
@@ -183,7 +185,7 @@ impl Runner {
             // Who held the lock until now may have made other containers.
             place.containers = self.docker.compose_containers().await?;
         }
-        let mut survey = self.unless_signalled(survey(&place, &state)).await?;
+        let mut survey = self.survey(&place, &state, survey).await?;
         self.tell(&place, &survey, request);
         if let Some(refusal) = survey.refusal.take() {
             return Err(refusal);
@@ -191,7 +193,7 @@ impl Runner {
         let (emitter, conclusion) = if request.options.dry_run {
             (self.emitter.clone(), dry(&survey, request))
         } else if survey.is_nothing() {
-            baseline::keep_if_in_line(&place, &survey, &state);
+            self.kept(baseline::keep_if_in_line(&place, &survey, &state));
             let text = Some(survey.nothing_text());
             (
                 self.emitter.clone(),
@@ -204,6 +206,35 @@ impl Runner {
             self.transact(&place, &survey, request, &state).await?
         };
         Ok(finish(&emitter, conclusion, began))
+    }
+
+    /// Surveys, and once more where somebody has edited another key of the same files meanwhile.
+    async fn survey(
+        &self,
+        place: &Place,
+        state: &StackState,
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
+    ) -> Result<Survey, Complaint> {
+        let mut made = self.unless_signalled(survey(place, state)).await?;
+        for _ in 0..SURVEYS {
+            let edited = made.edited.edited_meanwhile();
+            let Some(file) = edited.first().map(|path| place.shown(path)) else {
+                return Ok(made);
+            };
+            let anew = self.unless_signalled(survey(place, state)).await?;
+            if let Some(change) = anew.edited.changed_since(&made.edited) {
+                let text = format!(
+                    "{} in {file} was edited while the change was planned",
+                    change.key
+                );
+                return Err(Complaint::new("edited", text).hint("look at it, and type it again"));
+            }
+            let text = format!("{file} was edited meanwhile; planned again from the new text");
+            self.emitter.note("edited", text);
+            made = anew;
+        }
+        let text = "somebody goes on writing to the files of this stack";
+        Err(Complaint::new("edited", text).hint("wait for it, and type it again"))
     }
 
     /// Nothing is touched yet: a signal simply ends it.
@@ -241,13 +272,24 @@ impl Runner {
         let conclusion = transaction.carry_out().await;
         if conclusion.ended.outcome == Outcome::Applied {
             sweep(place, survey, &transaction.emitter).await;
-            baseline::keep(place, survey, state);
+            self.kept(baseline::keep(place, survey, state));
             if survey.supply.prune_build_cache {
                 prune_build_cache(&self.docker, &transaction.emitter).await;
             }
         }
-        history::prune(place, state).await;
+        if let Err(complaint) = history::prune(place, state).await {
+            self.emitter
+                .note("not_pruned", format!("old runs are kept: {complaint}"));
+        }
         Ok((transaction.emitter.clone(), conclusion))
+    }
+
+    /// A baseline that is not kept is missing when an `apply` fails.
+    fn kept(&self, kept: anyhow::Result<()>) {
+        if let Err(error) = kept {
+            let text = format!("the present text of the stack's files is not kept: {error:#}");
+            self.emitter.note("baseline", text);
+        }
     }
 
     /// What will happen, before it happens.
@@ -294,6 +336,32 @@ impl Runner {
         for note in &survey.notes {
             self.emitter.note("note", note);
         }
+    }
+}
+
+/// How the command ends with what became of a run that was cut off; `None`: it goes on.
+fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
+    let Recovered { run, outcome, text } = recovered;
+    let is_meant = match how {
+        WithUnfinished::GoBack(target) => target.is_none_or(|target| target == run),
+        WithUnfinished::Refuse | WithUnfinished::KeepPresent => false,
+    };
+    match outcome {
+        Outcome::RollbackFailed => Some(Conclusion::early(outcome, text)),
+        // It was that run which was to be undone.
+        Outcome::RolledBack if is_meant => {
+            let text = format!("Run {run} is undone: everything is as it was before it.");
+            Some(Conclusion::early(Outcome::Applied, Some(text)))
+        }
+        Outcome::FailedBefore if is_meant => {
+            let text = format!("Nothing to do: run {run} had changed nothing.");
+            Some(Conclusion::early(Outcome::NothingToDo, Some(text)))
+        }
+        Outcome::Applied
+        | Outcome::NothingToDo
+        | Outcome::Refused
+        | Outcome::FailedBefore
+        | Outcome::RolledBack => None,
     }
 }
 

@@ -1,93 +1,276 @@
 //! Finishes what a killed run left: commits it where its effect had been proven, else rolls it back.
 //! Whichever command takes the lock next does this first, and it may itself be killed and done again.
+//! What cannot be read is never taken for "nothing happened".
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
+use super::request::WithUnfinished;
 use super::rollback::{Rollback, Undone};
+use super::saved_file::{SavedFile, SavedSide, of_neither_side};
 use crate::complaint::Complaint;
-use crate::engine::process::end_orphans;
+use crate::engine::process::{end_orphans, start_time};
 use crate::event::{Emitter, Kind, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
 use crate::state::StackState;
+use crate::state::document::{Lines, StateError};
 use crate::state::journal::{self, Entry, Journal, Line};
+use crate::state::open_run::OpenRun;
 
-/// The runs whose journals do not end.
-pub fn open_runs(state: &StackState) -> Vec<RunId> {
-    // Only the newest can be open: each command closes what it finds before it begins its own.
-    let runs = state.runs();
-    let newest = runs.iter().rev().take(2).copied();
-    let is_open = |run: &RunId| journal::outcome(&journal::read(&state.run_folder(*run))).is_none();
-    let mut open: Vec<RunId> = newest.filter(is_open).collect();
-    open.sort();
-    open
+/// The newest run, if it has no end that can be read. Only the newest can be open: each command closes
+/// what it finds before it begins its own.
+enum Unfinished {
+    /// Its journal does not end.
+    Open(CutOff),
+    /// Its journal cannot be read, so nobody knows whether it ended.
+    Unknown(RunId, StateError),
+}
+
+/// A run that was cut off, or is at work.
+struct CutOff {
+    run: RunId,
+    folder: PathBuf,
+    lines: Vec<Line>,
+    /// Lines that cannot be read.
+    damaged: Vec<StateError>,
+}
+
+/// What became of a run that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Its number.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the person reads last, where this command does nothing else.
+    pub text: Option<String>,
+}
+
+fn unfinished(state: &StackState) -> Result<Option<Unfinished>, StateError> {
+    let Some(run) = state.runs()?.last().copied() else {
+        return Ok(None);
+    };
+    let folder = state.run_folder(run);
+    let found = match journal::read(&folder) {
+        Err(error) => return Ok(Some(Unfinished::Unknown(run, error))),
+        Ok(found) => found,
+    };
+    let found = match found {
+        Some(found) if !found.lines.is_empty() => found,
+        // A run that did not come to its first line left nothing else either.
+        other => {
+            let damaged = other.into_iter().flat_map(|found| found.damaged).next();
+            if let Some(error) = damaged.or_else(|| gone(&folder)) {
+                return Ok(Some(Unfinished::Unknown(run, error)));
+            }
+            Lines {
+                lines: Vec::new(),
+                damaged: Vec::new(),
+            }
+        }
+    };
+    if journal::outcome(&found.lines).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Unfinished::Open(CutOff {
+        run,
+        folder,
+        lines: found.lines,
+        damaged: found.damaged,
+    })))
+}
+
+/// A journal that is gone or empty, by what lies beside it.
+fn gone(folder: &Path) -> Option<StateError> {
+    let came_further = ["checkpoint.json", "file-0"];
+    let further = came_further.iter().any(|name| folder.join(name).exists());
+    further.then(|| StateError::Gone {
+        path: journal::path(folder),
+    })
 }
 
 /// Says, without the lock, that a run is open.
-pub fn mention(state: &StackState, emitter: &Emitter) {
-    for run in open_runs(state) {
-        emitter.note("unfinished", sentence(state, run));
+pub fn mention(directory: &Path, state: &StackState, emitter: &Emitter) {
+    if let Some(text) = sentence(directory, state) {
+        emitter.note("unfinished", text);
     }
 }
 
 /// What is to be said of an open run.
-pub fn sentence(state: &StackState, run: RunId) -> String {
-    let lines = journal::read(&state.run_folder(run));
-    let alive = lines.iter().any(|line| match line.entry {
-        Entry::Begin { pid, .. } => std::path::Path::new(&format!("/proc/{pid}")).exists(),
-        _ => false,
-    });
-    if alive {
-        format!("run {run} is at work on this stack")
-    } else {
-        format!(
-            "run {run} was cut off; the next command that changes something (refit apply) finishes it"
-        )
+pub fn sentence(directory: &Path, state: &StackState) -> Option<String> {
+    let other = match OpenRun::of_another(directory, state) {
+        Ok(other) => other.map(|open| of_another(&open).text),
+        Err(error) => Some(error.to_string()),
+    };
+    if other.is_some() {
+        return other;
+    }
+    match unfinished(state) {
+        Ok(None) => None,
+        Ok(Some(Unfinished::Unknown(run, error))) => Some(format!(
+            "it is not known whether run {run} was finished: {error}"
+        )),
+        Ok(Some(Unfinished::Open(open))) if open.is_at_work() => {
+            Some(format!("run {} is at work on this stack", open.run))
+        }
+        Ok(Some(Unfinished::Open(open))) => Some(format!(
+            "run {} was cut off; the next command that changes something (refit apply) finishes it",
+            open.run
+        )),
+        Err(error) => Some(error.to_string()),
     }
 }
 
-/// Finishes every open run; the worst outcome among them, or `None` when there was none.
+impl CutOff {
+    /// Whether its process is still there. A number alone may be another's by now.
+    fn is_at_work(&self) -> bool {
+        self.lines.iter().any(|line| match line.entry {
+            Entry::Begin { pid, started, .. } => started.is_some() && start_time(pid) == started,
+            _ => false,
+        })
+    }
+
+    /// Whether it came to its first effect, as far as its journal tells.
+    fn came_to_effects(&self) -> bool {
+        let early = |line: &Line| {
+            matches!(
+                line.entry,
+                Entry::Begin { .. } | Entry::Change { .. } | Entry::Planned { .. }
+            )
+        };
+        !self.damaged.is_empty() || !self.lines.iter().all(early)
+    }
+
+    /// Whether the change was proven, and nobody has begun to take it back since.
+    fn is_proven(&self) -> bool {
+        let last = self.lines.iter().rev().find_map(|line| match line.entry {
+            Entry::Proven => Some(true),
+            Entry::RollingBack { .. } => Some(false),
+            _ => None,
+        });
+        last == Some(true)
+    }
+}
+
+/// Finishes the open run; `None` when there is none.
 ///
 /// # Errors
-/// The state cannot be written, or the engine does not answer.
+/// Somebody else has to finish it, or the person has to choose; then nothing was touched.
 pub async fn finish(
     place: &Place,
     state: &StackState,
+    how: WithUnfinished,
     emitter: &Emitter,
-) -> Result<Option<Outcome>, Complaint> {
-    let mut worst = None;
-    for run in open_runs(state) {
-        let outcome = finish_one(place, state, run, emitter).await?;
-        emitter.emit(Kind::Recovered { run, outcome });
-        worst = match worst {
-            Some(Outcome::RollbackFailed) => worst,
-            _ => Some(outcome),
-        };
+) -> Result<Option<Recovered>, Complaint> {
+    let directory = &place.located.args.directory;
+    if let Some(open) = OpenRun::of_another(directory, state)? {
+        return Err(of_another(&open));
     }
-    Ok(worst)
+    let open = match unfinished(state)? {
+        None => return Ok(None),
+        Some(Unfinished::Unknown(run, error)) => {
+            return Ok(Some(not_known(run, error, state, emitter)));
+        }
+        Some(Unfinished::Open(open)) => open,
+    };
+    let run = open.run;
+    let recovered = match finish_open(place, &open, how, emitter).await {
+        Ok(recovered) => recovered,
+        Err(Stopped::Choice(complaint)) => return Err(complaint),
+        // The run stays open, and the next command tries again.
+        Err(Stopped::Failed(complaint)) => {
+            emitter.emit(Kind::Complaint(complaint));
+            Recovered {
+                run,
+                outcome: Outcome::RollbackFailed,
+                text: Some(format!(
+                    "Nothing of this command was done: run {run} is not finished yet. The next command \
+                     tries again. More: refit show {run}"
+                )),
+            }
+        }
+    };
+    if unfinished(state)?.is_none() {
+        OpenRun::end(directory, state);
+    }
+    let outcome = recovered.outcome;
+    emitter.emit(Kind::Recovered { run, outcome });
+    Ok(Some(recovered))
 }
 
-async fn finish_one(
-    place: &Place,
-    state: &StackState,
-    run: RunId,
-    emitter: &Emitter,
-) -> Result<Outcome, Complaint> {
+/// Why recovery came to no end.
+enum Stopped {
+    /// A person has to choose; nothing was touched.
+    Choice(Complaint),
+    /// Something failed that may work later.
+    Failed(Complaint),
+}
+
+impl From<Complaint> for Stopped {
+    fn from(complaint: Complaint) -> Self {
+        Self::Failed(complaint)
+    }
+}
+
+impl From<anyhow::Error> for Stopped {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn of_another(open: &OpenRun) -> Complaint {
+    let (run, state) = (open.run, open.state.display());
+    let own = open.uid == rustix::process::geteuid().as_raw();
+    let name = crate::engine::files::user_name(open.uid);
+    let hint = match own {
+        true => {
+            let home = open.state.ancestors().nth(2).unwrap_or(&open.state);
+            format!(
+                "finish it first: REFIT_STATE_HOME={} refit apply",
+                home.display()
+            )
+        }
+        false => format!("finish it first, as {name}: sudo -u {name} refit apply"),
+    };
+    let text =
+        format!("run {run} of {name} on this stack was cut off and is not finished ({state})");
+    Complaint::new("unfinished_of_another", text).hint(hint)
+}
+
+fn not_known(run: RunId, error: StateError, state: &StackState, emitter: &Emitter) -> Recovered {
     let folder = state.run_folder(run);
-    let lines = journal::read(&folder);
+    let folder = folder.display();
+    emitter.emit(Kind::Complaint(error.into()));
+    Recovered {
+        run,
+        outcome: Outcome::RollbackFailed,
+        text: Some(format!(
+            "Nothing of this command was done: it is not known whether run {run} was finished. Where the \
+             stack is as it should be: mv {folder} {folder}.damaged"
+        )),
+    }
+}
+
+async fn finish_open(
+    place: &Place,
+    open: &CutOff,
+    how: WithUnfinished,
+    emitter: &Emitter,
+) -> Result<Recovered, Stopped> {
+    let CutOff { run, folder, .. } = open;
     // Compose may outlive the refit that started it, and would go on with the change.
-    let mark = journal::mark(&folder)?;
+    let mark = journal::mark(folder)?;
     end_orphans(&mark)?;
     let place = &Place {
         compose: place.compose.marked(mark),
         ..place.clone()
     };
-    let journal = Journal::open(&folder)?;
+    let journal = Journal::open(folder)?;
     fault!("recover.begun");
-    let has = |wanted: &Entry| lines.iter().any(|line| line.entry == *wanted);
     let close = |outcome, todo: &[String]| {
         journal.add(Entry::Finished {
             outcome,
@@ -95,24 +278,55 @@ async fn finish_one(
             todo: todo.to_vec(),
         })
     };
-    let checkpoint = Checkpoint::read(&folder).filter(|_| has(&Entry::Checkpointed));
-    let Some(checkpoint) = checkpoint else {
-        // Cut off before the first write; at most images got another name.
-        if let Some(partial) = Checkpoint::read(&folder) {
-            checkpoint::release(&place.docker, &partial).await?;
-        }
-        close(Outcome::FailedBefore, &[])?;
-        return Ok(Outcome::FailedBefore);
+    let done = |outcome| {
+        let (run, text) = (*run, None);
+        Recovered { run, outcome, text }
     };
-    if is_proven(&lines) {
+    if open.is_proven() {
         close(Outcome::Applied, &[])?;
-        return Ok(Outcome::Applied);
+        return Ok(done(Outcome::Applied));
     }
-    let undone = roll_back(place, &checkpoint, &folder, &lines, &journal, emitter).await;
+    let checkpoint = match (Checkpoint::read(folder), open.came_to_effects()) {
+        (Ok(Some(checkpoint)), _) => checkpoint,
+        // Without a checkpoint nothing is written.
+        (Ok(None), false) | (Err(_), false) => {
+            close(Outcome::FailedBefore, &[])?;
+            return Ok(done(Outcome::FailedBefore));
+        }
+        (Ok(None), true) => {
+            let path = checkpoint::path(folder);
+            return without_checkpoint(open, StateError::Gone { path }, close, emitter);
+        }
+        (Err(error), true) => return without_checkpoint(open, error, close, emitter),
+    };
+    if !open.came_to_effects() && is_untouched(&checkpoint)? {
+        // Cut off before the first write; at most images got another name.
+        checkpoint::release(&place.docker, &checkpoint).await?;
+        close(Outcome::FailedBefore, &[])?;
+        return Ok(done(Outcome::FailedBefore));
+    }
+    let edited = of_neither_side(&checkpoint.files)?;
+    if !edited.is_empty() {
+        match how {
+            WithUnfinished::Refuse => return Err(Stopped::Choice(choice(place, open, &edited))),
+            WithUnfinished::KeepPresent => {
+                let todo =
+                    format!("left as it was found by refit apply; back: refit rollback {run}");
+                close(Outcome::RollbackFailed, &[todo])?;
+                emitter.note(
+                    "left_as_found",
+                    format!("run {run} had been cut off; what was mended by hand since stays"),
+                );
+                return Ok(done(Outcome::Applied));
+            }
+            WithUnfinished::GoBack(_) => {}
+        }
+    }
+    let undone = roll_back(place, &checkpoint, open, &journal, emitter).await;
     fault!("recover.rolled_back");
     if undone.is_whole() {
         close(Outcome::RolledBack, &[])?;
-        return Ok(Outcome::RolledBack);
+        return Ok(done(Outcome::RolledBack));
     }
     for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
         let complaint = Complaint::new("rollback_failed", problem).hint(todo);
@@ -121,24 +335,82 @@ async fn finish_one(
     if place.docker.answers().await {
         close(Outcome::RollbackFailed, &undone.todo)?;
     }
-    Ok(Outcome::RollbackFailed)
+    Ok(Recovered {
+        run: *run,
+        outcome: Outcome::RollbackFailed,
+        text: Some(
+            "Nothing of this command was done: an earlier run could not be rolled back. More: refit show"
+                .to_owned(),
+        ),
+    })
 }
 
-/// Whether the change was proven, and nobody has begun to take it back since.
-fn is_proven(lines: &[Line]) -> bool {
-    let last = lines.iter().rev().find_map(|line| match line.entry {
-        Entry::Proven => Some(true),
-        Entry::RollingBack { .. } => Some(false),
-        _ => None,
-    });
-    last == Some(true)
+/// What the run did cannot be undone without its checkpoint; nothing that it kept is let go of.
+fn without_checkpoint(
+    open: &CutOff,
+    error: StateError,
+    close: impl Fn(Outcome, &[String]) -> anyhow::Result<()>,
+    emitter: &Emitter,
+) -> Result<Recovered, Stopped> {
+    let run = open.run;
+    let passes = error.may_pass();
+    let todo = format!("see what run {run} changed (refit show {run}), and undo it by hand");
+    emitter.emit(Kind::Complaint(error.into()));
+    if !passes {
+        close(Outcome::RollbackFailed, std::slice::from_ref(&todo))?;
+    }
+    Ok(Recovered {
+        run,
+        outcome: Outcome::RollbackFailed,
+        text: Some(format!(
+            "Nothing of this command was done: run {run} was cut off, and cannot be rolled back without \
+             its checkpoint. To do: {todo}"
+        )),
+    })
+}
+
+fn is_untouched(checkpoint: &Checkpoint) -> anyhow::Result<bool> {
+    let mut files = checkpoint.files.iter();
+    files.try_fold(true, |so_far, file| Ok(so_far && file.is_as_before()?))
+}
+
+/// The three texts, and the two ways.
+fn choice(place: &Place, open: &CutOff, edited: &[&SavedFile]) -> Complaint {
+    let (run, folder) = (open.run, open.folder.display());
+    let names: Vec<String> = edited.iter().map(|file| place.shown(&file.path)).collect();
+    let text = format!(
+        "run {run} was cut off, and {} was edited since: which text is to stay?",
+        names.join(", ")
+    );
+    let kept = |side: &SavedSide| match side {
+        SavedSide::Absent => "no such file".to_owned(),
+        SavedSide::Text { name, .. } => format!("{folder}/{name}"),
+        SavedSide::Unknown { why } => format!("not known: {why}"),
+    };
+    let lines: Vec<String> = edited
+        .iter()
+        .flat_map(|file| {
+            let now = file.path.display();
+            let (before, after) = (kept(&file.before), kept(&file.after));
+            [
+                format!("before run {run}: {before}"),
+                format!("by run {run}: {after}"),
+                format!("now: {now}"),
+            ]
+        })
+        .collect();
+    Complaint::new("unfinished_edited", text)
+        .details(&lines.join("\n"))
+        .hint(format!(
+            "refit rollback {run} goes back to before it and keeps your text aside; refit apply goes on \
+             with what is there now"
+        ))
 }
 
 async fn roll_back(
     place: &Place,
     checkpoint: &Checkpoint,
-    folder: &std::path::Path,
-    lines: &[Line],
+    open: &CutOff,
     journal: &Journal,
     emitter: &Emitter,
 ) -> Undone {
@@ -152,8 +424,8 @@ async fn roll_back(
     let rollback = Rollback {
         place: &place,
         checkpoint,
-        folder,
-        touched: &touched(lines),
+        folder: &open.folder,
+        touched: &touched(&open.lines),
         revive: true,
         // How long they were away, nobody has seen.
         away: &BTreeSet::new(),

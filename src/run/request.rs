@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::{RunId, ServiceName};
 use crate::health::limits::Limits;
 use crate::secret::Secret;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::FileEdit;
 
 /// A run.
 #[derive(Debug, Clone)]
@@ -76,6 +76,18 @@ pub enum Kind {
     Json,
 }
 
+/// What a command says about a run that was cut off, and whose files somebody has edited since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithUnfinished {
+    /// The person has to choose first.
+    #[default]
+    Refuse,
+    /// `apply`: what is there now stays.
+    KeepPresent,
+    /// `rollback`: back to before this run, or before the last one.
+    GoBack(Option<RunId>),
+}
+
 /// How containers are brought in line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
@@ -109,6 +121,8 @@ pub struct Options {
     pub allow: BTreeSet<String>,
     /// How long to wait for another run.
     pub wait_lock: Duration,
+    /// What becomes of a run that was cut off.
+    pub unfinished: WithUnfinished,
 }
 
 impl Default for Options {
@@ -122,6 +136,7 @@ impl Default for Options {
             limits: Limits::default(),
             allow: BTreeSet::new(),
             wait_lock: Duration::ZERO,
+            unfinished: WithUnfinished::Refuse,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A file as a checkpoint keeps it: bytes, attributes, symlink; and the way back, which is safe to
-//! repeat and loses nothing that somebody wrote meanwhile.
+//! A file as a checkpoint keeps it, both sides of it; and the way back, which is safe to repeat and loses
+//! nothing that somebody typed.
 
 use std::path::{Path, PathBuf};
 
@@ -7,40 +7,73 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::engine::exchange::{self, Exchanged, New, Seen};
 use crate::engine::files::{self, Attributes};
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::write_file;
 
-/// A file as it was.
+/// A file on both sides of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFile {
     /// Where the stack has it.
     pub path: PathBuf,
-    /// Where a symlink points, if it is one.
+    /// Where a symlink pointed, if it was one.
     pub link: Option<PathBuf>,
-    /// Its content's name in the run's folder, and its attributes; `None`: there was no such file, or
-    /// only a symlink that leads to none.
-    pub content: Option<(String, Attributes)>,
-    /// Hash of what the run makes of it; `None`: it removes it.
-    pub after: Option<String>,
+    /// What it held before the run.
+    pub before: SavedSide,
+    /// What the run makes of it.
+    pub after: SavedSide,
     /// Where a symlink points that the run makes of it: what lies there may be another's.
     #[serde(default)]
     pub after_link: Option<PathBuf>,
     /// The highest folder that did not exist, and goes when the file goes.
     #[serde(default)]
     pub new_folder: Option<PathBuf>,
+    /// Who wrote the new side.
+    pub origin: Origin,
+}
+
+/// A side of a file as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "snake_case")]
+pub enum SavedSide {
+    /// There is no such file, or only a symlink that leads to none.
+    Absent,
+    /// It holds this.
+    Text {
+        /// The name of its content in the run's folder.
+        name: String,
+        /// The content's hash.
+        hash: String,
+        /// What it has besides.
+        attributes: Attributes,
+    },
+    /// Nobody knows: it is neither restored nor removed.
+    Unknown {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What putting a file back took.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Back {
     /// Nothing: it is as it was.
     AsItWas,
-    /// It was put back.
+    /// It was put back, or taken away.
     Put {
-        /// Where a text that somebody wrote meanwhile is now.
+        /// Where a text that somebody typed is now.
         kept: Option<PathBuf>,
     },
+    /// What it held before is not known, so it was left alone.
+    NotKnown {
+        /// Why.
+        why: String,
+    },
 }
+
+/// How often a file is put back while somebody goes on writing to it.
+const TRIES: u32 = 5;
 
 /// The files whose content is no longer what the run made of them.
 ///
@@ -51,60 +84,175 @@ pub fn edited_since<'a>(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let mut edited = Vec::new();
     for file in files {
-        if file.is_as_linked() {
-            continue;
-        }
-        let now = files::read_unless_folder(&file.path)?.map(|bytes| hash(&bytes));
-        if now != file.after {
+        if !file.is_as_linked() && !file.after.is(file.now()?.as_ref()) {
             edited.push(file.path.clone());
         }
     }
     Ok(edited)
 }
 
+/// The files whose content is neither side of the run: somebody edited them since.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn of_neither_side(files: &[SavedFile]) -> anyhow::Result<Vec<&SavedFile>> {
+    let mut edited = Vec::new();
+    for file in files {
+        let now = file.now()?;
+        let known = [&file.before, &file.after]
+            .iter()
+            .any(|side| side.is(now.as_ref()));
+        if !known && !file.is_as_linked() {
+            edited.push(file);
+        }
+    }
+    Ok(edited)
+}
+
+impl SavedSide {
+    /// Whether this is what lies there. What is not known is like everything.
+    fn is(&self, now: Option<&Seen>) -> bool {
+        match (self, now) {
+            (Self::Unknown { .. }, _) | (Self::Absent, None) => true,
+            (Self::Text { hash: known, .. }, Some(now)) => *known == hash(&now.bytes),
+            (Self::Absent, Some(_)) | (Self::Text { .. }, None) => false,
+        }
+    }
+
+    /// The text itself, as an old side of another change.
+    ///
+    /// # Errors
+    /// It was kept, and cannot be read any more.
+    pub fn read(&self, folder: &Path) -> anyhow::Result<Side> {
+        Ok(match self {
+            Self::Absent => Side::Absent,
+            Self::Unknown { why } => Side::Unknown(why.clone()),
+            Self::Text {
+                name,
+                hash: known,
+                attributes,
+            } => {
+                let bytes = kept(folder, name, known)?;
+                Side::Text(crate::stack::side::Text {
+                    bytes,
+                    attributes: attributes.clone(),
+                    id: None,
+                })
+            }
+        })
+    }
+
+    fn save(side: &Side, name: &str, folder: &Path) -> anyhow::Result<Self> {
+        Ok(match side {
+            Side::Absent => Self::Absent,
+            Side::Unknown(why) => Self::Unknown { why: why.clone() },
+            Side::Text(text) => {
+                write_file(&folder.join(name), &text.bytes)?;
+                Self::Text {
+                    name: name.to_owned(),
+                    hash: hash(&text.bytes),
+                    attributes: text.attributes.clone(),
+                }
+            }
+        })
+    }
+}
+
+/// A kept text, if it is still the one that was kept.
+fn kept(folder: &Path, name: &str, known: &str) -> anyhow::Result<Vec<u8>> {
+    let path = folder.join(name);
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    if hash(&bytes) != known {
+        anyhow::bail!(
+            "{} is damaged: it is not the text that was kept",
+            path.display()
+        );
+    }
+    Ok(bytes)
+}
+
 impl SavedFile {
-    /// Puts it back, in a way that is safe to repeat.
+    /// Keeps both sides of an edit in the run's folder.
+    ///
+    /// # Errors
+    /// The disk is full, or the file's attributes cannot be read.
+    pub(super) fn save(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<Self> {
+        let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+        let above = edit.path.ancestors().skip(1);
+        let mut before = SavedSide::save(&edit.before, &format!("file-{index}"), folder)?;
+        // What came out of git has no attributes yet.
+        if let (Side::Text(text), SavedSide::Text { attributes, .. }) = (&edit.before, &mut before)
+            && text.id.is_none()
+        {
+            *attributes = Attributes::of(&edit.path)
+                .with_context(|| format!("cannot read {}", edit.path.display()))?;
+        }
+        let after = SavedSide::save(&edit.after, &format!("file-{index}-after"), folder)?;
+        Ok(Self {
+            path: edit.path.clone(),
+            link: std::fs::read_link(&edit.path).ok(),
+            before,
+            after,
+            after_link: None,
+            new_folder: above.take_while(missing).last().map(Path::to_owned),
+            origin: edit.origin,
+        })
+    }
+
+    /// Whether it is as it was before the run.
+    pub(super) fn is_as_before(&self) -> anyhow::Result<bool> {
+        Ok(self.before.is(self.now()?.as_ref()))
+    }
+
+    fn now(&self) -> anyhow::Result<Option<Seen>> {
+        match self.path.is_dir() {
+            true => Ok(None),
+            false => exchange::look(&self.path),
+        }
+    }
+
+    /// Puts it back, in a way that is safe to repeat. A text that only a person has is kept in `aside`
+    /// first.
     ///
     /// # Errors
     /// It cannot be written, or something is in the way.
-    pub(super) fn restore(&self, folder: &Path) -> anyhow::Result<Back> {
-        if !self.was_there() {
-            return self.remove(folder);
-        }
-        let now = self.make_room()?;
-        let Some((name, attributes)) = &self.content else {
-            return self.restore_link();
-        };
-        let bytes = std::fs::read(folder.join(name))
-            .with_context(|| format!("the checkpoint of {} is gone", self.path.display()))?;
-        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
-        let same = now.as_ref() == Some(&bytes)
-            && Attributes::of(&self.path).ok().as_ref() == Some(attributes);
-        if same && same_link {
-            return Ok(Back::AsItWas);
-        }
-        let kept = match &now {
-            Some(text) => self.keep_foreign(text, Some(&bytes), folder)?,
-            None => None,
-        };
-        if !same_link {
-            files::remove(&self.path)?;
-            if let Some(target) = &self.link {
-                std::os::unix::fs::symlink(target, &self.path)?;
+    pub(super) fn restore(&self, folder: &Path, aside: &Path) -> anyhow::Result<Back> {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let done = match (&self.before, &self.link) {
+                (SavedSide::Unknown { why }, _) => {
+                    return Ok(Back::NotKnown { why: why.clone() });
+                }
+                (SavedSide::Absent, Some(target)) => return self.restore_link(target, aside),
+                (SavedSide::Absent, None) => self.take_away(aside)?,
+                (
+                    SavedSide::Text {
+                        name,
+                        hash,
+                        attributes,
+                    },
+                    _,
+                ) => {
+                    let bytes = kept(folder, name, hash)?;
+                    let old = New {
+                        bytes: &bytes,
+                        attributes,
+                    };
+                    self.put_back(old, aside)?
+                }
+            };
+            match done {
+                Some(back) => return Ok(back),
+                None if tries > 0 => {}
+                None => anyhow::bail!("somebody goes on writing to {}", self.path.display()),
             }
-            // What the symlink leads to is a file of its own, and may be as it was.
-            let there = files::read_if_exists(&self.path)?;
-            if self.link.is_some() && there.as_ref() == Some(&bytes) {
-                return Ok(Back::Put { kept });
-            }
         }
-        files::replace_with(&self.path, &bytes, attributes)?;
-        Ok(Back::Put { kept })
     }
 
     /// Whether it was a symlink that led to no file.
     pub fn is_link_only(&self) -> bool {
-        self.content.is_none() && self.link.is_some()
+        self.before == SavedSide::Absent && self.link.is_some()
     }
 
     /// Whether it is the symlink that the run made.
@@ -114,36 +262,82 @@ impl SavedFile {
     }
 
     pub(super) fn was_there(&self) -> bool {
-        self.content.is_some() || self.link.is_some()
+        self.before != SavedSide::Absent || self.link.is_some()
     }
 
-    /// Takes away what the run made where nothing was.
-    fn remove(&self, folder: &Path) -> anyhow::Result<Back> {
-        let kept = match self.path.symlink_metadata() {
-            // A folder is none of the run's: whoever made it has put it in the place of the file.
-            Ok(now) if now.is_dir() => return Ok(Back::AsItWas),
-            Err(_) => return Ok(Back::AsItWas),
-            Ok(now) if now.is_symlink() && self.path.is_dir() => None,
-            Ok(_) => match files::read_if_exists(&self.path)? {
-                Some(text) => self.keep_foreign(&text, None, folder)?,
-                None => None,
-            },
+    /// `None`: somebody wrote to it in between.
+    fn put_back(&self, old: New<'_>, aside: &Path) -> anyhow::Result<Option<Back>> {
+        self.make_room()?;
+        let now = exchange::look(&self.path)?;
+        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
+        let is_old = |seen: &Seen| seen.bytes == old.bytes && seen.attributes == *old.attributes;
+        if same_link && now.as_ref().is_some_and(is_old) {
+            return Ok(Some(Back::AsItWas));
+        }
+        let kept = self.keep_typed(now.as_ref(), Some(old.bytes), aside)?;
+        if !same_link {
+            files::remove(&self.path)?;
+            if let Some(target) = &self.link {
+                std::os::unix::fs::symlink(target, &self.path)?;
+            }
+        }
+        // What a symlink leads to is a file of its own, and may be as it was.
+        let now = match same_link {
+            true => now,
+            false => exchange::look(&self.path)?,
         };
-        files::remove(&self.path)?;
+        if self.link.is_some() && now.as_ref().is_some_and(|seen| seen.bytes == old.bytes) {
+            return Ok(Some(Back::Put { kept }));
+        }
+        match exchange::exchange(&self.path, now.as_ref(), Some(old))? {
+            Exchanged::Done => Ok(Some(Back::Put { kept })),
+            Exchanged::Edited => Ok(None),
+        }
+    }
+
+    /// Takes away what the run made where nothing was; what a person made there is kept.
+    fn take_away(&self, aside: &Path) -> anyhow::Result<Option<Back>> {
+        match self.path.symlink_metadata() {
+            // A folder is none of the run's: whoever made it has put it in the place of the file.
+            Ok(now) if now.is_dir() => return Ok(Some(Back::AsItWas)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Some(Back::AsItWas));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Ok(Some(Back::AsItWas));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", self.path.display()));
+            }
+            Ok(now) if now.is_symlink() => {
+                files::remove(&self.path)?;
+                self.remove_new_folders();
+                return Ok(Some(Back::Put { kept: None }));
+            }
+            Ok(_) => {}
+        }
+        let now = exchange::look(&self.path)?;
+        let kept = self.keep_typed(now.as_ref(), None, aside)?;
+        match exchange::exchange(&self.path, now.as_ref(), None)? {
+            Exchanged::Edited => Ok(None),
+            Exchanged::Done => {
+                self.remove_new_folders();
+                Ok(Some(Back::Put { kept }))
+            }
+        }
+    }
+
+    fn remove_new_folders(&self) {
         let above = self.path.ancestors().skip(1);
-        for folder in above.take_while(|dir| {
-            self.new_folder
-                .as_ref()
-                .is_some_and(|new| dir.starts_with(new))
-        }) {
+        let Some(new) = &self.new_folder else { return };
+        for folder in above.take_while(|dir| dir.starts_with(new)) {
             // One that holds something else by now stays.
             let _ = std::fs::remove_dir(folder);
         }
-        Ok(Back::Put { kept })
     }
 
-    /// The content that is there; the folders above are made where they are missing.
-    fn make_room(&self) -> anyhow::Result<Option<Vec<u8>>> {
+    /// The folders above are made where they are missing.
+    fn make_room(&self) -> anyhow::Result<()> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -153,70 +347,62 @@ impl SavedFile {
             std::fs::remove_dir(&self.path)
                 .with_context(|| format!("a folder is in the way of {}", self.path.display()))?;
         }
-        files::read_if_exists(&self.path)
+        Ok(())
     }
 
     /// A symlink that leads to no file.
-    fn restore_link(&self) -> anyhow::Result<Back> {
-        let (Some(target), now) = (&self.link, std::fs::read_link(&self.path).ok()) else {
-            return Ok(Back::AsItWas);
-        };
-        if now.as_ref() == Some(target) {
+    fn restore_link(&self, target: &Path, aside: &Path) -> anyhow::Result<Back> {
+        if std::fs::read_link(&self.path).is_ok_and(|now| now == target) {
             return Ok(Back::AsItWas);
         }
+        let kept = self.keep_typed(self.now()?.as_ref(), None, aside)?;
         files::remove(&self.path)?;
         std::os::unix::fs::symlink(target, &self.path)?;
-        Ok(Back::Put { kept: None })
+        Ok(Back::Put { kept })
     }
 
-    /// Keeps a text that neither this run nor its checkpoint knows.
-    fn keep_foreign(
+    /// Keeps a text that nobody else has: a person's new side, and one that is neither side of the run.
+    fn keep_typed(
         &self,
-        text: &[u8],
-        before: Option<&[u8]>,
-        folder: &Path,
+        now: Option<&Seen>,
+        old: Option<&[u8]>,
+        aside: &Path,
     ) -> anyhow::Result<Option<PathBuf>> {
-        if self.is_as_linked() {
+        let Some(now) = now.filter(|now| Some(&now.bytes[..]) != old) else {
+            return Ok(None);
+        };
+        if self.is_as_linked() || (self.origin != Origin::Person && self.after.is(Some(now))) {
             return Ok(None);
         }
-        let now = hash(text);
-        if Some(&now) == self.after.as_ref() || Some(text) == before {
-            return Ok(None);
-        }
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let copy = folder.join(format!("edited-{}-{name}", now.get(..8).unwrap_or(&now)));
-        write_file(&copy, text)?;
-        Ok(Some(copy))
-    }
-
-    /// The old content.
-    pub fn old_bytes(&self, folder: &Path) -> Option<Vec<u8>> {
-        let (name, _) = self.content.as_ref()?;
-        std::fs::read(folder.join(name)).ok()
+        let name = self.path.file_name().unwrap_or_default();
+        keep_aside(&now.bytes, &name.to_string_lossy(), aside).map(Some)
     }
 }
 
-pub(super) fn save_file(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<SavedFile> {
-    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
-    let above = edit.path.ancestors().skip(1);
-    let content = match &edit.before {
-        Some(bytes) => {
-            let name = format!("file-{index}");
-            write_file(&folder.join(&name), bytes)?;
-            let attributes = Attributes::of(&edit.path)
-                .with_context(|| format!("cannot read {}", edit.path.display()))?;
-            Some((name, attributes))
+/// Puts a text that a person typed where it is kept; gives the path.
+///
+/// # Errors
+/// The disk is full.
+pub fn keep_aside(bytes: &[u8], name: &str, aside: &Path) -> anyhow::Result<PathBuf> {
+    crate::state::make_folder(aside)?;
+    let mut number = 1;
+    loop {
+        let copy = match number {
+            1 => aside.join(name),
+            number => aside.join(format!("{name}.{number}")),
+        };
+        match std::fs::read(&copy) {
+            Ok(known) if known == bytes => return Ok(copy),
+            Ok(_) => number += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                write_file(&copy, bytes)?;
+                return Ok(copy);
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", copy.display()));
+            }
         }
-        None => None,
-    };
-    Ok(SavedFile {
-        path: edit.path.clone(),
-        link: std::fs::read_link(&edit.path).ok(),
-        content,
-        after: edit.after.as_deref().map(hash),
-        after_link: None,
-        new_folder: above.take_while(missing).last().map(Path::to_owned),
-    })
+    }
 }
 
 pub(super) fn hash(bytes: &[u8]) -> String {

@@ -27,8 +27,9 @@ pub(super) fn env_of(place: &Place, edited: &Edited) -> Vec<(String, String)> {
         .filter_map(|file| files::read_if_exists(file).ok().flatten())
         .collect();
     for edit in &edited.files {
-        contents.extend(edit.after.clone());
-        contents.extend(edit.before.clone());
+        for side in [&edit.after, &edit.before] {
+            contents.extend(side.bytes().map(<[u8]>::to_owned));
+        }
     }
     contents
         .iter()

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::checkpoint::Checkpoint;
@@ -11,18 +12,22 @@ use super::converge::Convergence;
 use super::edits::KeyChange;
 use super::failure::Failure;
 use super::request::{Request, Strategy};
+use super::saved_file::keep_aside;
 use super::survey::Survey;
 use super::{Conclusion, supply};
 use crate::complaint::Complaint;
-use crate::engine::files;
+use crate::engine::exchange::{Exchanged, New, exchange};
+use crate::engine::process::start_time;
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord};
 use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::stack::Place;
+use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::StackState;
 use crate::state::journal::{self, Entry, Journal};
+use crate::state::open_run::OpenRun;
 
 /// One run.
 pub struct Transaction<'a> {
@@ -30,6 +35,7 @@ pub struct Transaction<'a> {
     pub(super) place: Place,
     pub(super) survey: &'a Survey,
     pub(super) request: &'a Request,
+    pub(super) state: &'a StackState,
     pub(super) run: RunId,
     pub(super) folder: PathBuf,
     pub(super) journal: Rc<Journal>,
@@ -49,7 +55,7 @@ impl<'a> Transaction<'a> {
         place: &Place,
         survey: &'a Survey,
         request: &'a Request,
-        state: &StackState,
+        state: &'a StackState,
         emitter: &Emitter,
         signals: &'a Signals,
     ) -> Result<Self, Complaint> {
@@ -66,6 +72,7 @@ impl<'a> Transaction<'a> {
             place,
             survey,
             request,
+            state,
             run,
             folder,
             journal,
@@ -73,9 +80,13 @@ impl<'a> Transaction<'a> {
             signals,
             began: Timestamp::now(),
         };
+        OpenRun::begin(&transaction.place.located.args.directory, state, run);
         match transaction.begin() {
             Ok(()) => Ok(transaction),
-            Err(complaint) => Err(never_begun(&transaction.folder, complaint)),
+            Err(complaint) => {
+                OpenRun::end(&transaction.place.located.args.directory, state);
+                Err(never_begun(&transaction.folder, complaint))
+            }
         }
     }
 
@@ -94,6 +105,7 @@ impl<'a> Transaction<'a> {
             project,
             directory,
             pid: std::process::id(),
+            started: start_time(std::process::id()),
             undoes: self.survey.undoes.clone(),
         };
         fault!("begin.before");
@@ -183,6 +195,10 @@ impl<'a> Transaction<'a> {
 
     async fn write(&self) -> Result<(), Failure> {
         self.emitter.phase(Phase::Write);
+        // Before the first write: then nothing has to be undone.
+        if let Some(path) = self.survey.edited.edited_meanwhile().first() {
+            return Err(self.edited_meanwhile(path));
+        }
         if let Some(moving) = &self.survey.moving {
             self.journal.add(Entry::Writing {
                 file: moving.top().to_owned(),
@@ -200,18 +216,78 @@ impl<'a> Transaction<'a> {
             if self.survey.moving.is_some() && edit.path.is_symlink() {
                 continue;
             }
-            // What a person edited by hand is in place already; its inode need not change.
-            if files::read_unless_folder(&edit.path)? != edit.after {
-                match &edit.after {
-                    Some(bytes) => files::replace(&edit.path, bytes)?,
-                    None => files::remove(&edit.path)?,
-                }
-            }
+            self.put(edit)?;
             fault!("write.written");
         }
         self.journal.add(Entry::Written)?;
         fault!("write.after");
         Ok(())
+    }
+
+    /// Puts a file's new side in place of just that side which the plan was made from.
+    fn put(&self, edit: &FileEdit) -> Result<(), Failure> {
+        // What a person edited by hand is in place already; its inode need not change.
+        if edit.is_in_place() {
+            return Ok(());
+        }
+        let now = match (&edit.before, edit.origin) {
+            // git has moved it: what it holds now is what git has put there.
+            (_, Origin::Upstream) => match Side::read(&edit.path) {
+                now if now.is_same_text(&edit.after) => return Ok(()),
+                now => now,
+            },
+            (before, Origin::Refit | Origin::Person) => before.clone(),
+        };
+        if self.survey.edited.replaced.contains(&edit.path) {
+            self.keep_replaced(edit)?;
+        }
+        let seen = match &now {
+            Side::Text(text) => text.seen(),
+            Side::Absent | Side::Unknown(_) => None,
+        };
+        let new = match &edit.after {
+            Side::Text(text) => Some(New {
+                bytes: &text.bytes,
+                attributes: &text.attributes,
+            }),
+            Side::Absent => None,
+            // Nothing is known that could be put there.
+            Side::Unknown(_) => return Ok(()),
+        };
+        if let (Some(_), Some(folder)) = (&new, edit.path.parent()) {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        match exchange(&edit.path, seen.as_ref(), new)? {
+            Exchanged::Done => Ok(()),
+            Exchanged::Edited => {
+                self.journal.add(Entry::LeftAlone {
+                    file: edit.path.clone(),
+                })?;
+                Err(self.edited_meanwhile(&edit.path))
+            }
+        }
+    }
+
+    /// `--allow edited` lets a text be replaced that only a person has.
+    fn keep_replaced(&self, edit: &FileEdit) -> Result<(), Failure> {
+        let Some(bytes) = edit.before.bytes() else {
+            return Ok(());
+        };
+        let name = edit.path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = crate::state::edited_of(&self.folder);
+        let copy = keep_aside(bytes, &name, &aside)?;
+        let (file, copy) = (self.place.shown(&edit.path), copy.display());
+        let text = format!("your edited {file} is kept as {copy}");
+        self.emitter.note("edited", text);
+        Ok(())
+    }
+
+    fn edited_meanwhile(&self, path: &Path) -> Failure {
+        let file = self.place.shown(path);
+        let text =
+            format!("{file} was edited while this run was prepared, and is left as it is now");
+        Failure::new("edited", text)
     }
 
     async fn prepare(&self) -> Result<(), Failure> {

@@ -1,7 +1,6 @@
 //! What came of unattended runs: one line each in `unattended.jsonl` of a stack's state. Most of them
 //! do nothing, and make no run of their own.
 
-use std::fs;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Action;
 use crate::event::{Outcome, RunId};
+use crate::state::document::{self, StateError};
 use crate::state::{StackState, make_folder, write_file};
 
 /// So many are kept.
@@ -96,26 +96,26 @@ impl Record {
         Self(state.folder().join("unattended.jsonl"))
     }
 
-    /// All that is remembered, the oldest first. A line that cannot be read is none.
-    pub fn read(&self) -> Vec<Entry> {
-        let text = fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+    /// All that is remembered and can be read, the oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read: that is not the same as nothing.
+    pub fn read(&self) -> Result<Vec<Entry>, StateError> {
+        let found = document::read_lines(&self.0)?;
+        Ok(found.map(|found| found.lines).unwrap_or_default())
     }
 
     /// Adds one, and forgets the oldest.
     ///
     /// # Errors
-    /// The disk is full.
+    /// What is there cannot be read, or the disk is full.
     pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
-        let mut all = self.read();
+        let mut all = self.read()?;
         all.push(entry);
         let skip = all.len().saturating_sub(KEPT);
         let mut text = Vec::new();
         for entry in &all[skip..] {
-            serde_json::to_writer(&mut text, entry)?;
-            text.push(b'\n');
+            text.extend(document::line(entry)?);
         }
         if let Some(folder) = self.0.parent() {
             make_folder(folder)?;

@@ -98,6 +98,15 @@ impl Located {
         default_override(&self.args.files).filter(|_| self.by_default)
     }
 
+    /// Every override file that Compose would load by itself, were it there.
+    pub fn default_overrides(&self) -> Vec<PathBuf> {
+        let folder = self.args.files.first().and_then(|file| file.parent());
+        let folder = folder.filter(|_| self.by_default).into_iter();
+        folder
+            .flat_map(|folder| OVERRIDES.map(|name| folder.join(name)))
+            .collect()
+    }
+
     /// The env file that `set` without `-F` edits: the stack's first.
     pub fn first_env_file(&self) -> PathBuf {
         self.args

@@ -9,6 +9,7 @@ pub mod locate;
 pub mod model;
 pub mod routes;
 pub mod settings;
+pub mod side;
 pub mod source;
 pub mod staged;
 pub mod url;
@@ -28,8 +29,9 @@ use crate::secret::Redactor;
 use locate::{LocateRequest, Located};
 use model::Model;
 use settings::Settings;
+use side::FileEdit;
 use source::Source;
-use staged::{FileEdit, Staged};
+use staged::Staged;
 
 /// The engine, the Compose that belongs to it, and the stack that is meant.
 #[derive(Clone)]
@@ -168,7 +170,9 @@ fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) ->
     };
     let read = |file: PathBuf| files::read_if_exists(&file).ok().flatten();
     let before = located.env_files().into_iter().filter_map(read);
-    let after = edits.iter().filter_map(|edit| edit.after.clone());
+    let after = edits
+        .iter()
+        .filter_map(|edit| Some(edit.after.bytes()?.to_owned()));
     let mut redactor = Redactor::default();
     for text in before.chain(after) {
         for line in String::from_utf8_lossy(&text).lines() {
@@ -239,8 +243,8 @@ pub fn with_absolute_env_files(
             let Some(edit) = edits.iter().find(|edit| files::follow(&edit.path) == real) else {
                 continue;
             };
-            let was = env_file_values(edit.before.as_deref(), entry.raw);
-            for (key, value) in env_file_values(edit.after.as_deref(), entry.raw) {
+            let was = env_file_values(edit.before.bytes(), entry.raw);
+            for (key, value) in env_file_values(edit.after.bytes(), entry.raw) {
                 let hidden = own.environment.contains(&key)
                     || own.env_files[index + 1..]
                         .iter()

@@ -9,26 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::side::FileEdit;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
-
-/// A file as it is to be: new content, or gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileEdit {
-    /// Absolute path under which the stack knows it.
-    pub path: PathBuf,
-    /// What it holds now; `None`: there is no such file.
-    pub before: Option<Vec<u8>>,
-    /// What it is to hold; `None`: it is to go.
-    pub after: Option<Vec<u8>>,
-}
-
-impl FileEdit {
-    /// Whether nothing changes.
-    pub fn is_noop(&self) -> bool {
-        self.before == self.after
-    }
-}
 
 /// A staged stack; its folder goes when this is dropped.
 #[derive(Debug)]
@@ -50,9 +33,9 @@ impl Staged {
             .tempdir_in(scratch)
             .with_context(|| format!("cannot stage in {}", scratch.display()))?;
         // Secrets lie in the copies; the folder is made 0700 by tempfile.
-        let copies: Vec<(PathBuf, Option<&Vec<u8>>)> = edits
+        let copies: Vec<(PathBuf, Option<&[u8]>)> = edits
             .iter()
-            .flat_map(|edit| both_names(edit).map(|p| (p, edit.after.as_ref())))
+            .flat_map(|edit| both_names(edit).map(|p| (p, edit.after.bytes())))
             .collect();
         let mut open = BTreeSet::new();
         let folders = copies.iter().filter_map(|(path, _)| path.parent());
@@ -134,6 +117,7 @@ fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::side::{Origin, Side};
 
     #[test]
     fn edited_files_are_copies_and_the_rest_is_the_stack_itself() {
@@ -152,8 +136,9 @@ mod tests {
         };
         let edit = FileEdit {
             path: stack.join(".env"),
-            before: Some(b"A=1".to_vec()),
-            after: Some(b"A=2".to_vec()),
+            before: Side::new(b"A=1".to_vec(), &Side::Absent),
+            after: Side::new(b"A=2".to_vec(), &Side::Absent),
+            origin: Origin::Refit,
         };
         let staged = Staged::new(&project, &[edit], dir.path()).unwrap();
         let at = &staged.args.directory;

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::document::{self, Lines, StateError};
 use crate::event::{Action, Outcome, ProofResult, RunId, ServiceName, ServiceSummary, VerdictWord};
 use crate::secret::Redactor;
 
@@ -45,6 +46,9 @@ pub enum Entry {
         directory: PathBuf,
         /// This process.
         pid: u32,
+        /// When it was started: with its number it is unique.
+        #[serde(default)]
+        started: Option<u64>,
         /// The runs that it undoes, if it is a rollback.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         undoes: Vec<RunId>,
@@ -81,6 +85,11 @@ pub enum Entry {
     Checkpointed,
     /// A file is about to be written.
     Writing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file was left alone: somebody else had edited it in the last moment.
+    LeftAlone {
         /// The file.
         file: PathBuf,
     },
@@ -190,8 +199,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Opens the journal of a run to add to it. A half-written last line is closed first, so that
-    /// what is added stands on a line of its own.
+    /// Opens the journal of a run to add to it.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -203,18 +211,19 @@ impl Journal {
             .mode(0o600)
             .open(&path);
         let file = open.with_context(|| format!("cannot open {}", path.display()))?;
-        let redactor = Rc::default();
-        let journal = Self {
+        // Half a line, which a power cut left, is taken away: what is added stands on a line of its own.
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let whole = document::whole_lines(&bytes);
+        if whole < bytes.len() {
+            let length = u64::try_from(whole).unwrap_or(u64::MAX);
+            file.set_len(length)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(Self {
             file,
             path,
-            redactor,
-        };
-        let torn =
-            fs::read(&journal.path).is_ok_and(|b| b.last().is_some_and(|last| *last != b'\n'));
-        if torn {
-            journal.put(b"\n")?;
-        }
-        Ok(journal)
+            redactor: Rc::default(),
+        })
     }
 
     /// The same, with these secrets taken out of every text.
@@ -242,8 +251,7 @@ impl Journal {
                 at: Timestamp::now(),
                 entry: entry.redacted(&self.redactor),
             };
-            serde_json::to_writer(&mut lines, &line)?;
-            lines.push(b'\n');
+            lines.extend(document::line(&line)?);
         }
         self.put(&lines)
     }
@@ -269,17 +277,20 @@ pub fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Reads a run's journal; a torn line, which a power cut may leave, is passed over.
-pub fn read(folder: &Path) -> Vec<Line> {
-    let Ok(text) = fs::read_to_string(folder.join(NAME)) else {
-        return Vec::new();
-    };
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+/// Reads a run's journal; `None`: there is none.
+///
+/// # Errors
+/// It cannot be read, or a newer refit wrote it.
+pub fn read(folder: &Path) -> Result<Option<Lines<Line>>, StateError> {
+    document::read_lines(&path(folder))
 }
 
-/// How a run ended, by its journal; `None`: it is open.
+/// Where a run's journal is.
+pub fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
+/// How a run ended, by its journal; `None`: it is open, or the line that says it is damaged.
 pub fn outcome(lines: &[Line]) -> Option<Outcome> {
     lines.iter().rev().find_map(|line| match line.entry {
         Entry::Finished { outcome, .. } => Some(outcome),
@@ -305,11 +316,10 @@ mod tests {
             .unwrap()
             .add(Entry::Written)
             .unwrap();
-        let entries: Vec<_> = read(dir.path())
-            .into_iter()
-            .map(|line| line.entry)
-            .collect();
-        assert_eq!(entries, [Entry::Checkpointed, Entry::Written]);
-        assert_eq!(outcome(&read(dir.path())), None);
+        let found = read(dir.path()).unwrap().unwrap();
+        let entries: Vec<_> = found.lines.iter().map(|line| &line.entry).collect();
+        assert_eq!(entries, [&Entry::Checkpointed, &Entry::Written]);
+        assert_eq!(outcome(&found.lines), None);
+        assert_eq!(found.damaged, []);
     }
 }

@@ -1,9 +1,11 @@
 //! Where runs are kept: outside of the stack, so that build contexts and backups do not meet them.
 //! Folders 0700, files 0600: checkpoints hold the person's secrets.
 
+pub mod document;
 pub mod journal;
 pub mod lock;
 pub mod notification_log;
+pub mod open_run;
 pub mod runs;
 pub mod statistics;
 
@@ -17,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::files::sync_folder;
 use crate::event::RunId;
+use document::StateError;
 
 /// In a home folder.
 const OF_HOME: &str = ".local/state/refit";
@@ -98,7 +101,7 @@ impl StateHome {
                 .file_name()
                 .to_str()
                 .and_then(|n| n.split('-').next()?.parse::<u32>().ok());
-            if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            if owner.is_some_and(|pid| !crate::engine::process::is_refit(pid)) {
                 let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
             }
         }
@@ -111,22 +114,37 @@ impl StateHome {
 pub struct StackState(PathBuf);
 
 impl StackState {
+    /// A folder of that kind elsewhere, as another user has it.
+    fn at(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
     /// The folder itself.
     pub fn folder(&self) -> &Path {
         &self.0
     }
 
     /// Numbers of all runs, in order.
-    pub fn runs(&self) -> Vec<RunId> {
-        let Ok(entries) = fs::read_dir(self.0.join("runs")) else {
-            return Vec::new();
+    ///
+    /// # Errors
+    /// The folder is there and cannot be listed.
+    pub fn runs(&self) -> Result<Vec<RunId>, StateError> {
+        let folder = self.0.join("runs");
+        let unreadable = |error: &io::Error| StateError::of_io(&folder, error);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.is_symlink() => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(unreadable(&error)),
         };
-        let mut runs: Vec<RunId> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(RunId))
-            .collect();
+        let mut runs = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| unreadable(&error))?.file_name();
+            runs.extend(name.to_str().and_then(|name| name.parse().ok()).map(RunId));
+        }
         runs.sort();
-        runs
+        Ok(runs)
     }
 
     /// The folder of one run.
@@ -139,7 +157,7 @@ impl StackState {
     /// # Errors
     /// It cannot be made.
     pub fn next_run(&self) -> anyhow::Result<(RunId, PathBuf)> {
-        let run = RunId(self.runs().last().map_or(1, |last| last.0 + 1));
+        let run = RunId(self.runs()?.last().map_or(1, |last| last.0 + 1));
         let folder = self.run_folder(run);
         make_folder(&folder)?;
         for parent in folder.ancestors().skip(1).take(3) {
@@ -147,6 +165,14 @@ impl StackState {
         }
         Ok((run, folder))
     }
+}
+
+/// Where texts are kept that a person typed and that a run had to take out of the stack. They lie beside
+/// the runs, not in them: what is old is forgotten of runs, and nothing of this.
+pub fn edited_of(run_folder: &Path) -> PathBuf {
+    let run = run_folder.file_name().unwrap_or_default();
+    let stack = run_folder.ancestors().nth(2).unwrap_or(run_folder);
+    stack.join("edited").join(run)
 }
 
 /// Makes a folder, and those above it, for this user alone.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::document::{self, StateError};
 use super::runs::Record;
 use super::{StackState, make_folder, write_file};
 use crate::event::{Outcome, RunId};
@@ -54,11 +55,13 @@ impl Register {
         Self(state.folder().join(NAME))
     }
 
-    /// Everything that is remembered, in order. A line that cannot be read is none.
-    pub fn read(&self) -> Vec<Told> {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        let lines = text.lines().map(serde_json::from_str);
-        lines.filter_map(Result::ok).collect()
+    /// Everything that is remembered and can be read, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read: that is not the same as nothing.
+    pub fn read(&self) -> Result<Vec<Told>, StateError> {
+        let found = document::read_lines(&self.0)?;
+        Ok(found.map(|found| found.lines).unwrap_or_default())
     }
 
     /// Adds some.
@@ -69,11 +72,9 @@ impl Register {
         if let Some(folder) = self.0.parent() {
             make_folder(folder)?;
         }
-        let lines = |all: &[Told]| -> anyhow::Result<String> {
-            let lines = all
-                .iter()
-                .map(|told| Ok(serde_json::to_string(told)? + "\n"));
-            lines.collect()
+        let lines = |all: &[Told]| -> anyhow::Result<Vec<u8>> {
+            let lines: anyhow::Result<Vec<_>> = all.iter().map(document::line).collect();
+            Ok(lines?.concat())
         };
         let mut file = std::fs::OpenOptions::new()
             .append(true)
@@ -82,45 +83,59 @@ impl Register {
             .open(&self.0)
             .with_context(|| format!("cannot write {}", self.0.display()))?;
         // One write: others may add theirs at the same time.
-        file.write_all(lines(all)?.as_bytes())
+        file.write_all(&lines(all)?)
             .with_context(|| format!("cannot write {}", self.0.display()))?;
-        let known = self.read();
+        let known = self.read()?;
         if known.len() > 2 * KEPT {
             let kept = &known[known.len() - KEPT..];
-            write_file(&self.0, lines(kept)?.as_bytes())?;
+            write_file(&self.0, &lines(kept)?)?;
         }
         Ok(())
     }
 
     /// Whether a receiver has been told this already. What could not be told then is told now.
-    pub fn knows(&self, to: &str, event: Word, mark: &str, now: Timestamp) -> bool {
+    ///
+    /// # Errors
+    /// What was told cannot be read.
+    pub fn knows(
+        &self,
+        to: &str,
+        event: Word,
+        mark: &str,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
         let recent = |told: &Told| {
             // What is available stays so until there is something else.
             event == Word::Available || now.duration_since(told.at).unsigned_abs() < AGAIN
         };
         let same = |told: &Told| told.to == to && told.mark.as_deref() == Some(mark);
-        let all = self.read();
-        all.iter()
-            .any(|told| same(told) && told.error.is_none() && recent(told))
+        let all = self.read()?;
+        Ok(all
+            .iter()
+            .any(|told| same(told) && told.error.is_none() && recent(told)))
     }
 
     /// Whom the last try did not reach.
-    pub fn unreached(&self) -> Vec<Told> {
+    ///
+    /// # Errors
+    /// What was told cannot be read.
+    pub fn unreached(&self) -> Result<Vec<Told>, StateError> {
         let mut last: Vec<Told> = Vec::new();
-        for told in self.read() {
+        for told in self.read()? {
             last.retain(|other| other.to != told.to);
             last.push(told);
         }
         last.retain(|told| told.error.is_some());
-        last
+        Ok(last)
     }
 }
 
 /// What makes two stories the same, short. After a run that was good a failure is news again.
 pub fn mark(story: &Story, state: &StackState) -> String {
-    let before = state.runs().into_iter().rev();
+    // What cannot be read is told at its own place; here it only makes the same news new.
+    let before = state.runs().unwrap_or_default().into_iter().rev();
     let before = before.filter(|run| Some(*run) != story.run);
-    let mut records = before.filter_map(|run| Record::read(state, run));
+    let mut records = before.filter_map(|run| Record::read(state, run).ok().flatten());
     let good = records.find(|record| record.outcome == Some(Outcome::Applied));
     // What is available is so whatever was done meanwhile.
     let good = good.filter(|_| story.word() != Some(Word::Available));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::StackState;
+use super::document::StateError;
 use super::journal::{self, Entry, Line};
 use crate::event::{Outcome, RunId, ServiceSummary};
 
@@ -15,9 +16,9 @@ pub struct Record {
     pub run: RunId,
     /// When it began.
     pub began: Timestamp,
-    /// What was typed, without secret values.
-    pub command: String,
-    /// How it ended; `None`: it is open.
+    /// What was typed, without secret values; `None`: the line that says it is damaged.
+    pub command: Option<String>,
+    /// How it ended; `None`: it is open, or the line that says it is damaged.
     pub outcome: Option<Outcome>,
     /// How long it took, as far as it came.
     pub took: Duration,
@@ -29,50 +30,77 @@ pub struct Record {
     pub todo: Vec<String>,
     /// The runs that it undid.
     pub undoes: Vec<RunId>,
-    /// All of its journal.
+    /// All of its journal that can be read.
     pub lines: Vec<Line>,
+    /// The lines that cannot.
+    pub damaged: Vec<StateError>,
 }
 
 impl Record {
     /// Reads a run; `None` when its journal does not even begin.
-    pub fn read(state: &StackState, run: RunId) -> Option<Self> {
-        let lines = journal::read(&state.run_folder(run));
-        let (first, last) = (lines.first()?, lines.last()?);
-        let Entry::Begin {
-            command, undoes, ..
-        } = &first.entry
-        else {
-            return None;
+    ///
+    /// # Errors
+    /// The journal cannot be read, or holds nothing that can be.
+    pub fn read(state: &StackState, run: RunId) -> Result<Option<Self>, StateError> {
+        let Some(found) = journal::read(&state.run_folder(run))? else {
+            return Ok(None);
+        };
+        let (Some(first), Some(last)) = (found.lines.first(), found.lines.last()) else {
+            return found.damaged.into_iter().next().map_or(Ok(None), Err);
         };
         let mut record = Self {
             run,
             began: first.at,
-            command: command.clone(),
+            command: None,
             outcome: None,
             took: last.at.duration_since(first.at).unsigned_abs(),
             services: Vec::new(),
             reason: None,
             todo: Vec::new(),
-            undoes: undoes.clone(),
+            undoes: Vec::new(),
             lines: Vec::new(),
+            damaged: found.damaged,
         };
-        for line in &lines {
-            match &line.entry {
-                Entry::RollingBack { reason, .. } => record.reason = Some(reason.clone()),
-                Entry::Finished {
-                    outcome,
-                    services,
-                    todo,
-                } => {
-                    record.outcome = Some(*outcome);
-                    record.services.clone_from(services);
-                    record.todo.clone_from(todo);
-                }
-                _ => {}
-            }
+        for line in &found.lines {
+            record.take(&line.entry);
         }
-        record.lines = lines;
-        Some(record)
+        record.lines = found.lines;
+        Ok(Some(record))
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Begin {
+                command, undoes, ..
+            } => {
+                self.command = Some(command.clone());
+                self.undoes.clone_from(undoes);
+            }
+            Entry::RollingBack { reason, .. } => self.reason = Some(reason.clone()),
+            Entry::Finished {
+                outcome,
+                services,
+                todo,
+            } => {
+                self.outcome = Some(*outcome);
+                self.services.clone_from(services);
+                self.todo.clone_from(todo);
+            }
+            Entry::Change { .. }
+            | Entry::Planned { .. }
+            | Entry::Checkpointed
+            | Entry::Writing { .. }
+            | Entry::LeftAlone { .. }
+            | Entry::Written
+            | Entry::Preparing
+            | Entry::Touching { .. }
+            | Entry::Converged
+            | Entry::Verdict { .. }
+            | Entry::Effect { .. }
+            | Entry::Proof { .. }
+            | Entry::Proven
+            | Entry::FilesRestored => {}
+        }
     }
 
     /// Whether the run left its change in place.
@@ -82,13 +110,33 @@ impl Record {
             Some(Outcome::Applied | Outcome::RollbackFailed)
         )
     }
+
+    /// What was typed, as it is told.
+    pub fn typed(&self) -> &str {
+        self.command.as_deref().unwrap_or("(not readable)")
+    }
+}
+
+/// Every run of a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Runs {
+    /// Those whose journals can be read, the oldest first.
+    pub known: Vec<Record>,
+    /// The others, and why.
+    pub unreadable: Vec<(RunId, StateError)>,
 }
 
 /// Every run of a stack, the oldest first.
-pub fn records(state: &StackState) -> Vec<Record> {
-    state
-        .runs()
-        .into_iter()
-        .filter_map(|run| Record::read(state, run))
-        .collect()
+///
+/// # Errors
+/// The folder of runs cannot be listed.
+pub fn all(state: &StackState) -> Result<Runs, StateError> {
+    let mut runs = Runs::default();
+    for run in state.runs()? {
+        match Record::read(state, run) {
+            Ok(record) => runs.known.extend(record),
+            Err(error) => runs.unreadable.push((run, error)),
+        }
+    }
+    Ok(runs)
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::complaint::Complaint;
 use crate::event::{News, Outcome, RunId};
 use crate::run::survey::Survey;
+use crate::state::StackState;
+use crate::state::document::{self, StateError};
 use crate::state::journal::Entry;
 use crate::state::runs::{self, Record};
-use crate::state::{StackState, write_file};
 
 const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
@@ -111,27 +112,30 @@ impl<'a> Memory<'a> {
         self.0.folder().join(name)
     }
 
-    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(&std::fs::read(self.path(name)).ok()?).ok()
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+        document::read(&self.path(name))
     }
 
-    /// Without it the same is tried once more: no harm but time.
-    fn write(&self, name: &str, what: &impl Serialize) {
-        if let Ok(text) = serde_json::to_vec_pretty(what) {
-            let _ = write_file(&self.path(name), &text);
-        }
+    fn write(&self, name: &str, what: &impl Serialize) -> anyhow::Result<()> {
+        document::write(&self.path(name), what)
     }
 
     /// The failure of just this attempt: a newer commit or image is another one.
-    pub(super) fn failed(&self, attempt: &Attempt) -> Option<Failed> {
-        let failed: Option<Failed> = self.read(FAILED);
-        failed.filter(|failed| failed.attempt == *attempt)
+    ///
+    /// # Errors
+    /// What is remembered cannot be read: an unattended run must not try again what broke the stack.
+    pub(super) fn failed(&self, attempt: &Attempt) -> Result<Option<Failed>, StateError> {
+        let failed: Option<Failed> = self.read(FAILED)?;
+        Ok(failed.filter(|failed| failed.attempt == *attempt))
     }
 
     /// Remembers a run, if it failed by what it went to.
-    pub(super) fn remember(&self, run: RunId, attempt: Attempt) {
-        let Some(record) = Record::read(self.0, run) else {
-            return;
+    ///
+    /// # Errors
+    /// The run cannot be read, or the disk is full.
+    pub(super) fn remember(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
+        let Some(record) = Record::read(self.0, run)? else {
+            return Ok(());
         };
         let code = record
             .lines
@@ -145,11 +149,11 @@ impl<'a> Memory<'a> {
             record.outcome,
             Some(Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore)
         );
-        let Some(code) = code.filter(|_| failed && record.command.starts_with("upgrade")) else {
-            return;
+        let Some(code) = code.filter(|_| failed && record.typed().starts_with("upgrade")) else {
+            return Ok(());
         };
         if NOT_ITS_FAULT.contains(&code.as_str()) {
-            return;
+            return Ok(());
         }
         let failed = Failed {
             attempt,
@@ -157,16 +161,22 @@ impl<'a> Memory<'a> {
             at: record.began,
             reason: record.reason.unwrap_or_default(),
         };
-        self.write(FAILED, &failed);
+        self.write(FAILED, &failed)
     }
 
     /// That somebody undid just this attempt, in a sentence.
-    pub(super) fn undone(&self, attempt: &Attempt) -> Option<String> {
-        let worked: Worked = self.read(WORKED)?;
-        let by = runs::records(self.0).into_iter().rev().find(|record| {
+    ///
+    /// # Errors
+    /// What is remembered cannot be read.
+    pub(super) fn undone(&self, attempt: &Attempt) -> Result<Option<String>, StateError> {
+        let worked: Option<Worked> = self.read(WORKED)?;
+        let Some(worked) = worked.filter(|worked| worked.attempt == *attempt) else {
+            return Ok(None);
+        };
+        let by = runs::all(self.0)?.known.into_iter().rev().find(|record| {
             record.outcome == Some(Outcome::Applied) && record.undoes.contains(&worked.run)
-        })?;
-        (worked.attempt == *attempt).then(|| {
+        });
+        Ok(by.map(|by| {
             format!(
                 "{} had come in run {}, and was rolled back on {} in run {}",
                 attempt.words(),
@@ -174,12 +184,15 @@ impl<'a> Memory<'a> {
                 date(by.began),
                 by.run
             )
-        })
+        }))
     }
 
     /// Something newer has worked.
-    pub(super) fn worked(&self, run: RunId, attempt: Attempt) {
-        let _ = std::fs::remove_file(self.path(FAILED));
-        self.write(WORKED, &Worked { attempt, run });
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(super) fn worked(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
+        crate::engine::files::remove(&self.path(FAILED))?;
+        self.write(WORKED, &Worked { attempt, run })
     }
 }

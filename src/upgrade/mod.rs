@@ -23,6 +23,7 @@ use crate::run::{Ended, Runner};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
+use crate::state::document::StateError;
 use memory::{Attempt, Memory};
 
 /// What is asked of an upgrade.
@@ -58,7 +59,7 @@ pub async fn execute(
     let survey = async |place: &Place, state: &StackState| {
         let (survey, attempt) =
             surveyed(place, state, &request.options, upgrade, &runner.emitter).await?;
-        let last = state.runs().last().copied();
+        let last = state.runs()?.last().copied();
         *trying.borrow_mut() = Some((state.clone(), last, attempt));
         Ok(survey)
     };
@@ -66,10 +67,17 @@ pub async fn execute(
     if let Some((state, last, attempt)) = trying.into_inner() {
         let memory = Memory::of(&state);
         // What was refused or called off was no run: what the last one failed at is not this.
-        match state.runs().last().filter(|run| Some(**run) != last) {
-            Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
-            Some(run) => memory.remember(*run, attempt),
-            None => {}
+        let remembered = match state.runs() {
+            Ok(runs) => match runs.last().filter(|run| Some(**run) != last) {
+                Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
+                Some(run) => memory.remember(*run, attempt),
+                None => Ok(()),
+            },
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = remembered {
+            let text = format!("what came of this version is not remembered: {error:#}");
+            runner.emitter.note("not_remembered", text);
         }
     }
     ended
@@ -134,7 +142,7 @@ async fn surveyed(
             upgrade,
             options.dry_run,
             emitter,
-        );
+        )?;
     }
     Ok((survey, attempt))
 }
@@ -147,21 +155,25 @@ fn not_again(
     upgrade: &UpgradeRequest,
     dry_run: bool,
     emitter: &Emitter,
-) {
-    let (code, text) = match (memory.failed(attempt), memory.undone(attempt)) {
-        (Some(failed), _) if dry_run => return emitter.note("failed_before", failed.text()),
+) -> Result<(), StateError> {
+    let (code, text) = match (memory.failed(attempt)?, memory.undone(attempt)?) {
+        (Some(failed), _) if dry_run => {
+            emitter.note("failed_before", failed.text());
+            return Ok(());
+        }
         (Some(failed), _) if !upgrade.unattended => {
             survey.refusal = Some(failed.refusal());
-            return;
+            return Ok(());
         }
         (Some(failed), _) => ("failed_before", failed.text()),
         // Whoever asks by hand has changed his mind.
         (None, Some(text)) if upgrade.unattended => ("undone_before", text),
-        (None, _) => return,
+        (None, _) => return Ok(()),
     };
     emitter.note(code, text);
     let text = "Nothing was done: it waits for something newer";
     survey.called_off = Some(text.to_owned());
+    Ok(())
 }
 
 /// Puts newer images into the plan.

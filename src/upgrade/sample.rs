@@ -12,7 +12,7 @@ use crate::run::edits::{Edited, KeyChange};
 use crate::secret::generate::Generate;
 use crate::secret::{Secret, is_secret};
 use crate::stack::Place;
-use crate::stack::staged::FileEdit;
+use crate::stack::side::{FileEdit, Origin, Side};
 
 /// What is to be told.
 #[derive(Default)]
@@ -40,12 +40,15 @@ pub(super) async fn read(
     let (old, new) = both(moving, &prefix.join(sample)).await?;
     let path = place.located.env_files().into_iter().next();
     let path = path.unwrap_or_else(|| place.located.args.directory.join(".env"));
-    let own = files::read_if_exists(&path)?;
+    let own = match Side::read(&path) {
+        Side::Unknown(why) => return Err(Complaint::new("io", why)),
+        known => known,
+    };
     let found = env::news(
         sample,
         old.as_deref(),
         new.as_deref(),
-        own.as_deref().unwrap_or_default(),
+        own.bytes().unwrap_or_default(),
     );
     let news = match found {
         Ok(news) => news,
@@ -100,7 +103,7 @@ async fn librechat(place: &Place, moving: &Moving) -> Result<Option<String>, Com
 fn merge(
     place: &Place,
     path: PathBuf,
-    own: Option<Vec<u8>>,
+    own: Side,
     news: &EnvNews,
     new_secrets: bool,
     edited: &mut Edited,
@@ -110,7 +113,7 @@ fn merge(
         true => Some(&mut make),
         false => None,
     };
-    let merged = env::merge(own.as_deref().unwrap_or_default(), news, generate)
+    let merged = env::merge(own.bytes().unwrap_or_default(), news, generate)
         .map_err(|error| Complaint::new(error.code(), error.to_string()))?;
     let value_of = |key: &String| {
         let found = news.added.iter().find(|new| new.key == *key);
@@ -128,11 +131,12 @@ fn merge(
             after: value_of(key),
         });
     }
-    if own.as_ref() != Some(&merged.bytes) && !merged.added.is_empty() {
+    if own.bytes() != Some(&merged.bytes[..]) && !merged.added.is_empty() {
         edited.files.push(FileEdit {
             path,
+            after: Side::new(merged.bytes, &own),
             before: own,
-            after: Some(merged.bytes),
+            origin: Origin::Refit,
         });
     }
     Ok(())

@@ -76,11 +76,9 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
 /// Runs that were cut off, or are at work.
 fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
     let state = home.of_stack(directory);
-    let told = recover::open_runs(&state).into_iter().map(|run| {
-        let text = recover::sentence(&state, run);
-        Finding::new(Code::UnfinishedRun, text).hint(format!("refit show {run}"))
-    });
-    told.collect()
+    let told = recover::sentence(directory, &state).into_iter();
+    told.map(|text| Finding::new(Code::UnfinishedRun, text).hint("refit show"))
+        .collect()
 }
 
 impl Report {

@@ -171,8 +171,11 @@ impl Known {
         let mut letters = Vec::new();
         for receiver in &self.settings.notify {
             let wanted = story.word().filter(|word| receiver.on.contains(word));
+            // Where it cannot be read what was told, it is told once more.
             if let Some(word) = wanted.filter(|_| receiver.target.kind() != "heartbeat")
-                && !register.knows(&receiver.name, word, &mark, now)
+                && !register
+                    .knows(&receiver.name, word, &mark, now)
+                    .unwrap_or(false)
             {
                 letters.push(self.letter(receiver, &message, Beat::Success));
             }

@@ -17,6 +17,7 @@ use crate::schedule::policy::{self, Pass};
 use crate::schedule::record::Record;
 use crate::schedule::{Account, Via, cron, unit};
 use crate::stack::settings::Receiver;
+use crate::state::document::StateError;
 
 /// What a timer says of itself.
 #[derive(Debug, Default)]
@@ -185,7 +186,15 @@ fn what_is_refused(stack: &Stack) -> Option<String> {
         }
     };
     let state = stack.state_of_timer();
-    let failures = policy::failures(&Record::of(&state).read(), super::run::repaired(&state));
+    let read = || -> Result<u32, StateError> {
+        let entries = Record::of(&state).read()?;
+        let failures = policy::failures(&entries, super::run::repaired(&state)?);
+        Ok(failures)
+    };
+    let failures = match read() {
+        Ok(failures) => failures,
+        Err(error) => return Some(error.to_string()),
+    };
     let given_up = failures >= settings.upgrade.max_failures.0.get();
     let pass = Pass::MaxFailures(failures);
     given_up.then(|| format!("{}: refit schedule run --retry", pass.text()))

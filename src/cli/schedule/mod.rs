@@ -22,6 +22,7 @@ use crate::schedule::record::{Entry, Record};
 use crate::schedule::{Action, Via};
 use crate::stack::settings::window::{Window, time_of_day};
 use crate::state::StackState;
+use crate::state::document::StateError;
 use health::{Health, Moment};
 use place::Found;
 use stack::Stack;
@@ -211,7 +212,7 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
     if timers.is_empty() {
         stack.usable()?;
     }
-    let last = last(&stack.directory, &stack.state).await;
+    let last = last(&stack.directory, &stack.state).await?;
     if global.json {
         let timers: Vec<Value> = timers
             .iter()
@@ -284,21 +285,27 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
 }
 
 /// The last time that a timer fired.
-pub(super) async fn last(directory: &Path, state: &StackState) -> Option<Entry> {
-    entries(directory, state).await.pop()
+pub(super) async fn last(
+    directory: &Path,
+    state: &StackState,
+) -> Result<Option<Entry>, StateError> {
+    Ok(entries(directory, state).await?.pop())
 }
 
 /// Every time that a timer fired, as far as it is kept. root sees as well what the owner of the stack
 /// remembers: a timer runs as that.
-pub(super) async fn entries(directory: &Path, state: &StackState) -> Vec<Entry> {
-    let mut all = Record::of(state).read();
+pub(super) async fn entries(
+    directory: &Path,
+    state: &StackState,
+) -> Result<Vec<Entry>, StateError> {
+    let mut all = Record::of(state).read()?;
     if rustix::process::geteuid().is_root()
         && let Some(state) = stack::state_of_owner(directory).await
     {
-        all.extend(Record::of(&state).read());
+        all.extend(Record::of(&state).read()?);
         all.sort_by_key(|entry| entry.at);
     }
-    all
+    Ok(all)
 }
 
 /// An unattended run in a line.

@@ -21,6 +21,7 @@ use crate::schedule::policy::{self, Pass, Policy};
 use crate::schedule::record::{Entry, Record};
 use crate::stack::settings::window::Window;
 use crate::state::StackState;
+use crate::state::document::StateError;
 use crate::state::runs;
 use crate::upgrade::{self, UpgradeRequest};
 
@@ -85,7 +86,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
         },
         if_missed: args.missed.clone(),
     };
-    if let Err(pass) = policy.decide(&super::now(), &record.read(), repaired(&stack.state)) {
+    if let Err(pass) = policy.decide(&super::now(), &record.read()?, repaired(&stack.state)?) {
         return let_pass(global, &record, args.action, &pass);
     }
     let done = upgrade(global, args.action, &args).await;
@@ -94,7 +95,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
         Err(complaint) => (exit::of_complaint(complaint), Story::of_refusal(complaint)),
     };
     record.add(entry(args.action, exit, story))?;
-    let failures = policy::failures(&record.read(), repaired(&stack.state));
+    let failures = policy::failures(&record.read()?, repaired(&stack.state)?);
     if exit != Exit::Done && failures == policy.max_failures {
         let pass = Pass::MaxFailures(failures);
         let complaint = Complaint::new(pass.code(), pass.text())
@@ -121,14 +122,13 @@ fn entry(action: Action, exit: Exit, story: Story) -> Entry {
 }
 
 /// The last time that somebody's own run was applied: after that failures count anew.
-pub(super) fn repaired(state: &StackState) -> Option<Timestamp> {
+pub(super) fn repaired(state: &StackState) -> Result<Option<Timestamp>, StateError> {
     let own = |record: &runs::Record| {
-        record.outcome == Some(Outcome::Applied) && !record.command.contains("--unattended")
+        record.outcome == Some(Outcome::Applied) && !record.typed().contains("--unattended")
     };
-    let all = runs::records(state);
-    all.iter()
-        .rfind(|record| own(record))
-        .map(|record| record.began)
+    let all = runs::all(state)?;
+    let last = all.known.iter().rfind(|record| own(record));
+    Ok(last.map(|record| record.began))
 }
 
 fn let_pass(

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
 use super::kept;
+use super::saved_file::SavedSide;
 use crate::complaint::Complaint;
 use crate::engine::docker::Docker;
 use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
@@ -77,20 +78,30 @@ impl Rollback<'_> {
     }
 
     async fn files(&self, journal: &Journal, undone: &mut Undone) {
-        let done = self.checkpoint.restore_files(self.folder);
+        let aside = crate::state::edited_of(self.folder);
+        let done = self.checkpoint.restore_files(self.folder, &aside);
         self.emitter.emit(Kind::Restored {
             files: self.told(&done.restored),
         });
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
-            let text = format!("{file} had been edited meanwhile; that text is kept as {copy}");
+            let text = format!("your edited {file} is kept as {copy}");
             self.emitter.note("edited", text);
+        }
+        for (path, why) in &done.not_known {
+            let file = self.place.shown(path);
+            let text = format!("{file} stays as it is: its earlier text is not known ({why})");
+            self.emitter.note("not_known", text);
         }
         for (file, error) in &done.failed {
             let path = file.path.display();
-            let todo = match &file.content {
-                Some((name, _)) => format!("cp {}/{name} {path}", self.folder.display()),
-                None => format!("rm {path}"),
+            let todo = match &file.before {
+                SavedSide::Text { name, .. } => {
+                    format!("cp {}/{name} {path}", self.folder.display())
+                }
+                SavedSide::Absent | SavedSide::Unknown { .. } => {
+                    format!("mv {path} {path}.edited")
+                }
             };
             undone.add(format!("{error:#}"), todo);
         }

@@ -7,8 +7,10 @@ use crate::plan;
 use crate::run::{baseline, checks, describe, prove};
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
+use crate::stack::side::Side;
 use crate::stack::{Place, resolve};
 use crate::state::StackState;
+use crate::state::document::StateError;
 
 /// Surveys the differences.
 ///
@@ -49,7 +51,7 @@ pub(super) async fn survey(
         ..survey
     };
     if !survey.plan.is_empty() {
-        by_hand(place, &mut survey, state);
+        by_hand(place, &mut survey, state)?;
     }
     let model = survey.after.clone();
     survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
@@ -58,19 +60,36 @@ pub(super) async fn survey(
 
 /// What was edited by hand since files and containers were last seen to agree: it is in place
 /// already, and is what a failed `apply` takes back.
-fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) {
-    match baseline::edits(place, &survey.after, &survey.source, state) {
-        Some(edits) => {
-            for edit in &edits {
-                describe::describe(place, edit, &mut survey.edited.changes);
-            }
-            survey.edited.files = edits;
-            survey.edited.is_by_hand = true;
-        }
-        None => survey.notes.push(
+fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) -> Result<(), StateError> {
+    let Some(baseline) = baseline::read(state)? else {
+        survey.notes.push(
             "no earlier text of this stack's files is known: should this fail, its files stay as \
              they are now"
                 .to_owned(),
-        ),
+        );
+        return Ok(());
+    };
+    let edits = baseline.edits(place, &survey.after, &survey.source, state);
+    for edit in &edits {
+        match &edit.before {
+            // What is not known has no difference to be told.
+            Side::Unknown(why) => {
+                let file = place.shown(&edit.path);
+                let text = format!(
+                    "the earlier text of {file} is not known ({why}): should this fail, it stays as it is now"
+                );
+                survey.notes.push(text);
+            }
+            Side::Absent | Side::Text(_) => {
+                describe::describe(place, edit, &mut survey.edited.changes);
+            }
+        }
     }
+    survey.edited.files = edits;
+    survey.edited.is_by_hand = true;
+    // Another project of the same folder has other arguments.
+    if baseline.args.name == survey.args.name {
+        survey.args_before = baseline.args;
+    }
+    Ok(())
 }

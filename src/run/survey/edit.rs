@@ -18,6 +18,7 @@ use crate::secret::Redactor;
 use crate::stack::locate::{Located, default_files, lexical};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
+use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
@@ -87,6 +88,7 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
         before,
         source,
         after,
+        args_before: place.located.args.clone(),
         args,
         plan,
         effects,
@@ -119,7 +121,7 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
         edited
             .files
             .iter()
-            .any(|e| e.path == *file && e.after.is_none())
+            .any(|e| e.path == *file && e.after == Side::Absent)
     };
     args.files.retain(|file| !gone(file));
     let dot_env = located.args.directory.join(".env");

@@ -30,6 +30,7 @@ use crate::plan::{self, Inputs, Plan, guard};
 use crate::secret::Redactor;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
+use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::{Place, Resolved, application, resolve};
 use crate::state::StackState;
@@ -44,6 +45,8 @@ pub struct Survey {
     pub source: Source,
     /// The stack as it is to be.
     pub after: Model,
+    /// What Compose was told before the change.
+    pub args_before: ProjectArgs,
     /// What Compose is to be told after the change.
     pub args: ProjectArgs,
     /// The plan.
@@ -207,6 +210,10 @@ pub async fn make(
             edit::survey(place, edited, options).await?
         }
         What::Replace(edit) => {
+            if !Side::read(&edit.path).is_same_file(&edit.before) {
+                let text = format!("{} was edited meanwhile", place.shown(&edit.path));
+                return Err(Complaint::new("edited", text).hint("open it again: refit edit"));
+            }
             let mut edited = Edited::default();
             describe::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());
@@ -366,6 +373,7 @@ fn quiet(
         before: Some(resolved.model.clone()),
         source: resolved.source,
         after: resolved.model,
+        args_before: place.located.args.clone(),
         args: place.located.args.clone(),
         plan,
         effects: Vec::new(),
