@@ -25,3 +25,4 @@ pub mod report;
 pub mod secret;
 
 mod fault;
+mod words;

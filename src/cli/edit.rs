@@ -10,7 +10,7 @@ use clap::Args;
 use super::Global;
 use super::get::Asked;
 use super::runs::{RunArgs, execute};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::exit::Exit;
 use crate::report;
@@ -69,7 +69,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         let kept = keep(&home, &located.args.directory, &copy)?;
         let text = format!("{name} was changed by somebody else meanwhile");
         return Err(
-            Complaint::new("edited", text).hint(format!("your text is in {}", kept.display()))
+            Complaint::new(Code::Edited, text).hint(format!("your text is in {}", kept.display()))
         );
     }
     let mut options = args.run.options();
@@ -110,7 +110,7 @@ fn open_editor(file: &Path) -> Result<(), Complaint> {
         return Ok(());
     }
     Err(Complaint::new(
-        "editor_failed",
+        Code::EditorFailed,
         format!("{editor} ended with an error; nothing was changed"),
     )
     .hint("set VISUAL or EDITOR to the editor you want"))

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::stack::model::{Model, Section};
@@ -47,11 +47,11 @@ pub struct Guarded<'a> {
 /// `guard_…`, with the flag.
 pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Complaint> {
     let guards: [Guard; 5] = [
-        ("guard_key", "guarded-key", guarded_key),
-        ("guard_volume", "volume-removed", volume_removed),
+        (Code::GuardKey, "guarded-key", guarded_key),
+        (Code::GuardVolume, "volume-removed", volume_removed),
         STORE,
-        ("guard_anonymous", "anonymous-volumes", anonymous_volumes),
-        ("guard_bind", "bind-vanishes", bind_vanishes),
+        (Code::GuardAnonymous, "anonymous-volumes", anonymous_volumes),
+        (Code::GuardBind, "bind-vanishes", bind_vanishes),
     ];
     first_no(&guards, guarded, allow)
 }
@@ -66,13 +66,9 @@ pub fn check_way_back(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result
 }
 
 /// Code, flag, and the sentence on what would be lost.
-type Guard = (
-    &'static str,
-    &'static str,
-    fn(&Guarded<'_>) -> Option<String>,
-);
+type Guard = (Code, &'static str, fn(&Guarded<'_>) -> Option<String>);
 
-const STORE: Guard = ("guard_store", "store-major", store_major);
+const STORE: Guard = (Code::GuardStore, "store-major", store_major);
 
 fn first_no(
     guards: &[Guard],
@@ -84,7 +80,7 @@ fn first_no(
             && let Some(text) = guard(guarded)
         {
             return Err(
-                Complaint::new(code, text).hint(format!("--allow {flag} does it all the same"))
+                Complaint::new(*code, text).hint(format!("--allow {flag} does it all the same"))
             );
         }
     }

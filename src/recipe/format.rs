@@ -131,7 +131,7 @@ pub struct Refusal {
     /// Expression; always without one.
     pub when: Option<String>,
     /// Stable, `snake_case`.
-    pub code: Code,
+    pub code: RefusalCode,
     /// Template: what, and why.
     pub text: String,
     /// Template: what to do instead.
@@ -145,27 +145,13 @@ pub struct Refusal {
     missing_docs,
     reason = "the codes themselves; docs/refusals.md explains them"
 )]
-pub enum Code {
+pub enum RefusalCode {
     NoSuchMode,
     KeyNotRead,
     RefusedByBrowsers,
     LocalhostInContainer,
     NotSupported,
     NeedsProvider,
-}
-
-impl Code {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NoSuchMode => "no_such_mode",
-            Self::KeyNotRead => "key_not_read",
-            Self::RefusedByBrowsers => "refused_by_browsers",
-            Self::LocalhostInContainer => "localhost_in_container",
-            Self::NotSupported => "not_supported",
-            Self::NeedsProvider => "needs_provider",
-        }
-    }
 }
 
 /// One key or path that changes.

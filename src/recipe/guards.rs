@@ -9,7 +9,7 @@ use super::exposure::{self, Binding};
 use super::format::Guard;
 use super::place::{Edits, text};
 use super::{outside, ports};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::{files, front};
 use crate::event::ServiceName;
@@ -67,7 +67,7 @@ async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
         }
         false => "take that away first; --allow public does it all the same",
     };
-    Err(Complaint::new("guard_public", text).hint(hint))
+    Err(Complaint::new(Code::GuardPublic, text).hint(hint))
 }
 
 fn told(binding: &Binding) -> String {
@@ -114,7 +114,7 @@ async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
     };
     let title = &using.subject.profile.title;
     let text = format!("{text}: {title} runs without a login on fresh data alone");
-    Err(Complaint::new("existing_users", text)
+    Err(Complaint::new(Code::ExistingUsers, text)
         .hint("--allow existing-users tries it all the same, and is rolled back when it fails"))
 }
 
@@ -167,7 +167,7 @@ pub(super) fn rebind(
         }
         let lost = || {
             let text = format!("the ports of {service} cannot be found in the stack's files");
-            Complaint::new("no_ports", text).hint("bind them by hand: refit edit")
+            Complaint::new(Code::NoPorts, text).hint("bind them by hand: refit edit")
         };
         let path = format!("{}.ports", super::place::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
@@ -245,7 +245,7 @@ pub(super) fn documented(
         return Ok(());
     }
     let text = format!("{file} has no {path}, so the application is not seen to read it");
-    Err(Complaint::new("key_not_read", text)
+    Err(Complaint::new(Code::KeyNotRead, text)
         .hint("refit recipes shows the other ways; --allow unread-key writes it all the same"))
 }
 

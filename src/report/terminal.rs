@@ -13,7 +13,8 @@ use super::words::{changed, counted, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
+    Action, Event, Kind, NoteCode, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell,
+    VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -339,9 +340,9 @@ impl Tell for Terminal {
                 self.diff(state, file, lines);
             }
             Kind::Note { code, text } if !quiet => {
-                let line = match *code {
+                let line = match code {
                     // What a recipe stands on is no warning.
-                    "evidence" => self.style.dim(&format!("  {text}")),
+                    NoteCode::Evidence => self.style.dim(&format!("  {text}")),
                     _ => format!("{} {text}", self.style.warn("!")),
                 };
                 self.print(state, &line);

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::container::PublishedPort;
 use crate::engine::files;
 use crate::engine::neighbour::Neighbour;
@@ -66,7 +66,7 @@ fn bind_sources(
                 "it would not start, or find an empty folder there"
             };
             return Err(Complaint::new(
-                "bind_missing",
+                Code::BindMissing,
                 format!(
                     "{} mounts {source}, which does not exist: {then}",
                     step.service
@@ -135,7 +135,7 @@ fn is_any(ip: &str) -> bool {
 
 fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
     Complaint::new(
-        "port_in_use",
+        Code::PortInUse,
         format!(
             "port {}/{} that {service} publishes is taken {by}",
             port.published, port.protocol
@@ -175,7 +175,7 @@ async fn disk(
     };
     match files::free_bytes(&root) {
         Some(free) if free < DISK_WANTED => Err(Complaint::new(
-            "disk_low",
+            Code::DiskLow,
             format!(
                 "only {} MiB are free in {} for a build",
                 free >> 20,
@@ -207,7 +207,7 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
             .unwrap_or_default();
         let all: Vec<&str> = model.services.keys().map(ServiceName::as_str).collect();
         return Err(Complaint::new(
-            "unknown_service",
+            Code::UnknownService,
             format!("no service {name} in this stack"),
         )
         .hint(format!("{nearest}it has: {}", all.join(", "))));

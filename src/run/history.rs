@@ -15,7 +15,7 @@ use super::journal::{self, Entry, Line};
 use super::kept::SavedImage;
 use super::saved_file::{self, SavedFile};
 use super::state::StackState;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::event::{Outcome, RunId, ServiceSummary};
 use crate::stack::Place;
@@ -140,7 +140,7 @@ pub async fn undo(
         .collect();
     let Some(last) = in_force.last().map(|record| record.run) else {
         return Err(
-            Complaint::new("no_run", "there is no run to undo on this stack")
+            Complaint::new(Code::NoRun, "there is no run to undo on this stack")
                 .hint("refit history lists the runs"),
         );
     };
@@ -152,7 +152,7 @@ pub async fn undo(
         .collect();
     if runs.is_empty() || (!state.runs().contains(&target)) {
         return Err(Complaint::new(
-            "no_run",
+            Code::NoRun,
             format!("no run from {target} on changed anything"),
         )
         .hint("refit history lists the runs"));
@@ -166,7 +166,7 @@ pub async fn undo(
         let folder = state.run_folder(*run);
         let Some(checkpoint) = Checkpoint::read(&folder) else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
-            return Err(Complaint::new("checkpoint_gone", text));
+            return Err(Complaint::new(Code::CheckpointGone, text));
         };
         checkout = match (checkout, checkpoint.checkout) {
             // From where the last one left it to where the first one found it.
@@ -194,7 +194,7 @@ pub async fn undo(
     if !edited_since.is_empty() && !allow_edited {
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
         let text = format!("{} was edited since that run", names.join(", "));
-        return Err(Complaint::new("edited", text)
+        return Err(Complaint::new(Code::Edited, text)
             .hint("--allow edited overwrites it; the present text stays in the new run"));
     }
     let moving = match &checkout {

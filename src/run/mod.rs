@@ -38,10 +38,10 @@ pub mod transaction;
 use std::cell::OnceCell;
 use std::time::Instant;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
@@ -143,7 +143,7 @@ impl Runner {
         match self.attempt(located, request, survey).await {
             Ok(ended) => ended,
             Err(complaint) => {
-                let locked = complaint.code == "locked";
+                let locked = complaint.code == Code::Locked;
                 let ended = Ended {
                     locked,
                     signal: self.signals.received(),
@@ -220,7 +220,7 @@ impl Runner {
             done = work => done,
             signal = self.signals.wait() => {
                 let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Complaint::new("interrupted", text))
+                Err(Complaint::new(Code::Interrupted, text))
             }
         }
     }
@@ -258,7 +258,7 @@ impl Runner {
     /// What will happen, before it happens.
     fn tell(&self, place: &Place, survey: &Survey, request: &Request) {
         for note in &place.located.notes {
-            self.emitter.note("located", note);
+            self.emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
         if survey.called_off.is_some() {
@@ -277,14 +277,15 @@ impl Runner {
             let (steps, untouched) = (survey.plan.told(), survey.plan.untouched.clone());
             self.emitter.emit(Kind::Plan { steps, untouched });
             for (service, remark) in &survey.plan.remarks {
-                self.emitter.note("remark", format!("{service} {remark}"));
+                self.emitter
+                    .note(NoteCode::Remark, format!("{service} {remark}"));
             }
             for drift in &survey.differing {
                 let text = format!(
                     "{} {}, since before this change; refit apply mends it",
                     drift.service, drift.reason.text
                 );
-                self.emitter.note("differs", text);
+                self.emitter.note(NoteCode::Differs, text);
             }
         }
         if request.options.dry_run {
@@ -297,7 +298,7 @@ impl Runner {
             }
         }
         for note in &survey.notes {
-            self.emitter.note("note", note);
+            self.emitter.note(NoteCode::Note, note);
         }
     }
 }
@@ -324,11 +325,11 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
         Ok(bytes) => {
             let mib = bytes as f64 / f64::from(1 << 20);
             let text = format!("the engine's build cache is pruned: {mib:.1} MiB");
-            emitter.note("build_cache", text);
+            emitter.note(NoteCode::BuildCache, text);
         }
         Err(error) => {
             let text = format!("the engine's build cache is not pruned: {error}");
-            emitter.note("build_cache", text);
+            emitter.note(NoteCode::BuildCache, text);
         }
     }
 }

@@ -8,9 +8,9 @@ use super::ending::touched;
 use super::journal::{self, Entry, Journal, Line};
 use super::rollback::{Rollback, Undone};
 use super::state::StackState;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::process::end_orphans;
-use crate::event::{Emitter, Kind, Outcome, RunId};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
@@ -29,7 +29,7 @@ pub fn open_runs(state: &StackState) -> Vec<RunId> {
 /// Says, without the lock, that a run is open.
 pub fn mention(state: &StackState, emitter: &Emitter) {
     for run in open_runs(state) {
-        emitter.note("unfinished", sentence(state, run));
+        emitter.note(NoteCode::Unfinished, sentence(state, run));
     }
 }
 
@@ -115,7 +115,7 @@ async fn finish_one(
         return Ok(Outcome::RolledBack);
     }
     for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
-        let complaint = Complaint::new("rollback_failed", problem).hint(todo);
+        let complaint = Complaint::new(Code::RollbackFailed, problem).hint(todo);
         emitter.emit(Kind::Complaint(complaint));
     }
     if place.docker.answers().await {
@@ -144,7 +144,10 @@ async fn roll_back(
 ) -> Undone {
     let mut place = place.clone();
     place.located.args = checkpoint.args.clone();
-    let (reason, code) = ("the run was cut off".to_owned(), "cut_off".to_owned());
+    let (reason, code) = (
+        "the run was cut off".to_owned(),
+        Code::CutOff.word().to_owned(),
+    );
     emitter.emit(Kind::Rollback {
         reason: reason.clone(),
     });

@@ -15,7 +15,7 @@ use super::request::{Request, Strategy};
 use super::state::StackState;
 use super::survey::Survey;
 use super::{Conclusion, supply};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord};
@@ -277,7 +277,7 @@ impl<'a> Transaction<'a> {
                 let proof = effect::prove(docker, &container, expected, written_at).await?;
                 self.tell_effect(expected, &proof)?;
                 if !proof.ok {
-                    let failure = Failure::new("effect_missing", proof.what);
+                    let failure = Failure::new(Code::EffectMissing, proof.what);
                     return Err(Failure {
                         service: Some(service.clone()),
                         ..failure

@@ -13,7 +13,7 @@ pub mod source;
 use std::cell::RefCell;
 
 use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, Outcome, Phase, RunId};
+use crate::event::{Emitter, Kind, News, NoteCode, Outcome, Phase, RunId};
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
@@ -149,14 +149,14 @@ fn not_again(
     emitter: &Emitter,
 ) {
     let (code, text) = match (memory.failed(attempt), memory.undone(attempt)) {
-        (Some(failed), _) if dry_run => return emitter.note("failed_before", failed.text()),
+        (Some(failed), _) if dry_run => return emitter.note(NoteCode::FailedBefore, failed.text()),
         (Some(failed), _) if !upgrade.unattended => {
             survey.refusal = Some(failed.refusal());
             return;
         }
-        (Some(failed), _) => ("failed_before", failed.text()),
+        (Some(failed), _) => (NoteCode::FailedBefore, failed.text()),
         // Whoever asks by hand has changed his mind.
-        (None, Some(text)) if upgrade.unattended => ("undone_before", text),
+        (None, Some(text)) if upgrade.unattended => (NoteCode::UndoneBefore, text),
         (None, _) => return,
     };
     emitter.note(code, text);

@@ -14,7 +14,7 @@ use super::journal::{self, Entry, Journal};
 use super::kept;
 use crate::complaint::Complaint;
 use crate::engine::docker::Docker;
-use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
+use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
@@ -84,7 +84,7 @@ impl Rollback<'_> {
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
             let text = format!("{file} had been edited meanwhile; that text is kept as {copy}");
-            self.emitter.note("edited", text);
+            self.emitter.note(NoteCode::Edited, text);
         }
         for (file, error) in &done.failed {
             let path = file.path.display();
@@ -191,7 +191,7 @@ pub async fn leftovers(
     for volume in docker.volumes(project).await? {
         if !volumes.contains(&volume) {
             let text = format!("the volume {volume} was made by this run and is kept");
-            emitter.note("volume_kept", text);
+            emitter.note(NoteCode::VolumeKept, text);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Survey;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
 use crate::event::{RunId, ServiceName};
@@ -170,7 +170,7 @@ fn another_project(name: Option<&str>) -> Complaint {
         Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
         None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
     };
-    Complaint::new("guard_project", text)
+    Complaint::new(Code::GuardProject, text)
         .hint("docker compose down first, set the name, then docker compose up -d")
 }
 

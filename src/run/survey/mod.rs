@@ -18,7 +18,7 @@ use super::request::{Options, Strategy, What};
 use super::state::StackState;
 use super::supply::Supply;
 use super::{checks, describe, remarks, secrets};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
@@ -335,7 +335,7 @@ async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, C
 fn unreadable(error: EngineError) -> Complaint {
     let text = "Compose cannot read this stack";
     Complaint {
-        code: "invalid_stack",
+        code: Code::InvalidStack,
         text: text.into(),
         ..Complaint::from(error)
     }
