@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use refit::complaint::Code;
 use refit::exit::Exit;
+use refit::plan::guard::Guard;
 use refit::stack::settings::Settings;
 
 fn read(name: &str) -> String {
@@ -288,9 +289,49 @@ fn every_refusal_is_explained_and_every_explanation_has_a_refusal() {
             "nobody raises {code}"
         );
     }
-    for flag in code_words(&document).filter_map(|word| word.strip_prefix("--allow ")) {
-        let quoted = format!("\"{flag}\"");
-        let known = flag == "FLAG" || sources.iter().any(|(_, text)| text.contains(&quoted));
-        assert!(known, "nothing knows --allow {flag}");
+}
+
+/// What follows `--allow ` wherever it stands.
+fn allowed(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("--allow ").skip(1);
+    let word = |rest: &'_ str| {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+        end.unwrap_or(rest.len())
+    };
+    after
+        .map(move |rest| &rest[..word(rest)])
+        .filter(|word| !word.is_empty())
+}
+
+#[test]
+fn every_guard_that_is_named_can_be_allowed_and_is_explained() {
+    let document = read("docs/refusals.md") + &read("docs/refusals-edits.md");
+    let explained: BTreeSet<&str> = allowed(&document).collect();
+    let real: BTreeSet<&str> = Guard::ALL.iter().map(|guard| guard.word()).collect();
+    assert_eq!(explained, real);
+    let recipes = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/recipes"));
+    let recipes = recipes.unwrap().flatten().map(|entry| entry.path());
+    let texts = recipes.map(|path| (path.clone(), fs::read_to_string(path).unwrap()));
+    let readme = (PathBuf::from("README.md"), read("README.md"));
+    for (path, text) in sources().into_iter().chain(texts).chain([readme]) {
+        for word in allowed(&text) {
+            assert!(real.contains(word), "{}: --allow {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn nobody_has_to_know_our_notes_to_read_a_message() {
+    for (path, text) in sources() {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let numbers = line.match_indices("(F").any(|(at, _)| {
+                let digits = line[at + 2..].trim_start_matches(|c: char| c.is_ascii_digit());
+                digits.len() < line.len() - at - 2 && digits.starts_with(')')
+            });
+            assert!(!numbers, "{}: {line}", path.display());
+        }
     }
 }

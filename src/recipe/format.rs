@@ -21,7 +21,7 @@ pub struct Recipe {
     pub parameters: Vec<Parameter>,
     /// What it may do to whom, refused without a flag.
     #[serde(default)]
-    pub guards: Vec<Guard>,
+    pub guards: Vec<RecipeGuard>,
     /// What is refused whatever the application.
     #[serde(default)]
     pub refuse: Vec<Refusal>,
@@ -94,7 +94,7 @@ impl Type {
 /// A guard that a recipe asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Guard {
+pub enum RecipeGuard {
     /// The application, or what stands in front of it, is published where others can reach it.
     Public,
     /// The application has users already.

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::Using;
 use super::exposure::{self, Binding};
-use super::format::Guard;
+use super::format::RecipeGuard;
 use super::place::{Edits, text};
 use super::{outside, ports};
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::{files, front};
 use crate::event::ServiceName;
+use crate::plan::guard::Guard;
 use crate::run::belongs;
 use crate::run::request::{Kind, Options, To};
 use crate::run::survey::Survey;
@@ -25,15 +26,17 @@ use crate::stack::model::{Model, Section};
 /// # Errors
 /// `guard_public`, `existing_users`.
 pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
-    let allowed = |flag: &str| using.options.allow.contains(flag);
+    let allowed = |guard| using.options.allow.contains(&guard);
     for guard in &using.recipe.guards {
         match guard {
-            Guard::Public if !allowed("public") => public(using, survey).await?,
+            RecipeGuard::Public if !allowed(Guard::Public) => public(using, survey).await?,
             // Without a login the application makes itself a user, who must not count the next time.
-            Guard::ExistingUsers if !allowed("existing-users") && !survey.is_nothing() => {
+            RecipeGuard::ExistingUsers
+                if !allowed(Guard::ExistingUsers) && !survey.is_nothing() =>
+            {
                 existing_users(using).await?;
             }
-            Guard::Public | Guard::ExistingUsers => {}
+            RecipeGuard::Public | RecipeGuard::ExistingUsers => {}
         }
     }
     Ok(())
@@ -241,7 +244,7 @@ pub(super) fn documented(
         let written = String::from_utf8_lossy(&bytes).into_owned();
         at.is_ok_and(|at| matches!(yaml::get(&written, &at), Ok(Some(_))))
     });
-    if known || options.allow.contains("unread-key") {
+    if known || options.allow.contains(&Guard::UnreadKey) {
         return Ok(());
     }
     let text = format!("{file} has no {path}, so the application is not seen to read it");

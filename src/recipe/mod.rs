@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;
+use crate::plan::guard::Guard;
 use crate::run::edits;
 use crate::run::request::Options;
 use crate::run::survey::{self, Survey};
@@ -204,11 +205,11 @@ impl Using<'_> {
             url,
             typed: typed.map(|(name, _)| name.as_str()).collect(),
             words: self.words(),
-            allow_open: options.allow.contains("unprotected-store"),
+            allow_open: options.allow.contains(&Guard::UnprotectedStore),
         };
         if wanted.arrange(filling, edits, notes).await? {
             // Its own volume stays in the engine, and the notes say so.
-            options.allow.insert("volume-removed".to_owned());
+            options.allow.insert(Guard::VolumeRemoved);
         }
         Ok(())
     }
@@ -245,7 +246,7 @@ impl Using<'_> {
             let told: Vec<String> = found.iter().map(ToString::to_string).collect();
             if !told.is_empty() {
                 emitter.note(NoteCode::Evidence, format!("{key}: {}", told.join("; ")));
-            } else if self.options.allow.contains("unread-key") {
+            } else if self.options.allow.contains(&Guard::UnreadKey) {
                 emitter.note(
                     NoteCode::UnreadKey,
                     format!("{key}: nothing is seen to read it"),

@@ -8,6 +8,7 @@ use crate::engine::container::PublishedPort;
 use crate::engine::files;
 use crate::engine::neighbour::Neighbour;
 use crate::event::{Action, ServiceName};
+use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
 use crate::stack::model::{Model, Port};
@@ -23,7 +24,7 @@ pub async fn all(
     place: &Place,
     after: &Model,
     plan: &Plan,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
 ) -> Result<Vec<String>, Complaint> {
     let mut notes = Vec::new();
@@ -45,7 +46,7 @@ pub async fn all(
 fn bind_sources(
     after: &Model,
     step: &Step,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
@@ -58,7 +59,7 @@ fn bind_sources(
             notes.push(format!(
                 "{source} does not exist; Docker will make a folder of root's there"
             ));
-        } else if !allow.contains("missing-bind") {
+        } else if !allow.contains(&Guard::MissingBind) {
             let then = if bind.creates_source {
                 "Docker would make a folder in its place"
             } else {
@@ -164,10 +165,10 @@ fn can_bind(port: &Port) -> bool {
 async fn disk(
     place: &Place,
     plan: &Plan,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
 ) -> Result<(), Complaint> {
     let builds = plan.steps.iter().any(|step| step.action == Action::Rebuild);
-    if !builds || !place.docker.endpoint.is_local() || allow.contains("low-disk") {
+    if !builds || !place.docker.endpoint.is_local() || allow.contains(&Guard::LowDisk) {
         return Ok(());
     }
     let Some(root) = place.docker.data_root().await else {

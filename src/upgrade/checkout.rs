@@ -11,6 +11,7 @@ use super::source::{self, Target, Waiting, Wanted};
 use crate::complaint::{Code, Complaint};
 use crate::engine::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
+use crate::plan::guard::Guard;
 use crate::run::checkout::Moving;
 use crate::run::request::Options;
 use crate::stack::Place;
@@ -159,7 +160,7 @@ async fn newer(
             });
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
-            if !options.allow.contains("rewritten") {
+            if !options.allow.contains(&Guard::Rewritten) {
                 relation.refuse_loss(&target.name)?;
             }
             let text = format!(

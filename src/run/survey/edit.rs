@@ -8,6 +8,7 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
 use crate::event::{RunId, ServiceName};
+use crate::plan::guard::Guard;
 use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
@@ -184,7 +185,7 @@ pub(super) async fn survey_of_rollback(
     options: &Options,
     state: &StackState,
 ) -> Result<Survey, Complaint> {
-    let undo = history::undo(place, state, target, options.allow.contains("edited")).await?;
+    let undo = history::undo(place, state, target, options.allow.contains(&Guard::Edited)).await?;
     let mut survey = survey(place, undo.edited, options).await?;
     survey.moving = undo.moving;
     for image in undo.images {

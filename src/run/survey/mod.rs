@@ -268,7 +268,7 @@ fn guards(
     place: &Place,
     survey: &Survey,
     options: &Options,
-    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<String>) -> Result<(), Complaint>,
+    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = survey
         .edited
@@ -401,8 +401,8 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
                 .iter()
                 .any(|step| step.action == Action::Recreate)
             {
-                let text = "a restart does not bring a new environment into a container (F3); \
-                            the proof will say whether it arrived";
+                let text = "a restart does not bring a new environment into a container; \
+                            whether it arrived is checked at the end";
                 survey.notes.push(text.to_owned());
             }
             plan::with_action(plan, Action::Restart)
