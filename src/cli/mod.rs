@@ -328,6 +328,8 @@ fn log(verbose: u8) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .without_time()
+        // A terminal that is gone is no reason to stop a run: it would print that it cannot print.
+        .log_internal_errors(false)
         .try_init();
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::screen;
 use super::style::Style;
 use super::words::{changed, counted, secs, shown};
 use super::{Options, err, news, out};
@@ -43,7 +44,7 @@ impl Terminal {
     /// A renderer; `live` says whether standard error is a terminal.
     pub fn new(options: Options, style: Style, live: bool) -> Self {
         let state = State {
-            live: (live && !options.quiet).then(MultiProgress::new),
+            live: (live && !options.quiet).then(screen::live),
             lines: BTreeMap::new(),
             counted: None,
             actions: BTreeMap::new(),
