@@ -1,15 +1,19 @@
 //! What a person is told when something was refused or failed: a stable code, what and why, and the
 //! next thing to type. Rooms raise their own errors and turn them into this one at their edge.
 
+mod code;
+
 use std::fmt;
 
 use crate::secret::Redactor;
+
+pub use code::Code;
 
 /// A refusal or failure in the form in which it is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
     /// Stable, `snake_case`; part of the contract of `--json`.
-    pub code: &'static str,
+    pub code: Code,
     /// What failed, on what, and why; one sentence without a full stop.
     pub text: String,
     /// Further lines, such as the message of the program that was called.
@@ -20,7 +24,7 @@ pub struct Complaint {
 
 impl Complaint {
     /// A complaint without details and hint.
-    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
         Self {
             code,
             text: text.into(),
@@ -80,7 +84,7 @@ impl From<anyhow::Error> for Complaint {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(complaint) => complaint,
-            Err(error) => Self::new("io", format!("{error:#}")),
+            Err(error) => Self::new(Code::Io, format!("{error:#}")),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What can be told: the words of a run, and the events that carry them. Knows neither the engine
 //! nor values of secret settings, so that terminal, JSON and history stay stable and free of them.
 
+mod note_code;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::Complaint;
 use crate::secret::Redactor;
+
+pub use note_code::NoteCode;
 
 /// A service of the stack, as the compose file names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -517,7 +521,7 @@ pub enum Kind {
     },
     /// Something the person should know that changes nothing.
     Note {
-        code: &'static str,
+        code: NoteCode,
         text: String,
     },
     /// The last lines of a container that failed.
@@ -659,7 +663,7 @@ impl Emitter {
     }
 
     /// Tells something that the person should know.
-    pub fn note(&self, code: &'static str, text: impl Into<String>) {
+    pub fn note(&self, code: NoteCode, text: impl Into<String>) {
         self.emit(Kind::Note {
             code,
             text: text.into(),

@@ -1,6 +1,6 @@
 //! The exit codes: part of the contract, reached by one exhaustive match.
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::signals::Signal;
 use crate::event::Outcome;
 use crate::run::Ended;
@@ -48,8 +48,8 @@ impl Exit {
 pub fn of_complaint(complaint: &Complaint) -> Exit {
     match complaint.code {
         // What the parser of the command line cannot see, such as options that exclude each other.
-        "usage" => Exit::Usage,
-        "locked" => Exit::Locked,
+        Code::Usage => Exit::Usage,
+        Code::Locked => Exit::Locked,
         _ => Exit::Refused,
     }
 }

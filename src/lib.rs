@@ -27,3 +27,4 @@ pub mod report;
 pub mod secret;
 
 mod fault;
+mod words;

@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use refit::complaint::Code;
 use refit::exit::Exit;
+use refit::plan::guard::Guard;
 use refit::stack::settings::Settings;
 
 fn read(name: &str) -> String {
@@ -161,8 +163,8 @@ fn the_exit_codes_are_those_of_the_program() {
 
 #[test]
 fn the_findings_of_doctor_are_those_of_the_program() {
-    use refit::doctor::Code;
-    let real: Vec<(&str, &str)> = Code::ALL
+    use refit::doctor::FindingCode;
+    let real: Vec<(&str, &str)> = FindingCode::ALL
         .iter()
         .map(|(_, word, level)| (*word, level.word()))
         .collect();
@@ -263,84 +265,73 @@ fn the_events_are_those_of_the_program() {
     }
 }
 
-/// Codes that the sources raise in one of the ways in which they do.
-fn raised(text: &str) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    for opening in [
-        "Complaint::new(",
-        "Failure::new(",
-        "Self::new(",
-        "of_engine(",
-        "code: ",
-    ] {
-        for (at, _) in text.match_indices(opening) {
-            let rest = text[at + opening.len()..].trim_start();
-            if let Some(rest) = rest.strip_prefix('"') {
-                found.extend(rest.split('"').next());
-            }
-        }
-    }
-    for (at, _) in text.match_indices("fn code(") {
-        let body = &text[at..];
-        let body = &body[..body.find("\n    }\n").unwrap_or(body.len())];
-        found.extend(body.split('"').skip(1).step_by(2));
-    }
-    found.extend(text.split('"').filter(|word| word.starts_with("guard_")));
-    found
-}
-
-/// Codes of the refusals that the recipes themselves hold.
-fn codes_of_recipes() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/recipes");
-    let recipes = fs::read_dir(folder).unwrap().flatten();
-    let texts = recipes.map(|entry| fs::read_to_string(entry.path()).unwrap());
-    let codes = texts.flat_map(|text| {
-        let after = text.split("code: ").skip(1);
-        let word = |rest: &str| {
-            rest.split([',', '}', '\n'])
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        after.map(word).collect::<Vec<_>>()
-    });
-    codes.collect()
-}
-
 #[test]
 fn every_refusal_is_explained_and_every_explanation_has_a_refusal() {
     let document = read("docs/refusals.md") + &read("docs/refusals-edits.md");
     let rows = rows(&document);
     let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
+    let real: BTreeSet<&str> = Code::ALL.iter().map(|code| code.word()).collect();
+    assert_eq!(listed, real);
+    // A code that nothing raises is not to be explained.
     let sources: Vec<(PathBuf, String)> = sources();
-    let is_code = |word: &&str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    let without_tests = sources
-        .iter()
-        .filter(|(path, _)| !path.to_string_lossy().contains("tests"))
-        .map(|(_, text)| text.split("#[cfg(test)]").next().unwrap_or_default());
-    let of_recipes = codes_of_recipes();
-    let mut raised: BTreeSet<&str> = without_tests.flat_map(raised).filter(is_code).collect();
-    raised.extend(of_recipes.iter().map(String::as_str));
-    let unexplained: Vec<_> = raised.difference(&listed).collect();
-    assert!(
-        unexplained.is_empty(),
-        "not in docs/refusals*.md: {unexplained:?}"
-    );
-    for code in listed {
-        let quoted = format!("\"{code}\"");
+    for code in Code::ALL {
+        let case = format!("Code::{code:?}");
+        let raised = |text: &str| {
+            text.match_indices(&case).any(|(at, _)| {
+                let after = text[at + case.len()..].chars().next();
+                let before = text[..at].chars().next_back();
+                !after.is_some_and(char::is_alphanumeric)
+                    && !before.is_some_and(char::is_alphanumeric)
+            })
+        };
         assert!(
-            of_recipes.contains(code) || sources.iter().any(|(_, text)| text.contains(&quoted)),
+            sources.iter().any(|(_, text)| raised(text)),
             "nobody raises {code}"
         );
     }
-    for flag in code_words(&document).filter_map(|word| word.strip_prefix("--allow ")) {
-        let quoted = format!("\"{flag}\"");
-        let known = flag == "FLAG" || sources.iter().any(|(_, text)| text.contains(&quoted));
-        assert!(known, "nothing knows --allow {flag}");
+}
+
+/// What follows `--allow ` wherever it stands.
+fn allowed(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("--allow ").skip(1);
+    let word = |rest: &'_ str| {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+        end.unwrap_or(rest.len())
+    };
+    after
+        .map(move |rest| &rest[..word(rest)])
+        .filter(|word| !word.is_empty())
+}
+
+#[test]
+fn every_guard_that_is_named_can_be_allowed_and_is_explained() {
+    let document = read("docs/refusals.md") + &read("docs/refusals-edits.md");
+    let explained: BTreeSet<&str> = allowed(&document).collect();
+    let real: BTreeSet<&str> = Guard::ALL.iter().map(|guard| guard.word()).collect();
+    assert_eq!(explained, real);
+    let recipes = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/recipes"));
+    let recipes = recipes.unwrap().flatten().map(|entry| entry.path());
+    let texts = recipes.map(|path| (path.clone(), fs::read_to_string(path).unwrap()));
+    let readme = (PathBuf::from("README.md"), read("README.md"));
+    for (path, text) in sources().into_iter().chain(texts).chain([readme]) {
+        for word in allowed(&text) {
+            assert!(real.contains(word), "{}: --allow {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn nobody_has_to_know_our_notes_to_read_a_message() {
+    for (path, text) in sources() {
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let numbers = line.match_indices("(F").any(|(at, _)| {
+                let digits = line[at + 2..].trim_start_matches(|c: char| c.is_ascii_digit());
+                digits.len() < line.len() - at - 2 && digits.starts_with(')')
+            });
+            assert!(!numbers, "{}: {line}", path.display());
+        }
     }
 }

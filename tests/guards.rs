@@ -142,3 +142,19 @@ fn a_bind_source_that_is_not_there() {
     ];
     guarded(&stack, &args, "guard_bind", "bind-vanishes", "gone");
 }
+
+#[test]
+fn a_guard_that_there_is_not_is_no_word_for_allow() {
+    let stack = TestStack::without_engine();
+    stack.write("compose.yaml", &one(&idle("")));
+    for args in [
+        &["set", "A=2", "--allow", "store_major"][..],
+        &["apply", "--allow", "store_major"],
+        &["upgrade", "--allow", "store_major"],
+        &["rollback", "--allow", "store_major"],
+        &["use", "no-login", "--allow", "store_major"],
+    ] {
+        let answer = stack.refit(args).exits(2);
+        answer.says("store_major").says("'store-major'");
+    }
+}

@@ -38,7 +38,10 @@ struct Tally {
 
 impl Tally {
     fn refuse(&mut self, file: &str, path: &YamlPath, failure: &YamlError) {
-        *self.refused.entry(failure.code().to_owned()).or_default() += 1;
+        *self
+            .refused
+            .entry(failure.code().word().to_owned())
+            .or_default() += 1;
         println!("refused: {file}: {path}: {failure}");
     }
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::Global;
 use super::get::Asked;
 use super::runs::{RunArgs, execute};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::exit::Exit;
 use crate::report;
@@ -43,7 +43,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     let name = shown(&located.args.directory, &path);
     edits::check_is_file(&name, &path)?;
     let before = match Side::read(&path) {
-        Side::Unknown(why) => return Err(Complaint::new("io", why)),
+        Side::Unknown(why) => return Err(Complaint::new(Code::Io, why)),
         known => known,
     };
     let home = StateHome::find()?;
@@ -112,7 +112,7 @@ fn open_editor(file: &Path) -> Result<(), Complaint> {
         return Ok(());
     }
     Err(Complaint::new(
-        "editor_failed",
+        Code::EditorFailed,
         format!("{editor} ended with an error; nothing was changed"),
     )
     .hint("set VISUAL or EDITOR to the editor you want"))

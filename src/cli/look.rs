@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Global, duration, notify, schedule};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::container::{Container, Inspected};
 use crate::engine::signals::Signals;
 use crate::event::{Action, Emitter, ServiceName, VerdictWord};
@@ -256,7 +256,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     let mut services: Vec<ServiceName> = by_service.keys().cloned().collect();
     if services.is_empty() {
         return Err(Complaint::new(
-            "stack_down",
+            Code::StackDown,
             format!("no service of {} runs", resolved.model.name),
         )
         .hint("docker compose up -d starts the stack"));
@@ -293,7 +293,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
             Err(Stopped::EngineLost) => {
                 let text = "the engine does not answer any more";
                 return Err(
-                    Complaint::new("no_engine", text).hint("start it: systemctl start docker")
+                    Complaint::new(Code::NoEngine, text).hint("start it: systemctl start docker")
                 );
             }
         }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::endpoint::{self, EndpointRequest};
 use crate::engine::signals::Signals;
@@ -245,7 +245,7 @@ fn logical_directory() -> PathBuf {
 fn go_to(directory: &Path) -> Result<(), Complaint> {
     std::env::set_current_dir(directory).map_err(|error| {
         let text = format!("cannot go to {}: {error}", directory.display());
-        Complaint::new("no_directory", text).hint("check what -C names")
+        Complaint::new(Code::NoDirectory, text).hint("check what -C names")
     })
 }
 
@@ -328,6 +328,8 @@ fn log(verbose: u8) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .without_time()
+        // A terminal that is gone is no reason to stop a run: it would print that it cannot print.
+        .log_internal_errors(false)
         .try_init();
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::get::Asked;
 use super::runs::{RunArgs, command_line, execute};
 use super::{Global, schedule};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
@@ -170,7 +170,7 @@ pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Compl
             Some(run) => format!("no run {run} on this stack"),
             None => "no runs on this stack yet".to_owned(),
         };
-        return Err(Complaint::new("no_run", text).hint("refit history lists the runs"));
+        return Err(Complaint::new(Code::NoRun, text).hint("refit history lists the runs"));
     };
     let logs = logs(&state, record.run);
     if global.json {

@@ -11,7 +11,7 @@ use super::Global;
 use super::get::Asked;
 use super::notify::{self, Occasion};
 use super::runs::RunArgs;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::health::check::Credentials;
 use crate::recipe::catalogue::Catalogue;
@@ -143,7 +143,7 @@ impl Stdin {
         }
         if std::mem::replace(&mut self.taken, true) {
             return Err(
-                Complaint::new("usage", "only one value can come from standard input")
+                Complaint::new(Code::Usage, "only one value can come from standard input")
                     .hint(format!("give {what} its value")),
             );
         }
@@ -154,7 +154,7 @@ impl Stdin {
         let value = text.trim_end_matches(['\r', '\n']);
         if value.is_empty() {
             let text = format!("no value for {what} came from standard input");
-            return Err(Complaint::new("no_value", text).hint(otherwise));
+            return Err(Complaint::new(Code::NoValue, text).hint(otherwise));
         }
         Ok(Secret::new(value.to_owned()))
     }

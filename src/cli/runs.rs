@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::notify::{self, Occasion};
@@ -9,6 +10,7 @@ use super::{Global, duration, service_names};
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::health::limits::Limits;
+use crate::plan::guard::Guard;
 use crate::run::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
@@ -33,8 +35,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_parser = duration, default_value = "5s", value_name = "TIME")]
     settle: Duration,
     /// Allow what a guard refuses; may be given several times
-    #[arg(long, value_name = "GUARD")]
-    allow: Vec<String>,
+    #[arg(long, value_enum, value_name = "GUARD")]
+    allow: Vec<Guard>,
     /// How long to wait for another run on this stack
     #[arg(long, value_parser = duration, default_value = "0s", value_name = "TIME")]
     wait_lock: Duration,
@@ -75,10 +77,20 @@ impl RunArgs {
                 timeout: self.timeout,
                 ..Limits::default()
             },
-            allow: self.allow.iter().cloned().collect(),
+            allow: self.allow.iter().copied().collect(),
             wait_lock: self.wait_lock,
             unfinished: WithUnfinished::Refuse,
         }
+    }
+}
+
+impl ValueEnum for Guard {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()))
     }
 }
 

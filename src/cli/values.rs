@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Global;
 use super::runs::{RunArgs, execute};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
 use crate::run::belongs::is_compose_path;
@@ -73,10 +73,11 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     let paths = args.assignments.iter().any(|word| is_compose_path(word));
     let yaml = args.file.as_deref().map_or(paths, is_yaml);
     if kind != Kind::Auto && !yaml {
-        return Err(
-            Complaint::new("usage", "--string, --int and --as-json are for YAML files")
-                .hint("name the file: -F compose.yaml"),
-        );
+        return Err(Complaint::new(
+            Code::Usage,
+            "--string, --int and --as-json are for YAML files",
+        )
+        .hint("name the file: -F compose.yaml"));
     }
     let mut stdin_taken = false;
     let mut edits = Vec::new();
@@ -85,17 +86,18 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         let value = match (value, args.generate) {
             (Some(_), Some(_)) => {
                 return Err(
-                    Complaint::new("usage", format!("{key} has a value already"))
+                    Complaint::new(Code::Usage, format!("{key} has a value already"))
                         .hint("with --generate, give the key alone"),
                 );
             }
             (Some(value), None) => Secret::new(value),
             (None, Some(generate)) => generate.value()?,
             (None, None) if stdin_taken => {
-                return Err(
-                    Complaint::new("usage", "only one value can come from standard input")
-                        .hint(format!("give {key} its value: {key}=VALUE")),
-                );
+                return Err(Complaint::new(
+                    Code::Usage,
+                    "only one value can come from standard input",
+                )
+                .hint(format!("give {key} its value: {key}=VALUE")));
             }
             (None, None) => {
                 stdin_taken = true;
@@ -111,7 +113,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         let again = edits[..index].iter().any(|other| other.key == edit.key);
         if again && !edit.key.ends_with("[+]") {
             let text = format!("{} is given twice", edit.key);
-            return Err(Complaint::new("usage", text).hint("give each key once"));
+            return Err(Complaint::new(Code::Usage, text).hint("give each key once"));
         }
     }
     let reach = super::service_names(&args.reach);
@@ -212,7 +214,7 @@ fn read_value(key: &str) -> Result<Secret, Complaint> {
         // Whoever pipes a secret that was not found does not want to lose the old one.
         let text = format!("no value for {key} came from standard input");
         let hint = format!("to make it empty: refit set {key}=; to remove it: refit unset {key}");
-        return Err(Complaint::new("no_value", text).hint(hint));
+        return Err(Complaint::new(Code::NoValue, text).hint(hint));
     }
     Ok(Secret::new(value.to_owned()))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Global;
 use super::get::Asked;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self};
 use crate::engine::compose::Compose;
@@ -53,7 +53,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
             args.key
         );
         let hint = format!("its value: refit get {}", args.key);
-        return Err(Complaint::new("usage", text).hint(hint));
+        return Err(Complaint::new(Code::Usage, text).hint(hint));
     }
     let key: EnvKey = args
         .key
@@ -67,7 +67,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
         let text = "Compose cannot read this stack";
         Complaint {
-            code: "invalid_stack",
+            code: Code::InvalidStack,
             text: text.into(),
             ..Complaint::from(error)
         }

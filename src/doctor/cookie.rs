@@ -3,7 +3,7 @@
 
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::health::set_cookie::{SameSite, SetCookie};
 use crate::profile::told::{Here, Told};
 use crate::stack::application::Subject;
@@ -89,7 +89,7 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
                 }
             );
             found.push(
-                Finding::new(Code::CookieDropped, text)
+                Finding::new(FindingCode::CookieDropped, text)
                     .why(format!("browsers drop it at {}", visit.address.origin()))
                     .hint(hint),
             );
@@ -166,7 +166,7 @@ fn of_settings(
                 given.place(),
                 address.host
             );
-            let finding = Finding::new(Code::CookieKey, text)
+            let finding = Finding::new(FindingCode::CookieKey, text)
                 .of(&subject.service)
                 .key(key)
                 .why("browsers drop the cookie, and nobody stays signed in")
@@ -246,7 +246,7 @@ fn secure_over_http(
         true => String::new(),
         false => format!(" domain={}", address.written_host()),
     };
-    let finding = Finding::new(Code::CookieKey, text)
+    let finding = Finding::new(FindingCode::CookieKey, text)
         .of(&subject.service)
         .why(
             "browsers drop Secure cookies that come over http: people are thrown back to the login",
@@ -263,7 +263,7 @@ fn none_without_secure(subject: &Subject, key: &str, given: &Given<'_>) -> Findi
         "{key}=none ({}) without Secure: browsers drop the cookie",
         given.place()
     );
-    let finding = Finding::new(Code::CookieKey, text)
+    let finding = Finding::new(FindingCode::CookieKey, text)
         .of(&subject.service)
         .key(key)
         .why("nobody stays signed in")

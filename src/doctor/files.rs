@@ -1,6 +1,6 @@
 //! Files of settings: mounted but not there, or there but mounted nowhere. Pure.
 
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::event::ServiceName;
 
 /// What lies at the source of a bind mount.
@@ -52,7 +52,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         let text = format!("{file} is mounted into no service: {service} does not read it");
         let item = format!("services.{service}.volumes[+]=./{file}:{place}");
         found.push(
-            Finding::new(Code::ConfigUnused, text)
+            Finding::new(FindingCode::ConfigUnused, text)
                 .of(service)
                 .file(file)
                 .hint(format!("refit set {}", super::finding::quoted(&item))),
@@ -72,7 +72,7 @@ fn of_mount(mount: &Mount) -> Option<Finding> {
         Lies::EmptyFolder if !mount.is_file => return None,
         Lies::Folder | Lies::EmptyFolder => {
             let text = format!("{source} is a folder, and {service} mounts it as a file");
-            Finding::new(Code::MountFolder, text)
+            Finding::new(FindingCode::MountFolder, text)
                 .why("Docker makes one where a file is missing, and the application cannot read it")
                 .hint(format!(
                     "rmdir {}, put the file there, then refit apply",
@@ -87,7 +87,7 @@ fn of_mount(mount: &Mount) -> Option<Finding> {
                 false => "it would not start, or find an empty folder there",
             };
             let text = format!("{service} mounts {source}, which does not exist");
-            Finding::new(Code::MountMissing, text)
+            Finding::new(FindingCode::MountMissing, text)
                 .why(then)
                 .hint("put the file there, then refit apply")
         }

@@ -27,7 +27,7 @@ impl Level {
 /// What was found; part of the contract of `--json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the README explains each")]
-pub enum Code {
+pub enum FindingCode {
     SettingsUnusable,
     StackUnreadable,
     UnfinishedRun,
@@ -62,7 +62,7 @@ pub enum Code {
     ApplicationUnknown,
 }
 
-impl Code {
+impl FindingCode {
     /// Every one, with its word and its level.
     pub const ALL: [(Self, &'static str, Level); 32] = {
         use Level::{Note, Warning, Wrong};
@@ -125,7 +125,7 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What kind.
-    pub code: Code,
+    pub code: FindingCode,
     /// The service.
     pub service: Option<ServiceName>,
     /// The file, as it is shown.
@@ -144,7 +144,7 @@ pub struct Finding {
 
 impl Finding {
     /// One that names no place.
-    pub fn new(code: Code, text: impl Into<String>) -> Self {
+    pub fn new(code: FindingCode, text: impl Into<String>) -> Self {
         Self {
             code,
             service: None,
@@ -215,11 +215,14 @@ mod tests {
     #[test]
     fn every_code_has_its_own_word() {
         let words: std::collections::BTreeSet<&str> =
-            Code::ALL.iter().map(|(_, word, _)| *word).collect();
-        assert_eq!(words.len(), Code::ALL.len());
+            FindingCode::ALL.iter().map(|(_, word, _)| *word).collect();
+        assert_eq!(words.len(), FindingCode::ALL.len());
         // The last variant's number tells how many there are.
-        assert_eq!(Code::ApplicationUnknown as usize + 1, Code::ALL.len());
-        for (index, (code, word, level)) in Code::ALL.iter().enumerate() {
+        assert_eq!(
+            FindingCode::ApplicationUnknown as usize + 1,
+            FindingCode::ALL.len()
+        );
+        for (index, (code, word, level)) in FindingCode::ALL.iter().enumerate() {
             assert_eq!(*code as usize, index);
             assert_eq!((code.word(), code.level()), (*word, *level));
         }

@@ -2,7 +2,7 @@
 //! wins over them. Pure.
 
 use super::given::{self, EnvText, Environment, Given, Line};
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::event::ServiceName;
 use crate::profile::told::{Here, Told};
 use crate::stack::application::Subject;
@@ -45,7 +45,7 @@ fn not_read(
     let tell = |key: &str, given: &Given<'_>| {
         let sentence = lacks(key)?;
         let text = format!("{key} ({}) does nothing: {sentence}", given.place());
-        let finding = Finding::new(Code::KeyNotRead, text)
+        let finding = Finding::new(FindingCode::KeyNotRead, text)
             .of(&subject.service)
             .key(key)
             .hint(given.unset(key));
@@ -119,7 +119,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
             let text = format!(
                 "{key} ({place}) does nothing: environment of {service} has a value of its own"
             );
-            Finding::new(Code::KeyBeaten, text)
+            Finding::new(FindingCode::KeyBeaten, text)
                 .why(format!(
                     "{service} gets the value that stands in the compose file"
                 ))
@@ -138,7 +138,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
                 true => key.to_owned(),
                 false => format!("{key}={value}"),
             };
-            Finding::new(Code::KeyUnreached, text)
+            Finding::new(FindingCode::KeyUnreached, text)
                 .why("Compose fills in ${…} from this file, and hands nothing on by itself")
                 .hint(format!(
                     "refit set {} --for {service}",
@@ -171,7 +171,7 @@ fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Optio
         file.name,
         if keys.len() == 1 { "is" } else { "are" },
     );
-    let mut finding = Finding::new(Code::KeyBeaten, text)
+    let mut finding = Finding::new(FindingCode::KeyBeaten, text)
         .of(service)
         .file(&file.name)
         .hint(format!("refit why {}", first.key));
@@ -213,7 +213,7 @@ fn stored(environment: &Environment<'_>, subject: &Subject) -> Vec<Finding> {
                 given.place(),
                 subject.profile.title
             );
-            let finding = Finding::new(Code::ValueStored, text)
+            let finding = Finding::new(FindingCode::ValueStored, text)
                 .of(&subject.service)
                 .key(key);
             Some(at(finding, given))

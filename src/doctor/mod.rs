@@ -17,7 +17,7 @@ mod value;
 use std::collections::BTreeSet;
 
 pub use files::{Lies, Mount};
-pub use finding::{Code, Finding, Level, in_order};
+pub use finding::{Finding, FindingCode, Level, in_order};
 pub use given::{EnvText, Line, Reach};
 pub use pages::{Answered, Visit};
 pub use services::Seen;
@@ -77,7 +77,7 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     found.extend(cookie::findings(patient, &given));
     if patient.known().is_none() {
         found.push(Finding::new(
-            Code::ApplicationUnknown,
+            FindingCode::ApplicationUnknown,
             "refit does not know this application: what it makes of its keys, and its page of health, were \
              not looked at",
         ));

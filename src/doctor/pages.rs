@@ -2,7 +2,7 @@
 //! use. Pure.
 
 use super::given::Environment;
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::engine::http::Reply;
 use crate::profile::Page;
 use crate::stack::url::Address;
@@ -68,7 +68,7 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
         let what = wrong(page, answered);
         let service = &subject.service;
         found.extend(what.map(|what| {
-            Finding::new(Code::HealthPage, format!("{} {what}", answered.url))
+            Finding::new(FindingCode::HealthPage, format!("{} {what}", answered.url))
                 .of(service)
                 .why(format!(
                     "{} says there that it is well",
@@ -87,12 +87,12 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
     let url = visit.address.origin();
     if let Err(why) = &visit.page.reply {
         let text = format!("{url} does not answer: {why}");
-        let finding = Finding::new(Code::UrlSilent, text);
+        let finding = Finding::new(FindingCode::UrlSilent, text);
         return vec![finding.hint("refit status shows what runs, and docker compose ps its ports")];
     }
     if let Some(to) = visit.sent_to() {
         let text = format!("{url} sends browsers on to {}", to.origin());
-        let finding = Finding::new(Code::UrlRedirects, text);
+        let finding = Finding::new(FindingCode::UrlRedirects, text);
         return vec![finding.hint(format!("refit doctor --url {}", to.origin()))];
     }
     let Some(subject) = patient.known() else {
@@ -108,7 +108,7 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
         let is_there = judged.clone().any(|(_, what)| what.is_none());
         if let Some((answered, Some(what))) = judged.next().filter(|_| !is_there) {
             found.push(
-                Finding::new(Code::UrlElsewhere, format!("{} {what}", answered.url))
+                Finding::new(FindingCode::UrlElsewhere, format!("{} {what}", answered.url))
                     .why(format!("{title} answers otherwise: this address leads elsewhere, or to a proxy that hands on not all of it"))
                     .hint("refit status"),
             );
@@ -126,7 +126,7 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
             given.place(),
             told.origin()
         );
-        let finding = Finding::new(Code::OriginDiffers, text)
+        let finding = Finding::new(FindingCode::OriginDiffers, text)
             .of(&subject.service)
             .key(key)
             .why(format!(

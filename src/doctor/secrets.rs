@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::given::{At, Given};
 use super::keys::at;
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::profile::{Change, Profile};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
@@ -42,7 +42,10 @@ fn tell(profile: &Profile, key: &str, given: &Given<'_>) -> Finding {
         given.place(),
         profile.title
     );
-    let finding = at(Finding::new(Code::SecretPublished, text).key(key), given);
+    let finding = at(
+        Finding::new(FindingCode::SecretPublished, text).key(key),
+        given,
+    );
     let Some(change) = profile
         .keys
         .get(key)

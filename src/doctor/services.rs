@@ -1,6 +1,6 @@
 //! Services that do not run as the files say. Pure.
 
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::engine::container::{Health, State};
 use crate::event::{Action, ServiceName};
 
@@ -52,7 +52,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     };
     let is_quiet = |seen: &Seen| !seen.is_up() && (seen.on_purpose || is_done(seen));
     if containers.iter().all(is_quiet) {
-        let finding = Finding::new(Code::StackDown, "nothing of this stack runs");
+        let finding = Finding::new(FindingCode::StackDown, "nothing of this stack runs");
         return vec![finding.hint("refit apply")];
     }
     let model = &patient.resolved.model;
@@ -84,7 +84,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         .filter(|drift| !is_told(&drift.service, drift.action))
         .map(|drift| {
             let text = format!("{} {}", drift.service, drift.reason.text);
-            let finding = Finding::new(Code::Differs, text).of(&drift.service);
+            let finding = Finding::new(FindingCode::Differs, text).of(&drift.service);
             let finding = match &drift.reason.key {
                 Some(key) => finding.key(key),
                 None => finding,
@@ -97,14 +97,14 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
 }
 
 fn stopped(name: &ServiceName, how: &str) -> Finding {
-    Finding::new(Code::ServiceStopped, format!("{name} {how}"))
+    Finding::new(FindingCode::ServiceStopped, format!("{name} {how}"))
         .of(name)
         .hint(format!("refit apply {name}"))
 }
 
 fn of_container(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<Finding> {
     let failed = |text: String| {
-        Finding::new(Code::ServiceFailed, text)
+        Finding::new(FindingCode::ServiceFailed, text)
             .of(name)
             .hint(format!("docker compose logs --tail 50 {name}"))
     };
@@ -148,12 +148,12 @@ fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<
         let last = said.lines().last().filter(|line| !line.is_empty());
         let why = last.map(|line| format!(": {line}")).unwrap_or_default();
         let text = format!("{name} runs, and its healthcheck fails{why}");
-        let finding = Finding::new(Code::ServiceUnhealthy, text).of(name);
+        let finding = Finding::new(FindingCode::ServiceUnhealthy, text).of(name);
         return Some(finding.hint(format!("docker compose logs --tail 50 {name}")));
     }
     if seen.crashing && seen.restarts >= MANY {
         let text = format!("{name} does not stay up: {} restarts so far", seen.restarts);
-        let finding = Finding::new(Code::ServiceFailed, text).of(name);
+        let finding = Finding::new(FindingCode::ServiceFailed, text).of(name);
         return Some(finding.hint(format!("docker compose logs --tail 50 {name}")));
     }
     (seen.restarts >= MANY).then(|| {
@@ -161,14 +161,14 @@ fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<
             "{name} runs, and the engine had to start it again {} times",
             seen.restarts
         );
-        let finding = Finding::new(Code::ServiceRestarted, text).of(name);
+        let finding = Finding::new(FindingCode::ServiceRestarted, text).of(name);
         finding.hint(format!("docker compose logs --tail 50 {name}"))
     })
 }
 
 fn starved(patient: &Patient<'_>, name: &ServiceName) -> Finding {
     let text = format!("{name} was killed for want of memory");
-    let finding = Finding::new(Code::OutOfMemory, text).of(name);
+    let finding = Finding::new(FindingCode::OutOfMemory, text).of(name);
     let service = patient.resolved.model.services.get(name);
     let limit = service.and_then(|service| {
         let deploy = service.raw.get("deploy");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::finding::quoted;
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;
@@ -79,12 +79,12 @@ fn open_port(name: &ServiceName, service: &Service, image: &str) -> Option<Findi
     let hint = format!("refit set {}", quoted(&close));
     let finding = match asks_for_password(service, image) {
         true => Finding::new(
-            Code::StorePublished,
+            FindingCode::StorePublished,
             format!("{name} ({image}) is published on {ip}:{published}"),
         )
         .why("only its password is between its data and whoever reaches this machine"),
         false => Finding::new(
-            Code::StoreOpen,
+            FindingCode::StoreOpen,
             format!("{name} ({image}) is published on {ip}:{published}, and asks for no password"),
         )
         .why("whoever reaches this machine can read and write it; a firewall such as ufw does not stop published ports"),
@@ -177,7 +177,7 @@ pub(super) fn outside(patient: &Patient<'_>) -> Vec<Finding> {
              others and asks for no password",
             store.name
         );
-        let finding = Finding::new(Code::StoreOutside, text)
+        let finding = Finding::new(FindingCode::StoreOutside, text)
             .key(key)
             .why("whoever reaches this machine can read and write it, and docker compose knows nothing of it")
             .hint(format!(
@@ -215,7 +215,7 @@ fn from_inside(
             parsed.host,
             subject.service
         );
-        let finding = Finding::new(Code::LocalhostInside, text)
+        let finding = Finding::new(FindingCode::LocalhostInside, text)
             .of(&subject.service)
             .key(key)
             .why(format!(

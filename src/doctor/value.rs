@@ -2,14 +2,14 @@
 
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Code, Finding, Patient};
+use super::{Finding, FindingCode, Patient};
 use crate::profile::{Key, KeyType};
 use crate::stack::url::Address;
 
 /// What is wrong with a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misfit {
-    code: Code,
+    code: FindingCode,
     /// Reads on from the text.
     what: String,
     /// The text that was probably meant.
@@ -47,7 +47,7 @@ fn tell(key: &str, given: &Given<'_>, known: &Key, misfit: &Misfit) -> Finding {
         _ => format!("refit why {key}"),
     };
     let comes = match misfit.code {
-        Code::ValueUnfit => Some(consequence(known)),
+        FindingCode::ValueUnfit => Some(consequence(known)),
         _ => None,
     };
     match comes {
@@ -74,7 +74,7 @@ pub(super) fn of(known: &Key, text: &str) -> Option<Misfit> {
     }
     let unfit = |what: &str, meant: Option<String>| {
         Some(Misfit {
-            code: Code::ValueUnfit,
+            code: FindingCode::ValueUnfit,
             what: what.to_owned(),
             meant,
         })
@@ -138,7 +138,7 @@ fn of_milliseconds(text: &str) -> Option<Misfit> {
     let calculates = |c: char| c.is_ascii_digit() || c.is_whitespace() || "+-*/%.()".contains(c);
     let Ok(number) = text.parse::<u64>() else {
         return (!text.chars().all(calculates)).then(|| Misfit {
-            code: Code::ValueUnfit,
+            code: FindingCode::ValueUnfit,
             what: "is not a whole number of milliseconds".to_owned(),
             meant: milliseconds(text).map(|ms| ms.to_string()),
         });
@@ -149,7 +149,7 @@ fn of_milliseconds(text: &str) -> Option<Misfit> {
         return None;
     }
     Some(Misfit {
-        code: Code::ValueUnit,
+        code: FindingCode::ValueUnit,
         what: format!(
             "is in milliseconds, so it means {}; as seconds it would be {}",
             lasting(number),
@@ -206,15 +206,15 @@ mod tests {
     use super::*;
     use crate::profile;
 
-    fn judged(profile: &str, key: &str, text: &str) -> Option<(Code, Option<String>)> {
+    fn judged(profile: &str, key: &str, text: &str) -> Option<(FindingCode, Option<String>)> {
         let found = profile::all().unwrap();
         let profile = found.iter().find(|own| own.name == profile).unwrap();
         of(&profile.keys[key], text).map(|misfit| (misfit.code, misfit.meant))
     }
 
-    fn unfit(meant: &str) -> Option<(Code, Option<String>)> {
+    fn unfit(meant: &str) -> Option<(FindingCode, Option<String>)> {
         let meant = (!meant.is_empty()).then(|| meant.to_owned());
-        Some((Code::ValueUnfit, meant))
+        Some((FindingCode::ValueUnfit, meant))
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
             ("2592000", "2592000000"),
             ("900", "900000"),
         ] {
-            let wanted = Some((Code::ValueUnit, Some(meant.to_owned())));
+            let wanted = Some((FindingCode::ValueUnit, Some(meant.to_owned())));
             assert_eq!(
                 judged("librechat", "SESSION_EXPIRY", seconds),
                 wanted,

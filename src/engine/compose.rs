@@ -480,11 +480,11 @@ mod tests {
         assert!(Compose::check_version("v2.20.0-1").is_ok());
         assert!(Compose::check_version("5.0.1").is_ok());
         assert_eq!(
-            Compose::check_version("2.6.1").unwrap_err().code(),
+            Compose::check_version("2.6.1").unwrap_err().code().word(),
             "compose_too_old"
         );
         assert_eq!(
-            Compose::check_version("1.29.2").unwrap_err().code(),
+            Compose::check_version("1.29.2").unwrap_err().code().word(),
             "compose_too_old"
         );
     }

@@ -179,11 +179,11 @@ mod tests {
             Endpoint::Tcp("localhost:2375".into())
         );
         assert_eq!(
-            Endpoint::parse("ssh://me@host").unwrap_err().code(),
+            Endpoint::parse("ssh://me@host").unwrap_err().code().word(),
             "endpoint_unsupported"
         );
         assert_eq!(
-            Endpoint::parse("nonsense").unwrap_err().code(),
+            Endpoint::parse("nonsense").unwrap_err().code().word(),
             "endpoint_unsupported"
         );
     }

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 
 /// Why the engine or the Compose plug-in could not do what was asked.
 #[derive(Debug, Clone, Error)]
@@ -103,16 +103,16 @@ pub enum EngineError {
 
 impl EngineError {
     /// The stable code of each case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NoSocket { .. } | Self::NotAnswering { .. } => "no_engine",
-            Self::Permission { .. } => "engine_permission",
-            Self::Unsupported { .. } => "endpoint_unsupported",
-            Self::UnknownContext { .. } => "unknown_context",
-            Self::Api { .. } => "engine_error",
-            Self::NoCompose => "no_compose",
-            Self::OldCompose { .. } => "compose_too_old",
-            Self::Compose { .. } => "compose_failed",
+            Self::NoSocket { .. } | Self::NotAnswering { .. } => Code::NoEngine,
+            Self::Permission { .. } => Code::EnginePermission,
+            Self::Unsupported { .. } => Code::EndpointUnsupported,
+            Self::UnknownContext { .. } => Code::UnknownContext,
+            Self::Api { .. } => Code::EngineError,
+            Self::NoCompose => Code::NoCompose,
+            Self::OldCompose { .. } => Code::ComposeTooOld,
+            Self::Compose { .. } => Code::ComposeFailed,
         }
     }
 

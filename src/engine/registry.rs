@@ -15,7 +15,7 @@ use super::EngineError;
 use super::credentials::Logins;
 use super::docker::{Docker, failed};
 use super::reference::Reference;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 
 /// A question to a registry takes a second; the engine itself would wait for minutes.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(30);
@@ -64,12 +64,12 @@ pub enum RegistryError {
 
 impl RegistryError {
     /// The stable code of each case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Missing { .. } => "image_not_found",
-            Self::Denied { .. } => "registry_denied",
-            Self::Limited { .. } => "registry_limit",
-            Self::Unreachable { .. } => "registry_unreachable",
+            Self::Missing { .. } => Code::ImageNotFound,
+            Self::Denied { .. } => Code::RegistryDenied,
+            Self::Limited { .. } => Code::RegistryLimit,
+            Self::Unreachable { .. } => Code::RegistryUnreachable,
             Self::Engine(error) => error.code(),
         }
     }

@@ -20,7 +20,7 @@ use crate::engine::docker::Docker;
 use crate::engine::events::{EngineEvent, EventAction};
 use crate::engine::http::{self, Answer};
 use crate::engine::signals::{Signal, Signals};
-use crate::event::{Action, Emitter, Kind, ServiceName, VerdictWord};
+use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, VerdictWord};
 use crate::stack::settings::Probe;
 
 /// Time between two probes.
@@ -252,7 +252,7 @@ impl Watch {
             }
             Feed::Away => {
                 let text = "the engine does not answer any more; waiting for it to come back";
-                self.emitter.note("engine_away", text);
+                self.emitter.note(NoteCode::EngineAway, text);
             }
             Feed::Lost => self.engine_lost = true,
         }

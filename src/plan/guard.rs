@@ -3,10 +3,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::stack::model::{Model, Section};
+use crate::words::words;
+
+words! {
+    /// What `--allow` may name: each is something that is refused otherwise.
+    pub enum Guard {
+        /// The data of an anonymous volume is lost from view.
+        AnonymousVolumes = "anonymous-volumes",
+        /// A bind mount shows a folder that does not exist in place of one that has data.
+        BindVanishes = "bind-vanishes",
+        /// A file was edited since the run that is undone.
+        Edited = "edited",
+        /// The application has users, and refuses what is asked for because of them.
+        ExistingUsers = "existing-users",
+        /// The key signs or encrypts what is stored.
+        GuardedKey = "guarded-key",
+        /// Little room is left for a build.
+        LowDisk = "low-disk",
+        /// A file that a service mounts does not exist.
+        MissingBind = "missing-bind",
+        /// Others can reach a page without a login.
+        Public = "public",
+        /// Commits that are here are left behind.
+        Rewritten = "rewritten",
+        /// A store goes to another major version.
+        StoreMajor = "store-major",
+        /// The store that is used has no password.
+        UnprotectedStore = "unprotected-store",
+        /// Nothing is seen to read the key.
+        UnreadKey = "unread-key",
+        /// A service no longer uses a volume.
+        VolumeRemoved = "volume-removed",
+    }
+}
 
 use super::Plan;
 use super::store::{STORE_PASSWORDS, store_of};
@@ -45,15 +78,19 @@ pub struct Guarded<'a> {
 ///
 /// # Errors
 /// `guard_…`, with the flag.
-pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Complaint> {
-    let guards: [Guard; 5] = [
-        ("guard_key", "guarded-key", guarded_key),
-        ("guard_volume", "volume-removed", volume_removed),
+pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
+    let rules: [Rule; 5] = [
+        (Code::GuardKey, Guard::GuardedKey, guarded_key),
+        (Code::GuardVolume, Guard::VolumeRemoved, volume_removed),
         STORE,
-        ("guard_anonymous", "anonymous-volumes", anonymous_volumes),
-        ("guard_bind", "bind-vanishes", bind_vanishes),
+        (
+            Code::GuardAnonymous,
+            Guard::AnonymousVolumes,
+            anonymous_volumes,
+        ),
+        (Code::GuardBind, Guard::BindVanishes, bind_vanishes),
     ];
-    first_no(&guards, guarded, allow)
+    first_no(&rules, guarded, allow)
 }
 
 /// The guard of a way back: what was given up on the way there is given back, but a store's data may
@@ -61,30 +98,26 @@ pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Comp
 ///
 /// # Errors
 /// `guard_store`, with the flag.
-pub fn check_way_back(guarded: &Guarded<'_>, allow: &BTreeSet<String>) -> Result<(), Complaint> {
+pub fn check_way_back(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
     first_no(&[STORE], guarded, allow)
 }
 
-/// Code, flag, and the sentence on what would be lost.
-type Guard = (
-    &'static str,
-    &'static str,
-    fn(&Guarded<'_>) -> Option<String>,
-);
+/// Code, what allows it, and the sentence on what would be lost.
+type Rule = (Code, Guard, fn(&Guarded<'_>) -> Option<String>);
 
-const STORE: Guard = ("guard_store", "store-major", store_major);
+const STORE: Rule = (Code::GuardStore, Guard::StoreMajor, store_major);
 
 fn first_no(
-    guards: &[Guard],
+    rules: &[Rule],
     guarded: &Guarded<'_>,
-    allow: &BTreeSet<String>,
+    allow: &BTreeSet<Guard>,
 ) -> Result<(), Complaint> {
-    for (code, flag, guard) in guards {
-        if !allow.contains(*flag)
-            && let Some(text) = guard(guarded)
+    for (code, guard, rule) in rules {
+        if !allow.contains(guard)
+            && let Some(text) = rule(guarded)
         {
             return Err(
-                Complaint::new(code, text).hint(format!("--allow {flag} does it all the same"))
+                Complaint::new(*code, text).hint(format!("--allow {guard} does it all the same"))
             );
         }
     }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 pub use format::{
     Account, Change, CookieKeys, CookieKind, Key, KeyType, Page, Profile, Sends, SignIn, Signs,
 };
@@ -39,7 +39,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 fn read_all() -> Result<Vec<Profile>, Complaint> {
     let read = BUILT_IN.iter().map(|(name, text)| {
         serde_saphyr::from_str(text).map_err(|error| {
-            Complaint::new("bad_profile", format!("the profile {name} is malformed"))
+            Complaint::new(Code::BadProfile, format!("the profile {name} is malformed"))
                 .details(&error.to_string())
         })
     });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::format::Recipe;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::run::meant::nearest;
 
@@ -116,7 +116,7 @@ impl Catalogue {
     ) -> Result<(), Complaint> {
         let own = directory.join("refit.yaml");
         let wrong = |file: &Path, error: &serde_saphyr::Error| {
-            Complaint::new("bad_recipe", format!("cannot use {}", file.display()))
+            Complaint::new(Code::BadRecipe, format!("cannot use {}", file.display()))
                 .details(&error.to_string())
                 .hint("docs/recipes.md lists the fields of a recipe")
         };
@@ -178,7 +178,7 @@ impl Catalogue {
                     names().collect::<Vec<_>>().join(", ")
                 ),
             };
-            Complaint::new("no_recipe", text).hint("refit recipes lists them")
+            Complaint::new(Code::NoRecipe, text).hint("refit recipes lists them")
         })
     }
 }

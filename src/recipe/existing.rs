@@ -8,7 +8,7 @@ use super::format::AddedService;
 use super::neighbours;
 use super::render::Filling;
 use super::store::Wanted;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::profile::recognise::image_name;
@@ -124,7 +124,7 @@ impl Wanted<'_> {
                 "{key} is set to a {} already, which the application may keep its data in",
                 address.kind()
             );
-            return Err(Complaint::new("store_other_kind", text).hint(format!(
+            return Err(Complaint::new(Code::StoreOtherKind, text).hint(format!(
                 "refit why {key}; once it is not needed: refit unset {key}"
             )));
         }
@@ -191,7 +191,7 @@ impl Wanted<'_> {
                  machine can read and write it"
             );
             let entry = &service.ports[index];
-            return Err(Complaint::new("store_open", text).hint(format!(
+            return Err(Complaint::new(Code::StoreOpen, text).hint(format!(
                 "close it first: refit set 'services.{name}.ports[{index}]=127.0.0.1:{}:{}'",
                 entry.published, entry.target
             )));
@@ -217,7 +217,7 @@ impl Wanted<'_> {
         let text = format!(
             "{what} has no password: everything in its network can read and write the sessions"
         );
-        Err(Complaint::new("store_unprotected", text).hint(
+        Err(Complaint::new(Code::StoreUnprotected, text).hint(
             "give it one (Redis: --requirepass), or --allow unprotected-store uses it as it is",
         ))
     }
@@ -272,7 +272,7 @@ enum Named {
 
 pub(super) fn password_unknown(name: &str) -> Complaint {
     let text = format!("{name} wants a password that its definition does not show");
-    Complaint::new("store_password_unknown", text)
+    Complaint::new(Code::StorePasswordUnknown, text)
         .hint("give the whole address on standard input: refit use session-store store=redis url")
 }
 

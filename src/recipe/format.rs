@@ -21,7 +21,7 @@ pub struct Recipe {
     pub parameters: Vec<Parameter>,
     /// What it may do to whom, refused without a flag.
     #[serde(default)]
-    pub guards: Vec<Guard>,
+    pub guards: Vec<RecipeGuard>,
     /// What is refused whatever the application.
     #[serde(default)]
     pub refuse: Vec<Refusal>,
@@ -94,7 +94,7 @@ impl Type {
 /// A guard that a recipe asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Guard {
+pub enum RecipeGuard {
     /// The application, or what stands in front of it, is published where others can reach it.
     Public,
     /// The application has users already.
@@ -131,7 +131,7 @@ pub struct Refusal {
     /// Expression; always without one.
     pub when: Option<String>,
     /// Stable, `snake_case`.
-    pub code: Code,
+    pub code: RefusalCode,
     /// Template: what, and why.
     pub text: String,
     /// Template: what to do instead.
@@ -145,27 +145,13 @@ pub struct Refusal {
     missing_docs,
     reason = "the codes themselves; docs/refusals.md explains them"
 )]
-pub enum Code {
+pub enum RefusalCode {
     NoSuchMode,
     KeyNotRead,
     RefusedByBrowsers,
     LocalhostInContainer,
     NotSupported,
     NeedsProvider,
-}
-
-impl Code {
-    /// The word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NoSuchMode => "no_such_mode",
-            Self::KeyNotRead => "key_not_read",
-            Self::RefusedByBrowsers => "refused_by_browsers",
-            Self::LocalhostInContainer => "localhost_in_container",
-            Self::NotSupported => "not_supported",
-            Self::NeedsProvider => "needs_provider",
-        }
-    }
 }
 
 /// One key or path that changes.

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::Using;
 use super::exposure::{self, Binding};
-use super::format::Guard;
+use super::format::RecipeGuard;
 use super::place::{Edits, text};
 use super::{outside, ports};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::{files, front};
 use crate::event::ServiceName;
+use crate::plan::guard::Guard;
 use crate::run::belongs;
 use crate::run::request::{Kind, Options, To};
 use crate::run::survey::Survey;
@@ -25,15 +26,17 @@ use crate::stack::model::{Model, Section};
 /// # Errors
 /// `guard_public`, `existing_users`.
 pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
-    let allowed = |flag: &str| using.options.allow.contains(flag);
+    let allowed = |guard| using.options.allow.contains(&guard);
     for guard in &using.recipe.guards {
         match guard {
-            Guard::Public if !allowed("public") => public(using, survey).await?,
+            RecipeGuard::Public if !allowed(Guard::Public) => public(using, survey).await?,
             // Without a login the application makes itself a user, who must not count the next time.
-            Guard::ExistingUsers if !allowed("existing-users") && !survey.is_nothing() => {
+            RecipeGuard::ExistingUsers
+                if !allowed(Guard::ExistingUsers) && !survey.is_nothing() =>
+            {
                 existing_users(using).await?;
             }
-            Guard::Public | Guard::ExistingUsers => {}
+            RecipeGuard::Public | RecipeGuard::ExistingUsers => {}
         }
     }
     Ok(())
@@ -67,7 +70,7 @@ async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
         }
         false => "take that away first; --allow public does it all the same",
     };
-    Err(Complaint::new("guard_public", text).hint(hint))
+    Err(Complaint::new(Code::GuardPublic, text).hint(hint))
 }
 
 fn told(binding: &Binding) -> String {
@@ -114,7 +117,7 @@ async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
     };
     let title = &using.subject.profile.title;
     let text = format!("{text}: {title} runs without a login on fresh data alone");
-    Err(Complaint::new("existing_users", text)
+    Err(Complaint::new(Code::ExistingUsers, text)
         .hint("--allow existing-users tries it all the same, and is rolled back when it fails"))
 }
 
@@ -167,7 +170,7 @@ pub(super) fn rebind(
         }
         let lost = || {
             let text = format!("the ports of {service} cannot be found in the stack's files");
-            Complaint::new("no_ports", text).hint("bind them by hand: refit edit")
+            Complaint::new(Code::NoPorts, text).hint("bind them by hand: refit edit")
         };
         let path = format!("{}.ports", super::place::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
@@ -241,11 +244,11 @@ pub(super) fn documented(
         let written = String::from_utf8_lossy(&bytes).into_owned();
         at.is_ok_and(|at| matches!(yaml::get(&written, &at), Ok(Some(_))))
     });
-    if known || options.allow.contains("unread-key") {
+    if known || options.allow.contains(&Guard::UnreadKey) {
         return Ok(());
     }
     let text = format!("{file} has no {path}, so the application is not seen to read it");
-    Err(Complaint::new("key_not_read", text)
+    Err(Complaint::new(Code::KeyNotRead, text)
         .hint("refit recipes shows the other ways; --allow unread-key writes it all the same"))
 }
 

@@ -29,9 +29,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::complaint::Complaint;
-use crate::event::{Emitter, ServiceName};
+use crate::complaint::{Code, Complaint};
+use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;
+use crate::plan::guard::Guard;
 use crate::run::edits;
 use crate::run::request::Options;
 use crate::run::survey::{self, Survey};
@@ -39,7 +40,7 @@ use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};
 use evidence::Gathered;
-use format::{Application, Change, Recipe, Refusal};
+use format::{Application, Change, Recipe, Refusal, RefusalCode};
 use params::{Given, Values};
 use place::Edits;
 use render::Filling;
@@ -78,14 +79,14 @@ pub async fn survey(
     let resolved = resolve(&place.compose, &place.located)
         .await
         .map_err(|error| Complaint {
-            code: "invalid_stack",
+            code: Code::InvalidStack,
             text: "Compose cannot read this stack".to_owned(),
             ..Complaint::from(error)
         })?;
     let subject = application::of(&located.directory, &resolved.model, wanted.service.as_ref())?;
     let application = recipe.of(&subject.profile.name).ok_or_else(|| {
         let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);
-        Complaint::new("not_supported", text)
+        Complaint::new(Code::NotSupported, text)
             .hint(format!("refit recipes {} explains it", recipe.name))
     })?;
     tell_subject(&subject, emitter);
@@ -112,7 +113,7 @@ fn tell_subject(subject: &Subject, emitter: &Emitter) {
             subject.service
         ),
     };
-    emitter.note("evidence", text);
+    emitter.note(NoteCode::Evidence, text);
 }
 
 /// A recipe on its way to becoming edits.
@@ -204,11 +205,11 @@ impl Using<'_> {
             url,
             typed: typed.map(|(name, _)| name.as_str()).collect(),
             words: self.words(),
-            allow_open: options.allow.contains("unprotected-store"),
+            allow_open: options.allow.contains(&Guard::UnprotectedStore),
         };
         if wanted.arrange(filling, edits, notes).await? {
             // Its own volume stays in the engine, and the notes say so.
-            options.allow.insert("volume-removed".to_owned());
+            options.allow.insert(Guard::VolumeRemoved);
         }
         Ok(())
     }
@@ -244,9 +245,12 @@ impl Using<'_> {
             let found = evidence::of_key(key, &gathered);
             let told: Vec<String> = found.iter().map(ToString::to_string).collect();
             if !told.is_empty() {
-                emitter.note("evidence", format!("{key}: {}", told.join("; ")));
-            } else if self.options.allow.contains("unread-key") {
-                emitter.note("unread_key", format!("{key}: nothing is seen to read it"));
+                emitter.note(NoteCode::Evidence, format!("{key}: {}", told.join("; ")));
+            } else if self.options.allow.contains(&Guard::UnreadKey) {
+                emitter.note(
+                    NoteCode::UnreadKey,
+                    format!("{key}: nothing is seen to read it"),
+                );
             } else {
                 return Err(self.not_read(key, &gathered));
             }
@@ -278,7 +282,7 @@ impl Using<'_> {
                  same"
             ),
         };
-        Complaint::new("key_not_read", text).hint(hint)
+        Complaint::new(Code::KeyNotRead, text).hint(hint)
     }
 
     /// Where a file of settings lies: what the application mounts in its place, else beside the compose
@@ -335,6 +339,17 @@ impl Using<'_> {
     }
 }
 
+fn code_of(refusal: RefusalCode) -> Code {
+    match refusal {
+        RefusalCode::NoSuchMode => Code::NoSuchMode,
+        RefusalCode::KeyNotRead => Code::KeyNotRead,
+        RefusalCode::RefusedByBrowsers => Code::RefusedByBrowsers,
+        RefusalCode::LocalhostInContainer => Code::LocalhostInContainer,
+        RefusalCode::NotSupported => Code::NotSupported,
+        RefusalCode::NeedsProvider => Code::NeedsProvider,
+    }
+}
+
 fn refuse<'r>(
     refusals: impl Iterator<Item = &'r Refusal>,
     filling: &Filling,
@@ -343,7 +358,7 @@ fn refuse<'r>(
         if !filling.holds(&refusal.when)? {
             continue;
         }
-        let complaint = Complaint::new(refusal.code.word(), filling.text(&refusal.text)?);
+        let complaint = Complaint::new(code_of(refusal.code), filling.text(&refusal.text)?);
         return Err(match &refusal.hint {
             Some(hint) => complaint.hint(filling.text(hint)?),
             None => complaint,

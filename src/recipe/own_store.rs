@@ -9,7 +9,7 @@ use super::format::AddedService;
 use super::place::{Edits, below, text};
 use super::render::Filling;
 use super::store::{Wanted, json_value};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::engine::files;
 use crate::event::ServiceName;
@@ -89,7 +89,7 @@ impl Wanted<'_> {
                     "{} is in no network in which it would find a store by its name (network_mode)",
                     self.service
                 );
-                Err(Complaint::new("no_network", text).hint(format!(
+                Err(Complaint::new(Code::NoNetwork, text).hint(format!(
                     "give the address of a store on standard input: refit use {} {} url",
                     self.recipe.name, self.words
                 )))

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::format::{Application, Change, Guard, Note, Recipe, Type};
+use super::format::{Application, Change, Note, Recipe, RecipeGuard, Type};
 
 /// The page, line by line.
 pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
@@ -40,8 +40,8 @@ pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
         section(&mut out, name, of_application(application));
     }
     section(&mut out, "refused unless allowed", recipe.guards.iter().map(|guard| match guard {
-        Guard::Public => "the application is published where others can reach it (--allow public; --bind 127.0.0.1 closes the port)".to_owned(),
-        Guard::ExistingUsers => "the application has users already (--allow existing-users)".to_owned(),
+        RecipeGuard::Public => "the application is published where others can reach it (--allow public; --bind 127.0.0.1 closes the port)".to_owned(),
+        RecipeGuard::ExistingUsers => "the application has users already (--allow existing-users)".to_owned(),
     }));
     section(
         &mut out,

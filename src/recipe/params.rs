@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::format::{Parameter, Type};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::run::meant::nearest;
 use crate::secret::Secret;
 
@@ -274,13 +274,13 @@ pub fn understand(
             let near = nearest(name, parameters.iter().map(|known| known.name.as_str()));
             let near = near.map(|near| format!("; did you mean {near}?"));
             let text = format!("{recipe} has no {name}{}", near.unwrap_or_default());
-            return Err(Complaint::new("unknown_parameter", text).hint(hint()));
+            return Err(Complaint::new(Code::UnknownParameter, text).hint(hint()));
         };
         let value = parameter
             .read(text.expose())
-            .map_err(|why| Complaint::new("bad_value", format!("{name}: {why}")).hint(hint()))?;
+            .map_err(|why| Complaint::new(Code::BadValue, format!("{name}: {why}")).hint(hint()))?;
         if values.insert(name.clone(), value).is_some() {
-            return Err(Complaint::new("usage", format!("{name} is given twice")).hint(hint()));
+            return Err(Complaint::new(Code::Usage, format!("{name} is given twice")).hint(hint()));
         }
     }
     for parameter in parameters {
@@ -290,7 +290,7 @@ pub fn understand(
         match &parameter.default {
             Some(default) => {
                 let value = parameter.read(default);
-                let value = value.map_err(|why| Complaint::new("bad_value", why))?;
+                let value = value.map_err(|why| Complaint::new(Code::BadValue, why))?;
                 values.insert(parameter.name.clone(), value);
             }
             None if parameter.required => {
@@ -299,7 +299,7 @@ pub fn understand(
                     Some(word) => format!("refit use {recipe} {}={word}", parameter.name),
                     None => hint(),
                 };
-                return Err(Complaint::new("missing_value", text).hint(example));
+                return Err(Complaint::new(Code::MissingValue, text).hint(example));
             }
             None => {}
         }
@@ -411,8 +411,9 @@ mod tests {
             ..parameter(Type::Duration)
         }];
         let typed = |name: &str, text: &str| (name.to_owned(), Secret::new(text.to_owned()));
-        let code =
-            |typed: &[(String, Secret)]| understand(&parameters, typed, "r").unwrap_err().code;
+        let code = |typed: &[(String, Secret)]| {
+            understand(&parameters, typed, "r").unwrap_err().code.word()
+        };
         assert_eq!(code(&[]), "missing_value");
         assert_eq!(code(&[typed("fro", "7d")]), "unknown_parameter");
         assert_eq!(code(&[typed("for", "x")]), "bad_value");

@@ -9,7 +9,7 @@ use super::format::{self, Proves};
 use super::params::Given;
 use super::place::{Edits, text};
 use super::render::Filling;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::health::set_cookie::SameSite;
 use crate::secret::Secret;
@@ -55,7 +55,7 @@ pub(super) fn of(
 
 fn of_check(check: &format::Check, filling: &Filling) -> Result<Check, Complaint> {
     let text = |template: &Option<String>| filling.text(template.as_deref().unwrap_or_default());
-    let wrong = |text: &str| Complaint::new("bad_recipe", text);
+    let wrong = |text: &str| Complaint::new(Code::BadRecipe, text);
     Ok(match check.proves {
         Proves::OpenWithoutLogin => Check::OpenWithoutLogin,
         Proves::SessionSurvives => Check::SessionSurvives,

@@ -3,7 +3,7 @@
 
 use super::format::{Application, Check, Proves, Recipe};
 use super::{meaning, render};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 
 impl Recipe {
     /// Reads a recipe and checks all of it; `from` names its file.
@@ -12,7 +12,7 @@ impl Recipe {
     /// `bad_recipe`, with line and column where the form is wrong.
     pub fn parse(text: &str, from: &str) -> Result<Self, Complaint> {
         let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
-            Complaint::new("bad_recipe", format!("cannot use {from}"))
+            Complaint::new(Code::BadRecipe, format!("cannot use {from}"))
                 .details(&error.to_string())
                 .hint("docs/recipes.md lists the fields of a recipe")
         })?;
@@ -26,7 +26,7 @@ impl Recipe {
     /// `bad_recipe`.
     pub fn check(&self, from: &str) -> Result<(), Complaint> {
         let wrong = |text: String| {
-            Complaint::new("bad_recipe", format!("cannot use {from}: {text}"))
+            Complaint::new(Code::BadRecipe, format!("cannot use {from}: {text}"))
                 .hint("docs/recipes.md lists the fields of a recipe")
         };
         if !is_name(&self.name) {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::format::{Application, Recipe};
 use super::params::{Given, Values, short};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 
 /// Names that templates know besides the parameters.
 const KNOWN: [&str; 6] = ["service", "host", "url", "secret", "configured", "account"];
@@ -70,7 +70,7 @@ impl Filling {
             .map_err(|error| {
                 // The template, not what it was filled in with: that may be secret.
                 let text = format!("cannot fill in {template:?}: {}", error.kind());
-                Complaint::new("bad_recipe", text)
+                Complaint::new(Code::BadRecipe, text)
             })
     }
 
@@ -86,7 +86,7 @@ impl Filling {
             .and_then(|expression| expression.eval(&self.names));
         decided.map(|value| value.is_true()).map_err(|error| {
             let text = format!("cannot decide {when:?}: {}", error.kind());
-            Complaint::new("bad_recipe", text)
+            Complaint::new(Code::BadRecipe, text)
         })
     }
 

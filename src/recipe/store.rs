@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::format::{AddedService, Application, Recipe};
 use super::place::{Edits, below};
 use super::render::Filling;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::run::request::{Kind, To};
 use crate::secret::Secret;
@@ -100,7 +100,7 @@ impl Wanted<'_> {
         let wanted = added.kind();
         let wrong = |what: String| {
             let text = format!("url names {what}, and not a {wanted}");
-            Complaint::new("store_other_kind", text).hint(format!(
+            Complaint::new(Code::StoreOtherKind, text).hint(format!(
                 "url=… begins with {wanted}://, and names the host behind it"
             ))
         };
@@ -180,7 +180,7 @@ fn not_localhost(address: &Address) -> Result<(), Complaint> {
          in its own container and find none",
         address.host
     );
-    Err(Complaint::new("localhost_in_container", text).hint(
+    Err(Complaint::new(Code::LocalhostInContainer, text).hint(
         "leave url out, and refit adds a store to this stack; host.docker.internal is this machine",
     ))
 }

@@ -2,7 +2,7 @@
 //! parameter must not turn into a prompt. Pure.
 
 use super::format::{Parameter, Recipe, Type};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::run::meant::nearest;
 
 /// Checks that each word is `NAME=VALUE`, or the name alone of a parameter whose value comes from
@@ -15,7 +15,7 @@ pub fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
         if name.is_empty() {
             let text = format!("{word} has no name in front of its =");
-            return Err(Complaint::new("usage", text).hint(explained(recipe)));
+            return Err(Complaint::new(Code::Usage, text).hint(explained(recipe)));
         }
         if recipe.parameters.iter().any(|known| known.name == name) {
             continue;
@@ -23,7 +23,7 @@ pub fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
         let meant = option(word).or_else(|| meant(recipe, word));
         let meant = meant.map(|meant| format!("; did you mean {meant}?"));
         let text = format!("{} has no {name}{}", recipe.name, meant.unwrap_or_default());
-        return Err(Complaint::new("unknown_parameter", text).hint(explained(recipe)));
+        return Err(Complaint::new(Code::UnknownParameter, text).hint(explained(recipe)));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ pub mod json;
 mod news;
 pub mod notify;
 pub mod page;
+mod screen;
 pub mod style;
 pub mod terminal;
 pub mod words;

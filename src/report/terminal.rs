@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::screen;
 use super::style::Style;
 use super::words::{changed, counted, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
+    Action, Event, Kind, NoteCode, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell,
+    VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -42,7 +44,7 @@ impl Terminal {
     /// A renderer; `live` says whether standard error is a terminal.
     pub fn new(options: Options, style: Style, live: bool) -> Self {
         let state = State {
-            live: (live && !options.quiet).then(MultiProgress::new),
+            live: (live && !options.quiet).then(screen::live),
             lines: BTreeMap::new(),
             counted: None,
             actions: BTreeMap::new(),
@@ -339,9 +341,9 @@ impl Tell for Terminal {
                 self.diff(state, file, lines);
             }
             Kind::Note { code, text } if !quiet => {
-                let line = match *code {
+                let line = match code {
                     // What a recipe stands on is no warning.
-                    "evidence" => self.style.dim(&format!("  {text}")),
+                    NoteCode::Evidence => self.style.dim(&format!("  {text}")),
                     _ => format!("{} {text}", self.style.warn("!")),
                 };
                 self.print(state, &line);

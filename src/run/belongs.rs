@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::engine::git;
 use crate::stack::locate::Located;
@@ -45,7 +45,7 @@ pub fn file_for(
     let at = defining.first().copied().unwrap_or_default();
     let natural = files
         .get(at)
-        .ok_or_else(|| Complaint::new("no_compose_file", "no compose file"))?;
+        .ok_or_else(|| Complaint::new(Code::NoComposeFile, "no compose file"))?;
     if removes && let [_, below, ..] = defining[..] {
         let note = format!("the value in {} counts again", name(&files[below]));
         let refused = upstream_removal(path, natural, &name);
@@ -75,7 +75,7 @@ pub fn file_for(
             name(&other)
         );
         let hint = format!("to change it there all the same: -F {}", name(natural));
-        return Err(Complaint::new("defined_upstream", text).hint(hint));
+        return Err(Complaint::new(Code::DefinedUpstream, text).hint(hint));
     }
     let note = format!(
         "{} is tracked by git, so the change goes to {}, where no upgrade meets it; -F {0} decides \
@@ -97,7 +97,7 @@ fn upstream_removal(
     }
     let text = format!("{path} is defined in {}, which git tracks", name(natural));
     let hint = format!("to remove it there all the same: -F {}", name(natural));
-    Some(Complaint::new("defined_upstream", text).hint(hint))
+    Some(Complaint::new(Code::DefinedUpstream, text).hint(hint))
 }
 
 /// Lists of `KEY=VALUE`, which Compose merges by key, and lists that the later file replaces whole.

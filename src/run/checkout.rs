@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edits::KeyChange;
 use super::failure::Failure;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::git::{
     Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit,
 };
@@ -188,7 +188,7 @@ impl SavedCheckout {
         let git = Git::at(top, true);
         let Some(checkout) = Checkout::find(&git, top).await? else {
             let text = format!("{} is no git checkout any more", top.display());
-            return Err(Complaint::new("git_moved", text));
+            return Err(Complaint::new(Code::GitMoved, text));
         };
         if checkout.head != self.moved_to || checkout.branch() != self.state.branch.as_deref() {
             let text = format!(
@@ -200,7 +200,7 @@ impl SavedCheckout {
                 "git reset --keep {} goes there first",
                 self.moved_to.short()
             );
-            return Err(Complaint::new("git_moved", text).hint(hint));
+            return Err(Complaint::new(Code::GitMoved, text).hint(hint));
         }
         let prediction = checkout.predict_tree(&self.tree, &self.worktree).await?;
         Moving::new(checkout, self.state.head.clone(), prediction, scratch).await

@@ -3,11 +3,12 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::container::PublishedPort;
 use crate::engine::files;
 use crate::engine::neighbour::Neighbour;
 use crate::event::{Action, ServiceName};
+use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
 use crate::stack::model::{Model, Port};
@@ -23,7 +24,7 @@ pub async fn all(
     place: &Place,
     after: &Model,
     plan: &Plan,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
 ) -> Result<Vec<String>, Complaint> {
     let mut notes = Vec::new();
@@ -45,7 +46,7 @@ pub async fn all(
 fn bind_sources(
     after: &Model,
     step: &Step,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
@@ -58,7 +59,7 @@ fn bind_sources(
             notes.push(format!(
                 "{source} does not exist; Docker will make a folder of root's there"
             ));
-        } else if !allow.contains("missing-bind") {
+        } else if !allow.contains(&Guard::MissingBind) {
             let then = if bind.creates_source {
                 "Docker would make a folder in its place"
             } else {
@@ -66,7 +67,7 @@ fn bind_sources(
                 "it would not start, or find an empty folder there"
             };
             return Err(Complaint::new(
-                "bind_missing",
+                Code::BindMissing,
                 format!(
                     "{} mounts {source}, which does not exist: {then}",
                     step.service
@@ -135,7 +136,7 @@ fn is_any(ip: &str) -> bool {
 
 fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
     Complaint::new(
-        "port_in_use",
+        Code::PortInUse,
         format!(
             "port {}/{} that {service} publishes is taken {by}",
             port.published, port.protocol
@@ -164,10 +165,10 @@ fn can_bind(port: &Port) -> bool {
 async fn disk(
     place: &Place,
     plan: &Plan,
-    allow: &std::collections::BTreeSet<String>,
+    allow: &std::collections::BTreeSet<Guard>,
 ) -> Result<(), Complaint> {
     let builds = plan.steps.iter().any(|step| step.action == Action::Rebuild);
-    if !builds || !place.docker.endpoint.is_local() || allow.contains("low-disk") {
+    if !builds || !place.docker.endpoint.is_local() || allow.contains(&Guard::LowDisk) {
         return Ok(());
     }
     let Some(root) = place.docker.data_root().await else {
@@ -175,7 +176,7 @@ async fn disk(
     };
     match files::free_bytes(&root) {
         Some(free) if free < DISK_WANTED => Err(Complaint::new(
-            "disk_low",
+            Code::DiskLow,
             format!(
                 "only {} MiB are free in {} for a build",
                 free >> 20,
@@ -207,7 +208,7 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
             .unwrap_or_default();
         let all: Vec<&str> = model.services.keys().map(ServiceName::as_str).collect();
         return Err(Complaint::new(
-            "unknown_service",
+            Code::UnknownService,
             format!("no service {name} in this stack"),
         )
         .hint(format!("{nearest}it has: {}", all.join(", "))));

@@ -1,6 +1,7 @@
 //! Brings the containers in line with the files, in waves of services that do not wait for each
 //! other. Compose makes containers, nobody else: its labels and hashes stay its own.
 
+use crate::complaint::Code;
 use std::collections::BTreeSet;
 
 use super::failure::Failure;
@@ -148,7 +149,7 @@ impl Convergence<'_> {
     async fn up(&self, services: &[ServiceName], mode: UpMode) -> Result<(), Failure> {
         let line = |text: &str| self.progress(text);
         let done = self.place.compose.up(self.args, services, mode, line).await;
-        done.map_err(|error| Failure::of_engine("start_failed", error))
+        done.map_err(|error| Failure::of_engine(Code::StartFailed, error))
     }
 
     fn progress(&self, text: &str) {
@@ -168,7 +169,7 @@ impl Convergence<'_> {
         let restarts = ids.iter().map(|id| self.place.docker.restart(id));
         let done = futures_util::future::try_join_all(restarts).await;
         done.map(drop)
-            .map_err(|error| Failure::of_engine("start_failed", error))
+            .map_err(|error| Failure::of_engine(Code::StartFailed, error))
     }
 
     /// Stops and removes what the files no longer define, or surplus replicas; volumes stay.
@@ -220,7 +221,7 @@ impl Convergence<'_> {
         };
         tokio::select! {
             done = watch.alongside(work) => {
-                done.map_err(|error| Failure::of_engine("start_failed", error))?;
+                done.map_err(|error| Failure::of_engine(Code::StartFailed, error))?;
             }
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
         }

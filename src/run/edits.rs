@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::request::{Edit, EditRequest, Kind, To};
 use super::{belongs, meant};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::engine::files;
@@ -67,7 +67,7 @@ impl Edited {
             return Ok(edit.after.clone());
         }
         match Side::read(path) {
-            Side::Unknown(why) => Err(Complaint::new("io", why)),
+            Side::Unknown(why) => Err(Complaint::new(Code::Io, why)),
             known => Ok(known),
         }
     }
@@ -192,7 +192,7 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
         .any(|edit| belongs::is_compose_path(&edit.key))
     {
         let text = "--for is for keys of env files, and a path names its service itself";
-        return Err(Complaint::new("usage", text).hint("leave --for out"));
+        return Err(Complaint::new(Code::Usage, text).hint("leave --for out"));
     }
     match file {
         Some(path) if !own(&path) => {
@@ -202,7 +202,7 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
             let hint = format!(
                 "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
             );
-            Err(Complaint::new("for_other_file", text).hint(hint))
+            Err(Complaint::new(Code::ForOtherFile, text).hint(hint))
         }
         _ => Ok(()),
     }
@@ -264,7 +264,7 @@ fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
 
 /// A file that was named and is not there.
 pub fn no_file(file: &Path) -> Complaint {
-    Complaint::new("no_file", format!("no file {}", file.display()))
+    Complaint::new(Code::NoFile, format!("no file {}", file.display()))
         .hint("a path that is not absolute starts at the stack's folder")
 }
 
@@ -276,18 +276,18 @@ pub fn no_file(file: &Path) -> Complaint {
 pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
     if path.is_dir() {
         let text = format!("{shown} is a folder");
-        return Err(Complaint::new("not_a_file", text).hint("name a file in it"));
+        return Err(Complaint::new(Code::NotAFile, text).hint("name a file in it"));
     }
     // A pipe would be waited for without end, and a device replaced by a file.
     if path.exists() && !path.is_file() {
         let text = format!("{shown} is no regular file");
-        return Err(Complaint::new("not_a_file", text).hint("name an env file or a YAML file"));
+        return Err(Complaint::new(Code::NotAFile, text).hint("name an env file or a YAML file"));
     }
     match std::fs::read_link(path) {
         Ok(target) if !path.exists() => {
             let target = target.display();
             let text = format!("{shown} is a link to {target}, which does not exist");
-            Err(Complaint::new("no_file", text).hint("make that file, or remove the link"))
+            Err(Complaint::new(Code::NoFile, text).hint("make that file, or remove the link"))
         }
         _ => Ok(()),
     }
@@ -298,7 +298,7 @@ fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complain
     let ending = path.extension().and_then(|ending| ending.to_str());
     if let Some("json" | "toml" | "xml") = ending {
         let text = format!("{shown} is no env file and no YAML file");
-        return Err(Complaint::new("not_an_env_file", text).hint(format!("refit edit {shown}")));
+        return Err(Complaint::new(Code::NotAnEnvFile, text).hint(format!("refit edit {shown}")));
     }
     match edits
         .iter()
@@ -309,7 +309,7 @@ fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complain
                 "{} is a path into a compose file, and {shown} is none",
                 edit.key
             );
-            Err(Complaint::new("usage", text).hint("leave -F out, or name the compose file"))
+            Err(Complaint::new(Code::Usage, text).hint("leave -F out, or name the compose file"))
         }
         None => Ok(()),
     }
@@ -491,7 +491,7 @@ fn slip(
 pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
     String::from_utf8(bytes.to_vec()).map_err(|error| {
         Complaint::new(
-            "not_utf8",
+            Code::NotUtf8,
             format!("{file} is not UTF-8: {}", error.utf8_error()),
         )
     })
@@ -502,11 +502,14 @@ fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
         Kind::Auto => NewValue::Auto(text.to_owned()),
         Kind::String => NewValue::String(text.to_owned()),
         Kind::Int => NewValue::Int(text.trim().parse().map_err(|_| {
-            Complaint::new("bad_value", "the value given with --int is no whole number")
+            Complaint::new(
+                Code::BadValue,
+                "the value given with --int is no whole number",
+            )
         })?),
         Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
             Complaint::new(
-                "bad_value",
+                Code::BadValue,
                 format!("the value given with --as-json is no JSON: {error}"),
             )
         })?),
@@ -584,7 +587,7 @@ fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
 
 fn no_override() -> Complaint {
     Complaint::new(
-        "no_override",
+        Code::NoOverride,
         "this stack loads no override file to which the key could be added",
     )
     .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::rollback::{self, Rollback};
 use super::transaction::Transaction;
 use super::{Conclusion, Ended};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
 use crate::fault::fault;
 use crate::health::watch::Watch;
@@ -120,7 +120,7 @@ impl Transaction<'_> {
             return self.leave_in_place(&failure, services);
         }
         let reason = failure.text();
-        let code = failure.code.to_owned();
+        let code = failure.code.word().to_owned();
         self.emitter.emit(Kind::Rollback {
             reason: reason.clone(),
         });
@@ -161,7 +161,7 @@ impl Transaction<'_> {
             };
         }
         for problem in &undone.problems {
-            let complaint = Complaint::new("rollback_failed", problem);
+            let complaint = Complaint::new(Code::RollbackFailed, problem);
             self.emitter.emit(Kind::Complaint(complaint));
         }
         let text = if self.place.docker.answers().await {
@@ -213,7 +213,7 @@ impl Transaction<'_> {
     /// The end of a run that has fetched or built at most: names of images go back.
     async fn call_off(&self, failure: &Failure, checkpoint: &Checkpoint) -> Conclusion {
         rollback::names(&self.place.docker, checkpoint).await;
-        let (reason, code) = (failure.text(), failure.code.to_owned());
+        let (reason, code) = (failure.text(), failure.code.word().to_owned());
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(Outcome::FailedBefore, &[], &[]);
         let run = self.run;

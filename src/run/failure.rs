@@ -1,7 +1,7 @@
 //! Why a change is given up, in one form for all causes: it leads to the rollback, and is what the
 //! person reads.
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::signals::Signal;
 use crate::event::{ServiceName, VerdictWord};
@@ -11,7 +11,7 @@ use crate::health::watch::{Stopped, Watch};
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Stable, `snake_case`.
-    pub code: &'static str,
+    pub code: Code,
     /// In a sentence without a full stop.
     pub reason: String,
     /// The guilty service, where one is known.
@@ -24,7 +24,7 @@ pub struct Failure {
 
 impl Failure {
     /// A cause without a guilty service.
-    pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
+    pub fn new(code: Code, reason: impl Into<String>) -> Self {
         Self {
             code,
             reason: reason.into(),
@@ -39,7 +39,7 @@ impl Failure {
         let reason = format!("interrupted by {}", signal.name());
         Self {
             signal: Some(signal),
-            ..Self::new("interrupted", reason)
+            ..Self::new(Code::Interrupted, reason)
         }
     }
 
@@ -47,12 +47,14 @@ impl Failure {
     pub fn of_stopped(stopped: Stopped) -> Self {
         match stopped {
             Stopped::Signal(signal) => Self::of_signal(signal),
-            Stopped::EngineLost => Self::new("engine_error", "the engine does not answer any more"),
+            Stopped::EngineLost => {
+                Self::new(Code::EngineError, "the engine does not answer any more")
+            }
         }
     }
 
     /// Compose or the engine said no.
-    pub fn of_engine(code: &'static str, error: EngineError) -> Self {
+    pub fn of_engine(code: Code, error: EngineError) -> Self {
         let complaint = Complaint::from(error);
         let first = complaint
             .details
@@ -78,7 +80,7 @@ impl Failure {
         let reason = verdict.reason.unwrap_or_else(|| "failed".to_owned());
         Some(Self {
             service: Some(service),
-            ..Self::new("unhealthy", reason)
+            ..Self::new(Code::Unhealthy, reason)
         })
     }
 
@@ -93,7 +95,7 @@ impl Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self::of_engine("engine_error", error)
+        Self::of_engine(Code::EngineError, error)
     }
 }
 

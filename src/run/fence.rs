@@ -1,7 +1,7 @@
 //! Compose has the last word on an edit: what it cannot read is not written.
 
 use super::request::Options;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::stack::Resolved;
 use crate::stack::model::Model;
@@ -31,7 +31,7 @@ pub(super) fn fence(
         (Ok(_), Err(error)) => Err(Complaint {
             text: "Compose cannot read the stack with this change; nothing was written".into(),
             ..Complaint {
-                code: "invalid_after",
+                code: Code::InvalidAfter,
                 ..Complaint::from(error)
             }
         }),
@@ -41,7 +41,7 @@ pub(super) fn fence(
                 let text =
                     "Compose cannot read the stack, and has a new complaint with this change";
                 return Err(Complaint {
-                    code: "invalid_after",
+                    code: Code::InvalidAfter,
                     text: text.into(),
                     ..after
                 });
@@ -49,7 +49,7 @@ pub(super) fn fence(
             if !options.no_apply {
                 let text = "Compose cannot read this stack, with or without the change";
                 return Err(Complaint {
-                    code: "invalid_stack",
+                    code: Code::InvalidStack,
                     text: text.into(),
                     ..before
                 }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_moved_line_is_the_same_complaint() {
-        let said = |text: &str| Complaint::new("x", "").details(text);
+        let said = |text: &str| Complaint::new(Code::InvalidAfter, "").details(text);
         let same = |a: &str, b: &str| is_same(&said(a), &said(b));
         assert!(same(".env: line 3: no", ".env: line 14: no"));
         assert!(same("at line 3, column 9: no", "at line 4, column 1: no"));

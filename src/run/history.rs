@@ -12,7 +12,7 @@ use super::describe::describe;
 use super::edits::Edited;
 use super::kept::SavedImage;
 use super::saved_file::{self, SavedFile};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::{Outcome, RunId};
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
@@ -58,7 +58,7 @@ pub async fn undo(
         let folder = state.run_folder(*run);
         let Some(checkpoint) = Checkpoint::read(&folder)? else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
-            return Err(Complaint::new("checkpoint_gone", text));
+            return Err(Complaint::new(Code::CheckpointGone, text));
         };
         checkout = match (checkout, checkpoint.checkout) {
             // From where the last one left it to where the first one found it.
@@ -86,7 +86,7 @@ pub async fn undo(
     if !edited_since.is_empty() && !allow_edited {
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
         let text = format!("{} was edited since that run", names.join(", "));
-        return Err(Complaint::new("edited", text)
+        return Err(Complaint::new(Code::Edited, text)
             .hint("--allow edited replaces it; the present text is kept, and told where"));
     }
     let moving = match &checkout {
@@ -104,7 +104,7 @@ pub async fn undo(
         }
         let before = Side::read(&path);
         if let Side::Unknown(why) = before {
-            return Err(Complaint::new("io", why));
+            return Err(Complaint::new(Code::Io, why));
         }
         let after = file.before.read(&folder)?;
         if let Side::Unknown(why) = &after {
@@ -165,23 +165,24 @@ fn to_undo(state: &StackState, target: Option<RunId>) -> Result<Vec<RunId>, Comp
     unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
     if let Some((run, error)) = unknown.first() {
         let text = format!("run {run} cannot be read, so it is not known what it left in place");
-        return Err(Complaint::new("state_damaged", text)
+        return Err(Complaint::new(Code::StateDamaged, text)
             .details(&error.to_string())
             .hint("refit history lists the runs that are known"));
     }
     let Some(from) = from.filter(|_| !in_force.is_empty()) else {
         return Err(
-            Complaint::new("no_run", "there is no run to undo on this stack")
+            Complaint::new(Code::NoRun, "there is no run to undo on this stack")
                 .hint("refit history lists the runs"),
         );
     };
     let exists = state.runs()?.contains(&from);
     let runs: Vec<RunId> = in_force.into_iter().filter(|run| *run >= from).collect();
     if runs.is_empty() || !exists {
-        return Err(
-            Complaint::new("no_run", format!("no run from {from} on changed anything"))
-                .hint("refit history lists the runs"),
-        );
+        return Err(Complaint::new(
+            Code::NoRun,
+            format!("no run from {from} on changed anything"),
+        )
+        .hint("refit history lists the runs"));
     }
     Ok(runs)
 }

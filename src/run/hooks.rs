@@ -11,9 +11,9 @@ use anyhow::Context as _;
 
 use super::Conclusion;
 use super::transaction::Transaction;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::script::{self, ScriptEnd};
-use crate::event::{Kind, Outcome, RunId};
+use crate::event::{Kind, NoteCode, Outcome, RunId};
 use crate::secret::Redactor;
 use crate::stack::settings::{Hook, Hooks};
 use crate::state::journal::Entry;
@@ -183,19 +183,19 @@ impl Transaction<'_> {
             Ok(end) => {
                 let (words, lines) = end.problem().unwrap_or_default();
                 let text = format!("before_upgrade {words}");
-                let complaint = Complaint::new("hook_failed", text).details(&lines.join("\n"));
+                let complaint = Complaint::new(Code::HookFailed, text).details(&lines.join("\n"));
                 (Outcome::FailedBefore, complaint)
             }
             Err(error) => {
                 let complaint = match self.signals.received() {
-                    Some(_) => Complaint::new("interrupted", error.to_string()),
+                    Some(_) => Complaint::new(Code::Interrupted, error.to_string()),
                     None => Complaint::from(error),
                 };
                 (Outcome::FailedBefore, complaint)
             }
         };
         let reason = complaint.text.clone();
-        let code = complaint.code.to_owned();
+        let code = complaint.code.word().to_owned();
         self.emitter.emit(Kind::Complaint(complaint));
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(outcome, &[], &[]);
@@ -217,7 +217,7 @@ impl Transaction<'_> {
         };
         if let Some(words) = problem {
             let text = format!("the hook {} {words}", name.key());
-            self.emitter.note("hook_failed", text);
+            self.emitter.note(NoteCode::HookFailed, text);
         }
     }
 

@@ -33,10 +33,10 @@ pub mod transaction;
 use std::cell::OnceCell;
 use std::time::Instant;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, Outcome, ServiceSummary, Shown};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, ServiceSummary, Shown};
 use crate::stack::Place;
 use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
@@ -142,7 +142,7 @@ impl Runner {
         match self.attempt(located, request, survey).await {
             Ok(ended) => ended,
             Err(complaint) => {
-                let locked = complaint.code == "locked";
+                let locked = complaint.code == Code::Locked;
                 let ended = Ended {
                     locked,
                     signal: self.signals.received(),
@@ -227,14 +227,16 @@ impl Runner {
                     "{} in {file} was edited while the change was planned",
                     change.key
                 );
-                return Err(Complaint::new("edited", text).hint("look at it, and type it again"));
+                return Err(
+                    Complaint::new(Code::Edited, text).hint("look at it, and type it again")
+                );
             }
             let text = format!("{file} was edited meanwhile; planned again from the new text");
-            self.emitter.note("edited", text);
+            self.emitter.note(NoteCode::Edited, text);
             made = anew;
         }
         let text = "somebody goes on writing to the files of this stack";
-        Err(Complaint::new("edited", text).hint("wait for it, and type it again"))
+        Err(Complaint::new(Code::Edited, text).hint("wait for it, and type it again"))
     }
 
     /// Nothing is touched yet: a signal simply ends it.
@@ -246,7 +248,7 @@ impl Runner {
             done = work => done,
             signal = self.signals.wait() => {
                 let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Complaint::new("interrupted", text))
+                Err(Complaint::new(Code::Interrupted, text))
             }
         }
     }
@@ -278,8 +280,10 @@ impl Runner {
             }
         }
         if let Err(complaint) = history::prune(place, state).await {
-            self.emitter
-                .note("not_pruned", format!("old runs are kept: {complaint}"));
+            self.emitter.note(
+                NoteCode::NotPruned,
+                format!("old runs are kept: {complaint}"),
+            );
         }
         Ok((transaction.emitter.clone(), conclusion))
     }
@@ -288,14 +292,14 @@ impl Runner {
     fn kept(&self, kept: anyhow::Result<()>) {
         if let Err(error) = kept {
             let text = format!("the present text of the stack's files is not kept: {error:#}");
-            self.emitter.note("baseline", text);
+            self.emitter.note(NoteCode::Baseline, text);
         }
     }
 
     /// What will happen, before it happens.
     fn tell(&self, place: &Place, survey: &Survey, request: &Request) {
         for note in &place.located.notes {
-            self.emitter.note("located", note);
+            self.emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
         if survey.called_off.is_some() {
@@ -314,14 +318,15 @@ impl Runner {
             let (steps, untouched) = (survey.plan.told(), survey.plan.untouched.clone());
             self.emitter.emit(Kind::Plan { steps, untouched });
             for (service, remark) in &survey.plan.remarks {
-                self.emitter.note("remark", format!("{service} {remark}"));
+                self.emitter
+                    .note(NoteCode::Remark, format!("{service} {remark}"));
             }
             for drift in &survey.differing {
                 let text = format!(
                     "{} {}, since before this change; refit apply mends it",
                     drift.service, drift.reason.text
                 );
-                self.emitter.note("differs", text);
+                self.emitter.note(NoteCode::Differs, text);
             }
         }
         if request.options.dry_run {
@@ -334,7 +339,7 @@ impl Runner {
             }
         }
         for note in &survey.notes {
-            self.emitter.note("note", note);
+            self.emitter.note(NoteCode::Note, note);
         }
     }
 }
@@ -387,11 +392,11 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
         Ok(bytes) => {
             let mib = bytes as f64 / f64::from(1 << 20);
             let text = format!("the engine's build cache is pruned: {mib:.1} MiB");
-            emitter.note("build_cache", text);
+            emitter.note(NoteCode::BuildCache, text);
         }
         Err(error) => {
             let text = format!("the engine's build cache is not pruned: {error}");
-            emitter.note("build_cache", text);
+            emitter.note(NoteCode::BuildCache, text);
         }
     }
 }

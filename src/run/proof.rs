@@ -1,6 +1,7 @@
 //! Looks at the application itself: signs in as a person would, restarts it, asks again. What cannot
 //! be looked at is said to be not proven; what is not as asked fails the run.
 
+use crate::complaint::Code;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use super::failure::Failure;
 use super::transaction::Transaction;
 use crate::engine::http::{self, Ask, Reply};
-use crate::event::{Action, Kind, ProofResult, ServiceName, VerdictWord};
+use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
 use crate::fault::fault;
 use crate::health::check::{self, Check, Finding, Proofs};
 use crate::health::limits::Past;
@@ -123,7 +124,7 @@ impl Transaction<'_> {
         }
         Err(Failure {
             service: Some(service.clone()),
-            ..Failure::new("check_failed", what)
+            ..Failure::new(Code::CheckFailed, what)
         })
     }
 
@@ -307,7 +308,7 @@ impl Transaction<'_> {
         let failed = |reason: String, details: Vec<String>| Failure {
             service: Some(service.clone()),
             details,
-            ..Failure::new("account_failed", reason)
+            ..Failure::new(Code::AccountFailed, reason)
         };
         let Some(container) = running else {
             return Err(failed(
@@ -324,8 +325,10 @@ impl Transaction<'_> {
         let said = said.replace(password, crate::secret::HIDDEN);
         let lines: Vec<String> = said.lines().map(str::to_owned).collect();
         if code != 0 && said.contains(&account.exists) && self.lets_in(proofs).await {
-            self.emitter
-                .note("account", "the account is there already, and is used");
+            self.emitter.note(
+                NoteCode::Account,
+                "the account is there already, and is used",
+            );
             return Ok(());
         }
         if code != 0 {
@@ -338,7 +341,7 @@ impl Transaction<'_> {
             return Err(failed(reason, lines));
         }
         self.emitter.note(
-            "account",
+            NoteCode::Account,
             "the account was made by the application's own script",
         );
         Ok(())

@@ -10,9 +10,9 @@ use super::ending::touched;
 use super::request::WithUnfinished;
 use super::rollback::{Rollback, Undone};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::process::{end_orphans, start_time};
-use crate::event::{Emitter, Kind, Outcome, RunId};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
@@ -96,7 +96,7 @@ fn gone(folder: &Path) -> Option<StateError> {
 /// Says, without the lock, that a run is open.
 pub fn mention(directory: &Path, state: &StackState, emitter: &Emitter) {
     if let Some(text) = sentence(directory, state) {
-        emitter.note("unfinished", text);
+        emitter.note(NoteCode::Unfinished, text);
     }
 }
 
@@ -238,7 +238,7 @@ fn of_another(open: &OpenRun) -> Complaint {
     };
     let text =
         format!("run {run} of {name} on this stack was cut off and is not finished ({state})");
-    Complaint::new("unfinished_of_another", text).hint(hint)
+    Complaint::new(Code::UnfinishedOfAnother, text).hint(hint)
 }
 
 fn not_known(run: RunId, error: StateError, state: &StackState, emitter: &Emitter) -> Recovered {
@@ -314,7 +314,7 @@ async fn finish_open(
                     format!("left as it was found by refit apply; back: refit rollback {run}");
                 close(Outcome::RollbackFailed, &[todo])?;
                 emitter.note(
-                    "left_as_found",
+                    NoteCode::LeftAsFound,
                     format!("run {run} had been cut off; what was mended by hand since stays"),
                 );
                 return Ok(done(Outcome::Applied));
@@ -329,7 +329,7 @@ async fn finish_open(
         return Ok(done(Outcome::RolledBack));
     }
     for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
-        let complaint = Complaint::new("rollback_failed", problem).hint(todo);
+        let complaint = Complaint::new(Code::RollbackFailed, problem).hint(todo);
         emitter.emit(Kind::Complaint(complaint));
     }
     if place.docker.answers().await {
@@ -399,7 +399,7 @@ fn choice(place: &Place, open: &CutOff, edited: &[&SavedFile]) -> Complaint {
             ]
         })
         .collect();
-    Complaint::new("unfinished_edited", text)
+    Complaint::new(Code::UnfinishedEdited, text)
         .details(&lines.join("\n"))
         .hint(format!(
             "refit rollback {run} goes back to before it and keeps your text aside; refit apply goes on \
@@ -416,7 +416,10 @@ async fn roll_back(
 ) -> Undone {
     let mut place = place.clone();
     place.located.args = checkpoint.args.clone();
-    let (reason, code) = ("the run was cut off".to_owned(), "cut_off".to_owned());
+    let (reason, code) = (
+        "the run was cut off".to_owned(),
+        Code::CutOff.word().to_owned(),
+    );
     emitter.emit(Kind::Rollback {
         reason: reason.clone(),
     });

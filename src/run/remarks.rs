@@ -89,6 +89,6 @@ pub(super) fn cost_of_down(containers: &[Container]) -> String {
         .count();
     format!(
         "down stops all {running} running containers, each within its grace period (10 s unless set), \
-         and up -d --build starts them again; anonymous volumes are lost from view (F10)"
+         and up -d --build starts them again; the new containers get new, empty anonymous volumes"
     )
 }

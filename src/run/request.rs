@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::{RunId, ServiceName};
 use crate::health::limits::Limits;
+use crate::plan::guard::Guard;
 use crate::secret::Secret;
 use crate::stack::side::FileEdit;
 
@@ -118,7 +119,7 @@ pub struct Options {
     /// What bounds the watch.
     pub limits: Limits,
     /// Guards that the person overrides.
-    pub allow: BTreeSet<String>,
+    pub allow: BTreeSet<Guard>,
     /// How long to wait for another run.
     pub wait_lock: Duration,
     /// What becomes of a run that was cut off.

@@ -15,11 +15,13 @@ use super::request::{Request, Strategy};
 use super::saved_file::keep_aside;
 use super::survey::Survey;
 use super::{Conclusion, supply};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::exchange::{Exchanged, New, exchange};
 use crate::engine::process::start_time;
 use crate::engine::signals::Signals;
-use crate::event::{Emitter, Kind, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord};
+use crate::event::{
+    Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
+};
 use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
@@ -279,7 +281,7 @@ impl<'a> Transaction<'a> {
         let copy = keep_aside(bytes, &name, &aside)?;
         let (file, copy) = (self.place.shown(&edit.path), copy.display());
         let text = format!("your edited {file} is kept as {copy}");
-        self.emitter.note("edited", text);
+        self.emitter.note(NoteCode::Edited, text);
         Ok(())
     }
 
@@ -287,7 +289,7 @@ impl<'a> Transaction<'a> {
         let file = self.place.shown(path);
         let text =
             format!("{file} was edited while this run was prepared, and is left as it is now");
-        Failure::new("edited", text)
+        Failure::new(Code::Edited, text)
     }
 
     async fn prepare(&self) -> Result<(), Failure> {
@@ -353,7 +355,7 @@ impl<'a> Transaction<'a> {
                 let proof = effect::prove(docker, &container, expected, written_at).await?;
                 self.tell_effect(expected, &proof)?;
                 if !proof.ok {
-                    let failure = Failure::new("effect_missing", proof.what);
+                    let failure = Failure::new(Code::EffectMissing, proof.what);
                     return Err(Failure {
                         service: Some(service.clone()),
                         ..failure

@@ -1,10 +1,11 @@
 //! Whether an unattended run may begin. Pure: what was, and what time it is, come from the caller.
 
+use crate::complaint::Code;
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::fields::Fields;
 use super::record::Entry;
-use crate::event::Outcome;
+use crate::event::{NoteCode, Outcome};
 use crate::stack::settings::window::Window;
 
 /// What bounds unattended runs.
@@ -31,11 +32,20 @@ pub enum Pass {
 
 impl Pass {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::OutsideWindow(_) => "outside_window",
-            Self::MaxFailures(_) => "max_failures",
-            Self::NotMissed => "not_missed",
+            Self::OutsideWindow(_) => Code::OutsideWindow,
+            Self::MaxFailures(_) => Code::MaxFailures,
+            Self::NotMissed => Code::NotMissed,
+        }
+    }
+
+    /// The same as the code of a note.
+    pub fn note_code(&self) -> NoteCode {
+        match self {
+            Self::OutsideWindow(_) => NoteCode::OutsideWindow,
+            Self::MaxFailures(_) => NoteCode::MaxFailures,
+            Self::NotMissed => NoteCode::NotMissed,
         }
     }
 
@@ -169,7 +179,7 @@ mod tests {
             .checked_add(jiff::SignedDuration::from_hours(1))
             .unwrap();
         let pass = policy.decide(&late, &[], None).unwrap_err();
-        assert_eq!(pass.code(), "outside_window");
+        assert_eq!(pass.code(), Code::OutsideWindow);
         let missed = Policy {
             if_missed: Fields::read("0 3 * * *"),
             ..policy

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Action;
+use crate::complaint::Code;
 use crate::event::{Outcome, RunId};
 use crate::state::document::{self, StateError};
 use crate::state::{StackState, make_folder, write_file};
@@ -38,14 +39,15 @@ impl Entry {
     /// nothing of what it went to.
     pub fn was_let_pass(&self) -> bool {
         let rules = [
-            "outside_window",
-            "max_failures",
-            "not_missed",
-            "locked",
-            "interrupted",
+            Code::OutsideWindow,
+            Code::MaxFailures,
+            Code::NotMissed,
+            Code::Locked,
+            Code::Interrupted,
         ];
         self.code
             .as_deref()
+            .and_then(Code::of_word)
             .is_some_and(|code| rules.contains(&code))
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::model::Model;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::event::ServiceName;
 use crate::profile::recognise::{self, Candidate, Recognised, image_name, image_tag};
@@ -61,7 +61,7 @@ pub fn of(
         && !model.services.contains_key(name)
     {
         let text = format!("there is no service {name}");
-        return Err(Complaint::new("no_service", text).hint("refit status lists them"));
+        return Err(Complaint::new(Code::NoService, text).hint("refit status lists them"));
     }
     let candidates: Vec<Candidate> = model
         .services
@@ -87,7 +87,7 @@ pub fn of(
         None => (profile::GENERIC.to_owned(), only(&candidates)?, None),
     };
     let profile = profiles.iter().find(|profile| profile.name == name);
-    let profile = profile.ok_or_else(|| Complaint::new("bad_profile", format!("no {name}")))?;
+    let profile = profile.ok_or_else(|| Complaint::new(Code::BadProfile, format!("no {name}")))?;
     let image = candidates.iter().find(|c| c.service == service);
     let image = image.and_then(|candidate| candidate.image.clone());
     Ok(Subject {
@@ -132,7 +132,7 @@ fn only(candidates: &[Candidate]) -> Result<String, Complaint> {
                 "which service is the application? There are {}",
                 names.join(", ")
             );
-            Err(Complaint::new("which_service", text).hint("name it: --service NAME"))
+            Err(Complaint::new(Code::WhichService, text).hint("name it: --service NAME"))
         }
     }
 }

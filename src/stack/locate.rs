@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, label};
@@ -62,19 +62,20 @@ impl From<LocateError> for Complaint {
     fn from(error: LocateError) -> Self {
         let text = error.to_string();
         match error {
-            LocateError::NoDirectory(_) => {
-                Self::new("no_directory", text).hint("check what -C or --project-directory names")
-            }
-            LocateError::NoComposeFile(_) => Self::new("no_compose_file", text)
+            LocateError::NoDirectory(_) => Self::new(Code::NoDirectory, text)
+                .hint("check what -C or --project-directory names"),
+            LocateError::NoComposeFile(_) => Self::new(Code::NoComposeFile, text)
                 .hint("go to the folder of the stack, or name it: refit -C DIR … or -f FILE"),
-            LocateError::MissingFile(_) => Self::new("no_compose_file", text).hint(
+            LocateError::MissingFile(_) => Self::new(Code::NoComposeFile, text).hint(
                 "check -f, COMPOSE_FILE and --env-file; paths are relative to the current folder",
             ),
-            LocateError::Stdin => Self::new("compose_from_stdin", text).hint("name a file with -f"),
-            LocateError::Ambiguous { .. } => {
-                Self::new("ambiguous_project", text).hint("choose one with -p NAME")
+            LocateError::Stdin => {
+                Self::new(Code::ComposeFromStdin, text).hint("name a file with -f")
             }
-            LocateError::Unreadable(_) => Self::new("io", text),
+            LocateError::Ambiguous { .. } => {
+                Self::new(Code::AmbiguousProject, text).hint("choose one with -p NAME")
+            }
+            LocateError::Unreadable(_) => Self::new(Code::Io, text),
         }
     }
 }

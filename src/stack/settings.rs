@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::engine::http::Answer;
 use crate::event::ServiceName;
@@ -257,7 +257,7 @@ fn wrong(file: &Path, text: &str, error: &serde_saphyr::Error) -> Complaint {
     if text.contains("notify") {
         said.truncate(said.find('\n').unwrap_or(said.len()));
     }
-    Complaint::new("bad_settings", format!("cannot use {}", file.display()))
+    Complaint::new(Code::BadSettings, format!("cannot use {}", file.display()))
         .details(&said)
         .hint("the README lists the fields")
 }

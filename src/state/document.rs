@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::write_file;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 
 /// The format that this program writes, in every file. Files without a number are of format 1.
 pub const FORMAT: u64 = 2;
@@ -125,10 +125,10 @@ fn folder(path: &Path) -> std::path::Display<'_> {
 impl From<StateError> for Complaint {
     fn from(error: StateError) -> Self {
         let code = match error {
-            StateError::Unreadable { .. } => "state_unreadable",
-            StateError::Damaged { .. } | StateError::Gone { .. } => "state_damaged",
-            StateError::Newer { .. } => "state_newer",
-            StateError::Older { .. } => "state_older",
+            StateError::Unreadable { .. } => Code::StateUnreadable,
+            StateError::Damaged { .. } | StateError::Gone { .. } => Code::StateDamaged,
+            StateError::Newer { .. } => Code::StateNewer,
+            StateError::Older { .. } => Code::StateOlder,
         };
         Self::new(code, error.to_string()).hint(error.hint())
     }

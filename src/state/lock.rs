@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::secret::{HIDDEN, is_secret};
 
 /// The lock; given back when this is dropped, or when the process ends in any way.
@@ -62,7 +62,7 @@ fn held(directory: &Path) -> Complaint {
         }
         None => "another refit is at work on this stack".to_owned(),
     };
-    Complaint::new("locked", who).hint("wait for it, or let refit wait: --wait-lock 5m")
+    Complaint::new(Code::Locked, who).hint("wait for it, or let refit wait: --wait-lock 5m")
 }
 
 /// The process that holds the lock.
@@ -136,7 +136,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::take(dir.path(), Duration::ZERO).await.unwrap();
         let refused = Lock::take(dir.path(), Duration::ZERO).await.unwrap_err();
-        assert_eq!(refused.code, "locked");
+        assert_eq!(refused.code, Code::Locked);
         drop(lock);
         Lock::take(dir.path(), Duration::ZERO).await.unwrap();
     }

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use super::UpgradeRequest;
 use super::env::SAMPLE_NAMES;
 use super::source::{self, Target, Waiting, Wanted};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
+use crate::plan::guard::Guard;
 use crate::run::checkout::Moving;
 use crate::run::request::Options;
 use crate::stack::Place;
@@ -44,7 +45,7 @@ pub(super) async fn find(
     let Some(checkout) = of_stack(place, upgrade.unattended).await? else {
         if upgrade.to.is_some() {
             let text = "this stack is no git checkout: there is nothing that --to could name";
-            return Err(Complaint::new("no_checkout", text)
+            return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
         return Ok(Found::default());
@@ -159,7 +160,7 @@ async fn newer(
             });
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
-            if !options.allow.contains("rewritten") {
+            if !options.allow.contains(&Guard::Rewritten) {
                 relation.refuse_loss(&target.name)?;
             }
             let text = format!(

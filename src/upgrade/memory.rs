@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId};
 use crate::run::survey::Survey;
 use crate::state::StackState;
@@ -19,13 +19,13 @@ const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
 
 /// Causes that lie in nothing that a newer version would mend.
-const NOT_ITS_FAULT: [&str; 6] = [
-    "interrupted",
-    "cut_off",
-    "hook_failed",
-    "pull_failed",
-    "engine_error",
-    "git_failed",
+const NOT_ITS_FAULT: [Code; 6] = [
+    Code::Interrupted,
+    Code::CutOff,
+    Code::HookFailed,
+    Code::PullFailed,
+    Code::EngineError,
+    Code::GitFailed,
 ];
 
 /// What an upgrade goes to.
@@ -99,7 +99,7 @@ impl Failed {
             "refit show {} tells more; refit upgrade --retry tries it again",
             self.run
         );
-        Complaint::new("failed_before", self.text()).hint(hint)
+        Complaint::new(Code::FailedBefore, self.text()).hint(hint)
     }
 }
 
@@ -152,7 +152,7 @@ impl<'a> Memory<'a> {
         let Some(code) = code.filter(|_| failed && record.typed().starts_with("upgrade")) else {
             return Ok(());
         };
-        if NOT_ITS_FAULT.contains(&code.as_str()) {
+        if Code::of_word(&code).is_some_and(|code| NOT_ITS_FAULT.contains(&code)) {
             return Ok(());
         }
         let failed = Failed {

@@ -13,7 +13,7 @@ pub mod source;
 use std::cell::RefCell;
 
 use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, Outcome, Phase, RunId};
+use crate::event::{Emitter, Kind, News, NoteCode, Outcome, Phase, RunId};
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
@@ -77,7 +77,7 @@ pub async fn execute(
         };
         if let Err(error) = remembered {
             let text = format!("what came of this version is not remembered: {error:#}");
-            runner.emitter.note("not_remembered", text);
+            runner.emitter.note(NoteCode::NotRemembered, text);
         }
     }
     ended
@@ -158,16 +158,16 @@ fn not_again(
 ) -> Result<(), StateError> {
     let (code, text) = match (memory.failed(attempt)?, memory.undone(attempt)?) {
         (Some(failed), _) if dry_run => {
-            emitter.note("failed_before", failed.text());
+            emitter.note(NoteCode::FailedBefore, failed.text());
             return Ok(());
         }
         (Some(failed), _) if !upgrade.unattended => {
             survey.refusal = Some(failed.refusal());
             return Ok(());
         }
-        (Some(failed), _) => ("failed_before", failed.text()),
+        (Some(failed), _) => (NoteCode::FailedBefore, failed.text()),
         // Whoever asks by hand has changed his mind.
-        (None, Some(text)) if upgrade.unattended => ("undone_before", text),
+        (None, Some(text)) if upgrade.unattended => (NoteCode::UndoneBefore, text),
         (None, _) => return Ok(()),
     };
     emitter.note(code, text);

@@ -32,13 +32,14 @@ fn missing(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::complaint::Code;
     use crate::event::SampleKey;
 
     #[test]
     fn a_variable_of_the_sample_and_one_that_is_nowhere() {
         let said = |key: &str| {
             let text = format!("error: required variable {key} is missing a value: say it");
-            Complaint::new("invalid_after", "no").details(&text)
+            Complaint::new(Code::InvalidAfter, "no").details(&text)
         };
         let added = |key: &str, default: Option<&str>| SampleKey {
             key: key.to_owned(),
@@ -62,7 +63,7 @@ mod tests {
         );
         assert!(!hint("C").contains("--merge-env") && hint("C").contains("refit set C=VALUE"));
         assert!(!hint("D").contains("--merge-env"));
-        let other = Complaint::new("invalid_after", "no").details("yaml: line 3");
+        let other = Complaint::new(Code::InvalidAfter, "no").details("yaml: line 3");
         assert_eq!(hinted(other.clone(), Some(&sample)), other);
     }
 }

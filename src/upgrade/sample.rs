@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::UpgradeRequest;
 use super::env::{self, EnvNews, NewKey, SAMPLE_NAMES, Shape};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::files;
 use crate::event;
 use crate::run::checkout::Moving;
@@ -41,7 +41,7 @@ pub(super) async fn read(
     let path = place.located.env_files().into_iter().next();
     let path = path.unwrap_or_else(|| place.located.args.directory.join(".env"));
     let own = match Side::read(&path) {
-        Side::Unknown(why) => return Err(Complaint::new("io", why)),
+        Side::Unknown(why) => return Err(Complaint::new(Code::Io, why)),
         known => known,
     };
     let found = env::news(

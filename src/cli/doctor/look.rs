@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Application, Looked, Report, complained, files};
 use crate::cli::Global;
 use crate::complaint::Complaint;
-use crate::doctor::{self, Code, EnvText, Finding, Patient, Seen};
+use crate::doctor::{self, EnvText, Finding, FindingCode, Patient, Seen};
 use crate::engine::compose::Compose;
 use crate::engine::container::{Container, Inspected};
 use crate::run::recover;
@@ -43,7 +43,7 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
     let directory = located.args.directory.clone();
     let mut findings = unfinished(&home, &directory);
     let settings = Settings::load(&directory, &located.args.files).unwrap_or_else(|complaint| {
-        findings.push(complained(Code::SettingsUnusable, complaint));
+        findings.push(complained(FindingCode::SettingsUnusable, complaint));
         Settings::default()
     });
     let mut report = Report {
@@ -77,7 +77,7 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
 fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
     let state = home.of_stack(directory);
     let told = recover::sentence(directory, &state).into_iter();
-    told.map(|text| Finding::new(Code::UnfinishedRun, text).hint("refit show"))
+    told.map(|text| Finding::new(FindingCode::UnfinishedRun, text).hint("refit show"))
         .collect()
 }
 
@@ -87,7 +87,7 @@ impl Report {
             text: "Compose cannot read this stack".to_owned(),
             ..complaint
         };
-        let finding = complained(Code::StackUnreadable, complaint);
+        let finding = complained(FindingCode::StackUnreadable, complaint);
         self.findings
             .push(finding.hint("docker compose config --quiet says more"));
         let why = "all else: Compose cannot read the stack";

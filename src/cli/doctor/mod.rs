@@ -9,7 +9,7 @@ mod print;
 use clap::Args;
 
 use super::Global;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::doctor::{self, Finding, Level};
 use crate::exit::Exit;
 use crate::stack::url::Address;
@@ -65,7 +65,7 @@ pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> Result<Exit, C
 
 fn address(text: &str) -> Result<Address, Complaint> {
     let wrong = |why: &str| {
-        Complaint::new("usage", format!("--url {why}"))
+        Complaint::new(Code::Usage, format!("--url {why}"))
             .hint("such as --url https://chat.example.org")
     };
     let parsed = Address::parse(text)
@@ -82,7 +82,7 @@ fn address(text: &str) -> Result<Address, Complaint> {
 }
 
 /// What Compose, or a file of refit's own, says against the stack.
-fn complained(code: doctor::Code, complaint: Complaint) -> Finding {
+fn complained(code: doctor::FindingCode, complaint: Complaint) -> Finding {
     let finding = Finding::new(code, complaint.text);
     let finding = match complaint.details.first() {
         Some(first) => finding.why(first.clone()),

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Global;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::signals::Signals;
-use crate::event::Emitter;
+use crate::event::{Emitter, NoteCode};
 use crate::exit::{self, Exit};
 use crate::report::notify::{Aside, Beat, Message, Story, Tee};
 use crate::report::{self, page};
@@ -201,12 +201,15 @@ impl Known {
         let emitter = run.map_or(emitter.clone(), |run| emitter.of_run(run));
         for one in &told {
             if let Some(error) = &one.error {
-                emitter.note("notify_failed", format!("{} was not told: {error}", one.to));
+                emitter.note(
+                    NoteCode::NotifyFailed,
+                    format!("{} was not told: {error}", one.to),
+                );
             }
         }
         if let Err(error) = Register::of(&self.state).add(&told) {
             emitter.note(
-                "notify_failed",
+                NoteCode::NotifyFailed,
                 format!("what was told is not kept: {error:#}"),
             );
         }
@@ -259,13 +262,13 @@ fn nobody(known: &Known, name: Option<&str>) -> Complaint {
     let all = &known.settings.notify;
     let Some(name) = name.filter(|_| !all.is_empty()) else {
         let text = "refit.yaml names nobody to tell";
-        return Complaint::new("no_receiver", text).hint(
+        return Complaint::new(Code::NoReceiver, text).hint(
             "add notify: [{ntfy: \"https://ntfy.sh/TOPIC\"}] to refit.yaml beside the compose file",
         );
     };
     let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
     let text = format!("notify in refit.yaml has no {name}");
-    Complaint::new("no_receiver", text).hint(format!("it has {}", names.join(", ")))
+    Complaint::new(Code::NoReceiver, text).hint(format!("it has {}", names.join(", ")))
 }
 
 /// A try to tell somebody as JSON.

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::place::{self, Found};
 use super::stack::Stack;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::timekeeper;
 use crate::schedule::command::Command;
 use crate::schedule::fields::Fields;
@@ -294,7 +294,7 @@ pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, 
     let line = line.filter(|line| Command::read(line).is_some());
     let line = line.ok_or_else(|| {
         let text = format!("{} is not as refit made it", one.file.display());
-        Complaint::new("not_scheduled", text).hint("refit schedule install makes it anew")
+        Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes it anew")
     })?;
     // What cron and systemd give every command.
     let env = [

@@ -7,7 +7,7 @@ use jiff::civil::Time;
 use super::super::Global;
 use super::InstallArgs;
 use super::stack::Stack;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::{files, timekeeper};
 use crate::schedule::calendar::When;
 use crate::schedule::{Job, Via};
@@ -223,7 +223,7 @@ fn global_words(global: &Global) -> Vec<String> {
 }
 
 fn bad(text: impl Into<String>) -> Complaint {
-    Complaint::new("bad_schedule", text).hint("refit schedule install --help shows the forms")
+    Complaint::new(Code::BadSchedule, text).hint("refit schedule install --help shows the forms")
 }
 
 fn when(args: &InstallArgs, window: Option<Window>) -> Result<When, Complaint> {

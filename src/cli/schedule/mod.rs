@@ -15,7 +15,7 @@ use jiff::{Timestamp, ZonedDateTime};
 use serde_json::{Value, json};
 
 use super::{Global, duration};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::schedule::record::{Entry, Record};
@@ -256,7 +256,9 @@ async fn test(global: &Global) -> Result<Exit, Complaint> {
     let found = place::find(&stack.id, &stack.account).await;
     let Some(one) = found.first() else {
         let text = "no timer is installed for this stack, so there is none to test";
-        return Err(Complaint::new("not_scheduled", text).hint("refit schedule install makes one"));
+        return Err(
+            Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes one")
+        );
     };
     let command = health::command(one, &stack).await?;
     let loud = !global.quiet && !global.json;

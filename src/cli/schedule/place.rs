@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stack::Stack;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::timekeeper::{self, Passwd};
 use crate::schedule::{Account, Job, Via, cron, unit};
 
@@ -35,14 +35,14 @@ pub(super) async fn choose(
         None if is_root && Path::new("/etc/cron.d").is_dir() => Via::CronD,
         None => {
             let text = "neither systemd nor cron is on this machine";
-            return Err(Complaint::new("no_scheduler", text)
+            return Err(Complaint::new(Code::NoScheduler, text)
                 .hint("install cron, or call refit schedule run from what keeps time here"));
         }
     };
     if only_print {
         return Ok(via);
     }
-    let refuse = |text: &str, hint: &str| Err(Complaint::new("no_scheduler", text).hint(hint));
+    let refuse = |text: &str, hint: &str| Err(Complaint::new(Code::NoScheduler, text).hint(hint));
     match via {
         Via::Systemd | Via::User if !systemd => refuse(
             "systemd does not run on this machine",
@@ -100,7 +100,8 @@ pub(super) async fn files(
     scratch: &Path,
 ) -> Result<Vec<(PathBuf, String)>, Complaint> {
     let wrong = |text: String| {
-        Complaint::new("bad_schedule", text).hint("refit schedule install --help shows the forms")
+        Complaint::new(Code::BadSchedule, text)
+            .hint("refit schedule install --help shows the forms")
     };
     match via {
         Via::Systemd | Via::User => {
@@ -145,7 +146,7 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
         None => Ok(()),
         Some(said) => {
             let text = "systemd-analyze verify does not take the timer";
-            Err(Complaint::new("bad_schedule", text).details(&said))
+            Err(Complaint::new(Code::BadSchedule, text).details(&said))
         }
     }
 }
@@ -284,7 +285,7 @@ fn delete(file: &Path) -> Result<(), Complaint> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             let text = format!("cannot remove {}: {error}", file.display());
-            Err(Complaint::new("scheduler_failed", text).hint("try it with sudo"))
+            Err(Complaint::new(Code::SchedulerFailed, text).hint("try it with sudo"))
         }
         _ => Ok(()),
     }

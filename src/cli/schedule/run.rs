@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::notify::{self, Occasion};
 use super::super::{Global, duration};
 use super::stack::Stack;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome};
 use crate::exit::{self, Exit};
@@ -114,8 +114,8 @@ fn entry(action: Action, exit: Exit, story: Story) -> Entry {
         run: story.run,
         // That somebody switches the machine off is no failure of a version.
         code: match exit {
-            Exit::Signal(_) => Some("interrupted".to_owned()),
-            _ => story.code,
+            Exit::Signal(_) => Some(Code::Interrupted.word().to_owned()),
+            _ => story.code.map(|code| code.word().to_owned()),
         },
         text: story.reason,
     }
@@ -138,7 +138,7 @@ fn let_pass(
     pass: &Pass,
 ) -> Result<Exit, Complaint> {
     let emitter = Emitter::new(global.renderer());
-    emitter.note(pass.code(), pass.text());
+    emitter.note(pass.note_code(), pass.text());
     emitter.emit(Kind::Finished {
         outcome: Outcome::NothingToDo,
         exit_code: Exit::Done.code(),
@@ -152,7 +152,7 @@ fn let_pass(
         outcome: Outcome::NothingToDo,
         exit_code: Exit::Done.code(),
         run: None,
-        code: Some(pass.code().to_owned()),
+        code: Some(pass.code().word().to_owned()),
         text: Some(pass.text()),
     })?;
     Ok(Exit::Done)

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::Global;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::{files, timekeeper};
 use crate::schedule::{self, Account};
 use crate::stack::env_of;
@@ -184,7 +184,7 @@ async fn account(directory: &Path) -> Result<Account, (Account, Complaint)> {
             };
             let text = format!("{} belongs to nobody: {error}", directory.display());
             let hint = "give it to an account that is there: chown -R NAME FOLDER";
-            Err((nobody, Complaint::new("no_account", text).hint(hint)))
+            Err((nobody, Complaint::new(Code::NoAccount, text).hint(hint)))
         }
     }
 }

@@ -67,7 +67,7 @@ fn cookies_of_an_answer_are_told_by_name_alone() {
     let case = Case::new("generic", "web", json!({"web": {}}));
     let case = case.visited("http://192.168.1.5", Ok(reply));
     let found = case.findings();
-    assert_eq!(found[0].code, Code::CookieDropped);
+    assert_eq!(found[0].code, FindingCode::CookieDropped);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].text.contains("cookie sid is Secure"));
     assert!(!format!("{found:?}").contains("s3cret"));
@@ -106,7 +106,7 @@ fn the_hint_keeps_an_address_that_is_right() {
     let lan = "http://192.168.1.5:3080";
     let hint = |case: &Case| {
         let found = case.findings();
-        let found = found.into_iter().find(|f| f.code == Code::CookieKey);
+        let found = found.into_iter().find(|f| f.code == FindingCode::CookieKey);
         found.unwrap().hint.unwrap()
     };
     let case = Case::librechat(&[("DOMAIN_CLIENT", lan), ("DOMAIN_SERVER", lan)]);
@@ -174,7 +174,7 @@ fn where_the_address_leads() {
         ..Reply::default()
     };
     let found = case(Ok(on)).the();
-    assert_eq!(found.code, Code::UrlRedirects);
+    assert_eq!(found.code, FindingCode::UrlRedirects);
     let hint = found.hint.unwrap();
     assert_eq!(hint, "refit doctor --url https://chat.example.org");
     // A page of the same origin is still the application.

@@ -96,7 +96,7 @@ fn localhost_inside_is_the_container_itself() {
         let found = case.findings();
         assert!(!format!("{found:?}").contains("s3cret"));
         found.first().map(|found| {
-            assert_eq!(found.code, Code::LocalhostInside);
+            assert_eq!(found.code, FindingCode::LocalhostInside);
             found.hint.clone().unwrap()
         })
     };

@@ -165,7 +165,7 @@ fn what_is_unknown_is_said_to_be_so_and_the_worst_comes_first() {
     assert_eq!(case.told(), ["stack_down ", "application_unknown "]);
     case.subject = None;
     case.containers = None;
-    assert_eq!(case.the().code, Code::ApplicationUnknown);
+    assert_eq!(case.the().code, FindingCode::ApplicationUnknown);
     let case = Case::librechat(&[("SESSION_EXPIRY", "604800"), ("COOKIE_SECURE", "true")]);
     assert_eq!(
         case.told(),

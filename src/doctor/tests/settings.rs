@@ -55,7 +55,7 @@ fn a_key_that_nobody_hands_on() {
             "refit set WEBUI_SECRET_KEY --for webui"
         ]
     );
-    assert!(found.iter().all(|f| f.code == Code::KeyUnreached));
+    assert!(found.iter().all(|f| f.code == FindingCode::KeyUnreached));
     // Handed on by its definition.
     let handed = json!({"WEBUI_AUTH": "false", "WEBUI_SECRET_KEY": "hunter22"});
     let mut case = Case::open_webui(handed, &env);
@@ -80,7 +80,7 @@ fn what_the_definition_says_wins_over_the_file() {
     ];
     let case = case.with_env(&env, &[("api", Route::Bind)]);
     let found = case.the();
-    assert_eq!((found.code, found.line), (Code::KeyBeaten, None));
+    assert_eq!((found.code, found.line), (FindingCode::KeyBeaten, None));
     assert_eq!(found.keys, ["HOST", "MONGO_URI"]);
     assert!(found.text.starts_with("HOST and MONGO_URI in .env are"));
     // The value that wins is the one that is judged.
@@ -121,7 +121,7 @@ fn the_database_wins_unless_it_is_told_not_to() {
     let environment = json!({"JWT_EXPIRES_IN": "7d"});
     let case = Case::open_webui(environment, &[]);
     let found = case.the();
-    assert_eq!(found.code, Code::ValueStored);
+    assert_eq!(found.code, FindingCode::ValueStored);
     assert!(
         found
             .text
@@ -146,7 +146,7 @@ fn secrets_that_everybody_has_are_told_and_never_shown() {
     known(&mut case, "CREDS_KEY");
     known(&mut case, "JWT_SECRET");
     let found = case.the();
-    assert_eq!(found.code, Code::SecretPublished);
+    assert_eq!(found.code, FindingCode::SecretPublished);
     assert!(!format!("{found:?}").contains("published-with-it"));
     assert!(found.why.unwrap().contains("unreadable"));
     let hint = found.hint.unwrap();
@@ -207,7 +207,7 @@ fn a_config_file_that_nobody_mounts() {
     assert!(case.told().is_empty());
     case.config_files[0].1 = false;
     let found = case.the();
-    assert_eq!(found.code, Code::ConfigUnused);
+    assert_eq!(found.code, FindingCode::ConfigUnused);
     assert_eq!(
         found.hint.as_deref(),
         Some("refit set 'services.api.volumes[+]=./librechat.yaml:/app/librechat.yaml'")
@@ -216,18 +216,18 @@ fn a_config_file_that_nobody_mounts() {
 
 #[test]
 fn a_password_in_an_address_is_never_shown() {
-    let says = |case: Case, code: Code| {
+    let says = |case: Case, code: FindingCode| {
         let found = case.findings();
         assert_eq!(found[0].code, code, "{found:?}");
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
     };
     let without_scheme = [("REDIS_URI", ":s3cret@redis:6379")];
-    says(Case::librechat(&without_scheme), Code::ValueUnfit);
+    says(Case::librechat(&without_scheme), FindingCode::ValueUnfit);
     let env = [("REDIS_URL", "redis://:s3cret@redis:6379")];
-    says(Case::open_webui(json!({}), &env), Code::KeyUnreached);
+    says(Case::open_webui(json!({}), &env), FindingCode::KeyUnreached);
     let services = json!({"web": {}, "db": {"image": "postgres"}});
     let case = Case::new("demo", "web", services);
     let url = "postgres://127.0.0.1/x?user=a&password=s3cret";
     let case = case.with_env(&[("DATABASE_URL", url)], &[("web", Route::Bind)]);
-    says(case, Code::LocalhostInside);
+    says(case, FindingCode::LocalhostInside);
 }

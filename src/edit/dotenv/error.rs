@@ -2,6 +2,7 @@
 //! nobody can read may well hold a secret.
 
 use super::key::EnvKey;
+use crate::complaint::Code;
 
 /// An env file that cannot be read as Compose reads it, or an edit that was refused. After an error
 /// the file is as it was.
@@ -91,17 +92,17 @@ pub const RAW_LINE_LIMIT: usize = 65_535;
 
 impl DotenvError {
     /// The stable name of the case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            DotenvError::NotUtf8 { .. } => "env_not_utf8",
-            DotenvError::Nul { .. } => "env_nul",
-            DotenvError::Unreadable { .. } => "env_unreadable",
-            DotenvError::Reference { .. } => "env_reference",
+            DotenvError::NotUtf8 { .. } => Code::EnvNotUtf8,
+            DotenvError::Nul { .. } => Code::EnvNul,
+            DotenvError::Unreadable { .. } => Code::EnvUnreadable,
+            DotenvError::Reference { .. } => Code::EnvReference,
             DotenvError::ValueNul { .. }
             | DotenvError::ValueLineEnd { .. }
-            | DotenvError::ValueTooLong { .. } => "value_not_expressible",
-            DotenvError::OpenQuote { .. } => "env_open_quote",
-            DotenvError::WouldChangeMore { .. } => "edit_unsafe",
+            | DotenvError::ValueTooLong { .. } => Code::ValueNotExpressible,
+            DotenvError::OpenQuote { .. } => Code::EnvOpenQuote,
+            DotenvError::WouldChangeMore { .. } => Code::EditUnsafe,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The name of a variable, as Compose accepts one in an env file.
 
+use crate::complaint::Code;
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,8 +32,8 @@ pub enum EnvKeyError {
 
 impl EnvKeyError {
     /// The stable name of the case.
-    pub fn code(&self) -> &'static str {
-        "key_invalid"
+    pub fn code(&self) -> Code {
+        Code::KeyInvalid
     }
 }
 

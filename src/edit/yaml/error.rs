@@ -1,6 +1,7 @@
 //! Everything that can be refused about a YAML file or an edit of it, with its place and what to
 //! do next. No other room's errors belong here.
 
+use crate::complaint::Code;
 /// A line and a column, both counted from 1; the column counts characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -176,26 +177,26 @@ pub enum YamlError {
 
 impl YamlError {
     /// A stable name of the case, for scripts and reports.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Path { .. } => "yaml_path",
-            Self::Syntax { .. } => "yaml_syntax",
-            Self::Template { .. } => "yaml_template",
-            Self::SeveralDocuments { .. } => "yaml_several_documents",
-            Self::DuplicateKey { .. } => "yaml_duplicate_key",
-            Self::ComplexKey { .. } => "yaml_complex_key",
-            Self::RecursiveAlias { .. } => "yaml_recursive_alias",
-            Self::Limit { .. } => "yaml_limit",
-            Self::Unreadable { .. } => "yaml_unreadable",
-            Self::Notation { .. } => "yaml_notation",
-            Self::WrongKind { .. } => "yaml_wrong_kind",
-            Self::NoSuchItem { .. } => "yaml_no_such_item",
-            Self::Inherited { .. } => "yaml_inherited",
-            Self::AnchorInUse { .. } => "yaml_anchor_in_use",
-            Self::Tagged { .. } => "yaml_tagged",
-            Self::ItemMismatch { .. } => "yaml_item_mismatch",
-            Self::Value { .. } => "yaml_value",
-            Self::Fence { .. } => "yaml_fence",
+            Self::Path { .. } => Code::YamlPath,
+            Self::Syntax { .. } => Code::YamlSyntax,
+            Self::Template { .. } => Code::YamlTemplate,
+            Self::SeveralDocuments { .. } => Code::YamlSeveralDocuments,
+            Self::DuplicateKey { .. } => Code::YamlDuplicateKey,
+            Self::ComplexKey { .. } => Code::YamlComplexKey,
+            Self::RecursiveAlias { .. } => Code::YamlRecursiveAlias,
+            Self::Limit { .. } => Code::YamlLimit,
+            Self::Unreadable { .. } => Code::YamlUnreadable,
+            Self::Notation { .. } => Code::YamlNotation,
+            Self::WrongKind { .. } => Code::YamlWrongKind,
+            Self::NoSuchItem { .. } => Code::YamlNoSuchItem,
+            Self::Inherited { .. } => Code::YamlInherited,
+            Self::AnchorInUse { .. } => Code::YamlAnchorInUse,
+            Self::Tagged { .. } => Code::YamlTagged,
+            Self::ItemMismatch { .. } => Code::YamlItemMismatch,
+            Self::Value { .. } => Code::YamlValue,
+            Self::Fence { .. } => Code::YamlFence,
         }
     }
 

@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::process::Ended;
 use crate::secret::Redactor;
 
@@ -169,20 +169,20 @@ fn list(files: &[PathBuf]) -> String {
 
 impl GitError {
     /// The stable code of each case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NoGit => "no_git",
-            Self::Ownership { .. } => "git_ownership",
-            Self::Credentials { .. } => "git_credentials",
-            Self::Network { .. } => "git_network",
-            Self::NoUpstream { .. } => "git_no_upstream",
-            Self::NoSuchRef { .. } => "git_no_such_ref",
-            Self::Conflict { .. } | Self::EditedMeanwhile { .. } => "git_conflict",
-            Self::Untracked { .. } => "git_untracked",
-            Self::Rewritten { .. } => "git_rewritten",
-            Self::Diverged { .. } => "git_diverged",
-            Self::Busy { .. } => "git_busy",
-            Self::Failed { .. } => "git_failed",
+            Self::NoGit => Code::NoGit,
+            Self::Ownership { .. } => Code::GitOwnership,
+            Self::Credentials { .. } => Code::GitCredentials,
+            Self::Network { .. } => Code::GitNetwork,
+            Self::NoUpstream { .. } => Code::GitNoUpstream,
+            Self::NoSuchRef { .. } => Code::GitNoSuchRef,
+            Self::Conflict { .. } | Self::EditedMeanwhile { .. } => Code::GitConflict,
+            Self::Untracked { .. } => Code::GitUntracked,
+            Self::Rewritten { .. } => Code::GitRewritten,
+            Self::Diverged { .. } => Code::GitDiverged,
+            Self::Busy { .. } => Code::GitBusy,
+            Self::Failed { .. } => Code::GitFailed,
         }
     }
 

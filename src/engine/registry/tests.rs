@@ -6,7 +6,9 @@ fn code(status_code: u16, message: &str) -> &'static str {
         status_code,
         message: message.into(),
     };
-    RegistryError::of_api("ask", &reference, error).code()
+    RegistryError::of_api("ask", &reference, error)
+        .code()
+        .word()
 }
 
 /// The messages are those of engines 26.1 and 28.5, and of Docker Hub.

@@ -48,7 +48,7 @@ fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> 
     };
     check(&guarded, &BTreeSet::new())
         .err()
-        .map(|complaint| complaint.code.to_owned())
+        .map(|complaint| complaint.code.word().to_owned())
 }
 
 fn image(image: &str) -> Value {

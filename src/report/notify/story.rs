@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Word;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::event::{Event, Kind, News, Outcome, RunId, ServiceSummary, Tell};
 
 /// A run as it is told of.
@@ -37,7 +37,7 @@ pub struct Story {
     /// Why it failed.
     pub reason: Option<String>,
     /// The stable code of that, where it is a refusal.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     /// What a person has to do.
     pub todo: Vec<String>,
     /// Earlier runs that had been cut off and were finished first.
@@ -49,7 +49,7 @@ impl Story {
     pub fn of_refusal(complaint: &Complaint) -> Self {
         Self {
             outcome: Some(Outcome::Refused),
-            code: Some(complaint.code.to_owned()),
+            code: Some(complaint.code),
             reason: Some(complaint.text.clone()),
             todo: complaint.hint.iter().cloned().collect(),
             ..Self::default()
@@ -107,7 +107,7 @@ impl Story {
                     .iter()
                     .map(|(file, key)| format!("{file}:{key}")),
             );
-            parts.extend(self.code.clone());
+            parts.extend(self.code.map(|code| code.word().to_owned()));
             parts.extend(self.reason.as_deref().map(without_measures));
         }
         parts.join("\n")
@@ -141,7 +141,7 @@ impl Story {
                 self.todo.extend(complaint.hint.clone());
                 if self.reason.is_none() {
                     self.reason = Some(complaint.text.clone());
-                    self.code = Some(complaint.code.to_owned());
+                    self.code = Some(complaint.code);
                 }
             }
             Kind::Finished {

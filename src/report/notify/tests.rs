@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::http::Post;
 use crate::event::{
     Action, CheckoutNews, Emitter, ImageNews, Kind, News, Outcome, RunId, ServiceSummary, Shown,
@@ -180,7 +180,7 @@ fn a_story_is_gathered_from_events_without_values_of_settings() {
         reason: "web exited with 3".into(),
     });
     let complaint =
-        Complaint::new("rollback_failed", "web does not start").hint("docker compose up");
+        Complaint::new(Code::RollbackFailed, "web does not start").hint("docker compose up");
     emitter.emit(Kind::Complaint(complaint));
     emitter.emit(Kind::Finished {
         outcome: Outcome::RollbackFailed,

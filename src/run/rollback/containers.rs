@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::{Rollback, Undone};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::UpMode;
 use crate::engine::container::Container;
@@ -115,7 +115,7 @@ impl Rollback<'_> {
                     return Err(Trouble::Race(error));
                 }
                 // The others are brought back all the same: the best state that can be reached.
-                let failure = Failure::of_engine("rollback_failed", error);
+                let failure = Failure::of_engine(Code::RollbackFailed, error);
                 undone.add(failure.text(), self.by_hand());
             }
         }

@@ -14,7 +14,7 @@ use super::kept;
 use super::saved_file::SavedSide;
 use crate::complaint::Complaint;
 use crate::engine::docker::Docker;
-use crate::event::{Action, Emitter, Kind, Phase, ServiceName};
+use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
@@ -86,12 +86,12 @@ impl Rollback<'_> {
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
             let text = format!("your edited {file} is kept as {copy}");
-            self.emitter.note("edited", text);
+            self.emitter.note(NoteCode::Edited, text);
         }
         for (path, why) in &done.not_known {
             let file = self.place.shown(path);
             let text = format!("{file} stays as it is: its earlier text is not known ({why})");
-            self.emitter.note("not_known", text);
+            self.emitter.note(NoteCode::NotKnown, text);
         }
         for (file, error) in &done.failed {
             let path = file.path.display();
@@ -202,7 +202,7 @@ pub async fn leftovers(
     for volume in docker.volumes(project).await? {
         if !volumes.contains(&volume) {
             let text = format!("the volume {volume} was made by this run and is kept");
-            emitter.note("volume_kept", text);
+            emitter.note(NoteCode::VolumeKept, text);
         }
     }
     Ok(())

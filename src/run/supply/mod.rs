@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::failure::Failure;
 use super::kept;
 use super::survey::Survey;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::compose::{BuildOptions, ProjectArgs};
 use crate::engine::credentials::Logins;
 use crate::event::{Action, Emitter, Kind, ServiceName};
@@ -110,7 +110,7 @@ pub async fn fetch_all(
     let done = fetch(&place.docker, wanted, &Logins::of_cli(), progress).await;
     done.map_err(|error| {
         let complaint = Complaint::from(error);
-        let mut failure = Failure::new("pull_failed", complaint.text);
+        let mut failure = Failure::new(Code::PullFailed, complaint.text);
         failure.details = complaint.details;
         failure.details.extend(complaint.hint);
         failure
@@ -151,7 +151,7 @@ async fn build(
         pull: survey.supply.refresh_bases,
     };
     let done = place.compose.build(&args, services, options, line).await;
-    done.map_err(|error| Failure::of_engine("build_failed", error))
+    done.map_err(|error| Failure::of_engine(Code::BuildFailed, error))
 }
 
 /// The document holds build arguments, which may be secret: it is this user's alone.

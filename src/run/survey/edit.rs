@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Survey;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
 use crate::event::{RunId, ServiceName};
+use crate::plan::guard::Guard;
 use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
@@ -172,7 +173,7 @@ fn another_project(name: Option<&str>) -> Complaint {
         Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
         None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
     };
-    Complaint::new("guard_project", text)
+    Complaint::new(Code::GuardProject, text)
         .hint("docker compose down first, set the name, then docker compose up -d")
 }
 
@@ -186,7 +187,7 @@ pub(super) async fn survey_of_rollback(
     options: &Options,
     state: &StackState,
 ) -> Result<Survey, Complaint> {
-    let undo = history::undo(place, state, target, options.allow.contains("edited")).await?;
+    let undo = history::undo(place, state, target, options.allow.contains(&Guard::Edited)).await?;
     let mut survey = survey(place, undo.edited, options).await?;
     survey.moving = undo.moving;
     for image in undo.images {

@@ -17,7 +17,7 @@ use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
 use super::supply::Supply;
 use super::{checks, describe, remarks, secrets};
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
@@ -212,7 +212,7 @@ pub async fn make(
         What::Replace(edit) => {
             if !Side::read(&edit.path).is_same_file(&edit.before) {
                 let text = format!("{} was edited meanwhile", place.shown(&edit.path));
-                return Err(Complaint::new("edited", text).hint("open it again: refit edit"));
+                return Err(Complaint::new(Code::Edited, text).hint("open it again: refit edit"));
             }
             let mut edited = Edited::default();
             describe::describe(place, edit, &mut edited.changes);
@@ -275,7 +275,7 @@ fn guards(
     place: &Place,
     survey: &Survey,
     options: &Options,
-    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<String>) -> Result<(), Complaint>,
+    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = survey
         .edited
@@ -342,7 +342,7 @@ async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, C
 fn unreadable(error: EngineError) -> Complaint {
     let text = "Compose cannot read this stack";
     Complaint {
-        code: "invalid_stack",
+        code: Code::InvalidStack,
         text: text.into(),
         ..Complaint::from(error)
     }
@@ -409,8 +409,8 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
                 .iter()
                 .any(|step| step.action == Action::Recreate)
             {
-                let text = "a restart does not bring a new environment into a container (F3); \
-                            the proof will say whether it arrived";
+                let text = "a restart does not bring a new environment into a container; \
+                            whether it arrived is checked at the end";
                 survey.notes.push(text.to_owned());
             }
             plan::with_action(plan, Action::Restart)

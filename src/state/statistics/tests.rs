@@ -14,7 +14,7 @@ fn record(outcome: Option<Outcome>, services: Vec<(String, Option<u32>)>, undoes
     Record {
         run: RunId(1),
         began: jiff::Timestamp::UNIX_EPOCH,
-        command: "set A=1".into(),
+        command: Some("set A=1".into()),
         outcome,
         took: Duration::ZERO,
         services: services.collect(),
@@ -22,6 +22,7 @@ fn record(outcome: Option<Outcome>, services: Vec<(String, Option<u32>)>, undoes
         todo: Vec::new(),
         undoes: if undoes { vec![RunId(1)] } else { Vec::new() },
         lines: Vec::new(),
+        damaged: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! New keys put behind what the person's env file has. Nothing that is there is replaced or moved.
 
 use super::{EnvNews, NewKey};
+use crate::complaint::Code;
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 use crate::secret::Secret;
 
@@ -31,11 +32,11 @@ pub enum MergeError {
 
 impl MergeError {
     /// The stable code of each case.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
             Self::Env(error) => error.code(),
-            Self::WouldChangeMore => "edit_unsafe",
-            Self::Generate(_) => "io",
+            Self::WouldChangeMore => Code::EditUnsafe,
+            Self::Generate(_) => Code::Io,
         }
     }
 }

@@ -138,9 +138,9 @@ fn line_ends_and_the_end_of_the_file() {
         assert_eq!(String::from_utf8(bytes).unwrap(), merged);
     }
     let open = merge(b"A='1\n", &news, None).unwrap_err();
-    assert_eq!(open.code(), "env_unreadable");
+    assert_eq!(open.code().word(), "env_unreadable");
     let bare = merge(b"A", &news, None).unwrap_err();
-    assert_eq!(bare.code(), "edit_unsafe");
+    assert_eq!(bare.code().word(), "edit_unsafe");
 }
 
 #[test]

@@ -304,5 +304,5 @@ async fn names_of_every_kind_and_none() {
         .find(Wanted::Named("--all".into()), DAY, 4)
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "git_no_such_ref");
+    assert_eq!(error.code().word(), "git_no_such_ref");
 }

@@ -352,7 +352,7 @@ fn what_cannot_be_written_is_refused() {
         let error = edited(format, before, |file| file.set(&key(name), value))
             .err()
             .unwrap();
-        (error.code(), error.to_string())
+        (error.code().word(), error.to_string())
     };
     let (code, text) = refused(Format::Compose, "", "A", "a\0b");
     assert_eq!(code, "value_not_expressible");

@@ -122,7 +122,7 @@ fn faults_name_their_line() {
     ];
     for (format, text, error) in rows {
         assert_eq!(read(*format, text).as_ref(), Err(error), "{text:?}");
-        assert_eq!(error.code(), "env_unreadable");
+        assert_eq!(error.code().word(), "env_unreadable");
     }
 }
 

@@ -87,7 +87,7 @@ async fn who_committed_since_is_not_thrown_back() {
         .restore(git, &plan.to.to, &plan.saved)
         .await
         .unwrap_err();
-    assert_eq!(error.code(), "git_failed");
+    assert_eq!(error.code().word(), "git_failed");
     assert_eq!(lab.picture("here"), before);
 }
 
@@ -98,7 +98,7 @@ async fn who_edits_meanwhile_loses_nothing() {
     lab.write("here/run.sh", "#!/bin/sh\n# mine\n");
     let before = lab.picture("here");
     let error = plan.advance().await.unwrap_err();
-    assert_eq!(error.code(), "git_conflict");
+    assert_eq!(error.code().word(), "git_conflict");
     assert!(error.to_string().contains("run.sh"), "{error}");
     assert_eq!(lab.picture("here"), before);
 }

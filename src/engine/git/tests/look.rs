@@ -50,7 +50,7 @@ async fn without_an_upstream() {
     lab.git("here", "checkout -q -b own");
     let checkout = lab.checkout().await;
     let error = checkout.need_upstream().unwrap_err();
-    assert_eq!(error.code(), "git_no_upstream");
+    assert_eq!(error.code().word(), "git_no_upstream");
     assert_eq!(error.to_string(), "the branch own has no upstream");
 }
 

@@ -15,7 +15,7 @@ async fn edits_on_the_same_lines() {
     lab.write("here/app/settings", &lines(&[(2, "mine")]));
     let plan = lab.plan("here", &to).await;
     let error = plan.prediction().refuse_loss().unwrap_err();
-    assert_eq!(error.code(), "git_conflict");
+    assert_eq!(error.code().word(), "git_conflict");
     let text = "1 file is edited here and changed upstream on the same lines: app/settings";
     assert_eq!(error.to_string(), text);
     let edits = plan.checkout.local_edits().await.unwrap();
@@ -51,7 +51,7 @@ async fn untracked_files_in_the_way_also_ignored_ones() {
     lab.write("here/fine", "mine");
     let plan = lab.plan("here", &to).await;
     let error = plan.prediction().refuse_loss().unwrap_err();
-    assert_eq!(error.code(), "git_untracked");
+    assert_eq!(error.code().word(), "git_untracked");
     assert_eq!(
         plan.prediction().untracked_in_the_way,
         [".env", "data", "extra", "folder/inner"].map(Path::new)
@@ -85,7 +85,7 @@ async fn history_that_was_rewritten() {
         };
         assert_eq!(relation, expected);
         let error = relation.refuse_loss("origin/main").unwrap_err();
-        assert_eq!(error.code(), "git_rewritten");
+        assert_eq!(error.code().word(), "git_rewritten");
         let text = "the history of origin/main was rewritten: 1 commit that this checkout is built on is gone";
         assert_eq!(error.to_string(), text);
         // Allowed, the move is one like any other.
@@ -111,7 +111,7 @@ async fn commits_on_both_sides() {
     let relation = plan.checkout.relation(&to, upstream).await.unwrap();
     assert_eq!(relation, Relation::Diverged { ours: 2, theirs: 1 });
     assert_eq!(
-        relation.refuse_loss("x").unwrap_err().code(),
+        relation.refuse_loss("x").unwrap_err().code().word(),
         "git_diverged"
     );
 }
@@ -131,7 +131,7 @@ async fn a_merge_in_progress_and_a_lock() {
     assert!(!merge.unwrap().status.success());
     let checkout = lab.checkout().await;
     let error = checkout.predict(&to).await.unwrap_err();
-    assert_eq!(error.code(), "git_busy");
+    assert_eq!(error.code().word(), "git_busy");
     let complaint = Complaint::from(error);
     assert_eq!(complaint.hint.as_deref(), Some("git merge --abort"));
     assert_eq!(
@@ -140,7 +140,10 @@ async fn a_merge_in_progress_and_a_lock() {
     );
     lab.git("here", "merge --abort");
     lab.write("here/.git/index.lock", "");
-    assert_eq!(checkout.predict(&to).await.unwrap_err().code(), "git_busy");
+    assert_eq!(
+        checkout.predict(&to).await.unwrap_err().code().word(),
+        "git_busy"
+    );
     assert!(
         lab.path("here/.git/index.lock").exists(),
         "not ours to remove"
@@ -158,7 +161,7 @@ async fn a_folder_of_another_user() {
     let mut git = lab.here();
     git = git.with_env("SUDO_UID", "0");
     let error = Checkout::find(&git, &lab.path("here")).await.unwrap_err();
-    assert_eq!(error.code(), "git_ownership");
+    assert_eq!(error.code().word(), "git_ownership");
     let complaint = Complaint::from(error);
     assert!(
         complaint.text.contains("nobody") && complaint.text.contains("root"),
@@ -178,11 +181,11 @@ async fn a_remote_that_is_gone() {
     fs::rename(lab.path("up"), lab.path("away")).unwrap();
     let git = lab.here();
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
-    assert_eq!(error.code(), "git_network");
+    assert_eq!(error.code().word(), "git_network");
     assert!(!Complaint::from(error).details.is_empty());
     lab.git("here", "remote set-url origin http://127.0.0.1:1/x");
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
-    assert_eq!(error.code(), "git_network", "{error:?}");
+    assert_eq!(error.code().word(), "git_network", "{error:?}");
 }
 
 #[tokio::test]
@@ -209,9 +212,9 @@ async fn a_remote_that_wants_a_password() {
         .with_env("NO_PROXY", "*")
         .with_env("no_proxy", "*");
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
-    assert_eq!(error.code(), "git_credentials", "{error:?}");
+    assert_eq!(error.code().word(), "git_credentials", "{error:?}");
     assert!(!format!("{error:?}").contains("hunter22"), "{error:?}");
     lab.git("here", &format!("remote set-url origin http://{address}/x"));
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
-    assert_eq!(error.code(), "git_credentials", "{error:?}");
+    assert_eq!(error.code().word(), "git_credentials", "{error:?}");
 }

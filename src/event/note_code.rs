@@ -1,0 +1,34 @@
+//! The stable codes of what a person should know and that changes nothing.
+
+use crate::words::words;
+
+words! {
+    /// What a note is about, in a word; part of the contract of `--json`.
+    #[allow(missing_docs, reason = "the words are those of the notes themselves")]
+    pub enum NoteCode {
+        Account = "account",
+        Baseline = "baseline",
+        BuildCache = "build_cache",
+        Differs = "differs",
+        Edited = "edited",
+        EngineAway = "engine_away",
+        Evidence = "evidence",
+        FailedBefore = "failed_before",
+        HookFailed = "hook_failed",
+        LeftAsFound = "left_as_found",
+        Located = "located",
+        MaxFailures = "max_failures",
+        NotKnown = "not_known",
+        NotMissed = "not_missed",
+        NotPruned = "not_pruned",
+        NotRemembered = "not_remembered",
+        Note = "note",
+        NotifyFailed = "notify_failed",
+        OutsideWindow = "outside_window",
+        Remark = "remark",
+        UndoneBefore = "undone_before",
+        Unfinished = "unfinished",
+        UnreadKey = "unread_key",
+        VolumeKept = "volume_kept",
+    }
+}
