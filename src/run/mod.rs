@@ -37,6 +37,7 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, ServiceSummary, Shown};
+use crate::fault::fault;
 use crate::stack::Place;
 use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
@@ -216,6 +217,7 @@ impl Runner {
         survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
     ) -> Result<Survey, Complaint> {
         let mut made = self.unless_signalled(survey(place, state)).await?;
+        fault!("survey.made");
         for _ in 0..SURVEYS {
             let edited = made.edited.edited_meanwhile();
             let Some(file) = edited.first().map(|path| place.shown(path)) else {

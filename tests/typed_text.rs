@@ -1,0 +1,229 @@
+//! What a person typed is never lost: not by a failed `apply`, not between plan and write, not after a
+//! kill, not by a rollback that was allowed to replace it.
+#![cfg(feature = "failpoints")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faulty;
+mod stack;
+
+use std::fs;
+use std::process::{Child, Stdio};
+
+use faulty::await_sleep;
+use stack::answer::Answer;
+use stack::{TestStack, idle, service};
+
+/// Ends at once where MODE is bad, or where the mounted file is not good.
+fn compose() -> String {
+    let shell = "[ \"$MODE\" = bad ] && exit 3; \
+                 [ -e /app.yaml ] && ! grep -q good /app.yaml && exit 4; exec sleep infinity";
+    format!("services:\n  web: {}\n", service(shell, "env_file: .env"))
+}
+
+/// A stack whose files were seen to agree with its containers.
+fn known() -> Option<TestStack> {
+    let stack = TestStack::started(&compose(), &[(".env", "MODE=good\n")])?;
+    stack.refit(&["apply"]).exits(0);
+    Some(stack)
+}
+
+const TYPED: &str = "# an hour of notes by hand\nMODE=bad\nOTHER=typed-by-hand\n";
+
+/// The text at the place that is named behind `kept as`.
+#[track_caller]
+fn kept(answer: &Answer) -> String {
+    let said = format!("{}{}", answer.stdout, answer.stderr);
+    let place = said.split("kept as ").nth(1).expect(&said);
+    let place = place.split_whitespace().next().unwrap();
+    fs::read_to_string(place).unwrap_or_else(|error| panic!("{place}: {error}\n{said}"))
+}
+
+#[test]
+fn a_failed_apply_keeps_the_text_that_was_edited_by_hand() {
+    let Some(stack) = known() else { return };
+    stack.write(".env", TYPED);
+    let answer = stack.refit(&["apply", "--settle", "2s"]).exits(3);
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+    assert_eq!(kept(&answer), TYPED);
+    assert_eq!(stack.container("web").env["MODE"], "good");
+}
+
+#[test]
+fn a_failed_apply_moves_a_new_override_aside_and_leaves_other_new_files() {
+    let Some(stack) = known() else { return };
+    let mount = "services:\n  web:\n    volumes: ['./app.yaml:/app.yaml:ro']\n";
+    stack.write("app.yaml", "my: long handwritten config\n");
+    stack.write("compose.override.yaml", mount);
+    let answer = stack.refit(&["apply", "--settle", "2s"]).exits(3);
+    assert_eq!(kept(&answer), mount);
+    assert!(!stack.path("compose.override.yaml").exists());
+    assert_eq!(stack.read("app.yaml"), "my: long handwritten config\n");
+    assert_eq!(stack.container("web").status(), "running");
+}
+
+#[test]
+fn a_text_whose_earlier_side_cannot_be_read_stays_where_it_is() {
+    let Some(stack) = known() else { return };
+    let blobs = |folder: &str| {
+        stack
+            .state_files()
+            .into_iter()
+            .filter(move |(path, _)| path.to_string_lossy().contains(folder))
+            .map(|(path, _)| path)
+            .collect::<Vec<_>>()
+    };
+    for blob in blobs("/baseline/") {
+        if !blob.ends_with("index.json") {
+            fs::remove_file(blob).unwrap();
+        }
+    }
+    stack.write(".env", TYPED);
+    let answer = stack.refit(&["apply", "--settle", "2s"]);
+    answer.exits(4).says("earlier text of .env is not known");
+    assert_eq!(stack.read(".env"), TYPED);
+}
+
+/// refit, asleep at a fail point; what it says is read at its end.
+struct Asleep(Child, String);
+
+impl Asleep {
+    #[track_caller]
+    fn at(stack: &TestStack, point: &str, args: &[&str]) -> Self {
+        let mut command = stack.command(args);
+        command.env("FAILPOINTS", format!("{point}=1*sleep(1500)"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = format!("{command:?}");
+        let child = command.spawn().unwrap();
+        assert!(await_sleep(child.id()), "{point} is not reached");
+        Self(child, words)
+    }
+
+    fn end(self) -> Answer {
+        Answer::of_output(self.1, &self.0.wait_with_output().unwrap())
+    }
+}
+
+#[test]
+fn a_line_typed_while_the_change_is_planned_is_kept_and_the_change_is_made_beside_it() {
+    let Some(stack) = known() else { return };
+    let asleep = Asleep::at(&stack, "survey.made", &["set", "NEW=1"]);
+    stack.write(".env", "MODE=good\nTYPED=1\n");
+    let answer = asleep.end().exits(0);
+    answer.says("planned again");
+    assert_eq!(stack.read(".env"), "MODE=good\nTYPED=1\nNEW=1\n");
+}
+
+#[test]
+fn the_same_key_typed_meanwhile_refuses_the_change() {
+    let Some(stack) = known() else { return };
+    let asleep = Asleep::at(&stack, "survey.made", &["set", "MODE=fine"]);
+    stack.write(".env", "MODE=mine\n");
+    let answer = asleep.end().exits(1);
+    answer.says("MODE in .env was edited");
+    assert_eq!(stack.read(".env"), "MODE=mine\n");
+}
+
+#[test]
+fn a_line_typed_in_the_last_moments_before_the_write_refuses_it() {
+    for point in ["checkpoint.taken", "write.before"] {
+        let Some(stack) = known() else { return };
+        let web = stack.container("web");
+        let asleep = Asleep::at(&stack, point, &["set", "NEW=1"]);
+        stack.write(".env", "MODE=good\nTYPED=1\n");
+        let answer = asleep.end().exits(1);
+        answer.says("edited while this run was prepared");
+        assert_eq!(stack.read(".env"), "MODE=good\nTYPED=1\n", "{point}");
+        web.is_untouched(&stack.container("web"));
+    }
+}
+
+/// Killed when its change was written and the containers were made.
+fn killed() -> Option<TestStack> {
+    let stack = known()?;
+    let mut command = stack.command(&["set", "MODE=fine"]);
+    command.env("FAILPOINTS", "watch.after=return(kill)");
+    assert_eq!(Answer::of(command, b"").code, -1);
+    Some(stack)
+}
+
+#[test]
+fn what_was_mended_by_hand_after_a_kill_is_asked_about_before_anything_is_done() {
+    let Some(stack) = killed() else { return };
+    stack.write(".env", "MODE=mine\n");
+    stack.up();
+    let web = stack.container("web");
+    let mut answer = stack.refit(&["set", "W=1"]).exits(1);
+    for words in [
+        "before run",
+        "by run",
+        "now:",
+        "refit rollback",
+        "refit apply",
+    ] {
+        answer = answer.says(words);
+    }
+    assert_eq!(stack.read(".env"), "MODE=mine\n");
+    web.is_untouched(&stack.container("web"));
+    // What is there now stays, and the next command goes on from it.
+    stack.refit(&["apply"]).exits(0);
+    assert_eq!(stack.read(".env"), "MODE=mine\n");
+    web.is_untouched(&stack.container("web"));
+    stack.refit(&["set", "W=1"]).exits(0);
+    assert_eq!(stack.read(".env"), "MODE=mine\nW=1\n");
+}
+
+#[test]
+fn a_rollback_of_a_killed_run_goes_back_and_keeps_what_was_mended_since() {
+    let Some(stack) = killed() else { return };
+    stack.write(".env", "MODE=mine\n");
+    stack.up();
+    let answer = stack.refit(&["rollback"]).exits(0);
+    assert_eq!(kept(&answer), "MODE=mine\n");
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+    assert_eq!(stack.container("web").env["MODE"], "good");
+}
+
+#[test]
+fn a_rollback_that_may_replace_an_edited_text_says_where_it_is_kept() {
+    let Some(stack) = known() else { return };
+    stack.refit(&["set", "MODE=fine"]).exits(0);
+    stack.write(".env", "MODE=fine\nTYPED=1\n");
+    stack.refit(&["rollback"]).exits(1).says("--allow edited");
+    let answer = stack.refit(&["rollback", "--allow", "edited"]).exits(0);
+    assert_eq!(kept(&answer), "MODE=fine\nTYPED=1\n");
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+}
+
+#[test]
+fn a_run_of_another_state_folder_that_was_cut_off_is_seen() {
+    let Some(stack) = killed() else { return };
+    let other = |args: &[&str]| {
+        let mut command = stack.command(args);
+        command.env("REFIT_STATE_HOME", stack.beside("other-state"));
+        Answer::of(command, b"")
+    };
+    let before = stack.read(".env");
+    let answer = other(&["set", "W=1"]).exits(1);
+    answer
+        .says("was cut off and is not finished")
+        .says("REFIT_STATE_HOME=");
+    assert_eq!(stack.read(".env"), before);
+    other(&["status"])
+        .exits(0)
+        .says("was cut off and is not finished");
+    stack.refit(&["apply"]).exits(0);
+    other(&["set", "W=1"]).exits(0);
+    assert_eq!(stack.read(".env"), "MODE=good\nW=1\n");
+}
+
+#[test]
+fn a_shared_folder_of_idle_services_needs_no_word_about_texts() {
+    let compose = format!("services:\n  a: {}\n", idle("env_file: .env"));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
+        return;
+    };
+    let answer = stack.refit(&["set", "A=2"]).exits(0);
+    assert!(!answer.stdout.contains("kept as"), "{answer}");
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.read(".env"), "A=1\n");
+}
