@@ -36,7 +36,7 @@ use std::time::Instant;
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, NoteCode, Outcome, ServiceSummary, Shown};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceSummary, Shown};
 use crate::fault::fault;
 use crate::stack::Place;
 use crate::stack::locate::{LocateRequest, Located};
@@ -348,28 +348,27 @@ impl Runner {
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.
 fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
-    let Recovered { run, outcome, text } = recovered;
-    let is_meant = match how {
+    let is_meant = |run: RunId| match how {
         WithUnfinished::GoBack(target) => target.is_none_or(|target| target == run),
         WithUnfinished::Refuse | WithUnfinished::KeepPresent => false,
     };
-    match outcome {
-        Outcome::RollbackFailed => Some(Conclusion::early(outcome, text)),
+    let (outcome, text) = match recovered {
+        Recovered::Failed { text, .. } => (Outcome::RollbackFailed, text),
         // It was that run which was to be undone.
-        Outcome::RolledBack if is_meant => {
+        Recovered::RolledBack(run) if is_meant(run) => {
             let text = format!("Run {run} is undone: everything is as it was before it.");
-            Some(Conclusion::early(Outcome::Applied, Some(text)))
+            (Outcome::Applied, text)
         }
-        Outcome::FailedBefore if is_meant => {
+        Recovered::NotBegun(run) if is_meant(run) => {
             let text = format!("Nothing to do: run {run} had changed nothing.");
-            Some(Conclusion::early(Outcome::NothingToDo, Some(text)))
+            (Outcome::NothingToDo, text)
         }
-        Outcome::Applied
-        | Outcome::NothingToDo
-        | Outcome::Refused
-        | Outcome::FailedBefore
-        | Outcome::RolledBack => None,
-    }
+        Recovered::Applied(_)
+        | Recovered::NotBegun(_)
+        | Recovered::RolledBack(_)
+        | Recovered::LeftAsFound(_) => return None,
+    };
+    Some(Conclusion::early(outcome, Some(text)))
 }
 
 /// What undone runs had made goes as it does in a rollback of one that fails. A network that is in

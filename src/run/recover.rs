@@ -41,13 +41,36 @@ struct CutOff {
 
 /// What became of a run that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
-    /// Its number.
-    pub run: RunId,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What the person reads last, where this command does nothing else.
-    pub text: Option<String>,
+pub enum Recovered {
+    /// It was proven already, and is recorded so.
+    Applied(RunId),
+    /// It had touched nothing.
+    NotBegun(RunId),
+    /// It was rolled back.
+    RolledBack(RunId),
+    /// What a person made of the stack since stays.
+    LeftAsFound(RunId),
+    /// It could not be finished; nothing else is done.
+    Failed {
+        /// Its number.
+        run: RunId,
+        /// What the person reads last.
+        text: String,
+    },
+}
+
+impl Recovered {
+    /// As it is told; what was left as it was found is told by a note.
+    fn told(&self) -> Option<Kind> {
+        let (run, outcome) = match self {
+            Self::Applied(run) => (*run, Outcome::Applied),
+            Self::NotBegun(run) => (*run, Outcome::FailedBefore),
+            Self::RolledBack(run) => (*run, Outcome::RolledBack),
+            Self::Failed { run, .. } => (*run, Outcome::RollbackFailed),
+            Self::LeftAsFound(_) => return None,
+        };
+        Some(Kind::Recovered { run, outcome })
+    }
 }
 
 fn unfinished(state: &StackState) -> Result<Option<Unfinished>, StateError> {
@@ -184,21 +207,21 @@ pub async fn finish(
         // The run stays open, and the next command tries again.
         Err(Stopped::Failed(complaint)) => {
             emitter.emit(Kind::Complaint(complaint));
-            Recovered {
+            Recovered::Failed {
                 run,
-                outcome: Outcome::RollbackFailed,
-                text: Some(format!(
+                text: format!(
                     "Nothing of this command was done: run {run} is not finished yet. The next command \
                      tries again. More: refit show {run}"
-                )),
+                ),
             }
         }
     };
     if unfinished(state)?.is_none() {
         OpenRun::end(directory, state);
     }
-    let outcome = recovered.outcome;
-    emitter.emit(Kind::Recovered { run, outcome });
+    if let Some(told) = recovered.told() {
+        emitter.emit(told);
+    }
     Ok(Some(recovered))
 }
 
@@ -245,13 +268,12 @@ fn not_known(run: RunId, error: StateError, state: &StackState, emitter: &Emitte
     let folder = state.run_folder(run);
     let folder = folder.display();
     emitter.emit(Kind::Complaint(error.into()));
-    Recovered {
+    Recovered::Failed {
         run,
-        outcome: Outcome::RollbackFailed,
-        text: Some(format!(
+        text: format!(
             "Nothing of this command was done: it is not known whether run {run} was finished. Where the \
              stack is as it should be: mv {folder} {folder}.damaged"
-        )),
+        ),
     }
 }
 
@@ -278,20 +300,16 @@ async fn finish_open(
             todo: todo.to_vec(),
         })
     };
-    let done = |outcome| {
-        let (run, text) = (*run, None);
-        Recovered { run, outcome, text }
-    };
     if open.is_proven() {
         close(Outcome::Applied, &[])?;
-        return Ok(done(Outcome::Applied));
+        return Ok(Recovered::Applied(*run));
     }
     let checkpoint = match (Checkpoint::read(folder), open.came_to_effects()) {
         (Ok(Some(checkpoint)), _) => checkpoint,
         // Without a checkpoint nothing is written.
         (Ok(None), false) | (Err(_), false) => {
             close(Outcome::FailedBefore, &[])?;
-            return Ok(done(Outcome::FailedBefore));
+            return Ok(Recovered::NotBegun(*run));
         }
         (Ok(None), true) => {
             let path = checkpoint::path(folder);
@@ -303,7 +321,7 @@ async fn finish_open(
         // Cut off before the first write; at most images got another name.
         checkpoint::release(&place.docker, &checkpoint).await?;
         close(Outcome::FailedBefore, &[])?;
-        return Ok(done(Outcome::FailedBefore));
+        return Ok(Recovered::NotBegun(*run));
     }
     let edited = of_neither_side(&checkpoint.files)?;
     if !edited.is_empty() {
@@ -317,7 +335,7 @@ async fn finish_open(
                     NoteCode::LeftAsFound,
                     format!("run {run} had been cut off; what was mended by hand since stays"),
                 );
-                return Ok(done(Outcome::Applied));
+                return Ok(Recovered::LeftAsFound(*run));
             }
             WithUnfinished::GoBack(_) => {}
         }
@@ -326,7 +344,7 @@ async fn finish_open(
     fault!("recover.rolled_back");
     if undone.is_whole() {
         close(Outcome::RolledBack, &[])?;
-        return Ok(done(Outcome::RolledBack));
+        return Ok(Recovered::RolledBack(*run));
     }
     for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
         let complaint = Complaint::new(Code::RollbackFailed, problem).hint(todo);
@@ -335,12 +353,10 @@ async fn finish_open(
     if place.docker.answers().await {
         close(Outcome::RollbackFailed, &undone.todo)?;
     }
-    Ok(Recovered {
+    Ok(Recovered::Failed {
         run: *run,
-        outcome: Outcome::RollbackFailed,
-        text: Some(
-            "Nothing of this command was done: an earlier run could not be rolled back. More: refit show"
-                .to_owned(),
+        text: format!(
+            "Nothing of this command was done: run {run} could not be rolled back. More: refit show {run}"
         ),
     })
 }
@@ -359,13 +375,12 @@ fn without_checkpoint(
     if !passes {
         close(Outcome::RollbackFailed, std::slice::from_ref(&todo))?;
     }
-    Ok(Recovered {
+    Ok(Recovered::Failed {
         run,
-        outcome: Outcome::RollbackFailed,
-        text: Some(format!(
+        text: format!(
             "Nothing of this command was done: run {run} was cut off, and cannot be rolled back without \
              its checkpoint. To do: {todo}"
-        )),
+        ),
     })
 }
 

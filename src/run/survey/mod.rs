@@ -211,7 +211,10 @@ pub async fn make(
         }
         What::Replace(edit) => {
             if !Side::read(&edit.path).is_same_file(&edit.before) {
-                let text = format!("{} was edited meanwhile", place.shown(&edit.path));
+                let text = format!(
+                    "{} was changed by somebody else meanwhile",
+                    place.shown(&edit.path)
+                );
                 return Err(Complaint::new(Code::Edited, text).hint("open it again: refit edit"));
             }
             let mut edited = Edited::default();
