@@ -9,6 +9,7 @@ pub mod locate;
 pub mod model;
 pub mod routes;
 pub mod settings;
+pub mod snapshot;
 pub mod source;
 pub mod staged;
 pub mod url;
