@@ -175,7 +175,9 @@ impl Runner {
         };
         if request.options.dry_run {
             recover::mention(&state, &self.emitter);
-        } else if let Some(recovered) = recover::finish(&place, &state, &self.emitter).await? {
+        } else if let Some(recovered) =
+            recover::finish(&place, &state, &self.emitter, &self.signals).await?
+        {
             if recovered == Outcome::RollbackFailed {
                 let text = "Nothing of this command was done: an earlier run could not be given back. \
                             More: refit show";

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
 use super::journal::{self, Entry, Journal, Line};
-use super::rollback::{Rollback, Undone};
+use super::rollback::{End, Rollback, Undone};
 use super::state::StackState;
 use crate::complaint::Complaint;
 use crate::engine::process::end_orphans;
+use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
@@ -57,10 +58,11 @@ pub async fn finish(
     place: &Place,
     state: &StackState,
     emitter: &Emitter,
+    signals: &Signals,
 ) -> Result<Option<Outcome>, Complaint> {
     let mut worst = None;
     for run in open_runs(state) {
-        let outcome = finish_one(place, state, run, emitter).await?;
+        let outcome = finish_one(place, state, run, emitter, signals).await?;
         emitter.emit(Kind::Recovered { run, outcome });
         worst = match worst {
             Some(Outcome::RollbackFailed) => worst,
@@ -75,6 +77,7 @@ async fn finish_one(
     state: &StackState,
     run: RunId,
     emitter: &Emitter,
+    signals: &Signals,
 ) -> Result<Outcome, Complaint> {
     let folder = state.run_folder(run);
     let lines = journal::read(&folder);
@@ -108,20 +111,34 @@ async fn finish_one(
         close(Outcome::Applied, &[])?;
         return Ok(Outcome::Applied);
     }
-    let undone = roll_back(place, &checkpoint, &folder, &lines, &journal, emitter).await;
+    let undoing = Undoing {
+        place,
+        checkpoint: &checkpoint,
+        folder: &folder,
+        lines: &lines,
+    };
+    let undone = undoing.roll_back(&journal, emitter, signals).await;
     fault!("recover.rolled_back");
-    if undone.is_whole() {
-        close(Outcome::RolledBack, &[])?;
-        return Ok(Outcome::RolledBack);
-    }
-    for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
-        let complaint = Complaint::new("rollback_failed", problem).hint(todo);
+    for problem in undone.end.problems() {
+        let complaint = Complaint::new("rollback_failed", &problem.text);
+        let complaint = match &problem.todo {
+            Some(todo) => complaint.hint(todo),
+            None => complaint,
+        };
         emitter.emit(Kind::Complaint(complaint));
     }
-    if place.docker.answers().await {
-        close(Outcome::RollbackFailed, &undone.todo)?;
+    match &undone.end {
+        End::Back(_) => {
+            close(Outcome::RolledBack, &[])?;
+            Ok(Outcome::RolledBack)
+        }
+        // The next command tries again.
+        End::Open(_) => Ok(Outcome::RollbackFailed),
+        End::Failed(_) => {
+            close(Outcome::RollbackFailed, &undone.end.todo())?;
+            Ok(Outcome::RollbackFailed)
+        }
     }
-    Ok(Outcome::RollbackFailed)
 }
 
 /// Whether the change was proven, and nobody has begun to take it back since.
@@ -134,31 +151,36 @@ fn is_proven(lines: &[Line]) -> bool {
     last == Some(true)
 }
 
-async fn roll_back(
-    place: &Place,
-    checkpoint: &Checkpoint,
-    folder: &std::path::Path,
-    lines: &[Line],
-    journal: &Journal,
-    emitter: &Emitter,
-) -> Undone {
-    let mut place = place.clone();
-    place.located.args = checkpoint.args.clone();
-    let (reason, code) = ("the run was cut off".to_owned(), "cut_off".to_owned());
-    emitter.emit(Kind::Rollback {
-        reason: reason.clone(),
-    });
-    let _ = journal.add(Entry::RollingBack { reason, code });
-    let rollback = Rollback {
-        place: &place,
-        checkpoint,
-        folder,
-        touched: &touched(lines),
-        revive: true,
-        // How long they were away, nobody has seen.
-        away: &BTreeSet::new(),
-        limits: Limits::default(),
-        emitter,
-    };
-    rollback.run(journal).await
+/// A run that was cut off, and is undone.
+struct Undoing<'a> {
+    place: &'a Place,
+    checkpoint: &'a Checkpoint,
+    folder: &'a std::path::Path,
+    lines: &'a [Line],
+}
+
+impl Undoing<'_> {
+    async fn roll_back(&self, journal: &Journal, emitter: &Emitter, signals: &Signals) -> Undone {
+        let mut place = self.place.clone();
+        place.located.args = self.checkpoint.args.clone();
+        let (reason, code) = ("the run was cut off".to_owned(), "cut_off".to_owned());
+        emitter.emit(Kind::Rollback {
+            reason: reason.clone(),
+        });
+        let _ = journal.add(Entry::RollingBack { reason, code });
+        let rollback = Rollback {
+            place: &place,
+            checkpoint: self.checkpoint,
+            folder: self.folder,
+            touched: &touched(self.lines),
+            cut_off: true,
+            engine_ended: true,
+            // How long they were away, nobody has seen.
+            away: &BTreeSet::new(),
+            limits: Limits::default(),
+            signals,
+            emitter,
+        };
+        rollback.run(journal).await
+    }
 }
