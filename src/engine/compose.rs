@@ -39,6 +39,19 @@ pub struct ProjectArgs {
 }
 
 impl ProjectArgs {
+    /// The command as a person may type it, with this behind it.
+    pub fn typed(&self, project: &str, rest: &[&str]) -> String {
+        let named = Self {
+            name: Some(project.to_owned()),
+            ..self.clone()
+        };
+        let words = named.to_args(false).into_iter();
+        let words = words.map(|word| word.to_string_lossy().into_owned());
+        let rest = rest.iter().map(|word| (*word).to_owned());
+        let quoted: Vec<String> = words.chain(rest).map(|word| quoted(&word)).collect();
+        format!("docker compose {}", quoted.join(" "))
+    }
+
     fn to_args(&self, all_profiles: bool) -> Vec<OsString> {
         let mut args: Vec<OsString> = Vec::new();
         let mut flag = |name: &str, value: OsString| args.extend([name.into(), value]);
@@ -71,7 +84,12 @@ pub enum UpMode {
     ForceRecreate,
     /// Make a container only where there is none, or where the definition differs.
     AsNeeded,
+    /// The same as [`Self::ForceRecreate`], without starting what is made.
+    Unstarted,
 }
+
+/// Containers of a service, where their number is not that of the files.
+pub type Scale = (ServiceName, usize);
 
 /// How images are built.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -271,7 +289,26 @@ impl Compose {
         mode: UpMode,
         line: impl FnMut(&str),
     ) -> Result<(), EngineError> {
-        let args = up_args(services, mode);
+        self.up_scaled(project, services, mode, &[], line).await
+    }
+
+    /// The same with other numbers of containers than the files give.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub async fn up_scaled(
+        &self,
+        project: &ProjectArgs,
+        services: &[ServiceName],
+        mode: UpMode,
+        scales: &[Scale],
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let scales: Vec<String> = scales
+            .iter()
+            .map(|(service, number)| format!("--scale={service}={number}"))
+            .collect();
+        let args = up_args(services, mode, &scales);
         self.project_call(project, false, &args, line)
             .await
             .map(drop)
@@ -402,19 +439,25 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
-fn up_args(services: &[ServiceName], mode: UpMode) -> Vec<&str> {
-    let mut args = vec![
-        "up",
-        "--detach",
-        "--no-deps",
-        "--no-build",
-        "--pull",
-        "never",
-    ];
-    if mode == UpMode::ForceRecreate {
-        args.push("--force-recreate");
-    }
+fn up_args<'a>(services: &'a [ServiceName], mode: UpMode, scales: &'a [String]) -> Vec<&'a str> {
+    let how: &[&str] = match mode {
+        UpMode::ForceRecreate => &["--detach", "--force-recreate"],
+        UpMode::AsNeeded => &["--detach"],
+        UpMode::Unstarted => &["--no-start", "--force-recreate"],
+    };
+    let mut args = vec!["up", "--no-deps", "--no-build", "--pull", "never"];
+    args.extend(how);
+    args.extend(scales.iter().map(String::as_str));
     with_services(&args, services)
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn with_services<'a>(args: &[&'a str], services: &'a [ServiceName]) -> Vec<&'a str> {
@@ -462,14 +505,31 @@ mod tests {
     }
 
     #[test]
+    fn a_command_to_type_is_one_that_a_shell_reads() {
+        let mut project = project();
+        project.directory = "/my stack's".into();
+        let typed = project.typed("shop", &["up", "-d"]);
+        assert_eq!(
+            typed,
+            "docker compose --project-directory '/my stack'\\''s' --file /s/compose.yaml \
+             --env-file /s/prod.env --project-name shop --profile extra up -d"
+        );
+    }
+
+    #[test]
     fn up_never_touches_neighbours() {
         let services = ["web".into()];
         assert_eq!(
-            up_args(&services, UpMode::ForceRecreate).join(" "),
-            "up --detach --no-deps --no-build --pull never --force-recreate web"
+            up_args(&services, UpMode::ForceRecreate, &[]).join(" "),
+            "up --no-deps --no-build --pull never --detach --force-recreate web"
         );
-        for mode in [UpMode::ForceRecreate, UpMode::AsNeeded] {
-            let args = up_args(&services, mode).join(" ");
+        let scales = ["--scale=web=3".to_owned()];
+        assert_eq!(
+            up_args(&services, UpMode::Unstarted, &scales).join(" "),
+            "up --no-deps --no-build --pull never --no-start --force-recreate --scale=web=3 web"
+        );
+        for mode in [UpMode::ForceRecreate, UpMode::AsNeeded, UpMode::Unstarted] {
+            let args = up_args(&services, mode, &[]).join(" ");
             assert!(!args.contains("orphans") && !args.contains("-v") && !args.contains("volumes"));
         }
     }

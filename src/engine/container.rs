@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::models;
+use serde::{Deserialize, Serialize};
 
 use crate::event::ServiceName;
 
@@ -52,7 +53,8 @@ impl State {
 }
 
 /// What the healthcheck says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the engine's own words")]
 pub enum Health {
     /// The container has no healthcheck.
@@ -174,6 +176,8 @@ pub mod label {
     pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
     /// `True` for containers of `compose run`.
     pub const ONEOFF: &str = "com.docker.compose.oneoff";
+    /// Number of the container within its service.
+    pub const NUMBER: &str = "com.docker.compose.container-number";
 }
 
 impl Container {
@@ -215,6 +219,18 @@ impl Container {
         )
     }
 
+    /// Whether a cut-off or refused `up` left it: made to take the place of another one of its service,
+    /// which is still there, and never started.
+    pub fn is_leftover(&self, all: &[Self]) -> bool {
+        let number = |one: &Self| one.labels.get(label::NUMBER).cloned();
+        let beside = |one: &Self| {
+            (&one.project, &one.service) == (&self.project, &self.service)
+                && number(one) == number(self)
+                && !is_passing_name(&one.name)
+        };
+        self.state == State::Created && is_passing_name(&self.name) && all.iter().any(beside)
+    }
+
     /// Whether somebody stopped it: it ended with 0 or by a stop's signal, or is paused.
     ///
     /// A container that crashed, or that was never started (F8), was not stopped on purpose.
@@ -225,6 +241,18 @@ impl Container {
             _ => false,
         }
     }
+}
+
+/// Whether this is the name that Compose gives the replacement of a container until the old one is
+/// gone: `HASH_NAME`.
+pub(super) fn is_passing_name(name: &str) -> bool {
+    let parts = name.split_once('_');
+    parts.is_some_and(|(hash, rest)| is_short_id(hash) && !rest.is_empty())
+}
+
+/// Whether this is the beginning of a container's ID, as the engine shows it.
+pub(super) fn is_short_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Mount {
@@ -273,7 +301,7 @@ pub(super) fn published(ports: Vec<models::PortSummary>) -> Vec<PublishedPort> {
 }
 
 /// The healthcheck of a container, with the engine's defaults filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healthcheck {
     /// Time between two checks.
     pub interval: Duration,
@@ -398,7 +426,7 @@ fn split_env(line: String) -> (String, String) {
 
 impl Healthcheck {
     /// The engine's defaults: 30 s, 30 s, 3 retries, no start period; zero means the default.
-    fn of_model(config: models::HealthConfig) -> Option<Self> {
+    pub(super) fn of_model(config: models::HealthConfig) -> Option<Self> {
         let test = config.test.unwrap_or_default();
         if test.is_empty() || test[0] == "NONE" {
             return None;

@@ -159,11 +159,16 @@ pub fn exchange(
             (Some(seen), None) => place.take_away(seen)?,
             (None, None) => return Ok(Exchanged::Done),
         };
-        rustix::fs::fsync(&place.folder)?;
+        rustix::fs::fsync(&place.folder).map_err(system)?;
         Ok(done)
     };
     let verb = if new.is_some() { "write" } else { "remove" };
     work().with_context(|| format!("cannot {verb} {}", path.display()))
+}
+
+/// As the rest of the program knows the system's errors: a full disk passes.
+fn system(error: Errno) -> anyhow::Error {
+    io::Error::from(error).into()
 }
 
 /// A name in an open folder.
@@ -187,14 +192,16 @@ impl Drop for Temporary<'_> {
 impl Place {
     fn temporary_name() -> anyhow::Result<OsString> {
         let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())?;
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(system)?;
         Ok(format!("{TEMPORARY_PREFIX}{:016x}", u64::from_ne_bytes(random)).into())
     }
 
     fn write(&self, new: New<'_>) -> anyhow::Result<Temporary<'_>> {
         let name = Self::temporary_name()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&self.folder, &name, flags, Mode::from(0o600))?);
+        let file = openat(&self.folder, &name, flags, Mode::from(0o600));
+        let mut file = File::from(file.map_err(system)?);
         let temporary = Temporary {
             folder: &self.folder,
             name,
@@ -242,16 +249,18 @@ impl Place {
                 if !self.is_as_seen(&self.name, seen)? {
                     return Ok(Exchanged::Edited);
                 }
-                renameat(&self.folder, &temporary.name, &self.folder, &self.name)?;
+                renameat(&self.folder, &temporary.name, &self.folder, &self.name)
+                    .map_err(system)?;
                 return Ok(Exchanged::Done);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(system(error)),
         }
         fault!("file.renamed");
         if self.is_as_seen(&temporary.name, seen)? {
             return Ok(Exchanged::Done);
         }
-        self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE)?;
+        self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE)
+            .map_err(system)?;
         Ok(Exchanged::Edited)
     }
 
@@ -271,7 +280,7 @@ impl Place {
                 Ok(Exchanged::Done)
             }
             Err(Errno::EXIST) => Ok(Exchanged::Edited),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(system(error)),
         }
     }
 
@@ -281,10 +290,10 @@ impl Place {
         match renameat(&self.folder, &self.name, &self.folder, &aside) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(Exchanged::Edited),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(system(error)),
         }
         if self.is_as_seen(&aside, seen)? {
-            unlinkat(&self.folder, &aside, AtFlags::empty())?;
+            unlinkat(&self.folder, &aside, AtFlags::empty()).map_err(system)?;
             return Ok(Exchanged::Done);
         }
         match self.rename(&aside, &self.name, RenameFlags::NOREPLACE) {

@@ -16,6 +16,7 @@ pub mod http;
 pub mod image;
 pub mod neighbour;
 pub mod network;
+pub mod observed;
 pub mod plugin;
 pub mod process;
 pub mod redis;
@@ -129,6 +130,28 @@ impl EngineError {
             Self::Api { status, .. } => matches!(status, Some(404 | 409)),
             Self::Compose { message, .. } => SAID.iter().any(|said| message.contains(said)),
             _ => false,
+        }
+    }
+
+    /// Whether the reason passes by itself, or with space on a disk: to try again later may work.
+    pub fn is_passing(&self) -> bool {
+        const SAID: [&str; 4] = [
+            "Cannot connect to the Docker daemon",
+            "error during connect",
+            "no space left on device",
+            "No space left on device",
+        ];
+        match self {
+            Self::NoSocket { .. } | Self::NotAnswering { .. } => true,
+            Self::Api { status, cause, .. } => {
+                status.is_none() || SAID.iter().any(|said| cause.contains(said))
+            }
+            Self::Compose { message, .. } => SAID.iter().any(|said| message.contains(said)),
+            Self::Permission { .. }
+            | Self::Unsupported { .. }
+            | Self::UnknownContext { .. }
+            | Self::NoCompose
+            | Self::OldCompose { .. } => false,
         }
     }
 

@@ -1,14 +1,104 @@
 //! Networks and volumes of a project.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bollard::models;
 use bollard::query_parameters as query;
+use serde::{Deserialize, Serialize};
 
 use super::EngineError;
 use super::container::label;
 use super::docker::{Docker, failed, is_missing};
 
+/// A network at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkSide {
+    /// The engine's ID.
+    pub id: String,
+    /// Compose's project that it belongs to.
+    pub project: Option<String>,
+    /// The driver.
+    pub driver: String,
+    /// The driver's options.
+    pub options: BTreeMap<String, String>,
+    /// Subnets, as they were asked for or as the engine picked them.
+    pub subnets: BTreeSet<String>,
+    /// No way out.
+    pub internal: bool,
+    /// Labels without Compose's own.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A volume at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeSide {
+    /// Compose's project that it belongs to.
+    pub project: Option<String>,
+    /// The driver.
+    pub driver: String,
+    /// The driver's options.
+    pub options: BTreeMap<String, String>,
+    /// When it was made: one of the same name may be another.
+    pub created: Option<String>,
+}
+
+fn without_composes(labels: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let own = labels.into_iter();
+    own.filter(|(name, _)| !name.starts_with("com.docker.compose."))
+        .collect()
+}
+
+impl NetworkSide {
+    fn of(network: models::Network) -> Option<(String, Self)> {
+        let labels: BTreeMap<String, String> = network.labels.into_iter().flatten().collect();
+        let ipam = network.ipam.unwrap_or_default().config.unwrap_or_default();
+        let side = Self {
+            id: network.id.unwrap_or_default(),
+            project: labels.get(label::PROJECT).cloned(),
+            driver: network.driver.unwrap_or_default(),
+            options: network.options.into_iter().flatten().collect(),
+            subnets: ipam
+                .into_iter()
+                .filter_map(|config| config.subnet)
+                .collect(),
+            internal: network.internal.unwrap_or_default(),
+            labels: without_composes(labels),
+        };
+        Some((network.name?, side))
+    }
+}
+
 impl Docker {
+    /// Every network of the engine, by name.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn all_networks(&self) -> Result<BTreeMap<String, NetworkSide>, EngineError> {
+        let found = self.api.list_networks(None::<query::ListNetworksOptions>);
+        let found = found.await.map_err(failed("list networks"))?;
+        Ok(found.into_iter().filter_map(NetworkSide::of).collect())
+    }
+
+    /// Every volume of the engine, by name.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn all_volumes(&self) -> Result<BTreeMap<String, VolumeSide>, EngineError> {
+        let found = self.api.list_volumes(None::<query::ListVolumesOptions>);
+        let found = found.await.map_err(failed("list volumes"))?;
+        let volumes = found.volumes.unwrap_or_default().into_iter();
+        let side = |volume: models::Volume| {
+            let side = VolumeSide {
+                project: volume.labels.get(label::PROJECT).cloned(),
+                driver: volume.driver,
+                options: volume.options.into_iter().collect(),
+                created: volume.created_at,
+            };
+            (volume.name, side)
+        };
+        Ok(volumes.map(side).collect())
+    }
+
     /// Names of a project's networks.
     ///
     /// # Errors

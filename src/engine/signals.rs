@@ -1,4 +1,5 @@
-//! Signals to this process as state: a run asks at each step, and leads to the rollback.
+//! Signals to this process as state: a run asks at each step, and leads to the rollback. They are
+//! counted: whoever presses Ctrl-C again means it.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -25,10 +26,19 @@ impl Signal {
     }
 }
 
-/// The first signal that came, if any did.
+/// What came so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Came {
+    first: Option<Signal>,
+    /// How often somebody asked. A terminal that goes away does not ask: it tells once, or twice,
+    /// and whoever sat there did not mean to leave a rollback half done.
+    asked: u32,
+}
+
+/// The signals that came.
 #[derive(Debug, Clone)]
 pub struct Signals {
-    received: watch::Receiver<Option<Signal>>,
+    came: watch::Receiver<Came>,
 }
 
 impl Signals {
@@ -37,50 +47,66 @@ impl Signals {
     /// # Errors
     /// The handlers cannot be installed.
     pub fn listen() -> std::io::Result<Self> {
-        let (tell, received) = watch::channel(None);
+        let (tell, came) = watch::channel(Came::default());
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hang_up = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             loop {
-                let came = tokio::select! {
+                let one = tokio::select! {
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
                     _ = hang_up.recv() => Signal::HangUp,
                 };
-                let listened = tell.send_if_modified(|first| {
-                    let is_first = first.is_none();
-                    first.get_or_insert(came);
-                    is_first
+                tell.send_modify(|came| {
+                    came.first.get_or_insert(one);
+                    came.asked += match one {
+                        Signal::Interrupt | Signal::Terminate => 1,
+                        Signal::HangUp => 0,
+                    };
                 });
-                let _ = listened;
                 if tell.is_closed() {
                     return;
                 }
             }
         });
-        Ok(Self { received })
+        Ok(Self { came })
     }
 
-    /// Signals that never come: for what must not be interrupted, such as the rollback itself.
+    /// Signals that never come: for what must not be interrupted.
     pub fn none() -> Self {
-        let (tell, received) = watch::channel(None);
+        let (tell, came) = watch::channel(Came::default());
         drop(tell);
-        Self { received }
+        Self { came }
     }
 
     /// The first signal that came.
     pub fn received(&self) -> Option<Signal> {
-        *self.received.borrow()
+        self.came.borrow().first
+    }
+
+    /// How often somebody has asked so far.
+    pub fn asked(&self) -> u32 {
+        self.came.borrow().asked
+    }
+
+    /// Waits until somebody has asked more often than this; for ever, where nobody can.
+    pub async fn asked_beyond(&self, times: u32) {
+        let mut came = self.came.clone();
+        let waited = came.wait_for(|came| came.asked > times).await.is_ok();
+        if !waited {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits for a signal; for ever, where none can come.
     pub async fn wait(&self) -> Signal {
-        let mut received = self.received.clone();
-        let waited = received.wait_for(Option::is_some).await.map(|first| *first);
-        match waited {
-            Ok(Some(came)) => came,
-            _ => std::future::pending().await,
+        let mut came = self.came.clone();
+        let waited = came.wait_for(|came| came.first.is_some()).await;
+        let first = waited.ok().and_then(|came| came.first);
+        match first {
+            Some(first) => first,
+            None => std::future::pending().await,
         }
     }
 }

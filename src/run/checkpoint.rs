@@ -14,9 +14,10 @@ use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
 use crate::engine::docker::Docker;
 use crate::engine::files::{self};
-use crate::event::{RunId, ServiceName};
+use crate::event::RunId;
 use crate::fault::fault;
 use crate::stack::Place;
+use crate::stack::snapshot::EngineSide;
 use crate::state::document::{self, StateError};
 
 const NAME: &str = "checkpoint.json";
@@ -44,29 +45,10 @@ pub struct Checkpoint {
     /// The git checkout, if the run moves it.
     #[serde(default)]
     pub checkout: Option<SavedCheckout>,
-    /// Every container of the project.
-    pub containers: Vec<SavedContainer>,
+    /// What the engine has of the project.
+    pub engine: EngineSide,
     /// Images of the services that get new containers.
     pub images: Vec<SavedImage>,
-    /// Networks that exist.
-    pub networks: Vec<String>,
-    /// Volumes that exist.
-    pub volumes: Vec<String>,
-}
-
-/// A container as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedContainer {
-    /// The engine's ID.
-    pub id: String,
-    /// Its service.
-    pub service: ServiceName,
-    /// Whether its process was there.
-    pub up: bool,
-    /// Whether it was in trouble.
-    pub failing: bool,
-    /// Digest of its image.
-    pub image_id: String,
 }
 
 impl Checkpoint {
@@ -102,19 +84,15 @@ impl Checkpoint {
         let containers = place.of_project(project);
         let prefix = format!("{project}-{run}-{}", whose(folder));
         let images = kept::images_of(&place.docker, &prefix, model, survey, &containers).await?;
-        let (networks, volumes) = tokio::join!(
-            place.docker.networks(project),
-            place.docker.volumes(project)
-        );
+        let names = kept::names_of(&images);
+        let engine = EngineSide::look(&place.docker, project, names).await?;
         let checkpoint = Self {
             args: survey.args_before.clone(),
             project: project.clone(),
             files: saved,
             checkout,
-            containers: containers.iter().map(SavedContainer::of).collect(),
+            engine,
             images,
-            networks: networks?,
-            volumes: volumes?,
         };
         // Before the names are given: whoever is killed while giving them is followed by somebody
         // who knows which to take back.
@@ -142,12 +120,17 @@ impl Checkpoint {
         })
     }
 
-    /// Containers of a service as they were.
-    pub fn of_service(&self, service: &ServiceName) -> Vec<&SavedContainer> {
-        self.containers
-            .iter()
-            .filter(|container| container.service == *service)
-            .collect()
+    /// What Compose was told before the change. A file that the change itself brought, and that goes
+    /// again, was not yet there.
+    pub fn args_before(&self) -> ProjectArgs {
+        let came = |path: &PathBuf| {
+            let file = self.files.iter().find(|file| file.path == *path);
+            file.is_some_and(|file| !file.was_there())
+        };
+        let mut args = self.args.clone();
+        args.files.retain(|path| !came(path));
+        args.env_files.retain(|path| !came(path));
+        args
     }
 
     /// Puts every file back, byte for byte, in a state that is safe to repeat. One that cannot be
@@ -190,18 +173,6 @@ pub struct Restored {
     pub not_known: Vec<(PathBuf, String)>,
     /// Those that could not be restored, and why.
     pub failed: Vec<(SavedFile, anyhow::Error)>,
-}
-
-impl SavedContainer {
-    fn of(container: &Container) -> Self {
-        Self {
-            id: container.id.clone(),
-            service: container.service.clone(),
-            up: container.is_up(),
-            failing: is_failing(container),
-            image_id: container.image_id.clone(),
-        }
-    }
 }
 
 /// Whether a container is in trouble: an old fault is not to be blamed on a change.

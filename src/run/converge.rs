@@ -3,17 +3,50 @@
 
 use crate::complaint::Code;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::failure::Failure;
+use crate::engine::EngineError;
 use crate::engine::compose::{ProjectArgs, UpMode};
+use crate::engine::container::State;
+use crate::engine::docker::Docker;
 use crate::engine::signals::Signals;
-use crate::event::{Action, Emitter, Kind, ServiceName};
+use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName};
 use crate::fault::fault;
 use crate::health::watch::Watch;
 use crate::plan::Step;
 use crate::stack::Place;
 use crate::stack::model::{Condition, Model};
+use crate::stack::snapshot::EngineSide;
 use crate::state::journal::{Entry, Journal};
+
+/// How long Compose may take to its end after a signal: as long as it takes to stop a container that
+/// does not obey, and to make another one.
+const COMPOSE_END: Duration = Duration::from_secs(20);
+
+/// Removes what an earlier `up` that was cut off or refused left of these services: containers under
+/// passing names that were never started, and whose names Compose is about to use again.
+///
+/// # Errors
+/// The engine's.
+pub async fn clear_leftovers(
+    docker: &Docker,
+    now: &EngineSide,
+    services: &[ServiceName],
+    emitter: &Emitter,
+) -> Result<(), EngineError> {
+    let own = now.containers.iter();
+    for left in own.filter(|one| services.contains(&one.service) && now.is_leftover(one)) {
+        docker.remove(&left.id).await?;
+        let (service, name) = (&left.service, &left.name);
+        let text = format!(
+            "{service} had an extra container {name}, never started, from an earlier docker compose up; \
+             it was removed"
+        );
+        emitter.note(NoteCode::Leftover, text);
+    }
+    Ok(())
+}
 
 /// What converging needs.
 pub struct Convergence<'a> {
@@ -79,16 +112,35 @@ impl Convergence<'_> {
                 services: services.clone(),
             })?;
             fault!("converge.touching");
-            let work = self.wave(&wave);
-            tokio::select! {
-                done = watch.alongside(work) => done?,
-                signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
-            }
+            let work = watch.alongside(self.wave(&wave));
+            self.unless_signalled(work).await?;
             fault!("converge.touched");
             done.extend(services);
         }
         journal.add(Entry::Converged)?;
         Ok(())
+    }
+
+    /// A signal ends it, but not in the middle of what Compose has asked of the engine: the engine
+    /// would go on with it, and what is half made would come to light after the rollback had looked.
+    /// So Compose may come to its end, unless that takes long or somebody asks again.
+    async fn unless_signalled(
+        &self,
+        work: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        let mut work = std::pin::pin!(work);
+        let signal = tokio::select! {
+            done = &mut work => return done,
+            signal = self.signals.wait() => signal,
+        };
+        let asked = self.signals.asked();
+        tokio::select! {
+            // Whatever comes of it is undone.
+            _ = work => {}
+            () = tokio::time::sleep(COMPOSE_END) => {}
+            () = self.signals.asked_beyond(asked) => {}
+        }
+        Err(Failure::of_signal(signal))
     }
 
     /// `depends_on` with a condition other than "started" waits for a verdict.
@@ -147,9 +199,23 @@ impl Convergence<'_> {
     }
 
     async fn up(&self, services: &[ServiceName], mode: UpMode) -> Result<(), Failure> {
+        self.clear(services).await?;
         let line = |text: &str| self.progress(text);
         let done = self.place.compose.up(self.args, services, mode, line).await;
         done.map_err(|error| Failure::of_engine(Code::StartFailed, error))
+    }
+
+    /// Compose fails on the name of a container that an earlier one of it left.
+    async fn clear(&self, services: &[ServiceName]) -> Result<(), Failure> {
+        let all = self.place.of_project(&self.model.name);
+        let mut left = all.iter().filter(|one| services.contains(&one.service));
+        if !left.any(|one| one.state == State::Created) {
+            return Ok(());
+        }
+        let docker = &self.place.docker;
+        let now = EngineSide::look(docker, &self.model.name, BTreeSet::new()).await?;
+        clear_leftovers(docker, &now, services, self.emitter).await?;
+        Ok(())
     }
 
     fn progress(&self, text: &str) {
@@ -165,6 +231,7 @@ impl Convergence<'_> {
 
     /// Restarts side by side: services of one wave do not wait for each other.
     async fn restart(&self, services: &[ServiceName]) -> Result<(), Failure> {
+        self.clear(services).await?;
         let ids: Vec<String> = services.iter().flat_map(|s| self.existing(s)).collect();
         let restarts = ids.iter().map(|id| self.place.docker.restart(id));
         let done = futures_util::future::try_join_all(restarts).await;
@@ -179,6 +246,7 @@ impl Convergence<'_> {
                 .up(std::slice::from_ref(service), UpMode::AsNeeded)
                 .await;
         }
+        self.clear(std::slice::from_ref(service)).await?;
         for id in self.existing(service) {
             self.place.docker.stop(&id).await?;
             self.place.docker.remove(&id).await?;
@@ -186,11 +254,12 @@ impl Convergence<'_> {
         Ok(())
     }
 
+    /// Leftovers are no containers of the service: to start one takes its ports.
     fn existing(&self, service: &ServiceName) -> Vec<String> {
         let all = self.place.of_project(&self.model.name);
-        all.into_iter()
-            .filter(|c| c.service == *service)
-            .map(|c| c.id)
+        let own = all.iter().filter(|c| c.service == *service);
+        own.filter(|c| !c.is_leftover(&all))
+            .map(|c| c.id.clone())
             .collect()
     }
 
@@ -219,12 +288,11 @@ impl Convergence<'_> {
                 .up_build(self.args, |text| self.progress(text))
                 .await
         };
-        tokio::select! {
-            done = watch.alongside(work) => {
-                done.map_err(|error| Failure::of_engine(Code::StartFailed, error))?;
-            }
-            signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
-        }
+        let work = async {
+            work.await
+                .map_err(|error| Failure::of_engine(Code::StartFailed, error))
+        };
+        self.unless_signalled(watch.alongside(work)).await?;
         journal.add(Entry::Converged)?;
         Ok(())
     }

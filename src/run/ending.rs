@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
-use super::rollback::{self, Rollback};
+use super::rollback::{self, End, Rollback};
 use super::transaction::Transaction;
 use super::{Conclusion, Ended};
 use crate::complaint::{Code, Complaint};
@@ -134,9 +134,11 @@ impl Transaction<'_> {
             checkpoint,
             folder: &self.folder,
             touched: &touched,
-            revive: false,
+            cut_off: failure.signal.is_some(),
+            engine_ended: false,
             away: &away,
             limits: self.request.options.limits.of_rollback(),
+            signals: self.signals,
             emitter: &self.emitter,
         };
         let undone = rollback.run(&self.journal).await;
@@ -146,40 +148,29 @@ impl Transaction<'_> {
                 one.down_ms = Some(one.down_ms.unwrap_or_default().saturating_add(more));
             }
         }
-        if undone.is_whole() {
-            self.record(Outcome::RolledBack, &services, &[]);
-            let run = self.run;
-            return Conclusion {
-                ended: Ended {
-                    signal: failure.signal,
-                    ..Ended::of(Outcome::RolledBack)
-                },
-                services,
-                text: Some(format!(
-                    "Rolled back: everything is as it was before run {run}. More: refit show {run}"
-                )),
-            };
-        }
-        for problem in &undone.problems {
-            let complaint = Complaint::new(Code::RollbackFailed, problem);
+        for problem in undone.end.problems() {
+            let complaint = Complaint::new(Code::RollbackFailed, &problem.text);
             self.emitter.emit(Kind::Complaint(complaint));
         }
-        let text = if self.place.docker.answers().await {
-            self.record(Outcome::RollbackFailed, &services, &undone.todo);
-            format!(
-                "Not given back: a person is needed. To do: {}",
-                undone.todo.join("; ")
-            )
-        } else {
+        let ended = match &undone.end {
+            End::Back(_) => {
+                self.record(Outcome::RolledBack, &services, &[]);
+                Ended {
+                    signal: failure.signal,
+                    ..Ended::of(Outcome::RolledBack)
+                }
+            }
             // Left open on purpose: the next command finds the run and finishes it.
-            "Not given back: the engine is gone. Start it, then any refit command (refit apply) \
-             finishes the rollback"
-                .to_owned()
+            End::Open(_) => Ended::of(Outcome::RollbackFailed),
+            End::Failed(_) => {
+                self.record(Outcome::RollbackFailed, &services, &undone.end.todo());
+                Ended::of(Outcome::RollbackFailed)
+            }
         };
         Conclusion {
-            ended: Ended::of(Outcome::RollbackFailed),
+            ended,
             services,
-            text: Some(text),
+            text: Some(undone.end.text(self.run)),
         }
     }
 

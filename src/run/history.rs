@@ -69,7 +69,8 @@ pub async fn undo(
             }),
             (first, last) => first.or(last),
         };
-        before.get_or_insert((checkpoint.networks, checkpoint.volumes));
+        let engine = &checkpoint.engine;
+        before.get_or_insert((engine.own_networks(), engine.own_volumes()));
         for file in checkpoint.files {
             newest.insert(file.path.clone(), file.clone());
             oldest

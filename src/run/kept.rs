@@ -1,6 +1,8 @@
 //! Images that a run keeps by ID under a name of ours, so that no prune takes them, for as long as the
 //! run can be undone; and what it lets go of when it is forgotten.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::survey::Survey;
@@ -81,6 +83,12 @@ pub(super) async fn images_of(
         });
     }
     Ok(images)
+}
+
+/// The names whose meaning a run may change, and that are compared afterwards.
+pub(super) fn names_of(images: &[SavedImage]) -> BTreeSet<String> {
+    let names = images.iter().map(|image| image.name.clone());
+    names.filter(|name| !name.starts_with("sha256:")).collect()
 }
 
 /// `name:tag` apart; a port in the registry's name is no tag.

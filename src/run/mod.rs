@@ -176,7 +176,9 @@ impl Runner {
         let how = request.options.unfinished;
         if request.options.dry_run {
             recover::mention(&place.located.args.directory, &state, &self.emitter);
-        } else if let Some(recovered) = recover::finish(&place, &state, how, &self.emitter).await? {
+        } else if let Some(recovered) =
+            recover::finish(&place, &state, how, &self.emitter, &self.signals).await?
+        {
             if let Some(conclusion) = concluded(recovered, how) {
                 return Ok(finish(&self.emitter, conclusion, began));
             }
@@ -355,17 +357,14 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
     let (outcome, text) = match recovered {
         Recovered::Failed { text, .. } => (Outcome::RollbackFailed, text),
         // It was that run which was to be undone.
-        Recovered::RolledBack(run) if is_meant(run) => {
-            let text = format!("Run {run} is undone: everything is as it was before it.");
-            (Outcome::Applied, text)
-        }
+        Recovered::RolledBack(run, text) if is_meant(run) => (Outcome::Applied, text),
         Recovered::NotBegun(run) if is_meant(run) => {
             let text = format!("Nothing to do: run {run} had changed nothing.");
             (Outcome::NothingToDo, text)
         }
         Recovered::Applied(_)
         | Recovered::NotBegun(_)
-        | Recovered::RolledBack(_)
+        | Recovered::RolledBack(..)
         | Recovered::LeftAsFound(_) => return None,
     };
     Some(Conclusion::early(outcome, Some(text)))

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
 use super::request::WithUnfinished;
-use super::rollback::{Rollback, Undone};
+use super::rollback::{End, Rollback, Undone};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
 use crate::complaint::{Code, Complaint};
 use crate::engine::process::{end_orphans, start_time};
+use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
@@ -46,8 +47,8 @@ pub enum Recovered {
     Applied(RunId),
     /// It had touched nothing.
     NotBegun(RunId),
-    /// It was rolled back.
-    RolledBack(RunId),
+    /// It was rolled back, with what the comparison found.
+    RolledBack(RunId, String),
     /// What a person made of the stack since stays.
     LeftAsFound(RunId),
     /// It could not be finished; nothing else is done.
@@ -65,7 +66,7 @@ impl Recovered {
         let (run, outcome) = match self {
             Self::Applied(run) => (*run, Outcome::Applied),
             Self::NotBegun(run) => (*run, Outcome::FailedBefore),
-            Self::RolledBack(run) => (*run, Outcome::RolledBack),
+            Self::RolledBack(run, _) => (*run, Outcome::RolledBack),
             Self::Failed { run, .. } => (*run, Outcome::RollbackFailed),
             Self::LeftAsFound(_) => return None,
         };
@@ -188,6 +189,7 @@ pub async fn finish(
     state: &StackState,
     how: WithUnfinished,
     emitter: &Emitter,
+    signals: &Signals,
 ) -> Result<Option<Recovered>, Complaint> {
     let directory = &place.located.args.directory;
     if let Some(open) = OpenRun::of_another(directory, state)? {
@@ -201,7 +203,7 @@ pub async fn finish(
         Some(Unfinished::Open(open)) => open,
     };
     let run = open.run;
-    let recovered = match finish_open(place, &open, how, emitter).await {
+    let recovered = match finish_open(place, &open, how, emitter, signals).await {
         Ok(recovered) => recovered,
         Err(Stopped::Choice(complaint)) => return Err(complaint),
         // The run stays open, and the next command tries again.
@@ -282,6 +284,7 @@ async fn finish_open(
     open: &CutOff,
     how: WithUnfinished,
     emitter: &Emitter,
+    signals: &Signals,
 ) -> Result<Recovered, Stopped> {
     let CutOff { run, folder, .. } = open;
     // Compose may outlive the refit that started it, and would go on with the change.
@@ -340,18 +343,24 @@ async fn finish_open(
             WithUnfinished::GoBack(_) => {}
         }
     }
-    let undone = roll_back(place, &checkpoint, open, &journal, emitter).await;
+    let undone = roll_back(place, &checkpoint, open, &journal, emitter, signals).await;
     fault!("recover.rolled_back");
-    if undone.is_whole() {
-        close(Outcome::RolledBack, &[])?;
-        return Ok(Recovered::RolledBack(*run));
-    }
-    for (problem, todo) in undone.problems.iter().zip(&undone.todo) {
-        let complaint = Complaint::new(Code::RollbackFailed, problem).hint(todo);
+    for problem in undone.end.problems() {
+        let complaint = Complaint::new(Code::RollbackFailed, &problem.text);
+        let complaint = match &problem.todo {
+            Some(todo) => complaint.hint(todo),
+            None => complaint,
+        };
         emitter.emit(Kind::Complaint(complaint));
     }
-    if place.docker.answers().await {
-        close(Outcome::RollbackFailed, &undone.todo)?;
+    match &undone.end {
+        End::Back(_) => {
+            close(Outcome::RolledBack, &[])?;
+            return Ok(Recovered::RolledBack(*run, undone.end.text(*run)));
+        }
+        // The next command tries again.
+        End::Open(_) => {}
+        End::Failed(_) => close(Outcome::RollbackFailed, &undone.end.todo())?,
     }
     Ok(Recovered::Failed {
         run: *run,
@@ -428,6 +437,7 @@ async fn roll_back(
     open: &CutOff,
     journal: &Journal,
     emitter: &Emitter,
+    signals: &Signals,
 ) -> Undone {
     let mut place = place.clone();
     place.located.args = checkpoint.args.clone();
@@ -444,10 +454,12 @@ async fn roll_back(
         checkpoint,
         folder: &open.folder,
         touched: &touched(&open.lines),
-        revive: true,
+        cut_off: true,
+        engine_ended: true,
         // How long they were away, nobody has seen.
         away: &BTreeSet::new(),
         limits: Limits::default(),
+        signals,
         emitter,
     };
     rollback.run(journal).await

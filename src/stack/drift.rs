@@ -73,7 +73,9 @@ pub async fn find(
     let finished = place.one_shots(model);
     let mut found = Vec::new();
     for name in model.in_dependency_order() {
-        let own: Vec<&Container> = containers.iter().filter(|c| c.service == name).collect();
+        let all = containers.iter().filter(|c| c.service == name);
+        let (left, own): (Vec<&Container>, Vec<&Container>) =
+            all.partition(|container| container.is_leftover(containers));
         let Some(service) = model.services.get(&name) else {
             continue;
         };
@@ -92,6 +94,13 @@ pub async fn find(
         found.extend(of_mounts(&name, &own, &seen, place, resolved));
         if !finished.contains(&name) {
             found.extend(of_state(&name, &own));
+        }
+        // Whatever else is done to the service removes it as well.
+        if let Some(left) = left.first()
+            && !found.iter().any(|drift| drift.service == name)
+        {
+            let text = format!("extra container {} (never started)", left.name);
+            found.push(drift(&name, Action::Remove, Route::Definition, text));
         }
     }
     Ok(found)

@@ -10,6 +10,7 @@ pub mod model;
 pub mod routes;
 pub mod settings;
 pub mod side;
+pub mod snapshot;
 pub mod source;
 pub mod staged;
 pub mod url;

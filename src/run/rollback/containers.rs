@@ -1,236 +1,255 @@
-//! The containers' way back: exactly the touched services, by what is there now, not by what the run
-//! was about to do.
+//! The containers' way back: exactly the services that are not as they were, by what is there now,
+//! not by what the run was about to do; and the comparison at the end.
 
-use std::collections::BTreeSet;
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use super::{Rollback, Undone};
+use super::end::differs;
+use super::way::{self, Run, Tidying, Way};
+use super::{Cause, Problem, Progress, Rollback};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
-use crate::engine::compose::UpMode;
-use crate::engine::container::Container;
+use crate::engine::compose::{Scale, UpMode};
 use crate::engine::signals::Signals;
-use crate::event::{Action, ServiceName, VerdictWord};
+use crate::event::{Action, NoteCode, ServiceName, VerdictWord};
 use crate::fault::fault;
-use crate::health::limits::Past;
+use crate::health::limits::{Past, of_healthcheck};
 use crate::health::track::Target;
-use crate::health::watch::Watch;
+use crate::health::watch::{Stopped, Watch};
 use crate::plan::Step;
-use crate::run::checkpoint::SavedContainer;
-use crate::run::converge;
 use crate::run::failure::Failure;
-use crate::run::kept;
+use crate::run::{converge, kept};
 use crate::stack::model::Model;
-use crate::stack::{of_project, resolve};
+use crate::stack::snapshot::{Compared, EngineSide, Replica, RunState, Verified, compare, pairs};
+use crate::stack::{Place, resolve_model};
 
 /// So often a rollback looks at the containers anew.
 const LOOKS: u32 = 5;
+
+/// The longest that Compose may take to bring back services: it waits for their stop, which may take
+/// minutes, and for an engine that may be frozen.
+const COMPOSE_LIMIT: Duration = Duration::from_secs(900);
+
+/// What a verdict may take beyond its own limit: the watch itself hangs.
+const SLACK: Duration = Duration::from_secs(30);
 
 /// Why an attempt at the containers came to no end.
 enum Trouble {
     /// They are not what they were a moment ago.
     Race(EngineError),
-    Other(Complaint),
-}
-
-impl From<Complaint> for Trouble {
-    fn from(complaint: Complaint) -> Self {
-        Self::Other(complaint)
-    }
+    Other(Problem),
 }
 
 impl From<anyhow::Error> for Trouble {
     fn from(error: anyhow::Error) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<EngineError> for Trouble {
-    fn from(error: EngineError) -> Self {
-        match error.is_race() {
-            true => Self::Race(error),
-            false => Self::Other(error.into()),
-        }
+        Self::Other(Problem::of_file(&error, "refit status".to_owned()))
     }
 }
 
 impl Rollback<'_> {
     /// Looks and acts, and looks again where the engine was still at something that a Compose which is
     /// dead by now had asked of it: a container that was seen may be gone when it is touched.
-    pub(super) async fn containers(
-        &self,
-        began: Instant,
-        undone: &mut Undone,
-    ) -> Result<(), Complaint> {
-        fault!("rollback.files");
+    pub(super) async fn containers(&self, began: Instant, progress: &mut Progress) {
         let mut tries = LOOKS;
-        let mut targets = BTreeSet::new();
         loop {
             tries -= 1;
-            let mut attempt = Undone::default();
-            match self.attempt(began, &mut targets, &mut attempt).await {
-                Err(Trouble::Race(_)) if tries > 0 => {}
-                Err(Trouble::Race(error)) => {
-                    undone.add(error.to_string(), self.by_hand());
-                    break;
-                }
-                Err(Trouble::Other(complaint)) => return Err(complaint),
+            let mut attempt = Progress {
+                handled: progress.handled.clone(),
+                ..Progress::default()
+            };
+            let done = self.attempt(began, &mut attempt).await;
+            progress.handled = attempt.handled;
+            let problem = match done {
+                Err(Trouble::Race(_)) if tries > 0 => continue,
+                Err(Trouble::Race(error)) => self.problem(&error),
+                Err(Trouble::Other(problem)) => problem,
                 Ok(()) => {
-                    undone.problems.extend(attempt.problems);
-                    undone.todo.extend(attempt.todo);
-                    undone.down = attempt.down;
-                    break;
+                    progress.problems.extend(attempt.problems);
+                    progress.down = attempt.down;
+                    return;
                 }
-            }
+            };
+            progress.problems.extend(attempt.problems);
+            progress.problems.push(problem);
+            return;
         }
-        self.leftovers().await
     }
 
-    async fn attempt(
-        &self,
-        began: Instant,
-        targets: &mut BTreeSet<ServiceName>,
-        undone: &mut Undone,
-    ) -> Result<(), Trouble> {
-        let now = self.containers_now().await?;
-        // What had to be brought back at the first look has to be at the next one too.
-        targets.extend(self.targets(&now));
-        if targets.is_empty() {
+    fn problem(&self, error: &EngineError) -> Problem {
+        let complaint = Complaint::from(error.clone());
+        let text = match complaint.details.first() {
+            Some(line) => format!("{} {line}", complaint.text),
+            None => complaint.text,
+        };
+        Problem::of_engine(error, text.trim().to_owned(), self.by_hand())
+    }
+
+    fn trouble(&self, error: EngineError) -> Trouble {
+        match error.is_race() {
+            true => Trouble::Race(error),
+            false => Trouble::Other(self.problem(&error)),
+        }
+    }
+
+    async fn look(&self) -> Result<EngineSide, EngineError> {
+        let names = kept::names_of(&self.checkpoint.images);
+        let base = &self.checkpoint.engine;
+        EngineSide::look(&self.place.docker, &base.project, names).await
+    }
+
+    async fn attempt(&self, began: Instant, progress: &mut Progress) -> Result<(), Trouble> {
+        fault!("rollback.files");
+        let now = self.look_tidied(&BTreeSet::new()).await;
+        let now = now.map_err(|error| self.trouble(error))?;
+        if self.ways(&now, &BTreeSet::new(), progress).is_empty() {
             super::names(&self.place.docker, self.checkpoint).await;
             return Ok(());
         }
-        let now = self.without_strangers(now, targets).await?;
-        let model = resolve(&self.place.compose, &self.place.located)
-            .await?
-            .model;
-        let steps = self.steps(&model, &now, targets);
-        self.images(&steps, undone).await;
-        let mut watch = self.watch(&model, &now, &steps);
+        let place = self.place_before();
+        let resolved = resolve_model(&place.compose, &place.located).await;
+        let model = resolved.map_err(|error| self.trouble(error))?.model;
+        let one_shots = place.one_shots(&model);
+        let ways = self.ways(&now, &one_shots, progress);
+        progress.handled.services.extend(ways.keys().cloned());
+        // Whoever fell without being touched fell with the engine.
+        let untouched = |service: &ServiceName| !self.touched.contains_key(service);
+        progress.handled.engine_ended |= self.engine_ended || ways.keys().any(untouched);
+        let steps = steps(&model, &ways);
+        self.images(&steps, progress).await;
+        let mut watch = self.watch(&now, &steps, &one_shots);
         watch.were_away(self.away);
         let until_now = began.elapsed();
         for wave in converge::waves(&model, &steps) {
             fault!("rollback.wave");
-            if let Err(error) = watch.alongside(self.wave(&wave, &now)).await {
+            let work = self.wave(&place, &model, &wave, &ways, &now);
+            if let Err(error) = watch.alongside(work).await {
                 if error.is_race() {
                     return Err(Trouble::Race(error));
                 }
                 // The others are brought back all the same: the best state that can be reached.
-                let failure = Failure::of_engine(Code::RollbackFailed, error);
-                undone.add(failure.text(), self.by_hand());
+                let failure = Failure::of_engine(Code::RollbackFailed, error.clone());
+                let problem = Problem::of_engine(&error, failure.text(), self.by_hand());
+                progress.problems.push(problem);
             }
         }
         super::names(&self.place.docker, self.checkpoint).await;
         fault!("rollback.converged");
-        let asleep = self.put_to_sleep(targets).await?;
-        self.verify(&steps, &asleep, &mut watch, undone).await;
-        for service in targets.iter() {
+        let asleep = self.put_to_sleep(&ways).await;
+        asleep.map_err(|error| self.trouble(error))?;
+        self.note_unstarted(&ways, progress);
+        self.verify(&ways, &mut watch, progress).await;
+        for service in ways.keys() {
             let before = self.away.contains(service).then_some(until_now);
             if let Some(down) = watch.down(service) {
                 let down = down + before.unwrap_or_default();
-                undone.down.insert(service.clone(), down);
+                progress.down.insert(service.clone(), down);
             }
         }
         fault!("rollback.verified");
         Ok(())
     }
 
-    async fn containers_now(&self) -> Result<Vec<Container>, EngineError> {
-        let all = self.place.docker.compose_containers().await?;
-        Ok(of_project(&all, &self.checkpoint.project))
+    /// The stack as Compose was told before the change.
+    fn place_before(&self) -> Place {
+        let mut place = self.place.clone();
+        place.located.args = self.checkpoint.args_before();
+        place
     }
 
-    /// Services that are not as they were, or may not be.
-    fn targets(&self, now: &[Container]) -> BTreeSet<ServiceName> {
-        let mut targets: BTreeSet<ServiceName> = self.touched.keys().cloned().collect();
-        if self.revive {
-            let fallen = |saved: &&SavedContainer| {
-                saved.up && !now.iter().any(|c| c.id == saved.id && c.is_up())
-            };
-            let fallen = self.checkpoint.containers.iter().filter(fallen);
-            targets.extend(fallen.map(|saved| saved.service.clone()));
-        }
-        targets
-    }
-
-    /// Removes new containers beside old ones that are all still there: Compose was cut off before
-    /// it stopped the old ones.
-    async fn without_strangers(
+    /// What is there, once what the run left beside it is gone.
+    async fn look_tidied(
         &self,
-        now: Vec<Container>,
-        targets: &BTreeSet<ServiceName>,
-    ) -> Result<Vec<Container>, EngineError> {
-        let mut kept = Vec::new();
-        for container in now {
-            let was = self.checkpoint.of_service(&container.service);
-            let known = was.iter().any(|saved| saved.id == container.id);
-            let whole = !was.is_empty() && !known && self.all_there(&container.service).await?;
-            if targets.contains(&container.service) && whole {
-                self.place.docker.stop(&container.id).await?;
-                self.place.docker.remove(&container.id).await?;
-            } else {
-                kept.push(container);
+        one_shots: &BTreeSet<ServiceName>,
+    ) -> Result<EngineSide, EngineError> {
+        let now = self.look().await?;
+        let run = self.run_of(one_shots);
+        let tidying = way::tidying(&self.checkpoint.engine, &now, &run);
+        if tidying == Tidying::default() {
+            return Ok(now);
+        }
+        for id in &tidying.remove {
+            if now.container(id).is_some_and(|one| one.state.is_up()) {
+                self.place.docker.stop(id).await?;
+            }
+            self.place.docker.remove(id).await?;
+        }
+        for (id, name) in &tidying.rename {
+            self.place.docker.rename(id, name).await?;
+        }
+        self.look().await
+    }
+
+    fn run_of<'r>(&'r self, one_shots: &'r BTreeSet<ServiceName>) -> Run<'r> {
+        Run {
+            touched: self.touched,
+            one_shots,
+            cut_off: self.cut_off,
+        }
+    }
+
+    /// What is to be done to each. What had to be brought back at an earlier look has to be at this
+    /// one too: nobody has seen yet that it is well.
+    fn ways(
+        &self,
+        now: &EngineSide,
+        one_shots: &BTreeSet<ServiceName>,
+        progress: &Progress,
+    ) -> BTreeMap<ServiceName, Way> {
+        let base = &self.checkpoint.engine;
+        let mut ways = way::back(base, now, &self.run_of(one_shots));
+        for service in &progress.handled.services {
+            let ran = base.of_service(service).iter().any(|one| one.state.is_up());
+            if ran {
+                ways.entry(service.clone()).or_insert(Way::Restart);
             }
         }
-        Ok(kept)
+        ways
     }
 
-    async fn all_there(&self, service: &ServiceName) -> Result<bool, EngineError> {
-        for saved in self.checkpoint.of_service(service) {
-            if self.place.docker.inspect(&saved.id).await?.is_none() {
-                return Ok(false);
+    /// Those whose containers did not run before, or were held.
+    async fn put_to_sleep(&self, ways: &BTreeMap<ServiceName, Way>) -> Result<(), EngineError> {
+        let base = &self.checkpoint.engine;
+        let is_asleep = |one: &Replica| !one.state.is_up() || one.state == RunState::Paused;
+        let slept = |service: &&ServiceName| base.of_service(service).into_iter().any(is_asleep);
+        let slept: Vec<&ServiceName> = ways.keys().filter(slept).collect();
+        if slept.is_empty() {
+            return Ok(());
+        }
+        let now = self.look().await?;
+        for service in slept {
+            let (was, is) = (base.of_service(service), now.of_service(service));
+            for (was, is) in pairs(&was, &is) {
+                let Some(is) = is.filter(|is| is.state.is_up()) else {
+                    continue;
+                };
+                if !was.state.is_up() {
+                    self.place.docker.stop(&is.id).await?;
+                } else if was.state == RunState::Paused && is.state != RunState::Paused {
+                    self.place.docker.pause(&is.id).await?;
+                }
             }
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// What is to be done to each, by what is there now.
-    fn steps(
-        &self,
-        model: &Model,
-        now: &[Container],
-        targets: &BTreeSet<ServiceName>,
-    ) -> Vec<Step> {
-        let mut order = model.in_dependency_order();
-        // Services that only the failed change defined go first.
-        let strangers = targets
-            .iter()
-            .filter(|name| !model.services.contains_key(name));
-        order.splice(0..0, strangers.cloned().collect::<Vec<_>>());
-        order
-            .into_iter()
-            .filter(|service| targets.contains(service))
-            .filter_map(|service| {
-                let was = self.checkpoint.of_service(&service);
-                let is: Vec<&Container> = now.iter().filter(|c| c.service == service).collect();
-                let action = action_back(&was, &is)?;
-                Some(Step {
-                    service,
-                    action,
-                    reasons: Vec::new(),
-                    signal: None,
-                })
-            })
-            .collect()
-    }
-
-    /// Stops what was stopped before, and names it.
-    async fn put_to_sleep(
-        &self,
-        targets: &BTreeSet<ServiceName>,
-    ) -> Result<Vec<ServiceName>, EngineError> {
-        let slept = |service: &&ServiceName| {
-            let was = self.checkpoint.of_service(service);
-            !was.is_empty() && !was.iter().any(|saved| saved.up)
-        };
-        let asleep: Vec<ServiceName> = targets.iter().filter(slept).cloned().collect();
-        for service in &asleep {
-            self.stop(service).await?;
+    fn note_unstarted(&self, ways: &BTreeMap<ServiceName, Way>, progress: &mut Progress) {
+        for (service, way) in ways {
+            match way {
+                Way::RecreateUnstarted { .. } => {
+                    let text = format!(
+                        "{service} had completed before this run: its container was recreated, and was \
+                         not run again"
+                    );
+                    self.emitter.note(NoteCode::NotRunAgain, text);
+                    progress.handled.not_run.insert(service.clone());
+                }
+                Way::Remove | Way::Restart | Way::Stop | Way::Recreate { .. } => {}
+            }
         }
-        Ok(asleep)
     }
 
     /// F32: the old image gets its name back before Compose looks for it.
-    async fn images(&self, steps: &[Step], undone: &mut Undone) {
+    async fn images(&self, steps: &[Step], progress: &mut Progress) {
         for image in &self.checkpoint.images {
             if !steps.iter().any(|step| step.service == image.service) {
                 continue;
@@ -242,128 +261,249 @@ impl Rollback<'_> {
             }
             let (repository, tag) = kept::split_tag(&image.name);
             if let Err(error) = docker.tag(&image.id, repository, tag).await {
-                let name = &image.name;
-                undone.add(
-                    format!("the old image of {} is gone: {error}", image.service),
-                    format!(
-                        "docker pull {name}, or build it again: docker compose build {}",
-                        image.service
-                    ),
+                let (name, service) = (&image.name, &image.service);
+                let text = format!("the old image of {service} is gone: {error}");
+                let todo = format!(
+                    "docker pull {name}, or build it again: docker compose build {service}"
                 );
+                progress
+                    .problems
+                    .push(Problem::of_engine(&error, text, todo));
             }
         }
     }
 
-    async fn wave(&self, wave: &[&Step], now: &[Container]) -> Result<(), EngineError> {
+    async fn wave(
+        &self,
+        place: &Place,
+        model: &Model,
+        wave: &[&Step],
+        ways: &BTreeMap<ServiceName, Way>,
+        now: &EngineSide,
+    ) -> Result<(), EngineError> {
         let docker = &self.place.docker;
-        let of = |action: Action| wave.iter().filter(move |step| step.action == action);
-        for step in of(Action::Remove) {
-            for container in now.iter().filter(|c| c.service == step.service) {
-                docker.stop(&container.id).await?;
-                docker.remove(&container.id).await?;
+        let (mut anew, mut unstarted, mut scales) = (Vec::new(), Vec::new(), Vec::new());
+        let mut restarts = Vec::new();
+        for step in wave {
+            let service = &step.service;
+            let own = now.containers.iter().filter(|c| c.service == *service);
+            match ways.get(service) {
+                None => {}
+                Some(Way::Remove) => {
+                    for container in own {
+                        docker.stop(&container.id).await?;
+                        docker.remove(&container.id).await?;
+                    }
+                }
+                Some(Way::Restart) => {
+                    let own = now.of_service(service).into_iter();
+                    restarts.extend(own.map(|container| docker.restart(&container.id)));
+                }
+                // Done after the others, with all that did not run.
+                Some(Way::Stop) => {}
+                Some(Way::Recreate { scale }) => {
+                    anew.push(service.clone());
+                    scales.extend(unusual(model, service, *scale));
+                }
+                Some(Way::RecreateUnstarted { scale }) => {
+                    unstarted.push(service.clone());
+                    scales.extend(unusual(model, service, *scale));
+                }
             }
         }
-        let restarts = of(Action::Restart).flat_map(|step| {
-            now.iter()
-                .filter(|c| c.service == step.service)
-                .map(|c| docker.restart(&c.id))
-        });
         futures_util::future::try_join_all(restarts).await?;
-        let anew: Vec<ServiceName> = of(Action::Recreate).map(|s| s.service.clone()).collect();
-        if anew.is_empty() {
+        converge::clear_leftovers(docker, now, &anew, self.emitter).await?;
+        self.up(place, &anew, UpMode::ForceRecreate, &scales)
+            .await?;
+        self.up(place, &unstarted, UpMode::Unstarted, &scales).await
+    }
+
+    /// Brings services up; where one of several cannot be, the others are all the same.
+    async fn up(
+        &self,
+        place: &Place,
+        services: &[ServiceName],
+        mode: UpMode,
+        scales: &[Scale],
+    ) -> Result<(), EngineError> {
+        if services.is_empty() {
             return Ok(());
         }
-        let args = &self.place.located.args;
-        self.place
-            .compose
-            .up(args, &anew, UpMode::ForceRecreate, |_| ())
-            .await
-    }
-
-    async fn stop(&self, service: &ServiceName) -> Result<(), EngineError> {
-        let all = self.place.docker.compose_containers().await?;
-        for container in of_project(&all, &self.checkpoint.project) {
-            if container.service == *service && container.is_up() {
-                self.place.docker.stop(&container.id).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn watch(&self, model: &Model, now: &[Container], steps: &[Step]) -> Watch {
-        let shots = self.place.one_shots(model);
-        let targets = steps
-            .iter()
-            .filter(|step| step.action != Action::Remove)
-            .map(|step| {
-                let was = self.checkpoint.of_service(&step.service);
-                Target {
-                    service: step.service.clone(),
-                    action: step.action,
-                    past: Past {
-                        was_up: was.iter().any(|saved| saved.up),
-                        one_shot: shots.contains(&step.service),
-                    },
-                    was_failing: was.iter().any(|saved| saved.failing),
-                    old: now
-                        .iter()
-                        .filter(|container| container.service == step.service)
-                        .map(|container| (container.id.clone(), container.is_up()))
-                        .collect(),
-                    replicas: was.len().max(1),
-                    settings: self.place.settings.service(&step.service),
-                }
+        let up = async |services: &[ServiceName]| {
+            let own = |scale: &&Scale| services.contains(&scale.0);
+            let scales: Vec<Scale> = scales.iter().filter(own).cloned().collect();
+            let args = &place.located.args;
+            let work = place
+                .compose
+                .up_scaled(args, services, mode, &scales, |_| ());
+            let ended = tokio::time::timeout(COMPOSE_LIMIT, work).await;
+            ended.unwrap_or_else(|_| {
+                Err(EngineError::NotAnswering {
+                    address: place.docker.endpoint.address(),
+                    cause: "docker compose up does not come to its end".to_owned(),
+                })
             })
-            .collect();
-        let project = &self.checkpoint.project;
+        };
+        let together = up(services).await;
+        let Err(error) = together else {
+            return Ok(());
+        };
+        if services.len() == 1 || error.is_race() || error.is_passing() {
+            return Err(error);
+        }
+        let mut first = Ok(());
+        for service in services {
+            let alone = up(std::slice::from_ref(service)).await;
+            first = first.and(alone);
+        }
+        first
+    }
+
+    fn watch(&self, now: &EngineSide, steps: &[Step], shots: &BTreeSet<ServiceName>) -> Watch {
+        let base = &self.checkpoint.engine;
+        let target = |step: &Step| {
+            let was = base.of_service(&step.service);
+            let old = now.containers.iter().filter(|c| c.service == step.service);
+            Target {
+                service: step.service.clone(),
+                action: step.action,
+                past: Past {
+                    was_up: was.iter().any(|one| one.state.is_up()),
+                    one_shot: shots.contains(&step.service),
+                },
+                was_failing: was.iter().any(|one| one.is_failing()),
+                old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
+                replicas: was.len().max(1),
+                settings: self.place.settings.service(&step.service),
+            }
+        };
+        let watched = steps.iter().filter(|step| step.action != Action::Remove);
         Watch::begin(
             &self.place.docker,
-            project,
-            targets,
+            &base.project,
+            watched.map(target).collect(),
             self.limits,
             self.emitter.clone(),
         )
     }
 
-    /// The old state must prove itself like a new one; a signal does not cut this short.
+    /// The old state must prove itself like a new one. Said of a service only where the old files are
+    /// in place again: with others nothing is proven.
     async fn verify(
         &self,
-        steps: &[Step],
-        stopped: &[ServiceName],
+        ways: &BTreeMap<ServiceName, Way>,
         watch: &mut Watch,
-        undone: &mut Undone,
+        progress: &mut Progress,
     ) {
-        let awaited: Vec<ServiceName> = steps
+        let base = &self.checkpoint.engine;
+        let runs = |service: &ServiceName| {
+            base.of_service(service)
+                .iter()
+                .any(|one| one.state == RunState::Running || one.state == RunState::Restarting)
+        };
+        let awaited: Vec<ServiceName> = ways
             .iter()
-            .filter(|step| step.action != Action::Remove && !stopped.contains(&step.service))
-            .map(|step| step.service.clone())
+            .filter(|(service, way)| match way {
+                Way::Restart | Way::Recreate { .. } => runs(service),
+                Way::Remove | Way::Stop | Way::RecreateUnstarted { .. } => false,
+            })
+            .map(|(service, _)| service.clone())
             .collect();
-        if !undone.is_whole() {
+        if !progress.problems.is_empty() || awaited.is_empty() {
             return;
         }
-        let _ = watch.settle(&awaited, &Signals::none()).await;
+        let limit = self.limits.default_timeout + self.longest(&awaited) + SLACK;
+        let signals = Signals::none();
+        let settled = tokio::time::timeout(limit, watch.settle(&awaited, &signals)).await;
+        match settled {
+            Ok(Ok(()) | Err(Stopped::Signal(_))) => {}
+            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem {
+                text: "the engine does not answer any more".to_owned(),
+                todo: Some("systemctl start docker".to_owned()),
+                cause: Cause::Passing,
+            }),
+            Err(_) => {
+                let names: Vec<&str> = awaited.iter().map(ServiceName::as_str).collect();
+                let text = format!("{} came to no verdict", names.join(", "));
+                progress
+                    .problems
+                    .push(Problem::lasting(text, "refit status"));
+            }
+        }
         for (service, verdict) in watch.verdicts() {
             if verdict.word == VerdictWord::Failed {
                 let reason = verdict.reason.unwrap_or_default();
-                undone.add(
-                    format!("{service} {reason}, with the old files as well"),
-                    format!("docker compose logs {service}"),
-                );
+                let text = format!("{service} {reason}, with the old files as well");
+                let todo = format!("docker compose logs {service}");
+                progress.problems.push(Problem::lasting(text, todo));
             }
+        }
+    }
+
+    /// The longest that somebody lets one of these take.
+    fn longest(&self, services: &[ServiceName]) -> Duration {
+        let settings = services
+            .iter()
+            .map(|name| self.place.settings.service(name));
+        let longest = settings
+            .flat_map(|one| [one.timeout, one.settle])
+            .flatten()
+            .max();
+        let checks = self.checkpoint.engine.containers.iter();
+        let checks = checks
+            .filter_map(|one| one.healthcheck)
+            .map(of_healthcheck)
+            .max();
+        longest.unwrap_or_default() + checks.unwrap_or_default()
+    }
+
+    /// Looks a last time, takes away what the engine has made meanwhile for a Compose that is dead by
+    /// now, and compares.
+    pub(super) async fn compare(
+        &self,
+        handled: &crate::stack::snapshot::Handled,
+    ) -> Result<Verified, Vec<Problem>> {
+        let base = &self.checkpoint.engine;
+        let now = async {
+            self.look_tidied(&BTreeSet::new()).await?;
+            let (networks, volumes) = (base.own_networks(), base.own_volumes());
+            let place = self.place;
+            super::leftovers(place, &base.project, &networks, &volumes, self.emitter).await?;
+            self.look().await
+        };
+        let now = now.await.map_err(|error| vec![self.problem(&error)])?;
+        let mut handled = handled.clone();
+        handled.services.extend(self.touched.keys().cloned());
+        match compare(base, &now, &handled) {
+            Compared::Equal(verified) => Ok(verified),
+            Compared::Differs(found) => Err(found.iter().map(differs).collect()),
         }
     }
 }
 
-/// What brings a touched service back, by its containers then and now.
-fn action_back(was: &[&SavedContainer], is: &[&Container]) -> Option<Action> {
-    if was.is_empty() {
-        return (!is.is_empty()).then_some(Action::Remove);
-    }
-    let same = was.len() == is.len() && was.iter().all(|w| is.iter().any(|i| i.id == w.id));
-    match same {
-        // Still the same container: it was restarted, or is being stopped right now by a call that
-        // outlived its caller; a restart comes after either.
-        true => was.iter().any(|saved| saved.up).then_some(Action::Restart),
-        false => Some(Action::Recreate),
-    }
+/// The services in the order in which they are brought back.
+fn steps(model: &Model, ways: &BTreeMap<ServiceName, Way>) -> Vec<Step> {
+    let mut order = model.in_dependency_order();
+    // Services that only the failed change defined go first.
+    let strangers = ways
+        .keys()
+        .filter(|name| !model.services.contains_key(*name));
+    order.splice(0..0, strangers.cloned().collect::<Vec<_>>());
+    let step = |service: ServiceName| {
+        let action = ways.get(&service)?.action();
+        Some(Step {
+            service,
+            action,
+            reasons: Vec::new(),
+            signal: None,
+        })
+    };
+    order.into_iter().filter_map(step).collect()
+}
+
+/// The number of a service's containers, where the files give another one.
+fn unusual(model: &Model, service: &ServiceName, scale: usize) -> Option<Scale> {
+    let files = model.services.get(service)?.replicas;
+    let same = u64::try_from(scale).is_ok_and(|scale| scale == files);
+    (!same).then(|| (service.clone(), scale))
 }

@@ -3,21 +3,27 @@
 //! that was killed is simply done again.
 
 mod containers;
+mod end;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use end::{Cause, End, Problem, Undone};
+
 use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
 use super::kept;
 use super::saved_file::SavedSide;
-use crate::complaint::Complaint;
+use crate::engine::EngineError;
 use crate::engine::docker::Docker;
+use crate::engine::signals::Signals;
 use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
+use crate::stack::snapshot::{Handled, Verified};
 use crate::state::journal::{self, Entry, Journal};
 
 /// What is to be undone.
@@ -30,54 +36,75 @@ pub struct Rollback<'a> {
     pub folder: &'a Path,
     /// Services whose containers the run has touched, or was about to.
     pub touched: &'a BTreeMap<ServiceName, Action>,
-    /// Start what ran before and does not now, touched or not: the engine itself may have died (F31).
-    pub revive: bool,
+    /// Compose may have been cut off: what it had asked of the engine may still be going on.
+    pub cut_off: bool,
+    /// The engine itself may have died, and have started everything again (F31).
+    pub engine_ended: bool,
     /// Services that were away when the run gave up.
     pub away: &'a BTreeSet<ServiceName>,
     /// What bounds the watch.
     pub limits: Limits,
+    /// Whoever does not want to wait.
+    pub signals: &'a Signals,
     /// Where it is told.
     pub emitter: &'a Emitter,
 }
 
-/// What a rollback could not do, and what a person has to do about it.
-#[derive(Debug, Default)]
-pub struct Undone {
-    /// Why it is not as it was; empty: it is.
-    pub problems: Vec<String>,
-    /// What to type.
-    pub todo: Vec<String>,
-    /// How long services were away while it lasted.
-    pub down: BTreeMap<ServiceName, Duration>,
-}
-
-impl Undone {
-    /// Whether everything is as it was.
-    pub fn is_whole(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    fn add(&mut self, problem: impl Into<String>, todo: impl Into<String>) {
-        self.problems.push(problem.into());
-        self.todo.push(todo.into());
-    }
+/// How far a rollback is.
+#[derive(Default)]
+struct Progress {
+    problems: Vec<Problem>,
+    /// What was brought back, and what the comparison has to know of it.
+    handled: Handled,
+    down: BTreeMap<ServiceName, Duration>,
 }
 
 impl Rollback<'_> {
-    /// Undoes the run as far as it can be undone; what cannot be is said in the result.
+    /// Undoes the run as far as it can be undone, and compares; what is not as it was is said in the
+    /// result. Every wait has an end: its own limit, or a person who asks twice.
     pub async fn run(&self, journal: &Journal) -> Undone {
-        let mut undone = Undone::default();
         let began = Instant::now();
         self.emitter.phase(Phase::Rollback);
-        self.files(journal, &mut undone).await;
-        if let Err(problem) = self.containers(began, &mut undone).await {
-            let text = problem.details.first().cloned().unwrap_or_default();
-            undone.add(format!("{} {text}", problem.text).trim(), self.by_hand());
+        let mut progress = Progress::default();
+        self.files(journal, &mut progress).await;
+        // With the new files still in place, containers would be made of these.
+        if progress
+            .problems
+            .iter()
+            .any(|one| one.cause == Cause::Passing)
+        {
+            return progress.ended(Err(Vec::new()));
         }
-        undone
+        let asked = self.signals.asked();
+        let compared = tokio::select! {
+            done = self.engine_side(began, &mut progress) => done,
+            () = self.asked_twice(asked) => Err(vec![Problem {
+                text: "stopped waiting, as asked".to_owned(),
+                todo: None,
+                cause: Cause::Passing,
+            }]),
+        };
+        progress.ended(compared)
     }
 
-    async fn files(&self, journal: &Journal, undone: &mut Undone) {
+    /// Whoever asks once is told what is going on; whoever asks again means it.
+    async fn asked_twice(&self, before: u32) {
+        self.signals.asked_beyond(before).await;
+        let text = "rolling back; press again to stop waiting";
+        self.emitter.note(NoteCode::RollingBack, text);
+        self.signals.asked_beyond(before + 1).await;
+    }
+
+    async fn engine_side(
+        &self,
+        began: Instant,
+        progress: &mut Progress,
+    ) -> Result<Verified, Vec<Problem>> {
+        self.containers(began, progress).await;
+        self.compare(&progress.handled).await
+    }
+
+    async fn files(&self, journal: &Journal, progress: &mut Progress) {
         let aside = crate::state::edited_of(self.folder);
         let done = self.checkpoint.restore_files(self.folder, &aside);
         self.emitter.emit(Kind::Restored {
@@ -103,7 +130,7 @@ impl Rollback<'_> {
                     format!("mv {path} {path}.edited")
                 }
             };
-            undone.add(format!("{error:#}"), todo);
+            progress.problems.push(Problem::of_file(error, todo));
         }
         if let Some(checkout) = &self.checkpoint.checkout
             && let Err(error) = self.checkout(checkout).await
@@ -111,7 +138,11 @@ impl Rollback<'_> {
             let to = &checkout.state.head;
             let text = format!("the checkout is not back at {}: {error:#}", to.short());
             let top = checkout.state.top.display();
-            undone.add(text, format!("git -C {top} reset --mixed {to}"));
+            let todo = format!("git -C {top} reset --mixed {to}");
+            progress.problems.push(Problem {
+                text,
+                ..Problem::of_file(&error, todo)
+            });
         }
         if done.failed.is_empty() {
             let _ = journal.add(Entry::FilesRestored);
@@ -139,30 +170,24 @@ impl Rollback<'_> {
         Ok(())
     }
 
+    /// What a person may type to see what Compose says.
     fn by_hand(&self) -> String {
-        let files = self
-            .checkpoint
-            .args
-            .files
-            .iter()
-            .map(|f| format!("-f {}", f.display()));
-        let files = files.collect::<Vec<_>>().join(" ");
-        let services: Vec<&str> = self.touched.keys().map(ServiceName::as_str).collect();
-        let project = &self.checkpoint.project;
-        format!(
-            "docker compose {files} -p {project} up -d --no-deps {}",
-            services.join(" ")
-        )
+        let services = self.touched.keys().map(ServiceName::as_str);
+        let words: Vec<&str> = ["up", "-d", "--no-deps"]
+            .into_iter()
+            .chain(services)
+            .collect();
+        let args = self.checkpoint.args_before();
+        args.typed(&self.checkpoint.engine.project, &words)
     }
+}
 
-    async fn leftovers(&self) -> Result<(), Complaint> {
-        let Checkpoint {
-            project,
-            networks,
-            volumes,
-            ..
-        } = self.checkpoint;
-        leftovers(self.place, project, networks, volumes, self.emitter).await
+impl Progress {
+    fn ended(self, compared: Result<Verified, Vec<Problem>>) -> Undone {
+        Undone {
+            end: End::of(self.problems, compared),
+            down: self.down,
+        }
     }
 }
 
@@ -191,7 +216,7 @@ pub async fn leftovers(
     networks: &[String],
     volumes: &[String],
     emitter: &Emitter,
-) -> Result<(), Complaint> {
+) -> Result<(), EngineError> {
     let docker = &place.docker;
     for network in docker.networks(project).await? {
         if !networks.contains(&network) {

@@ -1,0 +1,157 @@
+//! What a rollback came to, as a value: nobody has to guess it from what is printed, or from whether
+//! the engine answers a moment later.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::engine::EngineError;
+use crate::event::{RunId, ServiceName};
+use crate::stack::snapshot::{Difference, Verified};
+
+/// Whether to try again later may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A full disk, an engine that is gone, a person who would not wait.
+    Passing,
+    /// Anything else.
+    Lasting,
+}
+
+/// Something that a rollback could not do.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What, in a sentence without a full stop.
+    pub text: String,
+    /// What a person may type about it.
+    pub todo: Option<String>,
+    /// Whether it passes.
+    pub cause: Cause,
+}
+
+impl Problem {
+    pub(super) fn of_engine(error: &EngineError, text: String, todo: String) -> Self {
+        Self {
+            text,
+            todo: Some(todo),
+            cause: match error.is_passing() {
+                true => Cause::Passing,
+                false => Cause::Lasting,
+            },
+        }
+    }
+
+    pub(super) fn lasting(text: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            todo: Some(todo.into()),
+            cause: Cause::Lasting,
+        }
+    }
+
+    /// Of a file: a disk that is full has space again some day.
+    pub(super) fn of_file(error: &anyhow::Error, todo: String) -> Self {
+        let io = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<std::io::Error>());
+        let full = io.is_some_and(|error| {
+            use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+            matches!(error.kind(), StorageFull | QuotaExceeded)
+        });
+        Self {
+            text: format!("{error:#}"),
+            todo: Some(todo),
+            cause: match full {
+                true => Cause::Passing,
+                false => Cause::Lasting,
+            },
+        }
+    }
+}
+
+/// How a rollback ended.
+#[derive(Debug)]
+pub enum End {
+    /// The comparison found everything as it was.
+    Back(Verified),
+    /// Something that passes came between: the run stays open, and the next command goes on with it.
+    Open(Vec<Problem>),
+    /// It is not as it was, and a person is needed.
+    Failed(Vec<Problem>),
+}
+
+/// What became of a rollback.
+#[derive(Debug)]
+pub struct Undone {
+    /// How it ended.
+    pub end: End,
+    /// How long services were away while it lasted.
+    pub down: BTreeMap<ServiceName, Duration>,
+}
+
+impl End {
+    pub(super) fn of(problems: Vec<Problem>, compared: Result<Verified, Vec<Problem>>) -> Self {
+        let (mut all, compared) = (problems, compared);
+        match compared {
+            Ok(verified) if all.is_empty() => return Self::Back(verified),
+            Ok(_) => {}
+            Err(found) => all.extend(found),
+        }
+        match all.iter().any(|one| one.cause == Cause::Passing) {
+            true => Self::Open(all),
+            false => Self::Failed(all),
+        }
+    }
+
+    /// What is not as it was, or could not be done.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Back(_) => &[],
+            Self::Open(problems) | Self::Failed(problems) => problems,
+        }
+    }
+
+    /// What a person is to type, each command once.
+    pub fn todo(&self) -> Vec<String> {
+        let mut todo: Vec<String> = Vec::new();
+        for one in self
+            .problems()
+            .iter()
+            .filter_map(|problem| problem.todo.as_ref())
+        {
+            if !todo.contains(one) {
+                todo.push(one.clone());
+            }
+        }
+        todo
+    }
+
+    /// The last line that a person reads.
+    pub fn text(&self, run: RunId) -> String {
+        match self {
+            Self::Back(verified) => format!("{} More: refit show {run}", verified.sentence(run)),
+            Self::Open(_) => format!(
+                "Not rolled back yet: run {run} stays open, and the next command that changes something \
+                 (refit apply) goes on with it"
+            ),
+            Self::Failed(_) => format!(
+                "Not rolled back: it is not as it was before run {run}. To do: {}",
+                self.todo().join("; ")
+            ),
+        }
+    }
+}
+
+/// A difference as a problem.
+pub(super) fn differs(difference: &Difference) -> Problem {
+    let todo = match &difference.about {
+        crate::stack::snapshot::About::Service(service) => format!("refit apply {service}"),
+        crate::stack::snapshot::About::Network(_) => "refit apply".to_owned(),
+        crate::stack::snapshot::About::Volume(name) => format!("docker volume inspect {name}"),
+        crate::stack::snapshot::About::Image(name) => match &difference.was {
+            Some(was) => format!("docker tag {was} {name}"),
+            None => format!("docker image inspect {name}"),
+        },
+    };
+    let text = format!("not as it was: {}", difference.sentence());
+    Problem::lasting(text, todo)
+}
