@@ -55,6 +55,12 @@ pub enum EngineError {
         /// The transport's error.
         cause: String,
     },
+    /// It took the question, and does not answer.
+    #[error("the Docker engine does not answer: cannot {what}")]
+    Silent {
+        /// What was asked of it.
+        what: &'static str,
+    },
     /// A kind of address that refit cannot use.
     #[error("cannot use the Docker engine at {address}: {why}")]
     Unsupported {
@@ -104,7 +110,7 @@ impl EngineError {
     /// The stable code of each case.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoSocket { .. } | Self::NotAnswering { .. } => "no_engine",
+            Self::NoSocket { .. } | Self::NotAnswering { .. } | Self::Silent { .. } => "no_engine",
             Self::Permission { .. } => "engine_permission",
             Self::Unsupported { .. } => "endpoint_unsupported",
             Self::UnknownContext { .. } => "unknown_context",
@@ -138,6 +144,9 @@ impl EngineError {
             }
             Self::Permission { .. } => {
                 "use sudo, or join the group of the socket: sudo usermod -aG docker $USER, then log in again"
+            }
+            Self::Silent { .. } => {
+                "see whether it hangs (docker version), and start it again: systemctl restart docker"
             }
             Self::Unsupported { .. } => {
                 "forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST) and use -H unix:///tmp/docker.sock"

@@ -1,7 +1,7 @@
 //! Brings the containers in line with the files, in waves of services that do not wait for each
 //! other. Compose makes containers, nobody else: its labels and hashes stay its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Failure;
 use super::journal::{Entry, Journal};
@@ -78,16 +78,30 @@ impl Convergence<'_> {
                 services: services.clone(),
             })?;
             fault!("converge.touching");
-            let work = self.wave(&wave);
-            tokio::select! {
-                done = watch.alongside(work) => done?,
-                signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
-            }
+            let work = watch.during(self.wave(&wave), self.signals).await;
+            work.map_err(Failure::of_stopped)??;
+            watch.count(&self.made_by_compose(&wave)).await;
             fault!("converge.touched");
             done.extend(services);
         }
         journal.add(Entry::Converged)?;
         Ok(())
+    }
+
+    /// How many containers the files ask for, of the services of a wave that Compose makes anew.
+    fn made_by_compose(&self, wave: &[&Step]) -> BTreeMap<ServiceName, usize> {
+        let made = wave.iter().filter(|step| match step.action {
+            Action::Start | Action::Recreate | Action::Rebuild => true,
+            Action::None | Action::Signal | Action::Restart | Action::Remove => false,
+        });
+        made.filter_map(|step| {
+            let service = self.model.services.get(&step.service)?;
+            Some((
+                step.service.clone(),
+                usize::try_from(service.replicas).ok()?,
+            ))
+        })
+        .collect()
     }
 
     /// `depends_on` with a condition other than "started" waits for a verdict.
@@ -218,12 +232,9 @@ impl Convergence<'_> {
                 .up_build(self.args, |text| self.progress(text))
                 .await
         };
-        tokio::select! {
-            done = watch.alongside(work) => {
-                done.map_err(|error| Failure::of_engine("start_failed", error))?;
-            }
-            signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
-        }
+        let done = watch.during(work, self.signals).await;
+        let done = done.map_err(Failure::of_stopped)?;
+        done.map_err(|error| Failure::of_engine("start_failed", error))?;
         journal.add(Entry::Converged)?;
         Ok(())
     }
