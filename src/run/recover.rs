@@ -80,7 +80,7 @@ async fn finish_one(
     let lines = journal::read(&folder);
     // Compose may outlive the refit that started it, and would go on with the change.
     let mark = journal::mark(&folder)?;
-    end_orphans(&mark)?;
+    end_orphans(&mark).await?;
     let place = &Place {
         compose: place.compose.marked(mark),
         ..place.clone()

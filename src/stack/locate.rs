@@ -54,6 +54,8 @@ pub enum LocateError {
         directory: PathBuf,
         names: Vec<String>,
     },
+    #[error("{path} is {what}, not a regular file")]
+    NotRegular { path: PathBuf, what: &'static str },
     #[error("{0}")]
     Unreadable(String),
 }
@@ -73,6 +75,9 @@ impl From<LocateError> for Complaint {
             LocateError::Stdin => Self::new("compose_from_stdin", text).hint("name a file with -f"),
             LocateError::Ambiguous { .. } => {
                 Self::new("ambiguous_project", text).hint("choose one with -p NAME")
+            }
+            LocateError::NotRegular { .. } => {
+                Self::new("not_a_file", text).hint("put a file there, or name another one")
             }
             LocateError::Unreadable(_) => Self::new("io", text),
         }
@@ -96,6 +101,20 @@ impl Located {
     /// The override file that Compose would load by itself, were it there.
     pub fn default_override(&self) -> Option<PathBuf> {
         default_override(&self.args.files).filter(|_| self.by_default)
+    }
+
+    /// Compose would wait for somebody to write a named pipe, and refit reads each file several times.
+    fn only_regular_files(&self) -> Result<(), LocateError> {
+        let nothing = Path::new("/dev/null");
+        let env_files = self.env_files();
+        let read = self.args.files.iter().chain(&env_files);
+        for path in read.filter(|path| *path != nothing) {
+            if let Some(what) = files::special(path) {
+                let path = path.clone();
+                return Err(LocateError::NotRegular { path, what });
+            }
+        }
+        Ok(())
     }
 
     /// The env file that `set` without `-F` edits: the stack's first.
@@ -224,12 +243,14 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
         profiles,
         directory: folder,
     };
-    Ok(Located {
+    let located = Located {
         args,
         notes: found.notes,
         by_default: found.by_default,
         here: current,
-    })
+    };
+    located.only_regular_files()?;
+    Ok(located)
 }
 
 #[derive(Default)]
@@ -425,7 +446,8 @@ pub fn default_files(folder: &Path) -> Vec<PathBuf> {
         names
             .iter()
             .map(|name| folder.join(name))
-            .find(|f| f.is_file())
+            // Whatever lies there, Compose opens it.
+            .find(|f| f.exists() && !f.is_dir())
     };
     match first(&NAMES) {
         Some(main) => [Some(main), first(&OVERRIDES)]
