@@ -1,6 +1,7 @@
 //! The only room that talks to the outside: the Docker API, the Compose plug-in, files, HTTP.
 //! Returns data and errors; decides nothing and prints nothing.
 
+pub mod claims;
 pub mod compose;
 pub mod container;
 pub mod credentials;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod image;
 pub mod neighbour;
 pub mod network;
+pub mod peer;
 pub mod plugin;
 pub mod process;
 pub mod redis;

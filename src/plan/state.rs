@@ -52,7 +52,9 @@ fn kept(
 ) -> Action {
     if own.is_empty() {
         // A service that the change turns on is new as well.
-        let is_new = !inputs.before.is_active(name, inputs.profiles_before);
+        let before = inputs.before.services.get(name);
+        let had_none = before.is_some_and(|service| service.replicas == 0);
+        let is_new = had_none || !inputs.before.is_active(name, inputs.profiles_before);
         let active = inputs.after.is_active(name, inputs.profiles);
         return match action {
             Action::Start if is_new && active => Action::Start,

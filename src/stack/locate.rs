@@ -26,7 +26,7 @@ const OVERRIDES: [&str; 4] = [
 ];
 
 /// What the person said; the words are Compose's options.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "Compose's own option names")]
 pub struct LocateRequest {
     pub directory: Option<PathBuf>,
@@ -95,9 +95,28 @@ pub struct Located {
     pub here: PathBuf,
     /// Compose finds these files by itself, so it would load an override file beside them as well.
     pub by_default: bool,
+    /// What the person said.
+    request: LocateRequest,
 }
 
+/// Where the bytes of a file come from: from the disk, or from an edit that is not written yet.
+type Read<'a> = &'a dyn Fn(&Path) -> Option<Vec<u8>>;
+
 impl Located {
+    /// What Compose is to be told by its own rules, without a look at what runs, if the stack's `.env`
+    /// had this text.
+    ///
+    /// # Errors
+    /// There would be no such stack.
+    pub fn by_rules(&self, dot_env: Option<&[u8]>) -> Result<ProjectArgs, LocateError> {
+        let edited = self.args.directory.join(".env");
+        let read = |path: &Path| match path == edited {
+            true => dot_env.map(<[u8]>::to_vec),
+            false => read_if_any(path),
+        };
+        Ok(locate_reading(&self.request, &[], &read)?.args)
+    }
+
     /// The override file that Compose would load by itself, were it there.
     pub fn default_override(&self) -> Option<PathBuf> {
         default_override(&self.args.files).filter(|_| self.by_default)
@@ -141,10 +160,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(directory: &Path) -> Self {
-        let bytes = files::read_if_exists(&directory.join(".env"))
-            .ok()
-            .flatten();
+    fn of(directory: &Path, read: Read<'_>) -> Self {
+        let bytes = read(&directory.join(".env"));
         // A file that cannot be read is reported by whoever needs it; here it names nothing.
         let dot_env = bytes
             .and_then(|bytes| Dotenv::parse(&bytes, Format::Compose).ok())
@@ -181,6 +198,18 @@ impl Settings {
 /// # Errors
 /// There is none, or more than one that fits.
 pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Located, LocateError> {
+    locate_reading(request, containers, &read_if_any)
+}
+
+fn read_if_any(path: &Path) -> Option<Vec<u8>> {
+    files::read_if_exists(path).ok().flatten()
+}
+
+fn locate_reading(
+    request: &LocateRequest,
+    containers: &[Container],
+    read: Read<'_>,
+) -> Result<Located, LocateError> {
     let current = current_directory(request.directory.as_deref())?;
     if request.files.iter().any(|file| file.as_os_str() == "-") {
         return Err(LocateError::Stdin);
@@ -190,7 +219,7 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
         None => None,
     };
     let start = project_directory.clone().unwrap_or_else(|| current.clone());
-    let settings = Settings::of(&start);
+    let settings = Settings::of(&start, read);
     let name = request
         .project_name
         .clone()
@@ -214,7 +243,7 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
     let own = if folder == start {
         settings
     } else {
-        Settings::of(&folder)
+        Settings::of(&folder, read)
     };
     let separator = ",";
     let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
@@ -248,6 +277,7 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
         notes: found.notes,
         by_default: found.by_default,
         here: current,
+        request: request.clone(),
     };
     located.only_regular_files()?;
     Ok(located)
