@@ -7,88 +7,11 @@
 mod faulty;
 mod stack;
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::Stdio;
 
 use faulty::{Faulty, await_sleep};
-
-/// Names the folder of the engine that may be killed.
-const OWN: &str = "REFIT_TEST_OWN_ENGINE";
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/engine")
-}
-
-fn engine(home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(script());
-    command.args(args);
-    command
-        .env("REFIT_ENGINE_HOME", home)
-        .env("ENGINE", "newest");
-    command
-}
-
-/// Runs one of the tests below on an engine of its own.
-fn on_an_engine_of_its_own(test: &str) {
-    if !stack::engine::answers() {
-        return;
-    }
-    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
-        println!("skipped: an engine of its own needs root");
-        return;
-    }
-    let home = tempfile::Builder::new().prefix("re").tempdir().unwrap();
-    borrow_packages(home.path());
-    let myself = std::env::current_exe().unwrap();
-    let args = [
-        "--exact",
-        test,
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ];
-    let mut inside = engine(home.path(), &["run"]);
-    inside.arg(myself).args(args).env(OWN, home.path());
-    let passed = inside.status().unwrap().success();
-    let _ = engine(home.path(), &["reset"]).status();
-    assert!(passed, "{test} failed");
-}
-
-/// Takes over what another engine of the script has unpacked: that is not fetched again.
-fn borrow_packages(home: &Path) {
-    let Some(config) = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from) else {
-        return;
-    };
-    let Some(other) = config.parent() else { return };
-    let Some(all) = other.parent() else { return };
-    if !other.join("installed").exists() {
-        return;
-    }
-    fs::create_dir(home.join("newest")).unwrap();
-    for name in ["bin", "config", "installed"] {
-        let mut copy = Command::new("cp");
-        copy.arg("-a")
-            .arg(other.join(name))
-            .arg(home.join("newest"));
-        assert!(copy.status().unwrap().success());
-    }
-    for name in ["runc", "busybox", "images"] {
-        let _ = symlink(all.join(name), home.join(name));
-    }
-}
-
-fn kill_engine(home: &Path, signal: &str) {
-    let pid = fs::read_to_string(home.join("newest/dockerd.pid")).unwrap();
-    let pid = pid.trim();
-    let sent = Command::new("kill").args(["-s", signal, pid]).status();
-    assert!(sent.unwrap().success());
-    while Path::new(&format!("/proc/{pid}")).exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+use stack::own_engine::{OWN, engine, kill_engine, on_an_engine_of_its_own};
 
 /// The phases in which the engine dies; with the faults that lead there.
 const PHASES: [&str; 9] = [

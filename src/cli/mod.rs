@@ -229,7 +229,21 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)?;
-    runtime.block_on(dispatch(&cli.global, cli.command))
+    runtime.block_on(heard(&cli.global, cli.command))
+}
+
+/// A question ends at once by a signal, and with it what it has started. What changes something hears
+/// signals by itself: where it is decides what has to be done first.
+async fn heard(global: &Global, command: Command) -> Result<Exit, Complaint> {
+    if command.is_run() || matches!(command, Command::Schedule(_)) {
+        return dispatch(global, command).await;
+    }
+    let signals = Signals::listen().map_err(anyhow::Error::from)?;
+    tokio::select! {
+        biased;
+        done = dispatch(global, command) => done,
+        signal = signals.wait() => Ok(Exit::Signal(signal)),
+    }
 }
 
 fn logical_directory() -> PathBuf {

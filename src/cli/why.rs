@@ -226,7 +226,7 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
 fn lines_of(located: &Located, key: &str, reach: &routes::KeyReach) -> String {
     let mut places = Vec::new();
     for file in &located.args.files {
-        let Ok(text) = std::fs::read_to_string(file) else {
+        let Some(text) = files::text_if_readable(file) else {
             continue;
         };
         let Ok(scalars) = yaml::scalars(&text) else {

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,13 +12,18 @@ use serde_json::Value;
 use super::EngineError;
 use super::endpoint::Endpoint;
 use super::plugin;
-use super::process::{Call, Ended, run};
+use super::process::{self, Call, Ended, run};
 use crate::event::ServiceName;
+
+/// How long Compose may read a stack's files; it takes less than a second for hundreds of services.
+const READING: Duration = Duration::from_secs(60);
 
 /// How to call Compose.
 #[derive(Clone)]
 pub struct Compose {
     mark: Option<PathBuf>,
+    /// The mark of what is started outside of runs; the file goes when nobody uses it any more.
+    own_mark: Option<Arc<tempfile::TempPath>>,
     program: PathBuf,
     /// `compose` where the program is the docker CLI.
     first: Option<&'static str>,
@@ -111,6 +118,22 @@ impl Compose {
             first,
             address,
             mark: None,
+            own_mark: None,
+        })
+    }
+
+    /// The same, with a mark in this folder on each process that is started before a run has one of its
+    /// own: the folder's next user ends those whose refit was killed.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn marked_in(self, scratch: &Path) -> std::io::Result<Self> {
+        let mark = tempfile::Builder::new()
+            .prefix(&process::name_of_mark())
+            .tempfile_in(scratch)?;
+        Ok(Self {
+            own_mark: Some(Arc::new(mark.into_temp_path())),
+            ..self
         })
     }
 
@@ -226,14 +249,33 @@ impl Compose {
         project: &ProjectArgs,
         args: &[&str],
     ) -> Result<String, EngineError> {
-        let ended = match self.project_call(project, true, args, |_| ()).await {
+        let ended = match self.read(project, true, args).await? {
             Ok(ended) => ended,
-            Err(error) => self
-                .project_call(project, false, args, |_| ())
-                .await
-                .map_err(|_| error)?,
+            Err(error) => self.read(project, false, args).await?.map_err(|_| error)?,
         };
         Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+    }
+
+    /// A call that only reads. Outside: it does not come to an end, and was ended; inside: what Compose
+    /// says.
+    async fn read(
+        &self,
+        project: &ProjectArgs,
+        all_profiles: bool,
+        args: &[&str],
+    ) -> Result<Result<Ended, EngineError>, EngineError> {
+        let call = self.project_call(project, all_profiles, args, |_| ());
+        let ended = tokio::time::timeout(READING, call).await;
+        ended.map_err(|_| {
+            let verb = args.first().unwrap_or(&"");
+            let seconds = READING.as_secs();
+            EngineError::Compose {
+                what: format!("docker compose {verb} did not end within {seconds} s"),
+                message: "look for an env_file that is a pipe, or for aliases in the YAML that \
+                          hold each other many times"
+                    .into(),
+            }
+        })
     }
 
     /// Compose's hash of each service's definition, as in the label of its containers.
@@ -266,9 +308,7 @@ impl Compose {
             env_files: Vec::new(),
             ..project.clone()
         };
-        let ended = self
-            .project_call(&args, true, &["config", "--hash", "*"], |_| ())
-            .await?;
+        let ended = self.read(&args, true, &["config", "--hash", "*"]).await??;
         Ok(String::from_utf8_lossy(&ended.stdout)
             .lines()
             .filter_map(|line| line.split_once(' '))
@@ -409,12 +449,13 @@ impl Compose {
             env.push(("DOCKER_HOST".into(), Some(address.into())));
             env.push(("DOCKER_CONTEXT".into(), None));
         }
+        let own_mark = self.own_mark.as_ref().map(|path| path.to_path_buf());
         Call {
             program: self.program.clone(),
             args: all,
             env,
             directory: directory.to_owned(),
-            mark: self.mark.clone(),
+            mark: self.mark.clone().or(own_mark),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Docker API, over bollard. One connection per command; the API version is negotiated.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
 use bollard::models::ExecConfig;
@@ -14,8 +15,13 @@ use super::endpoint::Endpoint;
 use super::events::{self, EventStream};
 use super::registry;
 
-/// Seconds until a call that is no stream is given up; a stop may take its whole grace period.
-const CALL_TIMEOUT: u64 = 600;
+/// How long the engine may take to begin an answer to a question. One that is stopped or hangs still
+/// takes connections, and would be waited for without an end.
+const ANSWER: Duration = Duration::from_secs(15);
+/// The same where it has work to do first: to mount, to unpack, to delete.
+const WORK: Duration = Duration::from_secs(300);
+/// What a container without a grace period of its own gets between its stop signal and its end.
+const DEFAULT_GRACE: i64 = 10;
 
 /// A connection to an engine.
 #[derive(Clone)]
@@ -36,17 +42,21 @@ impl Docker {
                 check_socket(path)?;
                 bollard::Docker::connect_with_unix(
                     &path.to_string_lossy(),
-                    CALL_TIMEOUT,
+                    ANSWER.as_secs(),
                     bollard::API_DEFAULT_VERSION,
                 )
             }
             Endpoint::Tcp(host) => {
-                bollard::Docker::connect_with_http(host, CALL_TIMEOUT, bollard::API_DEFAULT_VERSION)
+                let version = bollard::API_DEFAULT_VERSION;
+                bollard::Docker::connect_with_http(host, ANSWER.as_secs(), version)
             }
         };
         let silent = |error: ApiError| EngineError::NotAnswering {
             address: endpoint.address(),
-            cause: root_cause(&error),
+            cause: match error {
+                ApiError::RequestTimeoutError => format!("waited {} s", ANSWER.as_secs()),
+                other => root_cause(&other),
+            },
         };
         let api = api
             .map_err(silent)?
@@ -55,6 +65,24 @@ impl Docker {
             .await
             .map_err(silent)?;
         Ok(Self { api, endpoint })
+    }
+
+    /// The same connection for a call after which the engine has work to do before it answers.
+    pub(super) fn patient(&self, limit: Duration) -> bollard::Docker {
+        self.api.clone().with_timeout(limit)
+    }
+
+    /// For what the engine deletes or unpacks.
+    pub(super) fn at_work(&self) -> bollard::Docker {
+        self.patient(WORK)
+    }
+
+    /// For a stop: the container's own grace period, and what a busy engine takes besides.
+    async fn stopping(&self, id: &str) -> Result<bollard::Docker, EngineError> {
+        let found = self.inspect(id).await?;
+        let grace = found.and_then(|inspected| inspected.stop_timeout);
+        let grace = u64::try_from(grace.unwrap_or(DEFAULT_GRACE)).unwrap_or(u64::from(u32::MAX));
+        Ok(self.patient(Duration::from_secs(grace) + WORK))
     }
 
     /// All containers that Compose made, of every project, stopped ones included.
@@ -135,7 +163,8 @@ impl Docker {
     /// The engine's, such as a mount whose source is gone.
     pub async fn restart(&self, id: &str) -> Result<(), EngineError> {
         // The engine's default is the container's own grace period.
-        self.api
+        self.stopping(id)
+            .await?
             .restart_container(id, None::<query::RestartContainerOptions>)
             .await
             .map_err(failed("restart a container"))
@@ -146,7 +175,7 @@ impl Docker {
     /// # Errors
     /// The engine's.
     pub async fn start(&self, id: &str) -> Result<(), EngineError> {
-        self.api
+        self.at_work()
             .start_container(id, None::<query::StartContainerOptions>)
             .await
             .map_err(failed("start a container"))
@@ -157,7 +186,8 @@ impl Docker {
     /// # Errors
     /// The engine's.
     pub async fn stop(&self, id: &str) -> Result<(), EngineError> {
-        self.api
+        self.stopping(id)
+            .await?
             .stop_container(id, None::<query::StopContainerOptions>)
             .await
             .map_err(failed("stop a container"))
@@ -183,7 +213,7 @@ impl Docker {
     /// The engine's; a container that is gone already is none.
     pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
         match self
-            .api
+            .at_work()
             .remove_container(id, None::<query::RemoveContainerOptions>)
             .await
         {
@@ -212,16 +242,26 @@ impl Docker {
             .build();
         let mut stream = Box::pin(self.api.logs(id, Some(options)));
         let mut text = String::new();
-        while let Some(part) = stream.next().await {
-            let part = part.map_err(failed("read a container's log"))?;
-            text.push_str(&String::from_utf8_lossy(part.as_ref()));
-        }
+        let read = async {
+            while let Some(part) = stream.next().await {
+                let part = part.map_err(failed("read a container's log"))?;
+                text.push_str(&String::from_utf8_lossy(part.as_ref()));
+            }
+            Ok(())
+        };
+        within(ANSWER, "read a container's log", read).await?;
         let lines = text.lines().filter_map(|line| line_since(line, since));
         Ok(lines.map(|line| line.trim_end().to_owned()).collect())
     }
 
-    /// Output of a command run inside a container; `None` when it cannot be run there or fails.
+    /// Output of a command run inside a container; `None` when it cannot be run there, fails, or does
+    /// not end.
     pub async fn exec_output(&self, id: &str, command: &[&str]) -> Option<Vec<u8>> {
+        let read = self.exec_to_end(id, command);
+        tokio::time::timeout(ANSWER, read).await.ok().flatten()
+    }
+
+    async fn exec_to_end(&self, id: &str, command: &[&str]) -> Option<Vec<u8>> {
         use bollard::exec::{StartExecOptions, StartExecResults};
         let config = ExecConfig {
             attach_stdout: Some(true),
@@ -249,8 +289,18 @@ impl Docker {
     /// and all that it printed.
     ///
     /// # Errors
-    /// The engine's.
+    /// The engine's, or it does not end.
     pub async fn exec_with_input(
+        &self,
+        id: &str,
+        command: &[String],
+        stdin: &str,
+    ) -> Result<(i64, String), EngineError> {
+        let done = self.exec_fed(id, command, stdin);
+        within(WORK, "run a command in a container", done).await
+    }
+
+    async fn exec_fed(
         &self,
         id: &str,
         command: &[String],
@@ -291,6 +341,16 @@ impl Docker {
     pub async fn data_root(&self) -> Option<std::path::PathBuf> {
         self.api.info().await.ok()?.docker_root_dir.map(Into::into)
     }
+}
+
+/// Gives up what comes to no end.
+async fn within<T>(
+    limit: Duration,
+    what: &'static str,
+    work: impl Future<Output = Result<T, EngineError>>,
+) -> Result<T, EngineError> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.unwrap_or(Err(EngineError::Silent { what }))
 }
 
 /// The text of a log line with a timestamp, unless it is older than `since`.
@@ -336,12 +396,15 @@ fn status(error: &ApiError) -> Option<u16> {
 }
 
 pub(super) fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
-    move |error| EngineError::Api {
-        what: format!("cannot {what}"),
-        status: status(&error),
-        cause: match error {
-            ApiError::DockerResponseServerError { message, .. } => message,
-            other => root_cause(&other),
+    move |error| match error {
+        ApiError::RequestTimeoutError => EngineError::Silent { what },
+        error => EngineError::Api {
+            what: format!("cannot {what}"),
+            status: status(&error),
+            cause: match error {
+                ApiError::DockerResponseServerError { message, .. } => message,
+                other => root_cause(&other),
+            },
         },
     }
 }

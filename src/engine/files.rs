@@ -3,8 +3,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -16,12 +18,32 @@ use crate::fault::fault;
 /// Temporary files start like this, so that recovery can tell them from the user's.
 pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
 
-/// A file's bytes; `None` when there is no such file.
+/// More than this is no file that a person writes: it is not read into memory.
+const TOO_LARGE: u64 = 256 << 20;
+
+/// What lies at a path in place of a file whose text can be read to its end, such as a pipe; `None`
+/// where there is a file, a folder, or nothing. It is not opened: that would wait for a writer.
+pub fn special(path: &Path) -> Option<&'static str> {
+    let metadata = fs::metadata(path).ok()?;
+    special_kind(metadata.file_type())
+}
+
+fn special_kind(kind: fs::FileType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_fifo() => Some("a named pipe"),
+        kind if kind.is_socket() => Some("a socket"),
+        kind if kind.is_char_device() || kind.is_block_device() => Some("a device"),
+        _ => None,
+    }
+}
+
+/// A file's bytes; `None` when there is no such file. Never waits for somebody to write them.
 ///
 /// # Errors
-/// It exists and cannot be read.
+/// It exists and cannot be read, is no regular file, or is larger than any that a person writes.
 pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    let told = || format!("cannot read {}", path.display());
+    match read_regular(path) {
         Ok(bytes) => Ok(Some(bytes)),
         // ENOTDIR: a file lies where the path has a folder.
         Err(error)
@@ -32,8 +54,39 @@ pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
         {
             Ok(None)
         }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => Err(error).with_context(told),
     }
+}
+
+/// A file's text, where it is one that can be read.
+pub fn text_if_readable(path: &Path) -> Option<String> {
+    String::from_utf8(read_regular(path).ok()?).ok()
+}
+
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    // Even to open a device can do something.
+    refuse_special(fs::metadata(path)?.file_type())?;
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblock)
+        .open(path)?;
+    // What was opened may be another one by now.
+    refuse_special(file.metadata()?.file_type())?;
+    let mut bytes = Vec::new();
+    file.take(TOO_LARGE + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > TOO_LARGE) {
+        let text = format!("it is larger than {} MiB", TOO_LARGE >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
+
+fn refuse_special(kind: fs::FileType) -> io::Result<()> {
+    special_kind(kind).map_or(Ok(()), |what| {
+        let text = format!("it is {what}, not a regular file");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    })
 }
 
 /// The same, and `None` as well where a folder lies.
@@ -249,6 +302,41 @@ mod tests {
             2,
             "nothing temporary is left"
         );
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for (path, what) in [
+            (pipe.as_path(), "a named pipe"),
+            (link.as_path(), "a named pipe"),
+            (socket.as_path(), "a socket"),
+            (Path::new("/dev/zero"), "a device"),
+        ] {
+            assert_eq!(special(path), Some(what));
+            let error = read_if_exists(path).unwrap_err();
+            assert!(format!("{error:#}").contains(what), "{error:#}");
+            assert_eq!(text_if_readable(path), None);
+        }
+        assert_eq!(special(dir.path()), None);
+        assert!(read_if_exists(dir.path()).is_err());
+        assert_eq!(read_if_exists(&dir.path().join("no")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        File::create(&path).unwrap().set_len(TOO_LARGE + 1).unwrap();
+        let error = read_if_exists(&path).unwrap_err();
+        assert!(format!("{error:#}").contains("larger than"), "{error:#}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Docker {
     /// The engine's; a name that is gone already is none.
     pub async fn untag(&self, name: &str) -> Result<(), EngineError> {
         let none = None::<query::RemoveImageOptions>;
-        match self.api.remove_image(name, none, None).await {
+        match self.at_work().remove_image(name, none, None).await {
             Err(error) if !is_missing(&error) => Err(failed("remove an image's name")(error)),
             _ => Ok(()),
         }
@@ -111,7 +111,7 @@ impl Docker {
     /// The engine's.
     pub async fn prune_build_cache(&self) -> Result<u64, EngineError> {
         let none = None::<query::PruneBuildOptions>;
-        let done = self.api.prune_build(none).await;
+        let done = self.at_work().prune_build(none).await;
         let done = done.map_err(failed("prune the build cache"))?;
         let bytes = done.space_reclaimed.unwrap_or_default();
         Ok(u64::try_from(bytes).unwrap_or_default())
@@ -140,7 +140,7 @@ impl Docker {
         }
         let id = found.id.unwrap_or_default();
         let none = None::<query::RemoveImageOptions>;
-        match self.api.remove_image(&id, none, None).await {
+        match self.at_work().remove_image(&id, none, None).await {
             Err(error) if !is_missing(&error) && !is_conflict(&error) => {
                 Err(failed("remove an image")(error))
             }

@@ -1,6 +1,7 @@
 //! The only room that talks to the outside: the Docker API, the Compose plug-in, files, HTTP.
 //! Returns data and errors; decides nothing and prints nothing.
 
+pub mod claims;
 pub mod compose;
 pub mod container;
 pub mod credentials;
@@ -17,6 +18,7 @@ pub mod image;
 pub mod neighbour;
 pub mod network;
 pub mod observed;
+pub mod peer;
 pub mod plugin;
 pub mod process;
 pub mod redis;
@@ -56,6 +58,12 @@ pub enum EngineError {
         address: String,
         /// The transport's error.
         cause: String,
+    },
+    /// It took the question, and does not answer.
+    #[error("the Docker engine does not answer: cannot {what}")]
+    Silent {
+        /// What was asked of it.
+        what: &'static str,
     },
     /// A kind of address that refit cannot use.
     #[error("cannot use the Docker engine at {address}: {why}")]
@@ -106,7 +114,9 @@ impl EngineError {
     /// The stable code of each case.
     pub fn code(&self) -> Code {
         match self {
-            Self::NoSocket { .. } | Self::NotAnswering { .. } => Code::NoEngine,
+            Self::NoSocket { .. } | Self::NotAnswering { .. } | Self::Silent { .. } => {
+                Code::NoEngine
+            }
             Self::Permission { .. } => Code::EnginePermission,
             Self::Unsupported { .. } => Code::EndpointUnsupported,
             Self::UnknownContext { .. } => Code::UnknownContext,
@@ -142,7 +152,7 @@ impl EngineError {
             "No space left on device",
         ];
         match self {
-            Self::NoSocket { .. } | Self::NotAnswering { .. } => true,
+            Self::NoSocket { .. } | Self::NotAnswering { .. } | Self::Silent { .. } => true,
             Self::Api { status, cause, .. } => {
                 status.is_none() || SAID.iter().any(|said| cause.contains(said))
             }
@@ -162,6 +172,9 @@ impl EngineError {
             }
             Self::Permission { .. } => {
                 "use sudo, or join the group of the socket: sudo usermod -aG docker $USER, then log in again"
+            }
+            Self::Silent { .. } => {
+                "see whether it hangs (docker version), and start it again: systemctl restart docker"
             }
             Self::Unsupported { .. } => {
                 "forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST) and use -H unix:///tmp/docker.sock"

@@ -11,6 +11,9 @@ use tokio::process::Command;
 
 use crate::fault::fault;
 
+/// In the name of a mark, between the number of the refit that made it and when that was started.
+const MARK: &str = "-mark-";
+
 /// A command line as data.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -25,6 +28,15 @@ pub struct Call {
     /// A file that the program gets as its standard input, so that it can be found should it
     /// outlive refit ([`end_orphans`]); without one it gets none.
     pub mark: Option<PathBuf>,
+}
+
+impl Call {
+    /// Whether it has the mark of a run, not only that of this refit.
+    fn is_of_a_run(&self) -> bool {
+        let name = |mark: &PathBuf| mark.file_name().map(|name| name.to_owned());
+        let name = self.mark.as_ref().and_then(name);
+        name.is_some_and(|name| !is_mark(&name.to_string_lossy()))
+    }
 }
 
 /// How a call ended.
@@ -83,12 +95,53 @@ pub fn is_refit(pid: u32) -> bool {
     name.is_ok_and(|name| name.starts_with("refit"))
 }
 
+/// How the name of this refit's own mark begins.
+pub fn name_of_mark() -> String {
+    let pid = std::process::id();
+    format!("{pid}{MARK}{}-", start_time(pid).unwrap_or_default())
+}
+
+/// Whether a file is a mark, of whichever refit.
+pub fn is_mark(name: &str) -> bool {
+    name.contains(MARK)
+}
+
+/// Whether the refit that made a mark has ended without taking it away.
+fn is_left_behind(name: &str) -> bool {
+    let Some((pid, rest)) = name.split_once(MARK) else {
+        return false;
+    };
+    let started = rest.split('-').next().and_then(|text| text.parse().ok());
+    match (pid.parse().ok(), started) {
+        (Some(pid), Some(started)) => start_time(pid) != Some(started),
+        _ => false,
+    }
+}
+
+/// Ends what killed refits left at work, by the marks in their folder. What cannot be ended now is
+/// tried again by the next command.
+pub async fn end_left_behind(marks: &Path) {
+    for entry in std::fs::read_dir(marks).into_iter().flatten().flatten() {
+        if !entry.file_name().to_str().is_some_and(is_left_behind) {
+            continue;
+        }
+        match end_orphans(&entry.path()).await {
+            Ok(()) => {
+                if let Err(error) = std::fs::remove_file(entry.path()) {
+                    tracing::debug!(%error, "a mark stays");
+                }
+            }
+            Err(error) => tracing::debug!(%error, "not ended"),
+        }
+    }
+}
+
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
 /// this file open, which each of them got as its standard input. Waits until they are gone.
 ///
 /// # Errors
 /// One of them cannot be ended, such as another user's.
-pub fn end_orphans(mark: &Path) -> anyhow::Result<()> {
+pub async fn end_orphans(mark: &Path) -> anyhow::Result<()> {
     use rustix::process::{Signal, getpgid, kill_process_group};
     let Ok(mark) = mark.canonicalize() else {
         return Ok(());
@@ -112,7 +165,7 @@ pub fn end_orphans(mark: &Path) -> anyhow::Result<()> {
         if patience.elapsed() > ORPHAN_PATIENCE {
             anyhow::bail!("process {last}, which a killed refit left, does not end");
         }
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
@@ -168,7 +221,7 @@ pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ende
         .spawn()
         .with_context(|| format!("cannot start {}", call.program.display()))?;
     let mut group = Group::of(child.id());
-    if call.mark.is_some() {
+    if call.is_of_a_run() {
         fault!("call.spawned");
     }
     let (Some(mut out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {

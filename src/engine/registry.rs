@@ -263,7 +263,7 @@ impl Docker {
             .from_image(&name)
             .platform(platform.unwrap_or_default())
             .build();
-        let mut stream = self.api.create_image(Some(options), None, login);
+        let mut stream = self.at_work().create_image(Some(options), None, login);
         let mut sum = PullProgress::default();
         while let Some(message) = stream.next().await {
             let message = message

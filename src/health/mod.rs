@@ -2,7 +2,10 @@
 //! verdict is a pure function of observations; `watch` feeds it, and stands on the engine's events.
 
 pub mod check;
+pub mod downtime;
 pub mod effect;
+mod feed;
+mod life;
 pub mod limits;
 pub mod set_cookie;
 pub mod track;

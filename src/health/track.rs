@@ -1,9 +1,11 @@
 //! What the watch has seen of one service: the lives of its containers and the time without service.
 //! Data and pure transitions; the watch feeds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::downtime::Downtime;
+use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
 use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
 use crate::engine::container::{Health, Inspected, State};
@@ -24,104 +26,11 @@ pub struct Target {
     pub was_failing: bool,
     /// Its containers before, and whether each ran.
     pub old: Vec<(String, bool)>,
-    /// Containers wanted.
+    /// Containers whose start is waited for: what Compose makes of the files, never what somebody had
+    /// made by hand.
     pub replicas: usize,
     /// What `refit.yaml` says.
     pub settings: ServiceSettings,
-}
-
-/// The time in which no container of a service was there to answer.
-#[derive(Debug, Clone, Default)]
-pub struct Downtime {
-    serving: BTreeSet<String>,
-    since: Option<Duration>,
-    total: Duration,
-    observed: bool,
-}
-
-impl Downtime {
-    fn up(&mut self, id: &str, at: Duration) {
-        if self.serving.is_empty()
-            && let Some(since) = self.since.take()
-        {
-            self.total += at.saturating_sub(since);
-        }
-        self.serving.insert(id.to_owned());
-    }
-
-    fn down(&mut self, id: &str, at: Duration) {
-        if self.serving.remove(id) && self.serving.is_empty() {
-            self.observed = true;
-            self.since = Some(at);
-        }
-    }
-
-    /// It was away already when the watch began, whatever container of it is up.
-    pub fn away_from_the_start(&mut self) {
-        *self = Self {
-            since: Some(Duration::ZERO),
-            observed: true,
-            ..Self::default()
-        };
-    }
-
-    /// Whether it is away now, after it was there.
-    pub fn is_away(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// Time without service; `None` for a service that was never seen to go down.
-    pub fn total(&self, now: Duration) -> Option<Duration> {
-        let open = self
-            .since
-            .map(|since| now.saturating_sub(since))
-            .unwrap_or_default();
-        self.observed.then_some(self.total + open)
-    }
-}
-
-/// One container as the watch has seen it.
-#[derive(Debug)]
-struct Life {
-    history: Vec<Observation>,
-    expect: Expectation,
-    oom: bool,
-    stop: Stop,
-}
-
-/// A stop that somebody asked the engine for, while a container was watched: ours right after that of
-/// a run that was killed, or a person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    None,
-    /// The signal was sent; the end that follows is no fault of the container.
-    Asked,
-    /// It ended so, at this time and with this code; a start should follow.
-    Done {
-        at: Duration,
-        exit_code: i64,
-    },
-}
-
-/// A restart starts what it has stopped within milliseconds; the rest is a busy machine.
-const START_AFTER_STOP: Duration = Duration::from_secs(10);
-
-impl Life {
-    fn judge(&self, now: Duration) -> Judgement {
-        match self.stop {
-            Stop::Done { at, .. } if now < at + START_AFTER_STOP => Judgement::Pending {
-                ask_again: at + START_AFTER_STOP,
-            },
-            Stop::Done { at, exit_code } => Judgement::Final(Verdict {
-                word: VerdictWord::Failed,
-                reason: Some(format!(
-                    "was stopped by somebody else, and exited with {exit_code}"
-                )),
-                at,
-            }),
-            Stop::None | Stop::Asked => judge(&self.expect, &self.history, now),
-        }
-    }
 }
 
 /// One service as the watch has seen it.
@@ -137,16 +46,34 @@ pub struct Track {
     pub first_event: Option<Duration>,
     lives: BTreeMap<String, Life>,
     waiting: Expectation,
+    /// When its verdict was asked for: from here on it must come to one.
+    asked: Option<Duration>,
+    /// When a container of it was removed that should have stayed.
+    removed: Option<Duration>,
+    /// What is missing, now that nobody makes more.
+    lacking: Option<String>,
     probing: bool,
+}
+
+/// How far a service is from its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// It stands.
+    Decided,
+    /// Good as far as the events tell: it stands when a look at the containers agrees.
+    Good(Verdict),
+    /// Not yet; should nothing else be seen, ask again at this time.
+    Open {
+        /// Since the watch began.
+        ask_again: Duration,
+    },
 }
 
 impl Track {
     /// A track without observations.
     pub fn new(target: Target, limits: Limits) -> Self {
-        let mut down = Downtime::default();
-        for (id, _) in target.old.iter().filter(|(_, up)| *up) {
-            down.serving.insert(id.clone());
-        }
+        let serving = target.old.iter().filter(|(_, up)| *up);
+        let down = Downtime::served_by(serving.map(|(id, _)| id.clone()));
         let waiting = limits::before_start(&target.settings, target.past, limits);
         Self {
             target,
@@ -155,6 +82,9 @@ impl Track {
             first_event: None,
             lives: BTreeMap::new(),
             waiting,
+            asked: None,
+            removed: None,
+            lacking: None,
             probing: false,
         }
     }
@@ -166,12 +96,8 @@ impl Track {
 
     fn life(&mut self, id: &str) -> &mut Life {
         let expect = self.waiting;
-        self.lives.entry(id.to_owned()).or_insert_with(|| Life {
-            history: Vec::new(),
-            expect,
-            oom: false,
-            stop: Stop::None,
-        })
+        let life = self.lives.entry(id.to_owned());
+        life.or_insert_with(|| Life::new(expect))
     }
 
     /// A container was made; it must start.
@@ -186,12 +112,8 @@ impl Track {
         if let Some(inspected) = found {
             life.expect = limits::expectation(inspected, &settings, past, limits);
         }
-        life.oom = false;
-        life.stop = Stop::None;
-        life.history.push(Observation {
-            at,
-            seen: Seen::Started,
-        });
+        life.started_at = found.and_then(|inspected| inspected.started_at);
+        life.started(at);
         if life.expect.healthcheck.is_none() && !life.expect.probe {
             self.down.up(id, at);
         }
@@ -215,7 +137,7 @@ impl Track {
     pub fn stopping(&mut self, id: &str, at: Duration) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
-            life.stop = Stop::Asked;
+            life.halt = Halt::Asked;
         }
     }
 
@@ -241,16 +163,25 @@ impl Track {
     pub fn died(&mut self, id: &str, at: Duration, exit_code: i64) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
-            if life.stop == Stop::Asked {
-                life.stop = Stop::Done { at, exit_code };
-                life.history.clear();
-                return;
-            }
             let oom = life.oom && exit_code == 137;
-            life.history.push(Observation {
-                at,
-                seen: Seen::Died { exit_code, oom },
-            });
+            life.died(at, exit_code, oom);
+        }
+    }
+
+    /// Somebody holds a container, or lets it go on.
+    pub fn paused(&mut self, id: &str, at: Duration, held: bool) {
+        let Some(life) = self.lives.get_mut(id) else {
+            return;
+        };
+        match held {
+            true => {
+                life.paused(at);
+                self.down.down(id, at);
+            }
+            false => {
+                life.unpaused(at);
+                self.down.up(id, at);
+            }
         }
     }
 
@@ -269,9 +200,42 @@ impl Track {
         life.history.push(observation);
     }
 
-    /// A container is gone.
-    pub fn forget(&mut self, id: &str) {
-        self.lives.remove(id);
+    /// A container was removed. That of an old one is what was asked for, where a new one takes its
+    /// place.
+    pub fn removed(&mut self, id: &str, at: Duration) {
+        self.down.down(id, at);
+        let stays = match self.target.action {
+            Action::None | Action::Signal | Action::Restart => true,
+            Action::Start | Action::Recreate | Action::Rebuild | Action::Remove => false,
+        };
+        let was_to_stay = stays && self.target.old.iter().any(|(old, _)| old == id);
+        if self.lives.remove(id).is_some() || was_to_stay {
+            self.removed = Some(at);
+        }
+    }
+
+    /// Compose has made what it makes of the files: nobody makes more. `existing` are the containers
+    /// there are now, with their states; `wanted` is how many the files ask for.
+    pub fn counted(&mut self, existing: &[(String, State)], wanted: usize) {
+        let is_old = |id: &String| self.target.old.iter().any(|(old, _)| old == id);
+        let new = existing.iter().filter(|(id, _)| !is_old(id));
+        let new: Vec<&(String, State)> = new.collect();
+        let idle = new.iter().find(|(_, state)| *state == State::Created);
+        self.lacking = if existing.len() < wanted {
+            let there = existing.len();
+            Some(format!(
+                "has {there} of the {wanted} containers that the files ask for, and Compose makes no more"
+            ))
+        } else {
+            idle.map(|(id, _)| {
+                let short: String = id.chars().take(12).collect();
+                format!("has a container that Compose made and did not start ({short})")
+            })
+        };
+        // Events come later than the end of the command that they tell of.
+        for (id, _) in new {
+            self.life(id);
+        }
     }
 
     /// Adds what a look at the container shows and the events did not tell.
@@ -289,12 +253,7 @@ impl Track {
         if !known && is_old && !as_started && started.is_zero() {
             return;
         }
-        let last_start = self.lives.get(&found.id).and_then(|life| {
-            life.history
-                .iter()
-                .rfind(|o| o.seen == Seen::Started)
-                .map(|o| o.at)
-        });
+        let last_start = self.lives.get(&found.id).and_then(Life::last_start);
         let runs = matches!(
             found.state,
             State::Running | State::Paused | State::Restarting
@@ -304,16 +263,11 @@ impl Track {
             self.started(&found.id, at, Some(found), limits);
         }
         let life = self.life(&found.id);
-        let ended = life
-            .history
-            .last()
-            .is_some_and(|o| matches!(o.seen, Seen::Died { .. }));
-        if matches!(found.state, State::Exited | State::Dead) && !ended {
-            let seen = Seen::Died {
-                exit_code: found.exit_code,
-                oom: found.oom_killed,
-            };
-            life.history.push(Observation { at: now, seen });
+        if found.state == State::Paused {
+            life.paused(now);
+            self.down.down(&found.id, now);
+        } else if matches!(found.state, State::Exited | State::Dead) && !life.has_ended() {
+            life.died(now, found.exit_code, found.oom_killed);
             self.down.down(&found.id, now);
         } else if matches!(found.health, Health::Healthy | Health::Unhealthy) && runs {
             let output = found.health_output.clone();
@@ -357,12 +311,14 @@ impl Track {
         self.probing.then_some(probe)
     }
 
-    /// Judges the service: bad when one container is, good when all that are wanted are. `None`
-    /// when the verdict stands, else when to ask again.
-    pub fn judge(&mut self, now: Duration) -> Option<Duration> {
+    /// Judges the service: bad when one container is, good when all that are wanted are. Whatever is
+    /// seen or not seen, it comes to an end: each container has its limit, and so has one that does not
+    /// come.
+    pub fn judge(&mut self, now: Duration) -> Judged {
         if self.verdict.is_some() {
-            return None;
+            return Judged::Decided;
         }
+        let asked = *self.asked.get_or_insert(now);
         let mut ask_again = Duration::MAX;
         let mut good: Option<Verdict> = None;
         let mut decided = 0;
@@ -370,8 +326,7 @@ impl Track {
             match life.judge(now) {
                 Judgement::Pending { ask_again: at } => ask_again = ask_again.min(at),
                 Judgement::Final(verdict) if verdict.word == VerdictWord::Failed => {
-                    self.verdict = Some(self.blamed(verdict));
-                    return None;
+                    return self.decide(verdict);
                 }
                 Judgement::Final(verdict) => {
                     decided += 1;
@@ -381,30 +336,67 @@ impl Track {
                 }
             }
         }
-        if decided == self.lives.len() && decided >= self.target.replicas.max(1) {
-            self.verdict = good;
-            return None;
+        let (there, wanted) = (self.lives.len(), self.target.replicas.max(1));
+        if let Some(good) = good.filter(|_| decided == there && there >= wanted) {
+            return Judged::Good(good);
         }
-        if self.lives.len() < self.target.replicas.max(1) {
-            match judge(&self.waiting, &[], now) {
-                Judgement::Pending { ask_again: at } => ask_again = ask_again.min(at),
-                Judgement::Final(verdict) => {
-                    self.verdict = Some(self.blamed(verdict));
-                    return None;
-                }
+        if let Some(lacking) = self.lacking.clone() {
+            return self.decide(failed(lacking, now));
+        }
+        if there >= wanted {
+            return Judged::Open { ask_again };
+        }
+        if let Some(at) = self.removed {
+            let reason = "was removed by somebody else".to_owned();
+            return self.decide(failed(reason, at));
+        }
+        // How long it takes to come is counted from when it was asked for.
+        match judge(&self.waiting, &[], now.saturating_sub(asked)) {
+            Judgement::Pending { ask_again: at } => Judged::Open {
+                ask_again: ask_again.min(at.saturating_add(asked)),
+            },
+            Judgement::Final(verdict) => self.decide(verdict),
+        }
+    }
+
+    fn decide(&mut self, verdict: Verdict) -> Judged {
+        self.verdict = Some(self.blamed(verdict));
+        Judged::Decided
+    }
+
+    /// Compares a look at a container with what was seen of it; `None`: it does not exist.
+    pub fn look(&mut self, id: &str, found: Option<&Inspected>, now: Duration) -> bool {
+        let Some(life) = self.lives.get_mut(id) else {
+            return true;
+        };
+        let look = found.map_or(Look::Gone, |inspected| life.compare(inspected, now));
+        match look {
+            Look::Agrees => true,
+            Look::Differs => false,
+            Look::Gone => {
+                self.removed(id, now);
+                false
             }
         }
-        Some(ask_again)
+    }
+
+    /// A good verdict does not stand any more: it is judged anew.
+    pub fn reopen(&mut self) {
+        let good = self.verdict.as_ref().is_some_and(|verdict| {
+            matches!(
+                verdict.word,
+                VerdictWord::Healthy | VerdictWord::Settled | VerdictWord::Completed
+            )
+        });
+        if good {
+            self.verdict = None;
+            self.asked = None;
+        }
     }
 
     /// Gives the verdict from outside: the engine refused to start the service at all.
     pub fn fail(&mut self, reason: String, at: Duration) {
-        let verdict = Verdict {
-            word: VerdictWord::Failed,
-            reason: Some(reason),
-            at,
-        };
-        self.verdict = Some(self.blamed(verdict));
+        self.verdict = Some(self.blamed(failed(reason, at)));
     }
 
     fn blamed(&self, verdict: Verdict) -> Verdict {
@@ -416,6 +408,14 @@ impl Track {
         } else {
             verdict
         }
+    }
+}
+
+fn failed(reason: String, at: Duration) -> Verdict {
+    Verdict {
+        word: VerdictWord::Failed,
+        reason: Some(reason),
+        at,
     }
 }
 

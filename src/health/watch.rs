@@ -11,8 +11,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::feed::{ENGINE_PATIENCE, Feed, pump};
 use super::limits::Limits;
-use super::track::{Target, Track};
+use super::track::{Judged, Target, Track};
 use super::verdict::{Observation, Seen, Verdict};
 use crate::engine::EngineError;
 use crate::engine::container::{Health, Inspected, State};
@@ -27,21 +28,13 @@ use crate::stack::settings::Probe;
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
 /// Time that one probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time between two attempts to open the event stream of an engine that is gone.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
-/// How long an engine may be away: a restart of it takes seconds, and is no failure of the change.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// What the pump hands over.
-enum Feed {
-    Event(EngineEvent),
-    /// The stream broke and is open again: look at the containers themselves.
-    Gap,
-    /// The engine does not answer any more.
-    Away,
-    /// It has not answered for [`ENGINE_PATIENCE`].
-    Lost,
-}
+/// An answer that took longer tells of an engine that hung or has much to do: what it says may be from
+/// before it heard of an end.
+const PROMPT: Duration = Duration::from_secs(1);
+/// So often a slow answer is asked again before it counts all the same.
+const SLOW_LOOKS: u32 = 3;
+/// Time between two looks, where the first one settled nothing.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
 type Probing = Pin<Box<dyn Future<Output = (ServiceName, Answer)>>>;
 
@@ -58,6 +51,19 @@ pub struct Watch {
     tracks: BTreeMap<ServiceName, Track>,
     probing: FuturesUnordered<Probing>,
     engine_lost: bool,
+    /// Since when looks at containers are not answered.
+    unanswered: Option<Instant>,
+    /// Looks in a row that were answered late.
+    slow_looks: u32,
+}
+
+/// What came of looks at a service's containers at the verdict's moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    Agrees,
+    Differs,
+    /// It says little: ask again.
+    Unsure,
 }
 
 /// Why a watch ended without its verdicts.
@@ -103,6 +109,8 @@ impl Watch {
             tracks,
             probing: FuturesUnordered::new(),
             engine_lost: false,
+            unanswered: None,
+            slow_looks: 0,
         }
     }
 
@@ -127,6 +135,49 @@ impl Watch {
         }
     }
 
+    /// The same, and ends early: by a signal, or when the engine that does the work is gone.
+    ///
+    /// # Errors
+    /// It ended early; the work was dropped.
+    pub async fn during<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        signals: &Signals,
+    ) -> Result<T, Stopped> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+                Some(feed) = self.feed.recv() => self.take(feed).await,
+                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+            }
+            if self.engine_lost {
+                return Err(Stopped::EngineLost);
+            }
+        }
+    }
+
+    /// Compose has made what it makes of the files: what is missing now does not come. With each
+    /// service comes the number of containers that the files ask for.
+    pub async fn count(&mut self, wanted: &BTreeMap<ServiceName, usize>) {
+        // An engine that cannot be asked now leaves it to each service's limit.
+        let Ok(containers) = self.docker.compose_containers().await else {
+            return;
+        };
+        let all = crate::stack::of_project(&containers, &self.project);
+        for (service, &wanted) in wanted {
+            let Some(track) = self.tracks.get_mut(service) else {
+                continue;
+            };
+            let own = all.iter().filter(|c| c.service == *service);
+            let there = own.filter(|c| !matches!(c.state, State::Removing | State::Dead));
+            let there: Vec<(String, State)> = there.map(|c| (c.id.clone(), c.state)).collect();
+            track.counted(&there, wanted);
+        }
+    }
+
     /// Waits until these services have their verdicts, or one of them has failed.
     ///
     /// # Errors
@@ -137,10 +188,13 @@ impl Watch {
         signals: &Signals,
     ) -> Result<(), Stopped> {
         loop {
-            while let Ok(feed) = self.feed.try_recv() {
-                self.take(feed).await;
-            }
-            let Some(wake) = self.judge(services) else {
+            self.drain().await;
+            let judged = tokio::select! {
+                biased;
+                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+                judged = self.judge(services) => judged,
+            };
+            let Some(wake) = judged else {
                 return Ok(());
             };
             if self.engine_lost {
@@ -153,6 +207,45 @@ impl Watch {
                 () = tokio::time::sleep(pause) => {}
                 signal = signals.wait() => return Err(Stopped::Signal(signal)),
             }
+        }
+    }
+
+    /// Looks once more at what had a good verdict, before everything rests on it: the engine may have
+    /// been killed since, and its containers with it.
+    ///
+    /// # Errors
+    /// As [`Watch::settle`].
+    pub async fn still(
+        &mut self,
+        services: &[ServiceName],
+        signals: &Signals,
+    ) -> Result<(), Stopped> {
+        let looks = async {
+            for name in services {
+                self.drain().await;
+                let mut looked = self.look_at(name).await;
+                while looked == Looked::Unsure && !self.engine_lost {
+                    tokio::time::sleep(LOOK_PAUSE).await;
+                    self.drain().await;
+                    looked = self.look_at(name).await;
+                }
+                let track = self.tracks.get_mut(name);
+                if let Some(track) = track.filter(|_| looked != Looked::Agrees) {
+                    track.reopen();
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = signals.wait() => return Err(Stopped::Signal(signal)),
+            () = looks => {}
+        }
+        self.settle(services, signals).await
+    }
+
+    async fn drain(&mut self) {
+        while let Ok(feed) = self.feed.try_recv() {
+            self.take(feed).await;
         }
     }
 
@@ -215,31 +308,69 @@ impl Watch {
     }
 
     /// Judges; `None` when all are decided or one failed, else when to ask again.
-    fn judge(&mut self, services: &[ServiceName]) -> Option<Duration> {
-        let now = self.began.elapsed();
-        let mut wake = Duration::MAX;
-        let mut open = false;
+    async fn judge(&mut self, services: &[ServiceName]) -> Option<Duration> {
+        let mut wake = None;
         for name in services {
-            let Some(track) = self.tracks.get_mut(name) else {
+            let now = self.began.elapsed();
+            let Some(track) = self.tracks.get_mut(name).filter(|t| t.verdict.is_none()) else {
                 continue;
             };
-            let had = track.verdict.is_some();
-            match track.judge(now) {
-                None => {}
-                Some(ask_again) => {
-                    open = true;
-                    wake = wake.min(ask_again);
-                }
-            }
-            if !had && let Some(verdict) = &track.verdict {
+            let ask_again = match track.judge(now) {
+                Judged::Decided => None,
+                Judged::Open { ask_again } => Some(ask_again),
+                Judged::Good(verdict) => match self.look_at(name).await {
+                    Looked::Agrees => {
+                        self.tracks.get_mut(name)?.verdict = Some(verdict);
+                        None
+                    }
+                    Looked::Differs | Looked::Unsure => Some(self.began.elapsed() + LOOK_PAUSE),
+                },
+            };
+            wake = [wake, ask_again].into_iter().flatten().min();
+            let track = self.tracks.get(name)?;
+            if let Some(verdict) = &track.verdict {
                 // A failure is told by whoever knows the container's last words.
                 if verdict.word == VerdictWord::Failed {
                     return None;
                 }
+                let now = self.began.elapsed();
                 self.emitter.emit(told(name, track, verdict, now));
             }
         }
-        open.then_some(wake)
+        wake
+    }
+
+    /// Looks at a service's containers: what the events told may be old.
+    async fn look_at(&mut self, name: &ServiceName) -> Looked {
+        let mut looked = Looked::Agrees;
+        for id in self.containers(name) {
+            let asked = Instant::now();
+            let Ok(found) = self.docker.inspect(&id).await else {
+                let since = *self.unanswered.get_or_insert(asked);
+                self.engine_lost |= since.elapsed() > ENGINE_PATIENCE;
+                return Looked::Unsure;
+            };
+            self.unanswered = None;
+            let now = self.began.elapsed();
+            let Some(track) = self.tracks.get_mut(name) else {
+                continue;
+            };
+            if !track.look(&id, found.as_ref(), now) {
+                looked = Looked::Differs;
+            } else if asked.elapsed() > PROMPT && looked == Looked::Agrees {
+                looked = Looked::Unsure;
+            }
+        }
+        if looked == Looked::Unsure && self.slow_looks < SLOW_LOOKS {
+            self.slow_looks += 1;
+            tokio::time::sleep(PROMPT).await;
+            return Looked::Unsure;
+        }
+        self.slow_looks = 0;
+        match looked {
+            Looked::Unsure => Looked::Agrees,
+            known => known,
+        }
     }
 
     async fn take(&mut self, feed: Feed) {
@@ -323,8 +454,9 @@ impl Watch {
                     restarts: 0,
                 });
             }
-            EventAction::Destroy => track.forget(id),
-            EventAction::Pause | EventAction::Unpause => {}
+            EventAction::Destroy => track.removed(id, at),
+            EventAction::Pause => track.paused(id, at, true),
+            EventAction::Unpause => track.paused(id, at, false),
         }
     }
 
@@ -403,60 +535,4 @@ async fn ask(service: ServiceName, probe: Probe, pause: Duration) -> (ServiceNam
     tokio::time::sleep(pause).await;
     let answer = http::get(probe.url, PROBE_TIMEOUT).await;
     (service, answer)
-}
-
-/// Carries events from the engine to the watch for as long as somebody listens.
-async fn pump(
-    docker: Docker,
-    project: String,
-    since: Timestamp,
-    tell: mpsc::UnboundedSender<Feed>,
-) {
-    let mut since = since_text(since);
-    loop {
-        let mut stream = docker.events(&project, &since);
-        while let Some(Ok(event)) = stream.next().await {
-            since = format!(
-                "{}.{:09}",
-                event.at_nanos / 1_000_000_000,
-                event.at_nanos % 1_000_000_000 + 1
-            );
-            if tell.send(Feed::Event(event)).is_err() {
-                return;
-            }
-        }
-        if wait_for_engine(&docker, &tell).await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Returns when the engine answers again; `None` when nobody listens any more.
-async fn wait_for_engine(docker: &Docker, tell: &mpsc::UnboundedSender<Feed>) -> Option<()> {
-    let gone = Instant::now();
-    let mut told = false;
-    let mut lost = false;
-    loop {
-        tokio::time::sleep(REOPEN_PAUSE).await;
-        if docker.answers().await {
-            // Opened before the containers are read, the stream misses nothing: it begins at the
-            // last event that was seen.
-            return tell.send(Feed::Gap).ok();
-        }
-        if !told {
-            told = true;
-            tell.send(Feed::Away).ok()?;
-        }
-        if !lost && gone.elapsed() > ENGINE_PATIENCE {
-            lost = true;
-            tell.send(Feed::Lost).ok()?;
-        }
-        if tell.is_closed() {
-            return None;
-        }
-    }
-}
-
-fn since_text(at: Timestamp) -> String {
-    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }

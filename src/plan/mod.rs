@@ -100,14 +100,26 @@ fn wish(wishes: &mut Wishes, service: &ServiceName, action: Action, reason: Reas
     let entry = wishes
         .entry(service.clone())
         .or_insert((Action::None, Vec::new()));
-    let heavier = action > entry.0;
+    let (before, both) = (entry.0, both(entry.0, action));
+    let heavier = both != before;
     if heavier {
-        entry.0 = action;
+        entry.0 = both;
         entry.1.insert(0, reason);
     } else if !entry.1.contains(&reason) {
         entry.1.push(reason);
     }
     heavier
+}
+
+/// The action that does what both ask for. Of a service for which more is wished than that containers
+/// go, only some go: making the others anew leaves as many as the files say.
+fn both(one: Action, other: Action) -> Action {
+    match (one.min(other), one.max(other)) {
+        (Action::None, Action::Remove) => Action::Remove,
+        (Action::Signal | Action::Restart, Action::Remove) => Action::Recreate,
+        (lighter, Action::Remove) => lighter,
+        (_, heavier) => heavier,
+    }
 }
 
 /// The plan of a change: only what the change reaches.
@@ -238,7 +250,11 @@ fn finish(
     mut remarks: Vec<(ServiceName, String)>,
     stopped: state::Stopped,
 ) -> Plan {
-    let down = !inputs.containers.iter().any(Container::is_up);
+    // Where the files ask for no container at all, none is missing.
+    let any = inputs.before.services.iter().any(|(name, service)| {
+        service.replicas > 0 && inputs.before.is_active(name, inputs.profiles_before)
+    });
+    let down = any && !inputs.containers.iter().any(Container::is_up);
     if down && stopped == state::Stopped::StaysStopped {
         let untouched = inputs.after.services.keys().cloned().collect();
         return Plan {
@@ -250,6 +266,7 @@ fn finish(
     }
     state::settle(inputs, &mut wishes, &mut remarks, stopped);
     follow::add(inputs.after, inputs.containers, &mut wishes);
+    number(inputs, &mut wishes);
     let mut order = inputs.after.in_dependency_order();
     // What goes comes first: it may hold ports and names that the others want.
     let gone = inputs
@@ -279,6 +296,45 @@ fn finish(
         }
     }
     plan
+}
+
+/// Compose leaves as many containers as the files say, whatever somebody had made by hand.
+fn number(inputs: &Inputs<'_>, wishes: &mut Wishes) {
+    for (name, (action, reasons)) in wishes.iter_mut() {
+        let Some(service) = inputs.after.services.get(name) else {
+            continue;
+        };
+        let by_compose = match action {
+            Action::Start | Action::Recreate | Action::Rebuild => true,
+            Action::None | Action::Signal | Action::Restart | Action::Remove => false,
+        };
+        let own = inputs.containers.iter().filter(|c| c.service == *name);
+        let there = u64::try_from(own.count()).unwrap_or(u64::MAX);
+        let before = inputs
+            .before
+            .services
+            .get(name)
+            .map(|service| service.replicas);
+        if !by_compose || there <= service.replicas {
+            continue;
+        }
+        if service.replicas == 0 {
+            *action = Action::Remove;
+        }
+        // Where the files said so before, somebody had scaled it by hand.
+        let told = reasons.iter().any(|reason| reason.text.starts_with("has "));
+        if before == Some(service.replicas) && !told {
+            let (surplus, wanted) = (there - service.replicas, service.replicas);
+            let text =
+                format!("has {there} containers, the files say {wanted}: {surplus} of them go");
+            reasons.push(Reason {
+                route: Route::Definition,
+                file: None,
+                key: None,
+                text,
+            });
+        }
+    }
 }
 
 fn signal_of(inputs: &Inputs<'_>, service: &ServiceName) -> Option<String> {

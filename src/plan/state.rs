@@ -4,7 +4,6 @@
 use super::{Inputs, Wishes};
 use crate::engine::container::{Container, State};
 use crate::event::{Action, ServiceName};
-use crate::stack::model::Model;
 
 /// What is done with services that do not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +52,9 @@ fn kept(
 ) -> Action {
     if own.is_empty() {
         // A service that the change turns on is new as well.
-        let none_wanted = |model: &Model| {
-            model
-                .services
-                .get(name)
-                .is_some_and(|one| one.replicas == 0)
-        };
-        let is_new =
-            !inputs.before.is_active(name, inputs.profiles_before) || none_wanted(inputs.before);
+        let before = inputs.before.services.get(name);
+        let had_none = before.is_some_and(|service| service.replicas == 0);
+        let is_new = had_none || !inputs.before.is_active(name, inputs.profiles_before);
         let active = inputs.after.is_active(name, inputs.profiles);
         return match action {
             Action::Start if is_new && active => Action::Start,

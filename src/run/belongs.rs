@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, Segment, YamlPath};
+use crate::engine::files;
 use crate::engine::git;
 use crate::stack::locate::Located;
 use crate::stack::shown;
@@ -107,7 +108,7 @@ const REPLACED: [&str; 3] = ["command", "entrypoint", "test"];
 /// Whether a value at `path` in a later file stands beside what `file` has there, instead of taking
 /// its place: Compose appends to lists and merges mappings.
 fn adds_to(path: &YamlPath, file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = files::text_if_readable(file).unwrap_or_default();
     let steps = path.segments();
     let name_of = |step: Option<&Segment>| match step {
         Some(Segment::Key(key)) => key.clone(),
@@ -131,7 +132,7 @@ fn adds_to(path: &YamlPath, file: &Path) -> bool {
 }
 
 fn defines(file: &Path, path: &YamlPath) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = files::text_if_readable(file).unwrap_or_default();
     matches!(yaml::get(&text, path), Ok(Some(_)))
 }
 
@@ -170,7 +171,7 @@ fn including(path: &YamlPath, files: &[PathBuf]) -> Option<PathBuf> {
 /// The files that a compose file names under `include`, in all of its forms. One that is elsewhere, or
 /// named by a variable, is none that can be edited here.
 fn included_by(file: &Path) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = files::text_if_readable(file).unwrap_or_default();
     let include: Option<YamlPath> = "include".parse().ok();
     let entries = include.and_then(|path| yaml::get(&text, &path).ok().flatten());
     let entries = entries.as_ref().and_then(Value::as_array);

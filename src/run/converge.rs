@@ -1,11 +1,11 @@
 //! Brings the containers in line with the files, in waves of services that do not wait for each
 //! other. Compose makes containers, nobody else: its labels and hashes stay its own.
 
-use crate::complaint::Code;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::failure::Failure;
+use crate::complaint::Code;
 use crate::engine::EngineError;
 use crate::engine::compose::{ProjectArgs, UpMode};
 use crate::engine::container::State;
@@ -13,7 +13,7 @@ use crate::engine::docker::Docker;
 use crate::engine::signals::Signals;
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName};
 use crate::fault::fault;
-use crate::health::watch::Watch;
+use crate::health::watch::{Stopped, Watch};
 use crate::plan::Step;
 use crate::stack::Place;
 use crate::stack::model::{Condition, Model};
@@ -112,8 +112,8 @@ impl Convergence<'_> {
                 services: services.clone(),
             })?;
             fault!("converge.touching");
-            let work = watch.alongside(self.wave(&wave));
-            self.unless_signalled(work).await?;
+            self.unless_signalled(watch, self.wave(&wave)).await?;
+            watch.count(&self.made_by_compose(&wave)).await;
             fault!("converge.touched");
             done.extend(services);
         }
@@ -126,12 +126,14 @@ impl Convergence<'_> {
     /// So Compose may come to its end, unless that takes long or somebody asks again.
     async fn unless_signalled(
         &self,
+        watch: &mut Watch,
         work: impl Future<Output = Result<(), Failure>>,
     ) -> Result<(), Failure> {
         let mut work = std::pin::pin!(work);
-        let signal = tokio::select! {
-            done = &mut work => return done,
-            signal = self.signals.wait() => signal,
+        let signal = match watch.during(&mut work, self.signals).await {
+            Ok(done) => return done,
+            Err(Stopped::Signal(signal)) => signal,
+            Err(lost @ Stopped::EngineLost) => return Err(Failure::of_stopped(lost)),
         };
         let asked = self.signals.asked();
         tokio::select! {
@@ -141,6 +143,22 @@ impl Convergence<'_> {
             () = self.signals.asked_beyond(asked) => {}
         }
         Err(Failure::of_signal(signal))
+    }
+
+    /// How many containers the files ask for, of the services of a wave that Compose makes anew.
+    fn made_by_compose(&self, wave: &[&Step]) -> BTreeMap<ServiceName, usize> {
+        let made = wave.iter().filter(|step| match step.action {
+            Action::Start | Action::Recreate | Action::Rebuild => true,
+            Action::None | Action::Signal | Action::Restart | Action::Remove => false,
+        });
+        made.filter_map(|step| {
+            let service = self.model.services.get(&step.service)?;
+            Some((
+                step.service.clone(),
+                usize::try_from(service.replicas).ok()?,
+            ))
+        })
+        .collect()
     }
 
     /// `depends_on` with a condition other than "started" waits for a verdict.
@@ -292,7 +310,7 @@ impl Convergence<'_> {
             work.await
                 .map_err(|error| Failure::of_engine(Code::StartFailed, error))
         };
-        self.unless_signalled(watch.alongside(work)).await?;
+        self.unless_signalled(watch, work).await?;
         journal.add(Entry::Converged)?;
         Ok(())
     }

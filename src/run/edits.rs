@@ -393,7 +393,7 @@ pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
 fn is_raw(path: &Path, located: &Located) -> bool {
     let real = files::follow(path);
     located.args.files.iter().any(|file| {
-        let Ok(text) = std::fs::read_to_string(file) else {
+        let Some(text) = files::text_if_readable(file) else {
             return false;
         };
         // The word must stand there; to read the whole file for it is rarely needed.

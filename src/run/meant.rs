@@ -2,6 +2,7 @@
 //! decided by it.
 
 use crate::edit::yaml::{self, Segment, YamlPath};
+use crate::engine::files;
 use crate::stack::locate::Located;
 
 /// The top of a compose file.
@@ -89,7 +90,7 @@ pub fn after_refusal<'a>(
 fn services(located: &Located) -> Vec<String> {
     let mut names = Vec::new();
     for file in &located.args.files {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let text = files::text_if_readable(file).unwrap_or_default();
         let tree = yaml::read(&text).unwrap_or_default();
         let of_file = tree.get("services").and_then(serde_json::Value::as_object);
         names.extend(of_file.into_iter().flat_map(|map| map.keys().cloned()));

@@ -31,10 +31,11 @@ pub mod survey;
 pub mod transaction;
 
 use std::cell::OnceCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
+use crate::engine::files;
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceSummary, Shown};
 use crate::fault::fault;
@@ -43,7 +44,7 @@ use crate::stack::locate::{LocateRequest, Located};
 use crate::stack::model::Section;
 use crate::stack::settings::Settings;
 use crate::stack::side::FileEdit;
-use crate::state::lock::Lock;
+use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
 use recover::Recovered;
 use request::{Request, What, WithUnfinished};
@@ -169,7 +170,7 @@ impl Runner {
             settings: place.settings.clone(),
         });
         let state = self.home.of_stack(&place.located.args.directory);
-        let _lock = match request.options.dry_run {
+        let mut lock = match request.options.dry_run {
             true => None,
             false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
@@ -203,6 +204,9 @@ impl Runner {
                 Conclusion::early(Outcome::NothingToDo, text),
             )
         } else {
+            if let Some(lock) = &mut lock {
+                self.lock_more(lock, &place, &survey, request).await?;
+            }
             if let Some((service, probe)) = known_probe::of(&place, &survey).await {
                 place.settings.ask(service, probe);
             }
@@ -263,7 +267,36 @@ impl Runner {
     }
 
     async fn lock(&self, place: &Place, request: &Request) -> Result<Lock, Complaint> {
-        Lock::take(&place.located.args.directory, request.options.wait_lock).await
+        let args = &place.located.args;
+        let stack = Subject::Stack(args.directory.clone());
+        let project = args.name.clone().map(Subject::Project);
+        let subjects = std::iter::once(stack).chain(project);
+        let wait = request.options.wait_lock;
+        Lock::take(subjects, &self.docker.endpoint, wait).await
+    }
+
+    /// What other folders' runs may be at work on as well, as far as it is known only now: the project,
+    /// where Compose names it, and files outside of the stack's folder.
+    async fn lock_more(
+        &self,
+        lock: &mut Lock,
+        place: &Place,
+        survey: &Survey,
+        request: &Request,
+    ) -> Result<(), Complaint> {
+        // Whoever had it until now may have made other containers than those of the survey.
+        let project = Subject::Project(survey.after.name.clone());
+        let at_once = lock.also([project], Duration::ZERO);
+        self.unless_signalled(at_once).await?;
+        let directory = files::follow(&place.located.args.directory);
+        let edits = survey
+            .edited
+            .changing()
+            .map(|edit| files::follow(&edit.path));
+        let outside = edits.filter(|path| !path.starts_with(&directory));
+        let outside: Vec<Subject> = outside.map(Subject::File).collect();
+        let waited = lock.also(outside, request.options.wait_lock);
+        self.unless_signalled(waited).await
     }
 
     async fn transact(

@@ -289,7 +289,7 @@ async fn finish_open(
     let CutOff { run, folder, .. } = open;
     // Compose may outlive the refit that started it, and would go on with the change.
     let mark = journal::mark(folder)?;
-    end_orphans(&mark)?;
+    end_orphans(&mark).await?;
     let place = &Place {
         compose: place.compose.marked(mark),
         ..place.clone()

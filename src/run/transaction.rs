@@ -182,6 +182,7 @@ impl<'a> Transaction<'a> {
             self.healthy(watch).await?;
             self.effects(watch, written_at).await?;
             self.proofs(watch).await?;
+            self.still_well(watch).await?;
         } else {
             self.proofs_left_out()?;
         }
@@ -336,6 +337,14 @@ impl<'a> Transaction<'a> {
         }
         stopped.map_err(Failure::of_stopped)?;
         fault!("watch.after");
+        Failure::of_verdicts(watch).map_or(Ok(()), Err)
+    }
+
+    /// The verdicts are as old as what was looked at since.
+    async fn still_well(&self, watch: &mut Watch) -> Result<(), Failure> {
+        let services = self.survey.watched();
+        let stopped = watch.still(&services, self.signals).await;
+        stopped.map_err(Failure::of_stopped)?;
         Failure::of_verdicts(watch).map_or(Ok(()), Err)
     }
 

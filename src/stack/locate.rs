@@ -26,7 +26,7 @@ const OVERRIDES: [&str; 4] = [
 ];
 
 /// What the person said; the words are Compose's options.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "Compose's own option names")]
 pub struct LocateRequest {
     pub directory: Option<PathBuf>,
@@ -54,6 +54,8 @@ pub enum LocateError {
         directory: PathBuf,
         names: Vec<String>,
     },
+    #[error("{path} is {what}, not a regular file")]
+    NotRegular { path: PathBuf, what: &'static str },
     #[error("{0}")]
     Unreadable(String),
 }
@@ -75,6 +77,9 @@ impl From<LocateError> for Complaint {
             LocateError::Ambiguous { .. } => {
                 Self::new(Code::AmbiguousProject, text).hint("choose one with -p NAME")
             }
+            LocateError::NotRegular { .. } => {
+                Self::new(Code::NotAFile, text).hint("put a file there, or name another one")
+            }
             LocateError::Unreadable(_) => Self::new(Code::Io, text),
         }
     }
@@ -91,9 +96,28 @@ pub struct Located {
     pub here: PathBuf,
     /// Compose finds these files by itself, so it would load an override file beside them as well.
     pub by_default: bool,
+    /// What the person said.
+    request: LocateRequest,
 }
 
+/// Where the bytes of a file come from: from the disk, or from an edit that is not written yet.
+type Read<'a> = &'a dyn Fn(&Path) -> Option<Vec<u8>>;
+
 impl Located {
+    /// What Compose is to be told by its own rules, without a look at what runs, if the stack's `.env`
+    /// had this text.
+    ///
+    /// # Errors
+    /// There would be no such stack.
+    pub fn by_rules(&self, dot_env: Option<&[u8]>) -> Result<ProjectArgs, LocateError> {
+        let edited = self.args.directory.join(".env");
+        let read = |path: &Path| match path == edited {
+            true => dot_env.map(<[u8]>::to_vec),
+            false => read_if_any(path),
+        };
+        Ok(locate_reading(&self.request, &[], &read)?.args)
+    }
+
     /// The override file that Compose would load by itself, were it there.
     pub fn default_override(&self) -> Option<PathBuf> {
         default_override(&self.args.files).filter(|_| self.by_default)
@@ -106,6 +130,20 @@ impl Located {
         folder
             .flat_map(|folder| OVERRIDES.map(|name| folder.join(name)))
             .collect()
+    }
+
+    /// Compose would wait for somebody to write a named pipe, and refit reads each file several times.
+    fn only_regular_files(&self) -> Result<(), LocateError> {
+        let nothing = Path::new("/dev/null");
+        let env_files = self.env_files();
+        let read = self.args.files.iter().chain(&env_files);
+        for path in read.filter(|path| *path != nothing) {
+            if let Some(what) = files::special(path) {
+                let path = path.clone();
+                return Err(LocateError::NotRegular { path, what });
+            }
+        }
+        Ok(())
     }
 
     /// The env file that `set` without `-F` edits: the stack's first.
@@ -132,10 +170,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(directory: &Path) -> Self {
-        let bytes = files::read_if_exists(&directory.join(".env"))
-            .ok()
-            .flatten();
+    fn of(directory: &Path, read: Read<'_>) -> Self {
+        let bytes = read(&directory.join(".env"));
         // A file that cannot be read is reported by whoever needs it; here it names nothing.
         let dot_env = bytes
             .and_then(|bytes| Dotenv::parse(&bytes, Format::Compose).ok())
@@ -172,6 +208,18 @@ impl Settings {
 /// # Errors
 /// There is none, or more than one that fits.
 pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Located, LocateError> {
+    locate_reading(request, containers, &read_if_any)
+}
+
+fn read_if_any(path: &Path) -> Option<Vec<u8>> {
+    files::read_if_exists(path).ok().flatten()
+}
+
+fn locate_reading(
+    request: &LocateRequest,
+    containers: &[Container],
+    read: Read<'_>,
+) -> Result<Located, LocateError> {
     let current = current_directory(request.directory.as_deref())?;
     if request.files.iter().any(|file| file.as_os_str() == "-") {
         return Err(LocateError::Stdin);
@@ -181,7 +229,7 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
         None => None,
     };
     let start = project_directory.clone().unwrap_or_else(|| current.clone());
-    let settings = Settings::of(&start);
+    let settings = Settings::of(&start, read);
     let name = request
         .project_name
         .clone()
@@ -205,7 +253,7 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
     let own = if folder == start {
         settings
     } else {
-        Settings::of(&folder)
+        Settings::of(&folder, read)
     };
     let separator = ",";
     let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
@@ -234,12 +282,15 @@ pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Locat
         profiles,
         directory: folder,
     };
-    Ok(Located {
+    let located = Located {
         args,
         notes: found.notes,
         by_default: found.by_default,
         here: current,
-    })
+        request: request.clone(),
+    };
+    located.only_regular_files()?;
+    Ok(located)
 }
 
 #[derive(Default)]
@@ -435,7 +486,8 @@ pub fn default_files(folder: &Path) -> Vec<PathBuf> {
         names
             .iter()
             .map(|name| folder.join(name))
-            .find(|f| f.is_file())
+            // Whatever lies there, Compose opens it.
+            .find(|f| f.exists() && !f.is_dir())
     };
     match first(&NAMES) {
         Some(main) => [Some(main), first(&OVERRIDES)]

@@ -25,6 +25,7 @@ use crate::engine::compose::{Compose, ProjectArgs, parse_json};
 use crate::engine::container::Container;
 use crate::engine::docker::Docker;
 use crate::engine::files;
+use crate::engine::process;
 use crate::event::ServiceName;
 use crate::secret::Redactor;
 use locate::{LocateRequest, Located};
@@ -70,9 +71,12 @@ impl Place {
         stamp: &Path,
         scratch: PathBuf,
     ) -> Result<Self, Complaint> {
+        process::end_left_behind(&scratch).await;
         let containers = docker.compose_containers().await?;
         let located = locate::locate(request, &containers)?;
         let compose = Compose::find(Some(&docker.endpoint))?;
+        // A disk that is full is no reason to say nothing.
+        let compose = compose.clone().marked_in(&scratch).unwrap_or(compose);
         compose.require_version(stamp).await?;
         let settings = Settings::load(&located.args.directory, &located.args.files)?;
         Ok(Self {

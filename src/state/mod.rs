@@ -18,6 +18,7 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::files::sync_folder;
+use crate::engine::process;
 use crate::event::RunId;
 use document::StateError;
 
@@ -97,11 +98,11 @@ impl StateHome {
         let folder = self.0.join("scratch");
         make_folder(&folder)?;
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let owner = entry
-                .file_name()
-                .to_str()
-                .and_then(|n| n.split('-').next()?.parse::<u32>().ok());
-            if owner.is_some_and(|pid| !crate::engine::process::is_refit(pid)) {
+            let name = entry.file_name();
+            // The programs that have a mark are ended first, by whoever finds the stack.
+            let name = name.to_str().filter(|name| !process::is_mark(name));
+            let owner = name.and_then(|n| n.split('-').next()?.parse::<u32>().ok());
+            if owner.is_some_and(|pid| !process::is_refit(pid)) {
                 let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
             }
         }

@@ -106,8 +106,8 @@ impl GitState {
         moved_to: &Oid,
     ) -> Result<(), GitError> {
         for name in ["HEAD".to_owned()].into_iter().chain(self.branch_ref()) {
-            remove_stale(&now.git_dir.join(format!("{name}.lock")));
-            remove_stale(&now.common_dir.join(format!("{name}.lock")));
+            remove_stale(&now.git_dir.join(format!("{name}.lock"))).await;
+            remove_stale(&now.common_dir.join(format!("{name}.lock"))).await;
         }
         if now.branch() != self.branch.as_deref()
             && let Some(name) = self.branch_ref()
@@ -184,13 +184,13 @@ pub(super) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), Git
 const STALE: Duration = Duration::from_secs(2);
 
 /// Removes a lock that a killed git left, once it is certain that none writes.
-pub(super) fn remove_stale(lock: &Path) {
+pub(super) async fn remove_stale(lock: &Path) {
     let age = |metadata: fs::Metadata| metadata.modified().ok()?.elapsed().ok();
     let Some(age) = lock.symlink_metadata().ok().and_then(age) else {
         return;
     };
     if age < STALE {
-        std::thread::sleep(STALE.saturating_sub(age));
+        tokio::time::sleep(STALE.saturating_sub(age)).await;
     }
     let _ = fs::remove_file(lock);
 }

@@ -142,7 +142,7 @@ impl Checkout {
             let Some(inner) = self.inner(&folder).await? else {
                 continue;
             };
-            super::state::remove_stale(&inner.git_dir.join("index.lock"));
+            super::state::remove_stale(&inner.git_dir.join("index.lock")).await;
             let ask = inner.git.write("checkout").args(["-q", "-f"]);
             let ask = match &submodule.branch {
                 Some(branch) => ask.arg(branch).arg("--"),

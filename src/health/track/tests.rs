@@ -1,5 +1,7 @@
 //! The lives of containers as the watch tells them.
 
+use jiff::Timestamp;
+
 use super::*;
 
 fn track() -> Track {
@@ -20,6 +22,35 @@ fn track() -> Track {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+#[track_caller]
+fn is_open(track: &mut Track, now: Duration) -> Duration {
+    match track.judge(now) {
+        Judged::Open { ask_again } => ask_again,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn good(track: &mut Track, now: Duration) -> Verdict {
+    match track.judge(now) {
+        Judged::Good(verdict) => verdict,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn reason(track: Track) -> String {
+    track.verdict.unwrap().reason.unwrap()
+}
+
+fn running(started: i64) -> Inspected {
+    Inspected {
+        id: "c1".into(),
+        state: State::Running,
+        started_at: Some(Timestamp::from_second(started).unwrap()),
+        ..Inspected::default()
+    }
+}
+
 /// The restart that a killed run had asked for, and then ours.
 #[test]
 fn a_stop_between_two_starts_is_no_crash() {
@@ -27,11 +58,10 @@ fn a_stop_between_two_starts_is_no_crash() {
     track.started("c1", SECOND, None, Limits::default());
     track.stopping("c1", SECOND * 2);
     track.died("c1", SECOND * 2, 143);
-    assert!(track.judge(SECOND * 2).is_some());
+    is_open(&mut track, SECOND * 2);
     track.started("c1", SECOND * 3, None, Limits::default());
-    assert!(track.judge(SECOND * 3).is_some());
-    assert_eq!(track.judge(SECOND * 9), None);
-    let verdict = track.verdict.unwrap();
+    is_open(&mut track, SECOND * 3);
+    let verdict = good(&mut track, SECOND * 9);
     assert_eq!(verdict.word, VerdictWord::Settled, "{:?}", verdict.reason);
 }
 
@@ -41,7 +71,7 @@ fn a_stop_that_no_start_follows_is_told_as_one() {
     track.started("c1", SECOND, None, Limits::default());
     track.stopping("c1", SECOND * 2);
     track.died("c1", SECOND * 2, 143);
-    assert_eq!(track.judge(SECOND * 13), None);
+    assert_eq!(track.judge(SECOND * 13), Judged::Decided);
     let reason = track.verdict.unwrap().reason.unwrap();
     assert!(reason.contains("by somebody else"), "{reason}");
 }
@@ -51,7 +81,7 @@ fn an_end_that_nobody_asked_for_is_a_crash() {
     let mut track = track();
     track.started("c1", SECOND, None, Limits::default());
     track.died("c1", SECOND * 2, 143);
-    assert_eq!(track.judge(SECOND * 3), None);
+    assert_eq!(track.judge(SECOND * 3), Judged::Decided);
     assert_eq!(track.verdict.unwrap().word, VerdictWord::Failed);
 }
 
@@ -63,14 +93,159 @@ fn want_of_memory_is_told_also_after_the_end() {
         track.started("c1", SECOND, None, Limits::default());
         if late {
             track.died("c1", SECOND * 2, 137);
-            assert!(track.judge(SECOND * 2).is_some(), "not decided yet");
+            is_open(&mut track, SECOND * 2);
             track.out_of_memory("c1");
         } else {
             track.out_of_memory("c1");
             track.died("c1", SECOND * 2, 137);
         }
-        assert_eq!(track.judge(SECOND * 2), None);
+        assert_eq!(track.judge(SECOND * 2), Judged::Decided);
         let reason = track.verdict.unwrap().reason.unwrap();
         assert!(reason.contains("want of memory"), "{reason}");
     }
+}
+
+#[test]
+fn a_removed_container_is_told_at_once() {
+    let mut track = track();
+    track.started("c1", SECOND, None, Limits::default());
+    track.stopping("c1", SECOND * 2);
+    track.died("c1", SECOND * 2, 143);
+    track.removed("c1", SECOND * 2);
+    assert_eq!(track.judge(SECOND * 2), Judged::Decided);
+    assert_eq!(reason(track), "was removed by somebody else");
+}
+
+#[test]
+fn an_old_container_that_makes_room_is_not_missed() {
+    let mut track = track();
+    track.target.action = Action::Recreate;
+    track.expect_new("c2");
+    track.removed("c1", SECOND);
+    track.started("c2", SECOND * 2, None, Limits::default());
+    is_open(&mut track, SECOND * 3);
+    assert_eq!(good(&mut track, SECOND * 9).word, VerdictWord::Settled);
+}
+
+#[test]
+fn what_compose_does_not_make_is_not_waited_for() {
+    let mut track = track();
+    track.target = Target {
+        action: Action::Recreate,
+        replicas: 3,
+        ..track.target
+    };
+    track.started("c2", SECOND, None, Limits::default());
+    is_open(&mut track, SECOND * 9);
+    track.counted(&[("c2".into(), State::Running)], 3);
+    assert_eq!(track.judge(SECOND * 9), Judged::Decided);
+    let reason = reason(track);
+    assert!(reason.starts_with("has 1 of the 3 containers"), "{reason}");
+}
+
+#[test]
+fn a_container_that_was_made_and_not_started_is_not_waited_for() {
+    let mut track = track();
+    track.target.action = Action::Recreate;
+    track.started("c2", SECOND, None, Limits::default());
+    let there = [("c2".into(), State::Running), ("c3".into(), State::Created)];
+    track.counted(&there, 1);
+    assert_eq!(track.judge(SECOND * 9), Judged::Decided);
+    let reason = reason(track);
+    assert!(reason.contains("did not start (c3)"), "{reason}");
+}
+
+/// Whatever is seen, and in whatever order: asked again whenever it says so, a service has its verdict
+/// in the end.
+#[test]
+fn every_judgement_has_an_end() {
+    let limits = Limits::default();
+    let told: [fn(&mut Track, Duration); 8] = [
+        |track, _| track.expect_new("c2"),
+        |track, at| track.started("c1", at, None, Limits::default()),
+        |track, at| track.started("c2", at, None, Limits::default()),
+        |track, at| track.stopping("c1", at),
+        |track, at| track.died("c1", at, 143),
+        |track, at| track.paused("c1", at, true),
+        |track, at| track.removed("c1", at),
+        |track, _| track.counted(&[("c2".into(), State::Running)], 2),
+    ];
+    for order in 0..8_usize.pow(4) {
+        for (action, replicas) in [
+            (Action::Recreate, 2),
+            (Action::Restart, 1),
+            (Action::Start, 0),
+        ] {
+            let mut track = track();
+            track.target = Target {
+                action,
+                replicas,
+                ..track.target
+            };
+            let mut rest = order;
+            for at in 1..5 {
+                told[rest % 8](&mut track, SECOND * at);
+                rest /= 8;
+            }
+            let mut now = SECOND * 5;
+            while let Judged::Open { ask_again } = track.judge(now) {
+                assert!(
+                    ask_again > now && ask_again < limits.default_timeout * 2,
+                    "{order}"
+                );
+                now = ask_again;
+            }
+        }
+    }
+}
+
+/// The limit is that of the wait, not of what came before it.
+#[test]
+fn a_late_wave_has_its_whole_time() {
+    let mut track = track();
+    let late = Limits::default().default_timeout * 2;
+    let ends = is_open(&mut track, late);
+    assert_eq!(ends, late + Limits::default().default_timeout);
+}
+
+#[test]
+fn a_look_counts_more_than_what_the_events_told() {
+    let settled = || {
+        let mut track = track();
+        track.started("c1", SECOND, Some(&running(1)), Limits::default());
+        good(&mut track, SECOND * 9);
+        track
+    };
+    let look = |track: &mut Track, found: &Inspected| track.look("c1", Some(found), SECOND * 9);
+    assert!(look(&mut settled(), &running(1)));
+
+    let mut dead = settled();
+    let exited = Inspected {
+        state: State::Exited,
+        exit_code: 255,
+        ..running(1)
+    };
+    assert!(!look(&mut dead, &exited));
+    assert_eq!(dead.judge(SECOND * 9), Judged::Decided);
+    assert_eq!(reason(dead), "exited with 255");
+
+    let mut anew = settled();
+    assert!(!look(&mut anew, &running(8)));
+    is_open(&mut anew, SECOND * 9);
+    assert!(look(&mut anew, &running(8)));
+
+    let mut held = settled();
+    let paused = Inspected {
+        state: State::Paused,
+        ..running(1)
+    };
+    assert!(!look(&mut held, &paused));
+    is_open(&mut held, SECOND * 9);
+    assert_eq!(held.judge(SECOND * 20), Judged::Decided);
+    assert_eq!(reason(held), "was paused by somebody else");
+
+    let mut gone = settled();
+    assert!(!gone.look("c1", None, SECOND * 9));
+    assert_eq!(gone.judge(SECOND * 9), Judged::Decided);
+    assert_eq!(reason(gone), "was removed by somebody else");
 }

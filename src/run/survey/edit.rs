@@ -16,7 +16,7 @@ use crate::run::request::Options;
 use crate::run::supply::Supply;
 use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
-use crate::stack::locate::{Located, default_files, lexical};
+use crate::stack::locate::Located;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
@@ -126,43 +126,26 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
     };
     args.files.retain(|file| !gone(file));
     let dot_env = located.args.directory.join(".env");
-    let changes = edited
-        .changes
-        .iter()
-        .filter(|_| edited.files.iter().any(|e| e.path == dot_env));
-    for change in changes.filter(|change| change.before != change.after) {
-        let list = |value: &Option<String>, separator: char| -> Vec<String> {
-            let text = value.as_deref().unwrap_or_default();
-            let parts = text
-                .split(separator)
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            parts.map(str::to_owned).collect()
-        };
-        let files = |value: &Option<String>| -> Vec<PathBuf> {
-            let names = list(value, ':');
-            names
-                .iter()
-                .map(|name| lexical(&located.args.directory.join(name)))
-                .collect()
-        };
-        let by_itself = |named: &[PathBuf]| match named {
-            [] => default_files(&located.args.directory),
-            named => named.to_vec(),
-        };
-        match change.key.as_str() {
-            // What the person gave on the command line or in the shell counts more.
-            "COMPOSE_PROFILES" if list(&change.before, ',') == args.profiles => {
-                args.profiles = list(&change.after, ',');
-            }
-            "COMPOSE_FILE" if by_itself(&files(&change.before)) == args.files => {
-                args.files = by_itself(&files(&change.after));
-            }
-            "COMPOSE_PROJECT_NAME" if change.before.is_some() || args.name.is_some() => {
-                return Err(another_project(change.after.as_deref()));
-            }
-            _ => {}
-        }
+    let Some(edit) = edited.files.iter().find(|edit| edit.path == dot_env) else {
+        return Ok(args);
+    };
+    // A stack that is not found by these rules is found by what runs, whatever `.env` says.
+    let Ok(before) = located.by_rules(edit.before.bytes()) else {
+        return Ok(args);
+    };
+    let after = located.by_rules(edit.after.bytes())?;
+    // What the person gave on the command line or in the shell counts more: then both are the same.
+    if before.name != after.name && (before.name.is_some() || args.name.is_some()) {
+        return Err(another_project(after.name.as_deref()));
+    }
+    if before.files == located.args.files && before.files != after.files {
+        args.files = after.files;
+    }
+    if before.profiles == args.profiles {
+        args.profiles = after.profiles;
+    }
+    if before.env_files == args.env_files {
+        args.env_files = after.env_files;
     }
     Ok(args)
 }
