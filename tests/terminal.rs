@@ -12,8 +12,9 @@ use std::process::{Child, Command};
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use stack::answer::Answer;
 use stack::engine::docker;
-use stack::{TestStack, idle};
+use stack::{TestStack, idle, service};
 
 /// The other end of a terminal that refit has.
 struct Window {
@@ -117,4 +118,81 @@ fn a_window_that_is_closed_is_a_hangup_and_the_change_is_rolled_back() {
         let last = runs.as_array().unwrap().last().unwrap();
         assert_eq!(last["outcome"], "rolled_back", "{moment} {draws}: {seen}");
     }
+}
+
+/// What a shell makes of a line in which `$REFIT` is refit.
+fn shell(stack: &TestStack, line: &str) -> Answer {
+    let refit = stack.command(&[]);
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(line).current_dir(stack.folder());
+    for (name, value) in refit.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("REFIT", refit.get_program());
+    Answer::of(command, b"")
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_none() {
+    let compose = format!("services:\n  web: {}\n", idle("env_file: .env"));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "V=good\n")]) else {
+        return;
+    };
+    for question in [
+        "get V",
+        "get V --json",
+        "status",
+        "status --json",
+        "history",
+        "why V",
+        "doctor",
+        "recipes",
+        "completions bash",
+        "--help",
+        "--version",
+    ] {
+        let answer = shell(&stack, &format!("$REFIT {question} >/dev/full"));
+        let answer = answer.exits(1);
+        assert!(answer.stderr.contains("No space left"), "{answer}");
+        // Who has read enough goes, and nobody is to hear of it.
+        let answer = shell(
+            &stack,
+            &format!("set -o pipefail; $REFIT {question} | true"),
+        );
+        assert_eq!(answer.stderr, "", "{answer}");
+        answer.exits(0);
+    }
+    let answer = shell(
+        &stack,
+        "$REFIT get NO_SUCH_KEY | true; exit ${PIPESTATUS[0]}",
+    );
+    answer.exits(1);
+}
+
+#[test]
+fn too_few_files_are_told_and_no_crash() {
+    let stack = TestStack::without_engine();
+    for verb in ["get V", "status", "history", "apply"] {
+        let answer = shell(&stack, &format!("ulimit -n 6; exec $REFIT {verb}")).exits(1);
+        answer.says("only 6 files").says("ulimit -n");
+    }
+    shell(&stack, "ulimit -n 6; exec $REFIT completions bash").exits(0);
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_neither_a_run_nor_its_way_back() {
+    let crash = "[ \"$V\" = bad ] && exit 3; exec sleep infinity";
+    let compose = format!("services:\n  web: {}\n", service(crash, "env_file: .env"));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "V=good\n")]) else {
+        return;
+    };
+    let line = "$REFIT set V=bad --settle 3s 2>&1 | true; exit ${PIPESTATUS[0]}";
+    shell(&stack, line).exits(3);
+    assert_eq!(stack.read(".env"), "V=good\n");
+    let line = "$REFIT set V=other --settle 300ms 2>&1 | true; exit ${PIPESTATUS[0]}";
+    shell(&stack, line).exits(0);
+    assert!(environment_of(&stack).contains("V=other"));
 }

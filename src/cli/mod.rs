@@ -184,24 +184,27 @@ pub fn main() -> ExitCode {
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            let printed = error.print();
             if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
                 && let Some(meant) = recipes::meant_by_option(option)
             {
                 report::err(&format!("\n  → {meant}"));
             }
             // Help and version are no errors.
-            return if error.use_stderr() {
-                ExitCode::from(Exit::Usage.code())
-            } else {
-                ExitCode::SUCCESS
-            };
+            return ExitCode::from(match (error.use_stderr(), printed) {
+                (true, _) => Exit::Usage.code(),
+                (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    not_told(&error).code()
+                }
+                (false, _) => Exit::Done.code(),
+            });
         }
     };
     // The timer's command says little; who tries it out wants to see.
     cli.global.quiet &= !cli.command.is_tried_out();
     let json = cli.global.json;
-    let run_of = cli.command.is_run().then(|| cli.global.renderer());
+    let is_run = cli.command.is_run();
+    let run_of = is_run.then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {
         let exit = exit::of_complaint(&complaint);
         match run_of {
@@ -210,7 +213,35 @@ pub fn main() -> ExitCode {
         }
         exit
     });
+    // A run's exit code says how it ended; a question has no other result than its answer.
+    let done = match report::unwritten() {
+        Some(error) if !is_run => not_told(error),
+        _ => done,
+    };
     ExitCode::from(done.code())
+}
+
+/// An answer that could not be written, as on a full disk.
+fn not_told(error: &std::io::Error) -> Exit {
+    let text = format!("cannot write the answer to standard output: {error}");
+    page::complaint(&Complaint::new(Code::Io, text), false);
+    Exit::Refused
+}
+
+/// So many files may have to be open at a time: the engine's socket, signals, programs that are
+/// called, the lock and the journal.
+const FILES_WANTED: u64 = 64;
+
+/// # Errors
+/// Fewer files may be open than any command needs.
+fn enough_files() -> Result<(), Complaint> {
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(limit) if limit < FILES_WANTED => {
+            let text = format!("only {limit} files may be open at a time, and refit needs more");
+            Err(Complaint::new(Code::Io, text).hint(format!("ulimit -n {}", 16 * FILES_WANTED)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
@@ -225,6 +256,7 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
         Command::Man(args) => return packaging::man(args, Cli::command()),
         _ => {}
     }
+    enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
