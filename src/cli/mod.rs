@@ -11,6 +11,7 @@ mod past;
 mod recipes;
 mod runs;
 mod schedule;
+mod typed;
 mod upgrade;
 mod values;
 mod why;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
@@ -35,6 +36,7 @@ use crate::run::Runner;
 use crate::run::state::StateHome;
 use crate::stack::locate::LocateRequest;
 use crate::stack::settings::parse_duration;
+use typed::Typed;
 
 /// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
 #[derive(Debug, Parser)]
@@ -59,6 +61,9 @@ struct Global {
     /// The folder in which refit was started, under the name by which the person went there.
     #[arg(skip = logical_directory())]
     came_from: PathBuf,
+    /// The whole command line, for the record.
+    #[arg(skip)]
+    typed: Typed,
     /// Compose file; may be given several times
     #[arg(short = 'f', long, global = true, value_name = "FILE")]
     file: Vec<PathBuf>,
@@ -181,7 +186,7 @@ impl Command {
 
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
-    let mut cli = match Cli::try_parse() {
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             let printed = error.print();
@@ -242,6 +247,15 @@ fn enough_files() -> Result<(), Complaint> {
         }
         _ => Ok(()),
     }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let command = Cli::command();
+    let matches = command.clone().try_get_matches()?;
+    let mut cli =
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
+    cli.global.typed = Typed::of(&command, &matches);
+    Ok(cli)
 }
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
@@ -307,6 +321,11 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
 }
 
 impl Global {
+    /// The command line as it may be recorded, for all but recipes.
+    fn command_line(&self) -> String {
+        self.typed.line(|_| false)
+    }
+
     fn locate_request(&self) -> LocateRequest {
         LocateRequest {
             directory: self.directory.as_ref().map(|dir| self.came_from.join(dir)),
