@@ -217,7 +217,9 @@ impl Docker {
             text.push_str(&String::from_utf8_lossy(part.as_ref()));
         }
         let lines = text.lines().filter_map(|line| line_since(line, since));
-        Ok(lines.map(|line| line.trim_end().to_owned()).collect())
+        Ok(lines
+            .map(|line| crate::text::taken(line).trim_end().to_owned())
+            .collect())
     }
 
     /// Output of a command run inside a container; `None` when it cannot be run there or fails.

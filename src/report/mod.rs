@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 
 use crate::event::{Event, Tell};
+use crate::text;
 use style::Style;
 
 /// How much is told, and in which form.
@@ -64,10 +65,10 @@ pub fn renderer(options: Options) -> Rc<dyn Tell> {
 /// Prints a line of a result. That it cannot be printed stops nothing: a run goes on to its end, and
 /// a question asks [`unwritten`] when it is answered.
 pub fn out(line: &str) {
-    print(&format!("{line}\n"));
+    print(&format!("{}\n", text::coloured(line)));
 }
 
-/// Prints text that has its own line ends.
+/// Prints text as it is: for programs, and with its own line ends.
 pub fn print(text: &str) {
     let mut to = io::stdout().lock();
     if let Err(error) = to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
@@ -89,7 +90,7 @@ pub fn unwritten() -> Option<&'static io::Error> {
 
 /// Prints a line that is not part of the result.
 pub fn err(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", text::coloured(line));
 }
 
 /// Tells nobody: for commands whose result is a page of its own.

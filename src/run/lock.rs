@@ -116,7 +116,8 @@ fn command_of(cmdline: &[u8]) -> String {
             }
         })
         .collect();
-    shown.join(" ")
+    // Anybody may hold the lock, under any name.
+    crate::text::line(&shown.join(" "))
 }
 
 #[cfg(test)]
