@@ -45,9 +45,8 @@ impl Complaint {
     pub fn details(mut self, text: &str) -> Self {
         self.details.extend(
             text.lines()
-                .map(str::trim_end)
-                .filter(|line| !line.is_empty())
-                .map(Into::into),
+                .map(|line| crate::text::taken(line).trim_end().to_owned())
+                .filter(|line| !line.is_empty()),
         );
         self
     }
@@ -60,13 +59,12 @@ impl Complaint {
     pub fn redacted(self, redactor: &Redactor) -> Self {
         Self {
             code: self.code,
-            text: redactor.redact(&self.text),
-            details: self
-                .details
+            text: redactor.told(&self.text),
+            details: crate::text::last(self.details)
                 .iter()
-                .map(|line| redactor.redact(line))
+                .map(|line| redactor.told(line))
                 .collect(),
-            hint: self.hint.map(|hint| redactor.redact(&hint)),
+            hint: self.hint.map(|hint| redactor.whole(&hint)),
         }
     }
 }

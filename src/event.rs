@@ -2,6 +2,7 @@
 //! nor values of secret settings, so that terminal, JSON and history stay stable and free of them.
 
 mod note_code;
+mod redacted;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -428,15 +429,35 @@ impl ProofResult {
     }
 }
 
-/// One thing that happened.
+/// One thing that happened, without secrets: only a redactor makes one.
 #[derive(Debug, Clone)]
 pub struct Event {
+    at: Timestamp,
+    run: Option<RunId>,
+    kind: Kind,
+}
+
+impl Event {
+    /// Takes the secrets out that the redactor knows.
+    pub fn new(at: Timestamp, run: Option<RunId>, kind: Kind, redactor: &Redactor) -> Self {
+        let kind = kind.redacted(redactor);
+        Self { at, run, kind }
+    }
+
     /// When.
-    pub at: Timestamp,
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// The run that it belongs to; queries and refusals before a run have none.
-    pub run: Option<RunId>,
+    pub fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
     /// What.
-    pub kind: Kind,
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
 }
 
 /// What happened.
@@ -541,59 +562,6 @@ pub enum Kind {
     },
 }
 
-impl Kind {
-    /// The same with all secrets that the redactor knows taken out of its texts. Names of services,
-    /// files and keys are no texts: a secret that looks like one must not change what is said of it.
-    #[must_use]
-    fn redacted(self, redactor: &Redactor) -> Self {
-        let clean = |text: String| redactor.redact(&text);
-        match self {
-            Self::Progress { what, done, total } => Self::Progress {
-                what: clean(what),
-                done,
-                total,
-            },
-            Self::Verdict {
-                service,
-                verdict,
-                reason,
-                after,
-                down,
-            } => Self::Verdict {
-                service,
-                verdict,
-                reason: reason.map(clean),
-                after,
-                down,
-            },
-            Self::Proof {
-                service,
-                check,
-                result,
-                what,
-            } => Self::Proof {
-                service,
-                check,
-                result,
-                what: clean(what),
-            },
-            Self::Rollback { reason } => Self::Rollback {
-                reason: clean(reason),
-            },
-            Self::Note { code, text } => Self::Note {
-                code,
-                text: clean(text),
-            },
-            Self::Logs { service, lines } => Self::Logs {
-                service,
-                lines: lines.into_iter().map(clean).collect(),
-            },
-            Self::Complaint(complaint) => Self::Complaint(complaint.redacted(redactor)),
-            other => other,
-        }
-    }
-}
-
 /// Where events go. Implemented by each report.
 pub trait Tell {
     /// Takes one event; must not fail: a broken pipe is no reason to stop a run half way.
@@ -638,11 +606,9 @@ impl Emitter {
 
     /// Tells that something happened now.
     pub fn emit(&self, kind: Kind) {
-        self.to.tell(&Event {
-            at: Timestamp::now(),
-            run: self.run,
-            kind: kind.redacted(&self.redactor),
-        });
+        let now = Timestamp::now();
+        self.to
+            .tell(&Event::new(now, self.run, kind, &self.redactor));
     }
 
     /// Tells that a run was refused: why, and that it ends so.

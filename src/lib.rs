@@ -25,6 +25,7 @@ pub mod event;
 pub mod exit;
 pub mod report;
 pub mod secret;
+pub mod text;
 
 mod fault;
 mod words;

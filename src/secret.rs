@@ -148,6 +148,18 @@ impl Redactor {
     }
 }
 
+impl Redactor {
+    /// The same for a person: without what draws on a terminal, and not longer than anybody reads.
+    pub fn told(&self, text: &str) -> String {
+        crate::text::told(&self.whole(text))
+    }
+
+    /// The same of what is to be typed again, and has to be whole for that.
+    pub fn whole(&self, text: &str) -> String {
+        self.redact(&crate::text::printable(text))
+    }
+}
+
 /// The password of `scheme://user:password@host`, if the text is such a URL. People write it as it is,
 /// also where a URL wants `%2F` for `/`.
 fn password_in_url(value: &str) -> Option<&str> {

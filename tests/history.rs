@@ -234,3 +234,42 @@ fn where_no_earlier_text_is_known_that_is_said_before_it_starts() {
     assert!([3, 4].contains(&answer.code), "{answer}");
     assert_eq!(stack.read(".env"), "MODE=bad\n");
 }
+
+#[test]
+fn the_past_says_what_was_typed_with_its_options() {
+    let env = [(".env", "MODE=one\nJWT_SECRET=first-of-all\n")];
+    let web = idle("env_file: .env");
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &env) else {
+        return;
+    };
+    let secret = "a-second-one";
+    let typed = [
+        &["set", "JWT_SECRET=a-second-one", "--allow", "guarded-key"][..],
+        &["set", "MODE=two words", "--for", "web", "--no-apply"],
+        &["apply", "web", "--strategy", "recreate"],
+        &["restart", "--timeout", "1m"],
+    ];
+    for words in typed {
+        stack
+            .refit(&[words, &["--settle", "200ms"]].concat())
+            .exits(0);
+    }
+    let wanted = [
+        "set JWT_SECRET=••• --allow guarded-key --settle 200ms",
+        "set 'MODE=two words' --for web --no-apply --settle 200ms",
+        "apply web --strategy recreate --settle 200ms",
+        "restart --timeout 1m --settle 200ms",
+    ];
+    let history = stack.refit(&["history"]).exits(0);
+    let shown = stack.refit(&["show", "1"]).exits(0);
+    for line in wanted {
+        assert!(history.stdout.contains(line), "{line}\n{history}");
+    }
+    shown.says(wanted[0]);
+    for (path, bytes) in stack.state_files() {
+        let text = String::from_utf8_lossy(&bytes);
+        let is_copy = path.to_string_lossy().contains("/file-")
+            || path.to_string_lossy().contains("/baseline/");
+        assert!(is_copy || !text.contains(secret), "{}", path.display());
+    }
+}

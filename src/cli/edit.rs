@@ -81,8 +81,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         after,
         origin: Origin::Person,
     });
-    let command = format!("edit {name}");
-    let ended = execute(global, command, what, options).await;
+    let ended = execute(global, what, options).await;
     if !matches!(ended, Ok(Exit::Done)) || args.run.is_dry() {
         tell_kept(&keep(&home, &located.args.directory, &copy)?);
     }

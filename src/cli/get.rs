@@ -1,5 +1,6 @@
 //! `refit get`, and the stack as far as it can be found without a right to the engine.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -68,10 +69,15 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     if global.json {
         page::document(&json!({"file": name, "key": args.key, "value": value}));
     } else if let Some(value) = &value {
-        report::out(&match value {
+        let text = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
-        });
+        };
+        // A script gets every byte of it; a terminal must not obey it.
+        match std::io::stdout().is_terminal() {
+            true => report::out(&text),
+            false => report::print(&format!("{text}\n")),
+        }
     } else if !global.quiet {
         report::err(&format!("{} is not set in {name}", args.key));
         if let Some(meant) = meant {

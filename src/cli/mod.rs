@@ -11,6 +11,7 @@ mod past;
 mod recipes;
 mod runs;
 mod schedule;
+mod typed;
 mod upgrade;
 mod values;
 mod why;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
@@ -35,6 +36,7 @@ use crate::run::Runner;
 use crate::stack::locate::LocateRequest;
 use crate::stack::settings::parse_duration;
 use crate::state::StateHome;
+use typed::Typed;
 
 /// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
 #[derive(Debug, Parser)]
@@ -59,6 +61,9 @@ struct Global {
     /// The folder in which refit was started, under the name by which the person went there.
     #[arg(skip = logical_directory())]
     came_from: PathBuf,
+    /// The whole command line, for the record.
+    #[arg(skip)]
+    typed: Typed,
     /// Compose file; may be given several times
     #[arg(short = 'f', long, global = true, value_name = "FILE")]
     file: Vec<PathBuf>,
@@ -181,27 +186,30 @@ impl Command {
 
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
-    let mut cli = match Cli::try_parse() {
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            let printed = error.print();
             if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
                 && let Some(meant) = recipes::meant_by_option(option)
             {
                 report::err(&format!("\n  → {meant}"));
             }
             // Help and version are no errors.
-            return if error.use_stderr() {
-                ExitCode::from(Exit::Usage.code())
-            } else {
-                ExitCode::SUCCESS
-            };
+            return ExitCode::from(match (error.use_stderr(), printed) {
+                (true, _) => Exit::Usage.code(),
+                (false, Err(error)) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    not_told(&error).code()
+                }
+                (false, _) => Exit::Done.code(),
+            });
         }
     };
     // The timer's command says little; who tries it out wants to see.
     cli.global.quiet &= !cli.command.is_tried_out();
     let json = cli.global.json;
-    let run_of = cli.command.is_run().then(|| cli.global.renderer());
+    let is_run = cli.command.is_run();
+    let run_of = is_run.then(|| cli.global.renderer());
     let done = run(cli).unwrap_or_else(|complaint| {
         let exit = exit::of_complaint(&complaint);
         match run_of {
@@ -210,7 +218,44 @@ pub fn main() -> ExitCode {
         }
         exit
     });
+    // A run's exit code says how it ended; a question has no other result than its answer.
+    let done = match report::unwritten() {
+        Some(error) if !is_run => not_told(error),
+        _ => done,
+    };
     ExitCode::from(done.code())
+}
+
+/// An answer that could not be written, as on a full disk.
+fn not_told(error: &std::io::Error) -> Exit {
+    let text = format!("cannot write the answer to standard output: {error}");
+    page::complaint(&Complaint::new(Code::Io, text), false);
+    Exit::Refused
+}
+
+/// So many files may have to be open at a time: the engine's socket, signals, programs that are
+/// called, the lock and the journal.
+const FILES_WANTED: u64 = 64;
+
+/// # Errors
+/// Fewer files may be open than any command needs.
+fn enough_files() -> Result<(), Complaint> {
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(limit) if limit < FILES_WANTED => {
+            let text = format!("only {limit} files may be open at a time, and refit needs more");
+            Err(Complaint::new(Code::Io, text).hint(format!("ulimit -n {}", 16 * FILES_WANTED)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let command = Cli::command();
+    let matches = command.clone().try_get_matches()?;
+    let mut cli =
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
+    cli.global.typed = Typed::of(&command, &matches);
+    Ok(cli)
 }
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
@@ -225,6 +270,7 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
         Command::Man(args) => return packaging::man(args, Cli::command()),
         _ => {}
     }
+    enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -289,6 +335,11 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
 }
 
 impl Global {
+    /// The command line as it may be recorded, for all but recipes.
+    fn command_line(&self) -> String {
+        self.typed.line(|_| false)
+    }
+
     fn locate_request(&self) -> LocateRequest {
         LocateRequest {
             directory: self.directory.as_ref().map(|dir| self.came_from.join(dir)),

@@ -7,6 +7,7 @@ use clap::{Args, Command};
 
 use crate::complaint::Complaint;
 use crate::exit::Exit;
+use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
@@ -23,7 +24,9 @@ pub(super) struct ManArgs {
 }
 
 pub(super) fn completions(args: &CompletionsArgs, command: &mut Command) -> Exit {
-    clap_complete::generate(args.shell, command, "refit", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "refit", &mut script);
+    report::print(&String::from_utf8_lossy(&script));
     Exit::Done
 }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::get::Asked;
-use super::runs::{RunArgs, command_line, execute};
+use super::runs::{RunArgs, execute};
 use super::{Global, schedule};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Outcome, RunId};
@@ -61,15 +61,13 @@ async fn stack(global: &Global) -> Result<(PathBuf, StackState), Complaint> {
 }
 
 pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
-    let words: Vec<String> = args.target.iter().map(ToString::to_string).collect();
-    let command = command_line("rollback", &words);
     let target = args.target.map(RunId);
     let what = What::Rollback(target);
     let options = Options {
         unfinished: WithUnfinished::GoBack(target),
         ..args.run.options()
     };
-    execute(global, command, what, options).await
+    execute(global, what, options).await
 }
 
 pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {

@@ -15,11 +15,11 @@ use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::health::check::Credentials;
 use crate::recipe::catalogue::Catalogue;
-use crate::recipe::format::{Recipe, Type};
+use crate::recipe::format::Type;
 use crate::recipe::{self, Use, page as recipe_page, words};
 use crate::report::{self, page};
 use crate::run::request::Request;
-use crate::secret::{HIDDEN, Secret, is_secret};
+use crate::secret::Secret;
 
 #[derive(Debug, Args)]
 pub(super) struct UseArgs {
@@ -90,8 +90,11 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
         typed,
         sign_in,
     };
+    let secrets = recipe.parameters.iter();
+    let secrets = secrets.filter(|parameter| parameter.kind == Type::Secret);
+    let secrets: Vec<&str> = secrets.map(|parameter| parameter.name.as_str()).collect();
     let request = Request {
-        command: typed_command(recipe, &args, &wanted),
+        command: global.typed.line(|name| secrets.contains(&name)),
         options,
     };
     let occasion = Occasion {
@@ -106,27 +109,6 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
         runner.execute_surveyed(&located, &request, survey).await
     })
     .await
-}
-
-/// What was typed, for the record: without what is secret by its type, its name or its look.
-fn typed_command(recipe: &Recipe, args: &UseArgs, wanted: &Use) -> String {
-    let kind_of = |name: &str| {
-        let mut known = recipe.parameters.iter();
-        Some(known.find(|known| known.name == name)?.kind)
-    };
-    let mut words = vec!["use".to_owned(), wanted.name.clone()];
-    for (name, value) in &wanted.typed {
-        let hidden = kind_of(name) == Some(Type::Secret) || is_secret(name, value.expose());
-        let value = if hidden { HIDDEN } else { value.expose() };
-        words.push(format!("{name}={value}"));
-    }
-    if let Some(service) = &args.service {
-        words.push(format!("--service {service}"));
-    }
-    if let Some(ip) = args.bind {
-        words.push(format!("--bind {ip}"));
-    }
-    words.join(" ")
 }
 
 /// Standard input gives one value.

@@ -127,7 +127,6 @@ pub(super) struct PlanArgs {
 
 pub(super) async fn execute(
     global: &Global,
-    command: String,
     what: What,
     options: Options,
 ) -> Result<Exit, Complaint> {
@@ -135,7 +134,10 @@ pub(super) async fn execute(
         unattended: false,
         dry: options.dry_run,
     };
-    let request = Request { command, options };
+    let request = Request {
+        command: global.command_line(),
+        options,
+    };
     let located = global.locate_request();
     notify::telling(global, occasion, &request.command, async |runner| {
         runner.execute(&located, &request, &what).await
@@ -144,41 +146,29 @@ pub(super) async fn execute(
 }
 
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
-    let command = command_line("apply", &args.services);
     let what = What::Apply(service_names(&args.services));
     let options = Options {
         unfinished: WithUnfinished::KeepPresent,
         ..args.run.options()
     };
-    execute(global, command, what, options).await
+    execute(global, what, options).await
 }
 
 pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
-    let mut command = command_line("restart", &args.services);
     let mut options = args.run.options();
     if args.down {
-        command.push_str(" --down");
         options.strategy = Strategy::DownUp;
     }
     let what = What::Restart(service_names(&args.services));
-    execute(global, command, what, options).await
+    execute(global, what, options).await
 }
 
 pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Complaint> {
-    let command = command_line("plan", &args.services);
     let what = What::Apply(service_names(&args.services));
     let options = Options {
         dry_run: true,
         exit_code: args.exit_code,
         ..Options::default()
     };
-    execute(global, command, what, options).await
-}
-
-/// What was typed, for the record.
-pub(super) fn command_line(verb: &str, words: &[String]) -> String {
-    std::iter::once(verb)
-        .chain(words.iter().map(String::as_str))
-        .collect::<Vec<_>>()
-        .join(" ")
+    execute(global, what, options).await
 }

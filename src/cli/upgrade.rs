@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Global;
 use super::notify::{self, Occasion};
-use super::runs::{RunArgs, command_line};
+use super::runs::RunArgs;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::run::request::{Options, Request};
@@ -44,25 +44,9 @@ pub(super) struct UpgradeArgs {
 }
 
 pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, Complaint> {
-    let mut words = Vec::new();
-    if let Some(to) = &args.to {
-        words.push(format!("--to {to}"));
-    }
-    let flags = [
-        (args.check, "--check"),
-        (args.images_only, "--images-only"),
-        (args.retry, "--retry"),
-        (args.pull, "--pull"),
-        (args.prune_build_cache, "--prune-build-cache"),
-        (args.merge_env, "--merge-env"),
-        (args.new_secrets, "--new-secrets"),
-        (args.unattended, "--unattended"),
-    ];
-    let flags = flags.iter().filter(|(given, _)| *given);
-    words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
     let options = args.run.options();
     let request = Request {
-        command: command_line("upgrade", &words),
+        command: global.command_line(),
         options: Options {
             dry_run: args.check || options.dry_run,
             ..options

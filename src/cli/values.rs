@@ -1,7 +1,7 @@
 //! Setting and removing keys: where the values come from, and what is typed of them into the record.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::run::belongs::is_compose_path;
 use crate::run::edits::is_yaml;
 use crate::run::request::{Edit, EditRequest, Kind, To, What};
+use crate::secret::Secret;
 use crate::secret::generate::Generate;
-use crate::secret::{HIDDEN, Secret, is_secret};
 
 #[derive(Debug, Args)]
 pub(super) struct SetArgs {
@@ -117,16 +117,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         }
     }
     let reach = super::service_names(&args.reach);
-    edit(
-        global,
-        "set",
-        args.file,
-        edits,
-        reach,
-        args.no_apply,
-        &args.run,
-    )
-    .await
+    edit(global, args.file, edits, reach, args.no_apply, &args.run).await
 }
 
 pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
@@ -137,7 +128,6 @@ pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Comp
         .collect();
     edit(
         global,
-        "unset",
         args.file,
         edits,
         Vec::new(),
@@ -149,40 +139,16 @@ pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Comp
 
 async fn edit(
     global: &Global,
-    verb: &str,
     file: Option<PathBuf>,
     edits: Vec<Edit>,
     reach: Vec<crate::event::ServiceName>,
     no_apply: bool,
     run: &RunArgs,
 ) -> Result<Exit, Complaint> {
-    let command = typed(verb, file.as_deref(), &edits);
     let mut options = run.options();
     options.no_apply = no_apply;
     let what = What::Edit(EditRequest { file, edits, reach });
-    execute(global, command, what, options).await
-}
-
-/// The command as it may be recorded: without the values of secret keys.
-fn typed(verb: &str, file: Option<&Path>, edits: &[Edit]) -> String {
-    let mut words = vec![verb.to_owned()];
-    for edit in edits {
-        let last = edit
-            .key
-            .rsplit(['.', '"', ']'])
-            .find(|part| !part.is_empty());
-        words.push(match &edit.to {
-            To::Set(value, _) if is_secret(last.unwrap_or(&edit.key), value.expose()) => {
-                format!("{}={HIDDEN}", edit.key)
-            }
-            To::Set(value, _) => format!("{}={}", edit.key, value.expose()),
-            To::Unset => edit.key.clone(),
-        });
-    }
-    if let Some(file) = file {
-        words.push(format!("-F {}", file.display()));
-    }
-    words.join(" ")
+    execute(global, what, options).await
 }
 
 fn split(word: &str, yaml: bool) -> Result<(String, Option<String>), Complaint> {
@@ -217,25 +183,4 @@ fn read_value(key: &str) -> Result<Secret, Complaint> {
         return Err(Complaint::new(Code::NoValue, text).hint(hint));
     }
     Ok(Secret::new(value.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_not_recorded() {
-        let edit = |key: &str, value: &str| Edit {
-            key: key.into(),
-            to: To::Set(Secret::new(value.into()), Kind::Auto),
-        };
-        let edits = [edit("API_KEY", "hunter22"), edit("PORT", "80")];
-        assert_eq!(typed("set", None, &edits), "set API_KEY=••• PORT=80");
-        let edits = [edit("services.web.environment.API_KEY", "hunter22")];
-        let file = Path::new("compose.yaml");
-        assert_eq!(
-            typed("set", Some(file), &edits),
-            "set services.web.environment.API_KEY=••• -F compose.yaml"
-        );
-    }
 }

@@ -9,6 +9,7 @@ use bollard::models;
 use serde::{Deserialize, Serialize};
 
 use crate::event::ServiceName;
+use crate::text;
 
 /// State of a container, as the engine names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -395,7 +396,8 @@ impl Inspected {
                 .unwrap_or_default()
                 .into_iter()
                 .rfind(|result| result.exit_code != Some(0))
-                .and_then(|result| result.output),
+                .and_then(|result| result.output)
+                .map(|output| text::all_taken(&output)),
             healthcheck: config.healthcheck.and_then(Healthcheck::of_model),
             command: config.cmd.unwrap_or_default(),
             env: config

@@ -251,7 +251,9 @@ impl Docker {
         };
         within(ANSWER, "read a container's log", read).await?;
         let lines = text.lines().filter_map(|line| line_since(line, since));
-        Ok(lines.map(|line| line.trim_end().to_owned()).collect())
+        Ok(lines
+            .map(|line| crate::text::taken(line).trim_end().to_owned())
+            .collect())
     }
 
     /// Output of a command run inside a container; `None` when it cannot be run there, fails, or does

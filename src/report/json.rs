@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::out;
+use super::print;
 use crate::complaint::Complaint;
 use crate::event::{Event, Kind, PlannedStep, ServiceSummary, Shown, Tell};
 
@@ -13,18 +13,18 @@ pub struct Lines;
 impl Tell for Lines {
     fn tell(&self, event: &Event) {
         if let Some(line) = line(event) {
-            out(&line.to_string());
+            print(&format!("{line}\n"));
         }
     }
 }
 
 /// An event as JSON; what is only for the eye has none.
 pub fn line(event: &Event) -> Option<Value> {
-    let (name, fields) = fields(&event.kind)?;
+    let (name, fields) = fields(event.kind())?;
     let mut line = Map::new();
     line.insert("event".into(), name.into());
-    line.insert("at".into(), event.at.to_string().into());
-    line.insert("run".into(), event.run.map(|run| run.0).into());
+    line.insert("at".into(), event.at().to_string().into());
+    line.insert("run".into(), event.run().map(|run| run.0).into());
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
@@ -203,20 +203,19 @@ fn millis(duration: std::time::Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::event::RunId;
+    use crate::secret::Redactor;
 
     #[test]
     fn a_secret_change_has_no_values() {
-        let event = Event {
-            at: "2026-08-01T10:00:00Z".parse().unwrap(),
-            run: Some(RunId(7)),
-            kind: Kind::Change {
-                file: ".env".into(),
-                key: "API_KEY".into(),
-                before: Shown::Absent,
-                after: Shown::Secret,
-                same: false,
-            },
+        let kind = Kind::Change {
+            file: ".env".into(),
+            key: "API_KEY".into(),
+            before: Shown::Absent,
+            after: Shown::Secret,
+            same: false,
         };
+        let at = "2026-08-01T10:00:00Z".parse().unwrap();
+        let event = Event::new(at, Some(RunId(7)), kind, &Redactor::default());
         assert_eq!(
             line(&event).unwrap().to_string(),
             r#"{"event":"change","at":"2026-08-01T10:00:00Z","run":7,"file":".env","key":"API_KEY","before":null,"after":null,"secret":true}"#

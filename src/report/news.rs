@@ -53,7 +53,7 @@ fn of_checkout(news: &CheckoutNews) -> Vec<String> {
 }
 
 fn cut(subject: &str) -> String {
-    let plain: String = subject.chars().filter(|c| !c.is_control()).collect();
+    let plain = crate::text::line(subject);
     match plain.char_indices().nth(SUBJECT) {
         Some((end, _)) => format!("{}…", &plain[..end]),
         None => plain,

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::{err, out};
+use super::{err, out, print};
 use crate::complaint::Complaint;
 use crate::report::json;
 
 /// Prints a JSON document.
 pub fn document(value: &Value) {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
-    out(&text);
+    print(&format!("{text}\n"));
 }
 
 /// Prints rows with aligned columns.
@@ -35,7 +35,8 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) {
 /// Prints a complaint that no run tells.
 pub fn complaint(complaint: &Complaint, as_json: bool) {
     if as_json {
-        return out(&serde_json::json!({"error": json::complaint(complaint)}).to_string());
+        let error = serde_json::json!({"error": json::complaint(complaint)});
+        return print(&format!("{error}\n"));
     }
     err(&format!("✗ {}", complaint.text));
     for line in &complaint.details {

@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::screen;
 use super::style::Style;
-use super::words::{changed, counted, secs, shown};
+use super::words::{changed, counted, recovered, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
@@ -218,7 +218,9 @@ impl Terminal {
         let mark = match verdict {
             VerdictWord::Failed => self.style.bad("✗"),
             VerdictWord::AlreadyFailing => self.style.warn("!"),
-            _ => self.style.good("✓"),
+            VerdictWord::Healthy | VerdictWord::Settled | VerdictWord::Completed => {
+                self.style.good("✓")
+            }
         };
         let text = match (verdict, reason) {
             (VerdictWord::Failed, Some(reason)) => reason.to_owned(),
@@ -234,7 +236,10 @@ impl Terminal {
                     secs(after)
                 )
             }
-            (word, _) => format!("{} after {}", word.word(), secs(after)),
+            (VerdictWord::Failed, None) => verdict.word().to_owned(),
+            (VerdictWord::Healthy | VerdictWord::Completed, _) => {
+                format!("{} after {}", verdict.word(), secs(after))
+            }
         };
         let down = match down.filter(|_| verdict != VerdictWord::Failed) {
             Some(down) => format!(", {} without answer", secs(down)),
@@ -260,7 +265,9 @@ impl Terminal {
             VerdictWord::Failed => format!("failed: {}", reason.unwrap_or_default()),
             VerdictWord::AlreadyFailing => "failing, as it was before".to_owned(),
             VerdictWord::Settled => format!("running for {}", secs(after)),
-            word => format!("{} after {}", word.word(), secs(after)),
+            VerdictWord::Healthy | VerdictWord::Completed => {
+                format!("{} after {}", verdict.word(), secs(after))
+            }
         };
         let files = std::mem::take(&mut state.restored);
         let files = if files.is_empty() {
@@ -309,15 +316,15 @@ impl Tell for Terminal {
     fn tell(&self, event: &Event) {
         let state = &mut *self.state.borrow_mut();
         let quiet = self.options.quiet;
-        if !matches!(event.kind, Kind::Change { .. } | Kind::Plan { .. }) {
+        if !matches!(event.kind(), Kind::Change { .. } | Kind::Plan { .. }) {
             self.print_changes(state);
         }
-        if !matches!(event.kind, Kind::Progress { .. })
+        if !matches!(event.kind(), Kind::Progress { .. })
             && let Some(line) = state.counted.take()
         {
             line.finish_and_clear();
         }
-        match &event.kind {
+        match event.kind() {
             Kind::Change {
                 file,
                 key,
@@ -422,16 +429,11 @@ impl Tell for Terminal {
             }
             Kind::Restored { files } => state.restored.clone_from(files),
             Kind::Recovered { run, outcome } => {
-                let how = match outcome {
-                    Outcome::Applied => "was complete, and is recorded as applied",
-                    Outcome::RolledBack => "had been cut off, and was rolled back",
-                    _ => "had been cut off, and could not be given back",
-                };
                 let files = std::mem::take(&mut state.restored);
                 if !files.is_empty() {
                     self.result(state, &format!("↩ {} restored", files.join(", ")));
                 }
-                self.result(state, &format!("↩ run {run} {how}"));
+                self.result(state, &format!("↩ {}", recovered(*run, *outcome)));
                 state.rolling_back = false;
                 state.began_results = false;
             }
@@ -439,7 +441,17 @@ impl Tell for Terminal {
             Kind::Finished { outcome, next, .. } => {
                 self.finished(state, *outcome, next.as_deref());
             }
-            _ => {}
+            // Told by what comes after it, or not asked for.
+            Kind::RunStarted { .. }
+            | Kind::Change { .. }
+            | Kind::Diff { .. }
+            | Kind::Plan { .. }
+            | Kind::News(_)
+            | Kind::Phase { .. }
+            | Kind::Effect { .. }
+            | Kind::Proof { .. }
+            | Kind::Note { .. }
+            | Kind::Logs { .. } => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::Shown;
+use crate::event::{Outcome, RunId, Shown};
 use crate::secret::HIDDEN;
 
 /// Images are told in bytes, everything else in pieces.
@@ -50,7 +50,7 @@ fn fields(text: &str) -> Option<String> {
 fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() && c != '\t' {
+        if crate::text::draws(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -61,6 +61,19 @@ fn printable(text: &str) -> String {
 
 /// Characters of a value that fit before a person's eyes; `refit get` prints all of it.
 const LONGEST_VALUE: usize = 200;
+
+/// What became of a run that had been cut off, for everybody who is told of it.
+pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
+    let how = match outcome {
+        Outcome::Applied => "had been cut off; it was complete, and is recorded as applied",
+        Outcome::RolledBack => "had been cut off, and was rolled back",
+        Outcome::FailedBefore | Outcome::NothingToDo | Outcome::Refused => {
+            "had been cut off before it touched anything; nothing was changed"
+        }
+        Outcome::RollbackFailed => "had been cut off, and could not be rolled back",
+    };
+    format!("run {run} {how}")
+}
 
 /// `1.2 s`, `2 min 5 s`.
 pub fn secs(duration: Duration) -> String {

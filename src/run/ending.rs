@@ -97,7 +97,7 @@ impl Transaction<'_> {
                 let _ = state::write_file(&self.folder.join(name), text.as_bytes());
             }
         }
-        let lines: Vec<String> = lines.iter().map(|line| redactor.redact(line)).collect();
+        let lines: Vec<String> = lines.iter().map(|line| redactor.told(line)).collect();
         let name = format!("{service}.log");
         let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());
         lines

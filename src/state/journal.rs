@@ -159,9 +159,36 @@ pub enum Entry {
 
 impl Entry {
     /// The same without the secrets that are known: what containers and Compose say may repeat them.
+    /// Every case names its fields, so that a new text has to be thought of here.
     fn redacted(self, redactor: &Redactor) -> Self {
-        let clean = |text: String| redactor.redact(&text);
+        let clean = |text: String| redactor.told(&text);
         match self {
+            Self::Begin {
+                run,
+                command,
+                project,
+                directory,
+                pid,
+                started,
+                undoes,
+            } => Self::Begin {
+                run,
+                command: redactor.whole(&command),
+                project,
+                directory,
+                pid,
+                started,
+                undoes,
+            },
+            Self::Planned {
+                service,
+                action,
+                reasons,
+            } => Self::Planned {
+                service,
+                action,
+                reasons: reasons.into_iter().map(clean).collect(),
+            },
             Self::Verdict {
                 service,
                 verdict,
@@ -171,11 +198,52 @@ impl Entry {
                 verdict,
                 reason: reason.map(clean),
             },
+            Self::Effect {
+                service,
+                key,
+                ok,
+                what,
+            } => Self::Effect {
+                service,
+                key,
+                ok,
+                what: clean(what),
+            },
+            Self::Proof {
+                service,
+                check,
+                result,
+                what,
+            } => Self::Proof {
+                service,
+                check,
+                result,
+                what: clean(what),
+            },
             Self::RollingBack { reason, code } => Self::RollingBack {
                 reason: clean(reason),
                 code,
             },
-            other => other,
+            Self::Finished {
+                outcome,
+                services,
+                todo,
+            } => Self::Finished {
+                outcome,
+                services,
+                todo: todo.iter().map(|todo| redactor.whole(todo)).collect(),
+            },
+            // Paths and names are what recovery goes by; values of a change were judged one by one.
+            same @ (Self::Change { .. }
+            | Self::Checkpointed
+            | Self::Writing { .. }
+            | Self::LeftAlone { .. }
+            | Self::Written
+            | Self::Preparing
+            | Self::Touching { .. }
+            | Self::Converged
+            | Self::Proven
+            | Self::FilesRestored) => same,
         }
     }
 }

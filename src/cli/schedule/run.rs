@@ -193,9 +193,10 @@ async fn upgrade(
 ) -> Result<(Exit, Story), Complaint> {
     let dry = action == Action::Check;
     let request = Request {
-        command: match dry {
-            true => "upgrade --check --unattended".to_owned(),
-            false => "upgrade --unattended".to_owned(),
+        command: match (dry, args.retry) {
+            (true, _) => "upgrade --check --unattended".to_owned(),
+            (false, true) => "upgrade --unattended --retry".to_owned(),
+            (false, false) => "upgrade --unattended".to_owned(),
         },
         options: Options {
             dry_run: dry,

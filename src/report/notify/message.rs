@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Story, Word};
-use crate::event::{CheckoutNews, ImageNews, Outcome, RunId, ServiceSummary};
-use crate::report::words::secs;
+use crate::event::{CheckoutNews, ImageNews, Outcome, ServiceSummary};
+use crate::report::words::{recovered, secs};
 use crate::secret::Redactor;
 
 /// A reason is cut at so many characters: some receivers take no more than 2,000 in all.
@@ -92,7 +92,7 @@ fn headline(story: &Story, word: Option<Word>) -> String {
     if let (true, Some((run, outcome))) = (ended, story.recovered.last())
         && word != Some(Word::Available)
     {
-        return recovery(*run, *outcome);
+        return recovered(*run, *outcome);
     }
     match (word, story.outcome) {
         (Some(Word::Available), _) => match target(story) {
@@ -107,17 +107,9 @@ fn headline(story: &Story, word: Option<Word>) -> String {
             format!("{what} failed, and is not given back: a person is needed")
         }
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
-        _ => format!("{verb}: nothing to do"),
-    }
-}
-
-/// What became of a run that had been cut off.
-fn recovery(run: RunId, outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Applied => format!("run {run} had been cut off; it was complete"),
-        Outcome::RolledBack => format!("run {run} had been cut off, and was rolled back"),
-        Outcome::FailedBefore => format!("run {run} had been cut off before it changed anything"),
-        _ => format!("run {run} had been cut off, and could not be given back"),
+        (_, Some(Outcome::NothingToDo) | None) => format!("{verb}: nothing to do"),
+        (_, Some(Outcome::Applied)) => format!("{what} applied"),
+        (_, Some(Outcome::RolledBack)) => format!("{what} failed, and was rolled back"),
     }
 }
 
@@ -162,9 +154,9 @@ fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
-    let recovered = story.recovered.iter();
-    let mut lines: Vec<String> = recovered
-        .map(|(run, outcome)| format!("First: {}", recovery(*run, *outcome)))
+    let earlier = story.recovered.iter();
+    let mut lines: Vec<String> = earlier
+        .map(|(run, outcome)| format!("First: {}", recovered(*run, *outcome)))
         .collect();
     lines.extend(what_changes(story));
     if word != Some(Word::Available) {
@@ -187,8 +179,7 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
 }
 
 fn cut(text: &str) -> String {
-    let text = text.replace(['\n', '\r', '\t'], " ");
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text = crate::text::printable(text).replace(['\n', '\t'], " ");
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -76,7 +76,10 @@ impl Story {
         self.recovered.last().map(|(_, outcome)| match outcome {
             Outcome::Applied => Word::Applied,
             Outcome::RolledBack => Word::Rollback,
-            _ => Word::Failure,
+            Outcome::NothingToDo
+            | Outcome::Refused
+            | Outcome::FailedBefore
+            | Outcome::RollbackFailed => Word::Failure,
         })
     }
 
@@ -114,13 +117,13 @@ impl Story {
     }
 
     fn take(&mut self, event: &Event) {
-        match &event.kind {
+        match event.kind() {
             Kind::RunStarted {
                 command,
                 project,
                 directory,
             } => {
-                self.run = event.run;
+                self.run = event.run();
                 command
                     .split(' ')
                     .next()
@@ -150,7 +153,17 @@ impl Story {
                 self.outcome = Some(*outcome);
                 self.services.clone_from(services);
             }
-            _ => {}
+            Kind::Diff { .. }
+            | Kind::Plan { .. }
+            | Kind::Phase { .. }
+            | Kind::Progress { .. }
+            | Kind::Container { .. }
+            | Kind::Verdict { .. }
+            | Kind::Effect { .. }
+            | Kind::Proof { .. }
+            | Kind::Restored { .. }
+            | Kind::Note { .. }
+            | Kind::Logs { .. } => {}
         }
     }
 }

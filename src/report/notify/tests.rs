@@ -130,7 +130,7 @@ fn each_end_has_its_word_and_its_headline() {
     };
     assert_eq!(
         message(&both).lines[0],
-        "First: run 11 had been cut off before it changed anything"
+        "First: run 11 had been cut off before it touched anything; nothing was changed"
     );
     let found = Story {
         dry: true,

@@ -1,0 +1,196 @@
+//! What was typed, as it may be recorded. It is read off the parser's own list of options, so that
+//! none is left out because somebody forgot to add it here.
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+use crate::secret::{HIDDEN, Redactor, is_secret};
+
+/// Options that say how refit prints, and from where it was called: they change nothing of a run.
+const OF_NO_CONSEQUENCE: [&str; 5] = ["directory", "json", "quiet", "verbose", "color"];
+
+/// The words of a command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Typed {
+    verb: String,
+    words: Vec<Word>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    /// What the command is about: `KEY=VALUE`, a service, a file.
+    Plain(String),
+    /// An option, and its value where it takes one.
+    Option { flag: String, value: Option<String> },
+}
+
+impl Typed {
+    /// Of a command line that the parser took.
+    pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
+        let Some((verb, matches)) = matches.subcommand() else {
+            return Self::default();
+        };
+        let own = command.find_subcommand(verb);
+        let arguments = command.get_arguments().filter(|arg| arg.is_global_set());
+        let arguments = arguments.chain(own.into_iter().flat_map(Command::get_arguments));
+        let mut found: Vec<((bool, usize), Word)> = Vec::new();
+        for argument in arguments {
+            let id = argument.get_id().as_str();
+            let typed = matches.value_source(id) == Some(ValueSource::CommandLine);
+            if !typed || OF_NO_CONSEQUENCE.contains(&id) {
+                continue;
+            }
+            let flag = match (argument.get_short(), argument.get_long()) {
+                (Some(short), _) => Some(format!("-{short}")),
+                (None, long) => long.map(|long| format!("--{long}")),
+            };
+            let takes_value = argument.get_action().takes_values();
+            let places = matches.indices_of(id).into_iter().flatten();
+            let values = matches.get_raw(id).into_iter().flatten();
+            for (place, value) in places.zip(values) {
+                let value = value.to_string_lossy().into_owned();
+                let word = match &flag {
+                    None => Word::Plain(value),
+                    Some(flag) => Word::Option {
+                        flag: flag.clone(),
+                        value: takes_value.then_some(value),
+                    },
+                };
+                // What is typed before the verb is counted apart from what comes after it.
+                found.push(((argument.is_global_set(), place), word));
+            }
+        }
+        // In the order in which they were typed, those of every command last.
+        found.sort_by_key(|(place, _)| *place);
+        Self {
+            verb: verb.to_owned(),
+            words: found.into_iter().map(|(_, word)| word).collect(),
+        }
+    }
+
+    /// The line for the record; `is_secret_name` knows of names that hold secrets and do not look so.
+    pub(super) fn line(&self, is_secret_name: impl Fn(&str) -> bool) -> String {
+        let urls = Redactor::default();
+        let mut words = vec![self.verb.clone()];
+        for word in &self.words {
+            match word {
+                Word::Plain(text) => words.push(plain(text, &is_secret_name)),
+                Word::Option { flag, value } => {
+                    words.push(flag.clone());
+                    words.extend(value.iter().map(|value| quoted(&urls.redact(value))));
+                }
+            }
+        }
+        words.join(" ")
+    }
+}
+
+/// A word; of an assignment to a secret only the name.
+fn plain(text: &str, is_secret_name: impl Fn(&str) -> bool) -> String {
+    let Some((name, value)) = text.split_once('=') else {
+        return quoted(&Redactor::default().redact(text));
+    };
+    // Of a path such as services.web.environment.API_KEY the end says what it is.
+    let mut parts = name.rsplit(['.', '"', '[', ']']);
+    let last = parts.find(|part| !part.is_empty()).unwrap_or(name);
+    match is_secret_name(name) || is_secret(last, value) {
+        true => quoted(&format!("{name}={HIDDEN}")),
+        false => quoted(text),
+    }
+}
+
+/// A word as it is typed in a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+•".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::Cli;
+    use super::*;
+
+    fn line(words: &[&str]) -> String {
+        let command = Cli::command();
+        let matches = Cli::command().try_get_matches_from([&["refit"], words].concat());
+        Typed::of(&command, &matches.unwrap()).line(|name| name == "store")
+    }
+
+    #[test]
+    fn all_of_it_is_recorded_in_its_order_and_no_secret() {
+        for (typed, recorded) in [
+            (&["set", "A=1", "B=2"][..], "set A=1 B=2"),
+            (
+                &[
+                    "set",
+                    "--allow",
+                    "guarded-key",
+                    "A=1",
+                    "--for=web",
+                    "--settle",
+                    "60s",
+                ],
+                "set --allow guarded-key A=1 --for web --settle 60s",
+            ),
+            (
+                &["set", "API_KEY=hunter22", "PORT=80", "--no-apply"],
+                "set API_KEY=••• PORT=80 --no-apply",
+            ),
+            (
+                &[
+                    "set",
+                    "services.web.environment.API_KEY=x1y2",
+                    "--in",
+                    "compose.yaml",
+                ],
+                "set services.web.environment.API_KEY=••• -F compose.yaml",
+            ),
+            (
+                &["set", "services.web.environment[\"API_KEY\"]=x1y2"],
+                "set 'services.web.environment[\"API_KEY\"]=•••'",
+            ),
+            (&["set", "URL=redis://:pw12@host"], "set URL=•••"),
+            (&["set", "TEXT=it's two"], "set 'TEXT=it'\\''s two'"),
+            (
+                &["use", "session-store", "store=x", "--as", "redis"],
+                "use session-store store=••• --as redis",
+            ),
+            (&["restart", "--down"], "restart --down"),
+            (
+                &["upgrade", "--to", "v2", "--unattended"],
+                "upgrade --to v2 --unattended",
+            ),
+            (
+                &["rollback", "3", "--timeout", "2m"],
+                "rollback 3 --timeout 2m",
+            ),
+            // What chooses the stack and its profiles is part of it, how refit prints is not.
+            (
+                &[
+                    "-C",
+                    "/",
+                    "--json",
+                    "-q",
+                    "-p",
+                    "shop",
+                    "apply",
+                    "--profile",
+                    "debug",
+                    "web",
+                ],
+                "apply web --profile debug -p shop",
+            ),
+            (
+                &["-H", "tcp://me:pw12@host", "apply"],
+                "apply -H tcp://me:•••@host",
+            ),
+        ] {
+            assert_eq!(line(typed), recorded);
+        }
+    }
+}
