@@ -1,0 +1,587 @@
+//! What the files say, by `docker compose config`, beside what the containers are.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::engine::{self, text};
+use super::snapshot::{Seen, Snapshot, label};
+
+/// The options of a call that decide what Compose reads, as far as they stand before Compose's own.
+const WITH_VALUE: [&str; 9] = [
+    "-f",
+    "--file",
+    "-p",
+    "--project-name",
+    "--env-file",
+    "--profile",
+    "--project-directory",
+    "-C",
+    "--directory",
+];
+
+/// Files that Compose finds by itself.
+const DEFAULTS: [&str; 8] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "compose.override.yaml",
+    "compose.override.yml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+pub(super) struct Model {
+    services: BTreeMap<String, Value>,
+    hashes: BTreeMap<String, String>,
+    raw: Value,
+}
+
+/// How to ask Compose about the stack of a call.
+pub(super) struct Asking {
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(OsString, Option<OsString>)>,
+    pub(super) folder: PathBuf,
+    pub(super) project: String,
+}
+
+impl Asking {
+    /// Compose's words for this call; `profiles` says whether all of them count.
+    fn command(&self, after: &Snapshot) -> Command {
+        let mut command = compose();
+        let mut folder = self.folder.clone();
+        let mut files = false;
+        let mut name = false;
+        let mut own = Vec::new();
+        let mut words = self.args.iter().peekable();
+        while let Some(word) = words.next() {
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) if option.starts_with("--") => {
+                    (option.to_owned(), Some(value.to_owned()))
+                }
+                _ => (word.clone(), None),
+            };
+            if !WITH_VALUE.contains(&option.as_str()) {
+                continue;
+            }
+            let Some(value) = value.or_else(|| words.next().cloned()) else {
+                break;
+            };
+            match option.as_str() {
+                "-C" | "--directory" => folder = folder.join(value),
+                "-p" | "--project-name" => {
+                    name = true;
+                    own.extend(["-p".to_owned(), value]);
+                }
+                "-f" | "--file" => {
+                    files = true;
+                    own.extend(["-f".to_owned(), value]);
+                }
+                _ => own.extend([option, value]),
+            }
+        }
+        for (key, value) in &self.env {
+            let kept = [
+                "PATH",
+                "HOME",
+                "TMPDIR",
+                "DOCKER_HOST",
+                "DOCKER_CONTEXT",
+                "DOCKER_CONFIG",
+                "FAILPOINTS",
+            ];
+            if kept.iter().any(|kept| key == kept) {
+                continue;
+            }
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        let told = self
+            .env
+            .iter()
+            .any(|(key, value)| key == "COMPOSE_FILE" && value.is_some());
+        let dotenv = std::fs::read_to_string(folder.join(".env")).unwrap_or_default();
+        if !files && !told && !dotenv.contains("COMPOSE_FILE=") {
+            own.extend(running_files(after, &folder, &self.project));
+        }
+        if !name && !dotenv.contains("COMPOSE_PROJECT_NAME=") {
+            own.extend(running_name(after, &folder));
+        }
+        command.args(own).current_dir(folder);
+        command
+    }
+
+    /// What the files say now; `Err`: Compose's own words.
+    pub(super) fn model(&self, after: &Snapshot) -> Result<Model, String> {
+        let config = run(
+            self.command(after).args(["config", "--format", "json"]),
+            b"",
+        )?;
+        let raw: Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
+        // The label of a container is the hash of the resolved model, env files and all.
+        let file =
+            tempfile::NamedTempFile::with_suffix(".json").map_err(|error| error.to_string())?;
+        std::fs::write(file.path(), &config).map_err(|error| error.to_string())?;
+        let mut hash = compose();
+        hash.arg("-f")
+            .arg(file.path())
+            .arg("--project-directory")
+            .arg(&self.folder);
+        if let Some(name) = raw["name"].as_str() {
+            hash.args(["-p", name]);
+        }
+        let hashes = run(
+            hash.args(["config", "--hash", "*"])
+                .current_dir(&self.folder),
+            b"",
+        )?;
+        let hashes = hashes.lines().filter_map(|line| line.split_once(' '));
+        let services = raw["services"].as_object().cloned().unwrap_or_default();
+        Ok(Model {
+            services: services.into_iter().collect(),
+            hashes: hashes
+                .map(|(name, hash)| (name.to_owned(), hash.trim().to_owned()))
+                .collect(),
+            raw,
+        })
+    }
+
+    /// The value of a key in an env file, as Compose reads it.
+    pub(super) fn env_file(&self, file: &Path) -> Result<BTreeMap<String, String>, String> {
+        let path = serde_json::to_string(&file.display().to_string()).unwrap_or_default();
+        let page =
+            format!("{{\"services\": {{\"x\": {{\"image\": \"x\", \"env_file\": [{path}]}}}}}}");
+        let mut command = compose();
+        command.args(["-f", "-", "-p", "witness", "config", "--format", "json"]);
+        let config = run(command.current_dir("/"), page.as_bytes())?;
+        let raw: Value = serde_json::from_str(&config).map_err(|error| error.to_string())?;
+        let read = raw["services"]["x"]["environment"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        Ok(read
+            .into_iter()
+            .map(|(key, value)| (key, plain(&value)))
+            .collect())
+    }
+}
+
+/// The plug-in itself where it lies in the engine's settings: that saves the start of a docker CLI.
+fn compose() -> Command {
+    let config = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let plugin = config.map(|config| config.join("cli-plugins/docker-compose"));
+    let mut command = match plugin.filter(|plugin| plugin.exists()) {
+        Some(plugin) => Command::new(plugin),
+        None => {
+            let mut command = Command::new("docker");
+            command.arg("compose");
+            command
+        }
+    };
+    crate::stack::engine::plain_environment(&mut command);
+    command
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Result<String, String> {
+    use std::io::Write as _;
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = stdin.write_all(input);
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// The container of the newest definition.
+fn newest<'a>(after: &'a Snapshot, folder: &Path) -> Option<&'a Seen> {
+    let here = folder.canonicalize().unwrap_or_default();
+    let seen = after.all().map(|(_, seen)| seen);
+    let ours = seen.filter(|seen| {
+        label(&seen.raw, "project.working_dir")
+            .as_str()
+            .is_some_and(|dir| Path::new(dir) == here)
+    });
+    ours.max_by_key(|seen| text(&seen.raw["Created"]))
+}
+
+/// The files that the containers say they come from, where Compose would not find just those.
+fn running_files(after: &Snapshot, folder: &Path, project: &str) -> Vec<String> {
+    let _ = project;
+    let Some(newest) = newest(after, folder) else {
+        return Vec::new();
+    };
+    let files = label(&newest.raw, "project.config_files")
+        .as_str()
+        .unwrap_or_default();
+    let is_default = |file: &str| {
+        let path = Path::new(file);
+        path.file_name()
+            .and_then(OsStr::to_str)
+            .is_some_and(|name| DEFAULTS.contains(&name))
+            && path.parent() == folder.canonicalize().ok().as_deref()
+    };
+    let files: Vec<&str> = files.split(',').filter(|file| !file.is_empty()).collect();
+    if files.iter().all(|file| is_default(file))
+        || !files.iter().all(|file| Path::new(file).exists())
+    {
+        return Vec::new();
+    }
+    files
+        .iter()
+        .flat_map(|file| ["-f".to_owned(), (*file).to_owned()])
+        .collect()
+}
+
+fn running_name(after: &Snapshot, folder: &Path) -> Vec<String> {
+    let name = newest(after, folder).and_then(|seen| text(label(&seen.raw, "project")));
+    name.map_or(Vec::new(), |name| vec!["-p".to_owned(), name])
+}
+
+impl Model {
+    pub(super) fn services(&self) -> impl Iterator<Item = &String> {
+        self.services.keys()
+    }
+
+    /// How many containers the files want of a service.
+    fn replicas(&self, service: &str) -> u64 {
+        let defined = &self.services[service];
+        let scale = defined["scale"].as_u64();
+        scale
+            .or(defined["deploy"]["replicas"].as_u64())
+            .unwrap_or(1)
+    }
+
+    /// What `up -d` would do to a service that has containers, or what it has otherwise than the
+    /// files say: each thing in a sentence.
+    pub(super) fn differences(&self, service: &str, now: &Snapshot) -> Vec<String> {
+        let Some(defined) = self.services.get(service) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let here: Vec<&Seen> = now
+            .of_service(service)
+            .filter(|seen| label(&seen.raw, "oneoff") != "True")
+            .collect();
+        let (wanted, count) = (self.replicas(service), here.len() as u64);
+        if wanted != count {
+            found.push(format!(
+                "{service}: the files say {wanted} containers, there are {count}"
+            ));
+        }
+        for seen in here {
+            let mut say = |text: String| found.push(format!("{}: {text}", seen.name));
+            self.compare(service, defined, seen, now, &mut say);
+        }
+        found
+    }
+
+    fn compare(
+        &self,
+        service: &str,
+        defined: &Value,
+        seen: &Seen,
+        now: &Snapshot,
+        say: &mut impl FnMut(String),
+    ) {
+        let raw = &seen.raw;
+        image(self.raw["name"].as_str(), service, defined, raw, now, say);
+        environment(defined, raw, say);
+        for (key, field) in [("command", "Cmd"), ("entrypoint", "Entrypoint")] {
+            let wanted = list(&defined[key]);
+            let has = texts(&raw["Config"][field]);
+            if !defined[key].is_null() && wanted != has {
+                say(format!("{key} is {has:?}, the files say {wanted:?}"));
+            }
+        }
+        mounts(defined, raw, &self.raw, say);
+        stale_files(raw, say);
+        ports(defined, raw, say);
+        networks(defined, raw, &self.raw, service, say);
+        let policy = raw["HostConfig"]["RestartPolicy"]["Name"]
+            .as_str()
+            .unwrap_or_default();
+        if let Some(wanted) = defined["restart"].as_str()
+            && wanted.split(':').next() != Some(policy)
+        {
+            say(format!(
+                "the restart policy is {policy}, the files say {wanted}"
+            ));
+        }
+        for (key, value) in defined["labels"].as_object().into_iter().flatten() {
+            let has = raw["Config"]["Labels"][key].as_str();
+            if has != Some(&plain(value)) {
+                say(format!(
+                    "label {key} is {has:?}, the files say {}",
+                    plain(value)
+                ));
+            }
+        }
+        let hash = label(raw, "config-hash").as_str().unwrap_or_default();
+        if let Some(wanted) = self.hashes.get(service)
+            && wanted != hash
+        {
+            say("`docker compose up -d` would make it anew: its config-hash is not that of the files".to_owned());
+        }
+    }
+}
+
+fn image(
+    project: Option<&str>,
+    service: &str,
+    defined: &Value,
+    raw: &Value,
+    now: &Snapshot,
+    say: &mut impl FnMut(String),
+) {
+    let built = || format!("{}-{service}", project.unwrap_or_default());
+    let wanted = defined["image"].as_str().map_or_else(built, str::to_owned);
+    let name = raw["Config"]["Image"].as_str().unwrap_or_default();
+    if name != wanted {
+        say(format!("it is of the image {name}, the files say {wanted}"));
+    }
+    let has = raw["Image"].as_str().unwrap_or_default();
+    let tagged = match wanted.contains(':') || wanted.contains('@') {
+        true => wanted.clone(),
+        false => format!("{wanted}:latest"),
+    };
+    if let Some(id) = now.tags.get(&tagged)
+        && id != has
+    {
+        say(format!("it runs {has}, {wanted} is {id}"));
+    }
+}
+
+/// Compose writes `$` as `$$` into its output.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.replace("$$", "$"),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn list(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().map(plain).collect()
+}
+
+/// Of the engine's answers, which are as they are.
+fn texts(value: &Value) -> Vec<String> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(text)
+        .collect()
+}
+
+fn environment(defined: &Value, raw: &Value, say: &mut impl FnMut(String)) {
+    let pairs = |list: &Value| -> BTreeMap<String, String> {
+        let pairs = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    };
+    let has = pairs(&raw["Config"]["Env"]);
+    let wanted = defined["environment"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    for (key, value) in &wanted {
+        if !value.is_null() && has.get(key) != Some(&plain(value)) {
+            say(format!(
+                "environment has {key}={:?}, the files say {:?}",
+                has.get(key),
+                plain(value)
+            ));
+        }
+    }
+    let image = raw["Image"]
+        .as_str()
+        .and_then(engine::image)
+        .unwrap_or_default();
+    let brought = pairs(&image["Config"]["Env"]);
+    for key in has
+        .keys()
+        .filter(|key| !wanted.contains_key(*key) && !brought.contains_key(*key))
+    {
+        if key != "PATH" {
+            say(format!(
+                "environment has {key}, of which the files know nothing"
+            ));
+        }
+    }
+}
+
+fn mounts(defined: &Value, raw: &Value, model: &Value, say: &mut impl FnMut(String)) {
+    let has = raw["Mounts"].as_array().cloned().unwrap_or_default();
+    let at = |target: &str| {
+        has.iter()
+            .find(|mount| mount["Destination"].as_str() == Some(target))
+    };
+    for volume in defined["volumes"].as_array().into_iter().flatten() {
+        let (Some(kind), Some(target)) = (volume["type"].as_str(), volume["target"].as_str())
+        else {
+            continue;
+        };
+        let target = target.trim_end_matches('/');
+        let source = volume["source"].as_str();
+        let mount = at(target);
+        let found = mount.map(|mount| mount["Source"].as_str().unwrap_or_default().to_owned());
+        match (kind, source) {
+            ("bind", Some(source)) if found.as_deref() != Some(&*source.replace("$$", "$")) => {
+                say(format!("{target} is {found:?}, the files say {source}"));
+            }
+            ("volume", Some(source)) => {
+                let name = model["volumes"][source]["name"].as_str().unwrap_or(source);
+                let found = mount.and_then(|mount| mount["Name"].as_str());
+                if found != Some(name) {
+                    say(format!(
+                        "{target} is the volume {found:?}, the files say {name}"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    let known = |target: &str| {
+        let named = |field: &str| defined[field].as_array().into_iter().flatten();
+        named("volumes").any(|volume| {
+            volume["target"]
+                .as_str()
+                .is_some_and(|t| t.trim_end_matches('/') == target)
+        }) || named("configs").chain(named("secrets")).next().is_some()
+            || !defined["volumes_from"].is_null()
+            || !defined["use_api_socket"].is_null()
+    };
+    for mount in has.iter().filter(|mount| mount["Type"] == "bind") {
+        let target = mount["Destination"].as_str().unwrap_or_default();
+        if !known(target) {
+            say(format!(
+                "{target} is mounted, of which the files know nothing"
+            ));
+        }
+    }
+}
+
+/// A mount of one file follows the file that it was made of, not the name.
+fn stale_files(raw: &Value, say: &mut impl FnMut(String)) {
+    let pid = raw["State"]["Pid"].as_i64().unwrap_or_default();
+    if pid == 0 {
+        return;
+    }
+    for mount in raw["Mounts"].as_array().into_iter().flatten() {
+        let (Some(source), Some(target)) =
+            (mount["Source"].as_str(), mount["Destination"].as_str())
+        else {
+            continue;
+        };
+        if mount["Type"] != "bind" || !Path::new(source).is_file() {
+            continue;
+        }
+        let inside = format!("/proc/{pid}/root{target}");
+        if let (Ok(now), Ok(seen)) = (std::fs::read(source), std::fs::read(inside))
+            && now != seen
+        {
+            say(format!("inside, {target} is not what {source} is"));
+        }
+    }
+}
+
+fn ports(defined: &Value, raw: &Value, say: &mut impl FnMut(String)) {
+    let wanted = defined["ports"].as_array().cloned().unwrap_or_default();
+    let bindings = &raw["HostConfig"]["PortBindings"];
+    for port in &wanted {
+        let protocol = port["protocol"].as_str().unwrap_or("tcp");
+        let key = format!("{}/{protocol}", port["target"]);
+        let published = plain(&port["published"]);
+        let has: Vec<String> = bindings[&key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| text(&one["HostPort"]))
+            .collect();
+        if !published.is_empty()
+            && !published.contains('-')
+            && published != "0"
+            && !has.contains(&published)
+        {
+            say(format!(
+                "port {key} is published as {has:?}, the files say {published}"
+            ));
+        }
+    }
+    for key in bindings
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key)
+    {
+        let known = wanted
+            .iter()
+            .any(|port| key.starts_with(&format!("{}/", port["target"])));
+        if !known {
+            say(format!(
+                "port {key} is published, of which the files know nothing"
+            ));
+        }
+    }
+}
+
+fn networks(
+    defined: &Value,
+    raw: &Value,
+    model: &Value,
+    service: &str,
+    say: &mut impl FnMut(String),
+) {
+    if !defined["network_mode"].is_null() {
+        return;
+    }
+    let has = raw["NetworkSettings"]["Networks"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    let wanted: Vec<&str> = defined["networks"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, _)| model["networks"][key]["name"].as_str())
+        .collect();
+    for name in &wanted {
+        let Some(network) = has.get(*name) else {
+            say(format!("it is not in the network {name}"));
+            continue;
+        };
+        let aliases = texts(&network["Aliases"]);
+        if !aliases.iter().any(|alias| alias == service) {
+            say(format!(
+                "in {name} nobody finds it as {service}: {aliases:?}"
+            ));
+        }
+    }
+    for name in has.keys().filter(|name| !wanted.contains(&name.as_str())) {
+        say(format!(
+            "it is in the network {name}, of which the files know nothing"
+        ));
+    }
+}
