@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::exceptions::Of;
-use super::model::Asking;
+use super::model::{Asking, Counted};
 use super::snapshot::{Seen, Snapshot};
 use super::words::{Claim, Said, has_word};
 
@@ -46,7 +46,8 @@ impl Case<'_> {
 
     fn state(&self, say: &mut impl FnMut(Of, String)) {
         let claim = self.said.claim();
-        if self.said.code == 0 && claim != Claim::None {
+        // A question may find what a run left that was cut off.
+        if self.said.code == 0 && claim != Claim::None && !self.said.is_question() {
             self.leftovers(say);
         }
         if !self.said.recovered() {
@@ -202,7 +203,11 @@ impl Case<'_> {
         differ(&then.face, &now.face, "", &mut differences);
         for text in differences {
             if !(by_itself && text.starts_with("state")) {
-                say(Of::Containers, format!("{}: {text}", then.name));
+                let of = match text.starts_with("labels/com.docker.compose.depends_on") {
+                    true => Of::Order,
+                    false => Of::Containers,
+                };
+                say(of, format!("{}: {text}", then.name));
             }
         }
         let is_named = !untouched && self.said.names(&then.service);
@@ -292,7 +297,7 @@ impl Case<'_> {
             if self.after.of_service(service).next().is_none() {
                 continue;
             }
-            for text in model.differences(service, self.after) {
+            for text in model.differences(service, self.after, Counted::Up) {
                 say(Of::Model, text);
             }
         }
@@ -305,7 +310,12 @@ impl Case<'_> {
             Err(text) => return say(Of::Model, format!("Compose cannot read the files: {text}")),
         };
         for service in model.services() {
-            for text in model.differences(service, self.after) {
+            // What `up -d` would start counts for `apply`; else it is stopped on purpose, and stays so.
+            let counted = match self.said.verb() {
+                "apply" => Counted::All,
+                _ => Counted::Up,
+            };
+            for text in model.differences(service, self.after, counted) {
                 say(Of::Model, text);
             }
             for seen in self.after.of_service(service) {

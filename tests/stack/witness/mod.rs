@@ -241,7 +241,8 @@ fn found(command: &Command, words: &[String]) -> Option<Arc<Stage>> {
 fn is_excepted(test: &str, of: Of) -> bool {
     let program = test.split("::").next().unwrap_or_default();
     EXCEPTIONS.iter().any(|exception| {
-        let fits = exception.test == test || exception.test == format!("{program}::*");
+        let fits =
+            ["*", test].contains(&exception.test) || exception.test == format!("{program}::*");
         fits && exception.of.contains(&of) && !exception.why.is_empty()
     })
 }

@@ -41,11 +41,20 @@ pub(super) struct Model {
     raw: Value,
 }
 
+/// Which containers of a service are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    All,
+    /// Those that run: of a service that is stopped nobody says that it is as the files say.
+    Up,
+}
+
 /// How to ask Compose about the stack of a call.
 pub(super) struct Asking {
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(OsString, Option<OsString>)>,
     pub(super) folder: PathBuf,
+    /// The project of the test.
     pub(super) project: String,
 }
 
@@ -56,6 +65,10 @@ impl Asking {
         let mut folder = self.folder.clone();
         let mut files = false;
         let mut name = false;
+        let mut env_files = self
+            .env
+            .iter()
+            .any(|(key, value)| key == "COMPOSE_ENV_FILES" && value.is_some());
         let mut own = Vec::new();
         let mut words = self.args.iter().peekable();
         while let Some(word) = words.next() {
@@ -81,7 +94,10 @@ impl Asking {
                     files = true;
                     own.extend(["-f".to_owned(), value]);
                 }
-                _ => own.extend([option, value]),
+                other => {
+                    env_files |= other == "--env-file";
+                    own.extend([option, value]);
+                }
             }
         }
         for (key, value) in &self.env {
@@ -107,11 +123,20 @@ impl Asking {
             .iter()
             .any(|(key, value)| key == "COMPOSE_FILE" && value.is_some());
         let dotenv = std::fs::read_to_string(folder.join(".env")).unwrap_or_default();
+        let chosen = own
+            .iter()
+            .position(|word| word == "-p")
+            .map(|at| own[at + 1].clone());
+        let newest = newest(after, &folder, chosen.as_deref());
         if !files && !told && !dotenv.contains("COMPOSE_FILE=") {
-            own.extend(running_files(after, &folder, &self.project));
+            own.extend(running_files(newest, &folder));
+        }
+        if !env_files {
+            own.extend(running_env_files(newest, &folder));
         }
         if !name && !dotenv.contains("COMPOSE_PROJECT_NAME=") {
-            own.extend(running_name(after, &folder));
+            let name = newest.and_then(|seen| text(label(&seen.raw, "project")));
+            own.extend(name.into_iter().flat_map(|name| ["-p".to_owned(), name]));
         }
         command.args(own).current_dir(folder);
         command
@@ -208,48 +233,50 @@ fn run(command: &mut Command, input: &[u8]) -> Result<String, String> {
 }
 
 /// The container of the newest definition.
-fn newest<'a>(after: &'a Snapshot, folder: &Path) -> Option<&'a Seen> {
+fn newest<'a>(after: &'a Snapshot, folder: &Path, project: Option<&str>) -> Option<&'a Seen> {
     let here = folder.canonicalize().unwrap_or_default();
     let seen = after.all().map(|(_, seen)| seen);
     let ours = seen.filter(|seen| {
-        label(&seen.raw, "project.working_dir")
-            .as_str()
-            .is_some_and(|dir| Path::new(dir) == here)
+        let directory = label(&seen.raw, "project.working_dir").as_str();
+        let name = label(&seen.raw, "project").as_str();
+        directory.is_some_and(|dir| Path::new(dir) == here)
+            && project.is_none_or(|one| name == Some(one))
     });
     ours.max_by_key(|seen| text(&seen.raw["Created"]))
 }
 
 /// The files that the containers say they come from, where Compose would not find just those.
-fn running_files(after: &Snapshot, folder: &Path, project: &str) -> Vec<String> {
-    let _ = project;
-    let Some(newest) = newest(after, folder) else {
-        return Vec::new();
-    };
-    let files = label(&newest.raw, "project.config_files")
-        .as_str()
-        .unwrap_or_default();
+fn running_files(newest: Option<&Seen>, folder: &Path) -> Vec<String> {
+    let files = newest.and_then(|seen| text(label(&seen.raw, "project.config_files")));
+    let here = folder.canonicalize().unwrap_or_default();
     let is_default = |file: &str| {
         let path = Path::new(file);
-        path.file_name()
-            .and_then(OsStr::to_str)
-            .is_some_and(|name| DEFAULTS.contains(&name))
-            && path.parent() == folder.canonicalize().ok().as_deref()
+        let name = path.file_name().and_then(OsStr::to_str);
+        name.is_some_and(|name| DEFAULTS.contains(&name)) && path.parent() == Some(&here)
     };
+    let files = files.unwrap_or_default();
     let files: Vec<&str> = files.split(',').filter(|file| !file.is_empty()).collect();
-    if files.iter().all(|file| is_default(file))
-        || !files.iter().all(|file| Path::new(file).exists())
-    {
+    let is_found = files.iter().all(|file| is_default(file));
+    if is_found || !files.iter().all(|file| Path::new(file).exists()) {
         return Vec::new();
     }
-    files
+    let pairs = files
         .iter()
-        .flat_map(|file| ["-f".to_owned(), (*file).to_owned()])
-        .collect()
+        .map(|file| ["-f".to_owned(), (*file).to_owned()]);
+    pairs.flatten().collect()
 }
 
-fn running_name(after: &Snapshot, folder: &Path) -> Vec<String> {
-    let name = newest(after, folder).and_then(|seen| text(label(&seen.raw, "project")));
-    name.map_or(Vec::new(), |name| vec!["-p".to_owned(), name])
+fn running_env_files(newest: Option<&Seen>, folder: &Path) -> Vec<String> {
+    let files = newest.and_then(|seen| text(label(&seen.raw, "project.environment_file")));
+    let own = folder.canonicalize().unwrap_or_default().join(".env");
+    let files = files.unwrap_or_default();
+    let others = files
+        .split(',')
+        .filter(|file| !file.is_empty() && Path::new(file) != own);
+    let pairs = others
+        .filter(|file| Path::new(file).exists())
+        .map(|file| ["--env-file".to_owned(), file.to_owned()]);
+    pairs.flatten().collect()
 }
 
 impl Model {
@@ -268,7 +295,12 @@ impl Model {
 
     /// What `up -d` would do to a service that has containers, or what it has otherwise than the
     /// files say: each thing in a sentence.
-    pub(super) fn differences(&self, service: &str, now: &Snapshot) -> Vec<String> {
+    pub(super) fn differences(
+        &self,
+        service: &str,
+        now: &Snapshot,
+        counted: Counted,
+    ) -> Vec<String> {
         let Some(defined) = self.services.get(service) else {
             return Vec::new();
         };
@@ -276,9 +308,12 @@ impl Model {
         let here: Vec<&Seen> = now
             .of_service(service)
             .filter(|seen| label(&seen.raw, "oneoff") != "True")
+            .filter(|seen| *label(&seen.raw, "project") == self.raw["name"])
             .collect();
+        let is_counted = |seen: &&Seen| counted == Counted::All || seen.face["state"] == "up";
         let (wanted, count) = (self.replicas(service), here.len() as u64);
-        if wanted != count {
+        let here: Vec<&Seen> = here.into_iter().filter(is_counted).collect();
+        if wanted != count && (counted == Counted::All || !here.is_empty()) {
             found.push(format!(
                 "{service}: the files say {wanted} containers, there are {count}"
             ));
@@ -334,10 +369,21 @@ impl Model {
         let hash = label(raw, "config-hash").as_str().unwrap_or_default();
         if let Some(wanted) = self.hashes.get(service)
             && wanted != hash
+            && !shares(defined)
         {
             say("`docker compose up -d` would make it anew: its config-hash is not that of the files".to_owned());
         }
     }
+}
+
+/// Whether it lives in another service's container: Compose puts that container's ID in, and hashes then.
+fn shares(defined: &Value) -> bool {
+    let named = ["network_mode", "ipc", "pid"]
+        .iter()
+        .filter_map(|key| defined[*key].as_str());
+    let mut named =
+        named.filter(|mode| mode.starts_with("service:") || mode.starts_with("container:"));
+    named.next().is_some() || !defined["volumes_from"].is_null()
 }
 
 fn image(

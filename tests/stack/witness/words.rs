@@ -84,7 +84,7 @@ impl Said<'_> {
         self.has("--json")
     }
 
-    fn is_question(&self) -> bool {
+    pub(super) fn is_question(&self) -> bool {
         let verb = self.verb();
         (QUESTIONS.contains(&verb) && !(verb == "schedule" && self.has("run")))
             || ["--dry-run", "--check", "--print", "--help", "--version"]
