@@ -291,7 +291,7 @@ impl Case<'_> {
         };
         let named: Vec<&String> = model
             .services()
-            .filter(|service| self.said.names(service))
+            .filter(|service| self.said.changed(service))
             .collect();
         for service in named {
             if self.after.of_service(service).next().is_none() {
@@ -329,6 +329,15 @@ impl Case<'_> {
     /// `set KEY=VALUE` of an env file: the key reads so.
     fn typed_values(&self, say: &mut impl FnMut(Of, String)) {
         let words = self.said.args;
+        // Such a file is read otherwise, which only the definition says.
+        if self
+            .before
+            .files
+            .values()
+            .any(|text| text.contains("format: raw"))
+        {
+            return;
+        }
         let Some(at) = words.iter().position(|word| word == "set") else {
             return;
         };
@@ -374,7 +383,7 @@ impl Case<'_> {
                 line.split_whitespace().next()?.to_owned()
             }
         };
-        let path = self.asking.folder.join(name);
+        let path = self.asking.directory().join(name);
         let is_yaml = path
             .extension()
             .is_some_and(|end| end == "yaml" || end == "yml");

@@ -59,6 +59,16 @@ pub(super) struct Asking {
 }
 
 impl Asking {
+    /// Where the call goes first.
+    pub(super) fn directory(&self) -> PathBuf {
+        let after = |option: &str| {
+            let at = self.args.iter().position(|word| word == option)?;
+            self.args.get(at + 1)
+        };
+        let named = after("-C").or_else(|| after("--directory"));
+        named.map_or(self.folder.clone(), |name| self.folder.join(name))
+    }
+
     /// Compose's words for this call; `profiles` says whether all of them count.
     fn command(&self, after: &Snapshot) -> Command {
         let mut command = compose();

@@ -220,6 +220,22 @@ impl Said<'_> {
         Some(format!("{line:?}"))
     }
 
+    /// Whether it says that a service is as the files say now: planned, and judged well.
+    pub(super) fn changed(&self, service: &str) -> bool {
+        if self.is_json() {
+            let planned = self.events("plan");
+            let mut steps = planned
+                .iter()
+                .flat_map(|plan| plan["steps"].as_array().into_iter().flatten());
+            return steps.any(|step| step["service"] == service && step["action"] != "none");
+        }
+        let mut lines = self.stdout.unwrap_or_default().lines();
+        lines.any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("✓") && words.next() == Some(service)
+        })
+    }
+
     /// Whether it says that something happens to a service.
     pub(super) fn names(&self, service: &str) -> bool {
         // What the test took for itself may have said so.
