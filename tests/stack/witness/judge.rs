@@ -309,6 +309,9 @@ impl Case<'_> {
             Ok(model) => model,
             Err(text) => return say(Of::Model, format!("Compose cannot read the files: {text}")),
         };
+        if !self.after.all().any(|(_, seen)| seen.face["state"] == "up") {
+            say(Of::Model, "nothing runs".to_owned());
+        }
         for service in model.services() {
             // What `up -d` would start counts for `apply`; else it is stopped on purpose, and stays so.
             let counted = match self.said.verb() {
