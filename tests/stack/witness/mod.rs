@@ -14,6 +14,7 @@
 //! While two calls are at work on a stack, neither is judged by what it left. A test that interferes
 //! itself stands in `exceptions.rs`, or says so with [`Refit::disturbed`](super::refit::Refit::disturbed).
 
+mod compare;
 mod engine;
 mod exceptions;
 mod judge;
