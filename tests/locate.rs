@@ -5,7 +5,6 @@
 mod stack;
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 use stack::answer::Answer;
@@ -17,7 +16,7 @@ fn web(more: &str) -> String {
 
 /// What `refit status` says that it looks at: project, folder, names of the compose files.
 #[track_caller]
-fn looked_at(command: Command) -> (String, String, Vec<String>) {
+fn looked_at(command: stack::refit::Refit) -> (String, String, Vec<String>) {
     let answer = Answer::of(command, b"").exits(0);
     let page: Value = serde_json::from_str(&answer.stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

@@ -12,17 +12,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use stack::answer::Answer;
+use stack::refit::{Refit, Running};
 use stack::{TestStack, idle};
 
 /// A run that is at work, until it is ended.
 struct Holder {
-    child: Child,
+    child: Running,
     out: BufReader<ChildStdout>,
 }
 
 impl Holder {
     /// Runs until it waits for a service to settle.
-    fn of(mut command: Command) -> Self {
+    fn of(mut command: Refit) -> Self {
         command.arg("--json");
         command
             .stdin(Stdio::null())
@@ -52,7 +53,7 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// refit, in another folder.
-fn refit_in(stack: &TestStack, folder: &Path, args: &[&str]) -> Command {
+fn refit_in(stack: &TestStack, folder: &Path, args: &[&str]) -> Refit {
     let mut command = stack.command(args);
     command.current_dir(folder);
     command

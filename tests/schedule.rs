@@ -413,7 +413,7 @@ fn a_run_that_is_cut_off_is_no_failure() {
         let mut command = clone.command(&[&["--json", "schedule", "run"][..], words].concat());
         command.stdout(Stdio::piped()).spawn().unwrap()
     };
-    let end = |child: std::process::Child| {
+    let end = |child: stack::refit::Running| {
         let pid = child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         let output = child.wait_with_output().unwrap();

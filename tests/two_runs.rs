@@ -8,7 +8,7 @@ mod stack;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use faulty::is_in_line;
 use stack::answer::Answer;
@@ -21,7 +21,7 @@ fn started() -> Option<TestStack> {
 
 /// A run that holds the lock: it waits for a service to settle.
 struct Holder {
-    child: Child,
+    child: stack::refit::Running,
     out: BufReader<ChildStdout>,
 }
 

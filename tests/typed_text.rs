@@ -7,10 +7,11 @@ mod faulty;
 mod stack;
 
 use std::fs;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use faulty::await_sleep;
 use stack::answer::Answer;
+use stack::refit::Running;
 use stack::{TestStack, idle, service};
 
 /// Ends at once where MODE is bad, or where the mounted file is not good.
@@ -84,7 +85,7 @@ fn a_text_whose_earlier_side_cannot_be_read_stays_where_it_is() {
 }
 
 /// refit, asleep at a fail point; what it says is read at its end.
-struct Asleep(Child, String);
+struct Asleep(Running, String);
 
 impl Asleep {
     #[track_caller]
@@ -93,7 +94,8 @@ impl Asleep {
         command.env("FAILPOINTS", format!("{point}=1*sleep(1500)"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let words = format!("{command:?}");
-        let child = command.spawn().unwrap();
+        let mut child = command.spawn().unwrap();
+        child.disturbed("the test types into a file meanwhile");
         assert!(await_sleep(child.id()), "{point} is not reached");
         Self(child, words)
     }

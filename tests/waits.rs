@@ -8,12 +8,13 @@ mod stack;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use stack::own_engine::{Frozen, OWN, engine, kill_engine, on_an_engine_of_its_own};
+use stack::refit::Running;
 use stack::{TestStack, idle, service};
 
 const GOOD: (&str, &str) = (".env", "MODE=good\n");
@@ -25,7 +26,7 @@ fn started(web: &str) -> Option<TestStack> {
 
 /// A run whose events are read as they come.
 struct Run {
-    child: Child,
+    child: Running,
     out: BufReader<ChildStdout>,
     seen: Vec<Value>,
 }

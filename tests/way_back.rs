@@ -9,13 +9,14 @@ mod stack;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use faulty::{files_of, is_in_line, unfinished};
 use serde_json::{Value, json};
 use stack::answer::Answer;
 use stack::engine::{containers_of, docker};
+use stack::refit::{Refit, Running};
 use stack::{BUSYBOX, TestStack, idle, service};
 
 /// What the engine has of a project, without what it picks by itself.
@@ -348,15 +349,15 @@ fn what_cannot_be_given_back_is_named_and_no_word_says_otherwise() {
 }
 
 /// refit with a signal to be sent while it works.
-struct Running {
-    child: Child,
+struct Signalled {
+    child: Running,
     typed: String,
     out: BufReader<std::process::ChildStdout>,
     read: String,
 }
 
-impl Running {
-    fn new(mut command: Command) -> Self {
+impl Signalled {
+    fn new(mut command: Refit) -> Self {
         let typed = format!("{command:?}");
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -409,7 +410,7 @@ fn a_signal_while_compose_makes_a_container_leaves_nothing_behind() {
         let before = witness(&stack);
         let value = format!("V=v{round}");
         let command = stack.command(&["--json", "set", &value, "--settle", "1s"]);
-        let mut running = Running::new(command);
+        let mut running = Signalled::new(command);
         let begins = |line: &str| line.contains("progress") && line.contains("Recreate\"");
         assert!(running.await_line(begins), "Compose did not begin");
         let until = Instant::now() + Duration::from_millis(round * 12);
@@ -439,7 +440,7 @@ fn who_asks_twice_leaves_an_open_run_that_the_next_command_finishes() {
     };
     stack.up_healthy();
     let before = witness(&stack);
-    let mut running = Running::new(stack.command(&["--json", "set", "V=bad"]));
+    let mut running = Signalled::new(stack.command(&["--json", "set", "V=bad"]));
     assert!(running.await_line(|line| line.contains("\"event\":\"restored\"")));
     // The old container is on its way back, and takes its time.
     assert!(running.await_line(|line| line.contains("\"container\"") && line.contains("running")));
@@ -504,7 +505,7 @@ fn a_disk_that_is_full_in_the_rollback_leaves_the_run_open() {
     stack.write(".env", &format!("V=good\n{}", "# pad\n".repeat(1500)));
     stack.up();
     let before = witness(&stack);
-    let mut running = Running::new(stack.command(&["--json", "set", "V=bad", "--settle", "20s"]));
+    let mut running = Signalled::new(stack.command(&["--json", "set", "V=bad", "--settle", "20s"]));
     assert!(running.await_line(|line| line.contains("\"phase\":\"watch\"")));
     disk.fill();
     let answer = running.answer().exits(4);
@@ -533,7 +534,7 @@ fn a_rollback_hears_no_more_than_one_hang_up() {
         return;
     };
     let before = witness(&stack);
-    let mut running = Running::new(stack.command(&["--json", "set", "V=bad", "--settle", "2s"]));
+    let mut running = Signalled::new(stack.command(&["--json", "set", "V=bad", "--settle", "2s"]));
     assert!(running.await_line(|line| line.contains("\"event\":\"restored\"")));
     running.signal("HUP");
     running.signal("HUP");

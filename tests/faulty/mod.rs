@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::stack::answer::Answer;
 use crate::stack::engine::Container;
+use crate::stack::refit::Running;
 use crate::stack::{TestStack, healthcheck, idle, service};
 
 /// Name, mode and bytes of every file of the stack's folder.
@@ -59,6 +59,7 @@ impl Faulty {
     }
 
     /// Runs refit with a fail point set, such as `write.before=return(kill)`.
+    #[track_caller]
     pub(crate) fn refit_failing(&self, fault: &str, args: &[&str]) -> Answer {
         let mut command = self.stack.command(args);
         command.env("FAILPOINTS", fault);
@@ -66,7 +67,7 @@ impl Faulty {
     }
 
     /// Starts refit without waiting for it; what it prints is dropped.
-    pub(crate) fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         use std::process::Stdio;
         let mut command = self.stack.command(args);
         command

@@ -76,7 +76,7 @@ impl Imaged {
     }
 
     /// The same, to be changed before it runs.
-    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, args: &[&str]) -> crate::stack::refit::Refit {
         let words = [&["--json", "upgrade", "--settle", "300ms"], args].concat();
         self.stack.command(&words)
     }

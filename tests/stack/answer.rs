@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+use super::refit::Call;
 
 pub(crate) struct Answer {
     typed: String,
@@ -23,13 +24,10 @@ pub(crate) struct Step {
 }
 
 impl Answer {
-    pub(crate) fn of(mut command: Command, input: &[u8]) -> Self {
-        let typed = format!("{command:?}");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+    /// Runs a program. What refit does is judged by the witness as well.
+    #[track_caller]
+    pub(crate) fn of(command: impl Into<Call>, input: &[u8]) -> Self {
+        let (typed, mut child) = command.into().start();
         // A program that does not read its input may close it before all is written.
         let _ = child.stdin.take().unwrap().write_all(input);
         Self::of_output(typed, &child.wait_with_output().unwrap())

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use super::answer::Answer;
 use super::engine::{self, Container};
+use super::refit::Refit;
 use super::{BUSYBOX, TestStack, healthcheck, idle, service};
 
 /// What git is told of who works with it.
@@ -237,18 +238,20 @@ impl Cloned {
     }
 
     /// refit as a person types it in the stack's folder.
+    #[track_caller]
     pub(crate) fn refit(&self, args: &[&str]) -> Answer {
         Answer::of(self.command(args), b"")
     }
 
     /// The same with a fail point set.
+    #[track_caller]
     pub(crate) fn refit_failing(&self, fault: &str, args: &[&str]) -> Answer {
         let mut command = self.command(args);
         command.env("FAILPOINTS", fault);
         Answer::of(command, b"")
     }
 
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Refit {
         let mut command = self.stack.command(args);
         let waits = ["upgrade", "rollback"]
             .iter()
@@ -256,7 +259,7 @@ impl Cloned {
         if waits && !args.contains(&"--settle") {
             command.args(["--settle", "300ms"]);
         }
-        self.isolated(&mut command);
+        command.change(|command| self.isolated(command));
         command
     }
 

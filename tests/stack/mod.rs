@@ -13,18 +13,22 @@ pub(crate) mod answer;
 pub(crate) mod checkout;
 pub(crate) mod engine;
 pub(crate) mod own_engine;
+pub(crate) mod refit;
 pub(crate) mod registry;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use answer::Answer;
 use engine::{Container, docker, docker_command};
+use refit::Refit;
 use tempfile::TempDir;
+use witness::Stage;
 
 /// The image of every service that needs nothing but a shell.
 pub(crate) const BUSYBOX: &str = "refit-test/busybox:1";
@@ -71,7 +75,7 @@ pub(crate) struct TestStack {
     root: TempDir,
     /// Name of the project, and of its folder.
     pub(crate) project: String,
-    others: Mutex<Vec<String>>,
+    stage: Arc<Stage>,
 }
 
 impl TestStack {
@@ -101,9 +105,9 @@ impl TestStack {
         let project = format!("refit-t-{:x}", RandomState::new().hash_one(()));
         let root = tempfile::tempdir().unwrap();
         let stack = Self {
+            stage: Stage::new(&project, root.path().canonicalize().unwrap()),
             root,
             project,
-            others: Mutex::default(),
         };
         fs::create_dir_all(stack.folder()).unwrap();
         stack
@@ -112,7 +116,7 @@ impl TestStack {
     /// The name of another project of this test; it goes with the test as well.
     pub(crate) fn second_project(&self, name: &str) -> String {
         let project = format!("{}-{name}", self.project);
-        self.others.lock().unwrap().push(project.clone());
+        self.stage.others.lock().unwrap().push(project.clone());
         project
     }
 
@@ -168,17 +172,19 @@ impl TestStack {
     }
 
     /// refit as a person types it in the stack's folder.
+    #[track_caller]
     pub(crate) fn refit(&self, args: &[&str]) -> Answer {
         Answer::of(self.command(args), b"")
     }
 
     /// The same with something on standard input.
+    #[track_caller]
     pub(crate) fn refit_with_input(&self, args: &[&str], input: &[u8]) -> Answer {
         Answer::of(self.command(args), input)
     }
 
     /// refit, to be changed by the test before it runs.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Refit {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refit"));
         command.args(args).current_dir(self.folder());
         let verb = args.iter().find(|word| WAITING.contains(word));
@@ -187,7 +193,7 @@ impl TestStack {
         }
         engine::plain_environment(&mut command);
         command.env("REFIT_STATE_HOME", self.state());
-        command
+        Refit::new(command, Arc::clone(&self.stage))
     }
 
     /// The project's containers by service; of several of one service the first.
@@ -241,7 +247,14 @@ fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
 impl Drop for TestStack {
     fn drop(&mut self) {
         // A failed test wants to be read without the complaints of its cleaning up.
-        for project in self.others.lock().unwrap().iter().chain([&self.project]) {
+        for project in self
+            .stage
+            .others
+            .lock()
+            .unwrap()
+            .iter()
+            .chain([&self.project])
+        {
             engine::remove_everything(project);
         }
     }
