@@ -25,7 +25,7 @@ struct Window {
 impl Window {
     /// Starts a program of a test as a person does in a window: it leads a session, and the terminal
     /// is its own.
-    fn open(command: &Command) -> (Self, Child) {
+    fn open(command: &stack::refit::Refit) -> (Self, Child) {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
