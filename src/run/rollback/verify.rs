@@ -2,7 +2,9 @@
 //! with how it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
 
 use super::end::differs;
 use super::way::Way;
@@ -15,6 +17,13 @@ use crate::stack::snapshot::{Compared, Handled, RunState, Verified, compare};
 
 /// What a verdict may take beyond its own limit: the watch itself hangs.
 const SLACK: Duration = Duration::from_secs(30);
+
+/// An engine that was asked to make a container and has not begun to tell of it for so long does not
+/// do so any more.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Other events of the project may never end.
+const QUIET_LIMIT: Duration = Duration::from_secs(15);
 
 impl Rollback<'_> {
     /// The old state must prove itself like a new one. Said of a service only where the old files are
@@ -91,6 +100,12 @@ impl Rollback<'_> {
     /// now, and compares.
     pub(super) async fn compare(&self, handled: &Handled) -> Result<Verified, Vec<Problem>> {
         let base = &self.checkpoint.engine;
+        let left_alone = self.touched.iter().any(|(service, action)| {
+            action.makes_container() && !handled.services.contains(service)
+        });
+        if left_alone {
+            self.await_quiet().await;
+        }
         let now = async {
             self.look_tidied(&BTreeSet::new()).await?;
             let (networks, volumes) = (base.own_networks(), base.own_volumes());
@@ -104,6 +119,22 @@ impl Rollback<'_> {
         match compare(base, &now, &handled) {
             Compared::Equal(verified) => Ok(verified),
             Compared::Differs(found) => Err(found.iter().map(differs).collect()),
+        }
+    }
+
+    /// Of several services that Compose makes at a time one may be refused: it gives up the others,
+    /// and the engine goes on with what it was asked for. Waits until it makes no more containers.
+    async fn await_quiet(&self) {
+        let began = Instant::now();
+        let since = jiff::Timestamp::now().as_second().to_string();
+        let project = &self.checkpoint.engine.project;
+        let mut events = self.place.docker.events(project, &since);
+        while began.elapsed() < QUIET_LIMIT {
+            match tokio::time::timeout(QUIET, events.next()).await {
+                Ok(Some(Ok(_))) => {}
+                // Quiet, or an engine that the comparison will find gone.
+                Ok(Some(Err(_)) | None) | Err(_) => return,
+            }
         }
     }
 }
