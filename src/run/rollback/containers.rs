@@ -1,26 +1,24 @@
 //! The containers' way back: exactly the services that are not as they were, by what is there now,
-//! not by what the run was about to do; and the comparison at the end.
+//! not by what the run was about to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::end::differs;
 use super::way::{self, Run, Tidying, Way};
-use super::{Cause, Problem, Progress, Rollback};
+use super::{Problem, Progress, Rollback};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::{Scale, UpMode};
-use crate::engine::signals::Signals;
-use crate::event::{Action, NoteCode, ServiceName, VerdictWord};
+use crate::event::{Action, NoteCode, ServiceName};
 use crate::fault::fault;
-use crate::health::limits::{Past, of_healthcheck};
+use crate::health::limits::Past;
 use crate::health::track::Target;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::Watch;
 use crate::plan::Step;
 use crate::run::failure::Failure;
 use crate::run::{converge, kept};
 use crate::stack::model::Model;
-use crate::stack::snapshot::{Compared, EngineSide, Replica, RunState, Verified, compare, pairs};
+use crate::stack::snapshot::{EngineSide, Replica, RunState, pairs};
 use crate::stack::{Place, resolve_model};
 
 /// So often a rollback looks at the containers anew.
@@ -29,9 +27,6 @@ const LOOKS: u32 = 5;
 /// The longest that Compose may take to bring back services: it waits for their stop, which may take
 /// minutes, and for an engine that may be frozen.
 const COMPOSE_LIMIT: Duration = Duration::from_secs(900);
-
-/// What a verdict may take beyond its own limit: the watch itself hangs.
-const SLACK: Duration = Duration::from_secs(30);
 
 /// Why an attempt at the containers came to no end.
 enum Trouble {
@@ -75,7 +70,7 @@ impl Rollback<'_> {
         }
     }
 
-    fn problem(&self, error: &EngineError) -> Problem {
+    pub(super) fn problem(&self, error: &EngineError) -> Problem {
         let complaint = Complaint::from(error.clone());
         let text = match complaint.details.first() {
             Some(line) => format!("{} {line}", complaint.text),
@@ -91,7 +86,7 @@ impl Rollback<'_> {
         }
     }
 
-    async fn look(&self) -> Result<EngineSide, EngineError> {
+    pub(super) async fn look(&self) -> Result<EngineSide, EngineError> {
         let names = kept::names_of(&self.checkpoint.images);
         let base = &self.checkpoint.engine;
         EngineSide::look(&self.place.docker, &base.project, names).await
@@ -157,7 +152,7 @@ impl Rollback<'_> {
     }
 
     /// What is there, once what the run left beside it is gone.
-    async fn look_tidied(
+    pub(super) async fn look_tidied(
         &self,
         one_shots: &BTreeSet<ServiceName>,
     ) -> Result<EngineSide, EngineError> {
@@ -385,99 +380,6 @@ impl Rollback<'_> {
             self.limits,
             self.emitter.clone(),
         )
-    }
-
-    /// The old state must prove itself like a new one. Said of a service only where the old files are
-    /// in place again: with others nothing is proven.
-    async fn verify(
-        &self,
-        ways: &BTreeMap<ServiceName, Way>,
-        watch: &mut Watch,
-        progress: &mut Progress,
-    ) {
-        let base = &self.checkpoint.engine;
-        let runs = |service: &ServiceName| {
-            base.of_service(service)
-                .iter()
-                .any(|one| one.state == RunState::Running || one.state == RunState::Restarting)
-        };
-        let awaited: Vec<ServiceName> = ways
-            .iter()
-            .filter(|(service, way)| match way {
-                Way::Restart | Way::Recreate { .. } => runs(service),
-                Way::Remove | Way::Stop | Way::RecreateUnstarted { .. } => false,
-            })
-            .map(|(service, _)| service.clone())
-            .collect();
-        if !progress.problems.is_empty() || awaited.is_empty() {
-            return;
-        }
-        let limit = self.limits.default_timeout + self.longest(&awaited) + SLACK;
-        let signals = Signals::none();
-        let settled = tokio::time::timeout(limit, watch.settle(&awaited, &signals)).await;
-        match settled {
-            Ok(Ok(()) | Err(Stopped::Signal(_))) => {}
-            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem {
-                text: "the engine does not answer any more".to_owned(),
-                todo: Some("systemctl start docker".to_owned()),
-                cause: Cause::Passing,
-            }),
-            Err(_) => {
-                let names: Vec<&str> = awaited.iter().map(ServiceName::as_str).collect();
-                let text = format!("{} came to no verdict", names.join(", "));
-                progress
-                    .problems
-                    .push(Problem::lasting(text, "refit status"));
-            }
-        }
-        for (service, verdict) in watch.verdicts() {
-            if verdict.word == VerdictWord::Failed {
-                let reason = verdict.reason.unwrap_or_default();
-                let text = format!("{service} {reason}, with the old files as well");
-                let todo = format!("docker compose logs {service}");
-                progress.problems.push(Problem::lasting(text, todo));
-            }
-        }
-    }
-
-    /// The longest that somebody lets one of these take.
-    fn longest(&self, services: &[ServiceName]) -> Duration {
-        let settings = services
-            .iter()
-            .map(|name| self.place.settings.service(name));
-        let longest = settings
-            .flat_map(|one| [one.timeout, one.settle])
-            .flatten()
-            .max();
-        let checks = self.checkpoint.engine.containers.iter();
-        let checks = checks
-            .filter_map(|one| one.healthcheck)
-            .map(of_healthcheck)
-            .max();
-        longest.unwrap_or_default() + checks.unwrap_or_default()
-    }
-
-    /// Looks a last time, takes away what the engine has made meanwhile for a Compose that is dead by
-    /// now, and compares.
-    pub(super) async fn compare(
-        &self,
-        handled: &crate::stack::snapshot::Handled,
-    ) -> Result<Verified, Vec<Problem>> {
-        let base = &self.checkpoint.engine;
-        let now = async {
-            self.look_tidied(&BTreeSet::new()).await?;
-            let (networks, volumes) = (base.own_networks(), base.own_volumes());
-            let place = self.place;
-            super::leftovers(place, &base.project, &networks, &volumes, self.emitter).await?;
-            self.look().await
-        };
-        let now = now.await.map_err(|error| vec![self.problem(&error)])?;
-        let mut handled = handled.clone();
-        handled.services.extend(self.touched.keys().cloned());
-        match compare(base, &now, &handled) {
-            Compared::Equal(verified) => Ok(verified),
-            Compared::Differs(found) => Err(found.iter().map(differs).collect()),
-        }
     }
 }
 

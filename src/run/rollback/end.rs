@@ -134,7 +134,7 @@ impl End {
                  (refit apply) goes on with it"
             ),
             Self::Failed(_) => format!(
-                "Not rolled back: it is not as it was before run {run}. To do: {}",
+                "Not rolled back to before run {run}: a person is needed. To do: {}",
                 self.todo().join("; ")
             ),
         }

@@ -4,6 +4,7 @@
 
 mod containers;
 mod end;
+mod verify;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EngineSide;
+use super::verified::Handled;
 use crate::engine::container::Health;
 use crate::engine::network::NetworkSide;
-use crate::engine::observed::{Replica, RunState};
-use crate::event::{RunId, ServiceName};
+use crate::engine::observed::{Attachment, Replica, RunState};
+use crate::event::ServiceName;
 
 /// What a difference is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,87 +57,6 @@ impl Difference {
             (None, None) => format!("{about}{what} is another one"),
         }
     }
-}
-
-/// What a run and its rollback did to services, as far as the comparison has to know.
-#[derive(Debug, Clone, Default)]
-pub struct Handled {
-    /// Services whose containers were touched: theirs may be other containers, or started anew.
-    pub services: BTreeSet<ServiceName>,
-    /// Those that had done their work before, and whose containers were recreated without being run.
-    pub not_run: BTreeSet<ServiceName>,
-    /// The engine itself may have ended meanwhile, and started everything again.
-    pub engine_ended: bool,
-}
-
-/// Everything is as it was: what only [`compare`] can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    new_volumes: Vec<String>,
-    not_run: Vec<ServiceName>,
-}
-
-impl Verified {
-    /// Volumes that were made meanwhile, and are kept.
-    pub fn new_volumes(&self) -> &[String] {
-        &self.new_volumes
-    }
-
-    /// Services whose work was done before, and was not done again.
-    pub fn not_run(&self) -> &[ServiceName] {
-        &self.not_run
-    }
-
-    /// What may be said: nothing is left out.
-    pub fn sentence(&self, run: RunId) -> String {
-        let mut but = Vec::new();
-        match self.new_volumes.as_slice() {
-            [] => {}
-            [one] => but.push(format!("the new volume {one}, which is kept")),
-            more => but.push(format!(
-                "the new volumes {}, which are kept",
-                more.join(", ")
-            )),
-        }
-        match self.not_run.as_slice() {
-            [] => {}
-            [one] => but.push(format!("{one}, which was recreated and not run again")),
-            more => {
-                let names: Vec<&str> = more.iter().map(ServiceName::as_str).collect();
-                let names = names.join(", ");
-                but.push(format!("{names}, which were recreated and not run again"));
-            }
-        }
-        let but = match but.is_empty() {
-            true => String::new(),
-            false => format!(", except for {}", but.join(", and ")),
-        };
-        format!("Rolled back: everything is as it was before run {run}{but}.")
-    }
-}
-
-/// What a comparison came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compared {
-    /// Nothing differs.
-    Equal(Verified),
-    /// These do.
-    Differs(Vec<Difference>),
-}
-
-/// Compares the engine's side with what it was.
-pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compared {
-    let found = differences(base, now, handled);
-    if !found.is_empty() {
-        return Compared::Differs(found);
-    }
-    let old = base.own_volumes();
-    let mut new_volumes = now.own_volumes();
-    new_volumes.retain(|name| !old.contains(name));
-    Compared::Equal(Verified {
-        new_volumes,
-        not_run: handled.not_run.iter().cloned().collect(),
-    })
 }
 
 /// Everything that is not as it was. A volume that came is none: it is kept, and named.
@@ -307,6 +227,20 @@ fn of_definition(
     for key in differing(&old, &new) {
         found.push(other(key.clone()));
     }
+    found.extend(of_attachments(was, is));
+    if was.ports != is.ports {
+        found.push(of(was, "ports", &ports(was), &ports(is)));
+    } else if was.published && !is.published {
+        found.push(of(was, "ports", "published", "not published"));
+    }
+    if was.mounts != is.mounts {
+        found.push(of(was, "mounts", &mounts(was), &mounts(is)));
+    }
+    found
+}
+
+fn of_attachments(was: &Replica, is: &Replica) -> Vec<Difference> {
+    let mut found = Vec::new();
     if was.networks.keys().ne(is.networks.keys()) {
         let names = |one: &Replica| one.networks.keys().cloned().collect::<Vec<_>>().join(", ");
         found.push(of(was, "networks", &names(was), &names(is)));
@@ -324,21 +258,13 @@ fn of_definition(
             ));
         }
         if (&attachment.aliases, &attachment.addresses) != (&now.aliases, &now.addresses) {
-            let text = |one: &crate::engine::observed::Attachment| {
+            let text = |one: &Attachment| {
                 let names = one.aliases.iter().chain(&one.addresses);
                 names.cloned().collect::<Vec<_>>().join(", ")
             };
             let (was_text, is_text) = (text(attachment), text(now));
             found.push(of(was, &format!("on network {name}"), &was_text, &is_text));
         }
-    }
-    if was.ports != is.ports {
-        found.push(of(was, "ports", &ports(was), &ports(is)));
-    } else if was.published && !is.published {
-        found.push(of(was, "ports", "published", "not published"));
-    }
-    if was.mounts != is.mounts {
-        found.push(of(was, "mounts", &mounts(was), &mounts(is)));
     }
     found
 }

@@ -3,6 +3,7 @@
 //! everything is as it was.
 
 mod differences;
+mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 pub(crate) use differences::tests;
-pub use differences::{About, Compared, Difference, Handled, Verified, compare, differences};
+pub use differences::{About, Difference, differences};
 pub(crate) use differences::{of_network, pairs};
+pub use verified::{Compared, Handled, Verified, compare};
 
 use crate::engine::EngineError;
 use crate::engine::docker::Docker;

@@ -1,6 +1,8 @@
 use super::*;
 use crate::engine::network::VolumeSide;
-use crate::engine::observed::{Attachment, MountSide, Publication};
+use crate::engine::observed::{MountSide, Publication};
+use crate::event::RunId;
+use crate::stack::snapshot::{Compared, compare};
 
 pub(crate) fn replica(service: &str, number: u32, id: &str) -> Replica {
     Replica {

@@ -1,0 +1,140 @@
+//! What proves a way back: the verdicts on what was brought back, and the comparison of the engine
+//! with how it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+
+use super::end::differs;
+use super::way::Way;
+use super::{Cause, Problem, Progress, Rollback};
+use crate::engine::signals::Signals;
+use crate::event::{ServiceName, VerdictWord};
+use crate::health::limits::of_healthcheck;
+use crate::health::watch::{Stopped, Watch};
+use crate::stack::snapshot::{Compared, Handled, RunState, Verified, compare};
+
+/// What a verdict may take beyond its own limit: the watch itself hangs.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// An engine that was asked to make a container and has not begun to tell of it for so long does not
+/// do so any more.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Other events of the project may never end.
+const QUIET_LIMIT: Duration = Duration::from_secs(15);
+
+impl Rollback<'_> {
+    /// The old state must prove itself like a new one. Said of a service only where the old files are
+    /// in place again: with others nothing is proven.
+    pub(super) async fn verify(
+        &self,
+        ways: &BTreeMap<ServiceName, Way>,
+        watch: &mut Watch,
+        progress: &mut Progress,
+    ) {
+        let base = &self.checkpoint.engine;
+        let runs = |service: &ServiceName| {
+            base.of_service(service)
+                .iter()
+                .any(|one| one.state == RunState::Running || one.state == RunState::Restarting)
+        };
+        let awaited: Vec<ServiceName> = ways
+            .iter()
+            .filter(|(service, way)| match way {
+                Way::Restart | Way::Recreate { .. } => runs(service),
+                Way::Remove | Way::Stop | Way::RecreateUnstarted { .. } => false,
+            })
+            .map(|(service, _)| service.clone())
+            .collect();
+        if !progress.problems.is_empty() || awaited.is_empty() {
+            return;
+        }
+        let limit = self.limits.default_timeout + self.longest(&awaited) + SLACK;
+        let signals = Signals::none();
+        let settled = tokio::time::timeout(limit, watch.settle(&awaited, &signals)).await;
+        match settled {
+            Ok(Ok(()) | Err(Stopped::Signal(_))) => {}
+            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem {
+                text: "the engine does not answer any more".to_owned(),
+                todo: Some("systemctl start docker".to_owned()),
+                cause: Cause::Passing,
+            }),
+            Err(_) => {
+                let names: Vec<&str> = awaited.iter().map(ServiceName::as_str).collect();
+                let text = format!("{} came to no verdict", names.join(", "));
+                progress
+                    .problems
+                    .push(Problem::lasting(text, "refit status"));
+            }
+        }
+        for (service, verdict) in watch.verdicts() {
+            if verdict.word == VerdictWord::Failed {
+                let reason = verdict.reason.unwrap_or_default();
+                let text = format!("{service} {reason}, with the old files as well");
+                let todo = format!("docker compose logs {service}");
+                progress.problems.push(Problem::lasting(text, todo));
+            }
+        }
+    }
+
+    /// The longest that somebody lets one of these take.
+    fn longest(&self, services: &[ServiceName]) -> Duration {
+        let settings = services
+            .iter()
+            .map(|name| self.place.settings.service(name));
+        let longest = settings
+            .flat_map(|one| [one.timeout, one.settle])
+            .flatten()
+            .max();
+        let checks = self.checkpoint.engine.containers.iter();
+        let checks = checks
+            .filter_map(|one| one.healthcheck)
+            .map(of_healthcheck)
+            .max();
+        longest.unwrap_or_default() + checks.unwrap_or_default()
+    }
+
+    /// Looks a last time, takes away what the engine has made meanwhile for a Compose that is dead by
+    /// now, and compares.
+    pub(super) async fn compare(&self, handled: &Handled) -> Result<Verified, Vec<Problem>> {
+        let base = &self.checkpoint.engine;
+        let left_alone = self.touched.iter().any(|(service, action)| {
+            action.makes_container() && !handled.services.contains(service)
+        });
+        if left_alone {
+            self.await_quiet().await;
+        }
+        let now = async {
+            self.look_tidied(&BTreeSet::new()).await?;
+            let (networks, volumes) = (base.own_networks(), base.own_volumes());
+            let place = self.place;
+            super::leftovers(place, &base.project, &networks, &volumes, self.emitter).await?;
+            self.look().await
+        };
+        let now = now.await.map_err(|error| vec![self.problem(&error)])?;
+        let mut handled = handled.clone();
+        handled.services.extend(self.touched.keys().cloned());
+        match compare(base, &now, &handled) {
+            Compared::Equal(verified) => Ok(verified),
+            Compared::Differs(found) => Err(found.iter().map(differs).collect()),
+        }
+    }
+
+    /// Of several services that Compose makes at a time one may be refused: it gives up the others,
+    /// and the engine goes on with what it was asked for. Waits until it makes no more containers.
+    async fn await_quiet(&self) {
+        let began = Instant::now();
+        let since = jiff::Timestamp::now().as_second().to_string();
+        let project = &self.checkpoint.engine.project;
+        let mut events = self.place.docker.events(project, &since);
+        while began.elapsed() < QUIET_LIMIT {
+            match tokio::time::timeout(QUIET, events.next()).await {
+                Ok(Some(Ok(_))) => {}
+                // Quiet, or an engine that the comparison will find gone.
+                Ok(Some(Err(_)) | None) | Err(_) => return,
+            }
+        }
+    }
+}

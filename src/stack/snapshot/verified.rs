@@ -1,0 +1,88 @@
+//! The only way to the words "as it was": a comparison that found no difference.
+
+use std::collections::BTreeSet;
+
+use super::EngineSide;
+use super::differences::{Difference, differences};
+use crate::event::{RunId, ServiceName};
+
+/// What a run and its rollback did to services, as far as the comparison has to know.
+#[derive(Debug, Clone, Default)]
+pub struct Handled {
+    /// Services whose containers were touched: theirs may be other containers, or started anew.
+    pub services: BTreeSet<ServiceName>,
+    /// Those that had done their work before, and whose containers were recreated without being run.
+    pub not_run: BTreeSet<ServiceName>,
+    /// The engine itself may have ended meanwhile, and started everything again.
+    pub engine_ended: bool,
+}
+
+/// Everything is as it was: what only [`compare`] can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    new_volumes: Vec<String>,
+    not_run: Vec<ServiceName>,
+}
+
+impl Verified {
+    /// Volumes that were made meanwhile, and are kept.
+    pub fn new_volumes(&self) -> &[String] {
+        &self.new_volumes
+    }
+
+    /// Services whose work was done before, and was not done again.
+    pub fn not_run(&self) -> &[ServiceName] {
+        &self.not_run
+    }
+
+    /// What may be said: nothing is left out.
+    pub fn sentence(&self, run: RunId) -> String {
+        let mut but = Vec::new();
+        match self.new_volumes.as_slice() {
+            [] => {}
+            [one] => but.push(format!("the new volume {one}, which is kept")),
+            more => but.push(format!(
+                "the new volumes {}, which are kept",
+                more.join(", ")
+            )),
+        }
+        match self.not_run.as_slice() {
+            [] => {}
+            [one] => but.push(format!("{one}, which was recreated and not run again")),
+            more => {
+                let names: Vec<&str> = more.iter().map(ServiceName::as_str).collect();
+                let names = names.join(", ");
+                but.push(format!("{names}, which were recreated and not run again"));
+            }
+        }
+        let but = match but.is_empty() {
+            true => String::new(),
+            false => format!(", except for {}", but.join(", and ")),
+        };
+        format!("Rolled back: everything is as it was before run {run}{but}.")
+    }
+}
+
+/// What a comparison came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    /// Nothing differs.
+    Equal(Verified),
+    /// These do.
+    Differs(Vec<Difference>),
+}
+
+/// Compares the engine's side with what it was.
+pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compared {
+    let found = differences(base, now, handled);
+    if !found.is_empty() {
+        return Compared::Differs(found);
+    }
+    let old = base.own_volumes();
+    let mut new_volumes = now.own_volumes();
+    new_volumes.retain(|name| !old.contains(name));
+    Compared::Equal(Verified {
+        new_volumes,
+        not_run: handled.not_run.iter().cloned().collect(),
+    })
+}
