@@ -126,10 +126,8 @@ fn two_stacks_do_not_write_a_shared_file_at_a_time() {
 #[test]
 fn who_waits_for_a_lock_hears_signals() {
     let Some(stack) = started(".env") else { return };
-    let before = claims();
     let holder = Holder::of(stack.command(&["set", "MODE=two", "--settle", "10m"]));
-    let mut all = claims();
-    all.retain(|name| name.contains("/held/") && !before.contains(name));
+    let all = held_by(&holder.child);
     let mut command = stack.command(&["set", "MODE=three", "--wait-lock", "10m"]);
     command
         .stdin(Stdio::null())
@@ -152,6 +150,14 @@ fn claims() -> Vec<String> {
         .filter_map(|line| line.split_whitespace().nth(7));
     let names = names.filter_map(|name| name.strip_prefix("@refit/"));
     names.map(str::to_owned).collect()
+}
+
+/// Those that a process holds.
+fn held_by(child: &Child) -> Vec<String> {
+    let pid = format!("/{}-", child.id());
+    let mut all = claims();
+    all.retain(|name| name.contains("/held/") && name.contains(&pid));
+    all
 }
 
 /// A program of a user without any right to the stack but to read it.
@@ -205,10 +211,8 @@ fn who_may_only_read_the_stack_keeps_nobody() {
     stack.refit(&["set", "MODE=two"]).exits(0);
 
     // A stranger makes the very claims that a run has made.
-    let before = claims();
     let holder = Holder::of(stack.command(&["set", "MODE=three", "--settle", "10m"]));
-    let mut of_run = claims();
-    of_run.retain(|name| name.contains("/held/") && !before.contains(name));
+    let of_run = held_by(&holder.child);
     let keys: Vec<&str> = of_run
         .iter()
         .map(|name| name.rsplit_once('/').unwrap().0)

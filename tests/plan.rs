@@ -373,3 +373,83 @@ fn what_a_change_has_made_anew_differs_in_nothing() {
     );
     stack.refit(&["plan", "--exit-code"]).exits(10);
 }
+
+/// The containers of a service, by what they were started with.
+fn modes(stack: &TestStack, service: &str) -> Vec<String> {
+    let own = stack::engine::containers_of(&stack.project).into_iter();
+    let own = own.filter(|container| container.service == service);
+    own.map(|container| container.env["MODE"].clone()).collect()
+}
+
+fn scaled(replicas: u32) -> String {
+    let shell = "test $MODE != bad && exec sleep infinity";
+    let web = service(
+        shell,
+        &format!("environment: {{MODE: one}}, scale: {replicas}"),
+    );
+    format!("services:\n  web: {web}\n  worker: {}\n", idle(""))
+}
+
+#[test]
+fn fewer_replicas_and_another_change_are_watched_and_proven() {
+    let Some(stack) = TestStack::started(&scaled(3), &[]) else {
+        return;
+    };
+    let set = |mode: &str, more: &[&str]| {
+        let mode = format!("services.web.environment.MODE={mode}");
+        let args = ["set", "-F", "compose.yaml", "services.web.scale=1", &mode];
+        stack.refit(&[&args[..], more].concat())
+    };
+    set("bad", &["--settle", "3s"]).exits(3);
+    let good = set("two", &[]).exits(0);
+    good.has_line(&["web", "recreate"])
+        .has_line(&["✓ web", "running for"]);
+    assert_eq!(modes(&stack, "web"), ["two"]);
+}
+
+#[test]
+fn a_rollback_brings_back_what_no_replicas_took_away() {
+    let Some(stack) = TestStack::started(&scaled(2), &[]) else {
+        return;
+    };
+    stack
+        .refit(&["set", "-F", "compose.yaml", "services.web.scale=0"])
+        .exits(0);
+    assert_eq!(modes(&stack, "web"), Vec::<String>::new());
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(modes(&stack, "web"), ["one", "one"]);
+}
+
+#[test]
+fn what_was_scaled_by_hand_is_told_before_it_goes() {
+    let Some(stack) = TestStack::started(&two("env_file: .env"), &[(".env", "MODE=one\n")]) else {
+        return;
+    };
+    stack.compose(&["up", "-d", "--scale", "web=3"]);
+    stack
+        .refit(&["set", "MODE=two", "--dry-run"])
+        .exits(0)
+        .says("has 3 containers, the files say 1: 2 of them go");
+}
+
+/// Compose's rule for the names of files is one, whatever separates them.
+#[test]
+fn files_that_env_names_with_another_separator() {
+    for separator in [":", "@"] {
+        let env =
+            format!("COMPOSE_PATH_SEPARATOR={separator}\nCOMPOSE_FILE=a.yaml{separator}b.yaml\n");
+        let (a, b) = (idle(""), idle(""));
+        let Some(stack) = TestStack::new(&[
+            (".env", &env),
+            ("a.yaml", &format!("services:\n  web: {a}\n")),
+            ("b.yaml", &format!("services:\n  extra: {b}\n")),
+        ]) else {
+            return;
+        };
+        stack.up();
+        let plan = stack.refit(&["set", "COMPOSE_FILE=a.yaml", "--dry-run"]);
+        plan.exits(0)
+            .has_line(&["extra", "remove", "is no longer in the files"])
+            .never_says("reaches no service");
+    }
+}

@@ -334,6 +334,10 @@ fn edit_env(
     check_is_file(&file, path)?;
     check_is_env(&file, path, edits)?;
     let was = edited.text(path)?;
+    // A name that was mistyped makes a new file as well.
+    if was == Side::Absent && path != located.first_env_file() {
+        edited.notes.push(format!("{file} is new"));
+    }
     let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
     let mut tree = Dotenv::parse(was.bytes().unwrap_or_default(), format).map_err(&refused)?;
