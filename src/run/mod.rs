@@ -24,82 +24,35 @@ pub mod recover;
 mod remarks;
 pub mod request;
 pub mod rollback;
+pub mod run_report;
 pub mod saved_file;
 mod secrets;
 pub mod supply;
 pub mod survey;
 pub mod transaction;
 
-use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::files;
-use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceSummary, Shown};
+use crate::engine::signals::Signals;
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::fault::fault;
 use crate::stack::Place;
-use crate::stack::locate::{LocateRequest, Located};
+use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
-use crate::stack::settings::Settings;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
 use recover::Recovered;
 use request::{Request, What, WithUnfinished};
+use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use survey::Survey;
 use transaction::Transaction;
 
 /// How often a change is planned anew while somebody edits the same files.
 const SURVEYS: u32 = 3;
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// In a word.
-    pub outcome: Outcome,
-    /// With `--dry-run`: there is something to do.
-    pub something_to_do: bool,
-    /// A signal asked for the end.
-    pub signal: Option<Signal>,
-    /// Another run holds the lock.
-    pub locked: bool,
-}
-
-impl Ended {
-    /// An end without anything special about it.
-    pub fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            something_to_do: false,
-            signal: None,
-            locked: false,
-        }
-    }
-}
-
-/// What a run ends with: its outcome, what was done to whom, and the last line to print.
-#[derive(Debug)]
-pub struct Conclusion {
-    /// How it ended.
-    pub ended: Ended,
-    /// What was done to whom.
-    pub services: Vec<ServiceSummary>,
-    /// What the person reads last.
-    pub text: Option<String>,
-}
-
-impl Conclusion {
-    /// An end before any container was touched.
-    pub fn early(outcome: Outcome, text: Option<String>) -> Self {
-        Self {
-            ended: Ended::of(outcome),
-            services: Vec::new(),
-            text,
-        }
-    }
-}
 
 /// What every run stands on.
 pub struct Runner {
@@ -111,24 +64,19 @@ pub struct Runner {
     pub emitter: Emitter,
     /// What may come between.
     pub signals: Signals,
-    /// The stack, once a run has found it: for those who tell others of the run after it.
-    pub found: OnceCell<Found>,
-}
-
-/// A stack as a run has found it, before its change.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Where it is.
-    pub located: Located,
-    /// What its `refit.yaml` says.
-    pub settings: Settings,
 }
 
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
-    pub async fn execute(&self, located: &LocateRequest, request: &Request, what: &What) -> Ended {
+    pub async fn execute(
+        &self,
+        located: &LocateRequest,
+        request: &Request,
+        what: &What,
+    ) -> RunReport {
         let survey = async |place: &Place, state: &StackState| {
-            survey::make(place, what, &request.options, state).await
+            let made = survey::make(place, what, &request.options, state).await;
+            made.map_err(Refused::from)
         };
         self.execute_surveyed(located, request, survey).await
     }
@@ -138,36 +86,44 @@ impl Runner {
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Ended {
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
+    ) -> RunReport {
         let began = Instant::now();
-        match self.attempt(located, request, survey).await {
-            Ok(ended) => ended,
-            Err(complaint) => {
-                let locked = complaint.code == Code::Locked;
-                let ended = Ended {
-                    locked,
-                    signal: self.signals.received(),
-                    ..Ended::of(Outcome::Refused)
-                };
-                let exit = crate::exit::of_run(&ended).code();
-                self.emitter.refused(complaint, exit, began.elapsed());
-                ended
+        let mut report = RunReport::begun();
+        let mut emitter = self.emitter.clone();
+        let attempt = self.attempt(located, request, survey, &mut report, &mut emitter);
+        match attempt.await {
+            Ok(end) => report.end = end,
+            Err(Refused { complaint, news }) => {
+                report.news = news.map(|news| *news).or(report.news);
+                report.end = RunEnd::refused(&complaint, self.signals.received());
+                emitter.emit(Kind::Complaint(complaint));
             }
         }
+        emitter.emit(Kind::Finished {
+            outcome: report.end.outcome,
+            exit_code: crate::exit::of_run(&report.end).code(),
+            duration: began.elapsed(),
+            services: report.end.services.clone(),
+            next: report.end.text.clone(),
+        });
+        report
     }
 
+    /// `emitter` becomes that of the run once it has a number.
     async fn attempt(
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Result<Ended, Complaint> {
-        let began = Instant::now();
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
+        report: &mut RunReport,
+        emitter: &mut Emitter,
+    ) -> Result<RunEnd, Refused> {
         let mut place = self.unless_signalled(self.find(located)).await?;
-        let _ = self.found.set(Found {
+        report.stack = Some(FoundStack {
             located: place.located.clone(),
             settings: place.settings.clone(),
+            project: None,
         });
         let state = self.home.of_stack(&place.located.args.directory);
         let mut lock = match request.options.dry_run {
@@ -180,39 +136,51 @@ impl Runner {
         } else if let Some(recovered) =
             recover::finish(&place, &state, how, &self.emitter, &self.signals).await?
         {
-            if let Some(conclusion) = concluded(recovered, how) {
-                return Ok(finish(&self.emitter, conclusion, began));
+            report.recovered = recovered.outcome();
+            if let Some(end) = concluded(recovered, how) {
+                return Ok(end);
             }
             // The stack is another one now.
             place = self.find(located).await?;
         } else {
             // Who held the lock until now may have made other containers.
-            place.containers = self.docker.compose_containers().await?;
+            place.containers = self
+                .docker
+                .compose_containers()
+                .await
+                .map_err(Complaint::from)?;
         }
         let mut survey = self.survey(&place, &state, survey).await?;
+        report.surveyed(&survey);
         self.tell(&place, &survey, request);
         if let Some(refusal) = survey.refusal.take() {
-            return Err(refusal);
+            return Err(refusal.into());
         }
-        let (emitter, conclusion) = if request.options.dry_run {
-            (self.emitter.clone(), dry(&survey, request))
-        } else if survey.is_nothing() {
+        if request.options.dry_run {
+            return Ok(dry(&survey, request));
+        }
+        if survey.is_nothing() {
             self.kept(baseline::keep_if_in_line(&place, &survey, &state));
             let text = Some(survey.nothing_text());
-            (
-                self.emitter.clone(),
-                Conclusion::early(Outcome::NothingToDo, text),
-            )
-        } else {
-            if let Some(lock) = &mut lock {
-                self.lock_more(lock, &place, &survey, request).await?;
-            }
-            if let Some((service, probe)) = known_probe::of(&place, &survey).await {
-                place.settings.ask(service, probe);
-            }
-            self.transact(&place, &survey, request, &state).await?
-        };
-        Ok(finish(&emitter, conclusion, began))
+            return Ok(RunEnd::of(Outcome::NothingToDo, text));
+        }
+        if let Some(lock) = &mut lock {
+            self.lock_more(lock, &place, &survey, request).await?;
+        }
+        if let Some((service, probe)) = known_probe::of(&place, &survey).await {
+            place.settings.ask(service, probe);
+        }
+        let transaction = Transaction::open(
+            &place,
+            &survey,
+            request,
+            &state,
+            &self.emitter,
+            &self.signals,
+        )?;
+        report.run = Some(transaction.run);
+        emitter.clone_from(&transaction.emitter);
+        Ok(self.transact(&transaction, &place, &survey, &state).await)
     }
 
     /// Surveys, and once more where somebody has edited another key of the same files meanwhile.
@@ -220,8 +188,8 @@ impl Runner {
         &self,
         place: &Place,
         state: &StackState,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Result<Survey, Complaint> {
+        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
+    ) -> Result<Survey, Refused> {
         let mut made = self.unless_signalled(survey(place, state)).await?;
         fault!("survey.made");
         for _ in 0..SURVEYS {
@@ -235,28 +203,28 @@ impl Runner {
                     "{} in {file} was edited while the change was planned",
                     change.key
                 );
-                return Err(
-                    Complaint::new(Code::Edited, text).hint("look at it, and type it again")
-                );
+                let complaint = Complaint::new(Code::Edited, text);
+                return Err(complaint.hint("look at it, and type it again").into());
             }
             let text = format!("{file} was edited meanwhile; planned again from the new text");
             self.emitter.note(NoteCode::Edited, text);
             made = anew;
         }
         let text = "somebody goes on writing to the files of this stack";
-        Err(Complaint::new(Code::Edited, text).hint("wait for it, and type it again"))
+        let complaint = Complaint::new(Code::Edited, text);
+        Err(complaint.hint("wait for it, and type it again").into())
     }
 
     /// Nothing is touched yet: a signal simply ends it.
-    async fn unless_signalled<T>(
+    async fn unless_signalled<T, E: From<Complaint>>(
         &self,
-        work: impl Future<Output = Result<T, Complaint>>,
-    ) -> Result<T, Complaint> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         tokio::select! {
             done = work => done,
             signal = self.signals.wait() => {
                 let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Complaint::new(Code::Interrupted, text))
+                Err(Complaint::new(Code::Interrupted, text).into())
             }
         }
     }
@@ -301,15 +269,13 @@ impl Runner {
 
     async fn transact(
         &self,
+        transaction: &Transaction<'_>,
         place: &Place,
         survey: &Survey,
-        request: &Request,
         state: &StackState,
-    ) -> Result<(Emitter, Conclusion), Complaint> {
-        let transaction =
-            Transaction::open(place, survey, request, state, &self.emitter, &self.signals)?;
-        let conclusion = transaction.carry_out().await;
-        if conclusion.ended.outcome == Outcome::Applied {
+    ) -> RunEnd {
+        let end = transaction.carry_out().await;
+        if end.outcome == Outcome::Applied {
             sweep(place, survey, &transaction.emitter).await;
             self.kept(baseline::keep(place, survey, state));
             if survey.supply.prune_build_cache {
@@ -317,12 +283,10 @@ impl Runner {
             }
         }
         if let Err(complaint) = history::prune(place, state).await {
-            self.emitter.note(
-                NoteCode::NotPruned,
-                format!("old runs are kept: {complaint}"),
-            );
+            let text = format!("old runs are kept: {complaint}");
+            self.emitter.note(NoteCode::NotPruned, text);
         }
-        Ok((transaction.emitter.clone(), conclusion))
+        end
     }
 
     /// A baseline that is not kept is missing when an `apply` fails.
@@ -382,7 +346,7 @@ impl Runner {
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.
-fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
+fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
     let is_meant = |run: RunId| match how {
         WithUnfinished::GoBack(target) => target.is_none_or(|target| target == run),
         WithUnfinished::Refuse | WithUnfinished::KeepPresent => false,
@@ -400,7 +364,7 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
         | Recovered::RolledBack(..)
         | Recovered::LeftAsFound(_) => return None,
     };
-    Some(Conclusion::early(outcome, Some(text)))
+    Some(RunEnd::of(outcome, Some(text)))
 }
 
 /// What undone runs had made goes as it does in a rollback of one that fails. A network that is in
@@ -434,35 +398,15 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
     }
 }
 
-/// The last event of every run.
-fn finish(emitter: &Emitter, conclusion: Conclusion, began: Instant) -> Ended {
-    let Conclusion {
-        ended,
-        services,
-        text,
-    } = conclusion;
-    emitter.emit(Kind::Finished {
-        outcome: ended.outcome,
-        exit_code: crate::exit::of_run(&ended).code(),
-        duration: began.elapsed(),
-        services,
-        next: text,
-    });
-    ended
-}
-
-fn dry(survey: &Survey, request: &Request) -> Conclusion {
+fn dry(survey: &Survey, request: &Request) -> RunEnd {
     let something_to_do = !survey.is_nothing();
     let text = if something_to_do {
         "Nothing was changed: this was a dry run".to_owned()
     } else {
         survey.nothing_text()
     };
-    Conclusion {
-        ended: Ended {
-            something_to_do: something_to_do && request.options.exit_code,
-            ..Ended::of(Outcome::NothingToDo)
-        },
-        ..Conclusion::early(Outcome::NothingToDo, Some(text))
+    RunEnd {
+        something_to_do: something_to_do && request.options.exit_code,
+        ..RunEnd::of(Outcome::NothingToDo, Some(text))
     }
 }

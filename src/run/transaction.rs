@@ -12,9 +12,10 @@ use super::converge::Convergence;
 use super::edits::KeyChange;
 use super::failure::Failure;
 use super::request::{Request, Strategy};
+use super::run_report::RunEnd;
 use super::saved_file::keep_aside;
+use super::supply;
 use super::survey::Survey;
-use super::{Conclusion, supply};
 use crate::complaint::{Code, Complaint};
 use crate::engine::exchange::{Exchanged, New, exchange};
 use crate::engine::process::start_time;
@@ -124,22 +125,26 @@ impl<'a> Transaction<'a> {
     }
 
     /// From checkpoint to commit, or to the rollback.
-    pub async fn carry_out(&self) -> Conclusion {
-        if let Err(conclusion) = self.before().await {
-            return conclusion;
+    pub async fn carry_out(&self) -> RunEnd {
+        if let Err(end) = self.before().await {
+            return end;
         }
-        let conclusion = self.carry_out_between_hooks().await;
-        self.after(conclusion.ended.outcome).await;
-        conclusion
+        let end = self.carry_out_between_hooks().await;
+        self.after(end.outcome).await;
+        end
     }
 
-    async fn carry_out_between_hooks(&self) -> Conclusion {
+    async fn carry_out_between_hooks(&self) -> RunEnd {
         let checkpoint = match self.checkpoint().await {
             Ok(checkpoint) => checkpoint,
             Err(complaint) => {
+                let end = RunEnd {
+                    outcome: Outcome::FailedBefore,
+                    ..RunEnd::refused(&complaint, self.signals.received())
+                };
                 self.emitter.emit(Kind::Complaint(complaint));
                 self.record(Outcome::FailedBefore, &[], &[]);
-                return Conclusion::early(Outcome::FailedBefore, None);
+                return end;
             }
         };
         let mut watch = self.watch();

@@ -10,16 +10,15 @@ mod required;
 mod sample;
 pub mod source;
 
-use std::cell::RefCell;
-
 use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, NoteCode, Outcome, Phase, RunId};
+use crate::event::{Emitter, Kind, News, NoteCode, Phase};
+use crate::run::Runner;
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
+use crate::run::run_report::{Refused, RunReport};
 use crate::run::supply::{self, Supply, fetch::Wanted};
 use crate::run::survey::{self, Survey};
-use crate::run::{Ended, Runner};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
@@ -47,40 +46,25 @@ pub struct UpgradeRequest {
     pub new_secrets: bool,
 }
 
-/// Carries out an upgrade, and remembers it should it fail.
+/// Carries out an upgrade, and remembers what came of what it went to.
 pub async fn execute(
     runner: &Runner,
     located: &LocateRequest,
     request: &Request,
     upgrade: &UpgradeRequest,
-) -> Ended {
-    // What is being tried, once it is known.
-    let trying: RefCell<Option<(StackState, Option<RunId>, Attempt)>> = RefCell::default();
+) -> RunReport {
     let survey = async |place: &Place, state: &StackState| {
-        let (survey, attempt) =
-            surveyed(place, state, &request.options, upgrade, &runner.emitter).await?;
-        let last = state.runs()?.last().copied();
-        *trying.borrow_mut() = Some((state.clone(), last, attempt));
-        Ok(survey)
+        surveyed(place, state, &request.options, upgrade, &runner.emitter).await
     };
-    let ended = runner.execute_surveyed(located, request, survey).await;
-    if let Some((state, last, attempt)) = trying.into_inner() {
-        let memory = Memory::of(&state);
-        // What was refused or called off was no run: what the last one failed at is not this.
-        let remembered = match state.runs() {
-            Ok(runs) => match runs.last().filter(|run| Some(**run) != last) {
-                Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
-                Some(run) => memory.remember(*run, attempt),
-                None => Ok(()),
-            },
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = remembered {
+    let report = runner.execute_surveyed(located, request, survey).await;
+    if let Some(stack) = &report.stack {
+        let state = runner.home.of_stack(&stack.located.args.directory);
+        if let Err(error) = Memory::of(&state).take(&report) {
             let text = format!("what came of this version is not remembered: {error:#}");
             runner.emitter.note(NoteCode::NotRemembered, text);
         }
     }
-    ended
+    report
 }
 
 async fn surveyed(
@@ -89,7 +73,7 @@ async fn surveyed(
     options: &Options,
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
-) -> Result<(Survey, Attempt), Complaint> {
+) -> Result<Survey, Refused> {
     let moving = match upgrade.images_only {
         true => checkout::Found::default(),
         false => checkout::find(place, options, upgrade, emitter).await?,
@@ -115,14 +99,18 @@ async fn surveyed(
     let mut survey = survey.map_err(|complaint| {
         // Whoever is refused wants to see what is new all the more.
         emitter.emit(Kind::News(Box::new(news.clone())));
-        required::hinted(complaint, news.env.as_ref())
+        Refused {
+            complaint: required::hinted(complaint, news.env.as_ref()),
+            news: Some(Box::new(news.clone())),
+        }
     })?;
     // Which keys a new version's code brings is none of the stack's business; its files are.
     survey.moving = moving;
     let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;
     news.images = images;
-    let attempt = Attempt::of(&survey, &news);
-    emitter.emit(Kind::News(Box::new(news)));
+    let attempt = Attempt::of(&news);
+    emitter.emit(Kind::News(Box::new(news.clone())));
+    survey.news = Some(news);
     survey.notes.splice(0..0, notes);
     around.project = Some(survey.after.name.clone());
     survey.hooks = Some(Around {
@@ -142,9 +130,10 @@ async fn surveyed(
             upgrade,
             options.dry_run,
             emitter,
-        )?;
+        )
+        .map_err(Complaint::from)?;
     }
-    Ok((survey, attempt))
+    Ok(survey)
 }
 
 /// What has failed, or was given back by somebody, waits for something newer.

@@ -103,6 +103,7 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
         moving: None,
         hooks: None,
         supply: Supply::default(),
+        news: None,
         called_off: None,
         refusal: None,
         in_line: false,

@@ -21,7 +21,7 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
-use crate::event::{Action, RunId, ServiceName};
+use crate::event::{Action, News, RunId, ServiceName};
 use crate::health::check::Proofs;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
@@ -73,6 +73,8 @@ pub struct Survey {
     pub hooks: Option<Around>,
     /// New images that it asks for by itself.
     pub supply: Supply,
+    /// What an upgrade found.
+    pub news: Option<News>,
     /// Why nothing is done all the same.
     pub called_off: Option<String>,
     /// What speaks against it: told after the plan, and nothing is done.
@@ -390,6 +392,7 @@ fn quiet(
         moving: None,
         hooks: None,
         supply: Supply::default(),
+        news: None,
         called_off: None,
         refusal: None,
         in_line: false,
