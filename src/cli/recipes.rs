@@ -104,11 +104,13 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
     };
     let located = global.locate_request();
     let report = notify::telling(global, occasion, &request.command, async |runner| {
-        let survey = async |place: &crate::stack::Place, _: &crate::state::StackState| {
-            let made = recipe::survey(place, &request.options, &wanted, &runner.emitter).await;
+        let assessment = async |place: &crate::stack::Place, _: &crate::state::StackState| {
+            let made = recipe::assessment(place, &request.options, &wanted, &runner.emitter).await;
             made.map_err(Refused::from)
         };
-        runner.execute_surveyed(&located, &request, survey).await
+        runner
+            .execute_assessed(&located, &request, assessment)
+            .await
     })
     .await?;
     Ok(exit::of_run(&report.end))

@@ -28,13 +28,13 @@ impl Transaction<'_> {
         let run = self.run;
         let done = match (
             self.request.options.no_apply,
-            self.survey.plan.stack_is_down,
+            self.assessment.plan.stack_is_down,
         ) {
             (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
             (_, true) => format!(
                 "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
             ),
-            _ if self.survey.plan.is_empty() => {
+            _ if self.assessment.plan.is_empty() => {
                 format!("Written as run {run}. No service is touched by it.")
             }
             _ => format!("Applied as run {run}."),
@@ -85,9 +85,9 @@ impl Transaction<'_> {
         let Ok(all) = docker.compose_containers().await else {
             return Vec::new();
         };
-        let redactor = self.survey.redactor();
+        let redactor = self.assessment.redactor();
         let mut lines = Vec::new();
-        for container in crate::stack::of_project(&all, &self.survey.after.name) {
+        for container in crate::stack::of_project(&all, &self.assessment.after.name) {
             if container.service != *service {
                 continue;
             }
@@ -199,7 +199,7 @@ impl Transaction<'_> {
             Ok(Some(found)) if found.damaged.is_empty() => touched(&found.lines),
             // A journal that went away meanwhile: whatever was planned may have been done.
             Ok(_) | Err(_) => {
-                let steps = self.survey.plan.steps.iter();
+                let steps = self.assessment.plan.steps.iter();
                 steps
                     .map(|step| (step.service.clone(), step.action))
                     .collect()
@@ -260,7 +260,7 @@ impl Transaction<'_> {
 
     fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {
         let millis = |service| u64::try_from(watch.down(service)?.as_millis()).ok();
-        let steps = self.survey.plan.steps.iter();
+        let steps = self.assessment.plan.steps.iter();
         steps
             .map(|step| ServiceSummary {
                 service: step.service.clone(),

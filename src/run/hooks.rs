@@ -230,7 +230,7 @@ impl Transaction<'_> {
         which: impl FnOnce(&Hooks) -> Option<Hook>,
         outcome: Option<Outcome>,
     ) -> anyhow::Result<HookEnd> {
-        let Some(around) = &self.survey.hooks else {
+        let Some(around) = self.assessment.hooks() else {
             return Ok(HookEnd::Ok);
         };
         let Some(hook) = which(&around.hooks) else {
@@ -242,7 +242,7 @@ impl Transaction<'_> {
             ..around.environment.clone()
         };
         let directory = &self.place.located.args.directory;
-        let redactor = self.survey.redactor();
+        let redactor = self.assessment.redactor();
         let work = run(
             name,
             &hook,

@@ -1,6 +1,7 @@
 //! The transaction: one change, from the request to its record, or back to where it began. This page
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
+pub mod assessment;
 pub mod baseline;
 pub mod belongs;
 pub mod checkout;
@@ -28,7 +29,6 @@ pub mod run_report;
 pub mod saved_file;
 mod secrets;
 pub mod supply;
-pub mod survey;
 pub mod transaction;
 
 use std::time::{Duration, Instant};
@@ -45,14 +45,14 @@ use crate::stack::model::Section;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
+use assessment::{Assessment, Decision};
 use recover::Recovered;
 use request::{Request, What, WithUnfinished};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
-use survey::Survey;
 use transaction::Transaction;
 
 /// How often a change is planned anew while somebody edits the same files.
-const SURVEYS: u32 = 3;
+const ASSESSMENTS: u32 = 3;
 
 /// What every run stands on.
 pub struct Runner {
@@ -74,24 +74,24 @@ impl Runner {
         request: &Request,
         what: &What,
     ) -> RunReport {
-        let survey = async |place: &Place, state: &StackState| {
-            let made = survey::make(place, what, &request.options, state).await;
+        let assessment = async |place: &Place, state: &StackState| {
+            let made = assessment::make(place, what, &request.options, state).await;
             made.map_err(Refused::from)
         };
-        self.execute_surveyed(located, request, survey).await
+        self.execute_assessed(located, request, assessment).await
     }
 
-    /// The same for a change that is surveyed by somebody else.
-    pub async fn execute_surveyed(
+    /// The same for a change that is assessed by somebody else.
+    pub async fn execute_assessed(
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
     ) -> RunReport {
         let began = Instant::now();
         let mut report = RunReport::begun();
         let mut emitter = self.emitter.clone();
-        let attempt = self.attempt(located, request, survey, &mut report, &mut emitter);
+        let attempt = self.attempt(located, request, assessment, &mut report, &mut emitter);
         match attempt.await {
             Ok(end) => report.end = end,
             Err(Refused { complaint, news }) => {
@@ -115,7 +115,7 @@ impl Runner {
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
         report: &mut RunReport,
         emitter: &mut Emitter,
     ) -> Result<RunEnd, Refused> {
@@ -150,29 +150,29 @@ impl Runner {
                 .await
                 .map_err(Complaint::from)?;
         }
-        let mut survey = self.survey(&place, &state, survey).await?;
-        report.surveyed(&survey);
-        self.tell(&place, &survey, request);
-        if let Some(refusal) = survey.refusal.take() {
-            return Err(refusal.into());
+        let assessment = self.assessment(&place, &state, assessment).await?;
+        report.assessed(&assessment);
+        self.tell(&place, &assessment, request);
+        if let Decision::Refused(complaint) = &assessment.decision {
+            return Err(complaint.clone().into());
         }
         if request.options.dry_run {
-            return Ok(dry(&survey, request));
+            return Ok(dry(&assessment, request));
         }
-        if survey.is_nothing() {
-            self.kept(baseline::keep_if_in_line(&place, &survey, &state));
-            let text = Some(survey.nothing_text());
+        if assessment.is_nothing() {
+            self.kept(baseline::keep_if_in_line(&place, &assessment, &state));
+            let text = Some(assessment.nothing_text());
             return Ok(RunEnd::of(Outcome::NothingToDo, text));
         }
         if let Some(lock) = &mut lock {
-            self.lock_more(lock, &place, &survey, request).await?;
+            self.lock_more(lock, &place, &assessment, request).await?;
         }
-        if let Some((service, probe)) = known_probe::of(&place, &survey).await {
+        if let Some((service, probe)) = known_probe::of(&place, &assessment).await {
             place.settings.ask(service, probe);
         }
         let transaction = Transaction::open(
             &place,
-            &survey,
+            &assessment,
             request,
             &state,
             &self.emitter,
@@ -180,24 +180,26 @@ impl Runner {
         )?;
         report.run = Some(transaction.run);
         emitter.clone_from(&transaction.emitter);
-        Ok(self.transact(&transaction, &place, &survey, &state).await)
+        Ok(self
+            .transact(&transaction, &place, &assessment, &state)
+            .await)
     }
 
-    /// Surveys, and once more where somebody has edited another key of the same files meanwhile.
-    async fn survey(
+    /// Assesses, and once more where somebody has edited another key of the same files meanwhile.
+    async fn assessment(
         &self,
         place: &Place,
         state: &StackState,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Refused>,
-    ) -> Result<Survey, Refused> {
-        let mut made = self.unless_signalled(survey(place, state)).await?;
-        fault!("survey.made");
-        for _ in 0..SURVEYS {
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
+    ) -> Result<Assessment, Refused> {
+        let mut made = self.unless_signalled(assessment(place, state)).await?;
+        fault!("assessment.made");
+        for _ in 0..ASSESSMENTS {
             let edited = made.edited.edited_meanwhile();
             let Some(file) = edited.first().map(|path| place.shown(path)) else {
                 return Ok(made);
             };
-            let anew = self.unless_signalled(survey(place, state)).await?;
+            let anew = self.unless_signalled(assessment(place, state)).await?;
             if let Some(change) = anew.edited.changed_since(&made.edited) {
                 let text = format!(
                     "{} in {file} was edited while the change was planned",
@@ -249,15 +251,15 @@ impl Runner {
         &self,
         lock: &mut Lock,
         place: &Place,
-        survey: &Survey,
+        assessment: &Assessment,
         request: &Request,
     ) -> Result<(), Complaint> {
-        // Whoever had it until now may have made other containers than those of the survey.
-        let project = Subject::Project(survey.after.name.clone());
+        // Whoever had it until now may have made other containers than those of the assessment.
+        let project = Subject::Project(assessment.after.name.clone());
         let at_once = lock.also([project], Duration::ZERO);
         self.unless_signalled(at_once).await?;
         let directory = files::follow(&place.located.args.directory);
-        let edits = survey
+        let edits = assessment
             .edited
             .changing()
             .map(|edit| files::follow(&edit.path));
@@ -271,14 +273,17 @@ impl Runner {
         &self,
         transaction: &Transaction<'_>,
         place: &Place,
-        survey: &Survey,
+        assessment: &Assessment,
         state: &StackState,
     ) -> RunEnd {
         let end = transaction.carry_out().await;
         if end.outcome == Outcome::Applied {
-            sweep(place, survey, &transaction.emitter).await;
-            self.kept(baseline::keep(place, survey, state));
-            if survey.supply.prune_build_cache {
+            sweep(place, assessment, &transaction.emitter).await;
+            self.kept(baseline::keep(place, assessment, state));
+            if assessment
+                .supply()
+                .is_some_and(|supply| supply.prune_build_cache)
+            {
                 prune_build_cache(&self.docker, &transaction.emitter).await;
             }
         }
@@ -298,15 +303,15 @@ impl Runner {
     }
 
     /// What will happen, before it happens.
-    fn tell(&self, place: &Place, survey: &Survey, request: &Request) {
+    fn tell(&self, place: &Place, assessment: &Assessment, request: &Request) {
         for note in &place.located.notes {
             self.emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
-        if survey.called_off.is_some() {
+        if let Decision::CalledOff(_) = assessment.decision {
             return;
         }
-        for change in &survey.edited.changes {
+        for change in &assessment.edited.changes {
             self.emitter.emit(Kind::Change {
                 file: change.file.clone(),
                 key: change.key.clone(),
@@ -316,13 +321,13 @@ impl Runner {
             });
         }
         if !request.options.no_apply {
-            let (steps, untouched) = (survey.plan.told(), survey.plan.untouched.clone());
+            let (steps, untouched) = (assessment.plan.told(), assessment.plan.untouched.clone());
             self.emitter.emit(Kind::Plan { steps, untouched });
-            for (service, remark) in &survey.plan.remarks {
+            for (service, remark) in &assessment.plan.remarks {
                 self.emitter
                     .note(NoteCode::Remark, format!("{service} {remark}"));
             }
-            for drift in &survey.differing {
+            for drift in &assessment.differing {
                 let text = format!(
                     "{} {}, since before this change; refit apply mends it",
                     drift.service, drift.reason.text
@@ -331,15 +336,16 @@ impl Runner {
             }
         }
         if request.options.dry_run {
-            let redactor = survey.redactor();
+            let redactor = assessment.redactor();
             // Of a new version only what Compose reads is shown: git shows the rest.
-            let shown = |edit: &&FileEdit| survey.moving.is_none() || place.is_config(&edit.path);
-            for edit in survey.edited.changing().filter(shown) {
+            let shown =
+                |edit: &&FileEdit| assessment.moving().is_none() || place.is_config(&edit.path);
+            for edit in assessment.edited.changing().filter(shown) {
                 let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }
         }
-        for note in &survey.notes {
+        for note in &assessment.notes {
             self.emitter.note(NoteCode::Note, note);
         }
     }
@@ -369,17 +375,17 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
 
 /// What undone runs had made goes as it does in a rollback of one that fails. A network that is in
 /// the way of nobody is no reason to say that the undoing failed.
-async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
-    if survey.undoes.is_empty() {
+async fn sweep(place: &Place, assessment: &Assessment, emitter: &Emitter) {
+    let Some(undoing) = assessment.undoing() else {
         return;
-    }
-    let (networks, volumes) = &survey.before_undone;
-    let defined = survey.after.shared.get(&Section::Networks);
+    };
+    let (networks, volumes) = (&undoing.networks, &undoing.volumes);
+    let defined = assessment.after.shared.get(&Section::Networks);
     let named = defined.into_iter().flatten();
     let named = named.filter_map(|(_, network)| network.get("name")?.as_str());
     let mut networks = networks.clone();
     networks.extend(named.map(str::to_owned));
-    let project = &survey.after.name;
+    let project = &assessment.after.name;
     let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
 }
 
@@ -398,12 +404,12 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
     }
 }
 
-fn dry(survey: &Survey, request: &Request) -> RunEnd {
-    let something_to_do = !survey.is_nothing();
+fn dry(assessment: &Assessment, request: &Request) -> RunEnd {
+    let something_to_do = !assessment.is_nothing();
     let text = if something_to_do {
         "Nothing was changed: this was a dry run".to_owned()
     } else {
-        survey.nothing_text()
+        assessment.nothing_text()
     };
     RunEnd {
         something_to_do: something_to_do && request.options.exit_code,

@@ -1,7 +1,7 @@
 //! What became of a run: the only thing that a run hands back. Exit code, last line, notification, the
 //! memory of upgrades and the record of timers are functions of it.
 
-use super::survey::Survey;
+use super::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::engine::signals::Signal;
 use crate::event::{News, Outcome, RunId, ServiceSummary};
@@ -114,14 +114,14 @@ impl RunReport {
     }
 
     /// Takes in what is known of the change before it is made.
-    pub(super) fn surveyed(&mut self, survey: &Survey) {
-        let changes = survey.edited.changes.iter();
+    pub(super) fn assessed(&mut self, assessment: &Assessment) {
+        let changes = assessment.edited.changes.iter();
         self.changes = changes
             .map(|change| (change.file.clone(), change.key.clone()))
             .collect();
-        self.news.clone_from(&survey.news);
+        self.news = assessment.news().cloned();
         if let Some(stack) = &mut self.stack {
-            stack.project = Some(survey.after.name.clone());
+            stack.project = Some(assessment.after.name.clone());
         }
     }
 }
