@@ -53,6 +53,7 @@ struct Cli {
 
 /// The options that mean what they mean in docker and docker compose.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Go to this folder first
     #[arg(short = 'C', long, global = true, value_name = "DIR")]

@@ -15,6 +15,7 @@ use crate::run::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every run")]
 pub(super) struct RunArgs {
     /// Show what would be done, and do nothing
     #[arg(long)]
