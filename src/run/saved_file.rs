@@ -72,6 +72,19 @@ pub(super) enum Back {
     },
 }
 
+/// Which side of a run lies in the place of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// The one before it.
+    Before,
+    /// What the run made of it.
+    After,
+    /// Something that somebody wrote since.
+    Neither,
+    /// The one before it is not known.
+    NotKnown,
+}
+
 /// How often a file is put back while somebody goes on writing to it.
 const TRIES: u32 = 5;
 
@@ -202,6 +215,25 @@ impl SavedFile {
     /// Whether it is as it was before the run.
     pub(super) fn is_as_before(&self) -> anyhow::Result<bool> {
         Ok(self.before.is(self.now()?.as_ref()))
+    }
+
+    /// Which side of the run lies there.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn lies(&self) -> anyhow::Result<Lies> {
+        if let SavedSide::Unknown { .. } = self.before {
+            return Ok(Lies::NotKnown);
+        }
+        let now = self.now()?;
+        let link = std::fs::read_link(&self.path).ok();
+        Ok(if self.before.is(now.as_ref()) && self.link == link {
+            Lies::Before
+        } else if self.after.is(now.as_ref()) || self.is_as_linked() {
+            Lies::After
+        } else {
+            Lies::Neither
+        })
     }
 
     fn now(&self) -> anyhow::Result<Option<Seen>> {

@@ -16,7 +16,7 @@ pub use end::{Cause, End, Problem, Undone};
 use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
 use super::kept;
-use super::saved_file::SavedSide;
+use super::saved_file::{SavedFile, SavedSide};
 use crate::engine::EngineError;
 use crate::engine::docker::Docker;
 use crate::engine::signals::Signals;
@@ -122,15 +122,7 @@ impl Rollback<'_> {
             self.emitter.note(NoteCode::NotKnown, text);
         }
         for (file, error) in &done.failed {
-            let path = file.path.display();
-            let todo = match &file.before {
-                SavedSide::Text { name, .. } => {
-                    format!("cp {}/{name} {path}", self.folder.display())
-                }
-                SavedSide::Absent | SavedSide::Unknown { .. } => {
-                    format!("mv {path} {path}.edited")
-                }
-            };
+            let todo = self.file_by_hand(file);
             progress.problems.push(Problem::of_file(error, todo));
         }
         if let Some(checkout) = &self.checkpoint.checkout
@@ -138,11 +130,9 @@ impl Rollback<'_> {
         {
             let to = &checkout.state.head;
             let text = format!("the checkout is not back at {}: {error:#}", to.short());
-            let top = checkout.state.top.display();
-            let todo = format!("git -C {top} reset --mixed {to}");
             progress.problems.push(Problem {
                 text,
-                ..Problem::of_file(&error, todo)
+                ..Problem::of_file(&error, checkout_by_hand(checkout))
             });
         }
         if done.failed.is_empty() {
@@ -171,6 +161,14 @@ impl Rollback<'_> {
         Ok(())
     }
 
+    fn file_by_hand(&self, file: &SavedFile) -> String {
+        let path = file.path.display();
+        match &file.before {
+            SavedSide::Text { name, .. } => format!("cp {}/{name} {path}", self.folder.display()),
+            SavedSide::Absent | SavedSide::Unknown { .. } => format!("mv {path} {path}.edited"),
+        }
+    }
+
     /// What a person may type to see what Compose says.
     fn by_hand(&self) -> String {
         let services = self.touched.keys().map(ServiceName::as_str);
@@ -181,6 +179,11 @@ impl Rollback<'_> {
         let args = self.checkpoint.args_before();
         args.typed(&self.checkpoint.engine.project, &words)
     }
+}
+
+fn checkout_by_hand(checkout: &SavedCheckout) -> String {
+    let (top, to) = (checkout.state.top.display(), &checkout.state.head);
+    format!("git -C {top} reset --mixed {to}")
 }
 
 impl Progress {

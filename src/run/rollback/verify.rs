@@ -9,11 +9,13 @@ use futures_util::StreamExt as _;
 use super::end::differs;
 use super::way::Way;
 use super::{Cause, Problem, Progress, Rollback};
+use crate::engine::git::{Checkout, Git};
 use crate::engine::signals::Signals;
 use crate::event::{ServiceName, VerdictWord};
 use crate::health::limits::of_healthcheck;
 use crate::health::watch::{Stopped, Watch};
-use crate::stack::snapshot::{Compared, Handled, RunState, Verified, compare};
+use crate::run::saved_file::Lies;
+use crate::stack::snapshot::{Compared, Handled, Left, RunState, Verified, compare};
 
 /// What a verdict may take beyond its own limit: the watch itself hangs.
 const SLACK: Duration = Duration::from_secs(30);
@@ -116,10 +118,51 @@ impl Rollback<'_> {
         let now = now.await.map_err(|error| vec![self.problem(&error)])?;
         let mut handled = handled.clone();
         handled.services.extend(self.touched.keys().cloned());
+        let mut found = self.files_differ(&mut handled.left);
+        found.extend(self.checkout_differs().await);
         match compare(base, &now, &handled) {
-            Compared::Equal(verified) => Ok(verified),
-            Compared::Differs(found) => Err(found.iter().map(differs).collect()),
+            Compared::Equal(verified) if found.is_empty() => Ok(verified),
+            Compared::Equal(_) => Err(found),
+            Compared::Differs(more) => {
+                found.extend(more.iter().map(differs));
+                Err(found)
+            }
         }
+    }
+
+    /// The files that are not as they were; what is a person's by now is `left`.
+    fn files_differ(&self, left: &mut Vec<Left>) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for file in &self.checkpoint.files {
+            let shown = self.place.shown(&file.path);
+            match file.lies() {
+                Ok(Lies::Before) => {}
+                Ok(Lies::Neither) => left.push(Left::Edited(shown)),
+                Ok(Lies::NotKnown) => left.push(Left::NotKnown(shown)),
+                Ok(Lies::After) => {
+                    let text = format!("not as it was: the file {shown}");
+                    found.push(Problem::lasting(text, self.file_by_hand(file)));
+                }
+                Err(error) => found.push(Problem::of_file(&error, self.file_by_hand(file))),
+            }
+        }
+        found
+    }
+
+    /// A commit or a branch that is not the one that it was.
+    async fn checkout_differs(&self) -> Option<Problem> {
+        let saved = self.checkpoint.checkout.as_ref()?;
+        let state = &saved.state;
+        let text = match Checkout::find(&Git::at(&state.top, true), &state.top).await {
+            Ok(Some(now)) if now.head == state.head && now.branch() == state.branch.as_deref() => {
+                return None;
+            }
+            Ok(Some(now)) => format!("it is at {}", now.head.short()),
+            Ok(None) => "it is no checkout any more".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        let text = format!("the checkout is not back at {}: {text}", state.head.short());
+        Some(Problem::lasting(text, super::checkout_by_hand(saved)))
     }
 
     /// Of several services that Compose makes at a time one may be refused: it gives up the others,

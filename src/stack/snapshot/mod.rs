@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use differences::tests;
 pub use differences::{About, Difference, differences};
 pub(crate) use differences::{of_network, pairs};
-pub use verified::{Compared, Handled, Verified, compare};
+pub use verified::{Compared, Handled, Left, Verified, compare};
 
 use crate::engine::EngineError;
 use crate::engine::docker::Docker;

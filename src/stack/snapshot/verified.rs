@@ -15,6 +15,26 @@ pub struct Handled {
     pub not_run: BTreeSet<ServiceName>,
     /// The engine itself may have ended meanwhile, and started everything again.
     pub engine_ended: bool,
+    /// Files that stay as they lie there.
+    pub left: Vec<Left>,
+}
+
+/// A file that a way back leaves as it lies there, by the name that people know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// Somebody has edited it since it was put back.
+    Edited(String),
+    /// What it held before is not known.
+    NotKnown(String),
+}
+
+impl Left {
+    fn phrase(&self) -> String {
+        match self {
+            Self::Edited(file) => format!("{file}, which somebody has edited meanwhile"),
+            Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
+        }
+    }
 }
 
 /// Everything is as it was: what only [`compare`] can say.
@@ -22,6 +42,7 @@ pub struct Handled {
 pub struct Verified {
     new_volumes: Vec<String>,
     not_run: Vec<ServiceName>,
+    left: Vec<Left>,
 }
 
 impl Verified {
@@ -55,6 +76,7 @@ impl Verified {
                 but.push(format!("{names}, which were recreated and not run again"));
             }
         }
+        but.extend(self.left.iter().map(Left::phrase));
         let but = match but.is_empty() {
             true => String::new(),
             false => format!(", except for {}", but.join(", and ")),
@@ -84,5 +106,6 @@ pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compar
     Compared::Equal(Verified {
         new_volumes,
         not_run: handled.not_run.iter().cloned().collect(),
+        left: handled.left.clone(),
     })
 }
