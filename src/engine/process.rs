@@ -136,8 +136,13 @@ pub async fn end_left_behind(marks: &Path) {
     }
 }
 
+/// The variable that tells a program which mark it has, and those that it starts: Compose gives the
+/// builder a pipe as its standard input, and the builder may outlive Compose.
+pub const MARK_VARIABLE: &str = "REFIT_MARK";
+
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
-/// this file open, which each of them got as its standard input. Waits until they are gone.
+/// this file open, which each of them got as its standard input, or are told of it in their
+/// environment. Waits until they are gone.
 ///
 /// # Errors
 /// One of them cannot be ended, such as another user's.
@@ -172,8 +177,14 @@ pub async fn end_orphans(mark: &Path) -> anyhow::Result<()> {
 /// A killed process is gone within milliseconds; more only hangs in the kernel.
 const ORPHAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Other processes that have a file open. One that has ended and was not waited for has none.
+/// Other processes that have a mark. One that has ended and was not waited for has none.
 fn holders(file: &Path) -> Vec<rustix::process::Pid> {
+    let told = [
+        MARK_VARIABLE.as_bytes(),
+        b"=",
+        file.as_os_str().as_encoded_bytes(),
+    ]
+    .concat();
     let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
@@ -182,6 +193,8 @@ fn holders(file: &Path) -> Vec<rustix::process::Pid> {
             let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
             let mut open = open.into_iter().flatten().flatten();
             open.any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == *file))
+                || std::fs::read(format!("/proc/{pid}/environ"))
+                    .is_ok_and(|env| env.split(|byte| *byte == 0).any(|pair| pair == told))
         })
         .filter_map(rustix::process::Pid::from_raw)
         .collect()
@@ -304,5 +317,26 @@ mod tests {
             (ended.code, ended.stdout.as_slice()),
             (Some(3), &b"out"[..])
         );
+    }
+
+    /// As Compose starts the builder: with another standard input, but with its own environment.
+    #[tokio::test]
+    async fn what_a_program_that_is_gone_has_started_is_ended_by_its_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().canonicalize().unwrap().join("mark");
+        std::fs::write(&mark, "").unwrap();
+        let mut command = std::process::Command::new("/bin/sh");
+        let script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+        command
+            .args(["-c", script])
+            .stdin(std::fs::File::open(&mark).unwrap())
+            .env(MARK_VARIABLE, &mark);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let said = command.output().unwrap().stdout;
+        let pid: u32 = String::from_utf8(said).unwrap().trim().parse().unwrap();
+        let sleeps = || std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!sleeps().is_empty());
+        end_orphans(&mark).await.unwrap();
+        assert!(sleeps().is_empty());
     }
 }

@@ -297,7 +297,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = supply::images(&self.place, self.survey, &self.emitter);
+        let work = supply::images(&self.place, self.survey, &self.folder, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
