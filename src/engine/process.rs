@@ -89,6 +89,24 @@ pub fn start_time(pid: u32) -> Option<u64> {
     rest.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Sends a signal to a process and all that it started, as far as they are its children still.
+pub fn signal_tree(pid: u32, signal: rustix::process::Signal) {
+    // Those below first: a shell that is gone no longer tells whom it started.
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    for child in children.unwrap_or_default().split_whitespace() {
+        if let Ok(child) = child.parse() {
+            signal_tree(child, signal);
+        }
+    }
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // One that has ended in between is what was wanted.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
 /// Whether a process of this number is there, and is a refit: the number alone may be another's by now.
 pub fn is_refit(pid: u32) -> bool {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
