@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod kept;
 mod known_probe;
 pub mod meant;
+mod neighbours;
 pub mod proof;
 pub mod prove;
 pub mod recover;

@@ -183,6 +183,7 @@ impl<'a> Transaction<'a> {
             self.effects(watch, written_at).await?;
             self.proofs(watch).await?;
             self.still_well(watch).await?;
+            self.neighbours(watch).await?;
         } else {
             self.proofs_left_out()?;
         }
