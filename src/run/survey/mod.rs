@@ -248,6 +248,9 @@ pub async fn checked(place: &Place, mut survey: Survey, options: &Options) -> Su
     if !options.no_apply {
         apply_strategy(&mut survey, options.strategy);
     }
+    survey
+        .notes
+        .extend(remarks::other_names(place, &survey.edited));
     match refusals(place, &survey, options).await {
         Ok(notes) => survey.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
