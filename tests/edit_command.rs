@@ -179,3 +179,92 @@ fn what_is_no_file_is_not_opened() {
         .exits(1)
         .says("link to nowhere, which does not exist");
 }
+
+/// Starts `refit edit` with an editor that does this, and waits until it has said `at work`.
+fn editing(stack: &TestStack, editor: &str) -> stack::refit::Running {
+    let program = stack.beside("my editor.sh");
+    fs::write(&program, format!("#!/bin/sh\n{editor}\n")).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut command = stack.command(&["edit"]);
+    command.env_remove("VISUAL");
+    command.env("EDITOR", format!("'{}'", program.display()));
+    command
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    command.change(|command| {
+        std::os::unix::process::CommandExt::process_group(command, 0);
+    });
+    let mut refit = command.spawn().unwrap();
+    let mut said = Vec::new();
+    let out = refit.stdout.as_mut().unwrap();
+    while !said.ends_with(b"at work\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(out, &mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    refit
+}
+
+fn signal(refit: &stack::refit::Running, name: &str) {
+    let pid = refit.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-s", name, &pid])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// What an editor saved, and what it writes down when it is told to end, is kept.
+#[test]
+fn a_signal_while_the_editor_is_open_loses_no_text() {
+    let Some(stack) = running() else { return };
+    let editor = "echo B=2 >> \"$1\"\ntrap 'echo UNSAVED=1 > \"$1.save\"; exit 1' TERM HUP\n\
+                  echo at work\nwhile :; do sleep 0.05; done";
+    for (name, code) in [("TERM", 143), ("HUP", 129)] {
+        let refit = editing(&stack, editor);
+        signal(&refit, name);
+        let output = refit.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        let mut texts: Vec<String> = stderr
+            .lines()
+            .filter_map(|line| line.split_once("your text is in "))
+            .map(|(_, path)| fs::read_to_string(path).unwrap())
+            .collect();
+        texts.sort();
+        assert_eq!(texts, ["# mine\nA=1\nB=2\n", "UNSAVED=1\n"], "{stderr}");
+        assert_eq!(stack.read(".env"), "# mine\nA=1\n");
+    }
+}
+
+/// Ctrl-C reaches all programs of a terminal: it is for the one that is open there.
+#[test]
+fn an_interrupt_belongs_to_the_editor() {
+    let Some(stack) = running() else { return };
+    let editor =
+        "trap 'echo B=2 >> \"$1\"; exit 0' INT\necho at work\nwhile :; do sleep 0.05; done";
+    let refit = editing(&stack, editor);
+    // As a terminal does: to everybody in the group.
+    let group = format!("-{}", refit.id());
+    let sent = std::process::Command::new("kill")
+        .args(["-s", "INT", "--", &group])
+        .status();
+    assert!(sent.unwrap().success());
+    let output = refit.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(stack.read(".env"), "# mine\nA=1\nB=2\n", "{stderr}");
+}
+
+/// `kill -9` of refit alone: the next edit tells where the text is.
+#[test]
+fn a_killed_edit_loses_no_text() {
+    let Some(stack) = running() else { return };
+    let mut refit = editing(&stack, "echo B=2 >> \"$1\"\necho at work\nexec sleep 5");
+    refit.kill().unwrap();
+    refit.wait().unwrap();
+    stack.refit(&["apply"]).exits(0);
+    let answer = edit(&stack, "true", &[]).exits(0);
+    assert_eq!(kept(&answer.says("was cut off")), "# mine\nA=1\nB=2\n");
+    edit(&stack, "true", &[]).exits(0).never_says("cut off");
+}

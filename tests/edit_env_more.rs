@@ -404,3 +404,25 @@ fn every_setting_of_librechat_changes_one_line() {
         assert!(stat.starts_with(wanted), "{key}: {stat}");
     }
 }
+
+/// A new file takes the old one's place: a second name of the old one keeps the old text.
+#[test]
+fn a_file_with_a_second_name_is_told() {
+    let Some(stack) = TestStack::new(&[("compose.yaml", "services: {}\n"), (".env", "A=1\n")])
+    else {
+        return;
+    };
+    let other = stack.beside("hard-link");
+    std::fs::hard_link(stack.path(".env"), &other).unwrap();
+    let told = ".env is also known under another name (a hard link), which keeps the old text";
+    stack
+        .refit(&["set", "A=2", "--dry-run"])
+        .exits(0)
+        .says(told);
+    stack.refit(&["set", "A=2"]).exits(0).says(told);
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "A=1\n");
+    stack
+        .refit(&["set", "A=3"])
+        .exits(0)
+        .never_says("hard link");
+}

@@ -290,3 +290,50 @@ fn an_error_at_every_point_of_the_rollback_says_what_to_do() {
         faulty.is_whole(&[&old, &new], &format!("{point}\n{answer}\n{todo}"));
     }
 }
+
+/// A stack whose `web` is built, under two names.
+fn built() -> Option<stack::TestStack> {
+    let dockerfile = format!(
+        "FROM {}\nARG V\nRUN echo \"$V\" >/version\n",
+        stack::BUSYBOX
+    );
+    let compose = "services:\n  web:\n    build: {context: ., args: {V: '${V}'}, tags: [NAMED]}\n    \
+                   init: true\n    network_mode: none\n    command: sleep infinity\n";
+    let stack = stack::TestStack::new(&[("Dockerfile", &dockerfile), (".env", "V=one\n")])?;
+    let named = format!("{}-web:named", stack.project);
+    stack.write("compose.yaml", &compose.replace("NAMED", &named));
+    stack.up();
+    Some(stack)
+}
+
+fn id_of(name: &str) -> String {
+    stack::engine::docker(&["image", "inspect", "--format", "{{.Id}}", name])
+}
+
+/// The builder names what it has built, also for a refit that is dead, and after whatever has been done
+/// about that: so it must never be told the name that the stack uses.
+#[test]
+fn the_builder_gives_no_name_of_the_stack() {
+    let Some(stack) = built() else { return };
+    let names = ["latest", "named"].map(|tag| format!("{}-web:{tag}", stack.project));
+    let ids = || names.each_ref().map(|name| id_of(name));
+    let old = ids();
+    let mut change = stack.command(&["set", "V=two"]);
+    change.env("FAILPOINTS", "supply.built=return(kill)");
+    let killed = stack::answer::Answer::of(change, b"");
+    assert_eq!(killed.code, -1, "{killed}");
+    assert_eq!(ids(), old, "the builder named it");
+    let next = stack.refit(&["apply"]).exits(0);
+    assert_eq!(ids(), old, "{next}");
+    assert_eq!(stack.read(".env"), "V=one\n");
+    faulty::is_in_line(&stack, &next.to_string());
+    stack.refit(&["set", "V=two"]).exits(0);
+    assert_eq!(stack.exec("web", &["cat", "/version"]), "two\n");
+    let new = ids();
+    assert!(new[0] != old[0] && new[0] == new[1], "{new:?}");
+    let of_ours = stack::engine::docker(&["image", "ls", "--format", "{{.Tag}}", "refit-build"]);
+    let left = of_ours
+        .lines()
+        .find(|tag| id_of(&format!("refit-build:{tag}")) == new[0]);
+    assert_eq!(left, None, "a passing name is left");
+}

@@ -18,7 +18,8 @@ use jiff::Timestamp;
 use refit::engine::credentials::Logins;
 use refit::engine::docker::Docker;
 use refit::engine::endpoint;
-use refit::run::supply::build_file::build_file;
+use refit::run::supply::build_file::{build_file, with_contexts};
+use refit::run::supply::built::PassingNames;
 use refit::run::supply::fetch::{Wanted, fetch};
 use refit::stack::model::Model;
 use refit::upgrade::images::{self, News, Note};
@@ -277,12 +278,18 @@ fn a_build_from_a_copy_of_the_checkout_is_the_build_of_the_checkout() {
     fs::remove_file(top.join("token")).unwrap();
     let build = || {
         let model = model(&stack);
-        let wanted = ["web".into(), "named".into()];
-        let document = build_file(&model, &wanted, &stack.folder(), &top);
+        let services = with_contexts(&model, &["web".into(), "named".into()]);
+        let passing = PassingNames::new(&model.name, &stack.state(), services);
+        let document = build_file(&model, &passing, &stack.folder(), &top);
         let file = stack.beside("build.json");
         fs::write(&file, document.to_string()).unwrap();
         let file = file.to_string_lossy();
         stack.compose(&["-f", &file, "-p", &model.name, "build", "web", "named"]);
+        for (service, name) in ["web", "named"].iter().zip(&names) {
+            let passing = passing.of(&(*service).into()).unwrap();
+            docker(&["tag", passing, name]);
+            docker(&["rmi", passing]);
+        }
     };
     build();
     assert_eq!(ids(), in_place);

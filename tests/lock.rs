@@ -194,3 +194,44 @@ fn who_may_only_read_the_stack_keeps_nobody() {
     holder.interrupt();
     stack.refit(&["set", "MODE=four"]).exits(0);
 }
+
+/// A run that was killed leaves its text in a file that another stack's run is at work on: nothing is put
+/// back there under its hands.
+#[test]
+fn a_shared_file_is_not_given_back_while_another_run_is_at_work_on_it() {
+    let Some(stack) = started("../common.env") else {
+        return;
+    };
+    let other = another(&stack, "other");
+    let project = stack.second_project("other");
+    let mut killed =
+        Holder::of(stack.command(&["set", "-F", "../common.env", "V=2", "--settle", "10m"]));
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    let mut up = stack::engine::docker_command();
+    up.args(["compose", "-p", &project, "up", "-d"])
+        .current_dir(&other);
+    Answer::of(up, b"").exits(0);
+    let theirs = [
+        "-p",
+        &project,
+        "set",
+        "-F",
+        "../common.env",
+        "W=2",
+        "--settle",
+        "10m",
+    ];
+    let holder = Holder::of(refit_in(&stack, &other, &theirs));
+    let common = stack.beside("common.env");
+    for verb in ["rollback", "apply"] {
+        let refused = stack.refit(&["--json", verb]).exits(5);
+        assert_eq!(refused.refusal(), "locked");
+        refused.says("common.env, which this stack uses as well");
+        assert_eq!(fs::read_to_string(&common).unwrap(), "V=2\nW=2\n");
+    }
+    holder.interrupt();
+    assert_eq!(fs::read_to_string(&common).unwrap(), "V=2\nW=1\n");
+    stack.refit(&["apply"]).exits(0);
+    assert_eq!(fs::read_to_string(&common).unwrap(), "V=1\nW=1\n");
+}

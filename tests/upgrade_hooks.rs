@@ -127,3 +127,40 @@ fn hooks_are_those_of_the_version_before() {
     assert_eq!(log(&clone, 1, "after_success").as_deref(), Some("old\n"));
     assert!(clone.stack.read("refit.yaml").contains("new"));
 }
+
+/// The upgrade is done; nobody has to wait for what the hook does besides.
+#[test]
+fn who_does_not_want_to_wait_for_the_last_hook_ends_it() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    let begun = clone.stack.beside("begun");
+    let hook = format!(
+        "hooks: {{after_success: {{run: 'echo > {}; sleep 1000', timeout: 60s}}}}\n",
+        begun.display()
+    );
+    clone.stack.write("refit.yaml", &hook);
+    clone.push(&[("web.conf", config("good", "two"))]);
+    let mut command = clone.stack.command(&["upgrade", "--settle", "300ms"]);
+    command
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while !begun.exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it has ended");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-s", "TERM", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("after_success was ended before its end, as asked"),
+        "{said}"
+    );
+}

@@ -1,17 +1,21 @@
 //! `refit edit`: the person's editor on a copy, then a run with what was made of it. A text that is
-//! refused or rolled back is not lost.
+//! refused or rolled back is not lost, nor one that was typed when refit was ended.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::ExitStatus;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::process::{Child, Command};
 
 use super::Global;
 use super::get::Asked;
 use super::runs::{RunArgs, execute};
 use crate::complaint::{Code, Complaint};
 use crate::engine::files;
+use crate::engine::process::{is_refit, signal_tree};
+use crate::engine::signals::{Signal, Signals};
 use crate::exit::Exit;
 use crate::report;
 use crate::run::edits;
@@ -19,6 +23,12 @@ use crate::run::request::What;
 use crate::stack::shown;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::{StateHome, make_folder, write_file};
+
+/// How long an editor that was told to end may take: it writes down what was not saved.
+const EDITOR_END: Duration = Duration::from_secs(3);
+
+/// In the name of a folder with a copy that is being edited, behind the number of its refit.
+const OPEN: &str = "-edit-";
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
@@ -46,24 +56,52 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         Side::Unknown(why) => return Err(Complaint::new(Code::Io, why)),
         known => known,
     };
-    let home = StateHome::find()?;
+    let rejected = Rejected::of(&StateHome::find()?, &located.args.directory)?;
+    for left in rejected.left_behind(&path)? {
+        report::err(&format!(
+            "an earlier refit edit was cut off; your text is in {}",
+            left.display()
+        ));
+    }
     // The editor sees the file's own name, by which it chooses how to show it.
     let folder = tempfile::Builder::new()
-        .prefix(&format!("{}-edit-", std::process::id()))
-        .tempdir_in(home.scratch()?)
+        .prefix(&format!("{}{OPEN}", std::process::id()))
+        .tempdir_in(&rejected.folder)
         .context("cannot make a folder for the copy")?;
     let copy = folder
         .path()
         .join(path.file_name().unwrap_or("file".as_ref()));
     write_file(&copy, before.bytes().unwrap_or_default())?;
-    let edited = open_editor(&copy);
+    let edited = open_editor(&copy).await;
     let after = files::read_if_exists(&copy)?;
     let is_same = after.as_deref().unwrap_or_default() == before.bytes().unwrap_or_default();
-    if let Err(complaint) = edited {
-        if !is_same && after.as_deref().is_some_and(|text| !text.is_empty()) {
-            tell_kept(&keep(&home, &located.args.directory, &copy)?);
+    match edited {
+        Ok(Edited::Done) => {}
+        Ok(Edited::Ended(signal)) => {
+            report::err(&format!(
+                "interrupted by {}; nothing was changed",
+                signal.name()
+            ));
+            // What an editor that was ended writes down lies beside the copy, under names of its own.
+            for kept in rejected.keep_all(folder.path(), before.bytes().unwrap_or_default())? {
+                tell_kept(&kept);
+            }
+            return Ok(Exit::Signal(signal));
         }
-        return Err(complaint);
+        Ok(Edited::StillOpen(signal)) => {
+            let name = signal.name();
+            report::err(&format!(
+                "interrupted by {name}; nothing was changed, and the editor is still open"
+            ));
+            tell_kept(&folder.keep().join(copy.file_name().unwrap_or_default()));
+            return Ok(Exit::Signal(signal));
+        }
+        Err(complaint) => {
+            if !is_same && after.as_deref().is_some_and(|text| !text.is_empty()) {
+                tell_kept(&rejected.keep(&copy)?);
+            }
+            return Err(complaint);
+        }
     }
     if is_same {
         report::err(&format!("{name} was not changed"));
@@ -83,7 +121,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     });
     let ended = execute(global, what, options).await;
     if !matches!(ended, Ok(Exit::Done)) || args.run.is_dry() {
-        tell_kept(&keep(&home, &located.args.directory, &copy)?);
+        tell_kept(&rejected.keep(&copy)?);
     }
     ended
 }
@@ -92,42 +130,118 @@ fn tell_kept(kept: &Path) {
     report::err(&format!("→ your text is in {}", kept.display()));
 }
 
-/// Runs the editor as git does: by the shell, so that it may have arguments.
-fn open_editor(file: &Path) -> Result<(), Complaint> {
+/// How an editor ended that could be started and complained of nothing.
+enum Edited {
+    /// By itself.
+    Done,
+    /// As it was told to, because refit was.
+    Ended(Signal),
+    /// It was told to end, and goes on.
+    StillOpen(Signal),
+}
+
+/// Runs the editor as git does: by the shell, so that it may have arguments. Ctrl-C is the editor's
+/// while it is open; whatever else asks refit to end is passed on to it.
+async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
     let named = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
     let editor = named
         .filter(|text| !text.trim().is_empty())
         .unwrap_or_else(|| "vi".into());
-    let status = Command::new("sh")
+    let mut signals = Signals::listen().map_err(anyhow::Error::from)?;
+    let mut child = Command::new("sh")
         .arg("-c")
-        .arg(format!("{editor} \"$1\""))
+        // The shell outlives what its editor lives through, and ends with it.
+        .arg(format!("trap : INT TERM HUP; {editor} \"$1\""))
         .arg("sh")
         .arg(file)
-        .status()
+        .spawn()
         .with_context(|| format!("cannot start {editor}"))?;
-    if status.success() {
-        return Ok(());
+    let ended = |status: std::io::Result<ExitStatus>| match status {
+        Ok(status) if status.success() => Ok(Edited::Done),
+        Ok(_) | Err(_) => Err(Complaint::new(
+            Code::EditorFailed,
+            format!("{editor} ended with an error; nothing was changed"),
+        )
+        .hint("set VISUAL or EDITOR to the editor you want")),
+    };
+    tokio::select! {
+        biased;
+        signal = signals.to_end() => Ok(told_to_end(&mut child, signal).await),
+        status = child.wait() => match signals.ended() {
+            // The terminal tells the editor as well, and it may be quicker.
+            Some(signal) => Ok(Edited::Ended(signal)),
+            None => ended(status),
+        },
     }
-    Err(Complaint::new(
-        Code::EditorFailed,
-        format!("{editor} ended with an error; nothing was changed"),
-    )
-    .hint("set VISUAL or EDITOR to the editor you want"))
 }
 
-/// Saves a text that did not make it into the stack.
-fn keep(home: &StateHome, directory: &Path, copy: &Path) -> Result<PathBuf, Complaint> {
-    let folder = home.of_stack(directory).folder().join("rejected");
-    make_folder(&folder)?;
-    let stamp = jiff::Timestamp::now().as_millisecond();
-    let name = copy
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let kept = folder.join(format!("{stamp}-{name}"));
-    write_file(&kept, &files::read_if_exists(copy)?.unwrap_or_default())?;
-    Ok(kept)
+async fn told_to_end(child: &mut Child, signal: Signal) -> Edited {
+    if let Some(pid) = child.id() {
+        signal_tree(pid, signal.number());
+    }
+    match tokio::time::timeout(EDITOR_END, child.wait()).await {
+        Ok(_) => Edited::Ended(signal),
+        Err(_) => Edited::StillOpen(signal),
+    }
+}
+
+/// Where texts are kept that did not make it into the stack.
+struct Rejected {
+    folder: PathBuf,
+}
+
+impl Rejected {
+    fn of(home: &StateHome, directory: &Path) -> Result<Self, Complaint> {
+        let folder = home.of_stack(directory).folder().join("rejected");
+        make_folder(&folder)?;
+        Ok(Self { folder })
+    }
+
+    fn keep(&self, copy: &Path) -> Result<PathBuf, Complaint> {
+        let stamp = jiff::Timestamp::now().as_millisecond();
+        let name = copy.file_name().unwrap_or_default().to_string_lossy();
+        let kept = self.folder.join(format!("{stamp}-{name}"));
+        write_file(&kept, &files::read_if_exists(copy)?.unwrap_or_default())?;
+        Ok(kept)
+    }
+
+    /// Keeps what lies in a folder of a copy, but for what is empty or as it was.
+    fn keep_all(&self, folder: &Path, before: &[u8]) -> Result<Vec<PathBuf>, Complaint> {
+        let mut kept = Vec::new();
+        let entries = std::fs::read_dir(folder)
+            .with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let path = entry.context("cannot read what was edited")?.path();
+            if !path.is_file() {
+                continue;
+            }
+            let bytes = files::read_if_exists(&path)?.unwrap_or_default();
+            if !bytes.is_empty() && bytes != before {
+                kept.push(self.keep(&path)?);
+            }
+        }
+        kept.sort();
+        Ok(kept)
+    }
+
+    /// Keeps what was typed in an edit of a refit that was killed.
+    fn left_behind(&self, file: &Path) -> Result<Vec<PathBuf>, Complaint> {
+        let now = files::read_if_exists(file)?.unwrap_or_default();
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.split_once(OPEN).and_then(|(pid, _)| pid.parse().ok());
+            if owner.is_some_and(|pid| !is_refit(pid)) && entry.path().is_dir() {
+                kept.extend(self.keep_all(&entry.path(), &now)?);
+                std::fs::remove_dir_all(entry.path()).context("cannot remove what was kept")?;
+            }
+        }
+        Ok(kept)
+    }
 }

@@ -146,6 +146,12 @@ impl Compose {
         }
     }
 
+    /// The mark that its processes have now.
+    pub fn mark(&self) -> Option<PathBuf> {
+        let own = self.own_mark.as_ref().map(|path| path.to_path_buf());
+        self.mark.clone().or(own)
+    }
+
     /// The program that is called.
     pub fn program(&self) -> &Path {
         &self.program
@@ -449,13 +455,16 @@ impl Compose {
             env.push(("DOCKER_HOST".into(), Some(address.into())));
             env.push(("DOCKER_CONTEXT".into(), None));
         }
-        let own_mark = self.own_mark.as_ref().map(|path| path.to_path_buf());
+        let mark = self.mark();
+        if let Some(real) = mark.as_ref().and_then(|mark| mark.canonicalize().ok()) {
+            env.push((process::MARK_VARIABLE.into(), Some(real.into())));
+        }
         Call {
             program: self.program.clone(),
             args: all,
             env,
             directory: directory.to_owned(),
-            mark: self.mark.clone().or(own_mark),
+            mark,
         }
     }
 }

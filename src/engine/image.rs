@@ -1,5 +1,7 @@
 //! Images that the engine has.
 
+use std::collections::HashMap;
+
 use bollard::query_parameters as query;
 use jiff::Timestamp;
 
@@ -75,6 +77,22 @@ impl Docker {
             Err(error) if !is_missing(&error) => Err(failed("remove an image's name")(error)),
             _ => Ok(()),
         }
+    }
+
+    /// The names in a repository.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn names_in(&self, repository: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("reference", vec![repository])]);
+        let options = query::ListImagesOptionsBuilder::new()
+            .filters(&filters)
+            .build();
+        let found = self.api.list_images(Some(options)).await;
+        let found = found.map_err(failed("list images"))?;
+        let prefix = format!("{repository}:");
+        let names = found.into_iter().flat_map(|image| image.repo_tags);
+        Ok(names.filter(|name| name.starts_with(&prefix)).collect())
     }
 
     /// An image by name or ID; `None` where the engine has none.

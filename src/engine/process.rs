@@ -89,6 +89,24 @@ pub fn start_time(pid: u32) -> Option<u64> {
     rest.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Sends a signal to a process and all that it started, as far as they are its children still.
+pub fn signal_tree(pid: u32, signal: rustix::process::Signal) {
+    // Those below first: a shell that is gone no longer tells whom it started.
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    for child in children.unwrap_or_default().split_whitespace() {
+        if let Ok(child) = child.parse() {
+            signal_tree(child, signal);
+        }
+    }
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        // One that has ended in between is what was wanted.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
 /// Whether a process of this number is there, and is a refit: the number alone may be another's by now.
 pub fn is_refit(pid: u32) -> bool {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
@@ -136,8 +154,13 @@ pub async fn end_left_behind(marks: &Path) {
     }
 }
 
+/// The variable that tells a program which mark it has, and those that it starts: Compose gives the
+/// builder a pipe as its standard input, and the builder may outlive Compose.
+pub const MARK_VARIABLE: &str = "REFIT_MARK";
+
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
-/// this file open, which each of them got as its standard input. Waits until they are gone.
+/// this file open, which each of them got as its standard input, or are told of it in their
+/// environment. Waits until they are gone.
 ///
 /// # Errors
 /// One of them cannot be ended, such as another user's.
@@ -172,8 +195,14 @@ pub async fn end_orphans(mark: &Path) -> anyhow::Result<()> {
 /// A killed process is gone within milliseconds; more only hangs in the kernel.
 const ORPHAN_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Other processes that have a file open. One that has ended and was not waited for has none.
+/// Other processes that have a mark. One that has ended and was not waited for has none.
 fn holders(file: &Path) -> Vec<rustix::process::Pid> {
+    let told = [
+        MARK_VARIABLE.as_bytes(),
+        b"=",
+        file.as_os_str().as_encoded_bytes(),
+    ]
+    .concat();
     let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
@@ -182,6 +211,8 @@ fn holders(file: &Path) -> Vec<rustix::process::Pid> {
             let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
             let mut open = open.into_iter().flatten().flatten();
             open.any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == *file))
+                || std::fs::read(format!("/proc/{pid}/environ"))
+                    .is_ok_and(|env| env.split(|byte| *byte == 0).any(|pair| pair == told))
         })
         .filter_map(rustix::process::Pid::from_raw)
         .collect()
@@ -304,5 +335,26 @@ mod tests {
             (ended.code, ended.stdout.as_slice()),
             (Some(3), &b"out"[..])
         );
+    }
+
+    /// As Compose starts the builder: with another standard input, but with its own environment.
+    #[tokio::test]
+    async fn what_a_program_that_is_gone_has_started_is_ended_by_its_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().canonicalize().unwrap().join("mark");
+        std::fs::write(&mark, "").unwrap();
+        let mut command = std::process::Command::new("/bin/sh");
+        let script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!";
+        command
+            .args(["-c", script])
+            .stdin(std::fs::File::open(&mark).unwrap())
+            .env(MARK_VARIABLE, &mark);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let said = command.output().unwrap().stdout;
+        let pid: u32 = String::from_utf8(said).unwrap().trim().parse().unwrap();
+        let sleeps = || std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!sleeps().is_empty());
+        end_orphans(&mark).await.unwrap();
+        assert!(sleeps().is_empty());
     }
 }

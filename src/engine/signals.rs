@@ -24,12 +24,23 @@ impl Signal {
             Self::HangUp => "SIGHUP",
         }
     }
+
+    /// To be sent to somebody else.
+    pub fn number(self) -> rustix::process::Signal {
+        match self {
+            Self::Interrupt => rustix::process::Signal::INT,
+            Self::Terminate => rustix::process::Signal::TERM,
+            Self::HangUp => rustix::process::Signal::HUP,
+        }
+    }
 }
 
 /// What came so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Came {
     first: Option<Signal>,
+    /// The first that is no Ctrl-C.
+    ended: Option<Signal>,
     /// How often somebody asked. A terminal that goes away does not ask: it tells once, or twice,
     /// and whoever sat there did not mean to leave a rollback half done.
     asked: u32,
@@ -60,6 +71,9 @@ impl Signals {
                 };
                 tell.send_modify(|came| {
                     came.first.get_or_insert(one);
+                    if one != Signal::Interrupt {
+                        came.ended.get_or_insert(one);
+                    }
                     came.asked += match one {
                         Signal::Interrupt | Signal::Terminate => 1,
                         Signal::HangUp => 0,
@@ -96,6 +110,21 @@ impl Signals {
         let waited = came.wait_for(|came| came.asked > times).await.is_ok();
         if !waited {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// The first signal that was no Ctrl-C: that one may belong to a program at the terminal.
+    pub fn ended(&self) -> Option<Signal> {
+        self.came.borrow().ended
+    }
+
+    /// Waits for a signal that is no Ctrl-C; for ever, where none can come.
+    pub async fn to_end(&mut self) -> Signal {
+        let waited = self.came.wait_for(|came| came.ended.is_some()).await;
+        let first = waited.ok().and_then(|came| came.ended);
+        match first {
+            Some(first) => first,
+            None => std::future::pending().await,
         }
     }
 

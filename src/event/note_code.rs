@@ -19,6 +19,7 @@ words! {
         Leftover = "leftover",
         Located = "located",
         MaxFailures = "max_failures",
+        Neighbour = "neighbour",
         NotKnown = "not_known",
         NotMissed = "not_missed",
         NotPruned = "not_pruned",

@@ -7,6 +7,7 @@ pub mod effect;
 mod feed;
 mod life;
 pub mod limits;
+pub mod others;
 pub mod set_cookie;
 pub mod track;
 pub mod verdict;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::feed::{ENGINE_PATIENCE, Feed, pump};
 use super::limits::Limits;
+use super::others::Others;
 use super::track::{Judged, Target, Track};
 use super::verdict::{Observation, Seen, Verdict};
 use crate::engine::EngineError;
@@ -55,6 +56,7 @@ pub struct Watch {
     unanswered: Option<Instant>,
     /// Looks in a row that were answered late.
     slow_looks: u32,
+    others: Others,
 }
 
 /// What came of looks at a service's containers at the verdict's moment.
@@ -111,7 +113,13 @@ impl Watch {
             engine_lost: false,
             unanswered: None,
             slow_looks: 0,
+            others: Others::default(),
         }
+    }
+
+    /// What was seen of the project's other containers.
+    pub fn others(&self) -> &Others {
+        &self.others
     }
 
     /// Takes the containers as they are for started: what a look at a running stack begins with.
@@ -379,6 +387,7 @@ impl Watch {
             // An engine that cannot be asked now is asked again at its next event or gap.
             Feed::Gap => {
                 self.engine_lost = false;
+                self.others.engine_was_away = true;
                 let _ = self.read_all(false).await;
             }
             Feed::Away => {
@@ -398,6 +407,7 @@ impl Watch {
     async fn on_event(&mut self, event: EngineEvent) {
         let at = self.since_began(event.at_nanos);
         let Some(track) = self.tracks.get_mut(&event.service) else {
+            self.others.saw(event);
             return;
         };
         track.first_event.get_or_insert(at);

@@ -251,10 +251,16 @@ impl Transaction<'_> {
             &self.folder,
             &redactor,
         );
+        // Before the change a signal ends it all. After it, whoever asks from now on does not want to
+        // wait for the hook; what led to the end of the run says nothing about that.
+        let asked = self.signals.asked();
         tokio::select! {
             end = work => end,
             signal = self.signals.wait(), if outcome.is_none() => {
                 anyhow::bail!("interrupted by {}", signal.name())
+            }
+            () = self.signals.asked_beyond(asked), if outcome.is_some() => {
+                anyhow::bail!("was ended before its end, as asked")
             }
         }
     }

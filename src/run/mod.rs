@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod kept;
 mod known_probe;
 pub mod meant;
+mod neighbours;
 pub mod proof;
 pub mod prove;
 pub mod recover;
@@ -131,18 +132,26 @@ impl Runner {
             false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
         let how = request.options.unfinished;
-        if request.options.dry_run {
-            recover::mention(&place.located.args.directory, &state, &self.emitter);
-        } else if let Some(recovered) =
-            recover::finish(&place, &state, how, &self.emitter, &self.signals).await?
-        {
+        let recovered = match &mut lock {
+            None => {
+                recover::mention(&place.located.args.directory, &state, &self.emitter);
+                None
+            }
+            Some(lock) => {
+                let wait = request.options.wait_lock;
+                let locking = recover::Locking { lock, wait };
+                let (emitter, signals) = (&self.emitter, &self.signals);
+                recover::finish(&place, &state, how, locking, emitter, signals).await?
+            }
+        };
+        if let Some(recovered) = recovered {
             report.recovered = recovered.outcome();
             if let Some(end) = concluded(recovered, how) {
                 return Ok(end);
             }
             // The stack is another one now.
             place = self.find(located).await?;
-        } else {
+        } else if lock.is_some() {
             // Who held the lock until now may have made other containers.
             place.containers = self
                 .docker

@@ -48,8 +48,15 @@ fn by(https: bool, ask: Ask) -> Ask {
 type Looked = Result<Finding, String>;
 
 impl Transaction<'_> {
-    /// Every proof that the change asks for.
+    /// Every proof that the change asks for. Each question has its limit; a signal ends them all.
     pub(super) async fn proofs(&self, watch: &Watch) -> Result<(), Failure> {
+        tokio::select! {
+            done = self.all_proofs(watch) => done,
+            signal = self.signals.wait() => Err(Failure::of_signal(signal)),
+        }
+    }
+
+    async fn all_proofs(&self, watch: &Watch) -> Result<(), Failure> {
         let Some(proofs) = self.assessment.proofs() else {
             return Ok(());
         };
@@ -233,7 +240,8 @@ impl Transaction<'_> {
         fault!("proof.restart");
         let restarts = own.iter().map(|container| docker.restart(&container.id));
         let restarted = futures_util::future::try_join_all(restarts);
-        watch.alongside(restarted).await?;
+        let restarted = watch.during(restarted, self.signals).await;
+        restarted.map_err(Failure::of_stopped)??;
         let settled = watch
             .settle(std::slice::from_ref(service), self.signals)
             .await;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
@@ -11,6 +12,7 @@ use super::request::WithUnfinished;
 use super::rollback::{End, Rollback, Undone};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
 use crate::complaint::{Code, Complaint};
+use crate::engine::files;
 use crate::engine::process::{end_orphans, start_time};
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
@@ -20,6 +22,7 @@ use crate::stack::Place;
 use crate::state::StackState;
 use crate::state::document::{Lines, StateError};
 use crate::state::journal::{self, Entry, Journal, Line};
+use crate::state::lock::{Lock, Subject};
 use crate::state::open_run::OpenRun;
 
 /// The newest run, if it has no end that can be read. Only the newest can be open: each command closes
@@ -179,14 +182,53 @@ impl CutOff {
     }
 }
 
+/// The lock on the stack, and how long to wait for more.
+pub struct Locking<'a> {
+    /// What is held.
+    pub lock: &'a mut Lock,
+    /// How long whoever is at work elsewhere is waited for.
+    pub wait: Duration,
+}
+
+impl Locking<'_> {
+    /// Takes what the open run was at work on besides the stack: its project, which another folder may
+    /// name as well, and files outside of the folder, which other stacks may use.
+    async fn also(
+        &mut self,
+        place: &Place,
+        checkpoint: &Checkpoint,
+        signals: &Signals,
+    ) -> Result<(), Stopped> {
+        let directory = files::follow(&place.located.args.directory);
+        let paths = checkpoint
+            .files
+            .iter()
+            .map(|file| files::follow(&file.path));
+        let outside = paths.filter(|path| !path.starts_with(&directory));
+        let project = Subject::Project(checkpoint.project.clone());
+        let wanted: Vec<Subject> = std::iter::once(project)
+            .chain(outside.map(Subject::File))
+            .collect();
+        tokio::select! {
+            locked = self.lock.also(wanted, self.wait) => locked.map_err(Stopped::Choice),
+            signal = signals.wait() => {
+                let text = format!("interrupted by {}; nothing was touched", signal.name());
+                Err(Stopped::Choice(Complaint::new(Code::Interrupted, text)))
+            }
+        }
+    }
+}
+
 /// Finishes the open run; `None` when there is none.
 ///
 /// # Errors
-/// Somebody else has to finish it, or the person has to choose; then nothing was touched.
+/// Somebody else has to finish it, or is at work on the same files, or the person has to choose; then
+/// nothing was touched.
 pub async fn finish(
     place: &Place,
     state: &StackState,
     how: WithUnfinished,
+    locking: Locking<'_>,
     emitter: &Emitter,
     signals: &Signals,
 ) -> Result<Option<Recovered>, Complaint> {
@@ -202,7 +244,7 @@ pub async fn finish(
         Some(Unfinished::Open(open)) => open,
     };
     let run = open.run;
-    let recovered = match finish_open(place, &open, how, emitter, signals).await {
+    let recovered = match finish_open(place, &open, how, locking, emitter, signals).await {
         Ok(recovered) => recovered,
         Err(Stopped::Choice(complaint)) => return Err(complaint),
         // The run stays open, and the next command tries again.
@@ -228,7 +270,7 @@ pub async fn finish(
 
 /// Why recovery came to no end.
 enum Stopped {
-    /// A person has to choose; nothing was touched.
+    /// A person has to choose, or somebody else is at work; nothing was touched.
     Choice(Complaint),
     /// Something failed that may work later.
     Failed(Complaint),
@@ -282,6 +324,7 @@ async fn finish_open(
     place: &Place,
     open: &CutOff,
     how: WithUnfinished,
+    mut locking: Locking<'_>,
     emitter: &Emitter,
     signals: &Signals,
 ) -> Result<Recovered, Stopped> {
@@ -319,6 +362,7 @@ async fn finish_open(
         }
         (Err(error), true) => return without_checkpoint(open, error, close, emitter),
     };
+    locking.also(place, &checkpoint, signals).await?;
     if !open.came_to_effects() && is_untouched(&checkpoint)? {
         // Cut off before the first write; at most images got another name.
         checkpoint::release(&place.docker, &checkpoint).await?;

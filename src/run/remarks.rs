@@ -1,9 +1,10 @@
 //! What a person is told besides the plan: keys that reach nobody, what differed before, the price of
 //! a `down`.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::edits::is_yaml;
+use super::edits::{Edited, is_yaml};
 use crate::engine::container::Container;
 use crate::event::{Action, Reason, Route};
 use crate::plan::Plan;
@@ -12,6 +13,21 @@ use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
+
+/// A text takes the place of another one under the name that was given: what is known under a second
+/// name (a hard link) keeps the old text there.
+pub(super) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
+    let written = edited.changing().filter(|edit| !edit.is_in_place());
+    written
+        .filter(|edit| std::fs::metadata(&edit.path).is_ok_and(|file| file.nlink() > 1))
+        .map(|edit| {
+            let file = place.shown(&edit.path);
+            format!(
+                "{file} is also known under another name (a hard link), which keeps the old text"
+            )
+        })
+        .collect()
+}
 
 /// A key that reaches nobody is said so before anything is written.
 pub(super) fn unreached(

@@ -193,6 +193,7 @@ impl<'a> Transaction<'a> {
             self.effects(watch, written_at).await?;
             self.proofs(watch).await?;
             self.still_well(watch).await?;
+            self.neighbours(watch).await?;
         } else {
             self.proofs_left_out()?;
         }
@@ -307,7 +308,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = supply::images(&self.place, self.assessment, &self.emitter);
+        let work = supply::images(&self.place, self.assessment, &self.folder, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),

@@ -88,6 +88,11 @@ pub(super) async fn find(
 async fn of_stack(place: &Place, unattended: bool) -> Result<Option<Checkout>, Complaint> {
     let directory = &place.located.args.directory;
     let git = Git::at(directory, unattended);
+    // What a fetch has started is ended by the next command, should refit be killed.
+    let git = match place.compose.mark() {
+        Some(mark) => git.marked(mark),
+        None => git,
+    };
     let Some(checkout) = Checkout::find(&git, directory).await? else {
         return Ok(None);
     };

@@ -235,6 +235,9 @@ pub async fn checked(place: &Place, mut assessment: Assessment, options: &Option
     if !options.no_apply {
         apply_strategy(&mut assessment, options.strategy);
     }
+    assessment
+        .notes
+        .extend(remarks::other_names(place, &assessment.edited));
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.

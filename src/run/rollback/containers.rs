@@ -9,6 +9,7 @@ use super::{Problem, Progress, Rollback};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::{Scale, UpMode};
+use crate::engine::signals::Signals;
 use crate::event::{Action, NoteCode, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Past;
@@ -117,7 +118,9 @@ impl Rollback<'_> {
         for wave in converge::waves(&model, &steps) {
             fault!("rollback.wave");
             let work = self.wave(&place, &model, &wave, &ways, &now);
-            if let Err(error) = watch.alongside(work).await {
+            // Whoever does not want to wait ends the whole way back.
+            let done = watch.during(work, &Signals::none()).await;
+            if let Err(error) = done.map_err(|_| Trouble::Other(Problem::engine_lost()))? {
                 if error.is_race() {
                     return Err(Trouble::Race(error));
                 }
@@ -126,6 +129,7 @@ impl Rollback<'_> {
                 let problem = Problem::of_engine(&error, failure.text(), self.by_hand());
                 progress.problems.push(problem);
             }
+            watch.count(&made(&wave, &ways)).await;
         }
         super::names(&self.place.docker, self.checkpoint).await;
         fault!("rollback.converged");
@@ -381,6 +385,17 @@ impl Rollback<'_> {
             self.emitter.clone(),
         )
     }
+}
+
+/// How many containers there are to be, of the services of a wave that Compose makes anew.
+fn made(wave: &[&Step], ways: &BTreeMap<ServiceName, Way>) -> BTreeMap<ServiceName, usize> {
+    let made = wave
+        .iter()
+        .filter_map(|step| match ways.get(&step.service)? {
+            Way::Recreate { scale } => Some((step.service.clone(), *scale)),
+            Way::Remove | Way::Restart | Way::Stop | Way::RecreateUnstarted { .. } => None,
+        });
+    made.collect()
 }
 
 /// The services in the order in which they are brought back.

@@ -40,6 +40,14 @@ impl Problem {
         }
     }
 
+    pub(super) fn engine_lost() -> Self {
+        Self {
+            text: "the engine does not answer any more".to_owned(),
+            todo: Some("systemctl start docker".to_owned()),
+            cause: Cause::Passing,
+        }
+    }
+
     pub(super) fn lasting(text: impl Into<String>, todo: impl Into<String>) -> Self {
         Self {
             text: text.into(),

@@ -17,6 +17,7 @@ use super::checkout::SavedCheckout;
 use super::checkpoint::Checkpoint;
 use super::kept;
 use super::saved_file::{SavedFile, SavedSide};
+use super::supply;
 use crate::engine::EngineError;
 use crate::engine::docker::Docker;
 use crate::engine::signals::Signals;
@@ -196,7 +197,7 @@ impl Progress {
 }
 
 /// Every name means again what it meant: a build or a fetch may have moved it, also where no
-/// container was touched.
+/// container was touched. The passing names of what was built in vain go.
 pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
     for image in &checkpoint.images {
         let now = docker.image_id(&image.name).await.ok().flatten();
@@ -208,6 +209,7 @@ pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
             let _ = docker.tag(meant, repository, tag).await;
         }
     }
+    supply::built::forget(docker, &checkpoint.project).await;
 }
 
 /// Networks that were not there before go; volumes stay, and are named.

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::end::differs;
 use super::way::Way;
-use super::{Cause, Problem, Progress, Rollback};
+use super::{Problem, Progress, Rollback};
 use crate::engine::git::{Checkout, Git};
 use crate::engine::signals::Signals;
 use crate::event::{ServiceName, VerdictWord};
@@ -58,11 +58,7 @@ impl Rollback<'_> {
         let settled = tokio::time::timeout(limit, watch.settle(&awaited, &signals)).await;
         match settled {
             Ok(Ok(()) | Err(Stopped::Signal(_))) => {}
-            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem {
-                text: "the engine does not answer any more".to_owned(),
-                todo: Some("systemctl start docker".to_owned()),
-                cause: Cause::Passing,
-            }),
+            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem::engine_lost()),
             Err(_) => {
                 let names: Vec<&str> = awaited.iter().map(ServiceName::as_str).collect();
                 let text = format!("{} came to no verdict", names.join(", "));

@@ -1,11 +1,12 @@
-//! A compose document that builds some services of a model from a copy of their checkout, and
-//! nothing else: the names and, where nothing changed, the images come out as those of the stack.
+//! A compose document that builds some services of a model, from a copy of their checkout where there
+//! is one, and nothing else. The images come out as those of the stack, under passing names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::built::PassingNames;
 use crate::event::ServiceName;
 use crate::stack::model::{Model, Section};
 
@@ -13,25 +14,19 @@ use crate::stack::model::{Model, Section};
 /// a secret that git ignores, or another checkout in a subfolder, is taken from where it is.
 ///
 /// To be built under the model's project name. Values stay as Compose printed them: with `$$`.
-pub fn build_file(
-    model: &Model,
-    services: &[ServiceName],
-    from_top: &Path,
-    to_top: &Path,
-) -> Value {
+pub fn build_file(model: &Model, names: &PassingNames, from_top: &Path, to_top: &Path) -> Value {
     let moved = Moved { from_top, to_top };
     let mut document = Map::new();
     let mut secrets = Map::new();
-    for name in with_contexts(model, services) {
-        let Some(service) = model.services.get(&name) else {
+    for (name, image) in names.iter() {
+        let Some(service) = model.services.get(name) else {
             continue;
         };
         let mut entry = Map::new();
+        entry.insert("image".to_owned(), image.into());
         // The platform of a service is that of its image.
-        for key in ["image", "platform"] {
-            if let Some(value) = service.raw.get(key) {
-                entry.insert(key.to_owned(), value.clone());
-            }
+        if let Some(value) = service.raw.get("platform") {
+            entry.insert("platform".to_owned(), value.clone());
         }
         if let Some(Value::Object(build)) = service.raw.get("build") {
             for secret in names_of(build.get("secrets")) {
@@ -48,7 +43,7 @@ pub fn build_file(
 
 /// The services, and those whose images their builds start from (`additional_contexts:
 /// {base: service:base}`).
-fn with_contexts(model: &Model, services: &[ServiceName]) -> BTreeSet<ServiceName> {
+pub fn with_contexts(model: &Model, services: &[ServiceName]) -> BTreeSet<ServiceName> {
     let mut all = BTreeSet::new();
     let mut open: Vec<ServiceName> = services.to_vec();
     while let Some(name) = open.pop() {
@@ -86,6 +81,8 @@ struct Moved<'a> {
 impl Moved<'_> {
     fn build(&self, build: &Map<String, Value>) -> Map<String, Value> {
         let mut build = build.clone();
+        // Names that are given to it once it is built.
+        build.remove("tags");
         for key in ["context", "dockerfile"] {
             if let Some(path) = build.get_mut(key) {
                 self.rewrite(path);
@@ -140,6 +137,7 @@ mod tests {
             "services": {
                 "web": {"image": "shop/web:1", "ports": ["1"], "environment": {"A": "1"}, "build": {
                     "context": "/top/web", "dockerfile": "Dockerfile", "args": {"P": "a$$b"},
+                    "tags": ["shop/web:new"],
                     "secrets": [{"source": "token"}, {"source": "hidden"}],
                     "additional_contexts": {"base": "service:base", "x": "https://x/y.git", "z": "/other"}
                 }},
@@ -148,7 +146,10 @@ mod tests {
             },
             "secrets": {"token": {"file": "/top/token"}, "hidden": {"file": "/top/hidden"}, "no": {}},
         }));
-        let found = build_file(&model, &["web".into()], Path::new("/top"), to);
+        let services = with_contexts(&model, &["web".into()]);
+        let names = PassingNames::new("shop", Path::new("/state/1"), services);
+        let found = build_file(&model, &names, Path::new("/top"), to);
+        let image = |service: &str| names.of(&service.into()).unwrap().to_owned();
         let to = to.display();
         let base = format!("{to}/base$$1");
         assert_eq!(
@@ -156,8 +157,8 @@ mod tests {
             json!({
                 "name": "shop",
                 "services": {
-                    "base": {"build": {"context": base}},
-                    "web": {"image": "shop/web:1", "build": {
+                    "base": {"image": image("base"), "build": {"context": base}},
+                    "web": {"image": image("web"), "build": {
                         "context": format!("{to}/web"), "dockerfile": "Dockerfile", "args": {"P": "a$$b"},
                         "secrets": [{"source": "token"}, {"source": "hidden"}],
                         "additional_contexts": {"base": "service:base", "x": "https://x/y.git", "z": "/other"}

@@ -2,9 +2,10 @@
 //! their service.
 
 pub mod build_file;
+pub mod built;
 pub mod fetch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -15,7 +16,9 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::compose::{BuildOptions, ProjectArgs};
 use crate::engine::credentials::Logins;
 use crate::event::{Action, Emitter, Kind, ServiceName};
+use crate::fault::fault;
 use crate::stack::Place;
+use built::PassingNames;
 use fetch::{Fetched, Wanted, fetch};
 
 /// New images that a change asks for by itself.
@@ -30,13 +33,14 @@ pub struct Supply {
 }
 
 /// Fetches and builds what the plan needs and the engine does not have, and gives the names that
-/// the stack uses to what has come.
+/// the stack uses to what has come. `folder` is the run's.
 ///
 /// # Errors
 /// The registry's or the build's message.
 pub async fn images(
     place: &Place,
     assessment: &Assessment,
+    folder: &Path,
     emitter: &Emitter,
 ) -> Result<(), Failure> {
     for image in assessment.images() {
@@ -50,7 +54,7 @@ pub async fn images(
         let (repository, tag) = kept::split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
-    build(place, assessment, &needs.build, emitter).await
+    build(place, assessment, &needs.build, folder, emitter).await
 }
 
 /// What is missing.
@@ -126,21 +130,23 @@ async fn build(
     place: &Place,
     assessment: &Assessment,
     services: &[ServiceName],
+    folder: &Path,
     emitter: &Emitter,
 ) -> Result<(), Failure> {
     if services.is_empty() {
         return Ok(());
     }
-    let document;
-    let args = match assessment.moving() {
-        None => assessment.args.clone(),
-        Some(moving) => {
-            let (top, copy) = (moving.top(), moving.exported.path());
-            let json = build_file::build_file(&assessment.after, services, top, copy);
-            document = written(place, &json)?;
-            args_of(assessment, document.path().to_owned())
-        }
+    let (model, directory) = (&assessment.after, &assessment.args.directory);
+    built::forget(&place.docker, &model.name).await;
+    let all = build_file::with_contexts(model, services);
+    let names = PassingNames::new(&model.name, folder, all);
+    let (from, to) = match assessment.moving() {
+        None => (directory.as_path(), directory.as_path()),
+        Some(moving) => (moving.top(), moving.exported.path()),
     };
+    let json = build_file::build_file(model, &names, from, to);
+    let document = written(place, &json)?;
+    let args = args_of(assessment, document.path().to_owned());
     let line = |text: &str| {
         let what = text.trim().to_owned();
         if !what.is_empty() {
@@ -157,7 +163,11 @@ async fn build(
             .is_some_and(|supply| supply.refresh_bases),
     };
     let done = place.compose.build(&args, services, options, line).await;
-    done.map_err(|error| Failure::of_engine(Code::BuildFailed, error))
+    done.map_err(|error| Failure::of_engine(Code::BuildFailed, error))?;
+    fault!("supply.built");
+    names.replace(&place.docker, model, services).await?;
+    built::forget(&place.docker, &model.name).await;
+    Ok(())
 }
 
 /// The document holds build arguments, which may be secret: it is this user's alone.
@@ -176,7 +186,11 @@ fn args_of(assessment: &Assessment, file: PathBuf) -> ProjectArgs {
     ProjectArgs {
         files: vec![file],
         name: Some(assessment.after.name.clone()),
-        env_files: Vec::new(),
+        // Secrets of a build may come from there. Of a new version they are not in place yet.
+        env_files: match assessment.moving() {
+            None => assessment.args.env_files.clone(),
+            Some(_) => Vec::new(),
+        },
         profiles: Vec::new(),
         directory: assessment.args.directory.clone(),
     }
