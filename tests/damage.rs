@@ -299,7 +299,16 @@ impl Trial<'_> {
                 "the file is not named\n{answer}"
             );
         }
+        // Cut at a line, the journal of a run that is over is that of one that was killed there.
+        let looks_killed = matches!(self.damage, Damage::CutAtLine(_)) && self.is("journal.jsonl");
         match answer.code {
+            0 if looks_killed && self.scene.stage == Stage::Finished => {
+                assert!(now.contains("TYPED=by hand\n"), "{now:?}\n{answer}");
+                assert!(
+                    is_in_line,
+                    "the container is of another side than the files\n{answer}"
+                );
+            }
             0 => {
                 let wanted = self.wanted();
                 assert_eq!(now, wanted, "{answer}");
@@ -308,7 +317,7 @@ impl Trial<'_> {
                     "the container is of another side than the files\n{answer}"
                 );
             }
-            1 if now == OLD && self.scene.stage.point().is_some() => {
+            1 if now == OLD && (looks_killed || self.scene.stage.point().is_some()) => {
                 assert!(
                     is_in_line,
                     "the container is of another side than the files\n{answer}"
@@ -373,7 +382,11 @@ impl Trial<'_> {
                 );
             }
             Stage::Finished => {
-                let is_lie = matches!(outcome, Some("failed_before" | "rolled_back"));
+                // What looks as if it had been killed may have been rolled back, but it had touched something.
+                let looks_killed =
+                    matches!(self.damage, Damage::CutAtLine(_)) && self.is("journal.jsonl");
+                let is_lie = outcome == Some("failed_before")
+                    || (outcome == Some("rolled_back") && !looks_killed);
                 assert!(
                     !is_lie,
                     "history says {outcome:?} of a run that was applied\n{answer}{history}"
