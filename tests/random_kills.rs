@@ -138,13 +138,23 @@ fn killed_at_200_random_moments() {
 /// What `--settle` is in these rounds.
 const QUICK: [&str; 2] = ["--settle", "50ms"];
 
+/// The disks go first: what is mounted on cannot be removed.
+struct Patient {
+    disks: Disks,
+    faulty: Faulty,
+}
+
 /// Two troubles in changes of settings, in one of three rounds in the recovery of one.
 fn pairs_of_changes(rounds: u64) -> u64 {
     let Some(stack) = TestStack::new(&[]) else {
         return 0;
     };
     let disks = Disks::under(&stack);
-    let faulty = Faulty::on(stack);
+    let patient = Patient {
+        disks,
+        faulty: Faulty::on(stack),
+    };
+    let (disks, faulty) = (&patient.disks, &patient.faulty);
     let stack = &faulty.stack;
     let mut random = seeded();
     let mut cut_offs = 0;
@@ -165,7 +175,7 @@ fn pairs_of_changes(rounds: u64) -> u64 {
             matches!(code, None | Some(0 | 1 | 3)),
             "{context}: {code:?}"
         );
-        let done = meanwhile(pair.meanwhile, round, stack, &disks);
+        let done = meanwhile(pair.meanwhile, round, stack, disks);
         ends_well(stack, &context);
         done.is_not_lost(stack, &context);
         faulty.is_whole(&[&faulty.files()], &context);
