@@ -104,10 +104,11 @@ impl Survey {
         if let Some(text) = &self.called_off {
             return text.clone();
         }
-        let said = if self.edited.changes.is_empty() {
-            "Nothing to do: what runs is what the files say"
-        } else {
-            "Nothing to do: the files say so already"
+        let runs = self.containers.iter().any(Container::is_up);
+        let said = match (self.edited.changes.is_empty(), runs) {
+            (true, true) => "Nothing to do: what runs is what the files say",
+            (true, false) => "Nothing to do: no service runs",
+            (false, _) => "Nothing to do: the files say so already",
         };
         match (self.restart_all, self.differing.is_empty()) {
             (true, _) => "Nothing to do: no service runs".to_owned(),
