@@ -99,3 +99,28 @@ fn the_disk_of_the_stack_is_full() {
     }
     assert!(codes.contains(&3) && codes.contains(&0), "{codes:?}");
 }
+
+/// Just then it has to be seen what is the matter.
+#[test]
+fn a_full_disk_of_the_state_keeps_nobody_from_looking() {
+    let Some(stack) = TestStack::started(&compose(), &[(".env", "MODE=v0\n")]) else {
+        return;
+    };
+    let Some(disk) = SmallDisk::at(&stack.state(), 256) else {
+        return;
+    };
+    stack.refit(&["set", "MODE=v1"]).exits(0);
+    let old = files_of(&stack);
+    disk.fill(0);
+    stack.refit(&["status"]).exits(0).says("web");
+    stack.refit(&["plan"]).exits(0).says("Nothing to do");
+    stack.refit(&["doctor"]).exits(0);
+    for args in [&["set", "MODE=v2"][..], &["rollback"]] {
+        let answer = stack.refit(args).exits(1);
+        answer.says("No space left on device");
+        assert_eq!(files_of(&stack), old, "{args:?}");
+    }
+    disk.empty();
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.container("web").env["MODE"], "v0");
+}
