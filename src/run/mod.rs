@@ -29,6 +29,7 @@ mod secrets;
 pub mod supply;
 pub mod survey;
 pub mod transaction;
+pub mod unfinished;
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
@@ -50,6 +51,7 @@ use recover::Recovered;
 use request::{Request, What, WithUnfinished};
 use survey::Survey;
 use transaction::Transaction;
+use unfinished::Ahead;
 
 /// How often a change is planned anew while somebody edits the same files.
 const SURVEYS: u32 = 3;
@@ -175,8 +177,10 @@ impl Runner {
             false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
         let how = request.options.unfinished;
+        let mut ahead = None;
         if request.options.dry_run {
-            recover::mention(&place.located.args.directory, &state, &self.emitter);
+            let directory = &place.located.args.directory;
+            ahead = unfinished::mention(directory, &state, &self.emitter);
         } else if let Some(recovered) =
             recover::finish(&place, &state, how, &self.emitter, &self.signals).await?
         {
@@ -195,7 +199,7 @@ impl Runner {
             return Err(refusal);
         }
         let (emitter, conclusion) = if request.options.dry_run {
-            (self.emitter.clone(), dry(&survey, request))
+            (self.emitter.clone(), dry(&survey, ahead.as_ref(), request))
         } else if survey.is_nothing() {
             self.kept(baseline::keep_if_in_line(&place, &survey, &state));
             let text = Some(survey.nothing_text());
@@ -451,12 +455,16 @@ fn finish(emitter: &Emitter, conclusion: Conclusion, began: Instant) -> Ended {
     ended
 }
 
-fn dry(survey: &Survey, request: &Request) -> Conclusion {
-    let something_to_do = !survey.is_nothing();
-    let text = if something_to_do {
-        "Nothing was changed: this was a dry run".to_owned()
-    } else {
-        survey.nothing_text()
+/// With a run that is not finished there is always something to do, and nothing is in line with anything.
+fn dry(survey: &Survey, ahead: Option<&Ahead>, request: &Request) -> Conclusion {
+    let something_to_do = ahead.is_some() || !survey.is_nothing();
+    let text = match ahead {
+        Some(ahead) => format!(
+            "Nothing was changed: this was a dry run. First comes {}: see above",
+            ahead.what
+        ),
+        None if something_to_do => "Nothing was changed: this was a dry run".to_owned(),
+        None => survey.nothing_text(),
     };
     Conclusion {
         ended: Ended {
