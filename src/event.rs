@@ -623,6 +623,11 @@ impl Emitter {
         });
     }
 
+    /// A text as it may be told.
+    pub fn told(&self, text: &str) -> String {
+        self.redactor.told(text)
+    }
+
     /// Tells that a phase begins.
     pub fn phase(&self, phase: Phase) {
         self.emit(Kind::Phase { phase });

@@ -3,7 +3,7 @@
 use crate::complaint::{Code, Complaint};
 use crate::engine::signals::Signal;
 use crate::event::Outcome;
-use crate::run::Ended;
+use crate::run::run_report::RunEnd;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,20 +55,17 @@ pub fn of_complaint(complaint: &Complaint) -> Exit {
 }
 
 /// How a run ends the process.
-pub fn of_run(ended: &Ended) -> Exit {
-    if ended.locked {
-        return Exit::Locked;
-    }
-    match (ended.outcome, ended.signal) {
+pub fn of_run(end: &RunEnd) -> Exit {
+    let code = end.failure.as_ref().map(|failure| failure.code);
+    match (end.outcome, end.signal) {
+        (Outcome::Refused, _) if code == Some(Code::Locked) => Exit::Locked,
         (Outcome::RollbackFailed, _) => Exit::NotGivenBack,
         (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
             Exit::Signal(signal)
         }
         (Outcome::RolledBack, None) => Exit::RolledBack,
         (Outcome::Refused | Outcome::FailedBefore, None) => Exit::Refused,
-        (Outcome::Applied | Outcome::NothingToDo, _) if ended.something_to_do => {
-            Exit::SomethingToDo
-        }
+        (Outcome::Applied | Outcome::NothingToDo, _) if end.something_to_do => Exit::SomethingToDo,
         (Outcome::Applied | Outcome::NothingToDo, _) => Exit::Done,
     }
 }

@@ -335,3 +335,26 @@ fn nobody_has_to_know_our_notes_to_read_a_message() {
         }
     }
 }
+
+#[test]
+fn the_help_of_a_command_says_its_own_options_first() {
+    let help = Command::cargo_bin("refit")
+        .unwrap()
+        .args(["set", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text}: {help}"));
+    let order = [
+        "\nOptions:",
+        "--generate",
+        "\nOptions of every run:",
+        "--dry-run",
+        "\nGlobal options:",
+        "--project-name",
+    ];
+    assert!(
+        order.windows(2).all(|two| at(two[0]) < at(two[1])),
+        "{help}"
+    );
+}

@@ -6,45 +6,15 @@
 mod stack;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use stack::answer::Answer;
-use stack::refit::{Refit, Running};
+use stack::holder::Holder;
+use stack::refit::Refit;
 use stack::{TestStack, idle};
-
-/// A run that is at work, until it is ended.
-struct Holder {
-    child: Running,
-    out: BufReader<ChildStdout>,
-}
-
-impl Holder {
-    /// Runs until it waits for a service to settle.
-    fn of(mut command: Refit) -> Self {
-        command.arg("--json");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("\"watch\"") {
-            line.clear();
-            assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended too soon");
-        }
-        Self { child, out }
-    }
-
-    fn interrupt(mut self) {
-        signal(&self.child, "INT");
-        let _ = self.out.read_to_end(&mut Vec::new());
-        assert_eq!(self.child.wait().unwrap().code(), Some(130));
-    }
-}
 
 fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();

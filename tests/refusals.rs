@@ -5,7 +5,7 @@
 
 mod stack;
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use stack::answer::Answer;
+use stack::holder::Holder;
 use stack::{TestStack, idle};
 
 /// A stack that is complete as far as files go, for refusals that need no engine.
@@ -342,8 +343,7 @@ fn one_run_at_a_time() {
     let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
         return;
     };
-    let folder = File::open(stack.folder()).unwrap();
-    folder.lock().unwrap();
+    let holder = Holder::of(stack.command(&["restart", "web", "--settle", "10m"]));
     let answer = stack.refit(&["--json", "set", "A=2"]).exits(5);
     assert_eq!(answer.refusal(), "locked");
     answer.says("--wait-lock");
@@ -355,7 +355,7 @@ fn one_run_at_a_time() {
 
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| stack.refit(&["set", "A=2", "--wait-lock", "5m"]));
-        drop(folder);
+        holder.interrupt();
         waiting.join().unwrap().exits(0);
     });
     assert_eq!(stack.read(".env"), "A=2\n");

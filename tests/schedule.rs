@@ -16,6 +16,7 @@ use serde_json::Value;
 use stack::answer::Answer;
 use stack::checkout::{Cloned, version};
 use stack::engine::docker;
+use stack::holder::Holder;
 use stack::{TestStack, idle};
 
 const IDLE: &str = "services:\n  web: {}\n";
@@ -250,11 +251,10 @@ fn after_so_many_failures_it_waits_for_a_person() {
     let run = ["--json", "schedule", "run"];
     clone.refit(&run).exits(1);
     // Who holds the lock is no failure.
-    let folder = fs::File::open(clone.stack.folder()).unwrap();
-    folder.lock().unwrap();
+    let holder = Holder::of(clone.command(&["restart", "--settle", "10m"]));
     let wait = [&run[..], &["--wait-lock", "100ms"]].concat();
     clone.refit(&wait).exits(5);
-    folder.unlock().unwrap();
+    holder.interrupt();
     clone.refit(&run).exits(1);
     let answer = clone.refit(&run).exits(0);
     assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");

@@ -108,7 +108,7 @@ impl Asleep {
 #[test]
 fn a_line_typed_while_the_change_is_planned_is_kept_and_the_change_is_made_beside_it() {
     let Some(stack) = known() else { return };
-    let asleep = Asleep::at(&stack, "survey.made", &["set", "NEW=1"]);
+    let asleep = Asleep::at(&stack, "assessment.made", &["set", "NEW=1"]);
     stack.write(".env", "MODE=good\nTYPED=1\n");
     let answer = asleep.end().exits(0);
     answer.says("planned again");
@@ -118,7 +118,7 @@ fn a_line_typed_while_the_change_is_planned_is_kept_and_the_change_is_made_besid
 #[test]
 fn the_same_key_typed_meanwhile_refuses_the_change() {
     let Some(stack) = known() else { return };
-    let asleep = Asleep::at(&stack, "survey.made", &["set", "MODE=fine"]);
+    let asleep = Asleep::at(&stack, "assessment.made", &["set", "MODE=fine"]);
     stack.write(".env", "MODE=mine\n");
     let answer = asleep.end().exits(1);
     answer.says("MODE in .env was edited");

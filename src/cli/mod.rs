@@ -16,7 +16,6 @@ mod upgrade;
 mod values;
 mod why;
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -54,6 +53,7 @@ struct Cli {
 
 /// The options that mean what they mean in docker and docker compose.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Go to this folder first
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
@@ -368,17 +368,13 @@ impl Global {
         })
     }
 
-    /// A runner whose events go to the renderer, or to what `beside` makes of it.
-    async fn runner_beside(
-        &self,
-        beside: impl FnOnce(Rc<dyn Tell>) -> Rc<dyn Tell>,
-    ) -> Result<Runner, Complaint> {
+    /// A runner whose events go to the renderer.
+    async fn runner(&self) -> Result<Runner, Complaint> {
         Ok(Runner {
             docker: self.connect().await?,
             home: StateHome::find()?,
-            emitter: Emitter::new(beside(self.renderer())),
+            emitter: Emitter::new(self.renderer()),
             signals: Signals::listen().map_err(anyhow::Error::from)?,
-            found: OnceCell::new(),
         })
     }
 }

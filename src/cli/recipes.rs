@@ -12,13 +12,14 @@ use super::get::Asked;
 use super::notify::{self, Occasion};
 use super::runs::RunArgs;
 use crate::complaint::{Code, Complaint};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::health::check::Credentials;
 use crate::recipe::catalogue::Catalogue;
 use crate::recipe::format::Type;
 use crate::recipe::{self, Use, page as recipe_page, words};
 use crate::report::{self, page};
 use crate::run::request::Request;
+use crate::run::run_report::Refused;
 use crate::secret::Secret;
 
 #[derive(Debug, Args)]
@@ -102,13 +103,17 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
         dry: request.options.dry_run,
     };
     let located = global.locate_request();
-    notify::telling(global, occasion, &request.command, async |runner| {
-        let survey = async |place: &crate::stack::Place, _: &crate::state::StackState| {
-            recipe::survey(place, &request.options, &wanted, &runner.emitter).await
+    let report = notify::telling(global, occasion, &request.command, async |runner| {
+        let assessment = async |place: &crate::stack::Place, _: &crate::state::StackState| {
+            let made = recipe::assessment(place, &request.options, &wanted, &runner.emitter).await;
+            made.map_err(Refused::from)
         };
-        runner.execute_surveyed(&located, &request, survey).await
+        runner
+            .execute_assessed(&located, &request, assessment)
+            .await
     })
-    .await
+    .await?;
+    Ok(exit::of_run(&report.end))
 }
 
 /// Standard input gives one value.

@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 use super::notify::{self, Occasion};
 use super::{Global, duration, service_names};
 use crate::complaint::Complaint;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::health::limits::Limits;
 use crate::plan::guard::Guard;
 use crate::run::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every run")]
 pub(super) struct RunArgs {
     /// Show what would be done, and do nothing
     #[arg(long)]
@@ -139,10 +140,11 @@ pub(super) async fn execute(
         options,
     };
     let located = global.locate_request();
-    notify::telling(global, occasion, &request.command, async |runner| {
+    let report = notify::telling(global, occasion, &request.command, async |runner| {
         runner.execute(&located, &request, &what).await
     })
-    .await
+    .await?;
+    Ok(exit::of_run(&report.end))
 }
 
 pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {

@@ -6,7 +6,7 @@ use super::Global;
 use super::notify::{self, Occasion};
 use super::runs::RunArgs;
 use crate::complaint::Complaint;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::run::request::{Options, Request};
 use crate::upgrade::{self, UpgradeRequest};
 
@@ -67,8 +67,9 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         dry: request.options.dry_run,
     };
     let located = global.locate_request();
-    notify::telling(global, occasion, &request.command, async |runner| {
+    let report = notify::telling(global, occasion, &request.command, async |runner| {
         upgrade::execute(runner, &located, &request, &upgrade).await
     })
-    .await
+    .await?;
+    Ok(exit::of_run(&report.end))
 }

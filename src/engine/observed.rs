@@ -9,6 +9,7 @@ use bollard::query_parameters as query;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
 use super::container::{Health, Healthcheck, is_passing_name, is_short_id, label};
@@ -148,7 +149,8 @@ pub struct Replica {
     pub started_at: String,
     /// When the engine starts it again by itself, such as `on-failure:3`.
     pub restart_policy: String,
-    /// Environment of the process.
+    /// Environment of the process: each value by its hash, which is all that a comparison needs and no
+    /// secret that lies on the disk.
     pub env: BTreeMap<String, String>,
     /// Labels without Compose's own.
     pub labels: BTreeMap<String, String>,
@@ -274,7 +276,9 @@ fn is_oneoff(labels: &BTreeMap<String, String>) -> bool {
 
 fn split_env(line: &str) -> (String, String) {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
-    (key.to_owned(), value.to_owned())
+    let digest = Sha256::digest(value.as_bytes());
+    let hash = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+    (key.to_owned(), hash.collect())
 }
 
 /// What is set, as compact JSON by name; what is empty counts as not there.

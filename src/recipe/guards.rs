@@ -14,9 +14,9 @@ use crate::edit::yaml::{self, YamlPath};
 use crate::engine::{files, front};
 use crate::event::ServiceName;
 use crate::plan::guard::Guard;
+use crate::run::assessment::Assessment;
 use crate::run::belongs;
 use crate::run::request::{Kind, Options, To};
-use crate::run::survey::Survey;
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
@@ -25,14 +25,14 @@ use crate::stack::model::{Model, Section};
 ///
 /// # Errors
 /// `guard_public`, `existing_users`.
-pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
+pub(super) async fn check(using: &Using<'_>, assessment: &Assessment) -> Result<(), Complaint> {
     let allowed = |guard| using.options.allow.contains(&guard);
     for guard in &using.recipe.guards {
         match guard {
-            RecipeGuard::Public if !allowed(Guard::Public) => public(using, survey).await?,
+            RecipeGuard::Public if !allowed(Guard::Public) => public(using, assessment).await?,
             // Without a login the application makes itself a user, who must not count the next time.
             RecipeGuard::ExistingUsers
-                if !allowed(Guard::ExistingUsers) && !survey.is_nothing() =>
+                if !allowed(Guard::ExistingUsers) && !assessment.is_nothing() =>
             {
                 existing_users(using).await?;
             }
@@ -42,19 +42,19 @@ pub(super) async fn check(using: &Using<'_>, survey: &Survey) -> Result<(), Comp
     Ok(())
 }
 
-async fn public(using: &Using<'_>, survey: &Survey) -> Result<(), Complaint> {
+async fn public(using: &Using<'_>, assessment: &Assessment) -> Result<(), Complaint> {
     let service = &using.subject.service;
-    let mut found = exposure::public(&survey.after, service);
+    let mut found = exposure::public(&assessment.after, service);
     let running = using.place.docker.running().await?;
-    found.extend(outside::by_neighbours(&survey.after, service, &running));
+    found.extend(outside::by_neighbours(&assessment.after, service, &running));
     if using.place.docker.endpoint.is_local() {
-        let published = outside::published(&survey.after, service);
+        let published = outside::published(&assessment.after, service);
         let fronts = published
             .into_iter()
             .map(|port| (port, front::of_port(port)));
         found.extend(outside::by_fronts(fronts));
     }
-    found.extend(outside::announced(&survey.after, service, &running));
+    found.extend(outside::announced(&assessment.after, service, &running));
     if found.is_empty() {
         return Ok(());
     }

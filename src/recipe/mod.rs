@@ -1,4 +1,4 @@
-//! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the survey;
+//! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the assessment;
 //! everything after that is a run like any other.
 
 pub mod calls;
@@ -33,9 +33,9 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;
 use crate::plan::guard::Guard;
+use crate::run::assessment::{self, Assessment};
 use crate::run::edits;
 use crate::run::request::Options;
-use crate::run::survey::{self, Survey};
 use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};
@@ -61,16 +61,16 @@ pub struct Use {
     pub sign_in: Option<Credentials>,
 }
 
-/// Surveys the use of a recipe: what it changes here, seen to be read, and allowed.
+/// Assesses the use of a recipe: what it changes here, seen to be read, and allowed.
 ///
 /// # Errors
 /// Everything that is refused before the first write.
-pub async fn survey(
+pub async fn assessment(
     place: &Place,
     options: &Options,
     wanted: &Use,
     emitter: &Emitter,
-) -> Result<Survey, Complaint> {
+) -> Result<Assessment, Complaint> {
     let mut catalogue = catalogue::Catalogue::load()?;
     let located = &place.located.args;
     catalogue.add_stack(&located.directory, &located.files)?;
@@ -100,7 +100,7 @@ pub async fn survey(
         subject: &subject,
         values,
     };
-    using.survey(emitter).await
+    using.assessment(emitter).await
 }
 
 fn tell_subject(subject: &Subject, emitter: &Emitter) {
@@ -129,7 +129,7 @@ struct Using<'a> {
 }
 
 impl Using<'_> {
-    async fn survey(&self, emitter: &Emitter) -> Result<Survey, Complaint> {
+    async fn assessment(&self, emitter: &Emitter) -> Result<Assessment, Complaint> {
         let (model, service) = (&self.resolved.model, &self.subject.service);
         let configured = gather::configured(self.place, model, service);
         let mut filling = Filling::of(&self.values);
@@ -167,18 +167,19 @@ impl Using<'_> {
             requests.extend(kept);
             edited = edits::make_all(&requests, &self.place.located)?;
         }
-        let mut survey = survey::of_edited(self.place, edited, &options).await?;
-        guards::check(self, &survey).await?;
-        if !survey.is_nothing() {
+        let mut assessment = assessment::of_edited(self.place, edited, &options).await?;
+        guards::check(self, &assessment).await?;
+        if !assessment.is_nothing() {
             for note in self.application.notes.iter().chain(&self.recipe.warnings) {
                 if filling.holds(&note.when)? {
                     notes.push(filling.text(&note.text)?);
                 }
             }
-            survey.notes.extend(notes);
-            survey.proofs = Some(proofs::of(self, &filling, &configured, account)?);
+            assessment.notes.extend(notes);
+            let proofs = proofs::of(self, &filling, &configured, account)?;
+            return Ok(assessment.recipe(proofs));
         }
-        Ok(survey)
+        Ok(assessment)
     }
 
     /// Services that the recipe adds or takes out.

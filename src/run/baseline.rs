@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::assessment::Assessment;
 use super::saved_file::hash;
-use super::survey::Survey;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files::Attributes;
 use crate::stack::Place;
@@ -85,30 +85,40 @@ pub fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
 ///
 /// # Errors
 /// The disk is full, or what is there cannot be read.
-pub fn keep(place: &Place, survey: &Survey, state: &StackState) -> anyhow::Result<()> {
+pub fn keep(place: &Place, assessment: &Assessment, state: &StackState) -> anyhow::Result<()> {
     let known = match read(state) {
         // Some services were left out of an `apply`.
-        Ok(Some(_)) if !survey.differing.is_empty() && survey.edited.is_by_hand => return Ok(()),
+        Ok(Some(_)) if !assessment.differing.is_empty() && assessment.edited.is_by_hand => {
+            return Ok(());
+        }
         Ok(known) => known.map(|known| known.files).unwrap_or_default(),
         // What is damaged is of no use to anybody any more; a newer refit's is left to it.
         Err(error) if error.may_pass() => return Err(error.into()),
         Err(_) => BTreeMap::new(),
     };
-    let changed: BTreeSet<&PathBuf> = survey.edited.changing().map(|edit| &edit.path).collect();
+    let changed: BTreeSet<&PathBuf> = assessment
+        .edited
+        .changing()
+        .map(|edit| &edit.path)
+        .collect();
     let proven = |path: &PathBuf| match changed.contains(path) {
         true => None,
         false => known.get(path).cloned(),
     };
-    try_keep(place, survey, state, proven)
+    try_keep(place, assessment, state, proven)
 }
 
 /// Keeps all present texts where files and containers were compared and agree.
 ///
 /// # Errors
 /// As [`keep`].
-pub fn keep_if_in_line(place: &Place, survey: &Survey, state: &StackState) -> anyhow::Result<()> {
-    match survey.in_line {
-        true => try_keep(place, survey, state, |_| None),
+pub fn keep_if_in_line(
+    place: &Place,
+    assessment: &Assessment,
+    state: &StackState,
+) -> anyhow::Result<()> {
+    match assessment.is_in_line() {
+        true => try_keep(place, assessment, state, |_| None),
         false => Ok(()),
     }
 }
@@ -116,13 +126,13 @@ pub fn keep_if_in_line(place: &Place, survey: &Survey, state: &StackState) -> an
 /// `retained` names the text that stays the known good one of a file.
 fn try_keep(
     place: &Place,
-    survey: &Survey,
+    assessment: &Assessment,
     state: &StackState,
     retained: impl Fn(&PathBuf) -> Option<Kept>,
 ) -> anyhow::Result<()> {
     let folder = folder_of(state);
     let mut files = BTreeMap::new();
-    for path in files_of(place, &survey.after, &survey.source) {
+    for path in files_of(place, &assessment.after, &assessment.source) {
         let kept = match retained(&path) {
             Some(kept) => kept,
             None => kept_now(&path, &folder)?,
@@ -130,7 +140,7 @@ fn try_keep(
         files.insert(path, kept);
     }
     let baseline = Baseline {
-        args: survey.args.clone(),
+        args: assessment.args.clone(),
         files,
     };
     if read(state).is_ok_and(|known| known.as_ref() == Some(&baseline)) {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::assessment::Assessment;
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
 use super::saved_file::{Back, SavedFile, hash};
-use super::survey::Survey;
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
@@ -58,16 +58,16 @@ impl Checkpoint {
     /// A file that cannot be read, a full disk, an engine that does not answer.
     pub async fn take(
         place: &Place,
-        survey: &Survey,
+        assessment: &Assessment,
         run: RunId,
         folder: &Path,
     ) -> Result<Self, Complaint> {
-        let model = survey.before.as_ref().unwrap_or(&survey.after);
+        let model = assessment.before.as_ref().unwrap_or(&assessment.after);
         let project = &model.name;
         let mut saved = Vec::new();
-        let moving = survey.moving.as_ref();
+        let moving = assessment.moving();
         // A move also changes modes and where symlinks point, and no byte then.
-        let edits = survey.edited.files.iter();
+        let edits = assessment.edited.files.iter();
         let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
         for (index, edit) in touched.enumerate() {
             let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
@@ -83,11 +83,12 @@ impl Checkpoint {
         };
         let containers = place.of_project(project);
         let prefix = format!("{project}-{run}-{}", whose(folder));
-        let images = kept::images_of(&place.docker, &prefix, model, survey, &containers).await?;
+        let images =
+            kept::images_of(&place.docker, &prefix, model, assessment, &containers).await?;
         let names = kept::names_of(&images);
         let engine = EngineSide::look(&place.docker, project, names).await?;
         let checkpoint = Self {
-            args: survey.args_before.clone(),
+            args: assessment.args_before.clone(),
             project: project.clone(),
             files: saved,
             checkout,

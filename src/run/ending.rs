@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::checkpoint::Checkpoint;
 use super::failure::Failure;
 use super::rollback::{self, End, Rollback};
+use super::run_report::{Reason, RunEnd};
 use super::transaction::Transaction;
-use super::{Conclusion, Ended};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
 use crate::fault::fault;
@@ -21,28 +21,30 @@ const LOG_LINES: u32 = 20;
 
 impl Transaction<'_> {
     /// The change stays.
-    pub(super) fn commit(&self, watch: &Watch) -> Conclusion {
+    pub(super) fn commit(&self, watch: &Watch) -> RunEnd {
         self.emitter.phase(Phase::Commit);
         let services = self.summaries(watch);
         self.record(Outcome::Applied, &services, &[]);
         let run = self.run;
         let done = match (
             self.request.options.no_apply,
-            self.survey.plan.stack_is_down,
+            self.assessment.plan.stack_is_down,
         ) {
             (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
             (_, true) => format!(
                 "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
             ),
-            _ if self.survey.plan.is_empty() => {
+            _ if self.assessment.plan.is_empty() => {
                 format!("Written as run {run}. No service is touched by it.")
             }
             _ => format!("Applied as run {run}."),
         };
-        Conclusion {
-            ended: Ended::of(Outcome::Applied),
+        RunEnd {
             services,
-            text: Some(format!("{done} Undo: refit rollback")),
+            ..RunEnd::of(
+                Outcome::Applied,
+                Some(format!("{done} Undo: refit rollback")),
+            )
         }
     }
 
@@ -83,9 +85,9 @@ impl Transaction<'_> {
         let Ok(all) = docker.compose_containers().await else {
             return Vec::new();
         };
-        let redactor = self.survey.redactor();
+        let redactor = self.assessment.redactor();
         let mut lines = Vec::new();
-        for container in crate::stack::of_project(&all, &self.survey.after.name) {
+        for container in crate::stack::of_project(&all, &self.assessment.after.name) {
             if container.service != *service {
                 continue;
             }
@@ -109,7 +111,7 @@ impl Transaction<'_> {
         failure: Failure,
         checkpoint: &Checkpoint,
         watch: Watch,
-    ) -> Conclusion {
+    ) -> RunEnd {
         let mut services = self.summaries(&watch);
         let away = watch.away();
         drop(watch);
@@ -119,8 +121,8 @@ impl Transaction<'_> {
         if self.request.options.no_rollback {
             return self.leave_in_place(&failure, services);
         }
-        let reason = failure.text();
-        let code = failure.code.word().to_owned();
+        let failed = self.reason(&failure);
+        let (reason, code) = (failure.text(), failure.code.word().to_owned());
         self.emitter.emit(Kind::Rollback {
             reason: reason.clone(),
         });
@@ -152,25 +154,29 @@ impl Transaction<'_> {
             let complaint = Complaint::new(Code::RollbackFailed, &problem.text);
             self.emitter.emit(Kind::Complaint(complaint));
         }
-        let ended = match &undone.end {
-            End::Back(_) => {
-                self.record(Outcome::RolledBack, &services, &[]);
-                Ended {
-                    signal: failure.signal,
-                    ..Ended::of(Outcome::RolledBack)
-                }
-            }
-            // Left open on purpose: the next command finds the run and finishes it.
-            End::Open(_) => Ended::of(Outcome::RollbackFailed),
-            End::Failed(_) => {
-                self.record(Outcome::RollbackFailed, &services, &undone.end.todo());
-                Ended::of(Outcome::RollbackFailed)
-            }
+        let (outcome, todo) = match &undone.end {
+            End::Back(_) => (Outcome::RolledBack, Vec::new()),
+            End::Open(_) | End::Failed(_) => (Outcome::RollbackFailed, undone.end.todo()),
         };
-        Conclusion {
-            ended,
+        match &undone.end {
+            // Left open on purpose: the next command finds the run and finishes it.
+            End::Open(_) => {}
+            End::Back(_) | End::Failed(_) => self.record(outcome, &services, &todo),
+        }
+        RunEnd {
+            signal: failure.signal,
             services,
-            text: Some(undone.end.text(self.run)),
+            failure: Some(failed),
+            todo,
+            ..RunEnd::of(outcome, Some(undone.end.text(self.run)))
+        }
+    }
+
+    /// Why it failed, as others may read it.
+    fn reason(&self, failure: &Failure) -> Reason {
+        Reason {
+            code: failure.code,
+            text: self.emitter.told(&failure.text()),
         }
     }
 
@@ -193,7 +199,7 @@ impl Transaction<'_> {
             Ok(Some(found)) if found.damaged.is_empty() => touched(&found.lines),
             // A journal that went away meanwhile: whatever was planned may have been done.
             Ok(_) | Err(_) => {
-                let steps = self.survey.plan.steps.iter();
+                let steps = self.assessment.plan.steps.iter();
                 steps
                     .map(|step| (step.service.clone(), step.action))
                     .collect()
@@ -202,36 +208,33 @@ impl Transaction<'_> {
     }
 
     /// The end of a run that has fetched or built at most: names of images go back.
-    async fn call_off(&self, failure: &Failure, checkpoint: &Checkpoint) -> Conclusion {
+    async fn call_off(&self, failure: &Failure, checkpoint: &Checkpoint) -> RunEnd {
         rollback::names(&self.place.docker, checkpoint).await;
         let (reason, code) = (failure.text(), failure.code.word().to_owned());
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(Outcome::FailedBefore, &[], &[]);
         let run = self.run;
         let text = format!("Nothing was changed: it failed before. More: refit show {run}");
-        Conclusion {
-            ended: Ended {
-                signal: failure.signal,
-                ..Ended::of(Outcome::FailedBefore)
-            },
-            ..Conclusion::early(Outcome::FailedBefore, Some(text))
+        RunEnd {
+            signal: failure.signal,
+            failure: Some(self.reason(failure)),
+            ..RunEnd::of(Outcome::FailedBefore, Some(text))
         }
     }
 
-    fn leave_in_place(&self, failure: &Failure, services: Vec<ServiceSummary>) -> Conclusion {
+    fn leave_in_place(&self, failure: &Failure, services: Vec<ServiceSummary>) -> RunEnd {
         let todo = vec!["refit rollback".to_owned()];
         self.record(Outcome::RollbackFailed, &services, &todo);
         let text = format!(
             "Run {} failed and is left in place, as asked. Undo: refit rollback",
             self.run
         );
-        Conclusion {
-            ended: Ended {
-                signal: failure.signal,
-                ..Ended::of(Outcome::RollbackFailed)
-            },
+        RunEnd {
+            signal: failure.signal,
             services,
-            text: Some(text),
+            failure: Some(self.reason(failure)),
+            todo,
+            ..RunEnd::of(Outcome::RollbackFailed, Some(text))
         }
     }
 
@@ -257,7 +260,7 @@ impl Transaction<'_> {
 
     fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {
         let millis = |service| u64::try_from(watch.down(service)?.as_millis()).ok();
-        let steps = self.survey.plan.steps.iter();
+        let steps = self.assessment.plan.steps.iter();
         steps
             .map(|step| ServiceSummary {
                 service: step.service.clone(),

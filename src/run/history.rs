@@ -97,7 +97,10 @@ pub async fn undo(
     };
     let mut edited = Edited::default();
     let mut moved: Vec<FileEdit> = moving.iter().flat_map(Moving::file_edits).collect();
-    moved.retain(|edit| !oldest.contains_key(&edit.path));
+    moved.retain(|edit| {
+        let saved = oldest.get(&edit.path);
+        saved.is_none_or(|(_, file)| file.is_link_only())
+    });
     edited.files = moved;
     for (path, (folder, file)) in oldest {
         // What only git can put back, git puts back.
@@ -127,7 +130,11 @@ pub async fn undo(
             path,
             before,
             after,
-            origin: Origin::Refit,
+            origin: match (&moving, file.origin) {
+                // git has moved it back by the time that it is written.
+                (Some(_), Origin::Upstream) => Origin::Upstream,
+                _ => Origin::Refit,
+            },
         });
     }
     if let Some(moving) = &moving {

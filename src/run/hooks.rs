@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::Conclusion;
+use super::run_report::RunEnd;
 use super::transaction::Transaction;
 use crate::complaint::{Code, Complaint};
 use crate::engine::script::{self, ScriptEnd};
@@ -165,8 +165,8 @@ impl Transaction<'_> {
     /// `before_upgrade`: nothing has been touched yet, and nothing will be where it does not end well.
     ///
     /// # Errors
-    /// The run's conclusion.
-    pub(super) async fn before(&self) -> Result<(), Conclusion> {
+    /// How the run ends.
+    pub(super) async fn before(&self) -> Result<(), RunEnd> {
         let hook = |hooks: &Hooks| hooks.before_upgrade.clone();
         let end = self.hook(HookName::BeforeUpgrade, hook, None).await;
         let (outcome, complaint) = match end {
@@ -178,7 +178,7 @@ impl Transaction<'_> {
                     .map_or_else(String::new, |line| format!(": {line}"));
                 let text = format!("Nothing was done: before_upgrade {words}{last}");
                 self.record(Outcome::NothingToDo, &[], &[]);
-                return Err(Conclusion::early(Outcome::NothingToDo, Some(text)));
+                return Err(RunEnd::of(Outcome::NothingToDo, Some(text)));
             }
             Ok(end) => {
                 let (words, lines) = end.problem().unwrap_or_default();
@@ -196,13 +196,16 @@ impl Transaction<'_> {
         };
         let reason = complaint.text.clone();
         let code = complaint.code.word().to_owned();
+        let end = RunEnd::refused(&complaint, self.signals.received());
         self.emitter.emit(Kind::Complaint(complaint));
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(outcome, &[], &[]);
         let text = format!("Nothing was changed. More: refit show {}", self.run);
-        let mut conclusion = Conclusion::early(outcome, Some(text));
-        conclusion.ended.signal = self.signals.received();
-        Err(conclusion)
+        Err(RunEnd {
+            outcome,
+            text: Some(text),
+            ..end
+        })
     }
 
     /// `after_success` or `after_failure`: what they do changes nothing of the run's result.
@@ -227,7 +230,7 @@ impl Transaction<'_> {
         which: impl FnOnce(&Hooks) -> Option<Hook>,
         outcome: Option<Outcome>,
     ) -> anyhow::Result<HookEnd> {
-        let Some(around) = &self.survey.hooks else {
+        let Some(around) = self.assessment.hooks() else {
             return Ok(HookEnd::Ok);
         };
         let Some(hook) = which(&around.hooks) else {
@@ -239,7 +242,7 @@ impl Transaction<'_> {
             ..around.environment.clone()
         };
         let directory = &self.place.located.args.directory;
-        let redactor = self.survey.redactor();
+        let redactor = self.assessment.redactor();
         let work = run(
             name,
             &hook,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::survey::Survey;
+use super::assessment::Assessment;
 use crate::complaint::Complaint;
 use crate::engine::EngineError;
 use crate::engine::container::Container;
@@ -57,11 +57,11 @@ pub(super) async fn images_of(
     docker: &Docker,
     prefix: &str,
     model: &Model,
-    survey: &Survey,
+    assessment: &Assessment,
     containers: &[Container],
 ) -> Result<Vec<SavedImage>, Complaint> {
     let mut images: Vec<SavedImage> = Vec::new();
-    for step in &survey.plan.steps {
+    for step in &assessment.plan.steps {
         let heavy = step.action.makes_container() || step.action == Action::Remove;
         let own = containers
             .iter()
@@ -72,7 +72,7 @@ pub(super) async fn images_of(
         // Not the container's: the engine shows none once the name belongs to another image.
         let name = model.image_of(&step.service);
         let name = name.unwrap_or_else(|| container.image.clone());
-        let wanted = survey.supply.wanted.iter().find(|one| one.name == name);
+        let wanted = assessment.wanted().iter().find(|one| one.name == name);
         images.push(SavedImage {
             fetched: wanted.and_then(|one| one.digest.clone()),
             service: step.service.clone(),

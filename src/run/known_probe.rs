@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::survey::Survey;
+use super::assessment::Assessment;
 use crate::engine::container::{Container, Health};
 use crate::engine::http;
 use crate::event::{Action, ServiceName};
@@ -16,12 +16,14 @@ use crate::stack::{Place, address, application};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The service and what it answers now, where the same can be asked after the change.
-pub(super) async fn of(place: &Place, survey: &Survey) -> Option<(ServiceName, Probe)> {
-    let before = survey.before.as_ref()?;
+pub(super) async fn of(place: &Place, assessment: &Assessment) -> Option<(ServiceName, Probe)> {
+    let before = assessment.before.as_ref()?;
     let subject = application::of(&place.located.args.directory, before, None).ok()?;
     let (service, page) = (&subject.service, subject.profile.health.as_ref()?);
     let is_asked_otherwise = place.settings.service(service).probe.is_some();
-    if is_asked_otherwise || !place.docker.endpoint.is_local() || !is_same_version(survey, service)
+    if is_asked_otherwise
+        || !place.docker.endpoint.is_local()
+        || !is_same_version(assessment, service)
     {
         return None;
     }
@@ -31,7 +33,8 @@ pub(super) async fn of(place: &Place, survey: &Survey) -> Option<(ServiceName, P
         Some(format!("{base}{}", page.path))
     };
     let probe = Probe {
-        url: url(before).filter(|url_before| url(&survey.after).as_ref() == Some(url_before))?,
+        url: url(before)
+            .filter(|url_before| url(&assessment.after).as_ref() == Some(url_before))?,
         status: Some(page.status),
         body: page.body.clone(),
     };
@@ -41,24 +44,27 @@ pub(super) async fn of(place: &Place, survey: &Survey) -> Option<(ServiceName, P
 }
 
 /// Whether the container that runs is touched, has no healthcheck, and is of the image that it is to have.
-fn is_same_version(survey: &Survey, service: &ServiceName) -> bool {
-    let touched = survey.plan.step(service).is_some_and(|step| {
+fn is_same_version(assessment: &Assessment, service: &ServiceName) -> bool {
+    let touched = assessment.plan.step(service).is_some_and(|step| {
         matches!(
             step.action,
             Action::Signal | Action::Restart | Action::Recreate
         )
     });
-    let image = survey.after.image_of(service);
-    let mut own = survey.containers.iter().filter(|c| c.service == *service);
+    let image = assessment.after.image_of(service);
+    let mut own = assessment
+        .containers
+        .iter()
+        .filter(|c| c.service == *service);
     let is_same = |container: &Container| {
         container.is_up()
             && container.health == Health::None
             && Some(&container.image) == image.as_ref()
     };
     touched
-        && survey.moving.is_none()
-        && survey.images.is_empty()
-        && survey.supply.wanted.is_empty()
+        && assessment.moving().is_none()
+        && assessment.images().is_empty()
+        && assessment.wanted().is_empty()
         && own.clone().next().is_some()
         && own.all(is_same)
 }

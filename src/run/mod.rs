@@ -1,6 +1,7 @@
 //! The transaction: one change, from the request to its record, or back to where it began. This page
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
+pub mod assessment;
 pub mod baseline;
 pub mod belongs;
 pub mod checkout;
@@ -24,84 +25,36 @@ pub mod recover;
 mod remarks;
 pub mod request;
 pub mod rollback;
+pub mod run_report;
 pub mod saved_file;
 mod secrets;
 pub mod supply;
-pub mod survey;
 pub mod transaction;
 pub mod unfinished;
 
-use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::files;
-use crate::engine::signals::{Signal, Signals};
-use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceSummary, Shown};
+use crate::engine::signals::Signals;
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::fault::fault;
 use crate::stack::Place;
-use crate::stack::locate::{LocateRequest, Located};
+use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
-use crate::stack::settings::Settings;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
+use assessment::{Assessment, Decision};
 use recover::Recovered;
 use request::{Request, What, WithUnfinished};
-use survey::Survey;
+use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
 use unfinished::Ahead;
 
 /// How often a change is planned anew while somebody edits the same files.
-const SURVEYS: u32 = 3;
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// In a word.
-    pub outcome: Outcome,
-    /// With `--dry-run`: there is something to do.
-    pub something_to_do: bool,
-    /// A signal asked for the end.
-    pub signal: Option<Signal>,
-    /// Another run holds the lock.
-    pub locked: bool,
-}
-
-impl Ended {
-    /// An end without anything special about it.
-    pub fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            something_to_do: false,
-            signal: None,
-            locked: false,
-        }
-    }
-}
-
-/// What a run ends with: its outcome, what was done to whom, and the last line to print.
-#[derive(Debug)]
-pub struct Conclusion {
-    /// How it ended.
-    pub ended: Ended,
-    /// What was done to whom.
-    pub services: Vec<ServiceSummary>,
-    /// What the person reads last.
-    pub text: Option<String>,
-}
-
-impl Conclusion {
-    /// An end before any container was touched.
-    pub fn early(outcome: Outcome, text: Option<String>) -> Self {
-        Self {
-            ended: Ended::of(outcome),
-            services: Vec::new(),
-            text,
-        }
-    }
-}
+const ASSESSMENTS: u32 = 3;
 
 /// What every run stands on.
 pub struct Runner {
@@ -113,63 +66,66 @@ pub struct Runner {
     pub emitter: Emitter,
     /// What may come between.
     pub signals: Signals,
-    /// The stack, once a run has found it: for those who tell others of the run after it.
-    pub found: OnceCell<Found>,
-}
-
-/// A stack as a run has found it, before its change.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Where it is.
-    pub located: Located,
-    /// What its `refit.yaml` says.
-    pub settings: Settings,
 }
 
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
-    pub async fn execute(&self, located: &LocateRequest, request: &Request, what: &What) -> Ended {
-        let survey = async |place: &Place, state: &StackState| {
-            survey::make(place, what, &request.options, state).await
-        };
-        self.execute_surveyed(located, request, survey).await
-    }
-
-    /// The same for a change that is surveyed by somebody else.
-    pub async fn execute_surveyed(
+    pub async fn execute(
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Ended {
-        let began = Instant::now();
-        match self.attempt(located, request, survey).await {
-            Ok(ended) => ended,
-            Err(complaint) => {
-                let locked = complaint.code == Code::Locked;
-                let ended = Ended {
-                    locked,
-                    signal: self.signals.received(),
-                    ..Ended::of(Outcome::Refused)
-                };
-                let exit = crate::exit::of_run(&ended).code();
-                self.emitter.refused(complaint, exit, began.elapsed());
-                ended
-            }
-        }
+        what: &What,
+    ) -> RunReport {
+        let assessment = async |place: &Place, state: &StackState| {
+            let made = assessment::make(place, what, &request.options, state).await;
+            made.map_err(Refused::from)
+        };
+        self.execute_assessed(located, request, assessment).await
     }
 
+    /// The same for a change that is assessed by somebody else.
+    pub async fn execute_assessed(
+        &self,
+        located: &LocateRequest,
+        request: &Request,
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
+    ) -> RunReport {
+        let began = Instant::now();
+        let mut report = RunReport::begun();
+        let mut emitter = self.emitter.clone();
+        let attempt = self.attempt(located, request, assessment, &mut report, &mut emitter);
+        match attempt.await {
+            Ok(end) => report.end = end,
+            Err(Refused { complaint, news }) => {
+                report.news = news.map(|news| *news).or(report.news);
+                report.end = RunEnd::refused(&complaint, self.signals.received());
+                emitter.emit(Kind::Complaint(complaint));
+            }
+        }
+        emitter.emit(Kind::Finished {
+            outcome: report.end.outcome,
+            exit_code: crate::exit::of_run(&report.end).code(),
+            duration: began.elapsed(),
+            services: report.end.services.clone(),
+            next: report.end.text.clone(),
+        });
+        report
+    }
+
+    /// `emitter` becomes that of the run once it has a number.
     async fn attempt(
         &self,
         located: &LocateRequest,
         request: &Request,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Result<Ended, Complaint> {
-        let began = Instant::now();
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
+        report: &mut RunReport,
+        emitter: &mut Emitter,
+    ) -> Result<RunEnd, Refused> {
         let mut place = self.unless_signalled(self.find(located)).await?;
-        let _ = self.found.set(Found {
+        report.stack = Some(FoundStack {
             located: place.located.clone(),
             settings: place.settings.clone(),
+            project: None,
         });
         let state = self.home.of_stack(&place.located.args.directory);
         let mut lock = match request.options.dry_run {
@@ -184,83 +140,97 @@ impl Runner {
         } else if let Some(recovered) =
             recover::finish(&place, &state, how, &self.emitter, &self.signals).await?
         {
-            if let Some(conclusion) = concluded(recovered, how) {
-                return Ok(finish(&self.emitter, conclusion, began));
+            report.recovered = recovered.outcome();
+            if let Some(end) = concluded(recovered, how) {
+                return Ok(end);
             }
             // The stack is another one now.
             place = self.find(located).await?;
         } else {
             // Who held the lock until now may have made other containers.
-            place.containers = self.docker.compose_containers().await?;
+            place.containers = self
+                .docker
+                .compose_containers()
+                .await
+                .map_err(Complaint::from)?;
         }
-        let mut survey = self.survey(&place, &state, survey).await?;
-        self.tell(&place, &survey, request);
-        if let Some(refusal) = survey.refusal.take() {
-            return Err(refusal);
+        let assessment = self.assessment(&place, &state, assessment).await?;
+        report.assessed(&assessment);
+        self.tell(&place, &assessment, request);
+        if let Decision::Refused(complaint) = &assessment.decision {
+            return Err(complaint.clone().into());
         }
-        let (emitter, conclusion) = if request.options.dry_run {
-            (self.emitter.clone(), dry(&survey, ahead.as_ref(), request))
-        } else if survey.is_nothing() {
-            self.kept(baseline::keep_if_in_line(&place, &survey, &state));
-            let text = Some(survey.nothing_text());
-            (
-                self.emitter.clone(),
-                Conclusion::early(Outcome::NothingToDo, text),
-            )
-        } else {
-            if let Some(lock) = &mut lock {
-                self.lock_more(lock, &place, &survey, request).await?;
-            }
-            if let Some((service, probe)) = known_probe::of(&place, &survey).await {
-                place.settings.ask(service, probe);
-            }
-            self.transact(&place, &survey, request, &state).await?
-        };
-        Ok(finish(&emitter, conclusion, began))
+        if request.options.dry_run {
+            return Ok(dry(&assessment, ahead.as_ref(), request));
+        }
+        if assessment.is_nothing() {
+            self.kept(baseline::keep_if_in_line(&place, &assessment, &state));
+            let text = Some(assessment.nothing_text());
+            return Ok(RunEnd::of(Outcome::NothingToDo, text));
+        }
+        if let Some(lock) = &mut lock {
+            self.lock_more(lock, &place, &assessment, request).await?;
+        }
+        if let Some((service, probe)) = known_probe::of(&place, &assessment).await {
+            place.settings.ask(service, probe);
+        }
+        let transaction = Transaction::open(
+            &place,
+            &assessment,
+            request,
+            &state,
+            &self.emitter,
+            &self.signals,
+        )?;
+        report.run = Some(transaction.run);
+        emitter.clone_from(&transaction.emitter);
+        Ok(self
+            .transact(&transaction, &place, &assessment, &state)
+            .await)
     }
 
-    /// Surveys, and once more where somebody has edited another key of the same files meanwhile.
-    async fn survey(
+    /// Assesses, and once more where somebody has edited another key of the same files meanwhile.
+    async fn assessment(
         &self,
         place: &Place,
         state: &StackState,
-        survey: impl AsyncFn(&Place, &StackState) -> Result<Survey, Complaint>,
-    ) -> Result<Survey, Complaint> {
-        let mut made = self.unless_signalled(survey(place, state)).await?;
-        fault!("survey.made");
-        for _ in 0..SURVEYS {
+        assessment: impl AsyncFn(&Place, &StackState) -> Result<Assessment, Refused>,
+    ) -> Result<Assessment, Refused> {
+        let mut made = self.unless_signalled(assessment(place, state)).await?;
+        fault!("assessment.made");
+        for _ in 0..ASSESSMENTS {
             let edited = made.edited.edited_meanwhile();
             let Some(file) = edited.first().map(|path| place.shown(path)) else {
                 return Ok(made);
             };
-            let anew = self.unless_signalled(survey(place, state)).await?;
+            let anew = self.unless_signalled(assessment(place, state)).await?;
             if let Some(change) = anew.edited.changed_since(&made.edited) {
                 let text = format!(
                     "{} in {file} was edited while the change was planned",
                     change.key
                 );
-                return Err(
-                    Complaint::new(Code::Edited, text).hint("look at it, and type it again")
-                );
+                let complaint = Complaint::new(Code::Edited, text);
+                return Err(complaint.hint("look at it, and type it again").into());
             }
             let text = format!("{file} was edited meanwhile; planned again from the new text");
             self.emitter.note(NoteCode::Edited, text);
             made = anew;
         }
         let text = "somebody goes on writing to the files of this stack";
-        Err(Complaint::new(Code::Edited, text).hint("wait for it, and type it again"))
+        let complaint = Complaint::new(Code::Edited, text);
+        Err(complaint.hint("wait for it, and type it again").into())
     }
 
     /// Nothing is touched yet: a signal simply ends it.
-    async fn unless_signalled<T>(
+    async fn unless_signalled<T, E: From<Complaint>>(
         &self,
-        work: impl Future<Output = Result<T, Complaint>>,
-    ) -> Result<T, Complaint> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         tokio::select! {
             done = work => done,
             signal = self.signals.wait() => {
                 let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Complaint::new(Code::Interrupted, text))
+                Err(Complaint::new(Code::Interrupted, text).into())
             }
         }
     }
@@ -285,15 +255,15 @@ impl Runner {
         &self,
         lock: &mut Lock,
         place: &Place,
-        survey: &Survey,
+        assessment: &Assessment,
         request: &Request,
     ) -> Result<(), Complaint> {
-        // Whoever had it until now may have made other containers than those of the survey.
-        let project = Subject::Project(survey.after.name.clone());
+        // Whoever had it until now may have made other containers than those of the assessment.
+        let project = Subject::Project(assessment.after.name.clone());
         let at_once = lock.also([project], Duration::ZERO);
         self.unless_signalled(at_once).await?;
         let directory = files::follow(&place.located.args.directory);
-        let edits = survey
+        let edits = assessment
             .edited
             .changing()
             .map(|edit| files::follow(&edit.path));
@@ -305,28 +275,27 @@ impl Runner {
 
     async fn transact(
         &self,
+        transaction: &Transaction<'_>,
         place: &Place,
-        survey: &Survey,
-        request: &Request,
+        assessment: &Assessment,
         state: &StackState,
-    ) -> Result<(Emitter, Conclusion), Complaint> {
-        let transaction =
-            Transaction::open(place, survey, request, state, &self.emitter, &self.signals)?;
-        let conclusion = transaction.carry_out().await;
-        if conclusion.ended.outcome == Outcome::Applied {
-            sweep(place, survey, &transaction.emitter).await;
-            self.kept(baseline::keep(place, survey, state));
-            if survey.supply.prune_build_cache {
+    ) -> RunEnd {
+        let end = transaction.carry_out().await;
+        if end.outcome == Outcome::Applied {
+            sweep(place, assessment, &transaction.emitter).await;
+            self.kept(baseline::keep(place, assessment, state));
+            if assessment
+                .supply()
+                .is_some_and(|supply| supply.prune_build_cache)
+            {
                 prune_build_cache(&self.docker, &transaction.emitter).await;
             }
         }
         if let Err(complaint) = history::prune(place, state).await {
-            self.emitter.note(
-                NoteCode::NotPruned,
-                format!("old runs are kept: {complaint}"),
-            );
+            let text = format!("old runs are kept: {complaint}");
+            self.emitter.note(NoteCode::NotPruned, text);
         }
-        Ok((transaction.emitter.clone(), conclusion))
+        end
     }
 
     /// A baseline that is not kept is missing when an `apply` fails.
@@ -338,15 +307,15 @@ impl Runner {
     }
 
     /// What will happen, before it happens.
-    fn tell(&self, place: &Place, survey: &Survey, request: &Request) {
+    fn tell(&self, place: &Place, assessment: &Assessment, request: &Request) {
         for note in &place.located.notes {
             self.emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
-        if survey.called_off.is_some() {
+        if let Decision::CalledOff(_) = assessment.decision {
             return;
         }
-        for change in &survey.edited.changes {
+        for change in &assessment.edited.changes {
             self.emitter.emit(Kind::Change {
                 file: change.file.clone(),
                 key: change.key.clone(),
@@ -356,13 +325,13 @@ impl Runner {
             });
         }
         if !request.options.no_apply {
-            let (steps, untouched) = (survey.plan.told(), survey.plan.untouched.clone());
+            let (steps, untouched) = (assessment.plan.told(), assessment.plan.untouched.clone());
             self.emitter.emit(Kind::Plan { steps, untouched });
-            for (service, remark) in &survey.plan.remarks {
+            for (service, remark) in &assessment.plan.remarks {
                 self.emitter
                     .note(NoteCode::Remark, format!("{service} {remark}"));
             }
-            for drift in &survey.differing {
+            for drift in &assessment.differing {
                 let text = format!(
                     "{} {}, since before this change; refit apply mends it",
                     drift.service, drift.reason.text
@@ -371,22 +340,23 @@ impl Runner {
             }
         }
         if request.options.dry_run {
-            let redactor = survey.redactor();
+            let redactor = assessment.redactor();
             // Of a new version only what Compose reads is shown: git shows the rest.
-            let shown = |edit: &&FileEdit| survey.moving.is_none() || place.is_config(&edit.path);
-            for edit in survey.edited.changing().filter(shown) {
+            let shown =
+                |edit: &&FileEdit| assessment.moving().is_none() || place.is_config(&edit.path);
+            for edit in assessment.edited.changing().filter(shown) {
                 let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }
         }
-        for note in &survey.notes {
+        for note in &assessment.notes {
             self.emitter.note(NoteCode::Note, note);
         }
     }
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.
-fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
+fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
     let is_meant = |run: RunId| match how {
         WithUnfinished::GoBack(target) => target.is_none_or(|target| target == run),
         WithUnfinished::Refuse | WithUnfinished::KeepPresent => false,
@@ -404,22 +374,22 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<Conclusion> {
         | Recovered::RolledBack(..)
         | Recovered::LeftAsFound(_) => return None,
     };
-    Some(Conclusion::early(outcome, Some(text)))
+    Some(RunEnd::of(outcome, Some(text)))
 }
 
 /// What undone runs had made goes as it does in a rollback of one that fails. A network that is in
 /// the way of nobody is no reason to say that the undoing failed.
-async fn sweep(place: &Place, survey: &Survey, emitter: &Emitter) {
-    if survey.undoes.is_empty() {
+async fn sweep(place: &Place, assessment: &Assessment, emitter: &Emitter) {
+    let Some(undoing) = assessment.undoing() else {
         return;
-    }
-    let (networks, volumes) = &survey.before_undone;
-    let defined = survey.after.shared.get(&Section::Networks);
+    };
+    let (networks, volumes) = (&undoing.networks, &undoing.volumes);
+    let defined = assessment.after.shared.get(&Section::Networks);
     let named = defined.into_iter().flatten();
     let named = named.filter_map(|(_, network)| network.get("name")?.as_str());
     let mut networks = networks.clone();
     networks.extend(named.map(str::to_owned));
-    let project = &survey.after.name;
+    let project = &assessment.after.name;
     let _ = rollback::leftovers(place, project, &networks, volumes, emitter).await;
 }
 
@@ -438,39 +408,19 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
     }
 }
 
-/// The last event of every run.
-fn finish(emitter: &Emitter, conclusion: Conclusion, began: Instant) -> Ended {
-    let Conclusion {
-        ended,
-        services,
-        text,
-    } = conclusion;
-    emitter.emit(Kind::Finished {
-        outcome: ended.outcome,
-        exit_code: crate::exit::of_run(&ended).code(),
-        duration: began.elapsed(),
-        services,
-        next: text,
-    });
-    ended
-}
-
 /// With a run that is not finished there is always something to do, and nothing is in line with anything.
-fn dry(survey: &Survey, ahead: Option<&Ahead>, request: &Request) -> Conclusion {
-    let something_to_do = ahead.is_some() || !survey.is_nothing();
+fn dry(assessment: &Assessment, ahead: Option<&Ahead>, request: &Request) -> RunEnd {
+    let something_to_do = ahead.is_some() || !assessment.is_nothing();
     let text = match ahead {
         Some(ahead) => format!(
             "Nothing was changed: this was a dry run. First comes {}: see above",
             ahead.what
         ),
         None if something_to_do => "Nothing was changed: this was a dry run".to_owned(),
-        None => survey.nothing_text(),
+        None => assessment.nothing_text(),
     };
-    Conclusion {
-        ended: Ended {
-            something_to_do: something_to_do && request.options.exit_code,
-            ..Ended::of(Outcome::NothingToDo)
-        },
-        ..Conclusion::early(Outcome::NothingToDo, Some(text))
+    RunEnd {
+        something_to_do: something_to_do && request.options.exit_code,
+        ..RunEnd::of(Outcome::NothingToDo, Some(text))
     }
 }

@@ -50,7 +50,7 @@ type Looked = Result<Finding, String>;
 impl Transaction<'_> {
     /// Every proof that the change asks for.
     pub(super) async fn proofs(&self, watch: &Watch) -> Result<(), Failure> {
-        let Some(proofs) = &self.survey.proofs else {
+        let Some(proofs) = self.assessment.proofs() else {
             return Ok(());
         };
         fault!("proof.before");
@@ -78,12 +78,12 @@ impl Transaction<'_> {
 
     /// Nothing was touched, so there is nothing new to look at.
     pub(super) fn proofs_left_out(&self) -> Result<(), Failure> {
-        let Some(proofs) = &self.survey.proofs else {
+        let Some(proofs) = self.assessment.proofs() else {
             return Ok(());
         };
         let why = match (
             self.request.options.no_apply,
-            self.survey.plan.stack_is_down,
+            self.assessment.plan.stack_is_down,
         ) {
             (true, _) => "the change was not applied",
             (_, true) => "the stack is down",
@@ -207,7 +207,7 @@ impl Transaction<'_> {
         let service = &proofs.service;
         let docker = &self.place.docker;
         let all = docker.compose_containers().await?;
-        let own: Vec<_> = crate::stack::of_project(&all, &self.survey.after.name)
+        let own: Vec<_> = crate::stack::of_project(&all, &self.assessment.after.name)
             .into_iter()
             .filter(|container| container.service == *service && container.is_up())
             .collect();
@@ -225,7 +225,7 @@ impl Transaction<'_> {
         };
         let mut watch = Watch::begin(
             docker,
-            &self.survey.after.name,
+            &self.assessment.after.name,
             vec![target],
             self.request.options.limits,
             self.emitter.clone(),
@@ -274,14 +274,14 @@ impl Transaction<'_> {
         if !self.place.docker.endpoint.is_local() {
             return Err("the engine is on another machine".to_owned());
         }
-        let service = self.survey.after.services.get(&proofs.service);
+        let service = self.assessment.after.services.get(&proofs.service);
         let named = service.and_then(|service| address::on_this_host(service, proofs.port));
         if let Some(named) = named {
             return Ok(named);
         }
         let all = self.place.docker.compose_containers().await;
         let all = all.unwrap_or_default();
-        let own = crate::stack::of_project(&all, &self.survey.after.name);
+        let own = crate::stack::of_project(&all, &self.assessment.after.name);
         let mut own = own.iter().filter(|c| c.service == proofs.service);
         own.find_map(|container| address::of_container(container, proofs.port))
             .ok_or_else(|| "its port is not published on this machine".to_owned())
@@ -303,7 +303,7 @@ impl Transaction<'_> {
         let service = &proofs.service;
         let docker = &self.place.docker;
         let all = docker.compose_containers().await?;
-        let own = crate::stack::of_project(&all, &self.survey.after.name);
+        let own = crate::stack::of_project(&all, &self.assessment.after.name);
         let running = own.iter().find(|c| c.service == *service && c.is_up());
         let failed = |reason: String, details: Vec<String>| Failure {
             service: Some(service.clone()),

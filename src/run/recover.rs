@@ -43,16 +43,15 @@ pub enum Recovered {
 }
 
 impl Recovered {
-    /// As it is told; what was left as it was found is told by a note.
-    fn told(&self) -> Option<Kind> {
-        let (run, outcome) = match self {
-            Self::Applied(run) => (*run, Outcome::Applied),
-            Self::NotBegun(run) => (*run, Outcome::FailedBefore),
-            Self::RolledBack(run, _) => (*run, Outcome::RolledBack),
-            Self::Failed { run, .. } => (*run, Outcome::RollbackFailed),
-            Self::LeftAsFound(_) => return None,
-        };
-        Some(Kind::Recovered { run, outcome })
+    /// In a word; what was left as it was found is told by a note.
+    pub fn outcome(&self) -> Option<(RunId, Outcome)> {
+        match self {
+            Self::Applied(run) => Some((*run, Outcome::Applied)),
+            Self::NotBegun(run) => Some((*run, Outcome::FailedBefore)),
+            Self::RolledBack(run, _) => Some((*run, Outcome::RolledBack)),
+            Self::Failed { run, .. } => Some((*run, Outcome::RollbackFailed)),
+            Self::LeftAsFound(_) => None,
+        }
     }
 }
 
@@ -94,8 +93,8 @@ pub async fn finish(
     if unfinished::find(state)?.is_none() {
         OpenRun::end(directory, state);
     }
-    if let Some(told) = recovered.told() {
-        emitter.emit(told);
+    if let Some((run, outcome)) = recovered.outcome() {
+        emitter.emit(Kind::Recovered { run, outcome });
     }
     Ok(Some(recovered))
 }

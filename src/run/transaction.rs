@@ -7,14 +7,15 @@ use std::rc::Rc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
+use super::assessment::Assessment;
 use super::checkpoint::Checkpoint;
 use super::converge::Convergence;
 use super::edits::KeyChange;
 use super::failure::Failure;
 use super::request::{Request, Strategy};
+use super::run_report::RunEnd;
 use super::saved_file::keep_aside;
-use super::survey::Survey;
-use super::{Conclusion, supply};
+use super::supply;
 use crate::complaint::{Code, Complaint};
 use crate::engine::exchange::{Exchanged, New, exchange};
 use crate::engine::process::start_time;
@@ -35,7 +36,7 @@ use crate::state::open_run::OpenRun;
 pub struct Transaction<'a> {
     /// Engine and stack; its Compose marks each process that it starts.
     pub(super) place: Place,
-    pub(super) survey: &'a Survey,
+    pub(super) assessment: &'a Assessment,
     pub(super) request: &'a Request,
     pub(super) state: &'a StackState,
     pub(super) run: RunId,
@@ -55,14 +56,14 @@ impl<'a> Transaction<'a> {
     /// The state cannot be written; then nothing was touched.
     pub fn open(
         place: &Place,
-        survey: &'a Survey,
+        assessment: &'a Assessment,
         request: &'a Request,
         state: &'a StackState,
         emitter: &Emitter,
         signals: &'a Signals,
     ) -> Result<Self, Complaint> {
         let (run, folder) = state.next_run()?;
-        let redactor = Rc::new(survey.redactor());
+        let redactor = Rc::new(assessment.redactor());
         let journal = match Journal::create(&folder) {
             Ok(journal) => Rc::new(journal.hiding(Rc::clone(&redactor))),
             Err(error) => return Err(never_begun(&folder, error.into())),
@@ -72,7 +73,7 @@ impl<'a> Transaction<'a> {
         place.compose = place.compose.marked(mark);
         let transaction = Self {
             place,
-            survey,
+            assessment,
             request,
             state,
             run,
@@ -94,7 +95,7 @@ impl<'a> Transaction<'a> {
 
     fn begin(&self) -> Result<(), Complaint> {
         let directory = self.place.located.args.directory.clone();
-        let project = self.survey.after.name.clone();
+        let project = self.assessment.after.name.clone();
         let command = self.request.command.clone();
         self.emitter.emit(Kind::RunStarted {
             command: command.clone(),
@@ -108,15 +109,20 @@ impl<'a> Transaction<'a> {
             directory,
             pid: std::process::id(),
             started: start_time(std::process::id()),
-            undoes: self.survey.undoes.clone(),
+            undoes: self.assessment.undoes().to_vec(),
         };
         fault!("begin.before");
-        let changes = self.survey.edited.changes.iter().map(entry_of_change);
-        let steps = self.survey.plan.steps.iter().map(|step| Entry::Planned {
-            service: step.service.clone(),
-            action: step.action,
-            reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
-        });
+        let changes = self.assessment.edited.changes.iter().map(entry_of_change);
+        let steps = self
+            .assessment
+            .plan
+            .steps
+            .iter()
+            .map(|step| Entry::Planned {
+                service: step.service.clone(),
+                action: step.action,
+                reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
+            });
         let entries = std::iter::once(begin).chain(changes).chain(steps);
         self.journal.add_all(entries)?;
         fault!("begin.after");
@@ -124,22 +130,26 @@ impl<'a> Transaction<'a> {
     }
 
     /// From checkpoint to commit, or to the rollback.
-    pub async fn carry_out(&self) -> Conclusion {
-        if let Err(conclusion) = self.before().await {
-            return conclusion;
+    pub async fn carry_out(&self) -> RunEnd {
+        if let Err(end) = self.before().await {
+            return end;
         }
-        let conclusion = self.carry_out_between_hooks().await;
-        self.after(conclusion.ended.outcome).await;
-        conclusion
+        let end = self.carry_out_between_hooks().await;
+        self.after(end.outcome).await;
+        end
     }
 
-    async fn carry_out_between_hooks(&self) -> Conclusion {
+    async fn carry_out_between_hooks(&self) -> RunEnd {
         let checkpoint = match self.checkpoint().await {
             Ok(checkpoint) => checkpoint,
             Err(complaint) => {
+                let end = RunEnd {
+                    outcome: Outcome::FailedBefore,
+                    ..RunEnd::refused(&complaint, self.signals.received())
+                };
                 self.emitter.emit(Kind::Complaint(complaint));
                 self.record(Outcome::FailedBefore, &[], &[]);
-                return Conclusion::early(Outcome::FailedBefore, None);
+                return end;
             }
         };
         let mut watch = self.watch();
@@ -155,7 +165,7 @@ impl<'a> Transaction<'a> {
     async fn checkpoint(&self) -> Result<Checkpoint, Complaint> {
         self.emitter.phase(Phase::Checkpoint);
         fault!("checkpoint.before");
-        let taken = Checkpoint::take(&self.place, self.survey, self.run, &self.folder).await?;
+        let taken = Checkpoint::take(&self.place, self.assessment, self.run, &self.folder).await?;
         fault!("checkpoint.taken");
         self.journal.add(Entry::Checkpointed)?;
         fault!("checkpoint.after");
@@ -164,9 +174,9 @@ impl<'a> Transaction<'a> {
 
     /// Write, prepare, converge, watch, effect; each failure leads to the rollback.
     async fn change(&self, watch: &mut Watch) -> Result<(), Failure> {
-        let applies = !self.request.options.no_apply && !self.survey.plan.is_empty();
+        let applies = !self.request.options.no_apply && !self.assessment.plan.is_empty();
         // A new version is built from its exported tree, before the checkout moves.
-        let builds_first = self.survey.moving.is_some();
+        let builds_first = self.assessment.moving().is_some();
         if applies && builds_first {
             self.prepare().await?;
         }
@@ -199,10 +209,10 @@ impl<'a> Transaction<'a> {
     async fn write(&self) -> Result<(), Failure> {
         self.emitter.phase(Phase::Write);
         // Before the first write: then nothing has to be undone.
-        if let Some(path) = self.survey.edited.edited_meanwhile().first() {
+        if let Some(path) = self.assessment.edited.edited_meanwhile().first() {
             return Err(self.edited_meanwhile(path));
         }
-        if let Some(moving) = &self.survey.moving {
+        if let Some(moving) = self.assessment.moving() {
             self.journal.add(Entry::Writing {
                 file: moving.top().to_owned(),
             })?;
@@ -210,13 +220,13 @@ impl<'a> Transaction<'a> {
             moving.carry_out(journal::mark(&self.folder)?).await?;
             fault!("move.after");
         }
-        for edit in self.survey.edited.changing() {
+        for edit in self.assessment.edited.changing() {
             self.journal.add(Entry::Writing {
                 file: edit.path.clone(),
             })?;
             fault!("write.before");
             // A symlink of the checkout is as git has put it.
-            if self.survey.moving.is_some() && edit.path.is_symlink() {
+            if self.assessment.moving().is_some() && edit.path.is_symlink() {
                 continue;
             }
             self.put(edit)?;
@@ -241,7 +251,7 @@ impl<'a> Transaction<'a> {
             },
             (before, Origin::Refit | Origin::Person) => before.clone(),
         };
-        if self.survey.edited.replaced.contains(&edit.path) {
+        if self.assessment.edited.replaced.contains(&edit.path) {
             self.keep_replaced(edit)?;
         }
         let seen = match &now {
@@ -297,7 +307,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = supply::images(&self.place, self.survey, &self.emitter);
+        let work = supply::images(&self.place, self.assessment, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
@@ -310,22 +320,22 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Converge);
         let convergence = Convergence {
             place: &self.place,
-            args: &self.survey.args,
-            model: &self.survey.after,
+            args: &self.assessment.args,
+            model: &self.assessment.after,
             emitter: &self.emitter,
             signals: self.signals,
         };
         if self.request.options.strategy == Strategy::DownUp {
             return convergence.down_up(watch, &self.journal).await;
         }
-        let steps = &self.survey.plan.steps;
+        let steps = &self.assessment.plan.steps;
         convergence.run(steps, watch, &self.journal).await
     }
 
     async fn healthy(&self, watch: &mut Watch) -> Result<(), Failure> {
         self.emitter.phase(Phase::Watch);
         fault!("watch.before");
-        let services: Vec<ServiceName> = self.survey.watched();
+        let services: Vec<ServiceName> = self.assessment.watched();
         let stopped = watch.settle(&services, self.signals).await;
         for (service, verdict) in watch.verdicts() {
             let (verdict, reason) = (verdict.word, verdict.reason);
@@ -342,7 +352,7 @@ impl<'a> Transaction<'a> {
 
     /// The verdicts are as old as what was looked at since.
     async fn still_well(&self, watch: &mut Watch) -> Result<(), Failure> {
-        let services = self.survey.watched();
+        let services = self.assessment.watched();
         let stopped = watch.still(&services, self.signals).await;
         stopped.map_err(Failure::of_stopped)?;
         Failure::of_verdicts(watch).map_or(Ok(()), Err)
@@ -352,7 +362,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Effect);
         fault!("effect.before");
         let verdicts = watch.verdicts();
-        for expected in &self.survey.effects {
+        for expected in &self.assessment.effects {
             let service = &expected.service;
             // What has ended, or did not run before either, has nothing to show.
             let word = verdicts.get(service).map(|verdict| verdict.word);
@@ -401,8 +411,8 @@ impl<'a> Transaction<'a> {
     fn watch(&self) -> Watch {
         Watch::begin(
             &self.place.docker,
-            &self.survey.after.name,
-            self.survey.targets(&self.place),
+            &self.assessment.after.name,
+            self.assessment.targets(&self.place),
             self.request.options.limits,
             self.emitter.clone(),
         )

@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId};
-use crate::run::survey::Survey;
+use crate::run::run_report::RunReport;
 use crate::state::StackState;
 use crate::state::document::{self, StateError};
-use crate::state::journal::Entry;
-use crate::state::runs::{self, Record};
+use crate::state::runs;
 
 const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
@@ -56,12 +55,11 @@ struct Worked {
 pub(super) struct Memory<'a>(&'a StackState);
 
 impl Attempt {
-    /// The target of a survey.
-    pub(super) fn of(survey: &Survey, news: &News) -> Self {
-        let moving = survey.moving.as_ref();
+    /// What was found to go to.
+    pub(super) fn of(news: &News) -> Self {
         let images = news.images.iter();
         Self {
-            commit: moving.map(|moving| moving.movement.to.to_string()),
+            commit: news.checkout.as_ref().map(|checkout| checkout.to.clone()),
             images: images
                 .map(|image| (image.name.clone(), image.to.clone()))
                 .collect(),
@@ -129,37 +127,34 @@ impl<'a> Memory<'a> {
         Ok(failed.filter(|failed| failed.attempt == *attempt))
     }
 
-    /// Remembers a run, if it failed by what it went to.
+    /// Takes in what became of a run; what was refused or called off was none.
     ///
     /// # Errors
-    /// The run cannot be read, or the disk is full.
-    pub(super) fn remember(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
-        let Some(record) = Record::read(self.0, run)? else {
+    /// The disk is full.
+    pub(super) fn take(&self, report: &RunReport) -> anyhow::Result<()> {
+        let (Some(run), Some(news)) = (report.run, &report.news) else {
             return Ok(());
         };
-        let code = record
-            .lines
-            .iter()
-            .rev()
-            .find_map(|line| match &line.entry {
-                Entry::RollingBack { code, .. } => Some(code.clone()),
-                _ => None,
-            });
-        let failed = matches!(
-            record.outcome,
-            Some(Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore)
-        );
-        let Some(code) = code.filter(|_| failed && record.typed().starts_with("upgrade")) else {
-            return Ok(());
-        };
-        if Code::of_word(&code).is_some_and(|code| NOT_ITS_FAULT.contains(&code)) {
-            return Ok(());
+        let attempt = Attempt::of(news);
+        match report.end.outcome {
+            Outcome::Applied => self.worked(run, attempt),
+            Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore => {
+                let failure = report.end.failure.as_ref();
+                match failure.filter(|failure| !NOT_ITS_FAULT.contains(&failure.code)) {
+                    Some(failure) => self.failed_now(run, attempt, &failure.text),
+                    None => Ok(()),
+                }
+            }
+            Outcome::NothingToDo | Outcome::Refused => Ok(()),
         }
+    }
+
+    fn failed_now(&self, run: RunId, attempt: Attempt, reason: &str) -> anyhow::Result<()> {
         let failed = Failed {
             attempt,
-            run: record.run,
-            at: record.began,
-            reason: record.reason.unwrap_or_default(),
+            run,
+            at: Timestamp::now(),
+            reason: reason.to_owned(),
         };
         self.write(FAILED, &failed)
     }
@@ -188,10 +183,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Something newer has worked.
-    ///
-    /// # Errors
-    /// The disk is full.
-    pub(super) fn worked(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
+    fn worked(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
         crate::engine::files::remove(&self.path(FAILED))?;
         self.write(WORKED, &Worked { attempt, run })
     }

@@ -10,16 +10,15 @@ mod required;
 mod sample;
 pub mod source;
 
-use std::cell::RefCell;
-
 use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, NoteCode, Outcome, Phase, RunId};
+use crate::event::{Emitter, Kind, News, NoteCode, Phase};
+use crate::run::Runner;
+use crate::run::assessment::{self, Assessment, Decision};
 use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
+use crate::run::run_report::{Refused, RunReport};
 use crate::run::supply::{self, Supply, fetch::Wanted};
-use crate::run::survey::{self, Survey};
-use crate::run::{Ended, Runner};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
@@ -47,49 +46,34 @@ pub struct UpgradeRequest {
     pub new_secrets: bool,
 }
 
-/// Carries out an upgrade, and remembers it should it fail.
+/// Carries out an upgrade, and remembers what came of what it went to.
 pub async fn execute(
     runner: &Runner,
     located: &LocateRequest,
     request: &Request,
     upgrade: &UpgradeRequest,
-) -> Ended {
-    // What is being tried, once it is known.
-    let trying: RefCell<Option<(StackState, Option<RunId>, Attempt)>> = RefCell::default();
-    let survey = async |place: &Place, state: &StackState| {
-        let (survey, attempt) =
-            surveyed(place, state, &request.options, upgrade, &runner.emitter).await?;
-        let last = state.runs()?.last().copied();
-        *trying.borrow_mut() = Some((state.clone(), last, attempt));
-        Ok(survey)
+) -> RunReport {
+    let assessment = async |place: &Place, state: &StackState| {
+        assessed(place, state, &request.options, upgrade, &runner.emitter).await
     };
-    let ended = runner.execute_surveyed(located, request, survey).await;
-    if let Some((state, last, attempt)) = trying.into_inner() {
-        let memory = Memory::of(&state);
-        // What was refused or called off was no run: what the last one failed at is not this.
-        let remembered = match state.runs() {
-            Ok(runs) => match runs.last().filter(|run| Some(**run) != last) {
-                Some(run) if ended.outcome == Outcome::Applied => memory.worked(*run, attempt),
-                Some(run) => memory.remember(*run, attempt),
-                None => Ok(()),
-            },
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = remembered {
+    let report = runner.execute_assessed(located, request, assessment).await;
+    if let Some(stack) = &report.stack {
+        let state = runner.home.of_stack(&stack.located.args.directory);
+        if let Err(error) = Memory::of(&state).take(&report) {
             let text = format!("what came of this version is not remembered: {error:#}");
             runner.emitter.note(NoteCode::NotRemembered, text);
         }
     }
-    ended
+    report
 }
 
-async fn surveyed(
+async fn assessed(
     place: &Place,
     state: &StackState,
     options: &Options,
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
-) -> Result<(Survey, Attempt), Complaint> {
+) -> Result<Assessment, Refused> {
     let moving = match upgrade.images_only {
         true => checkout::Found::default(),
         false => checkout::find(place, options, upgrade, emitter).await?,
@@ -111,45 +95,53 @@ async fn surveyed(
         notes.push("there is no new version, so its sample brings no new keys".to_owned());
     }
     let moving = moving.target.map(|found| found.moving);
-    let survey = survey::of_edit(place, edited, options).await;
-    let mut survey = survey.map_err(|complaint| {
+    let assessment = assessment::of_edit(place, edited, options).await;
+    let mut assessment = assessment.map_err(|complaint| {
         // Whoever is refused wants to see what is new all the more.
         emitter.emit(Kind::News(Box::new(news.clone())));
-        required::hinted(complaint, news.env.as_ref())
+        Refused {
+            complaint: required::hinted(complaint, news.env.as_ref()),
+            news: Some(Box::new(news.clone())),
+        }
     })?;
-    // Which keys a new version's code brings is none of the stack's business; its files are.
-    survey.moving = moving;
-    let images = images_of(place, &mut survey, upgrade, options, emitter, &mut notes).await?;
+    let (images, wanted) = images_of(place, &mut assessment, options, emitter, &mut notes).await?;
     news.images = images;
-    let attempt = Attempt::of(&survey, &news);
-    emitter.emit(Kind::News(Box::new(news)));
-    survey.notes.splice(0..0, notes);
-    around.project = Some(survey.after.name.clone());
-    survey.hooks = Some(Around {
+    let attempt = Attempt::of(&news);
+    emitter.emit(Kind::News(Box::new(news.clone())));
+    assessment.notes.splice(0..0, notes);
+    around.project = Some(assessment.after.name.clone());
+    let hooks = Around {
         hooks: place.settings.hooks.clone(),
         environment: around,
-    });
-    if let Some(moving) = &survey.moving {
-        contexts::complete(&survey.after, moving, &survey.plan)?;
+    };
+    if let Some(moving) = &moving {
+        contexts::complete(&assessment.after, moving, &assessment.plan)?;
     }
-    let mut survey = survey::checked(place, survey, options).await;
-    if !upgrade.retry && !survey.is_nothing() {
+    let supply = Supply {
+        wanted,
+        refresh_bases: upgrade.refresh_bases,
+        prune_build_cache: upgrade.prune_build_cache,
+    };
+    let assessment = assessment.upgrade(moving, supply, hooks, news);
+    let mut assessment = assessment::checked(place, assessment, options).await;
+    if !upgrade.retry && !assessment.is_nothing() {
         let memory = Memory::of(state);
         not_again(
-            &mut survey,
+            &mut assessment,
             &memory,
             &attempt,
             upgrade,
             options.dry_run,
             emitter,
-        )?;
+        )
+        .map_err(Complaint::from)?;
     }
-    Ok((survey, attempt))
+    Ok(assessment)
 }
 
 /// What has failed, or was given back by somebody, waits for something newer.
 fn not_again(
-    survey: &mut Survey,
+    assessment: &mut Assessment,
     memory: &Memory<'_>,
     attempt: &Attempt,
     upgrade: &UpgradeRequest,
@@ -162,7 +154,7 @@ fn not_again(
             return Ok(());
         }
         (Some(failed), _) if !upgrade.unattended => {
-            survey.refusal = Some(failed.refusal());
+            assessment.decision = Decision::Refused(failed.refusal());
             return Ok(());
         }
         (Some(failed), _) => (NoteCode::FailedBefore, failed.text()),
@@ -172,21 +164,26 @@ fn not_again(
     };
     emitter.note(code, text);
     let text = "Nothing was done: it waits for something newer";
-    survey.called_off = Some(text.to_owned());
+    assessment.decision = Decision::CalledOff(text.to_owned());
     Ok(())
 }
 
 /// Puts newer images into the plan.
 async fn images_of(
     place: &Place,
-    survey: &mut Survey,
-    upgrade: &UpgradeRequest,
+    assessment: &mut Assessment,
     options: &Options,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<Vec<crate::event::ImageNews>, Complaint> {
+) -> Result<(Vec<crate::event::ImageNews>, Vec<Wanted>), Complaint> {
     let logins = crate::engine::credentials::Logins::of_cli();
-    let found = images::news(&place.docker, &survey.after, &survey.containers, &logins).await?;
+    let found = images::news(
+        &place.docker,
+        &assessment.after,
+        &assessment.containers,
+        &logins,
+    )
+    .await?;
     // What is made here is left alone on every day: whoever only looks may want to know.
     let says =
         |note: &&images::Note| options.dry_run || !matches!(note, images::Note::MadeHere { .. });
@@ -200,7 +197,7 @@ async fn images_of(
     let mut wanted = Vec::new();
     for news in &newer {
         let text = format!("{} is another image at its registry", news.name);
-        if !survey.plan.stack_is_down && survey.recreate(&news.service, text) {
+        if !assessment.plan.stack_is_down && assessment.recreate(&news.service, text) {
             wanted.push(Wanted::from(news));
         }
         told.push(crate::event::ImageNews {
@@ -210,12 +207,7 @@ async fn images_of(
             to: news.registry_digest.clone(),
         });
     }
-    survey.supply = Supply {
-        wanted,
-        refresh_bases: upgrade.refresh_bases,
-        prune_build_cache: upgrade.prune_build_cache,
-    };
-    Ok(told)
+    Ok((told, wanted))
 }
 
 /// How old an image is, nobody tells before it is fetched. By its digest no name moves.

@@ -12,6 +12,7 @@
 pub(crate) mod answer;
 pub(crate) mod checkout;
 pub(crate) mod engine;
+pub(crate) mod holder;
 pub(crate) mod own_engine;
 pub(crate) mod refit;
 pub(crate) mod registry;

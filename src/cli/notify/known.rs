@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::complaint::Complaint;
 use crate::engine::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
-use crate::run::Found;
+use crate::run::run_report::FoundStack;
 use crate::secret::{Redactor, Secret};
 use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
@@ -35,8 +35,10 @@ pub(super) struct Letter<'a> {
 
 impl Known {
     /// The same stack as a run has found it.
-    pub(super) fn of(found: Found) -> Option<Self> {
-        let Found { located, settings } = found;
+    pub(super) fn of(found: FoundStack) -> Option<Self> {
+        let FoundStack {
+            located, settings, ..
+        } = found;
         let state = StateHome::find().ok()?.of_stack(&located.args.directory);
         let env = env_of(&located);
         Some(Self {

@@ -3,7 +3,6 @@
 mod known;
 
 use std::io::IsTerminal as _;
-use std::rc::Rc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -15,9 +14,10 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, NoteCode};
 use crate::exit::{self, Exit};
-use crate::report::notify::{Aside, Beat, Message, Story, Tee};
+use crate::report::notify::{Beat, Message, Story};
 use crate::report::{self, page};
-use crate::run::{Ended, Runner};
+use crate::run::Runner;
+use crate::run::run_report::RunReport;
 use crate::state::notification_log::{self, Register, Told};
 use known::{Known, Letter};
 
@@ -57,22 +57,8 @@ pub(super) async fn telling(
     global: &Global,
     occasion: Occasion,
     command: &str,
-    run: impl AsyncFnOnce(&Runner) -> Ended,
-) -> Result<Exit, Complaint> {
-    let (exit, _) = telling_story(global, occasion, command, run).await?;
-    Ok(exit)
-}
-
-/// The same, with what was told.
-///
-/// # Errors
-/// The run could not even begin.
-pub(super) async fn telling_story(
-    global: &Global,
-    occasion: Occasion,
-    command: &str,
-    run: impl AsyncFnOnce(&Runner) -> Ended,
-) -> Result<(Exit, Story), Complaint> {
+    run: impl AsyncFnOnce(&Runner) -> RunReport,
+) -> Result<RunReport, Complaint> {
     let before = match occasion.unattended {
         true => Known::without_engine(global).await.ok(),
         false => None,
@@ -81,31 +67,25 @@ pub(super) async fn telling_story(
         Some(known) => known.begin(&story(occasion, command, None)).await,
         None => Vec::new(),
     };
-    let aside = Rc::new(Aside::default());
-    let runner = global
-        .runner_beside(|to| Rc::new(Tee(to, Rc::clone(&aside))))
-        .await;
-    let (known, signals, exit, refused) = match runner {
+    let (known, signals, done) = match global.runner().await {
         Ok(runner) => {
-            let ended = run(&runner).await;
-            let found = runner.found.into_inner().and_then(Known::of);
-            let exit = exit::of_run(&ended);
-            (found.or(before), runner.signals, exit, None)
+            let report = run(&runner).await;
+            let known = report.stack.clone().and_then(Known::of);
+            (known.or(before), runner.signals, Ok(report))
         }
-        Err(complaint) => {
-            let exit = exit::of_complaint(&complaint);
-            let to = Emitter::new(Rc::clone(&aside) as Rc<dyn crate::event::Tell>);
-            to.refused(complaint.clone(), exit.code(), Duration::ZERO);
-            (before, Signals::none(), exit, Some(complaint))
-        }
+        Err(complaint) => (before, Signals::none(), Err(complaint)),
     };
-    let story = story(occasion, command, Some(aside.story()));
+    let report = match &done {
+        Ok(report) => report.clone(),
+        Err(complaint) => RunReport::of_refusal(complaint),
+    };
+    let story = story(occasion, command, Some(&report));
     if let Some(known) = known {
-        let telling = known.tell(&story, exit == Exit::Done, &signals);
-        let told = patiently(global, telling).await;
+        let good = exit::of_run(&report.end) == Exit::Done;
+        let told = patiently(global, known.tell(&story, good, &signals)).await;
         known.remember(global, story.run, early.into_iter().chain(told).collect());
     }
-    refused.map_or(Ok((exit, story)), Err)
+    done
 }
 
 /// A person who waits for the prompt wants to know for whom.
@@ -131,19 +111,41 @@ pub(super) async fn warn(global: &Global, command: &str, complaint: &Complaint) 
         unattended: true,
         dry: false,
     };
-    let story = story(occasion, command, Some(Story::of_refusal(complaint)));
+    let report = RunReport::of_refusal(complaint);
+    let story = story(occasion, command, Some(&report));
     let told = known.tell(&story, false, &Signals::none()).await;
     known.remember(global, None, told);
 }
 
-fn story(occasion: Occasion, command: &str, told: Option<Story>) -> Story {
+fn story(occasion: Occasion, command: &str, report: Option<&RunReport>) -> Story {
     let verb = command.split(' ').next().unwrap_or_default();
-    let story = told.unwrap_or_default();
+    let story = report.map(story_of).unwrap_or_default();
     Story {
         verb: verb.to_owned(),
         unattended: occasion.unattended,
         dry: occasion.dry,
         ..story
+    }
+}
+
+/// What is told of a run: names of keys, never values of settings.
+fn story_of(report: &RunReport) -> Story {
+    let (end, stack) = (&report.end, report.stack.as_ref());
+    let project = stack.and_then(|stack| stack.project.clone());
+    let directory = stack.map(|stack| stack.located.args.directory.clone());
+    Story {
+        run: report.run,
+        project: project.unwrap_or_default(),
+        directory: directory.unwrap_or_default(),
+        changes: report.changes.clone(),
+        news: report.news.clone(),
+        outcome: Some(end.outcome),
+        services: end.services.clone(),
+        reason: end.failure.as_ref().map(|failure| failure.text.clone()),
+        code: end.failure.as_ref().map(|failure| failure.code),
+        todo: end.todo.clone(),
+        recovered: report.recovered,
+        ..Story::default()
     }
 }
 

@@ -13,8 +13,8 @@ use crate::complaint::{Code, Complaint};
 use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, Outcome};
 use crate::exit::{self, Exit};
-use crate::report::notify::Story;
 use crate::run::request::{Options, Request};
+use crate::run::run_report::RunReport;
 use crate::schedule::Action;
 use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass, Policy};
@@ -59,8 +59,8 @@ pub(super) struct RunArgs {
 
 pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
     if args.test {
-        let (exit, _) = upgrade(global, Action::Check, &args).await?;
-        return Ok(exit);
+        let report = upgrade(global, Action::Check, &args).await?;
+        return Ok(exit::of_run(&report.end));
     }
     if let Some(signal) = wait(global, &args).await? {
         return Ok(Exit::Signal(signal));
@@ -70,11 +70,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
     let settings = match stack.usable() {
         Ok(settings) => &settings.upgrade,
         Err(complaint) => {
-            record.add(entry(
-                args.action,
-                Exit::Refused,
-                Story::of_refusal(&complaint),
-            ))?;
+            record.add(entry(args.action, &RunReport::of_refusal(&complaint)))?;
             return Err(complaint);
         }
     };
@@ -90,11 +86,12 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
         return let_pass(global, &record, args.action, &pass);
     }
     let done = upgrade(global, args.action, &args).await;
-    let (exit, story) = match &done {
-        Ok((exit, story)) => (*exit, story.clone()),
-        Err(complaint) => (exit::of_complaint(complaint), Story::of_refusal(complaint)),
+    let report = match &done {
+        Ok(report) => report,
+        Err(complaint) => &RunReport::of_refusal(complaint),
     };
-    record.add(entry(args.action, exit, story))?;
+    let exit = exit::of_run(&report.end);
+    record.add(entry(args.action, report))?;
     let failures = policy::failures(&record.read()?, repaired(&stack.state)?);
     if exit != Exit::Done && failures == policy.max_failures {
         let pass = Pass::MaxFailures(failures);
@@ -102,22 +99,24 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
             .hint("refit history tells what happened; refit schedule run --retry tries it again");
         notify::warn(global, "schedule run", &complaint).await;
     }
-    done.map(|(exit, _)| exit)
+    done.map(|_| exit)
 }
 
-fn entry(action: Action, exit: Exit, story: Story) -> Entry {
+fn entry(action: Action, report: &RunReport) -> Entry {
+    let exit = exit::of_run(&report.end);
+    let failure = report.end.failure.as_ref();
     Entry {
         at: Timestamp::now(),
         action,
-        outcome: story.outcome.unwrap_or(Outcome::Refused),
+        outcome: report.end.outcome,
         exit_code: exit.code(),
-        run: story.run,
+        run: report.run,
         // That somebody switches the machine off is no failure of a version.
         code: match exit {
             Exit::Signal(_) => Some(Code::Interrupted.word().to_owned()),
-            _ => story.code.map(|code| code.word().to_owned()),
+            _ => failure.map(|failure| failure.code.word().to_owned()),
         },
-        text: story.reason,
+        text: failure.map(|failure| failure.text.clone()),
     }
 }
 
@@ -186,11 +185,7 @@ fn fields(text: &str) -> Result<Fields, String> {
     Fields::read(text).ok_or_else(|| format!("{text:?} is not the five fields of a crontab"))
 }
 
-async fn upgrade(
-    global: &Global,
-    action: Action,
-    args: &RunArgs,
-) -> Result<(Exit, Story), Complaint> {
+async fn upgrade(global: &Global, action: Action, args: &RunArgs) -> Result<RunReport, Complaint> {
     let dry = action == Action::Check;
     let request = Request {
         command: match (dry, args.retry) {
@@ -214,7 +209,7 @@ async fn upgrade(
         dry,
     };
     let located = global.locate_request();
-    notify::telling_story(global, occasion, &request.command, async |runner| {
+    notify::telling(global, occasion, &request.command, async |runner| {
         upgrade::execute(runner, &located, &request, &upgrade).await
     })
     .await

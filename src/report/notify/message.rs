@@ -89,7 +89,7 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         None => verb.to_owned(),
     };
     let ended = matches!(story.outcome, Some(Outcome::NothingToDo | Outcome::Refused));
-    if let (true, Some((run, outcome))) = (ended, story.recovered.last())
+    if let (true, Some((run, outcome))) = (ended, &story.recovered)
         && word != Some(Word::Available)
     {
         return recovered(*run, *outcome);
@@ -243,7 +243,7 @@ fn without_service(services: &[ServiceSummary]) -> Option<String> {
 
 /// The one command to look further.
 fn look(story: &Story, word: Option<Word>) -> String {
-    let run = story.run.or(story.recovered.last().map(|(run, _)| *run));
+    let run = story.run.or(story.recovered.map(|(run, _)| run));
     let words = match (word, run) {
         (Some(Word::Available), _) => "upgrade --check".to_owned(),
         (_, Some(run)) => format!("show {run}"),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use message::Message;
 pub use payload::{Beat, Payload, payload};
 pub use send::{Sent, send};
-pub use story::{Aside, Story, Tee};
+pub use story::Story;
 pub use target::Target;
 
 /// What can be told of; the words of `on:` in `refit.yaml`.

@@ -1,13 +1,11 @@
-//! What a run was about and how it went, gathered from its events beside the renderer. Holds names
-//! of keys, never values of settings: a message goes to other people's machines.
+//! What a run was about and how it went, as others hear of it. Holds names of keys, never values of
+//! settings: a message goes to other people's machines.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use super::Word;
-use crate::complaint::{Code, Complaint};
-use crate::event::{Event, Kind, News, Outcome, RunId, ServiceSummary, Tell};
+use crate::complaint::Code;
+use crate::event::{News, Outcome, RunId, ServiceSummary};
 
 /// A run as it is told of.
 #[derive(Debug, Clone, Default)]
@@ -40,22 +38,11 @@ pub struct Story {
     pub code: Option<Code>,
     /// What a person has to do.
     pub todo: Vec<String>,
-    /// Earlier runs that had been cut off and were finished first.
-    pub recovered: Vec<(RunId, Outcome)>,
+    /// An earlier run that had been cut off and was finished first.
+    pub recovered: Option<(RunId, Outcome)>,
 }
 
 impl Story {
-    /// Of what was refused before there was a run.
-    pub fn of_refusal(complaint: &Complaint) -> Self {
-        Self {
-            outcome: Some(Outcome::Refused),
-            code: Some(complaint.code),
-            reason: Some(complaint.text.clone()),
-            todo: complaint.hint.iter().cloned().collect(),
-            ..Self::default()
-        }
-    }
-
     /// Of what it is to be told; `None`: it is of no interest to anybody elsewhere.
     ///
     /// A person who is refused at the terminal has read it there.
@@ -73,7 +60,7 @@ impl Story {
     }
 
     fn word_of_recovery(&self) -> Option<Word> {
-        self.recovered.last().map(|(_, outcome)| match outcome {
+        self.recovered.map(|(_, outcome)| match outcome {
             Outcome::Applied => Word::Applied,
             Outcome::RolledBack => Word::Rollback,
             Outcome::NothingToDo
@@ -115,57 +102,6 @@ impl Story {
         }
         parts.join("\n")
     }
-
-    fn take(&mut self, event: &Event) {
-        match event.kind() {
-            Kind::RunStarted {
-                command,
-                project,
-                directory,
-            } => {
-                self.run = event.run();
-                command
-                    .split(' ')
-                    .next()
-                    .unwrap_or_default()
-                    .clone_into(&mut self.verb);
-                self.project.clone_from(project);
-                self.directory.clone_from(directory);
-            }
-            Kind::Change { file, key, .. } => self.changes.push((file.clone(), key.clone())),
-            Kind::News(news) => self.news = Some(News::clone(news)),
-            // Why an earlier run is taken back is not why this one fails.
-            Kind::Recovered { run, outcome } => {
-                self.recovered.push((*run, *outcome));
-                (self.reason, self.code) = (None, None);
-            }
-            Kind::Rollback { reason } => self.reason = Some(reason.clone()),
-            Kind::Complaint(complaint) => {
-                self.todo.extend(complaint.hint.clone());
-                if self.reason.is_none() {
-                    self.reason = Some(complaint.text.clone());
-                    self.code = Some(complaint.code);
-                }
-            }
-            Kind::Finished {
-                outcome, services, ..
-            } => {
-                self.outcome = Some(*outcome);
-                self.services.clone_from(services);
-            }
-            Kind::Diff { .. }
-            | Kind::Plan { .. }
-            | Kind::Phase { .. }
-            | Kind::Progress { .. }
-            | Kind::Container { .. }
-            | Kind::Verdict { .. }
-            | Kind::Effect { .. }
-            | Kind::Proof { .. }
-            | Kind::Restored { .. }
-            | Kind::Note { .. }
-            | Kind::Logs { .. } => {}
-        }
-    }
 }
 
 /// Without numbers that tell a time or a count: they differ each time.
@@ -181,31 +117,4 @@ fn without_measures(reason: &str) -> String {
     let kept = words.iter().enumerate();
     let kept = kept.filter(|(at, word)| !is_measure((*at, word)));
     kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
-}
-
-/// Gathers a story.
-#[derive(Debug, Default)]
-pub struct Aside(RefCell<Story>);
-
-impl Aside {
-    /// The story as far as it has come.
-    pub fn story(&self) -> Story {
-        self.0.borrow().clone()
-    }
-}
-
-impl Tell for Aside {
-    fn tell(&self, event: &Event) {
-        self.0.borrow_mut().take(event);
-    }
-}
-
-/// Tells two.
-pub struct Tee(pub Rc<dyn Tell>, pub Rc<Aside>);
-
-impl Tell for Tee {
-    fn tell(&self, event: &Event) {
-        self.0.tell(event);
-        self.1.tell(event);
-    }
 }

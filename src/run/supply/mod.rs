@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use super::assessment::Assessment;
 use super::failure::Failure;
 use super::kept;
-use super::survey::Survey;
 use crate::complaint::{Code, Complaint};
 use crate::engine::compose::{BuildOptions, ProjectArgs};
 use crate::engine::credentials::Logins;
@@ -34,19 +34,23 @@ pub struct Supply {
 ///
 /// # Errors
 /// The registry's or the build's message.
-pub async fn images(place: &Place, survey: &Survey, emitter: &Emitter) -> Result<(), Failure> {
-    for image in &survey.images {
+pub async fn images(
+    place: &Place,
+    assessment: &Assessment,
+    emitter: &Emitter,
+) -> Result<(), Failure> {
+    for image in assessment.images() {
         // F32: the old image gets its name back before Compose looks for it.
         let (repository, tag) = kept::split_tag(&image.name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
-    let needs = needs(place, survey).await?;
+    let needs = needs(place, assessment).await?;
     let fetched = fetch_all(place, &needs.fetch, emitter).await?;
     for Fetched { name, image } in &fetched {
         let (repository, tag) = kept::split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
-    build(place, survey, &needs.build, emitter).await
+    build(place, assessment, &needs.build, emitter).await
 }
 
 /// What is missing.
@@ -56,20 +60,20 @@ struct Needs {
     build: Vec<ServiceName>,
 }
 
-async fn needs(place: &Place, survey: &Survey) -> Result<Needs, Failure> {
+async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure> {
     let mut needs = Needs {
-        fetch: survey.supply.wanted.clone(),
+        fetch: assessment.wanted().to_vec(),
         build: Vec::new(),
     };
-    let steps = survey.plan.steps.iter();
+    let steps = assessment.plan.steps.iter();
     for step in steps.filter(|step| step.action.makes_container()) {
         let given = |image: &kept::SavedImage| image.service == step.service;
-        if survey.images.iter().any(given) {
+        if assessment.images().iter().any(given) {
             continue;
         }
         let (Some(service), Some(name)) = (
-            survey.after.services.get(&step.service),
-            survey.after.image_of(&step.service),
+            assessment.after.services.get(&step.service),
+            assessment.after.image_of(&step.service),
         ) else {
             continue;
         };
@@ -120,7 +124,7 @@ pub async fn fetch_all(
 /// Builds in place, or, where the checkout is about to move, from the new version's exported tree.
 async fn build(
     place: &Place,
-    survey: &Survey,
+    assessment: &Assessment,
     services: &[ServiceName],
     emitter: &Emitter,
 ) -> Result<(), Failure> {
@@ -128,13 +132,13 @@ async fn build(
         return Ok(());
     }
     let document;
-    let args = match &survey.moving {
-        None => survey.args.clone(),
+    let args = match assessment.moving() {
+        None => assessment.args.clone(),
         Some(moving) => {
             let (top, copy) = (moving.top(), moving.exported.path());
-            let json = build_file::build_file(&survey.after, services, top, copy);
+            let json = build_file::build_file(&assessment.after, services, top, copy);
             document = written(place, &json)?;
-            args_of(survey, document.path().to_owned())
+            args_of(assessment, document.path().to_owned())
         }
     };
     let line = |text: &str| {
@@ -148,7 +152,9 @@ async fn build(
         }
     };
     let options = BuildOptions {
-        pull: survey.supply.refresh_bases,
+        pull: assessment
+            .supply()
+            .is_some_and(|supply| supply.refresh_bases),
     };
     let done = place.compose.build(&args, services, options, line).await;
     done.map_err(|error| Failure::of_engine(Code::BuildFailed, error))
@@ -166,12 +172,12 @@ fn written(place: &Place, json: &serde_json::Value) -> anyhow::Result<tempfile::
     Ok(file)
 }
 
-fn args_of(survey: &Survey, file: PathBuf) -> ProjectArgs {
+fn args_of(assessment: &Assessment, file: PathBuf) -> ProjectArgs {
     ProjectArgs {
         files: vec![file],
-        name: Some(survey.after.name.clone()),
+        name: Some(assessment.after.name.clone()),
         env_files: Vec::new(),
         profiles: Vec::new(),
-        directory: survey.args.directory.clone(),
+        directory: assessment.args.directory.clone(),
     }
 }

@@ -138,13 +138,12 @@ impl Case<'_> {
             Of::Networks,
             say,
         );
-        values(
-            "the volume",
-            &before.volumes,
-            &after.volumes,
-            Of::Volumes,
-            say,
-        );
+        // A new volume that the last line excepts is no more than what it says.
+        let mut volumes = after.volumes.clone();
+        let last = self.said.last();
+        let excepted = last.split_once("except for").map_or("", |(_, names)| names);
+        volumes.retain(|name, _| before.volumes.contains_key(name) || !excepted.contains(&**name));
+        values("the volume", &before.volumes, &volumes, Of::Volumes, say);
         let project = &self.asking.project;
         maps(
             "the image",
@@ -199,6 +198,10 @@ impl Case<'_> {
         // One that starts again by itself, or ends by itself, is another one each time.
         let by_itself =
             then.id == now.id && (then.restarts != now.restarts || ended_by_itself(then, now));
+        let last = self.said.last();
+        let excepted = last.split_once("except for").map_or("", |(_, names)| names);
+        let not_run_again = excepted.contains("not run again") && has_word(excepted, &then.service);
+        let by_itself = by_itself || not_run_again;
         let mut differences = Vec::new();
         differ(&then.face, &now.face, "", &mut differences);
         for text in differences {

@@ -1,9 +1,9 @@
-//! The survey of a change of files: both sides of it, read by Compose, and whom it reaches.
+//! The assessment of a change of files: both sides of it, read by Compose, and whom it reaches.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Survey;
+use super::{Assessment, Change, Decision, Undoing};
 use crate::complaint::{Code, Complaint};
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files;
@@ -13,7 +13,6 @@ use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
-use crate::run::supply::Supply;
 use crate::run::{checks, history, meant, prove, remarks, secrets};
 use crate::secret::Redactor;
 use crate::stack::locate::Located;
@@ -24,11 +23,15 @@ use crate::stack::source::Source;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
 
-/// Surveys an edit.
+/// Assesses an edit.
 ///
 /// # Errors
 /// Compose cannot read the stack with it.
-pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<Survey, Complaint> {
+pub async fn of_edit(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Assessment, Complaint> {
     let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
     if let (Ok(before), Err(_)) = (&both.before, &both.after) {
@@ -84,7 +87,7 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
     }
     let effects = prove::expected(&model, &after, &plan, &reaches, &keys);
     let differing = remarks::still_differing(&model, place, &containers, &plan);
-    Ok(Survey {
+    Ok(Assessment {
         edited,
         before,
         source,
@@ -97,19 +100,10 @@ pub async fn survey(place: &Place, edited: Edited, options: &Options) -> Result<
         notes,
         env,
         containers,
-        undoes: Vec::new(),
-        before_undone: Default::default(),
-        images: Vec::new(),
-        moving: None,
-        hooks: None,
-        supply: Supply::default(),
-        called_off: None,
-        refusal: None,
-        in_line: false,
-        proofs: None,
+        change: Change::Edit,
+        decision: Decision::Made,
         one_shots: shots,
         strategy: options.strategy,
-        restart_all: false,
     })
 }
 
@@ -164,36 +158,43 @@ fn another_project(name: Option<&str>) -> Complaint {
 ///
 /// # Errors
 /// There is nothing to undo, or files were edited since.
-pub(super) async fn survey_of_rollback(
+pub(super) async fn of_rollback(
     place: &Place,
     target: Option<RunId>,
     options: &Options,
     state: &StackState,
-) -> Result<Survey, Complaint> {
+) -> Result<Assessment, Complaint> {
     let undo = history::undo(place, state, target, options.allow.contains(&Guard::Edited)).await?;
-    let mut survey = survey(place, undo.edited, options).await?;
-    survey.moving = undo.moving;
+    let mut assessment = of_edit(place, undo.edited, options).await?;
+    let mut images = Vec::new();
     for image in undo.images {
         let named = place.docker.image_id(&image.name).await?;
-        let defined = survey.after.services.contains_key(&image.service);
+        let defined = assessment.after.services.contains_key(&image.service);
         // Whatever the name means by now: what counts is what runs.
-        let own = survey
+        let own = assessment
             .containers
             .iter()
             .filter(|c| c.service == image.service);
         let runs = own.clone().all(|container| container.image_id == image.id);
-        if named.as_ref() == Some(&image.id) && runs || !defined || survey.plan.stack_is_down {
+        if named.as_ref() == Some(&image.id) && runs || !defined || assessment.plan.stack_is_down {
             continue;
         }
         let text = format!("goes back to the image it ran before ({})", image.kept_as);
-        if survey.recreate(&image.service, text) {
-            plan::image::without_build(&mut survey.plan, &image.service);
-            survey.images.push(image);
+        if assessment.recreate(&image.service, text) {
+            plan::image::without_build(&mut assessment.plan, &image.service);
+            images.push(image);
         }
     }
-    survey.undoes = undo.runs;
-    survey.before_undone = (undo.networks, undo.volumes);
-    Ok(survey)
+    Ok(Assessment {
+        change: Change::Rollback(Undoing {
+            runs: undo.runs,
+            images,
+            moving: undo.moving,
+            networks: undo.networks,
+            volumes: undo.volumes,
+        }),
+        ..assessment
+    })
 }
 
 /// Whom the edited files reach.

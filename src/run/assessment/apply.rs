@@ -1,6 +1,6 @@
-//! The survey of `apply`: where files and containers differ, and what was edited by hand.
+//! The assessment of `apply`: where files and containers differ, and what was edited by hand.
 
-use super::{Survey, quiet, unreadable};
+use super::{Assessment, Change, quiet, unreadable};
 use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::plan;
@@ -12,15 +12,15 @@ use crate::stack::{Place, resolve};
 use crate::state::StackState;
 use crate::state::document::StateError;
 
-/// Surveys the differences.
+/// Assesses the differences.
 ///
 /// # Errors
 /// Compose cannot read the stack, or there is no such service.
-pub(super) async fn survey(
+pub(super) async fn of_apply(
     place: &Place,
     services: &[ServiceName],
     state: &StackState,
-) -> Result<Survey, Complaint> {
+) -> Result<Assessment, Complaint> {
     let resolved = resolve(&place.compose, &place.located)
         .await
         .map_err(unreadable)?;
@@ -41,35 +41,39 @@ pub(super) async fn survey(
                 .map(move |r| (file.clone(), r))
         })
         .collect();
-    let survey = quiet(place, resolved, containers, |inputs| {
+    let assessment = quiet(place, resolved, containers, |inputs| {
         plan::of_drift(inputs, &drifts)
     });
-    let in_line = drifts.is_empty() && survey.plan.is_empty();
-    let mut survey = Survey {
+    let in_line = drifts.is_empty() && assessment.plan.is_empty();
+    let mut assessment = Assessment {
         differing,
-        in_line,
-        ..survey
+        change: Change::Apply { in_line },
+        ..assessment
     };
-    if !survey.plan.is_empty() {
-        by_hand(place, &mut survey, state)?;
+    if !assessment.plan.is_empty() {
+        by_hand(place, &mut assessment, state)?;
     }
-    let model = survey.after.clone();
-    survey.effects = prove::expected(&model, &model, &survey.plan, &reaches, &[]);
-    Ok(survey)
+    let model = assessment.after.clone();
+    assessment.effects = prove::expected(&model, &model, &assessment.plan, &reaches, &[]);
+    Ok(assessment)
 }
 
 /// What was edited by hand since files and containers were last seen to agree: it is in place
 /// already, and is what a failed `apply` takes back.
-fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) -> Result<(), StateError> {
+fn by_hand(
+    place: &Place,
+    assessment: &mut Assessment,
+    state: &StackState,
+) -> Result<(), StateError> {
     let Some(baseline) = baseline::read(state)? else {
-        survey.notes.push(
+        assessment.notes.push(
             "no earlier text of this stack's files is known: should this fail, its files stay as \
              they are now"
                 .to_owned(),
         );
         return Ok(());
     };
-    let edits = baseline.edits(place, &survey.after, &survey.source, state);
+    let edits = baseline.edits(place, &assessment.after, &assessment.source, state);
     for edit in &edits {
         match &edit.before {
             // What is not known has no difference to be told.
@@ -78,18 +82,18 @@ fn by_hand(place: &Place, survey: &mut Survey, state: &StackState) -> Result<(),
                 let text = format!(
                     "the earlier text of {file} is not known ({why}): should this fail, it stays as it is now"
                 );
-                survey.notes.push(text);
+                assessment.notes.push(text);
             }
             Side::Absent | Side::Text(_) => {
-                describe::describe(place, edit, &mut survey.edited.changes);
+                describe::describe(place, edit, &mut assessment.edited.changes);
             }
         }
     }
-    survey.edited.files = edits;
-    survey.edited.is_by_hand = true;
+    assessment.edited.files = edits;
+    assessment.edited.is_by_hand = true;
     // Another project of the same folder has other arguments.
-    if baseline.args.name == survey.args.name {
-        survey.args_before = baseline.args;
+    if baseline.args.name == assessment.args.name {
+        assessment.args_before = baseline.args;
     }
     Ok(())
 }

@@ -2,27 +2,24 @@
 //! what must be seen afterwards. Refuses what cannot work.
 
 mod apply;
+mod change;
 mod edit;
 
-pub use edit::survey as of_edit;
+pub use change::{Change, Decision, Undoing};
+pub use edit::of_edit;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::checkout::Moving;
 use super::checkpoint::is_failing;
 use super::edits::{self, Edited};
-use super::hooks::Around;
-use super::kept::SavedImage;
 use super::request::{Options, Strategy, What};
-use super::supply::Supply;
 use super::{checks, describe, remarks, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::Container;
-use crate::event::{Action, RunId, ServiceName};
-use crate::health::check::Proofs;
+use crate::event::{Action, ServiceName};
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::Target;
@@ -36,7 +33,7 @@ use crate::stack::{Place, Resolved, application, resolve};
 use crate::state::StackState;
 
 /// What is known.
-pub struct Survey {
+pub struct Assessment {
     /// The edits in memory.
     pub edited: Edited,
     /// The stack as it is; none where Compose cannot read it.
@@ -61,48 +58,34 @@ pub struct Survey {
     pub env: Vec<(String, String)>,
     /// The project's containers before.
     pub containers: Vec<Container>,
-    /// The runs that this one undoes.
-    pub undoes: Vec<RunId>,
-    /// Networks and volumes that there were before those runs.
-    pub before_undone: (Vec<String>, Vec<String>),
-    /// Images that get their names back first, for services that are to run them again.
-    pub images: Vec<SavedImage>,
-    /// The move of the git checkout that brings the files' new texts, if that is the change.
-    pub moving: Option<Moving>,
-    /// What the person wants to run around it.
-    pub hooks: Option<Around>,
-    /// New images that it asks for by itself.
-    pub supply: Supply,
-    /// Why nothing is done all the same.
-    pub called_off: Option<String>,
-    /// What speaks against it: told after the plan, and nothing is done.
-    pub refusal: Option<Complaint>,
-    /// Files and containers were compared, and agree.
-    pub in_line: bool,
-    /// What is to be seen of the application itself afterwards.
-    pub proofs: Option<Proofs>,
+    /// What kind of change it is.
+    pub change: Change,
+    /// Whether it is made.
+    pub decision: Decision,
     pub(super) one_shots: BTreeSet<ServiceName>,
     pub(super) strategy: Strategy,
-    pub(super) restart_all: bool,
 }
 
-impl Survey {
+impl Assessment {
     /// Whether there is nothing to do at all.
     pub fn is_nothing(&self) -> bool {
-        if self.called_off.is_some() {
+        if let Decision::CalledOff(_) = self.decision {
             return true;
         }
-        let edits_nothing = self.edited.is_noop() || self.in_line;
+        let edits_nothing = self.edited.is_noop() || self.is_in_line();
         edits_nothing
-            && self.moving.is_none()
+            && self.moving().is_none()
             && self.plan.is_empty()
             && self.strategy != Strategy::DownUp
     }
 
     /// What is said when there is nothing to do.
     pub fn nothing_text(&self) -> String {
-        if let Some(text) = &self.called_off {
+        if let Decision::CalledOff(text) = &self.decision {
             return text.clone();
+        }
+        if let Change::Restart { all: true } = self.change {
+            return "Nothing to do: no service runs".to_owned();
         }
         let runs = self.containers.iter().any(Container::is_up);
         let said = match (self.edited.changes.is_empty(), runs) {
@@ -110,11 +93,15 @@ impl Survey {
             (true, false) => "Nothing to do: no service runs",
             (false, _) => "Nothing to do: the files say so already",
         };
-        match (self.restart_all, self.differing.is_empty()) {
-            (true, _) => "Nothing to do: no service runs".to_owned(),
-            (_, true) => said.to_owned(),
-            (_, false) => format!("{said}. What differs since before is put right by: refit apply"),
+        match self.differing.is_empty() {
+            true => said.to_owned(),
+            false => format!("{said}. Out of sync since before; refit apply fixes it"),
         }
+    }
+
+    /// Files and containers were compared, and agree.
+    pub fn is_in_line(&self) -> bool {
+        matches!(self.change, Change::Apply { in_line: true })
     }
 
     /// Everything secret that this stack is known to hold.
@@ -195,7 +182,7 @@ impl Survey {
     }
 }
 
-/// Makes the survey.
+/// Makes the assessment.
 ///
 /// # Errors
 /// Everything that is refused before the first write.
@@ -204,11 +191,11 @@ pub async fn make(
     what: &What,
     options: &Options,
     state: &StackState,
-) -> Result<Survey, Complaint> {
-    let survey = match what {
+) -> Result<Assessment, Complaint> {
+    let assessment = match what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
-            edit::survey(place, edited, options).await?
+            edit::of_edit(place, edited, options).await?
         }
         What::Replace(edit) => {
             if !Side::read(&edit.path).is_same_file(&edit.before) {
@@ -221,16 +208,16 @@ pub async fn make(
             let mut edited = Edited::default();
             describe::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());
-            edit::survey(place, edited, options).await?
+            edit::of_edit(place, edited, options).await?
         }
-        What::Apply(services) => apply::survey(place, services, state).await?,
+        What::Apply(services) => apply::of_apply(place, services, state).await?,
         What::Restart(services) => of_restart(place, services).await?,
-        What::Rollback(target) => edit::survey_of_rollback(place, *target, options, state).await?,
+        What::Rollback(target) => edit::of_rollback(place, *target, options, state).await?,
     };
-    Ok(checked(place, survey, options).await)
+    Ok(checked(place, assessment, options).await)
 }
 
-/// The survey of edits that somebody else made in memory.
+/// The assessment of edits that somebody else made in memory.
 ///
 /// # Errors
 /// As [`make`].
@@ -238,50 +225,57 @@ pub async fn of_edited(
     place: &Place,
     edited: Edited,
     options: &Options,
-) -> Result<Survey, Complaint> {
-    let survey = edit::survey(place, edited, options).await?;
-    Ok(checked(place, survey, options).await)
+) -> Result<Assessment, Complaint> {
+    let assessment = edit::of_edit(place, edited, options).await?;
+    Ok(checked(place, assessment, options).await)
 }
 
 /// Puts the person's strategy in, and finds what speaks against the change: what cannot work or
 /// cannot be undone.
-pub async fn checked(place: &Place, mut survey: Survey, options: &Options) -> Survey {
+pub async fn checked(place: &Place, mut assessment: Assessment, options: &Options) -> Assessment {
     if !options.no_apply {
-        apply_strategy(&mut survey, options.strategy);
+        apply_strategy(&mut assessment, options.strategy);
     }
-    match refusals(place, &survey, options).await {
-        Ok(notes) => survey.notes.extend(notes),
+    match refusals(place, &assessment, options).await {
+        Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
-        Err(complaint) => survey.refusal = Some(complaint),
+        Err(complaint) => assessment.decision = Decision::Refused(complaint),
     }
-    survey
+    assessment
 }
 
 async fn refusals(
     place: &Place,
-    survey: &Survey,
+    assessment: &Assessment,
     options: &Options,
 ) -> Result<Vec<String>, Complaint> {
     // A way back is not barred by what guards the way there.
     // But data that was migrated in between cannot be read by the old version.
-    match survey.undoes.is_empty() {
-        true => guards(place, survey, options, guard::check)?,
-        false => guards(place, survey, options, guard::check_way_back)?,
+    match assessment.undoes().is_empty() {
+        true => guards(place, assessment, options, guard::check)?,
+        false => guards(place, assessment, options, guard::check_way_back)?,
     }
     if options.no_apply {
         return Ok(Vec::new());
     }
-    let brings = |path: &Path| survey.edited.brings(path);
-    checks::all(place, &survey.after, &survey.plan, &options.allow, brings).await
+    let brings = |path: &Path| assessment.edited.brings(path);
+    checks::all(
+        place,
+        &assessment.after,
+        &assessment.plan,
+        &options.allow,
+        brings,
+    )
+    .await
 }
 
 fn guards(
     place: &Place,
-    survey: &Survey,
+    assessment: &Assessment,
     options: &Options,
     check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
-    let keys: Vec<guard::ChangedKey<'_>> = survey
+    let keys: Vec<guard::ChangedKey<'_>> = assessment
         .edited
         .changes
         .iter()
@@ -294,7 +288,7 @@ fn guards(
                 .is_some_and(|value| !value.is_empty()),
         })
         .collect();
-    let binds = survey
+    let binds = assessment
         .after
         .services
         .values()
@@ -302,12 +296,12 @@ fn guards(
     let missing: Vec<_> = match place.docker.endpoint.is_local() {
         true => binds
             .map(|b| b.source.clone())
-            .filter(|source| !survey.edited.brings(source))
+            .filter(|source| !assessment.edited.brings(source))
             .collect(),
         false => Vec::new(),
     };
     let mut own_keys = place.settings.guard.keys.clone();
-    let model = survey.before.as_ref().unwrap_or(&survey.after);
+    let model = assessment.before.as_ref().unwrap_or(&assessment.after);
     if keys.iter().any(|key| key.had_value)
         && let Ok(known) = application::of(&place.located.args.directory, model, None)
     {
@@ -315,31 +309,33 @@ fn guards(
     }
     check(
         &guard::Guarded {
-            before: survey.before.as_ref().unwrap_or(&survey.after),
-            after: &survey.after,
-            plan: &survey.plan,
-            containers: &survey.containers,
+            before: assessment.before.as_ref().unwrap_or(&assessment.after),
+            after: &assessment.after,
+            plan: &assessment.plan,
+            containers: &assessment.containers,
             keys: &keys,
             own_keys: &own_keys,
             missing_sources: &missing,
-            down: survey.strategy == Strategy::DownUp,
+            down: assessment.strategy == Strategy::DownUp,
         },
         &options.allow,
     )
 }
 
-async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Survey, Complaint> {
+async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Assessment, Complaint> {
     let resolved = resolve(&place.compose, &place.located)
         .await
         .map_err(unreadable)?;
     checks::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
-    let survey = quiet(place, resolved, containers, |inputs| {
+    let assessment = quiet(place, resolved, containers, |inputs| {
         plan::of_restart(inputs, services)
     });
-    Ok(Survey {
-        restart_all: services.is_empty(),
-        ..survey
+    Ok(Assessment {
+        change: Change::Restart {
+            all: services.is_empty(),
+        },
+        ..assessment
     })
 }
 
@@ -352,13 +348,13 @@ fn unreadable(error: EngineError) -> Complaint {
     }
 }
 
-/// A survey without edits.
+/// A assessment without edits.
 fn quiet(
     place: &Place,
     resolved: Resolved,
     containers: Vec<Container>,
     plan: impl FnOnce(&Inputs<'_>) -> Plan,
-) -> Survey {
+) -> Assessment {
     let shots = place.one_shots(&resolved.model);
     let plan = plan(&Inputs {
         before: &resolved.model,
@@ -372,7 +368,7 @@ fn quiet(
         one_shots: &shots,
         reloads: &[],
     });
-    Survey {
+    Assessment {
         edited: Edited::default(),
         before: Some(resolved.model.clone()),
         source: resolved.source,
@@ -385,27 +381,18 @@ fn quiet(
         notes: Vec::new(),
         env: secrets::env_of(place, &Edited::default()),
         containers,
-        undoes: Vec::new(),
-        before_undone: Default::default(),
-        images: Vec::new(),
-        moving: None,
-        hooks: None,
-        supply: Supply::default(),
-        called_off: None,
-        refusal: None,
-        in_line: false,
-        proofs: None,
+        change: Change::Edit,
+        decision: Decision::Made,
         one_shots: shots,
         strategy: Strategy::Auto,
-        restart_all: false,
     }
 }
 
 /// `--strategy` in place of the cheapest action.
-fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
-    survey.strategy = strategy;
-    let plan = std::mem::take(&mut survey.plan);
-    survey.plan = match strategy {
+fn apply_strategy(assessment: &mut Assessment, strategy: Strategy) {
+    assessment.strategy = strategy;
+    let plan = std::mem::take(&mut assessment.plan);
+    assessment.plan = match strategy {
         Strategy::Auto => plan,
         Strategy::Restart => {
             if plan
@@ -415,14 +402,16 @@ fn apply_strategy(survey: &mut Survey, strategy: Strategy) {
             {
                 let text = "a restart does not bring a new environment into a container; \
                             whether it arrived is checked at the end";
-                survey.notes.push(text.to_owned());
+                assessment.notes.push(text.to_owned());
             }
             plan::with_action(plan, Action::Restart)
         }
         Strategy::Recreate => plan::with_action(plan, Action::Recreate),
         Strategy::DownUp => {
-            survey.notes.push(remarks::cost_of_down(&survey.containers));
-            plan::of_down_up(&survey.after, &survey.args.profiles)
+            assessment
+                .notes
+                .push(remarks::cost_of_down(&assessment.containers));
+            plan::of_down_up(&assessment.after, &assessment.args.profiles)
         }
     };
 }

@@ -1,0 +1,151 @@
+//! What became of a run: the only thing that a run hands back. Exit code, last line, notification, the
+//! memory of upgrades and the record of timers are functions of it.
+
+use super::assessment::Assessment;
+use crate::complaint::{Code, Complaint};
+use crate::engine::signals::Signal;
+use crate::event::{News, Outcome, RunId, ServiceSummary};
+use crate::stack::locate::Located;
+use crate::stack::settings::Settings;
+
+/// What became of a run.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// Its number, if it came to one.
+    pub run: Option<RunId>,
+    /// The stack, once it was found.
+    pub stack: Option<FoundStack>,
+    /// Files and keys that were to change.
+    pub changes: Vec<(String, String)>,
+    /// What an upgrade found.
+    pub news: Option<News>,
+    /// An earlier run that had been cut off and was finished first.
+    pub recovered: Option<(RunId, Outcome)>,
+    /// How it ended.
+    pub end: RunEnd,
+}
+
+/// A stack as a run has found it, before its change.
+#[derive(Debug, Clone)]
+pub struct FoundStack {
+    /// Where it is.
+    pub located: Located,
+    /// What its `refit.yaml` says.
+    pub settings: Settings,
+    /// Compose's name for it, once Compose was asked.
+    pub project: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct RunEnd {
+    /// In a word.
+    pub outcome: Outcome,
+    /// With `--dry-run --exit-code`: there is something to do.
+    pub something_to_do: bool,
+    /// A signal asked for the end.
+    pub signal: Option<Signal>,
+    /// What was done to whom.
+    pub services: Vec<ServiceSummary>,
+    /// Why it did not do what was asked.
+    pub failure: Option<Reason>,
+    /// What a person has to do.
+    pub todo: Vec<String>,
+    /// What the person reads last.
+    pub text: Option<String>,
+}
+
+/// Why a run did not do what was asked, without the secrets that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// Stable.
+    pub code: Code,
+    /// In a sentence without a full stop.
+    pub text: String,
+}
+
+impl RunEnd {
+    /// An end without anything special about it, and before any container was touched.
+    pub fn of(outcome: Outcome, text: Option<String>) -> Self {
+        Self {
+            outcome,
+            something_to_do: false,
+            signal: None,
+            services: Vec::new(),
+            failure: None,
+            todo: Vec::new(),
+            text,
+        }
+    }
+
+    /// A refusal: nothing was touched.
+    pub fn refused(complaint: &Complaint, signal: Option<Signal>) -> Self {
+        Self {
+            signal,
+            failure: Some(Reason {
+                code: complaint.code,
+                text: complaint.text.clone(),
+            }),
+            todo: complaint.hint.iter().cloned().collect(),
+            ..Self::of(Outcome::Refused, None)
+        }
+    }
+}
+
+impl RunReport {
+    /// Of a run that has not begun: what is learnt of it is filled in as it goes.
+    pub(super) fn begun() -> Self {
+        Self {
+            run: None,
+            stack: None,
+            changes: Vec::new(),
+            news: None,
+            recovered: None,
+            end: RunEnd::of(Outcome::Refused, None),
+        }
+    }
+
+    /// Of what was refused before there was a run.
+    pub fn of_refusal(complaint: &Complaint) -> Self {
+        Self {
+            end: RunEnd::refused(complaint, None),
+            ..Self::begun()
+        }
+    }
+
+    /// Takes in what is known of the change before it is made.
+    pub(super) fn assessed(&mut self, assessment: &Assessment) {
+        let changes = assessment.edited.changes.iter();
+        self.changes = changes
+            .map(|change| (change.file.clone(), change.key.clone()))
+            .collect();
+        self.news = assessment.news().cloned();
+        if let Some(stack) = &mut self.stack {
+            stack.project = Some(assessment.after.name.clone());
+        }
+    }
+}
+
+/// A change that was refused, with what an upgrade had found by then.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub complaint: Complaint,
+    /// What there is that is new.
+    pub news: Option<Box<News>>,
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Self {
+        Complaint::from(error).into()
+    }
+}
+
+impl From<Complaint> for Refused {
+    fn from(complaint: Complaint) -> Self {
+        Self {
+            complaint,
+            news: None,
+        }
+    }
+}
