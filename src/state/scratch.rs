@@ -12,7 +12,7 @@ use super::{StateHome, make_folder};
 use crate::engine::process;
 
 /// What a command puts there is copies of settings: more than this is rare.
-const ROOM: [u8; 1 << 16] = [0; 1 << 16];
+static ROOM: [u8; 1 << 16] = [0; 1 << 16];
 
 impl StateHome {
     /// The folder; in place of one that has no room, a private one in the temporary directory. Leftovers
