@@ -6,56 +6,10 @@
 mod faulty;
 mod stack;
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use faulty::small_disk::SmallDisk;
 use faulty::{files_of, is_in_line};
 use stack::answer::Answer;
 use stack::{TestStack, idle};
-
-/// A file system of a few pages, gone with the test.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None`, with a word about it, where this user may not mount.
-    fn at(folder: &Path, kib: u32) -> Option<Self> {
-        fs::create_dir_all(folder).unwrap();
-        let size = format!("size={kib}k,mode=700");
-        let mut command = Command::new("mount");
-        command
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(folder);
-        if !command.status().is_ok_and(|status| status.success()) {
-            println!("skipped: mounting needs root");
-            return None;
-        }
-        Some(Self(folder.to_owned()))
-    }
-
-    /// Fills it up to so many free pages.
-    fn fill(&self, free_pages: usize) {
-        let path = self.0.join("ballast");
-        let mut file = fs::File::create(&path).unwrap();
-        let mut size: u64 = 0;
-        while file.write_all(&[0; 4096]).is_ok() {
-            size += 4096;
-        }
-        file.set_len(size.saturating_sub(4096 * free_pages as u64))
-            .unwrap();
-    }
-
-    fn empty(&self) {
-        let _ = fs::remove_file(self.0.join("ballast"));
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
 
 fn compose() -> String {
     format!(
@@ -144,4 +98,29 @@ fn the_disk_of_the_stack_is_full() {
         is_whole(&stack, &answer, &format!("{free} pages were free"));
     }
     assert!(codes.contains(&3) && codes.contains(&0), "{codes:?}");
+}
+
+/// Just then it has to be seen what is the matter.
+#[test]
+fn a_full_disk_of_the_state_keeps_nobody_from_looking() {
+    let Some(stack) = TestStack::started(&compose(), &[(".env", "MODE=v0\n")]) else {
+        return;
+    };
+    let Some(disk) = SmallDisk::at(&stack.state(), 256) else {
+        return;
+    };
+    stack.refit(&["set", "MODE=v1"]).exits(0);
+    let old = files_of(&stack);
+    disk.fill(0);
+    stack.refit(&["status"]).exits(0).says("web");
+    stack.refit(&["plan"]).exits(0).says("Nothing to do");
+    stack.refit(&["doctor"]).exits(0);
+    for args in [&["set", "MODE=v2"][..], &["rollback"]] {
+        let answer = stack.refit(args).exits(1);
+        answer.says("No space left on device");
+        assert_eq!(files_of(&stack), old, "{args:?}");
+    }
+    disk.empty();
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.container("web").env["MODE"], "v0");
 }

@@ -266,3 +266,48 @@ fn f29_the_archive_call_shows_a_file_that_the_process_does_not_see() {
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
     }
 }
+
+/// What Compose makes without its dependencies has no note of them. Whoever has the files goes by these;
+/// who names only the project goes by the notes.
+#[test]
+fn a_container_made_without_its_dependencies_has_no_note_of_them() {
+    let compose = |db: &str| {
+        let web = idle("depends_on: {db: {condition: service_started, restart: true}}");
+        format!("services:\n  web: {web}\n  db: {}\n", idle(db))
+    };
+    let Some(stack) = TestStack::started(&compose(""), &[]) else {
+        return;
+    };
+    let note = |stack: &TestStack| {
+        let labels = &stack.container("web").raw["Config"]["Labels"];
+        labels["com.docker.compose.depends_on"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let elsewhere = |args: &[&str]| {
+        docker(&[&["compose", "-p", &stack.project], args].concat());
+    };
+    assert_eq!(note(&stack), "db:service_started:true");
+    let before = stack.container("web");
+    elsewhere(&["restart", "db"]);
+    before.was_restarted(&stack.container("web"));
+
+    stack.compose(&["up", "-d", "--no-deps", "--force-recreate", "web"]);
+    assert_eq!(note(&stack), "");
+    let before = stack.container("web");
+    elsewhere(&["restart", "db"]);
+    before.is_untouched(&stack.container("web"));
+    stack.compose(&["restart", "db"]);
+    before.was_restarted(&stack.container("web"));
+
+    // With its dependencies it keeps the note, and they come along where they stopped or differ.
+    stack.compose(&["stop", "db"]);
+    let stopped = stack.container("db");
+    stack.compose(&["up", "-d", "--force-recreate", "web"]);
+    assert_eq!(note(&stack), "db:service_started:true");
+    stopped.was_restarted(&stack.container("db"));
+    stack.write("compose.yaml", &compose("environment: {X: '1'}"));
+    stack.compose(&["up", "-d", "--force-recreate", "web"]);
+    stopped.was_recreated(&stack.container("db"));
+}

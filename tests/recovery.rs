@@ -58,3 +58,75 @@ fn a_file_that_cannot_be_restored_keeps_no_other_from_it() {
     assert_eq!(now.get("compose.yaml"), old.get("compose.yaml"));
     assert!(!now.contains_key("compose.override.yaml"));
 }
+
+/// A dry run is of the stack as it is, and another one comes first: nothing is called in line meanwhile.
+#[test]
+fn a_dry_run_says_that_a_run_which_was_cut_off_comes_first() {
+    let Some(faulty) = Faulty::new() else { return };
+    let stack = &faulty.stack;
+    let change = ["set", "KEY=v1", "--settle", "50ms"];
+    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
+    assert_eq!(killed.code, -1, "{killed}");
+    for args in [
+        &["plan", "--exit-code"][..],
+        &["set", "KEY=v1", "--dry-run", "--exit-code"],
+    ] {
+        let answer = stack.refit(args).exits(10);
+        answer
+            .says("run 1 was cut off; the next command that changes something (refit apply) rolls it back first")
+            .says("this was a dry run. First comes run 1, which was cut off");
+    }
+    // What it would need to go back is gone: nobody hears of it first when it is too late.
+    let kept = stack.state_files().into_iter().map(|(path, _)| path);
+    let kept = kept.into_iter().find(|path| path.ends_with("1/file-0"));
+    let kept = kept.unwrap();
+    let text = fs::read(&kept).unwrap();
+    fs::write(&kept, "KEY=damaged\n").unwrap();
+    for question in ["status", "plan", "doctor"] {
+        let answer = stack.refit(&[question]);
+        let all = format!("{}{}", answer.stdout, answer.stderr);
+        assert!(all.contains("cannot be rolled back"), "{answer}");
+        assert!(all.contains(&*kept.to_string_lossy()), "{answer}");
+    }
+    fs::write(&kept, text).unwrap();
+    stack.refit(&["apply"]).exits(0);
+    faulty.is_whole(&[&faulty.files()], "given back");
+}
+
+/// An out-of-memory killer takes the largest, and may take Compose while a run is rolled back.
+#[test]
+fn a_compose_that_is_killed_under_a_rollback_is_called_again() {
+    let Some(faulty) = Faulty::new() else { return };
+    let stack = &faulty.stack;
+    let old = faulty.files();
+    let change = ["set", "KEY=v1", "--settle", "50ms"];
+    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
+    assert_eq!(killed.code, -1, "{killed}");
+    let mut command = stack.command(&["apply", "--settle", "50ms"]);
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let pid = loop {
+        if let Some(pid) = compose_up_of(child.id()) {
+            break pid;
+        }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it calls no docker compose up");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    let kill = std::process::Command::new("kill")
+        .args(["-KILL", &pid])
+        .status();
+    assert!(kill.unwrap().success());
+    Answer::of_output(format!("{command:?}"), &child.wait_with_output().unwrap()).exits(0);
+    faulty.is_whole(&[&old], "after a killed Compose");
+}
+
+fn compose_up_of(refit: u32) -> Option<String> {
+    let children = fs::read_to_string(format!("/proc/{refit}/task/{refit}/children")).ok()?;
+    let is_up = |pid: &&str| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"up")
+    };
+    children.split_whitespace().find(is_up).map(str::to_owned)
+}

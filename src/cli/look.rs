@@ -17,7 +17,7 @@ use crate::health::limits::{Limits, Past};
 use crate::health::track::Target;
 use crate::health::watch::{Stopped, Watch};
 use crate::report::{self, page};
-use crate::run::recover;
+use crate::run::unfinished;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, resolve};
 use crate::state::StateHome;
@@ -59,7 +59,8 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     let containers = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, &resolved, &containers).await?;
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
-    let mut unfinished: Vec<String> = recover::sentence(&place.located.args.directory, &state)
+    let mut unfinished: Vec<String> = unfinished::ahead(&place.located.args.directory, &state)
+        .map(|ahead| ahead.sentence)
         .into_iter()
         .collect();
     let mut rows = Vec::new();

@@ -429,7 +429,12 @@ impl Compose {
         if ended.ok() {
             return Ok(ended);
         }
-        Err(failed(own_message(&ended.stderr)))
+        let said = own_message(&ended.stderr);
+        Err(failed(match ended.code {
+            Some(_) => said,
+            // It had no time to say why.
+            None => format!("{said}\n{KILLED}").trim_start().to_owned(),
+        }))
     }
 
     fn call(&self, args: Vec<OsString>, directory: &Path) -> Call {
@@ -488,6 +493,9 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path)?.write_all(text.as_bytes())
 }
+
+/// What is said of a call that did not end by itself, as by an out-of-memory killer.
+pub(super) const KILLED: &str = "a signal ended it";
 
 fn up_args<'a>(services: &'a [ServiceName], mode: UpMode, scales: &'a [String]) -> Vec<&'a str> {
     let how: &[&str] = match mode {

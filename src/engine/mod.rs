@@ -128,9 +128,10 @@ impl EngineError {
     }
 
     /// Whether a container was not, or no longer, what the caller had seen: the engine still does what
-    /// a Compose that is dead by now had asked for. To look again helps.
+    /// a Compose that is dead by now had asked for, or Compose itself was killed. To look again helps.
     pub fn is_race(&self) -> bool {
-        const SAID: [&str; 4] = [
+        const SAID: [&str; 5] = [
+            compose::KILLED,
             "No such container",
             "is already in use by container",
             "is already in progress",
@@ -145,7 +146,8 @@ impl EngineError {
 
     /// Whether the reason passes by itself, or with space on a disk: to try again later may work.
     pub fn is_passing(&self) -> bool {
-        const SAID: [&str; 4] = [
+        const SAID: [&str; 5] = [
+            compose::KILLED,
             "Cannot connect to the Docker daemon",
             "error during connect",
             "no space left on device",

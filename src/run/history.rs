@@ -58,7 +58,8 @@ pub async fn undo(
         let folder = state.run_folder(*run);
         let Some(checkpoint) = Checkpoint::read(&folder)? else {
             let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
-            return Err(Complaint::new(Code::CheckpointGone, text));
+            let path = checkpoint::path(&folder).display().to_string();
+            return Err(Complaint::new(Code::CheckpointGone, text).details(&path));
         };
         checkout = match (checkout, checkpoint.checkout) {
             // From where the last one left it to where the first one found it.

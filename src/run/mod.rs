@@ -31,6 +31,7 @@ pub mod saved_file;
 mod secrets;
 pub mod supply;
 pub mod transaction;
+pub mod unfinished;
 
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,7 @@ use recover::Recovered;
 use request::{Request, What, WithUnfinished};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
+use unfinished::Ahead;
 
 /// How often a change is planned anew while somebody edits the same files.
 const ASSESSMENTS: u32 = 3;
@@ -132,9 +134,11 @@ impl Runner {
             false => Some(self.unless_signalled(self.lock(&place, request)).await?),
         };
         let how = request.options.unfinished;
+        let mut ahead = None;
         let recovered = match &mut lock {
             None => {
-                recover::mention(&place.located.args.directory, &state, &self.emitter);
+                let directory = &place.located.args.directory;
+                ahead = unfinished::mention(directory, &state, &self.emitter);
                 None
             }
             Some(lock) => {
@@ -166,7 +170,7 @@ impl Runner {
             return Err(complaint.clone().into());
         }
         if request.options.dry_run {
-            return Ok(dry(&assessment, request));
+            return Ok(dry(&assessment, ahead.as_ref(), request));
         }
         if assessment.is_nothing() {
             self.kept(baseline::keep_if_in_line(&place, &assessment, &state));
@@ -413,12 +417,16 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
     }
 }
 
-fn dry(assessment: &Assessment, request: &Request) -> RunEnd {
-    let something_to_do = !assessment.is_nothing();
-    let text = if something_to_do {
-        "Nothing was changed: this was a dry run".to_owned()
-    } else {
-        assessment.nothing_text()
+/// With a run that is not finished there is always something to do, and nothing is in line with anything.
+fn dry(assessment: &Assessment, ahead: Option<&Ahead>, request: &Request) -> RunEnd {
+    let something_to_do = ahead.is_some() || !assessment.is_nothing();
+    let text = match ahead {
+        Some(ahead) => format!(
+            "Nothing was changed: this was a dry run. First comes {}: see above",
+            ahead.what
+        ),
+        None if something_to_do => "Nothing was changed: this was a dry run".to_owned(),
+        None => assessment.nothing_text(),
     };
     RunEnd {
         something_to_do: something_to_do && request.options.exit_code,

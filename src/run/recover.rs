@@ -3,7 +3,6 @@
 //! What cannot be read is never taken for "nothing happened".
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::checkpoint::{self, Checkpoint};
@@ -11,37 +10,20 @@ use super::ending::touched;
 use super::request::WithUnfinished;
 use super::rollback::{End, Rollback, Undone};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
+use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another};
 use crate::complaint::{Code, Complaint};
 use crate::engine::files;
-use crate::engine::process::{end_orphans, start_time};
+use crate::engine::process::end_orphans;
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
 use crate::state::StackState;
-use crate::state::document::{Lines, StateError};
-use crate::state::journal::{self, Entry, Journal, Line};
+use crate::state::document::StateError;
+use crate::state::journal::{self, Entry, Journal};
 use crate::state::lock::{Lock, Subject};
 use crate::state::open_run::OpenRun;
-
-/// The newest run, if it has no end that can be read. Only the newest can be open: each command closes
-/// what it finds before it begins its own.
-enum Unfinished {
-    /// Its journal does not end.
-    Open(CutOff),
-    /// Its journal cannot be read, so nobody knows whether it ended.
-    Unknown(RunId, StateError),
-}
-
-/// A run that was cut off, or is at work.
-struct CutOff {
-    run: RunId,
-    folder: PathBuf,
-    lines: Vec<Line>,
-    /// Lines that cannot be read.
-    damaged: Vec<StateError>,
-}
 
 /// What became of a run that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,112 +55,6 @@ impl Recovered {
             Self::Failed { run, .. } => Some((*run, Outcome::RollbackFailed)),
             Self::LeftAsFound(_) => None,
         }
-    }
-}
-
-fn unfinished(state: &StackState) -> Result<Option<Unfinished>, StateError> {
-    let Some(run) = state.runs()?.last().copied() else {
-        return Ok(None);
-    };
-    let folder = state.run_folder(run);
-    let found = match journal::read(&folder) {
-        Err(error) => return Ok(Some(Unfinished::Unknown(run, error))),
-        Ok(found) => found,
-    };
-    let found = match found {
-        Some(found) if !found.lines.is_empty() => found,
-        // A run that did not come to its first line left nothing else either.
-        other => {
-            let damaged = other.into_iter().flat_map(|found| found.damaged).next();
-            if let Some(error) = damaged.or_else(|| gone(&folder)) {
-                return Ok(Some(Unfinished::Unknown(run, error)));
-            }
-            Lines {
-                lines: Vec::new(),
-                damaged: Vec::new(),
-            }
-        }
-    };
-    if journal::outcome(&found.lines).is_some() {
-        return Ok(None);
-    }
-    Ok(Some(Unfinished::Open(CutOff {
-        run,
-        folder,
-        lines: found.lines,
-        damaged: found.damaged,
-    })))
-}
-
-/// A journal that is gone or empty, by what lies beside it.
-fn gone(folder: &Path) -> Option<StateError> {
-    let came_further = ["checkpoint.json", "file-0"];
-    let further = came_further.iter().any(|name| folder.join(name).exists());
-    further.then(|| StateError::Gone {
-        path: journal::path(folder),
-    })
-}
-
-/// Says, without the lock, that a run is open.
-pub fn mention(directory: &Path, state: &StackState, emitter: &Emitter) {
-    if let Some(text) = sentence(directory, state) {
-        emitter.note(NoteCode::Unfinished, text);
-    }
-}
-
-/// What is to be said of an open run.
-pub fn sentence(directory: &Path, state: &StackState) -> Option<String> {
-    let other = match OpenRun::of_another(directory, state) {
-        Ok(other) => other.map(|open| of_another(&open).text),
-        Err(error) => Some(error.to_string()),
-    };
-    if other.is_some() {
-        return other;
-    }
-    match unfinished(state) {
-        Ok(None) => None,
-        Ok(Some(Unfinished::Unknown(run, error))) => Some(format!(
-            "it is not known whether run {run} was finished: {error}"
-        )),
-        Ok(Some(Unfinished::Open(open))) if open.is_at_work() => {
-            Some(format!("run {} is at work on this stack", open.run))
-        }
-        Ok(Some(Unfinished::Open(open))) => Some(format!(
-            "run {} was cut off; the next command that changes something (refit apply) finishes it",
-            open.run
-        )),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-impl CutOff {
-    /// Whether its process is still there. A number alone may be another's by now.
-    fn is_at_work(&self) -> bool {
-        self.lines.iter().any(|line| match line.entry {
-            Entry::Begin { pid, started, .. } => started.is_some() && start_time(pid) == started,
-            _ => false,
-        })
-    }
-
-    /// Whether it came to its first effect, as far as its journal tells.
-    fn came_to_effects(&self) -> bool {
-        let early = |line: &Line| {
-            matches!(
-                line.entry,
-                Entry::Begin { .. } | Entry::Change { .. } | Entry::Planned { .. }
-            )
-        };
-        !self.damaged.is_empty() || !self.lines.iter().all(early)
-    }
-
-    /// Whether the change was proven, and nobody has begun to take it back since.
-    fn is_proven(&self) -> bool {
-        let last = self.lines.iter().rev().find_map(|line| match line.entry {
-            Entry::Proven => Some(true),
-            Entry::RollingBack { .. } => Some(false),
-            _ => None,
-        });
-        last == Some(true)
     }
 }
 
@@ -236,7 +112,7 @@ pub async fn finish(
     if let Some(open) = OpenRun::of_another(directory, state)? {
         return Err(of_another(&open));
     }
-    let open = match unfinished(state)? {
+    let open = match unfinished::find(state)? {
         None => return Ok(None),
         Some(Unfinished::Unknown(run, error)) => {
             return Ok(Some(not_known(run, error, state, emitter)));
@@ -252,20 +128,24 @@ pub async fn finish(
             emitter.emit(Kind::Complaint(complaint));
             Recovered::Failed {
                 run,
-                text: format!(
-                    "Nothing of this command was done: run {run} is not finished yet. The next command \
-                     tries again. More: refit show {run}"
-                ),
+                text: not_yet(run),
             }
         }
     };
-    if unfinished(state)?.is_none() {
+    if unfinished::find(state)?.is_none() {
         OpenRun::end(directory, state);
     }
     if let Some((run, outcome)) = recovered.outcome() {
         emitter.emit(Kind::Recovered { run, outcome });
     }
     Ok(Some(recovered))
+}
+
+fn not_yet(run: RunId) -> String {
+    format!(
+        "Nothing of this command was done: run {run} is not finished yet. The next command tries again. \
+         More: refit show {run}"
+    )
 }
 
 /// Why recovery came to no end.
@@ -286,25 +166,6 @@ impl From<anyhow::Error> for Stopped {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error.into())
     }
-}
-
-fn of_another(open: &OpenRun) -> Complaint {
-    let (run, state) = (open.run, open.state.display());
-    let own = open.uid == rustix::process::geteuid().as_raw();
-    let name = crate::engine::files::user_name(open.uid);
-    let hint = match own {
-        true => {
-            let home = open.state.ancestors().nth(2).unwrap_or(&open.state);
-            format!(
-                "finish it first: REFIT_STATE_HOME={} refit apply",
-                home.display()
-            )
-        }
-        false => format!("finish it first, as {name}: sudo -u {name} refit apply"),
-    };
-    let text =
-        format!("run {run} of {name} on this stack was cut off and is not finished ({state})");
-    Complaint::new(Code::UnfinishedOfAnother, text).hint(hint)
 }
 
 fn not_known(run: RunId, error: StateError, state: &StackState, emitter: &Emitter) -> Recovered {
@@ -345,30 +206,22 @@ async fn finish_open(
             todo: todo.to_vec(),
         })
     };
-    if open.is_proven() {
-        close(Outcome::Applied, &[])?;
-        return Ok(Recovered::Applied(*run));
-    }
-    let checkpoint = match (Checkpoint::read(folder), open.came_to_effects()) {
-        (Ok(Some(checkpoint)), _) => checkpoint,
-        // Without a checkpoint nothing is written.
-        (Ok(None), false) | (Err(_), false) => {
+    let checkpoint = match open.remaining()? {
+        Remaining::Record => {
+            close(Outcome::Applied, &[])?;
+            return Ok(Recovered::Applied(*run));
+        }
+        Remaining::Close(checkpoint) => {
+            if let Some(checkpoint) = checkpoint {
+                checkpoint::release(&place.docker, &checkpoint).await?;
+            }
             close(Outcome::FailedBefore, &[])?;
             return Ok(Recovered::NotBegun(*run));
         }
-        (Ok(None), true) => {
-            let path = checkpoint::path(folder);
-            return without_checkpoint(open, StateError::Gone { path }, close, emitter);
-        }
-        (Err(error), true) => return without_checkpoint(open, error, close, emitter),
+        Remaining::Lost(error) => return lost(open, error, close, emitter),
+        Remaining::GoBack(checkpoint) => checkpoint,
     };
     locking.also(place, &checkpoint, signals).await?;
-    if !open.came_to_effects() && is_untouched(&checkpoint)? {
-        // Cut off before the first write; at most images got another name.
-        checkpoint::release(&place.docker, &checkpoint).await?;
-        close(Outcome::FailedBefore, &[])?;
-        return Ok(Recovered::NotBegun(*run));
-    }
     let edited = of_neither_side(&checkpoint.files)?;
     if !edited.is_empty() {
         match how {
@@ -396,25 +249,24 @@ async fn finish_open(
         };
         emitter.emit(Kind::Complaint(complaint));
     }
-    match &undone.end {
+    let text = match &undone.end {
         End::Back(_) => {
             close(Outcome::RolledBack, &[])?;
             return Ok(Recovered::RolledBack(*run, undone.end.text(*run)));
         }
-        // The next command tries again.
-        End::Open(_) => {}
-        End::Failed(_) => close(Outcome::RollbackFailed, &undone.end.todo())?,
-    }
-    Ok(Recovered::Failed {
-        run: *run,
-        text: format!(
-            "Nothing of this command was done: run {run} could not be rolled back. More: refit show {run}"
-        ),
-    })
+        End::Open(_) => not_yet(*run),
+        End::Failed(_) => {
+            close(Outcome::RollbackFailed, &undone.end.todo())?;
+            format!(
+                "Nothing of this command was done: run {run} could not be rolled back. More: refit show {run}"
+            )
+        }
+    };
+    Ok(Recovered::Failed { run: *run, text })
 }
 
-/// What the run did cannot be undone without its checkpoint; nothing that it kept is let go of.
-fn without_checkpoint(
+/// What the run did cannot be undone without what it kept; nothing of that is let go of.
+fn lost(
     open: &CutOff,
     error: StateError,
     close: impl Fn(Outcome, &[String]) -> anyhow::Result<()>,
@@ -430,15 +282,10 @@ fn without_checkpoint(
     Ok(Recovered::Failed {
         run,
         text: format!(
-            "Nothing of this command was done: run {run} was cut off, and cannot be rolled back without \
-             its checkpoint. To do: {todo}"
+            "Nothing of this command was done: run {run} was cut off, and cannot be rolled back. \
+             To do: {todo}"
         ),
     })
-}
-
-fn is_untouched(checkpoint: &Checkpoint) -> anyhow::Result<bool> {
-    let mut files = checkpoint.files.iter();
-    files.try_fold(true, |so_far, file| Ok(so_far && file.is_as_before()?))
 }
 
 /// The three texts, and the two ways.

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::engine::exchange::{self, Exchanged, New, Seen};
 use crate::engine::files::{self, Attributes};
 use crate::stack::side::{FileEdit, Origin, Side};
+use crate::state::document::{self, Place, StateError};
 use crate::state::write_file;
 
 /// A file on both sides of a run.
@@ -136,7 +137,7 @@ impl SavedSide {
     ///
     /// # Errors
     /// It was kept, and cannot be read any more.
-    pub fn read(&self, folder: &Path) -> anyhow::Result<Side> {
+    pub fn read(&self, folder: &Path) -> Result<Side, StateError> {
         Ok(match self {
             Self::Absent => Side::Absent,
             Self::Unknown { why } => Side::Unknown(why.clone()),
@@ -172,14 +173,17 @@ impl SavedSide {
 }
 
 /// A kept text, if it is still the one that was kept.
-fn kept(folder: &Path, name: &str, known: &str) -> anyhow::Result<Vec<u8>> {
+fn kept(folder: &Path, name: &str, known: &str) -> Result<Vec<u8>, StateError> {
     let path = folder.join(name);
-    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let Some(bytes) = document::read_bytes(&path)? else {
+        return Err(StateError::Gone { path });
+    };
     if hash(&bytes) != known {
-        anyhow::bail!(
-            "{} is damaged: it is not the text that was kept",
-            path.display()
-        );
+        return Err(StateError::Damaged {
+            path,
+            place: Place::Somewhere,
+            cause: "it is not the text that was kept".to_owned(),
+        });
     }
     Ok(bytes)
 }

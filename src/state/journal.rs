@@ -353,6 +353,14 @@ pub fn read(folder: &Path) -> Result<Option<Lines<Line>>, StateError> {
     document::read_lines(&path(folder))
 }
 
+/// That a journal is gone or empty, by what lies beside it: a run that did not come to its first line left
+/// nothing else either.
+pub fn gone(folder: &Path) -> Option<StateError> {
+    let came_further = ["checkpoint.json", "file-0"];
+    let further = came_further.iter().any(|name| folder.join(name).exists());
+    further.then(|| StateError::Gone { path: path(folder) })
+}
+
 /// Where a run's journal is.
 pub fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)

@@ -7,6 +7,7 @@ pub mod lock;
 pub mod notification_log;
 pub mod open_run;
 pub mod runs;
+mod scratch;
 pub mod statistics;
 
 use std::fs;
@@ -18,7 +19,6 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::files::sync_folder;
-use crate::engine::process;
 use crate::event::RunId;
 use document::StateError;
 
@@ -30,10 +30,12 @@ const OF_HOME: &str = ".local/state/refit";
 pub struct StateHome(PathBuf);
 
 impl StateHome {
+    /// Makes nothing: a question is answered also where nothing can be written.
+    ///
     /// `$REFIT_STATE_HOME`, else `/var/lib/refit` as root, else `$XDG_STATE_HOME/refit` or its default.
     ///
     /// # Errors
-    /// There is no home directory, or the folder cannot be made.
+    /// There is no home directory.
     pub fn find() -> anyhow::Result<Self> {
         let set = |name: &str| std::env::var_os(name).filter(|text| !text.is_empty());
         let path = if let Some(path) = set("REFIT_STATE_HOME") {
@@ -47,7 +49,6 @@ impl StateHome {
                 .context("no home directory; set REFIT_STATE_HOME to a folder for refit's state")?
                 .join(OF_HOME)
         };
-        make_folder(&path)?;
         Ok(Self(path))
     }
 
@@ -87,26 +88,6 @@ impl StateHome {
             .take(40)
             .collect();
         StackState(self.0.join("stacks").join(format!("{name}-{short}")))
-    }
-
-    /// The folder for what lives no longer than a command; leftovers of commands that were killed
-    /// are removed, they may hold secrets.
-    ///
-    /// # Errors
-    /// The folder cannot be made.
-    pub fn scratch(&self) -> anyhow::Result<PathBuf> {
-        let folder = self.0.join("scratch");
-        make_folder(&folder)?;
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            // The programs that have a mark are ended first, by whoever finds the stack.
-            let name = name.to_str().filter(|name| !process::is_mark(name));
-            let owner = name.and_then(|n| n.split('-').next()?.parse::<u32>().ok());
-            if owner.is_some_and(|pid| !process::is_refit(pid)) {
-                let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
-            }
-        }
-        Ok(folder)
     }
 }
 

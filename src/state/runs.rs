@@ -37,16 +37,21 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a run; `None` when its journal does not even begin.
+    /// Reads a run; `None` when it did not even begin.
     ///
     /// # Errors
     /// The journal cannot be read, or holds nothing that can be.
     pub fn read(state: &StackState, run: RunId) -> Result<Option<Self>, StateError> {
-        let Some(found) = journal::read(&state.run_folder(run))? else {
-            return Ok(None);
+        let folder = state.run_folder(run);
+        let nothing = |why: Option<StateError>| {
+            let why = why.or_else(|| journal::gone(&folder));
+            why.map_or(Ok(None), Err)
+        };
+        let Some(found) = journal::read(&folder)? else {
+            return nothing(None);
         };
         let (Some(first), Some(last)) = (found.lines.first(), found.lines.last()) else {
-            return found.damaged.into_iter().next().map_or(Ok(None), Err);
+            return nothing(found.damaged.into_iter().next());
         };
         let mut record = Self {
             run,

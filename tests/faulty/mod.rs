@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub(crate) mod small_disk;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,11 +49,17 @@ pub(crate) fn compose() -> String {
 impl Faulty {
     /// `None` where there is no engine.
     pub(crate) fn new() -> Option<Self> {
-        let stack = TestStack::new(&[("compose.yaml", &compose()), (".env", "KEY=v0\n")])?;
+        Some(Self::on(TestStack::new(&[])?))
+    }
+
+    /// In a folder that is prepared for it.
+    pub(crate) fn on(stack: TestStack) -> Self {
+        stack.write("compose.yaml", &compose());
+        stack.write(".env", "KEY=v0\n");
         fs::set_permissions(stack.path(".env"), fs::Permissions::from_mode(0o640)).unwrap();
         stack.up_healthy();
         let neighbour = stack.container("neighbour");
-        Some(Self { stack, neighbour })
+        Self { stack, neighbour }
     }
 
     pub(crate) fn files(&self) -> Files {

@@ -9,7 +9,7 @@ use crate::complaint::Complaint;
 use crate::doctor::{self, EnvText, Finding, FindingCode, Patient, Seen};
 use crate::engine::compose::Compose;
 use crate::engine::container::{Container, Inspected};
-use crate::run::recover;
+use crate::run::unfinished;
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Drift};
 use crate::stack::locate::{self, Located};
@@ -76,7 +76,9 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
 /// Runs that were cut off, or are at work.
 fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
     let state = home.of_stack(directory);
-    let told = recover::sentence(directory, &state).into_iter();
+    let told = unfinished::ahead(directory, &state)
+        .map(|ahead| ahead.sentence)
+        .into_iter();
     told.map(|text| Finding::new(FindingCode::UnfinishedRun, text).hint("refit show"))
         .collect()
 }

@@ -87,10 +87,11 @@ impl Assessment {
         if let Change::Restart { all: true } = self.change {
             return "Nothing to do: no service runs".to_owned();
         }
-        let said = if self.edited.changes.is_empty() {
-            "Nothing to do: what runs is what the files say"
-        } else {
-            "Nothing to do: the files say so already"
+        let runs = self.containers.iter().any(Container::is_up);
+        let said = match (self.edited.changes.is_empty(), runs) {
+            (true, true) => "Nothing to do: what runs is what the files say",
+            (true, false) => "Nothing to do: no service runs",
+            (false, _) => "Nothing to do: the files say so already",
         };
         match self.differing.is_empty() {
             true => said.to_owned(),

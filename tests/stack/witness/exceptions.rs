@@ -41,9 +41,4 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         of: &[Of::Files],
         why: "the editor of the test writes to the file as somebody else does",
     },
-    Exception {
-        test: "schedule::a_stack_that_is_down_stays_down",
-        of: &[Of::Model],
-        why: "product: nothing runs, and it says that what runs is what the files say",
-    },
 ];

@@ -188,8 +188,10 @@ impl Said<'_> {
             "applied" | "nothing_to_do" => &[0],
             "refused" => &[1, 2, 5, 129, 130, 143],
             "failed_before" => &[1, 129, 130, 143],
-            // An open run was rolled back, as was asked.
-            "rolled_back" if self.has("rollback") && self.recovered() => &[0, 3, 129, 130, 143],
+            // It was what was typed: the run that was cut off is undone.
+            "rolled_back" if self.verb() == "rollback" && self.recovered() => {
+                &[0, 3, 129, 130, 143]
+            }
             "rolled_back" => &[3, 129, 130, 143],
             "rollback_failed" => &[4],
             other => return Err(format!("{other} is no outcome that README knows")),
