@@ -28,7 +28,7 @@ pub enum Change {
     /// Another version.
     Upgrade {
         /// The move of the git checkout that brings the files' new texts.
-        moving: Option<Moving>,
+        moving: Option<Box<Moving>>,
         /// New images.
         supply: Supply,
         /// What the person wants to run around it.
@@ -50,7 +50,7 @@ pub struct Undoing {
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<SavedImage>,
     /// The move of the git checkout back to where it was.
-    pub moving: Option<Moving>,
+    pub moving: Option<Box<Moving>>,
     /// Networks that there were before those runs.
     pub networks: Vec<String>,
     /// Volumes that there were before those runs.
@@ -79,7 +79,7 @@ impl Assessment {
     ) -> Self {
         Self {
             change: Change::Upgrade {
-                moving,
+                moving: moving.map(Box::new),
                 supply,
                 hooks,
                 news,
@@ -101,7 +101,7 @@ impl Assessment {
     pub fn moving(&self) -> Option<&Moving> {
         match &self.change {
             Change::Upgrade { moving, .. } | Change::Rollback(Undoing { moving, .. }) => {
-                moving.as_ref()
+                moving.as_deref()
             }
             Change::Edit
             | Change::Apply { .. }

@@ -189,7 +189,7 @@ pub(super) async fn of_rollback(
         change: Change::Rollback(Undoing {
             runs: undo.runs,
             images,
-            moving: undo.moving,
+            moving: undo.moving.map(Box::new),
             networks: undo.networks,
             volumes: undo.volumes,
         }),
