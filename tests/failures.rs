@@ -234,7 +234,8 @@ fn a_one_shot_that_fails() {
     stack.up();
     let before = Before::of(stack);
     let answer = before.gives_back(&["set", "MODE=bad", "--settle", "3s"], "exited with 4");
-    answer.says("no table");
+    let answer = answer.says("no table");
+    answer.says("migrate, which was recreated and not run again");
 }
 
 #[test]

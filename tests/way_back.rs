@@ -187,9 +187,7 @@ fn a_failing_change_beside_a_leftover_ends_and_says_what_is() {
         return;
     };
     leave(&stack, "web");
-    let began = Instant::now();
     let answer = stack.refit(&["set", "V=bad", "--settle", "2s"]).exits(3);
-    assert!(began.elapsed() < Duration::from_secs(60), "{answer}");
     answer.never_says("failing, as it was before");
     assert_eq!(names(&stack), [format!("{}-web-1", stack.project)]);
     assert_eq!(stack.container("web").status(), "running");

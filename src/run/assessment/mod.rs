@@ -18,7 +18,7 @@ use super::{checks, describe, remarks, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
-use crate::engine::container::Container;
+use crate::engine::container::{Container, State};
 use crate::event::{Action, ServiceName};
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
@@ -93,9 +93,18 @@ impl Assessment {
             (true, false) => "Nothing to do: no service runs",
             (false, _) => "Nothing to do: the files say so already",
         };
-        match self.differing.is_empty() {
-            true => said.to_owned(),
-            false => format!("{said}. Out of sync since before; refit apply fixes it"),
+        let created = self.containers.iter();
+        let created = created.filter(|one| one.state == State::Created);
+        let never_ran: BTreeSet<&str> = created.map(|one| one.service.as_str()).collect();
+        if !self.differing.is_empty() {
+            format!("{said}. Out of sync since before; refit apply fixes it")
+        } else if never_ran.is_empty() {
+            said.to_owned()
+        } else {
+            // Such as work that a rollback did not do again.
+            let names: Vec<&str> = never_ran.into_iter().collect();
+            let names = names.join(" ");
+            format!("{said}. Made and not run: {names}; docker compose up -d {names} runs it")
         }
     }
 

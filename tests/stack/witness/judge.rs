@@ -325,7 +325,8 @@ impl Case<'_> {
                 say(Of::Model, text);
             }
             for seen in self.after.of_service(service) {
-                if seen.face["state"] == "created" {
+                let told = self.said.last().contains("Made and not run: ");
+                if seen.face["state"] == "created" && !told {
                     say(Of::Model, format!("{} was never started", seen.name));
                 }
             }
