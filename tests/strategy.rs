@@ -43,7 +43,7 @@ fn restart_in_place_of_a_recreate_fails_its_proof_and_is_taken_back() {
     let answer = stack.refit(&["set", "A=2", "--strategy", "restart"]);
     answer
         .exits(3)
-        .says("F3")
+        .says("a restart does not bring a new environment into a container")
         .has_line(&["✗ web", "environment has A=1"]);
     assert_eq!(stack.read(".env"), "A=1\n");
     let after = stack.containers();

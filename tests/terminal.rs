@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use stack::answer::Answer;
 use stack::engine::docker;
+use stack::holder::Holder;
 use stack::{TestStack, idle, service};
 
 /// The other end of a terminal that refit has.
@@ -281,20 +282,14 @@ fn the_title_of_another_program_is_not_obeyed() {
     let Some(stack) = TestStack::started(&compose, &[(".env", "V=1\n")]) else {
         return;
     };
-    let mut holder = Command::new("flock")
-        .arg(stack.folder())
-        .args(["sh", "-c", "echo held; read done", DRAWS])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut held = [0; 5];
-    holder.stdout.take().unwrap().read_exact(&mut held).unwrap();
+    let odd = stack.beside(DRAWS);
+    std::os::unix::fs::symlink(stack.folder(), &odd).unwrap();
+    let odd = odd.to_str().unwrap();
+    let holder = Holder::of(stack.command(&["-C", odd, "restart", "web", "--settle", "10m"]));
     for words in [&["set", "V=2"][..], &["--json", "set", "V=2"]] {
         let answer = stack.refit(words).exits(5);
         draws_nothing(&answer);
         answer.says("is at work on this stack");
     }
-    drop(holder.stdin.take());
-    holder.wait().unwrap();
+    holder.interrupt();
 }

@@ -50,10 +50,18 @@ fn witness(stack: &TestStack) -> Witness {
             .filter(|(_, bound)| !bound.is_null())
             .map(|(port, _)| port)
             .collect();
+        // Compose passes a map, in any order.
+        let mut env: Vec<&str> = raw["Config"]["Env"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        env.sort_unstable();
         let told = json!({
             "state": raw["State"]["Status"],
             "image": raw["Image"],
-            "env": raw["Config"]["Env"],
+            "env": env,
             "command": raw["Config"]["Cmd"],
             "restart": raw["HostConfig"]["RestartPolicy"],
             "networks": networks,
@@ -143,9 +151,15 @@ fn a_service_scaled_by_hand_comes_back_in_number() {
         return;
     };
     stack.compose(&["up", "-d", "--scale", "web=3"]);
-    let answer = is_given_back(&stack, &["set", "V=bad", "--settle", "2s"]);
-    answer.says("exited with 3");
+    // Compose chooses the numbers: where they are others, the last line says so.
+    let answer = stack.refit(&["set", "V=bad", "--settle", "2s"]).exits(3);
+    answer
+        .says("exited with 3")
+        .says("everything is as it was before run 1");
     assert_eq!(replicas(&stack, "web"), 3);
+    for container in containers_of(&stack.project) {
+        assert_eq!(container.env["V"], "1");
+    }
 }
 
 #[test]

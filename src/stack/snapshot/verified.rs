@@ -43,6 +43,7 @@ pub struct Verified {
     new_volumes: Vec<String>,
     not_run: Vec<ServiceName>,
     left: Vec<Left>,
+    renumbered: Vec<ServiceName>,
 }
 
 impl Verified {
@@ -77,6 +78,8 @@ impl Verified {
             }
         }
         but.extend(self.left.iter().map(Left::phrase));
+        let renumbered = self.renumbered.iter();
+        but.extend(renumbered.map(|name| format!("{name}, whose containers have other numbers")));
         let but = match but.is_empty() {
             true => String::new(),
             false => format!(", except for {}", but.join(", and ")),
@@ -107,5 +110,21 @@ pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compar
         new_volumes,
         not_run: handled.not_run.iter().cloned().collect(),
         left: handled.left.clone(),
+        renumbered: renumbered(base, now),
     })
+}
+
+/// Services whose containers are as many as before under other numbers: Compose chooses these when it
+/// makes several at a time.
+fn renumbered(base: &EngineSide, now: &EngineSide) -> Vec<ServiceName> {
+    let numbers = |side: &EngineSide, service: &ServiceName| -> BTreeSet<u32> {
+        let of_it = side.containers.iter();
+        let of_it = of_it.filter(|one| one.service == *service);
+        of_it.map(|one| one.number).collect()
+    };
+    let services: BTreeSet<&ServiceName> = base.containers.iter().map(|one| &one.service).collect();
+    let differ = services
+        .into_iter()
+        .filter(|service| numbers(base, service) != numbers(now, service));
+    differ.cloned().collect()
 }

@@ -156,14 +156,18 @@ impl Case<'_> {
     }
 
     fn containers(&self, untouched: bool, say: &mut impl FnMut(Of, String)) {
+        let text = self.said.all();
         for (key, then) in self.before.all() {
-            let Some(now) = self
-                .after
-                .containers
-                .iter()
-                .flatten()
-                .find(|(other, _)| *other == key)
-            else {
+            // What an earlier `up` left half made goes, and is told.
+            let left = format!("{}, never started", then.name);
+            if then.face["state"] == "created" && text.contains(&left) {
+                continue;
+            }
+            let mut all = self.after.all();
+            let Some(now) = all.find(|(other, now)| *other == key || now.name == then.name) else {
+                if self.renumbered(&then.service) {
+                    continue;
+                }
                 say(
                     Of::Containers,
                     format!("the container {} ({key}) is gone", then.name),
@@ -173,13 +177,9 @@ impl Case<'_> {
             self.container(then, now.1, untouched, say);
         }
         for (key, seen) in self.after.all() {
-            if !self
-                .before
-                .containers
-                .iter()
-                .flatten()
-                .any(|(other, _)| other == key)
-            {
+            let mut all = self.before.all();
+            let was = all.any(|(other, then)| other == key || then.name == seen.name);
+            if !was && !self.renumbered(&seen.service) {
                 say(
                     Of::Containers,
                     format!("the container {} ({key}) is new", seen.name),
@@ -228,6 +228,13 @@ impl Case<'_> {
                 format!("{} was started again, and nothing says so", then.name),
             );
         }
+    }
+
+    /// It says so itself, and there are as many as before.
+    fn renumbered(&self, service: &str) -> bool {
+        let excepted = format!("{service}, whose containers have other numbers");
+        let count = |side: &Snapshot| side.of_service(service).count();
+        self.said.last().contains(&excepted) && count(self.before) == count(self.after)
     }
 
     /// Services of which nothing is said are the very same.
