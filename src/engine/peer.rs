@@ -140,7 +140,13 @@ fn command_of(name: &str, line: &[u8]) -> String {
     };
     let shown: Vec<String> = std::iter::once(first).chain(words).collect();
     let plain = shown.join(" ");
-    let plain = plain.chars().map(|c| if c.is_control() { '?' } else { c });
+    let plain = plain.chars().map(|c| {
+        if c.is_control() || crate::text::draws(c) {
+            '?'
+        } else {
+            c
+        }
+    });
     let mut short: String = plain.clone().take(LONGEST).collect();
     if plain.count() > LONGEST {
         short.push('…');
@@ -158,8 +164,8 @@ mod tests {
             command_of("refit", b"/usr/bin/refit\0set\0API_KEY=hunter22\0PORT=1\0"),
             "refit set API_KEY=••• PORT=1"
         );
-        let drawn = command_of("sh", b"refit\0\x1b[2Jset\0\xc2\x9bA\nB\0");
-        assert_eq!(drawn, "a process named sh: ?[2Jset ?A?B");
+        let drawn = command_of("sh", "refit\0\x1b[2Jset\0\u{9b}A\nB\u{202e}\0".as_bytes());
+        assert_eq!(drawn, "a process named sh: ?[2Jset ?A?B?");
         let long = [b"refit\0".as_slice(), &[b'a'; 9_000]].concat();
         assert_eq!(command_of("refit", &long).chars().count(), LONGEST + 1);
     }
