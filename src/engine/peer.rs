@@ -139,14 +139,8 @@ fn command_of(name: &str, line: &[u8]) -> String {
         other => format!("a process named {other}:"),
     };
     let shown: Vec<String> = std::iter::once(first).chain(words).collect();
-    let plain = shown.join(" ");
-    let plain = plain.chars().map(|c| {
-        if c.is_control() || crate::text::draws(c) {
-            '?'
-        } else {
-            c
-        }
-    });
+    let plain = crate::text::line(&shown.join(" "));
+    let plain = plain.chars();
     let mut short: String = plain.clone().take(LONGEST).collect();
     if plain.count() > LONGEST {
         short.push('…');
@@ -165,7 +159,7 @@ mod tests {
             "refit set API_KEY=••• PORT=1"
         );
         let drawn = command_of("sh", "refit\0\x1b[2Jset\0\u{9b}A\nB\u{202e}\0".as_bytes());
-        assert_eq!(drawn, "a process named sh: ?[2Jset ?A?B?");
+        assert_eq!(drawn, "a process named sh: set  B");
         let long = [b"refit\0".as_slice(), &[b'a'; 9_000]].concat();
         assert_eq!(command_of("refit", &long).chars().count(), LONGEST + 1);
     }
