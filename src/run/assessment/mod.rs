@@ -93,9 +93,15 @@ impl Assessment {
             (true, false) => "Nothing to do: no service runs",
             (false, _) => "Nothing to do: the files say so already",
         };
-        let created = self.containers.iter();
-        let created = created.filter(|one| one.state == State::Created);
-        let never_ran: BTreeSet<&str> = created.map(|one| one.service.as_str()).collect();
+        let is_created = |one: &&Container| one.state == State::Created;
+        let created = self.containers.iter().filter(is_created);
+        // Beside a container that runs it is a leftover of an earlier `up`.
+        let others = self.containers.iter().filter(|one| !is_created(one));
+        let others: BTreeSet<&str> = others.map(|one| one.service.as_str()).collect();
+        let never_ran: BTreeSet<&str> = created
+            .map(|one| one.service.as_str())
+            .filter(|service| !others.contains(service))
+            .collect();
         if !self.differing.is_empty() {
             format!("{said}. Out of sync since before; refit apply fixes it")
         } else if never_ran.is_empty() {

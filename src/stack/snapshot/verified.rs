@@ -47,16 +47,6 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Volumes that were made meanwhile, and are kept.
-    pub fn new_volumes(&self) -> &[String] {
-        &self.new_volumes
-    }
-
-    /// Services whose work was done before, and was not done again.
-    pub fn not_run(&self) -> &[ServiceName] {
-        &self.not_run
-    }
-
     /// What may be said: nothing is left out.
     pub fn sentence(&self, run: RunId) -> String {
         let mut but = Vec::new();
@@ -118,13 +108,12 @@ pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compar
 /// makes several at a time.
 fn renumbered(base: &EngineSide, now: &EngineSide) -> Vec<ServiceName> {
     let numbers = |side: &EngineSide, service: &ServiceName| -> BTreeSet<u32> {
-        let of_it = side.containers.iter();
-        let of_it = of_it.filter(|one| one.service == *service);
-        of_it.map(|one| one.number).collect()
+        let own = side.of_service(service).into_iter();
+        own.map(|one| one.number).collect()
     };
-    let services: BTreeSet<&ServiceName> = base.containers.iter().map(|one| &one.service).collect();
-    let differ = services
-        .into_iter()
-        .filter(|service| numbers(base, service) != numbers(now, service));
-    differ.cloned().collect()
+    let services = base.services().into_iter();
+    services
+        .filter(|service| numbers(base, service) != numbers(now, service))
+        .cloned()
+        .collect()
 }
