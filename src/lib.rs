@@ -23,6 +23,7 @@ pub mod complaint;
 pub mod engine;
 pub mod event;
 pub mod exit;
+pub mod hash;
 pub mod report;
 pub mod secret;
 pub mod text;

@@ -15,6 +15,7 @@ use super::EngineError;
 use super::container::{Health, Healthcheck, is_passing_name, is_short_id, label};
 use super::docker::{Docker, failed, is_missing};
 use crate::event::ServiceName;
+use crate::hash::hex;
 
 /// So many containers are inspected at a time.
 const AT_A_TIME: usize = 32;
@@ -277,8 +278,7 @@ fn is_oneoff(labels: &BTreeMap<String, String>) -> bool {
 fn split_env(line: &str) -> (String, String) {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let digest = Sha256::digest(value.as_bytes());
-    let hash = digest[..16].iter().map(|byte| format!("{byte:02x}"));
-    (key.to_owned(), hash.collect())
+    (key.to_owned(), hex(&digest[..16]))
 }
 
 /// What is set, as compact JSON by name; what is empty counts as not there.

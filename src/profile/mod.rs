@@ -7,8 +7,6 @@ pub mod told;
 
 use std::sync::OnceLock;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::complaint::{Code, Complaint};
 pub use format::{
     Account, Change, CookieKeys, CookieKind, Key, KeyType, Page, Profile, Sends, SignIn, Signs,
@@ -64,11 +62,7 @@ impl Profile {
         let Some(known) = self.published_secrets.get(key) else {
             return false;
         };
-        let sum: String = Sha256::digest(value.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        known.contains(&sum)
+        known.contains(&crate::hash::sha256(value.as_bytes()))
     }
 }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::assessment::Assessment;
-use super::saved_file::hash;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::files::Attributes;
+use crate::hash::sha256;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
 use crate::stack::side::{FileEdit, Origin, Side, Text};
@@ -160,7 +160,7 @@ fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<Kept> {
         Side::Absent => Kept::Absent,
         Side::Unknown(why) => Kept::Unknown { why },
         Side::Text(text) => {
-            let hash = hash(&text.bytes);
+            let hash = sha256(&text.bytes);
             let copy = folder.join(&hash);
             // One that is there may be damaged: it is worth a look only where it is read.
             if !copy.exists() {
@@ -224,7 +224,7 @@ impl Baseline {
         };
         let copy = folder_of(state).join(known);
         match std::fs::read(&copy) {
-            Ok(bytes) if hash(&bytes) == *known => Side::Text(Text {
+            Ok(bytes) if sha256(&bytes) == *known => Side::Text(Text {
                 bytes,
                 attributes: attributes.clone(),
                 id: None,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::assessment::Assessment;
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
-use super::saved_file::{Back, SavedFile, hash};
+use super::saved_file::{Back, SavedFile};
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
 use crate::engine::container::{Container, Health, State};
@@ -16,6 +16,7 @@ use crate::engine::docker::Docker;
 use crate::engine::files::{self};
 use crate::event::RunId;
 use crate::fault::fault;
+use crate::hash::sha256;
 use crate::stack::Place;
 use crate::stack::snapshot::EngineSide;
 use crate::state::document::{self, StateError};
@@ -189,7 +190,7 @@ pub fn is_failing(container: &Container) -> bool {
 /// A short name of a run's folder. Root and a user have a state folder each, and count their runs
 /// by themselves: one must not take the other's names.
 pub(super) fn whose(folder: &Path) -> String {
-    let hash = hash(folder.as_os_str().as_encoded_bytes());
+    let hash = sha256(folder.as_os_str().as_encoded_bytes());
     hash.get(..6).unwrap_or(&hash).to_owned()
 }
 

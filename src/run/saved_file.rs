@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::engine::exchange::{self, Exchanged, New, Seen};
 use crate::engine::files::{self, Attributes};
+use crate::hash::sha256;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::document::{self, Place, StateError};
 use crate::state::write_file;
@@ -128,7 +128,7 @@ impl SavedSide {
     fn is(&self, now: Option<&Seen>) -> bool {
         match (self, now) {
             (Self::Unknown { .. }, _) | (Self::Absent, None) => true,
-            (Self::Text { hash: known, .. }, Some(now)) => *known == hash(&now.bytes),
+            (Self::Text { hash: known, .. }, Some(now)) => *known == sha256(&now.bytes),
             (Self::Absent, Some(_)) | (Self::Text { .. }, None) => false,
         }
     }
@@ -164,7 +164,7 @@ impl SavedSide {
                 write_file(&folder.join(name), &text.bytes)?;
                 Self::Text {
                     name: name.to_owned(),
-                    hash: hash(&text.bytes),
+                    hash: sha256(&text.bytes),
                     attributes: text.attributes.clone(),
                 }
             }
@@ -178,7 +178,7 @@ fn kept(folder: &Path, name: &str, known: &str) -> Result<Vec<u8>, StateError> {
     let Some(bytes) = document::read_bytes(&path)? else {
         return Err(StateError::Gone { path });
     };
-    if hash(&bytes) != known {
+    if sha256(&bytes) != known {
         return Err(StateError::Damaged {
             path,
             place: Place::Somewhere,
@@ -439,11 +439,4 @@ pub fn keep_aside(bytes: &[u8], name: &str, aside: &Path) -> anyhow::Result<Path
             }
         }
     }
-}
-
-pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

@@ -45,10 +45,7 @@ impl Generate {
     /// The system gives no random numbers.
     pub fn value(self) -> anyhow::Result<Secret> {
         Ok(Secret::new(match self {
-            Self::Hex(size) => random(size)?
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            Self::Hex(size) => crate::hash::hex(&random(size)?),
             Self::Base64(size) => base64::engine::general_purpose::STANDARD.encode(random(size)?),
             Self::Alnum(size) => alnum(size)?,
         }))

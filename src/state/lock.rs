@@ -205,10 +205,7 @@ fn key(subject: &Subject, engine: &Endpoint) -> String {
         },
     };
     let digest = Sha256::digest(text.as_bytes());
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::hash::hex(&digest[..16])
 }
 
 fn short_pause() -> Duration {

@@ -80,7 +80,7 @@ impl StateHome {
     pub fn of_stack(&self, directory: &Path) -> StackState {
         let directory = &crate::engine::files::follow(directory);
         let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
-        let short: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        let short = crate::hash::hex(&hash[..6]);
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
         let name: String = name
             .chars()

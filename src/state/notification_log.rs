@@ -141,10 +141,7 @@ pub fn mark(story: &Story, state: &StackState) -> String {
     let good = good.filter(|_| story.word() != Some(Word::Available));
     let since = good.map_or(0, |record| record.run.0);
     let hash = Sha256::digest(format!("{since}\n{}", story.mark()));
-    hash.iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::hash::hex(&hash[..12])
 }
 
 #[cfg(test)]

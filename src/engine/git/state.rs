@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::error::GitError;
 use super::predict::{Prediction, copy_index};
@@ -59,7 +59,7 @@ impl Checkout {
             sync(&saved)?;
             Some(SavedIndex {
                 file: SAVED_INDEX.to_owned(),
-                sha256: hash(&bytes),
+                sha256: sha256(&bytes),
             })
         } else {
             None
@@ -145,7 +145,7 @@ impl GitState {
         };
         let copy = folder.join(&saved.file);
         let bytes = read(&copy)?;
-        if hash(&bytes) != saved.sha256 {
+        if sha256(&bytes) != saved.sha256 {
             let text = format!("{} is damaged", copy.display());
             return Err(GitError::failed("rollback", &text));
         }
@@ -210,9 +210,4 @@ fn sync(path: &Path) -> Result<(), GitError> {
                 &format!("cannot store {}: {error}", path.display()),
             )
         })
-}
-
-fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -130,8 +130,7 @@ pub(super) fn signature(secret: &str, body: &[u8]) -> Option<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(body);
     let code = mac.finalize().into_bytes();
-    let hex: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(format!("sha256={hex}"))
+    Some(format!("sha256={}", crate::hash::hex(&code)))
 }
 
 fn ntfy(url: &Secret, token: Option<&Secret>, message: &Message) -> Post {

@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::complaint::Code;
 use crate::engine::docker::Docker;
 use crate::event::ServiceName;
+use crate::hash::sha256;
 use crate::run::checkpoint::whose;
 use crate::run::failure::Failure;
 use crate::run::kept;
-use crate::run::saved_file::hash;
 use crate::stack::model::Model;
 
 /// The repository of the passing names.
@@ -88,7 +88,7 @@ fn own(model: &Model, service: &ServiceName) -> impl Iterator<Item = String> {
 /// What the tags of a project's passing names begin with. A tag has room for 128 bytes, which the names
 /// of a project and of a service may fill.
 fn prefix(project: &str) -> String {
-    let hash = hash(project.as_bytes());
+    let hash = sha256(project.as_bytes());
     format!("{}-", hash.get(..12).unwrap_or(&hash))
 }
 
