@@ -33,12 +33,13 @@ pub mod supply;
 pub mod transaction;
 pub mod unfinished;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::complaint::{Code, Complaint};
 use crate::engine::docker::Docker;
 use crate::engine::files;
-use crate::engine::signals::Signals;
+use crate::engine::signals::{Signal, Signals};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::fault::fault;
 use crate::stack::Place;
@@ -238,8 +239,7 @@ impl Runner {
         tokio::select! {
             done = work => done,
             signal = self.signals.wait() => {
-                let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Complaint::new(Code::Interrupted, text).into())
+                Err(interrupted(signal).into())
             }
         }
     }
@@ -271,13 +271,8 @@ impl Runner {
         let project = Subject::Project(assessment.after.name.clone());
         let at_once = lock.also([project], Duration::ZERO);
         self.unless_signalled(at_once).await?;
-        let directory = files::follow(&place.located.args.directory);
-        let edits = assessment
-            .edited
-            .changing()
-            .map(|edit| files::follow(&edit.path));
-        let outside = edits.filter(|path| !path.starts_with(&directory));
-        let outside: Vec<Subject> = outside.map(Subject::File).collect();
+        let paths = assessment.edited.changing().map(|edit| &*edit.path);
+        let outside: Vec<Subject> = files_outside(place, paths).collect();
         let waited = lock.also(outside, request.options.wait_lock);
         self.unless_signalled(waited).await
     }
@@ -362,6 +357,23 @@ impl Runner {
             self.emitter.note(NoteCode::Note, note);
         }
     }
+}
+
+fn interrupted(signal: Signal) -> Complaint {
+    let text = format!("interrupted by {}; nothing was touched", signal.name());
+    Complaint::new(Code::Interrupted, text)
+}
+
+/// Files outside of the stack's folder, which other stacks may use as well.
+fn files_outside<'a>(
+    place: &Place,
+    paths: impl Iterator<Item = &'a Path>,
+) -> impl Iterator<Item = Subject> {
+    let directory = files::follow(&place.located.args.directory);
+    let paths = paths.map(files::follow);
+    paths
+        .filter(move |path| !path.starts_with(&directory))
+        .map(Subject::File)
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.

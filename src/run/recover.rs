@@ -12,7 +12,6 @@ use super::rollback::{End, Rollback, Undone};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
 use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another};
 use crate::complaint::{Code, Complaint};
-use crate::engine::files;
 use crate::engine::process::end_orphans;
 use crate::engine::signals::Signals;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
@@ -75,21 +74,15 @@ impl Locking<'_> {
         checkpoint: &Checkpoint,
         signals: &Signals,
     ) -> Result<(), Stopped> {
-        let directory = files::follow(&place.located.args.directory);
-        let paths = checkpoint
-            .files
-            .iter()
-            .map(|file| files::follow(&file.path));
-        let outside = paths.filter(|path| !path.starts_with(&directory));
         let project = Subject::Project(checkpoint.project.clone());
+        let paths = checkpoint.files.iter().map(|file| &*file.path);
         let wanted: Vec<Subject> = std::iter::once(project)
-            .chain(outside.map(Subject::File))
+            .chain(super::files_outside(place, paths))
             .collect();
         tokio::select! {
             locked = self.lock.also(wanted, self.wait) => locked.map_err(Stopped::Choice),
             signal = signals.wait() => {
-                let text = format!("interrupted by {}; nothing was touched", signal.name());
-                Err(Stopped::Choice(Complaint::new(Code::Interrupted, text)))
+                Err(Stopped::Choice(super::interrupted(signal)))
             }
         }
     }
