@@ -6,12 +6,12 @@ mod faulty;
 mod stack;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use faulty::is_in_line;
 use stack::answer::Answer;
+use stack::holder::Holder;
 use stack::{TestStack, idle};
 
 fn started() -> Option<TestStack> {
@@ -20,43 +20,15 @@ fn started() -> Option<TestStack> {
 }
 
 /// A run that holds the lock: it waits for a service to settle.
-struct Holder {
-    child: stack::refit::Running,
-    out: BufReader<ChildStdout>,
-}
-
 fn holding(stack: &TestStack, settle: &str) -> Holder {
-    let mut command = stack.command(&[
-        "--json",
+    let words = [
         "set",
         "MODE=two",
         "API_TOKEN=hidden-word",
         "--settle",
         settle,
-    ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("\"watch\"") {
-        line.clear();
-        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended too soon");
-    }
-    Holder { child, out }
-}
-
-impl Holder {
-    /// Lets it end by a signal, which takes its change back.
-    fn interrupt(mut self) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", "INT", &id]).status();
-        assert!(sent.unwrap().success());
-        let _ = self.out.read_to_end(&mut Vec::new());
-        assert_eq!(self.child.wait().unwrap().code(), Some(130));
-    }
+    ];
+    Holder::of(stack.command(&words))
 }
 
 #[test]
@@ -83,12 +55,11 @@ fn the_second_one_is_told_who_is_at_work() {
 #[test]
 fn the_second_one_waits() {
     let Some(stack) = started() else { return };
-    let mut holder = holding(&stack, "2s");
+    let holder = holding(&stack, "2s");
     let waited = stack
         .refit(&["set", "MODE=three", "--wait-lock", "60s"])
         .exits(0);
-    let _ = holder.out.read_to_end(&mut Vec::new());
-    assert_eq!(holder.child.wait().unwrap().code(), Some(0), "{waited}");
+    assert_eq!(holder.ended(), Some(0), "{waited}");
     assert_eq!(stack.read(".env"), "MODE=three\nAPI_TOKEN=hidden-word\n");
     is_in_line(&stack, "after both");
 }

@@ -197,18 +197,21 @@ fn a_pipe_in_place_of_a_file_is_refused() {
     stack.refit(&["--env-file", "/dev/null", "status"]).exits(0);
 }
 
-/// A killed refit's Compose is ended by the next command, whichever it is.
-#[test]
-fn nothing_that_a_killed_question_started_goes_on() {
-    let Some(stack) = started(&idle("")) else {
-        return;
-    };
-    // Compose waits for somebody to write this pipe.
+/// A stack of which Compose comes to no end: it waits for somebody to write a pipe.
+fn endless() -> Option<TestStack> {
+    let stack = started(&idle(""))?;
     stack.write(
         "compose.yaml",
         &format!("services:\n  web: {}\n", idle("env_file: slow.env")),
     );
     pipe(&stack.path("slow.env"));
+    Some(stack)
+}
+
+/// A killed refit's Compose is ended by the next command, whichever it is.
+#[test]
+fn nothing_that_a_killed_question_started_goes_on() {
+    let Some(stack) = endless() else { return };
     let mut run = Run::of(&stack, &["plan"]);
     let folder = stack.folder().display().to_string();
     while composes(&folder).is_empty() {
@@ -232,14 +235,7 @@ fn nothing_that_a_killed_question_started_goes_on() {
 /// A question whose Compose comes to no end hears signals.
 #[test]
 fn a_question_ends_at_once_by_a_signal() {
-    let Some(stack) = started(&idle("")) else {
-        return;
-    };
-    stack.write(
-        "compose.yaml",
-        &format!("services:\n  web: {}\n", idle("env_file: slow.env")),
-    );
-    pipe(&stack.path("slow.env"));
+    let Some(stack) = endless() else { return };
     let folder = stack.folder().display().to_string();
     for verb in [
         &["status"][..],

@@ -255,15 +255,14 @@ pub fn follow(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The name of a user of this machine; the number where it has none.
-pub fn user_name(uid: u32) -> String {
+/// The name of a user of this machine; `None` where only the number is known.
+pub fn user_name(uid: u32) -> Option<String> {
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = accounts.lines().find_map(|line| {
+    accounts.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, number) = (fields.next()?, fields.nth(1)?);
         (number.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("user {uid}"))
+    })
 }
 
 /// Free bytes for this user on the file system of a path.

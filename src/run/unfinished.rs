@@ -252,6 +252,7 @@ pub(super) fn of_another(open: &OpenRun) -> Complaint {
     let (run, state) = (open.run, open.state.display());
     let own = open.uid == rustix::process::geteuid().as_raw();
     let name = crate::engine::files::user_name(open.uid);
+    let name = name.unwrap_or_else(|| format!("user {}", open.uid));
     let hint = match own {
         true => {
             let home = open.state.ancestors().nth(2).unwrap_or(&open.state);

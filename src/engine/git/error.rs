@@ -326,13 +326,7 @@ fn words(stderr: &str) -> String {
 
 /// A user as people know him, with the number where the name is not known.
 fn user_name(uid: u32) -> String {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("uid {uid}"))
+    crate::engine::files::user_name(uid).unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// What has no case of its own: a file that cannot be written.
