@@ -81,12 +81,18 @@ impl Drop for Group {
     }
 }
 
-/// When a process of this host was started, in the kernel's ticks: with its number it is unique.
+/// When a process of this host was started, in the kernel's ticks: with its number it is unique. One that
+/// has ended is not there, also where nobody has waited for it: the first process of a container often
+/// does not.
 pub fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = rest.split_whitespace();
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
 }
 
 /// Sends a signal to a process and all that it started, as far as they are its children still.
@@ -314,6 +320,22 @@ fn existing(directory: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_ended_and_is_not_waited_for_is_not_there() {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        assert!(start_time(child.id()).is_some());
+        child.kill().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let leave = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), leave).unwrap();
+        assert_eq!(start_time(child.id()), None);
+        child.wait().unwrap();
+    }
 
     #[tokio::test]
     async fn every_state_of_a_line_is_told_as_it_comes() {
