@@ -339,13 +339,9 @@ fn a_new_volume_is_kept_and_the_last_line_says_so() {
     docker(&["volume", "inspect", &volume]);
 }
 
-#[test]
-fn what_cannot_be_given_back_is_named_and_no_word_says_otherwise() {
-    let compose = format!("services:\n  web: {}\n  db: {}\n", by_mode(""), idle(""));
-    let Some(stack) = TestStack::started(&compose, &[]) else {
-        return;
-    };
-    // Edited since, and not applied: what ran cannot be made from the files that were there.
+/// Edited since, and not applied: what ran cannot be made from the files that were there.
+#[track_caller]
+fn cannot_be_given_back(stack: &TestStack) -> Answer {
     stack.refit(&[
         "set",
         "services.web.environment.W=2",
@@ -353,7 +349,16 @@ fn what_cannot_be_given_back_is_named_and_no_word_says_otherwise() {
         "compose.yaml",
         "--no-apply",
     ]);
-    let answer = stack.refit(&["set", "V=bad", "--settle", "2s"]).exits(4);
+    stack.refit(&["set", "V=bad", "--settle", "2s"]).exits(4)
+}
+
+#[test]
+fn what_cannot_be_given_back_is_named_and_no_word_says_otherwise() {
+    let compose = format!("services:\n  web: {}\n  db: {}\n", by_mode(""), idle(""));
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let answer = cannot_be_given_back(&stack);
     let answer = answer.never_says("everything is as it was");
     answer
         .says("not as it was: web environment W")
@@ -560,14 +565,7 @@ fn the_commands_to_type_work() {
     let Some(stack) = TestStack::started(&compose, &[]) else {
         return;
     };
-    stack.refit(&[
-        "set",
-        "services.web.environment.W=2",
-        "-F",
-        "compose.yaml",
-        "--no-apply",
-    ]);
-    let answer = stack.refit(&["set", "V=bad", "--settle", "2s"]).exits(4);
+    let answer = cannot_be_given_back(&stack);
     let said = format!("{}{}", answer.stdout, answer.stderr);
     let todo = said
         .split("To do: ")

@@ -18,10 +18,8 @@ impl Sample {
         let file = Dotenv::parse(bytes, Format::Compose)?;
         let values: BTreeMap<String, Option<String>> = file.read(&|_| None)?.into_iter().collect();
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let lines: Vec<&str> = text
-            .split('\n')
-            .map(|line| line.strip_suffix('\r').unwrap_or(line))
-            .collect();
+        let whole: Vec<&str> = text.split('\n').collect();
+        let lines: Vec<&str> = whole.iter().copied().map(without_return).collect();
         let mut sample = Self::default();
         for (key, _) in file.keys() {
             let seen = sample.keys.iter().any(|known| known.key == key);
@@ -35,7 +33,7 @@ impl Sample {
                 key: key.to_owned(),
                 comment: comment_above(&lines, line),
                 default: default.clone(),
-                text: assignment(&lines, line, &name, default),
+                text: assignment(&whole, line, &name, default),
                 is_published_secret: is_published_secret(key, default),
             });
         }
@@ -88,12 +86,17 @@ fn option_in(line: &str) -> Option<(&str, &str)> {
     (starts && is_key).then(|| (key, example.trim()))
 }
 
+fn without_return(line: &str) -> &str {
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
 /// An assignment as it stands there, over as many lines as its quotes; written anew where it shares
-/// its lines with others.
+/// its lines with others. The ends of the lines within its quotes are part of the value.
 fn assignment(lines: &[&str], line: usize, key: &EnvKey, value: &str) -> String {
     let from = lines.get(line.saturating_sub(1)..).unwrap_or_default();
     for end in 1..=from.len() {
         let text = from[..end].join("\n");
+        let text = without_return(&text);
         let alone = Dotenv::parse(format!("{text}\n").as_bytes(), Format::Compose);
         let Ok(alone) = alone else { break };
         if alone.read(&|_| None).is_err() {
@@ -101,7 +104,7 @@ fn assignment(lines: &[&str], line: usize, key: &EnvKey, value: &str) -> String 
             continue;
         }
         if alone.keys().map(|(name, _)| name).eq([key.as_str()]) {
-            return text;
+            return text.to_owned();
         }
         break;
     }
