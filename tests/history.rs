@@ -235,6 +235,21 @@ fn where_no_earlier_text_is_known_that_is_said_before_it_starts() {
     assert_eq!(stack.read(".env"), "MODE=bad\n");
 }
 
+/// A run that only started a container has no change of a file; what was typed since is not compared.
+#[test]
+fn a_rollback_without_a_change_of_a_file_does_not_call_the_stack_in_line() {
+    let web = idle("env_file: .env");
+    let compose = format!("services:\n  web: {web}\n  db: {}\n", idle(""));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=one\n")]) else {
+        return;
+    };
+    docker(&["rm", "--force", &stack.container("db").id]);
+    stack.refit(&["apply", "--settle", "50ms"]).exits(0);
+    stack.write(".env", "MODE=two\n");
+    let answer = stack.refit(&["rollback"]).exits(0);
+    answer.says("Nothing to do: there is no change of a file to undo");
+}
+
 #[test]
 fn the_past_says_what_was_typed_with_its_options() {
     let env = [(".env", "MODE=one\nJWT_SECRET=first-of-all\n")];

@@ -185,6 +185,37 @@ fn a_rollback_of_a_killed_run_goes_back_and_keeps_what_was_mended_since() {
     assert_eq!(stack.container("web").env["MODE"], "good");
 }
 
+/// The run changes the compose file alone; the container that it makes is made of `.env` as well.
+#[test]
+fn a_file_that_a_killed_run_only_read_is_asked_about_when_it_was_edited_since() {
+    let Some(stack) = known() else { return };
+    let mut command = stack.command(&["set", "services.web.labels.a=b"]);
+    command.env("FAILPOINTS", "watch.after=return(kill)");
+    assert_eq!(Answer::of(command, b"").code, -1);
+    stack.write(".env", "MODE=good\nHAND=1\n");
+    let refused = stack.refit(&["set", "W=1"]).exits(1);
+    refused
+        .says(".env was edited since")
+        .says("refit rollback")
+        .says("refit apply");
+    let answer = stack.refit(&["rollback"]).exits(0);
+    assert_eq!(kept(&answer), "MODE=good\nHAND=1\n");
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+    assert!(!stack.container("web").env.contains_key("HAND"));
+}
+
+#[test]
+fn a_line_typed_into_a_file_that_a_failing_run_only_reads_does_not_reach_the_old_containers() {
+    let Some(stack) = known() else { return };
+    let bad = ["set", "services.web.environment.MODE=bad"];
+    let asleep = Asleep::at(&stack, "converge.touching", &bad);
+    stack.write(".env", "MODE=good\nHAND=1\n");
+    let answer = asleep.end().exits(3).says("is as it was");
+    assert_eq!(kept(&answer), "MODE=good\nHAND=1\n");
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+    assert!(!stack.container("web").env.contains_key("HAND"));
+}
+
 #[test]
 fn a_rollback_that_may_replace_an_edited_text_says_where_it_is_kept() {
     let Some(stack) = known() else { return };

@@ -1,6 +1,7 @@
 //! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
 //! the images (`kept`), and the state of every container.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,10 @@ pub struct Checkpoint {
     pub project: String,
     /// Every file that the run may touch.
     pub files: Vec<SavedFile>,
+    /// Files of the stack's folder that new containers are made of, and that the run only reads: a
+    /// container that is recreated on the way back would take what somebody typed there since.
+    #[serde(default)]
+    pub read: Vec<SavedFile>,
     /// The git checkout, if the run moves it.
     #[serde(default)]
     pub checkout: Option<SavedCheckout>,
@@ -78,6 +83,15 @@ impl Checkpoint {
             });
             fault!("checkpoint.file");
         }
+        let read = files_read(place, assessment);
+        let read = read.iter().filter(|path| {
+            let is_it = |file: &SavedFile| file.path == **path;
+            !saved.iter().any(is_it)
+        });
+        let read = read
+            .enumerate()
+            .map(|(index, path)| SavedFile::save_read(path, index, folder))
+            .collect::<anyhow::Result<Vec<SavedFile>>>()?;
         let checkout = match moving {
             Some(moving) => Some(moving.save(run, folder).await?),
             None => None,
@@ -92,6 +106,7 @@ impl Checkpoint {
             args: assessment.args_before.clone(),
             project: project.clone(),
             files: saved,
+            read,
             checkout,
             engine,
             images,
@@ -122,6 +137,11 @@ impl Checkpoint {
         })
     }
 
+    /// All files of which it knows how they were.
+    pub fn all_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.files.iter().chain(&self.read)
+    }
+
     /// What Compose was told before the change. A file that the change itself brought, and that goes
     /// again, was not yet there.
     pub fn args_before(&self) -> ProjectArgs {
@@ -141,7 +161,7 @@ impl Checkpoint {
     pub fn restore_files(&self, folder: &Path, aside: &Path) -> Restored {
         let mut done = Restored::default();
         // What came goes first, so that files and folders which took each other's place do not meet.
-        let (came, was): (Vec<_>, Vec<_>) = self.files.iter().partition(|file| !file.was_there());
+        let (came, was): (Vec<_>, Vec<_>) = self.all_files().partition(|file| !file.was_there());
         for file in came.into_iter().rev().chain(was) {
             match file.restore(folder, aside) {
                 Ok(Back::Put { kept }) => {
@@ -162,6 +182,34 @@ impl Checkpoint {
         }
         done
     }
+}
+
+/// The files of the stack's folder that the containers which the run makes are made of. What lies
+/// elsewhere other stacks may use as well: it is not this run's to put back.
+fn files_read(place: &Place, assessment: &Assessment) -> BTreeSet<PathBuf> {
+    let making: Vec<_> = assessment
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.action.makes_container())
+        .collect();
+    if making.is_empty() {
+        return BTreeSet::new();
+    }
+    let services = making
+        .iter()
+        .filter_map(|step| assessment.source.services.get(&step.service));
+    let mut paths: BTreeSet<PathBuf> = services
+        .flat_map(|service| &service.env_files)
+        .map(|entry| entry.path.clone())
+        .collect();
+    let located = &place.located;
+    paths.extend(located.args.files.iter().cloned());
+    paths.extend(located.default_overrides());
+    paths.extend(located.env_files());
+    let directory = files::follow(&located.args.directory);
+    paths.retain(|path| !path.is_dir() && files::follow(path).starts_with(&directory));
+    paths
 }
 
 /// What became of the files of a checkpoint.

@@ -215,7 +215,7 @@ async fn finish_open(
         Remaining::GoBack(checkpoint) => checkpoint,
     };
     locking.also(place, &checkpoint, signals).await?;
-    let edited = of_neither_side(&checkpoint.files)?;
+    let edited = of_neither_side(checkpoint.all_files())?;
     if !edited.is_empty() {
         match how {
             WithUnfinished::Refuse => return Err(Stopped::Choice(choice(place, open, &edited))),

@@ -109,7 +109,9 @@ pub fn edited_since<'a>(
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn of_neither_side(files: &[SavedFile]) -> anyhow::Result<Vec<&SavedFile>> {
+pub fn of_neither_side<'a>(
+    files: impl Iterator<Item = &'a SavedFile>,
+) -> anyhow::Result<Vec<&'a SavedFile>> {
     let mut edited = Vec::new();
     for file in files {
         let now = file.now()?;
@@ -213,6 +215,23 @@ impl SavedFile {
             after_link: None,
             new_folder: above.take_while(missing).last().map(Path::to_owned),
             origin: edit.origin,
+        })
+    }
+
+    /// Keeps a file that the run only reads, so that both of its sides are the same.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(super) fn save_read(path: &Path, index: usize, folder: &Path) -> anyhow::Result<Self> {
+        let side = SavedSide::save(&Side::read(path), &format!("file-read-{index}"), folder)?;
+        Ok(Self {
+            path: path.to_owned(),
+            link: std::fs::read_link(path).ok(),
+            before: side.clone(),
+            after: side,
+            after_link: None,
+            new_folder: None,
+            origin: Origin::Person,
         })
     }
 

@@ -179,11 +179,12 @@ impl CutOff {
             (Err(error), true) => return Ok(Remaining::Lost(error)),
         };
         let mut untouched = true;
-        for file in &checkpoint.files {
+        for file in checkpoint.all_files() {
             if file.is_as_before()? {
                 continue;
             }
-            untouched = false;
+            // What the run only reads, somebody else has edited.
+            untouched &= !checkpoint.files.contains(file);
             // All of it is readable, or nothing is begun: half of the files would be of no side.
             if let Err(error) = file.before.read(&self.folder) {
                 return Ok(Remaining::Lost(error));
@@ -225,7 +226,7 @@ impl CutOff {
             Remaining::Lost(error) => {
                 format!("run {run} was cut off, and cannot be rolled back: {error}")
             }
-            Remaining::GoBack(checkpoint) => match of_neither_side(&checkpoint.files) {
+            Remaining::GoBack(checkpoint) => match of_neither_side(checkpoint.all_files()) {
                 Ok(edited) if edited.is_empty() => {
                     format!("run {run} was cut off; {next} rolls it back first")
                 }

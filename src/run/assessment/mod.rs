@@ -84,14 +84,23 @@ impl Assessment {
         if let Decision::CalledOff(text) = &self.decision {
             return text.clone();
         }
-        if let Change::Restart { all: true } = self.change {
-            return "Nothing to do: no service runs".to_owned();
-        }
         let runs = self.containers.iter().any(Container::is_up);
-        let said = match (self.edited.changes.is_empty(), runs) {
-            (true, true) => "Nothing to do: what runs is what the files say",
-            (true, false) => "Nothing to do: no service runs",
-            (false, _) => "Nothing to do: the files say so already",
+        let said = match &self.change {
+            Change::Restart { all: true } => return "Nothing to do: no service runs".to_owned(),
+            Change::Apply { .. } if !runs => "Nothing to do: no service runs",
+            // The only kind of change that compares all of them.
+            Change::Apply { in_line: true } if self.differing.is_empty() => {
+                "Nothing to do: what runs is what the files say"
+            }
+            Change::Apply { .. } => "Nothing to do for these services",
+            Change::Rollback(_) if self.edited.changes.is_empty() => {
+                "Nothing to do: there is no change of a file to undo"
+            }
+            Change::Upgrade { .. } => "Nothing to do: nothing new was found",
+            Change::Edit
+            | Change::Restart { all: false }
+            | Change::Rollback(_)
+            | Change::Recipe { .. } => "Nothing to do: the files say so already",
         };
         let is_created = |one: &&Container| one.state == State::Created;
         let created = self.containers.iter().filter(is_created);

@@ -129,7 +129,7 @@ impl Rollback<'_> {
     /// The files that are not as they were; what is a person's by now is `left`.
     fn files_differ(&self, left: &mut Vec<Left>) -> Vec<Problem> {
         let mut found = Vec::new();
-        for file in &self.checkpoint.files {
+        for file in self.checkpoint.all_files() {
             let shown = self.place.shown(&file.path);
             match file.lies() {
                 Ok(Lies::Before) => {}
