@@ -46,11 +46,36 @@ impl Exit {
 
 /// How a complaint ends the process, where no run began.
 pub fn of_complaint(complaint: &Complaint) -> Exit {
+    // By their bare names, for there are many; beside others a name that is no code does not compile.
+    use Code::*;
     match complaint.code {
         // What the parser of the command line cannot see, such as options that exclude each other.
         Code::Usage => Exit::Usage,
         Code::Locked => Exit::Locked,
-        _ => Exit::Refused,
+        AccountFailed | AmbiguousProject | BadProfile | BadRecipe | BadSchedule | BadSettings
+        | BadValue | BindMissing | BuildFailed | CheckFailed | CheckpointGone | ComposeFailed
+        | ComposeFromStdin | ComposeTooOld | CutOff | DefinedUpstream | DiskLow | EditUnsafe
+        | Edited | EditorFailed | EffectMissing | EndpointUnsupported | EngineError
+        | EnginePermission | EnvNotUtf8 | EnvNul | EnvOpenQuote | EnvReference | EnvUnreadable
+        | ExistingUsers | FailedBefore | ForOtherFile | GitBusy | GitConflict | GitCredentials
+        | GitDiverged | GitFailed | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream
+        | GitOwnership | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey
+        | GuardProject | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound
+        | Interrupted | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead
+        | LocalhostInContainer | MaxFailures | MissingValue | NeedsProvider | NoAccount
+        | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
+        | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
+        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
+        | NotSupported | NotUtf8 | OutsideWindow | PortInUse | PullFailed | RefusedByBrowsers
+        | RegistryDenied | RegistryLimit | RegistryUnreachable | RollbackFailed
+        | SchedulerFailed | StackDown | StartFailed | StateDamaged | StateNewer | StateOlder
+        | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown
+        | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother | Unhealthy
+        | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
+        | WhichService | YamlAnchorInUse | YamlComplexKey | YamlDuplicateKey | YamlFence
+        | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem | YamlNotation
+        | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax | YamlTagged
+        | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => Exit::Refused,
     }
 }
 

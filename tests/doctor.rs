@@ -42,9 +42,9 @@ impl Report {
     /// Each finding by its code and its first key, else its service.
     fn told(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let about = |finding: &Value| match &finding["keys"][0] {
-            Value::Null => text(&finding["service"]),
-            key => text(key),
+        let about = |finding: &Value| match finding["keys"][0].is_null() {
+            true => text(&finding["service"]),
+            false => text(&finding["keys"][0]),
         };
         self.findings()
             .iter()

@@ -68,7 +68,7 @@ fn is_edited(scalar: &ScalarAt) -> bool {
         Segment::Key(root) => {
             matches!(root.as_str(), "services" | "volumes" | "networks") || root.starts_with("x-")
         }
-        _ => false,
+        Segment::Index(_) | Segment::Append => false,
     }
 }
 

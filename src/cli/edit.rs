@@ -52,10 +52,8 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     };
     let name = shown(&located.args.directory, &path);
     edits::check_is_file(&name, &path)?;
-    let before = match Side::read(&path) {
-        Side::Unknown(why) => return Err(Complaint::new(Code::Io, why)),
-        known => known,
-    };
+    let before = Side::read(&path).known();
+    let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
     let rejected = Rejected::of(&StateHome::find()?, &located.args.directory)?;
     for left in rejected.left_behind(&path)? {
         report::err(&format!(

@@ -69,10 +69,7 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     if global.json {
         page::document(&json!({"file": name, "key": args.key, "value": value}));
     } else if let Some(value) = &value {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = edits::value_text(value);
         // A script gets every byte of it; a terminal must not obey it.
         match std::io::stdout().is_terminal() {
             true => report::out(&text),

@@ -265,10 +265,11 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
     {
         go_to(dir)?;
     }
-    match &cli.command {
-        Command::Completions(args) => return Ok(packaging::completions(args, &mut Cli::command())),
-        Command::Man(args) => return packaging::man(args, Cli::command()),
-        _ => {}
+    if let Command::Completions(args) = &cli.command {
+        return Ok(packaging::completions(args, &mut Cli::command()));
+    }
+    if let Command::Man(args) = &cli.command {
+        return packaging::man(args, Cli::command());
     }
     enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -258,7 +258,12 @@ fn action_of(route: Route) -> Action {
     match route {
         Route::Bind | Route::Config | Route::Secret => Action::Restart,
         Route::Build => Action::Rebuild,
-        _ => Action::Recreate,
+        Route::Interpolation
+        | Route::EnvFile
+        | Route::Environment
+        | Route::Follows
+        | Route::Definition
+        | Route::Asked => Action::Recreate,
     }
 }
 
@@ -292,7 +297,14 @@ async fn running_value(
                 std::fs::read(drift::seen_by_process(inspected.pid, Path::new(target))).ok()?;
             value_of(&Dotenv::parse(&seen, Format::Compose).ok()?, key)
         }
-        _ => return None,
+        Route::Interpolation
+        | Route::Bind
+        | Route::Config
+        | Route::Secret
+        | Route::Build
+        | Route::Follows
+        | Route::Definition
+        | Route::Asked => return None,
     };
     Some(Shown::of(key.as_str(), value.as_deref()))
 }
@@ -348,9 +360,9 @@ fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&s
         .unwrap_or_default();
     for (index, one) in reached.iter().enumerate() {
         let head = if index == 0 { "reaches" } else { "" };
-        let then = match one.action {
-            Action::None => "nothing".to_owned(),
-            action => action.word().to_owned(),
+        let then = match one.action == Action::None {
+            true => "nothing",
+            false => one.action.word(),
         };
         let runs = one
             .runs

@@ -46,10 +46,7 @@ fn tell(key: &str, given: &Given<'_>, known: &Key, misfit: &Misfit) -> Finding {
         (Some(meant), false) => given.set(key, meant),
         _ => format!("refit why {key}"),
     };
-    let comes = match misfit.code {
-        FindingCode::ValueUnfit => Some(consequence(known)),
-        _ => None,
-    };
+    let comes = (misfit.code == FindingCode::ValueUnfit).then(|| consequence(known));
     match comes {
         Some(comes) => finding.why(comes).hint(hint),
         None => finding.hint(hint),
@@ -114,7 +111,12 @@ pub(super) fn of(known: &Key, text: &str) -> Option<Misfit> {
             "is not the name of a host alone",
             Address::parse(text).map(|address| address.host),
         ),
-        _ => None,
+        KeyType::Duration
+        | KeyType::Number
+        | KeyType::Choice
+        | KeyType::Domain
+        | KeyType::Secret
+        | KeyType::Text => None,
     }
 }
 

@@ -239,7 +239,9 @@ impl Container {
         match self.state {
             State::Exited => matches!(self.exit_code, Some(0 | 130 | 137 | 143)),
             State::Paused => true,
-            _ => false,
+            State::Created | State::Running | State::Restarting | State::Dead | State::Removing => {
+                false
+            }
         }
     }
 }

@@ -53,9 +53,10 @@ impl Docker {
         };
         let silent = |error: ApiError| EngineError::NotAnswering {
             address: endpoint.address(),
-            cause: match error {
-                ApiError::RequestTimeoutError => format!("waited {} s", ANSWER.as_secs()),
-                other => root_cause(&other),
+            cause: if matches!(error, ApiError::RequestTimeoutError) {
+                format!("waited {} s", ANSWER.as_secs())
+            } else {
+                root_cause(&error)
             },
         };
         let api = api
@@ -391,23 +392,26 @@ pub(super) fn is_conflict(error: &ApiError) -> bool {
 }
 
 fn status(error: &ApiError) -> Option<u16> {
-    match error {
-        ApiError::DockerResponseServerError { status_code, .. } => Some(*status_code),
-        _ => None,
-    }
+    let ApiError::DockerResponseServerError { status_code, .. } = error else {
+        return None;
+    };
+    Some(*status_code)
 }
 
 pub(super) fn failed(what: &'static str) -> impl Fn(ApiError) -> EngineError {
-    move |error| match error {
-        ApiError::RequestTimeoutError => EngineError::Silent { what },
-        error => EngineError::Api {
+    move |error| {
+        if matches!(error, ApiError::RequestTimeoutError) {
+            return EngineError::Silent { what };
+        }
+        EngineError::Api {
             what: format!("cannot {what}"),
             status: status(&error),
-            cause: match error {
-                ApiError::DockerResponseServerError { message, .. } => message,
-                other => root_cause(&other),
+            cause: if let ApiError::DockerResponseServerError { message, .. } = error {
+                message
+            } else {
+                root_cause(&error)
             },
-        },
+        }
     }
 }
 

@@ -140,7 +140,14 @@ impl EngineError {
         match self {
             Self::Api { status, .. } => matches!(status, Some(404 | 409)),
             Self::Compose { message, .. } => SAID.iter().any(|said| message.contains(said)),
-            _ => false,
+            Self::NoSocket { .. }
+            | Self::Permission { .. }
+            | Self::NotAnswering { .. }
+            | Self::Silent { .. }
+            | Self::Unsupported { .. }
+            | Self::UnknownContext { .. }
+            | Self::NoCompose
+            | Self::OldCompose { .. } => false,
         }
     }
 

@@ -79,13 +79,16 @@ impl RegistryError {
     fn of_api(what: &'static str, reference: &Reference, error: ApiError) -> Self {
         let registry = reference.registry.clone();
         let name = reference.name.clone();
-        let (status, cause) = match &error {
-            ApiError::DockerResponseServerError {
-                status_code,
-                message,
-            } => (*status_code, message.clone()),
-            ApiError::DockerStreamError { error } => (0, error.clone()),
-            _ => return Self::Engine(failed(what)(error)),
+        let (status, cause) = if let ApiError::DockerResponseServerError {
+            status_code,
+            message,
+        } = &error
+        {
+            (*status_code, message.clone())
+        } else if let ApiError::DockerStreamError { error: message } = &error {
+            (0, message.clone())
+        } else {
+            return Self::Engine(failed(what)(error));
         };
         let lower = cause.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -234,7 +237,10 @@ impl Docker {
             Ok(found) => Ok(found.descriptor.digest),
             Err(error) => match RegistryError::of_api("ask a registry", &reference, error) {
                 RegistryError::Missing { .. } => Ok(None),
-                other => Err(other),
+                error @ (RegistryError::Denied { .. }
+                | RegistryError::Limited { .. }
+                | RegistryError::Unreachable { .. }
+                | RegistryError::Engine(_)) => Err(error),
             },
         }
     }

@@ -39,9 +39,11 @@ fn roots() -> RootCerts {
 
 fn certificates(text: &[u8]) -> Vec<Certificate<'static>> {
     let items = parse_pem(text).filter_map(Result::ok);
-    let certificates = items.filter_map(|item| match item {
-        PemItem::Certificate(certificate) => Some(certificate),
-        _ => None,
+    let certificates = items.filter_map(|item| {
+        let PemItem::Certificate(certificate) = item else {
+            return None;
+        };
+        Some(certificate)
     });
     certificates.collect()
 }

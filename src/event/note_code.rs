@@ -36,3 +36,10 @@ words! {
         VolumeKept = "volume_kept",
     }
 }
+
+impl NoteCode {
+    /// Whether it warns. What a recipe stands on does not.
+    pub const fn is_warning(self) -> bool {
+        !matches!(self, Self::Evidence)
+    }
+}

@@ -47,8 +47,6 @@ pub enum Wanted {
     },
     /// The container was made after the files were written.
     NewContainer,
-    /// The container was made or started after the files were written.
-    Started,
 }
 
 /// What was found.
@@ -90,16 +88,15 @@ pub async fn prove(
         Wanted::File { host, target } => {
             of_file(docker, &inspected, expected, host, target, written_at).await
         }
-        Wanted::NewContainer | Wanted::Started => of_container(&inspected, expected, written_at),
+        Wanted::NewContainer => of_container(&inspected, written_at),
     })
 }
 
-fn of_container(inspected: &Inspected, expected: &Expected, written_at: Timestamp) -> Proof {
-    let since = |at: Option<Timestamp>| at.is_some_and(|at| at >= written_at);
-    let (ok, what) = match &expected.wanted {
-        _ if since(inspected.created) => (true, "runs the new definition"),
-        Wanted::Started if since(inspected.started_at) => (true, "was started"),
-        _ => (false, "still runs the old definition"),
+fn of_container(inspected: &Inspected, written_at: Timestamp) -> Proof {
+    let ok = inspected.created.is_some_and(|at| at >= written_at);
+    let what = match ok {
+        true => "runs the new definition",
+        false => "still runs the old definition",
     };
     Proof {
         ok,

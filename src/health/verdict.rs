@@ -155,7 +155,7 @@ pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Ju
         Judgement::Pending { ask_again } => Judgement::Pending {
             ask_again: ask_again.min(deadline),
         },
-        decided => decided,
+        Judgement::Final(_) => decided,
     }
 }
 

@@ -376,8 +376,8 @@ impl Watch {
         }
         self.slow_looks = 0;
         match looked {
-            Looked::Unsure => Looked::Agrees,
-            known => known,
+            Looked::Agrees | Looked::Unsure => Looked::Agrees,
+            Looked::Differs => Looked::Differs,
         }
     }
 
@@ -448,7 +448,7 @@ impl Watch {
                         let found = self.docker.inspect(id).await.ok().flatten();
                         found.and_then(|inspected| inspected.health_output)
                     }
-                    _ => None,
+                    Health::None | Health::Starting | Health::Healthy => None,
                 };
                 track.saw(
                     id,

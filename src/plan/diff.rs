@@ -251,7 +251,7 @@ fn shared(inputs: &Inputs<'_>, name: &ServiceName, after: &Service, wishes: &mut
             let route = match section {
                 Section::Configs => Route::Config,
                 Section::Secrets => Route::Secret,
-                _ => Route::Definition,
+                Section::Networks | Section::Volumes => Route::Definition,
             };
             let reason = definition(format!("the {what} {object} differs"));
             wish(wishes, name, Action::Recreate, Reason { route, ..reason });

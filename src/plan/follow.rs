@@ -20,7 +20,9 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
                     // The namespace belongs to the running process; volumes stay with the container.
                     Action::Restart if field == "volumes_from" => continue,
                     Action::Restart => Action::Restart,
-                    _ => Action::Recreate,
+                    Action::Start | Action::Recreate | Action::Rebuild | Action::Remove => {
+                        Action::Recreate
+                    }
                 };
                 let text = format!("{field} is that of {other}");
                 added |= wish(wishes, name, action, reason(text));

@@ -229,7 +229,12 @@ fn of_reach(inputs: &Inputs<'_>, file: &str, reach: &FileReach, wishes: &mut Wis
             }
         }
         // The models say whether the service's environment really differs.
-        _ => return,
+        Route::Interpolation
+        | Route::EnvFile
+        | Route::Environment
+        | Route::Follows
+        | Route::Definition
+        | Route::Asked => return,
     };
     let reason = Reason {
         route: reach.route,

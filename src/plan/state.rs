@@ -38,7 +38,13 @@ pub(super) fn settle(
 fn started(action: Action, own: &[&Container]) -> Action {
     match action {
         Action::Restart | Action::Signal if own.is_empty() => Action::Start,
-        other => other,
+        Action::None
+        | Action::Signal
+        | Action::Restart
+        | Action::Start
+        | Action::Recreate
+        | Action::Rebuild
+        | Action::Remove => action,
     }
 }
 
@@ -58,9 +64,13 @@ fn kept(
         let active = inputs.after.is_active(name, inputs.profiles);
         return match action {
             Action::Start if is_new && active => Action::Start,
-            Action::None => Action::None,
-            _ => {
-                if active && action != Action::Remove {
+            Action::None | Action::Remove => Action::None,
+            Action::Signal
+            | Action::Restart
+            | Action::Start
+            | Action::Recreate
+            | Action::Rebuild => {
+                if active {
                     remarks.push((name.clone(), "has no container and is left so".to_owned()));
                 }
                 Action::None

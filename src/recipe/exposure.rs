@@ -142,7 +142,7 @@ fn texts_of(value: &Value) -> Vec<&str> {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter().flat_map(texts_of).collect(),
         Value::Object(map) => map.values().flat_map(texts_of).collect(),
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
 

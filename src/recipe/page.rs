@@ -17,9 +17,9 @@ pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
         &mut out,
         "parameters",
         recipe.parameters.iter().map(|parameter| {
-            let kind = match parameter.kind {
-                Type::Choice => parameter.of.join(", "),
-                other => other.words().to_owned(),
+            let kind = match parameter.kind == Type::Choice {
+                true => parameter.of.join(", "),
+                false => parameter.kind.words().to_owned(),
             };
             let bounds = match (&parameter.min, &parameter.max) {
                 (Some(min), Some(max)) => format!("; {min} to {max}"),

@@ -141,7 +141,7 @@ fn amount(given: &Given) -> u128 {
     match given {
         Given::Duration(duration) => duration.as_millis(),
         Given::Size(bytes) => u128::from(*bytes),
-        _ => 0,
+        Given::Bool(_) | Given::Word(_) | Given::Secret(_) => 0,
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn of(
             user: user.clone(),
             password: account.password.clone(),
         }),
-        _ => None,
+        Given::Duration(_) | Given::Size(_) | Given::Bool(_) | Given::Secret(_) => None,
     });
     let credentials = using.wanted.sign_in.clone().or(made);
     Ok(Proofs {

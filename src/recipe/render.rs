@@ -109,7 +109,7 @@ impl Filling {
                     .map(|(key, value)| Ok((key.clone(), self.json(value)?)));
                 Json::Object(entries.collect::<Result<_, Complaint>>()?)
             }
-            other => other.clone(),
+            Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
         })
     }
 }
@@ -240,7 +240,7 @@ fn texts_in<'a>(value: &'a Json, templates: &mut Vec<&'a str>) {
         Json::String(text) => templates.push(text),
         Json::Array(items) => items.iter().for_each(|item| texts_in(item, templates)),
         Json::Object(map) => map.values().for_each(|item| texts_in(item, templates)),
-        _ => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

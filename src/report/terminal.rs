@@ -14,8 +14,7 @@ use super::words::{changed, counted, recovered, secs, shown};
 use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, NoteCode, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell,
-    VerdictWord,
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -348,10 +347,9 @@ impl Tell for Terminal {
                 self.diff(state, file, lines);
             }
             Kind::Note { code, text } if !quiet => {
-                let line = match code {
-                    // What a recipe stands on is no warning.
-                    NoteCode::Evidence => self.style.dim(&format!("  {text}")),
-                    _ => format!("{} {text}", self.style.warn("!")),
+                let line = match code.is_warning() {
+                    true => format!("{} {text}", self.style.warn("!")),
+                    false => self.style.dim(&format!("  {text}")),
                 };
                 self.print(state, &line);
             }

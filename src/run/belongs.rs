@@ -175,9 +175,12 @@ fn included_by(file: &Path) -> Vec<PathBuf> {
     let include: Option<YamlPath> = "include".parse().ok();
     let entries = include.and_then(|path| yaml::get(&text, &path).ok().flatten());
     let entries = entries.as_ref().and_then(Value::as_array);
-    let paths_of = |entry: &Value| match entry.get("path").unwrap_or(entry) {
-        Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
+    let paths_of = |entry: &Value| {
+        let named = entry.get("path").unwrap_or(entry);
+        match named.as_array() {
+            Some(all) => all.clone(),
+            None => vec![named.clone()],
+        }
     };
     let folder = file.parent().unwrap_or(Path::new(""));
     let paths = entries.into_iter().flatten().flat_map(paths_of);

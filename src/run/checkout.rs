@@ -159,7 +159,7 @@ fn content(entry: Option<&Entry>, root: &Path, path: &Path) -> Side {
         // One that leads to a folder, or to nothing, holds no text.
         Some(Entry::Link { .. }) => match Side::read(&root.join(path)) {
             Side::Text(text) => Side::new(text.bytes, &Side::Absent),
-            other => other,
+            textless @ (Side::Absent | Side::Unknown(_)) => textless,
         },
     }
 }

@@ -133,7 +133,11 @@ impl Checkpoint {
             StateError::Damaged { path, .. } if is_of_first_format(&path) => {
                 StateError::Older { path, format: 1 }
             }
-            other => other,
+            error @ (StateError::Unreadable { .. }
+            | StateError::Damaged { .. }
+            | StateError::Gone { .. }
+            | StateError::Newer { .. }
+            | StateError::Older { .. }) => error,
         })
     }
 
@@ -231,7 +235,9 @@ pub fn is_failing(container: &Container) -> bool {
         State::Restarting | State::Dead => true,
         State::Exited => !container.stopped_on_purpose(),
         State::Created => true,
-        _ => container.crashing || container.health == Health::Unhealthy,
+        State::Running | State::Paused | State::Removing => {
+            container.crashing || container.health == Health::Unhealthy
+        }
     }
 }
 

@@ -66,10 +66,8 @@ impl Edited {
         if let Some(edit) = self.files.iter().find(|edit| edit.path == path) {
             return Ok(edit.after.clone());
         }
-        match Side::read(path) {
-            Side::Unknown(why) => Err(Complaint::new(Code::Io, why)),
-            known => Ok(known),
-        }
+        let known = Side::read(path).known();
+        known.map_err(|why| Complaint::new(Code::Io, why))
     }
 
     /// Gives a file this text, which was made from what [`Edited::text`] gave.
@@ -377,10 +375,10 @@ fn edit_env(
         });
     }
     let after = tree.to_bytes();
-    let after = match was {
-        // Nothing to remove from a file that does not exist: it stays so.
-        Side::Absent if after.is_empty() => Side::Absent,
-        _ => Side::new(after, &was),
+    // Nothing to remove from a file that does not exist: it stays so.
+    let after = match was == Side::Absent && after.is_empty() {
+        true => Side::Absent,
+        false => Side::new(after, &was),
     };
     edited.put(path, was, after);
     Ok(())
@@ -526,16 +524,16 @@ fn last_key(path: &YamlPath) -> String {
         .rev()
         .find_map(|segment| match segment {
             yaml::Segment::Key(key) => Some(key.clone()),
-            _ => None,
+            yaml::Segment::Index(_) | yaml::Segment::Append => None,
         })
         .unwrap_or_default()
 }
 
 /// A YAML value as text.
 pub fn value_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
     }
 }
 

@@ -276,19 +276,16 @@ pub fn touched(lines: &[journal::Line]) -> BTreeMap<ServiceName, Action> {
     let mut planned = BTreeMap::new();
     let mut touched = BTreeMap::new();
     for line in lines {
-        match &line.entry {
-            Entry::Planned {
-                service, action, ..
-            } => {
-                planned.insert(service.clone(), *action);
+        if let Entry::Planned {
+            service, action, ..
+        } = &line.entry
+        {
+            planned.insert(service.clone(), *action);
+        } else if let Entry::Touching { services } = &line.entry {
+            for service in services {
+                let action = planned.get(service).copied().unwrap_or(Action::Recreate);
+                touched.insert(service.clone(), action);
             }
-            Entry::Touching { services } => {
-                for service in services {
-                    let action = planned.get(service).copied().unwrap_or(Action::Recreate);
-                    touched.insert(service.clone(), action);
-                }
-            }
-            _ => {}
         }
     }
     touched

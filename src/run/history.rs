@@ -107,10 +107,8 @@ pub async fn undo(
         if file.is_link_only() {
             continue;
         }
-        let before = Side::read(&path);
-        if let Side::Unknown(why) = before {
-            return Err(Complaint::new(Code::Io, why));
-        }
+        let before = Side::read(&path).known();
+        let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
         let after = file.before.read(&folder)?;
         if let Side::Unknown(why) = &after {
             let file = place.shown(&path);
@@ -121,7 +119,7 @@ pub async fn undo(
         let after = match after {
             Side::Text(text) if before == Side::Absent => Side::Text(text),
             Side::Text(text) => Side::new(text.bytes, &before),
-            other => other,
+            Side::Absent | Side::Unknown(_) => after,
         };
         if edited_since.contains(&path) {
             edited.replaced.push(path.clone());

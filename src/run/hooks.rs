@@ -212,7 +212,13 @@ impl Transaction<'_> {
     pub(super) async fn after(&self, outcome: Outcome) {
         let (name, hook): (_, fn(&Hooks) -> Option<Hook>) = match outcome {
             Outcome::Applied => (HookName::AfterSuccess, |hooks| hooks.after_success.clone()),
-            _ => (HookName::AfterFailure, |hooks| hooks.after_failure.clone()),
+            Outcome::NothingToDo
+            | Outcome::Refused
+            | Outcome::FailedBefore
+            | Outcome::RolledBack
+            | Outcome::RollbackFailed => {
+                (HookName::AfterFailure, |hooks| hooks.after_failure.clone())
+            }
         };
         let problem = match self.hook(name, hook, Some(outcome)).await {
             Ok(end) => end.problem().map(|(words, _)| words),

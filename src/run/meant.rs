@@ -77,7 +77,7 @@ pub fn after_refusal<'a>(
         }
         let top = match place.segments().first()? {
             Segment::Key(key) => key,
-            _ => return None,
+            Segment::Index(_) | Segment::Append => return None,
         };
         let unknown = !TOP.contains(&top.as_str()) && !top.starts_with("x-");
         unknown.then(|| {

@@ -50,11 +50,7 @@ fn of_step(
                 key: reason
                     .and_then(|reason| reason.key.clone())
                     .unwrap_or_default(),
-                wanted: match step.action {
-                    // A container that was only stopped is not made anew.
-                    Action::Start => Wanted::Started,
-                    _ => Wanted::NewContainer,
-                },
+                wanted: Wanted::NewContainer,
             });
         }
     }

@@ -124,9 +124,9 @@ pub fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
 impl CutOff {
     /// Whether its process is still there. A number alone may be another's by now.
     fn is_at_work(&self) -> bool {
-        self.lines.iter().any(|line| match line.entry {
-            Entry::Begin { pid, started, .. } => started.is_some() && start_time(pid) == started,
-            _ => false,
+        self.lines.iter().any(|line| {
+            matches!(line.entry, Entry::Begin { pid, started, .. }
+                if started.is_some() && start_time(pid) == started)
         })
     }
 
@@ -148,13 +148,14 @@ impl CutOff {
 
     /// Whether the change was proven, and nobody has begun to take it back since.
     fn is_proven(&self) -> bool {
-        let last = self.lines.iter().rev().find_map(|line| match line.entry {
-            Entry::Proven => Some(true),
-            // Of a damaged journal the first of the two may be missing.
-            Entry::RollingBack { .. } | Entry::FilesRestored => Some(false),
-            _ => None,
+        let last = self.lines.iter().rev().find(|line| {
+            matches!(
+                line.entry,
+                // Of a damaged journal the first of the last two may be missing.
+                Entry::Proven | Entry::RollingBack { .. } | Entry::FilesRestored
+            )
         });
-        last == Some(true)
+        last.is_some_and(|line| line.entry == Entry::Proven)
     }
 
     /// What has to be done about it.

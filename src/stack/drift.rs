@@ -342,7 +342,9 @@ fn stopped_word(state: State) -> &'static str {
     match state {
         State::Exited => "stopped",
         State::Created => "created and was never started",
-        other => other.word(),
+        State::Running | State::Paused | State::Restarting | State::Dead | State::Removing => {
+            state.word()
+        }
     }
 }
 

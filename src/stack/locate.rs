@@ -559,7 +559,7 @@ pub fn lexical(path: &Path) -> PathBuf {
         match part {
             Component::CurDir => {}
             Component::ParentDir => _ = clean.pop(),
-            other => clean.push(other),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => clean.push(part),
         }
     }
     clean

@@ -124,9 +124,11 @@ impl Model {
         };
         let services = objects("services")
             .into_iter()
-            .filter_map(|(name, value)| match value {
-                Value::Object(raw) => Some((name.into(), Service::of_json(raw))),
-                _ => None,
+            .filter_map(|(name, value)| {
+                let Value::Object(raw) = value else {
+                    return None;
+                };
+                Some((name.into(), Service::of_json(raw)))
             })
             .collect();
         let shared = Section::ALL
@@ -346,7 +348,7 @@ impl Port {
         let published = match value.get("published")? {
             Value::String(text) => text.parse().ok()?,
             Value::Number(number) => u16::try_from(number.as_u64()?).ok()?,
-            _ => return None,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
         };
         Some(Self {
             ip: value

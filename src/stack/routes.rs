@@ -159,7 +159,7 @@ pub fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
                     let route = match section {
                         Section::Configs => Route::Config,
                         Section::Secrets => Route::Secret,
-                        _ => Route::Interpolation,
+                        Section::Networks | Section::Volumes => Route::Interpolation,
                     };
                     let place = format!("{}.{object}", section.key());
                     found.insert(KeyReach {

@@ -55,6 +55,17 @@ impl Side {
         }
     }
 
+    /// The same where it is known what it holds.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub fn known(self) -> Result<Self, String> {
+        match self {
+            Self::Absent | Self::Text(_) => Ok(self),
+            Self::Unknown(why) => Err(why),
+        }
+    }
+
     /// A text that is not written yet, with what the file has now besides.
     pub fn new(bytes: Vec<u8>, like: &Self) -> Self {
         let attributes = match like {

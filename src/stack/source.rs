@@ -192,7 +192,7 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
                 }));
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     place.truncate(length);
 }

@@ -199,10 +199,11 @@ pub fn line(what: &impl Serialize) -> anyhow::Result<Vec<u8>> {
 
 fn numbered(what: &impl Serialize) -> anyhow::Result<Value> {
     let mut all = Map::from_iter([(KEY.to_owned(), FORMAT.into())]);
-    match serde_json::to_value(what)? {
-        Value::Object(fields) => all.extend(fields),
-        other => anyhow::bail!("a file of the state must hold an object, not {other}"),
-    }
+    let value = serde_json::to_value(what)?;
+    let Value::Object(fields) = value else {
+        anyhow::bail!("a file of the state must hold an object, not {value}");
+    };
+    all.extend(fields);
     Ok(all.into())
 }
 

@@ -368,9 +368,11 @@ pub fn path(folder: &Path) -> PathBuf {
 
 /// How a run ended, by its journal; `None`: it is open, or the line that says it is damaged.
 pub fn outcome(lines: &[Line]) -> Option<Outcome> {
-    lines.iter().rev().find_map(|line| match line.entry {
-        Entry::Finished { outcome, .. } => Some(outcome),
-        _ => None,
+    lines.iter().rev().find_map(|line| {
+        let Entry::Finished { outcome, .. } = line.entry else {
+            return None;
+        };
+        Some(outcome)
     })
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn find(
     let wanted = wanted(place, upgrade, &remote);
     let tags = match wanted {
         Wanted::NewestTag(_) => Tags::All,
-        _ => Tags::Following,
+        Wanted::Named(_) | Wanted::Upstream => Tags::Following,
     };
     let progress = |progress: Progress| tell(emitter, &progress);
     let fetched = checkout.git.fetch(&remote, tags, progress).await;
@@ -175,7 +175,10 @@ async fn newer(
             );
             notes.push(text);
         }
-        _ => {}
+        Relation::Same
+        | Relation::Forward { .. }
+        | Relation::Behind { .. }
+        | Relation::Aside { .. } => {}
     }
     let prediction = checkout.predict(&target.commit).await?;
     prediction.refuse_loss()?;

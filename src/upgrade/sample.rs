@@ -40,10 +40,8 @@ pub(super) async fn read(
     let (old, new) = both(moving, &prefix.join(sample)).await?;
     let path = place.located.env_files().into_iter().next();
     let path = path.unwrap_or_else(|| place.located.args.directory.join(".env"));
-    let own = match Side::read(&path) {
-        Side::Unknown(why) => return Err(Complaint::new(Code::Io, why)),
-        known => known,
-    };
+    let own = Side::read(&path).known();
+    let own = own.map_err(|why| Complaint::new(Code::Io, why))?;
     let found = env::news(
         sample,
         old.as_deref(),

@@ -237,20 +237,19 @@ pub(crate) fn meanwhile(what: Meanwhile, round: u64, stack: &TestStack, disks: &
                 line: (answer.code == 0).then_some(line),
             }
         }
-        Meanwhile::FullStackDisk | Meanwhile::FullStateDisk => {
-            let disk = match what {
-                Meanwhile::FullStackDisk => &disks.stack,
-                _ => &disks.state,
-            };
-            if let Some(disk) = disk {
-                disk.fill(0);
-                let answer = stack.refit(&["apply", "--settle", "50ms"]);
-                disk.empty();
-                assert!([0, 1, 3, 4].contains(&answer.code), "{answer}");
-            }
-            Done { line: None }
-        }
+        Meanwhile::FullStackDisk => apply_on_a_full(disks.stack.as_ref(), stack),
+        Meanwhile::FullStateDisk => apply_on_a_full(disks.state.as_ref(), stack),
     }
+}
+
+fn apply_on_a_full(disk: Option<&SmallDisk>, stack: &TestStack) -> Done {
+    if let Some(disk) = disk {
+        disk.fill(0);
+        let answer = stack.refit(&["apply", "--settle", "50ms"]);
+        disk.empty();
+        assert!([0, 1, 3, 4].contains(&answer.code), "{answer}");
+    }
+    Done { line: None }
 }
 
 impl Done {

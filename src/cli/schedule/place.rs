@@ -61,14 +61,15 @@ pub(super) async fn choose(
             "log in as that user (not by su or sudo); or --via cron",
         ),
         Via::Cron if !crontab => refuse("there is no crontab program on PATH", "install cron"),
-        _ => Ok(via),
+        Via::Systemd | Via::User | Via::Cron | Via::CronD => Ok(via),
     }
 }
 
+/// Where units lie; cron has none, and is not asked about.
 fn unit_folder(via: Via, account: &Account) -> PathBuf {
     match via {
         Via::User => account.home.join(".config/systemd/user"),
-        _ => PathBuf::from("/etc/systemd/system"),
+        Via::Systemd | Via::Cron | Via::CronD => PathBuf::from("/etc/systemd/system"),
     }
 }
 
@@ -117,16 +118,17 @@ pub(super) async fn files(
             if let Some(said) = timekeeper::check_crontab(plain.as_bytes(), scratch).await? {
                 return Err(wrong("cron does not take the timer".to_owned()).details(&said));
             }
-            let lines = cron::lines(job, via == Via::CronD).map_err(wrong)?;
+            let own_file = via == Via::CronD;
+            let lines = cron::lines(job, own_file).map_err(wrong)?;
             if let Some(long) = lines.iter().find(|line| line.len() > LONGEST_LINE) {
                 return Err(wrong(format!(
                     "cron takes no line of {} characters: the environment of this shell is too long",
                     long.len()
                 )));
             }
-            let path = match via {
-                Via::Cron => PathBuf::from(format!("crontab of {}", job.account.name)),
-                _ => cron_file(&job.id),
+            let path = match own_file {
+                true => cron_file(&job.id),
+                false => PathBuf::from(format!("crontab of {}", job.account.name)),
             };
             Ok(vec![(path, lines.join("\n") + "\n")])
         }

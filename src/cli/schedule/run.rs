@@ -112,9 +112,10 @@ fn entry(action: Action, report: &RunReport) -> Entry {
         exit_code: exit.code(),
         run: report.run,
         // That somebody switches the machine off is no failure of a version.
-        code: match exit {
-            Exit::Signal(_) => Some(Code::Interrupted.word().to_owned()),
-            _ => failure.map(|failure| failure.code.word().to_owned()),
+        code: if matches!(exit, Exit::Signal(_)) {
+            Some(Code::Interrupted.word().to_owned())
+        } else {
+            failure.map(|failure| failure.code.word().to_owned())
         },
         text: failure.map(|failure| failure.text.clone()),
     }

@@ -114,7 +114,10 @@ impl DotenvError {
             | DotenvError::Unreadable { line, .. }
             | DotenvError::Reference { line, .. }
             | DotenvError::OpenQuote { line, .. } => Some(*line),
-            _ => None,
+            DotenvError::ValueNul { .. }
+            | DotenvError::ValueLineEnd { .. }
+            | DotenvError::ValueTooLong { .. }
+            | DotenvError::WouldChangeMore { .. } => None,
         }
     }
 }

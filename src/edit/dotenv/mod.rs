@@ -118,7 +118,7 @@ impl Dotenv {
     fn key_of(&self, item: &Item) -> Option<&str> {
         match item.kind {
             Kind::Assignment { key, .. } | Kind::Inherited { key } => Some(key.of(&self.text)),
-            _ => None,
+            Kind::Bom | Kind::Space | Kind::Comment | Kind::Bare { .. } | Kind::Junk(_) => None,
         }
     }
 

@@ -125,7 +125,12 @@ impl<'a> Place<'a> {
                 style: *style,
                 rest_of_line: text.get(value.end..end).unwrap_or_default(),
             },
-            _ => Place::New,
+            Kind::Bom
+            | Kind::Space
+            | Kind::Comment
+            | Kind::Inherited { .. }
+            | Kind::Bare { .. }
+            | Kind::Junk(_) => Place::New,
         }
     }
 }

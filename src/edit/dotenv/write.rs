@@ -98,7 +98,9 @@ impl Dotenv {
             Kind::Inherited { key: name } | Kind::Bare { text: name } => {
                 (Span::new(name.end, name.end), format!("={token}"))
             }
-            _ => return Err(DotenvError::WouldChangeMore { key: key.clone() }),
+            Kind::Bom | Kind::Space | Kind::Comment | Kind::Junk(_) => {
+                return Err(DotenvError::WouldChangeMore { key: key.clone() });
+            }
         };
         let edited = self.with_cuts(&[span], &text);
         self.accept(

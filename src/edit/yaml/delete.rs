@@ -66,7 +66,7 @@ fn piece(tree: &Tree<'_>, parent: NodeId, at: usize) -> Option<Piece> {
     let (start, value) = match &tree.node(parent).kind {
         Kind::Map { entries, .. } => entries.get(at).map(|entry| (entry.start, entry.value)),
         Kind::Seq { items, .. } => items.get(at).map(|item| (item.start, item.value)),
-        _ => None,
+        Kind::Scalar { .. } | Kind::Alias(_) => None,
     }?;
     let node = tree.node(value);
     Some(Piece {

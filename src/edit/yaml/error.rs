@@ -236,7 +236,15 @@ impl YamlError {
             | Self::RecursiveAlias { at }
             | Self::Unreadable { at, .. }
             | Self::Notation { at, .. } => Some(at.column),
-            _ => None,
+            Self::Limit { .. }
+            | Self::WrongKind { .. }
+            | Self::NoSuchItem { .. }
+            | Self::Inherited { .. }
+            | Self::AnchorInUse { .. }
+            | Self::Tagged { .. }
+            | Self::ItemMismatch { .. }
+            | Self::Value { .. }
+            | Self::Fence { .. } => None,
         }
     }
 

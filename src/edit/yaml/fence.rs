@@ -242,7 +242,12 @@ fn compare_lists(
 fn removed(change: &Change, parent: NodeId) -> &[usize] {
     match change {
         Change::Remove { parent: of, at } if *of == parent => at,
-        _ => &[],
+        Change::Replace { .. }
+        | Change::Insert { .. }
+        | Change::Append { .. }
+        | Change::Remove { .. }
+        | Change::Wrap { .. }
+        | Change::Root { .. } => &[],
     }
 }
 

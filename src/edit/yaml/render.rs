@@ -82,7 +82,9 @@ pub(super) fn flow(value: &Value, like: Option<ScalarStyle>) -> String {
                 map.iter().map(entry).collect::<Vec<_>>().join(", ")
             )
         }
-        other => scalar::render(other, setting),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            scalar::render(value, setting)
+        }
     }
 }
 
@@ -91,7 +93,7 @@ pub(super) fn is_block(value: &Value) -> bool {
     match value {
         Value::Array(items) => !items.is_empty(),
         Value::Object(map) => !map.is_empty(),
-        _ => false,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -105,10 +107,12 @@ pub(super) fn entry(
     like: Option<ScalarStyle>,
 ) -> String {
     let key = scalar::render(&Value::String(key.to_owned()), NEW);
-    let value = match value {
-        Value::Null => String::new(),
-        value if is_block(value) => below(value, column, shape),
-        value => format!(" {}", words(value, column + shape.step, shape, like)),
+    let value = if value.is_null() {
+        String::new()
+    } else if is_block(value) {
+        below(value, column, shape)
+    } else {
+        format!(" {}", words(value, column + shape.step, shape, like))
     };
     format!("{key}:{value}")
 }
@@ -148,7 +152,9 @@ pub(super) fn lines(value: &Value, column: usize, shape: Shape) -> String {
             .iter()
             .map(|(key, value)| entry(key, value, column, shape, None))
             .collect(),
-        other => vec![words(other, column, shape, None)],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            vec![words(value, column, shape, None)]
+        }
     };
     lines.join(&shape.new_line(column))
 }
@@ -159,7 +165,7 @@ fn words(value: &Value, indent: usize, shape: Shape, like: Option<ScalarStyle>) 
         Value::String(text) => literal(text, indent, shape)
             .unwrap_or_else(|| scalar::render(value, Setting { like, ..NEW })),
         Value::Array(_) | Value::Object(_) => flow(value, None),
-        other => scalar::render(other, NEW),
+        Value::Null | Value::Bool(_) | Value::Number(_) => scalar::render(value, NEW),
     }
 }
 

@@ -287,14 +287,12 @@ pub(super) fn add(
             }])
         }
         (Kind::Scalar { text, .. }, step) => {
-            let value = match step {
-                _ if walk::is_null(tree, own) => {
-                    nested(&[step.clone(), step.clone()], wanted)?.value
-                }
-                Segment::Append if lists::is_string_or_list(to) => {
-                    Value::Array(vec![Value::String(text.clone()), wanted.value.clone()])
-                }
-                step => return Err(walk::wrong_kind(tree, to, own, step)),
+            let value = if walk::is_null(tree, own) {
+                nested(&[step.clone(), step.clone()], wanted)?.value
+            } else if *step == Segment::Append && lists::is_string_or_list(to) {
+                Value::Array(vec![Value::String(text.clone()), wanted.value.clone()])
+            } else {
+                return Err(walk::wrong_kind(tree, to, own, step));
             };
             check_tag(tree, path, own, &Wanted::from(value.clone()))?;
             Ok(replace(tree, own, &Wanted::from(value)))

@@ -202,9 +202,9 @@ fn put_block(tree: &Tree<'_>, id: NodeId, value: &Value) -> Vec<Splice> {
         return vec![splice(lead..body.end.max(lead), text)];
     }
     let same_kind = match &node.kind {
-        Kind::Map { flow: false, .. } => value.is_object(),
-        Kind::Seq { flow: false, .. } => value.is_array(),
-        _ => false,
+        Kind::Map { flow, .. } => !flow && value.is_object(),
+        Kind::Seq { flow, .. } => !flow && value.is_array(),
+        Kind::Scalar { .. } | Kind::Alias(_) => false,
     };
     let step = if value.is_array() {
         shape.list

@@ -76,7 +76,7 @@ impl<'a> Tree<'a> {
     pub(super) fn target(&self, id: NodeId) -> NodeId {
         match self.nodes[id].kind {
             Kind::Alias(target) => target,
-            _ => id,
+            Kind::Scalar { .. } | Kind::Map { .. } | Kind::Seq { .. } => id,
         }
     }
 
@@ -124,14 +124,14 @@ impl<'a> Tree<'a> {
     pub(super) fn entries(&self, id: NodeId) -> &[Entry] {
         match &self.nodes[id].kind {
             Kind::Map { entries, .. } => entries,
-            _ => &[],
+            Kind::Scalar { .. } | Kind::Seq { .. } | Kind::Alias(_) => &[],
         }
     }
 
     pub(super) fn items(&self, id: NodeId) -> &[Item] {
         match &self.nodes[id].kind {
             Kind::Seq { items, .. } => items,
-            _ => &[],
+            Kind::Scalar { .. } | Kind::Map { .. } | Kind::Alias(_) => &[],
         }
     }
 
@@ -139,7 +139,7 @@ impl<'a> Tree<'a> {
     pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, ScalarStyle)> {
         match &self.nodes[id].kind {
             Kind::Scalar { text, style } => Some((text, *style)),
-            _ => None,
+            Kind::Map { .. } | Kind::Seq { .. } | Kind::Alias(_) => None,
         }
     }
 

@@ -118,7 +118,7 @@ pub(super) fn merge_sources(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
     let target = tree.target(value);
     match &tree.node(target).kind {
         Kind::Seq { items, .. } => items.iter().map(|item| tree.target(item.value)).collect(),
-        _ => vec![target],
+        Kind::Scalar { .. } | Kind::Map { .. } | Kind::Alias(_) => vec![target],
     }
 }
 
@@ -127,10 +127,13 @@ fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&str>) -> Value {
     match tag {
         Some("!!str" | "!" | "!!binary") => Value::String(text.to_owned()),
         Some("!!null") => Value::Null,
-        Some("!!float") => match plain_value(text) {
-            Value::Number(number) => number.as_f64().map_or(Value::Null, Value::from),
-            other => other,
-        },
+        Some("!!float") => {
+            let value = plain_value(text);
+            match value.as_number() {
+                Some(number) => number.as_f64().map_or(Value::Null, Value::from),
+                None => value,
+            }
+        }
         Some("!!int" | "!!bool") => plain_value(text),
         _ if plain => plain_value(text),
         _ => Value::String(text.to_owned()),

@@ -146,7 +146,7 @@ pub(super) fn wrong_kind(
     let found = match tree.node(node).kind {
         Kind::Map { .. } => "a mapping",
         Kind::Seq { .. } => "a list",
-        _ => "a single value",
+        Kind::Scalar { .. } | Kind::Alias(_) => "a single value",
     };
     let wanted = match step {
         Segment::Key(_) => "a mapping",

@@ -356,7 +356,15 @@ impl From<GitError> for Complaint {
             GitError::Rewritten { ours, theirs, .. } => complaint
                 .details
                 .push(format!("only upstream: {theirs}; made here: {ours}")),
-            _ => {}
+            GitError::NoGit
+            | GitError::Ownership { .. }
+            | GitError::NoUpstream { .. }
+            | GitError::NoSuchRef { .. }
+            | GitError::Conflict { .. }
+            | GitError::EditedMeanwhile { .. }
+            | GitError::Untracked { .. }
+            | GitError::Diverged { .. }
+            | GitError::Busy { .. } => {}
         }
         complaint
     }

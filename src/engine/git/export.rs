@@ -2,6 +2,7 @@
 //! so that LFS, line ends and sparse patterns come out as a checkout would have them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -51,12 +52,12 @@ impl Entry {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             // ENOTDIR: a file lies where the path has a folder.
-            Err(error) => {
-                return match error.kind() {
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(None),
-                    _ => Err(error),
-                };
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
             }
+            Err(error) => return Err(error),
         };
         if metadata.is_symlink() {
             let target = fs::read_link(path)?;
@@ -150,12 +151,7 @@ impl TreeEdit {
 /// Removes a file and the folders that are empty without it: git has no empty folders.
 fn remove_with_folders(path: &Path, top: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
-        Err(error)
-            if !matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(error.into());
         }
         _ => {}

@@ -65,7 +65,7 @@ impl Relation {
                 ours: Commits(ours),
                 theirs: Commits(theirs),
             }),
-            _ => Ok(()),
+            Self::Same | Self::Forward { .. } | Self::Behind { .. } | Self::Aside { .. } => Ok(()),
         }
     }
 }

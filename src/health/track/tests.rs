@@ -24,18 +24,20 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[track_caller]
 fn is_open(track: &mut Track, now: Duration) -> Duration {
-    match track.judge(now) {
-        Judged::Open { ask_again } => ask_again,
-        other => panic!("{other:?}"),
-    }
+    let judged = track.judge(now);
+    let Judged::Open { ask_again } = judged else {
+        panic!("{judged:?}");
+    };
+    ask_again
 }
 
 #[track_caller]
 fn good(track: &mut Track, now: Duration) -> Verdict {
-    match track.judge(now) {
-        Judged::Good(verdict) => verdict,
-        other => panic!("{other:?}"),
-    }
+    let judged = track.judge(now);
+    let Judged::Good(verdict) = judged else {
+        panic!("{judged:?}");
+    };
+    verdict
 }
 
 fn reason(track: Track) -> String {

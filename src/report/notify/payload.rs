@@ -174,7 +174,7 @@ fn heartbeat(url: &Secret, message: &Message, beat: Beat) -> Post {
     };
     let body = match beat {
         Beat::Start => String::new(),
-        _ => format!("{}\n{}", message.title, message.text()),
+        Beat::Success | Beat::Fail => format!("{}\n{}", message.title, message.text()),
     };
     Post {
         url: format!("{path}{end}{query}"),

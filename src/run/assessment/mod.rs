@@ -190,7 +190,7 @@ impl Assessment {
                     Action::Restart | Action::Signal => own.len(),
                     // Those that run go on, and are not seen to start.
                     Action::Start => wanted.saturating_sub(up).max(1),
-                    _ => wanted,
+                    Action::None | Action::Recreate | Action::Rebuild | Action::Remove => wanted,
                 },
                 settings: place.settings.service(name),
             }

@@ -49,7 +49,7 @@ pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.replace("$$", "$"),
         Value::Null => String::new(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

@@ -70,7 +70,7 @@ impl Case<'_> {
             Claim::Untouched if self.said.last().contains("what runs is what the files say") => {
                 self.in_line(say)
             }
-            _ => {}
+            Claim::Untouched | Claim::AsItWas | Claim::Written | Claim::None => {}
         }
         if matches!(claim, Claim::Applied | Claim::Written) {
             self.typed_values(say);

@@ -109,9 +109,11 @@ impl App {
             Place::Login if writes => self.sign_in(request, visitor),
             Place::Say if writes => self.say(request, visitor),
             Place::Logout if writes => self.sign_out(headers),
-            _ => Ok(answer(StatusCode::METHOD_NOT_ALLOWED)
-                .header(ALLOW, place.methods())
-                .body(String::new())?),
+            Place::Health | Place::Chat | Place::Say | Place::Login | Place::Logout => {
+                Ok(answer(StatusCode::METHOD_NOT_ALLOWED)
+                    .header(ALLOW, place.methods())
+                    .body(String::new())?)
+            }
         }
     }
 

@@ -97,7 +97,12 @@ fn refusal_is_founded(
         }
         // What is junk further down would be a byte order mark once it comes first.
         DotenvError::WouldChangeMore { .. } => before.text.contains("\n\u{feff}"),
-        _ => false,
+        DotenvError::NotUtf8 { .. }
+        | DotenvError::Nul { .. }
+        | DotenvError::Unreadable { .. }
+        | DotenvError::Reference { .. }
+        | DotenvError::ValueNul { .. }
+        | DotenvError::ValueTooLong { .. } => false,
     };
     prop_assert!(founded, "refused without need: {error}");
     Ok(())

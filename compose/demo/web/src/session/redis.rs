@@ -65,12 +65,8 @@ fn key(id: &SessionId) -> String {
 
 /// Whether waiting can help.
 pub(super) fn may_pass(error: &RedisError) -> bool {
-    match error.kind() {
-        ErrorKind::Io => true,
-        ErrorKind::Server(kind) => matches!(
-            kind,
-            ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain
-        ),
-        _ => false,
-    }
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain)
+    )
 }
