@@ -7,6 +7,7 @@ mod faulty;
 mod stack;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use faulty::await_sleep;
@@ -207,13 +208,98 @@ fn a_file_that_a_killed_run_only_read_is_asked_about_when_it_was_edited_since() 
 #[test]
 fn a_line_typed_into_a_file_that_a_failing_run_only_reads_does_not_reach_the_old_containers() {
     let Some(stack) = known() else { return };
-    let bad = ["set", "services.web.environment.MODE=bad"];
+    // Which file it belongs in is not asked of git: refit sleeps at the fail point alone.
+    let bad = [
+        "set",
+        "-F",
+        "compose.yaml",
+        "services.web.environment.MODE=bad",
+    ];
     let asleep = Asleep::at(&stack, "converge.touching", &bad);
     stack.write(".env", "MODE=good\nHAND=1\n");
     let answer = asleep.end().exits(3).says("is as it was");
     assert_eq!(kept(&answer), "MODE=good\nHAND=1\n");
     assert_eq!(stack.read(".env"), "MODE=good\n");
     assert!(!stack.container("web").env.contains_key("HAND"));
+}
+
+/// A base in a file of its own, an optional env file.
+fn spread() -> Option<TestStack> {
+    let compose = "services:\n  web:\n    extends: {file: base.yaml, service: web}\n    \
+                   env_file: [.env, {path: more.env, required: false}]\n";
+    let files = [
+        ("base.yaml", &*compose_of("sleep infinity")),
+        (".env", "MODE=good\n"),
+        ("more.env", "MORE=1\n"),
+    ];
+    let stack = TestStack::started(compose, &files)?;
+    stack.refit(&["apply"]).exits(0);
+    Some(stack)
+}
+
+fn compose_of(shell: &str) -> String {
+    format!("services:\n  web: {}\n", service(shell, ""))
+}
+
+#[test]
+fn a_file_that_was_removed_by_hand_is_applied() {
+    let Some(stack) = spread() else { return };
+    fs::remove_file(stack.path("more.env")).unwrap();
+    stack.refit(&["apply"]).exits(0);
+    assert!(!stack.container("web").env.contains_key("MORE"));
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.read("more.env"), "MORE=1\n");
+    assert_eq!(stack.container("web").env["MORE"], "1");
+}
+
+#[test]
+fn what_was_only_written_is_not_what_a_failed_apply_goes_back_to() {
+    let Some(stack) = known() else { return };
+    stack.refit(&["set", "MODE=fine"]).exits(0);
+    stack.refit(&["set", "--no-apply", "MODE=bad"]).exits(0);
+    stack.refit(&["apply", "--settle", "2s"]).exits(3);
+    assert_eq!(stack.container("web").env["MODE"], "fine");
+    assert_eq!(stack.read(".env"), "MODE=fine\n");
+}
+
+#[test]
+fn a_damaged_copy_of_a_file_that_nobody_has_edited_stands_in_nobodys_way() {
+    let Some(stack) = known() else { return };
+    let mut command = stack.command(&["set", "services.web.labels.a=b"]);
+    command.env("FAILPOINTS", "watch.after=return(kill)");
+    assert_eq!(Answer::of(command, b"").code, -1);
+    let copies = stack.state_files().into_iter().map(|(path, _)| path);
+    let copies: Vec<_> = copies
+        .filter(|path| path.to_string_lossy().contains("/file-read-"))
+        .collect();
+    assert!(!copies.is_empty());
+    for copy in copies {
+        fs::write(copy, "").unwrap();
+    }
+    stack.refit(&["rollback"]).exits(0);
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+}
+
+#[test]
+fn a_mode_that_somebody_gave_a_file_meanwhile_stays_and_is_said() {
+    let Some(stack) = killed() else { return };
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(stack.path(".env"), private).unwrap();
+    let answer = stack.refit(&["rollback"]).exits(0);
+    answer.says("mode or owner of .env, which somebody has changed meanwhile");
+    let mode = fs::metadata(stack.path(".env")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    assert_eq!(stack.read(".env"), "MODE=good\n");
+}
+
+#[test]
+fn a_file_that_a_service_extends_goes_back_as_well() {
+    let Some(stack) = spread() else { return };
+    let typed = compose_of("exit 3");
+    stack.write("base.yaml", &typed);
+    let answer = stack.refit(&["apply", "--settle", "2s"]).exits(3);
+    assert_eq!(kept(&answer), typed);
+    assert_eq!(stack.read("base.yaml"), compose_of("sleep infinity"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::engine::compose::ProjectArgs;
 use crate::engine::files::Attributes;
 use crate::hash::sha256;
 use crate::stack::Place;
+use crate::stack::included;
 use crate::stack::model::{Model, Section};
 use crate::stack::side::{FileEdit, Origin, Side, Text};
 use crate::stack::source::Source;
@@ -50,6 +51,7 @@ enum Kept {
 /// The files that make the stack what it is, and those that Compose would load were they there.
 fn files_of(place: &Place, model: &Model, source: &Source) -> BTreeSet<PathBuf> {
     let mut paths: BTreeSet<PathBuf> = place.located.args.files.iter().cloned().collect();
+    paths.extend(included::read_besides(&place.located.args.files));
     paths.extend(place.located.env_files());
     paths.extend(place.located.default_overrides());
     for service in source.services.values() {

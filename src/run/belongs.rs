@@ -9,6 +9,7 @@ use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::engine::files;
 use crate::engine::git;
+use crate::stack::included;
 use crate::stack::locate::Located;
 use crate::stack::shown;
 
@@ -153,39 +154,10 @@ fn including(path: &YamlPath, files: &[PathBuf]) -> Option<PathBuf> {
     if section != "services" || files.iter().any(|file| defines(file, &whole)) {
         return None;
     }
-    let (mut seen, mut next) = (files.to_vec(), 0);
-    while let Some(file) = seen.get(next).cloned() {
-        next += 1;
-        for included in included_by(&file) {
-            if !seen.contains(&included) {
-                seen.push(included);
-            }
-        }
-    }
-    let included = &seen[files.len()..];
+    let included = included::included(files);
     let counts = included.iter().rev().find(|file| defines(file, path));
     let first = || included.iter().find(|file| defines(file, &whole));
     counts.or_else(first).cloned()
-}
-
-/// The files that a compose file names under `include`, in all of its forms. One that is elsewhere, or
-/// named by a variable, is none that can be edited here.
-fn included_by(file: &Path) -> Vec<PathBuf> {
-    let text = files::text_if_readable(file).unwrap_or_default();
-    let include: Option<YamlPath> = "include".parse().ok();
-    let entries = include.and_then(|path| yaml::get(&text, &path).ok().flatten());
-    let entries = entries.as_ref().and_then(Value::as_array);
-    let paths_of = |entry: &Value| {
-        let named = entry.get("path").unwrap_or(entry);
-        match named.as_array() {
-            Some(all) => all.clone(),
-            None => vec![named.clone()],
-        }
-    };
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let paths = entries.into_iter().flatten().flat_map(paths_of);
-    let paths = paths.filter_map(|path| Some(folder.join(path.as_str()?)));
-    paths.filter(|path| path.is_file()).collect()
 }
 
 #[cfg(test)]

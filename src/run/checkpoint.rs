@@ -1,7 +1,6 @@
 //! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
 //! the images (`kept`), and the state of every container.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::assessment::Assessment;
 use super::checkout::SavedCheckout;
 use super::kept::{self, SavedImage};
+use super::read_files;
 use super::saved_file::{Back, SavedFile};
 use crate::complaint::Complaint;
 use crate::engine::compose::ProjectArgs;
@@ -83,14 +83,10 @@ impl Checkpoint {
             });
             fault!("checkpoint.file");
         }
-        let read = files_read(place, assessment);
-        let read = read.iter().filter(|path| {
-            let is_it = |file: &SavedFile| file.path == **path;
-            !saved.iter().any(is_it)
-        });
-        let read = read
+        let read = read_files::of_new_containers(place, assessment)
+            .filter(|(path, _)| saved.iter().all(|file| file.path != **path))
             .enumerate()
-            .map(|(index, path)| SavedFile::save_read(path, index, folder))
+            .map(|(index, (path, side))| SavedFile::save_read(path, side, index, folder))
             .collect::<anyhow::Result<Vec<SavedFile>>>()?;
         let checkout = match moving {
             Some(moving) => Some(moving.save(run, folder).await?),
@@ -186,34 +182,6 @@ impl Checkpoint {
         }
         done
     }
-}
-
-/// The files of the stack's folder that the containers which the run makes are made of. What lies
-/// elsewhere other stacks may use as well: it is not this run's to put back.
-fn files_read(place: &Place, assessment: &Assessment) -> BTreeSet<PathBuf> {
-    let making: Vec<_> = assessment
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.action.makes_container())
-        .collect();
-    if making.is_empty() {
-        return BTreeSet::new();
-    }
-    let services = making
-        .iter()
-        .filter_map(|step| assessment.source.services.get(&step.service));
-    let mut paths: BTreeSet<PathBuf> = services
-        .flat_map(|service| &service.env_files)
-        .map(|entry| entry.path.clone())
-        .collect();
-    let located = &place.located;
-    paths.extend(located.args.files.iter().cloned());
-    paths.extend(located.default_overrides());
-    paths.extend(located.env_files());
-    let directory = files::follow(&located.args.directory);
-    paths.retain(|path| !path.is_dir() && files::follow(path).starts_with(&directory));
-    paths
 }
 
 /// What became of the files of a checkpoint.

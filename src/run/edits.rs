@@ -1,5 +1,6 @@
 //! From what was asked to files as they are to be: in memory, nothing is written here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -45,6 +46,8 @@ pub struct Edited {
     pub reach: Vec<ServiceName>,
     /// Files whose present text a person typed since the last run, and allowed to be replaced.
     pub replaced: Vec<PathBuf>,
+    /// Files that the plan was made from besides, as they were then.
+    pub read: BTreeMap<PathBuf, Side>,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }
@@ -95,18 +98,22 @@ impl Edited {
         })
     }
 
-    /// The files that are no longer what the edits were made from.
+    /// The files that are no longer what the plan was made from.
     pub fn edited_meanwhile(&self) -> Vec<&Path> {
         let changing = self.changing();
         let stale = changing.filter(|edit| match edit.origin {
             // git looks by itself, at the moment of the move.
             Origin::Upstream => false,
-            Origin::Person if edit.is_in_place() => {
+            // In place already, a removal as well.
+            Origin::Person if self.is_by_hand || edit.is_in_place() => {
                 !Side::read(&edit.path).is_same_file(&edit.after)
             }
             Origin::Person | Origin::Refit => !Side::read(&edit.path).is_same_file(&edit.before),
         });
-        stale.map(|edit| edit.path.as_path()).collect()
+        let read = self.read.iter();
+        let read = read.filter(|(path, side)| !Side::read(path).is_same_text(side));
+        let stale = stale.map(|edit| edit.path.as_path());
+        stale.chain(read.map(|(path, _)| path.as_path())).collect()
     }
 
     /// The files that change.

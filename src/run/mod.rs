@@ -22,6 +22,7 @@ pub mod meant;
 mod neighbours;
 pub mod proof;
 pub mod prove;
+mod read_files;
 pub mod recover;
 mod remarks;
 pub mod request;
@@ -287,7 +288,10 @@ impl Runner {
         let end = transaction.carry_out().await;
         if end.outcome == Outcome::Applied {
             sweep(place, assessment, &transaction.emitter).await;
-            self.kept(baseline::keep(place, assessment, state));
+            // What was only written is not proven.
+            if !transaction.is_written_only() {
+                self.kept(baseline::keep(place, assessment, state));
+            }
             if assessment
                 .supply()
                 .is_some_and(|supply| supply.prune_build_cache)

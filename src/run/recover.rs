@@ -103,7 +103,7 @@ pub async fn finish(
 ) -> Result<Option<Recovered>, Complaint> {
     let directory = &place.located.args.directory;
     if let Some(open) = OpenRun::of_another(directory, state)? {
-        return Err(of_another(&open));
+        return Err(of_another(&open, state));
     }
     let open = match unfinished::find(state)? {
         None => return Ok(None),

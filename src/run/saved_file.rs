@@ -202,6 +202,7 @@ impl SavedFile {
         // What came out of git has no attributes yet.
         if let (Side::Text(text), SavedSide::Text { attributes, .. }) = (&edit.before, &mut before)
             && text.id.is_none()
+            && edit.origin == Origin::Upstream
         {
             *attributes = Attributes::of(&edit.path)
                 .with_context(|| format!("cannot read {}", edit.path.display()))?;
@@ -222,8 +223,13 @@ impl SavedFile {
     ///
     /// # Errors
     /// The disk is full.
-    pub(super) fn save_read(path: &Path, index: usize, folder: &Path) -> anyhow::Result<Self> {
-        let side = SavedSide::save(&Side::read(path), &format!("file-read-{index}"), folder)?;
+    pub(super) fn save_read(
+        path: &Path,
+        side: &Side,
+        index: usize,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let side = SavedSide::save(side, &format!("file-read-{index}"), folder)?;
         Ok(Self {
             path: path.to_owned(),
             link: std::fs::read_link(path).ok(),
@@ -275,6 +281,9 @@ impl SavedFile {
         let mut tries = TRIES;
         loop {
             tries -= 1;
+            if self.is_untouched()? {
+                return Ok(Back::AsItWas);
+            }
             let done = match (&self.before, &self.link) {
                 (SavedSide::Unknown { why }, _) => {
                     return Ok(Back::NotKnown { why: why.clone() });
@@ -305,6 +314,38 @@ impl SavedFile {
         }
     }
 
+    /// Whether nothing has to be put back: then a kept text that is damaged is of no harm, and a mode
+    /// that somebody has given it since stays.
+    fn is_untouched(&self) -> anyhow::Result<bool> {
+        let SavedSide::Text { attributes, .. } = &self.before else {
+            return Ok(false);
+        };
+        let is_read_only = self.before == self.after;
+        let is_old = |now: &Seen| is_read_only || now.attributes == *attributes;
+        Ok(self.lies()? == Lies::Before && self.now()?.as_ref().is_some_and(is_old))
+    }
+
+    /// Mode, owner and attributes for the old text: a person's own where they are of neither side.
+    fn attributes_back<'a>(&'a self, old: &'a Attributes, now: Option<&'a Seen>) -> &'a Attributes {
+        let SavedSide::Text { attributes, .. } = &self.after else {
+            return old;
+        };
+        match (now, self.origin) {
+            (_, Origin::Upstream) | (None, _) => old,
+            (Some(now), Origin::Refit | Origin::Person) if now.attributes == *attributes => old,
+            (Some(now), Origin::Refit | Origin::Person) => &now.attributes,
+        }
+    }
+
+    /// Whether it has a mode, an owner or attributes that somebody has given it since.
+    pub(super) fn has_other_attributes(&self) -> anyhow::Result<bool> {
+        let SavedSide::Text { attributes, .. } = &self.before else {
+            return Ok(false);
+        };
+        let now = self.now()?;
+        Ok(self.origin != Origin::Upstream && now.is_some_and(|now| now.attributes != *attributes))
+    }
+
     /// Whether it was a symlink that led to no file.
     pub fn is_link_only(&self) -> bool {
         self.before == SavedSide::Absent && self.link.is_some()
@@ -324,6 +365,11 @@ impl SavedFile {
     fn put_back(&self, old: New<'_>, aside: &Path) -> anyhow::Result<Option<Back>> {
         self.make_room()?;
         let now = exchange::look(&self.path)?;
+        let attributes = self.attributes_back(old.attributes, now.as_ref()).clone();
+        let old = New {
+            attributes: &attributes,
+            ..old
+        };
         let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
         let is_old = |seen: &Seen| seen.bytes == old.bytes && seen.attributes == *old.attributes;
         if same_link && now.as_ref().is_some_and(is_old) {

@@ -202,6 +202,11 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Whether no service is to take the change now.
+    pub fn is_written_only(&self) -> bool {
+        self.request.options.no_apply || self.assessment.plan.stack_is_down
+    }
+
     fn interrupted(&self) -> Result<(), Failure> {
         let signal = self.signals.received();
         signal.map_or(Ok(()), |signal| Err(Failure::of_signal(signal)))

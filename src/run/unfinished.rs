@@ -104,7 +104,7 @@ pub fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
         Ok(Some(open)) => {
             return Some(Ahead {
                 what: format!("run {} of another state folder", open.run),
-                sentence: of_another(&open).text,
+                sentence: of_another(&open, state).text,
             });
         }
         Err(error) => return Some(unknown(error)),
@@ -250,20 +250,28 @@ fn names(edited: &[&SavedFile]) -> String {
     names.join(", ")
 }
 
-pub(super) fn of_another(open: &OpenRun) -> Complaint {
+pub(super) fn of_another(open: &OpenRun, own: &StackState) -> Complaint {
     let (run, state) = (open.run, open.state.display());
-    let own = open.uid == rustix::process::geteuid().as_raw();
+    let home = |folder: &Path| folder.ancestors().nth(2).map(Path::to_owned);
     let name = crate::engine::files::user_name(open.uid);
     let name = name.unwrap_or_else(|| format!("user {}", open.uid));
-    let hint = match own {
-        true => {
-            let home = open.state.ancestors().nth(2).unwrap_or(&open.state);
+    let hint = match (open.is_own(), home(&open.state)) {
+        (true, at) if at == home(own.folder()) => {
+            let folder = StackState::at(open.state.clone()).run_folder(run);
+            let folder = folder.display();
             format!(
-                "finish it first: REFIT_STATE_HOME={} refit apply",
-                home.display()
+                "the folder of the stack was moved since: move it back, and type refit apply there; or, \
+                 where the stack is as it should be: mv {folder} {folder}.left"
             )
         }
-        false => format!("finish it first, as {name}: sudo -u {name} refit apply"),
+        (true, at) => {
+            let at = at.unwrap_or_else(|| open.state.clone());
+            format!(
+                "finish it first: REFIT_STATE_HOME={} refit apply",
+                at.display()
+            )
+        }
+        (false, _) => format!("finish it first, as {name}: sudo -u {name} refit apply"),
     };
     let text =
         format!("run {run} of {name} on this stack was cut off and is not finished ({state})");

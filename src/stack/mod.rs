@@ -5,6 +5,7 @@ pub mod address;
 pub mod application;
 pub mod build;
 pub mod drift;
+pub mod included;
 pub mod locate;
 pub mod model;
 pub mod routes;

@@ -97,7 +97,7 @@ pub struct StackState(PathBuf);
 
 impl StackState {
     /// A folder of that kind elsewhere, as another user has it.
-    fn at(folder: PathBuf) -> Self {
+    pub fn at(folder: PathBuf) -> Self {
         Self(folder)
     }
 

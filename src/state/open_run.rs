@@ -44,13 +44,13 @@ impl OpenRun {
             inode: metadata.ino(),
         };
         let bytes = document::line(&open).unwrap_or_default();
-        xattr::set(directory, NAME, &bytes).is_ok()
+        xattr::set_deref(directory, NAME, &bytes).is_ok()
     }
 
     /// Takes it away again, where it is of this user's own run.
     pub fn end(directory: &Path, state: &StackState) {
         if Self::read(directory).is_some_and(|open| open.is_of(state)) {
-            let _ = xattr::remove(directory, NAME);
+            let _ = xattr::remove_deref(directory, NAME);
         }
     }
 
@@ -66,23 +66,28 @@ impl OpenRun {
         let theirs = StackState::at(open.state.clone());
         match Record::read(&theirs, open.run) {
             Ok(Some(record)) if record.outcome.is_some() => {
-                let _ = xattr::remove(directory, NAME);
+                let _ = xattr::remove_deref(directory, NAME);
                 Ok(None)
             }
             Ok(Some(_)) | Err(StateError::Unreadable { .. }) => Ok(Some(open)),
-            // root, to whom every folder is open, finds none: it was forgotten or moved away.
-            Ok(None) if rustix::process::geteuid().is_root() => Ok(None),
+            // Whoever may look there finds none: it was forgotten or moved away.
+            Ok(None) if open.is_own() || rustix::process::geteuid().is_root() => Ok(None),
             Ok(None) => Ok(Some(open)),
             Err(error) => Err(error),
         }
     }
 
+    /// Whether it is a run of this user, in whatever state folder.
+    pub fn is_own(&self) -> bool {
+        self.uid == rustix::process::geteuid().as_raw()
+    }
+
     fn is_of(&self, state: &StackState) -> bool {
-        self.uid == rustix::process::geteuid().as_raw() && self.state == state.folder()
+        self.is_own() && self.state == state.folder()
     }
 
     fn read(directory: &Path) -> Option<Self> {
-        let bytes = xattr::get(directory, NAME).ok().flatten()?;
+        let bytes = xattr::get_deref(directory, NAME).ok().flatten()?;
         let open: Self = serde_json::from_slice(&bytes).ok()?;
         let inode = std::fs::metadata(directory).ok()?.ino();
         (open.inode == inode).then_some(open)
@@ -106,7 +111,11 @@ mod tests {
         let bytes = xattr::get(dir.path(), NAME).unwrap().unwrap();
         xattr::set(copy.path(), NAME, &bytes).unwrap();
         assert_eq!(OpenRun::read(copy.path()), None);
-        OpenRun::end(dir.path(), &state);
+        // A stack may be reached through a symlink.
+        let link = copy.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        assert_eq!(OpenRun::read(&link), Some(open));
+        OpenRun::end(&link, &state);
         assert_eq!(OpenRun::read(dir.path()), None);
     }
 }

@@ -89,6 +89,9 @@ fn by_hand(
             }
         }
     }
+    for edit in &edits {
+        assessment.edited.read.remove(&edit.path);
+    }
     assessment.edited.files = edits;
     assessment.edited.is_by_hand = true;
     // Another project of the same folder has other arguments.

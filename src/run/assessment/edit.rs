@@ -13,7 +13,7 @@ use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};
 use crate::run::fence::fence;
 use crate::run::request::Options;
-use crate::run::{checks, history, meant, prove, remarks, secrets};
+use crate::run::{checks, history, meant, prove, read_files, remarks, secrets};
 use crate::secret::Redactor;
 use crate::stack::locate::Located;
 use crate::stack::model::Model;
@@ -68,6 +68,8 @@ pub async fn of_edit(
         .collect();
     let shots = place.one_shots(&after);
     let reloads = reloads_of(place, &edited);
+    let mut edited = edited;
+    edited.read = read_files::of_stack(place, &source, &edited);
     let plan = plan::of_change(&Inputs {
         before: &model,
         source: &source,

@@ -14,7 +14,7 @@ use std::path::Path;
 use super::checkpoint::is_failing;
 use super::edits::{self, Edited};
 use super::request::{Options, Strategy, What};
-use super::{checks, describe, remarks, secrets};
+use super::{checks, describe, read_files, remarks, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::engine::EngineError;
 use crate::engine::compose::ProjectArgs;
@@ -395,8 +395,12 @@ fn quiet(
         one_shots: &shots,
         reloads: &[],
     });
+    let edited = Edited {
+        read: read_files::of_stack(place, &resolved.source, &Edited::default()),
+        ..Edited::default()
+    };
     Assessment {
-        edited: Edited::default(),
+        edited,
         before: Some(resolved.model.clone()),
         source: resolved.source,
         after: resolved.model,

@@ -165,7 +165,10 @@ impl Rollback<'_> {
     fn file_by_hand(&self, file: &SavedFile) -> String {
         let path = file.path.display();
         match &file.before {
-            SavedSide::Text { name, .. } => format!("cp {}/{name} {path}", self.folder.display()),
+            SavedSide::Text { name, .. } => match file.before.read(self.folder) {
+                Ok(_) => format!("cp {}/{name} {path}", self.folder.display()),
+                Err(_) => format!("put {path} right by hand, then refit apply"),
+            },
             SavedSide::Absent | SavedSide::Unknown { .. } => format!("mv {path} {path}.edited"),
         }
     }

@@ -132,7 +132,11 @@ impl Rollback<'_> {
         for file in self.checkpoint.all_files() {
             let shown = self.place.shown(&file.path);
             match file.lies() {
-                Ok(Lies::Before) => {}
+                Ok(Lies::Before) => match file.has_other_attributes() {
+                    Ok(true) => left.push(Left::Attributes(shown)),
+                    Ok(false) => {}
+                    Err(error) => found.push(Problem::of_file(&error, self.file_by_hand(file))),
+                },
                 Ok(Lies::Neither) => left.push(Left::Edited(shown)),
                 Ok(Lies::NotKnown) => left.push(Left::NotKnown(shown)),
                 Ok(Lies::After) => {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Action, ServiceName};
-use crate::stack::snapshot::{EngineSide, Replica, of_network, pairs};
+use crate::stack::snapshot::{EngineSide, Replica, RunState, of_network, pairs};
 
 /// What is done to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,9 +174,10 @@ fn lacks(was: &[&Replica], is: &[&Replica], base: &EngineSide, now: &EngineSide)
     pairs(was, is).into_iter().any(|(was, is)| {
         let Some(is) = is else { return true };
         let is_off = |name: &String| !is.networks.get(name).is_some_and(|one| one.attached);
-        // What does not run hangs on nothing, and gets it back when it is started.
-        let lost = was.state.is_up()
-            && is.state.is_up()
+        // What does not run, or not yet again, hangs on nothing, and gets it back when it is started.
+        let hangs = |one: &Replica| matches!(one.state, RunState::Running | RunState::Paused);
+        let lost = hangs(was)
+            && hangs(is)
             && (was.networks.keys().any(is_off) || was.published && !is.published);
         lost || was.networks.keys().any(is_replaced)
     })
@@ -232,6 +233,17 @@ mod tests {
         let mut other = base.clone();
         other.networks.get_mut("shop_default").unwrap().id = "n2".to_owned();
         assert_eq!(ways(&base, &other, Action::Recreate, false), wanted);
+    }
+
+    #[test]
+    fn what_starts_again_and_again_has_lost_no_network() {
+        let base = side(vec![replica("web", 1, "a"), replica("db", 1, "d")]);
+        let mut now = base.clone();
+        now.containers[1].state = RunState::Restarting;
+        for attachment in now.containers[1].networks.values_mut() {
+            attachment.attached = false;
+        }
+        assert_eq!(ways(&base, &now, Action::Recreate, false), [""; 0]);
     }
 
     #[test]

@@ -249,7 +249,9 @@ fn of_attachments(was: &Replica, is: &Replica) -> Vec<Difference> {
         let Some(now) = is.networks.get(name) else {
             continue;
         };
-        if attachment.attached && !now.attached {
+        // What starts again and again hangs on nothing in between.
+        let between = was.state == RunState::Restarting || is.state == RunState::Restarting;
+        if attachment.attached && !now.attached && !between {
             found.push(of(
                 was,
                 &format!("network {name}"),

@@ -24,6 +24,8 @@ pub struct Handled {
 pub enum Left {
     /// Somebody has edited it since it was put back.
     Edited(String),
+    /// Somebody has given it another mode, owner or attribute since.
+    Attributes(String),
     /// What it held before is not known.
     NotKnown(String),
 }
@@ -32,6 +34,9 @@ impl Left {
     fn phrase(&self) -> String {
         match self {
             Self::Edited(file) => format!("{file}, which somebody has edited meanwhile"),
+            Self::Attributes(file) => {
+                format!("mode or owner of {file}, which somebody has changed meanwhile")
+            }
             Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
         }
     }
