@@ -7,10 +7,12 @@ mod faulty;
 mod stack;
 
 use std::fs;
+use std::io::BufRead as _;
 
 use faulty::{Faulty, await_sleep};
 use stack::answer::Answer;
 use stack::engine::docker;
+use stack::{TestStack, service};
 
 /// As after a Compose that was killed right after it had asked for the removal.
 #[test]
@@ -129,4 +131,67 @@ fn compose_up_of(refit: u32) -> Option<String> {
         line.split(|byte| *byte == 0).any(|word| word == b"up")
     };
     children.split_whitespace().find(is_up).map(str::to_owned)
+}
+
+/// What somebody did to services that the run had not touched is theirs, as an edited file is.
+#[test]
+fn a_stack_that_was_stopped_by_hand_after_a_kill_is_asked_about() {
+    let Some(faulty) = Faulty::new() else { return };
+    let stack = &faulty.stack;
+    let old = faulty.files();
+    let change = ["set", "KEY=v1", "--settle", "50ms"];
+    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
+    assert_eq!(killed.code, -1, "{killed}");
+    let neighbour = stack.container("neighbour").id;
+    docker(&["stop", "--time", "0", &neighbour]);
+    let refused = stack.refit(&["set", "MORE=1"]).exits(1);
+    refused
+        .says("neighbour was stopped by somebody since")
+        .says("refit rollback")
+        .says("refit apply");
+    assert_ne!(stack.container("neighbour").status(), "running");
+    stack.refit(&["rollback"]).exits(0);
+    faulty.is_of_one_side(&[&old], "rolled back");
+}
+
+/// The old container is in its grace period, and looks like any other that runs.
+#[test]
+fn a_stop_that_is_under_way_when_compose_dies_is_undone() {
+    let slow = service("trap : TERM; while :; do sleep 0.1; done", "env_file: .env");
+    let slow = slow.replace("period: 2s", "period: 6s");
+    let compose = format!("services:\n  web: {slow}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "KEY=v0\n")]) else {
+        return;
+    };
+    let web = stack.container("web");
+    let mut command = stack.command(&["set", "KEY=v1", "--settle", "50ms"]);
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let mut events = std::process::Command::new("docker")
+        .args(["events", "--filter", "event=kill", "--filter"])
+        .arg(format!("container={}", web.id))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let told = events.stdout.take().unwrap();
+    std::io::BufReader::new(told).read_line(&mut line).unwrap();
+    events.kill().unwrap();
+    events.wait().unwrap();
+    let up = compose_up_of(child.id()).expect("Compose waits for the stop");
+    let kill = std::process::Command::new("kill")
+        .args(["-TERM", &up])
+        .status();
+    assert!(kill.unwrap().success());
+    assert!(child.try_wait().unwrap().is_none());
+    let answer = Answer::of_output(format!("{command:?}"), &child.wait_with_output().unwrap());
+    answer.exits(3).says("is as it was");
+    // It is another process: the one that was told to stop has ended.
+    let now = stack.container("web");
+    assert_eq!(
+        (now.status(), &now.env["KEY"]),
+        ("running", &"v0".to_owned())
+    );
+    web.was_restarted(&now);
 }

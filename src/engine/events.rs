@@ -1,14 +1,16 @@
 //! The engine's events on containers, in types of our own.
 
+use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 
 use bollard::models::EventMessage;
 use bollard::query_parameters as query;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 
 use super::EngineError;
 use super::container::{Health, label};
-use super::docker::failed;
+use super::docker::{Docker, failed};
 use crate::event::ServiceName;
 
 /// Something that happened to a container, as the engine tells it.
@@ -54,6 +56,32 @@ pub(super) fn stream(api: bollard::Docker, options: query::EventsOptions) -> Eve
         }
     });
     Box::pin(told)
+}
+
+impl Docker {
+    /// The containers of a project that were sent a signal since then, as far as the engine still knows:
+    /// one that has its grace period ahead of it looks like any other that runs.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn signalled_since(
+        &self,
+        project: &str,
+        since: Timestamp,
+    ) -> Result<BTreeSet<String>, EngineError> {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("event", vec!["kill".to_owned()]),
+            ("label", vec![format!("{}={project}", label::PROJECT)]),
+        ]);
+        let options = query::EventsOptionsBuilder::new()
+            .since(&since.as_second().to_string())
+            .until(&Timestamp::now().as_second().saturating_add(1).to_string())
+            .filters(&filters)
+            .build();
+        let told = stream(self.api.clone(), options);
+        told.map_ok(|event| event.container).try_collect().await
+    }
 }
 
 impl EngineEvent {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::EngineError;
 use super::container::label;
 use super::docker::{Docker, failed, is_missing};
+use super::observed::Attachment;
 
 /// A network at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,37 @@ impl NetworkSide {
 }
 
 impl Docker {
+    /// Puts a container on a network again, as it was on it.
+    ///
+    /// # Errors
+    /// The engine's: the network is gone, or an address is taken.
+    pub async fn attach(
+        &self,
+        network: &str,
+        id: &str,
+        attachment: &Attachment,
+    ) -> Result<(), EngineError> {
+        let is_v6 = |address: &&String| address.contains(':');
+        let mut addresses = attachment.addresses.iter();
+        let ipam = models::EndpointIpamConfig {
+            ipv4_address: addresses.clone().find(|one| !is_v6(one)).cloned(),
+            ipv6_address: addresses.find(is_v6).cloned(),
+            ..models::EndpointIpamConfig::default()
+        };
+        let request = models::NetworkConnectRequest {
+            container: id.to_owned(),
+            endpoint_config: Some(models::EndpointSettings {
+                aliases: Some(attachment.aliases.iter().cloned().collect()),
+                ipam_config: (!attachment.addresses.is_empty()).then_some(ipam),
+                ..models::EndpointSettings::default()
+            }),
+        };
+        self.at_work()
+            .connect_network(network, request)
+            .await
+            .map_err(failed("put a container on a network"))
+    }
+
     /// Every network of the engine, by name.
     ///
     /// # Errors

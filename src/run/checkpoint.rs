@@ -97,7 +97,7 @@ impl Checkpoint {
         let images =
             kept::images_of(&place.docker, &prefix, model, assessment, &containers).await?;
         let names = kept::names_of(&images);
-        let engine = EngineSide::look(&place.docker, project, names).await?;
+        let engine = EngineSide::look(&place.docker, project, names, None).await?;
         let checkpoint = Self {
             args: assessment.args_before.clone(),
             project: project.clone(),

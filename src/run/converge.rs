@@ -231,7 +231,7 @@ impl Convergence<'_> {
             return Ok(());
         }
         let docker = &self.place.docker;
-        let now = EngineSide::look(docker, &self.model.name, BTreeSet::new()).await?;
+        let now = EngineSide::look(docker, &self.model.name, BTreeSet::new(), None).await?;
         clear_leftovers(docker, &now, services, self.emitter).await?;
         Ok(())
     }

@@ -137,6 +137,7 @@ impl Transaction<'_> {
             folder: &self.folder,
             touched: &touched,
             cut_off: failure.signal.is_some(),
+            since: self.began,
             engine_ended: false,
             away: &away,
             limits: self.request.options.limits.of_rollback(),

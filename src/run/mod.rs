@@ -4,6 +4,7 @@
 pub mod assessment;
 pub mod baseline;
 pub mod belongs;
+mod by_others;
 pub mod checkout;
 pub mod checkpoint;
 pub mod checks;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::by_others;
 use super::checkpoint::{self, Checkpoint};
 use super::ending::touched;
 use super::request::WithUnfinished;
@@ -14,10 +15,11 @@ use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another};
 use crate::complaint::{Code, Complaint};
 use crate::engine::process::end_orphans;
 use crate::engine::signals::Signals;
-use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId};
+use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::stack::Place;
+use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::journal::{self, Entry, Journal};
@@ -216,9 +218,12 @@ async fn finish_open(
     };
     locking.also(place, &checkpoint, signals).await?;
     let edited = of_neither_side(checkpoint.all_files())?;
-    if !edited.is_empty() {
+    let by_others = by_others(place, &checkpoint, open).await?;
+    if !edited.is_empty() || !by_others.is_empty() {
         match how {
-            WithUnfinished::Refuse => return Err(Stopped::Choice(choice(place, open, &edited))),
+            WithUnfinished::Refuse => {
+                return Err(Stopped::Choice(choice(place, open, &edited, &by_others)));
+            }
             WithUnfinished::KeepPresent => {
                 let todo =
                     format!("left as it was found by refit apply; back: refit rollback {run}");
@@ -281,13 +286,40 @@ fn lost(
     })
 }
 
-/// The three texts, and the two ways.
-fn choice(place: &Place, open: &CutOff, edited: &[&SavedFile]) -> Complaint {
+async fn by_others(
+    place: &Place,
+    checkpoint: &Checkpoint,
+    open: &CutOff,
+) -> Result<Vec<(ServiceName, &'static str)>, Complaint> {
+    let base = &checkpoint.engine;
+    let (docker, names) = (&place.docker, BTreeSet::new());
+    let now = EngineSide::look(docker, &base.project, names, Some(base)).await?;
+    let signalled = docker.signalled_since(&base.project, open.began()).await?;
+    Ok(by_others::done(
+        base,
+        &now,
+        &touched(&open.lines),
+        &signalled,
+    ))
+}
+
+/// The three texts of each file, what became of services, and the two ways.
+fn choice(
+    place: &Place,
+    open: &CutOff,
+    edited: &[&SavedFile],
+    by_others: &[(ServiceName, &'static str)],
+) -> Complaint {
     let (run, folder) = (open.run, open.folder.display());
-    let names: Vec<String> = edited.iter().map(|file| place.shown(&file.path)).collect();
+    let mut done: Vec<String> = edited
+        .iter()
+        .map(|file| format!("{} was edited", place.shown(&file.path)))
+        .collect();
+    let services = by_others.iter();
+    done.extend(services.map(|(service, what)| format!("{service} was {what} by somebody")));
     let text = format!(
-        "run {run} was cut off, and {} was edited since: which text is to stay?",
-        names.join(", ")
+        "run {run} was cut off, and {} since: what is to stay?",
+        done.join(", ")
     );
     let kept = |side: &SavedSide| match side {
         SavedSide::Absent => "no such file".to_owned(),
@@ -309,7 +341,7 @@ fn choice(place: &Place, open: &CutOff, edited: &[&SavedFile]) -> Complaint {
     Complaint::new(Code::UnfinishedEdited, text)
         .details(&lines.join("\n"))
         .hint(format!(
-            "refit rollback {run} goes back to before it and keeps your text aside; refit apply goes on \
+            "refit rollback {run} goes back to before it and keeps edited texts aside; refit apply goes on \
              with what is there now"
         ))
 }
@@ -338,6 +370,7 @@ async fn roll_back(
         folder: &open.folder,
         touched: &touched(&open.lines),
         cut_off: true,
+        since: open.began(),
         engine_ended: true,
         // How long they were away, nobody has seen.
         away: &BTreeSet::new(),

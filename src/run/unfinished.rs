@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::checkpoint::{self, Checkpoint};
 use super::saved_file::{SavedFile, of_neither_side};
 use crate::complaint::{Code, Complaint};
@@ -128,6 +130,13 @@ impl CutOff {
             matches!(line.entry, Entry::Begin { pid, started, .. }
                 if started.is_some() && start_time(pid) == started)
         })
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> Timestamp {
+        self.lines
+            .first()
+            .map_or(Timestamp::UNIX_EPOCH, |line| line.at)
     }
 
     /// Whether it came to its first effect, as far as its journal tells: a line that cannot be read may

@@ -90,11 +90,14 @@ impl Rollback<'_> {
     pub(super) async fn look(&self) -> Result<EngineSide, EngineError> {
         let names = kept::names_of(&self.checkpoint.images);
         let base = &self.checkpoint.engine;
-        EngineSide::look(&self.place.docker, &base.project, names).await
+        EngineSide::look(&self.place.docker, &base.project, names, Some(base)).await
     }
 
     async fn attempt(&self, began: Instant, progress: &mut Progress) -> Result<(), Trouble> {
         fault!("rollback.files");
+        let project = &self.checkpoint.engine.project;
+        let told = self.place.docker.signalled_since(project, self.since).await;
+        progress.told_to_stop = told.map_err(|error| self.trouble(error))?;
         let now = self.look_tidied(&BTreeSet::new()).await;
         let now = now.map_err(|error| self.trouble(error))?;
         if self.ways(&now, &BTreeSet::new(), progress).is_empty() {
@@ -133,6 +136,9 @@ impl Rollback<'_> {
         }
         super::names(&self.place.docker, self.checkpoint).await;
         fault!("rollback.converged");
+        self.reattach(&ways)
+            .await
+            .map_err(|error| self.trouble(error))?;
         let asleep = self.put_to_sleep(&ways).await;
         asleep.map_err(|error| self.trouble(error))?;
         self.note_unstarted(&ways, progress);
@@ -161,7 +167,8 @@ impl Rollback<'_> {
         one_shots: &BTreeSet<ServiceName>,
     ) -> Result<EngineSide, EngineError> {
         let now = self.look().await?;
-        let run = self.run_of(one_shots);
+        let told = BTreeSet::new();
+        let run = self.run_of(one_shots, &told);
         let tidying = way::tidying(&self.checkpoint.engine, &now, &run);
         if tidying == Tidying::default() {
             return Ok(now);
@@ -178,11 +185,16 @@ impl Rollback<'_> {
         self.look().await
     }
 
-    fn run_of<'r>(&'r self, one_shots: &'r BTreeSet<ServiceName>) -> Run<'r> {
+    fn run_of<'r>(
+        &'r self,
+        one_shots: &'r BTreeSet<ServiceName>,
+        told_to_stop: &'r BTreeSet<String>,
+    ) -> Run<'r> {
         Run {
             touched: self.touched,
             one_shots,
             cut_off: self.cut_off,
+            told_to_stop,
         }
     }
 
@@ -195,7 +207,7 @@ impl Rollback<'_> {
         progress: &Progress,
     ) -> BTreeMap<ServiceName, Way> {
         let base = &self.checkpoint.engine;
-        let mut ways = way::back(base, now, &self.run_of(one_shots));
+        let mut ways = way::back(base, now, &self.run_of(one_shots, &progress.told_to_stop));
         for service in &progress.handled.services {
             let ran = base.of_service(service).iter().any(|one| one.state.is_up());
             if ran {
@@ -203,6 +215,25 @@ impl Rollback<'_> {
             }
         }
         ways
+    }
+
+    /// Networks that the files do not name: Compose put nobody there, and puts nobody back.
+    async fn reattach(&self, ways: &BTreeMap<ServiceName, Way>) -> Result<(), EngineError> {
+        let (base, now) = (&self.checkpoint.engine, self.look().await?);
+        for service in ways.keys() {
+            let (was, is) = (base.of_service(service), now.of_service(service));
+            let pairs = pairs(&was, &is).into_iter();
+            for (was, is) in pairs.filter_map(|(was, is)| Some((was, is?))) {
+                let lost = was.networks.iter();
+                let lost = lost.filter(|(name, _)| !is.networks.contains_key(*name));
+                for (name, attachment) in lost.filter(|(name, _)| now.networks.contains_key(*name))
+                {
+                    // Where the engine refuses, the comparison says what is missing.
+                    let _ = self.place.docker.attach(name, &is.id, attachment).await;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Those whose containers did not run before, or were held.

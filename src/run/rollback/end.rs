@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::EngineError;
 use crate::event::{RunId, ServiceName};
-use crate::stack::snapshot::{Difference, Verified};
+use crate::stack::snapshot::{About, Difference, Verified};
 
 /// Whether to try again later may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,14 +152,27 @@ impl End {
 /// A difference as a problem.
 pub(super) fn differs(difference: &Difference) -> Problem {
     let todo = match &difference.about {
-        crate::stack::snapshot::About::Service(service) => format!("refit apply {service}"),
-        crate::stack::snapshot::About::Network(_) => "refit apply".to_owned(),
-        crate::stack::snapshot::About::Volume(name) => format!("docker volume inspect {name}"),
-        crate::stack::snapshot::About::Image(name) => match &difference.was {
+        About::Service(service) => of_service(service, difference),
+        About::Network(_) => "refit apply".to_owned(),
+        About::Volume(name) => format!("docker volume inspect {name}"),
+        About::Image(name) => match &difference.was {
             Some(was) => format!("docker tag {was} {name}"),
             None => format!("docker image inspect {name}"),
         },
     };
     let text = format!("not as it was: {}", difference.sentence());
     Problem::lasting(text, todo)
+}
+
+/// What was made of a container by hand is in no file, so `apply` does not make it again.
+fn of_service(service: &ServiceName, difference: &Difference) -> String {
+    let id = format!("$(docker compose ps -q {service})");
+    match (difference.what.as_str(), &difference.was) {
+        ("networks", _) => format!("docker network connect NETWORK {id}"),
+        ("restart", Some(was)) => format!("docker update --restart={was} {id}"),
+        (what, _) => match what.strip_prefix("network ") {
+            Some(name) => format!("docker network connect {name} {id}"),
+            None => format!("refit apply {service}"),
+        },
+    }
 }

@@ -18,6 +18,8 @@ use super::checkpoint::Checkpoint;
 use super::kept;
 use super::saved_file::{SavedFile, SavedSide};
 use super::supply;
+use jiff::Timestamp;
+
 use crate::engine::EngineError;
 use crate::engine::docker::Docker;
 use crate::engine::signals::Signals;
@@ -40,6 +42,8 @@ pub struct Rollback<'a> {
     pub touched: &'a BTreeMap<ServiceName, Action>,
     /// Compose may have been cut off: what it had asked of the engine may still be going on.
     pub cut_off: bool,
+    /// When the run began.
+    pub since: Timestamp,
     /// The engine itself may have died, and have started everything again (F31).
     pub engine_ended: bool,
     /// Services that were away when the run gave up.
@@ -58,6 +62,8 @@ struct Progress {
     problems: Vec<Problem>,
     /// What was brought back, and what the comparison has to know of it.
     handled: Handled,
+    /// Containers that had been told to stop when it began.
+    told_to_stop: BTreeSet<String>,
     down: BTreeMap<ServiceName, Duration>,
 }
 

@@ -68,7 +68,12 @@ impl Rollback<'_> {
             }
         }
         for (service, verdict) in watch.verdicts() {
-            if verdict.word == VerdictWord::Failed {
+            // Of a service of which some did not run before, the comparison says how each of them is.
+            let was_whole = base
+                .of_service(&service)
+                .iter()
+                .all(|one| one.state.is_up());
+            if verdict.word == VerdictWord::Failed && was_whole {
                 let reason = verdict.reason.unwrap_or_default();
                 let text = format!("{service} {reason}, with the old files as well");
                 let todo = format!("docker compose logs {service}");

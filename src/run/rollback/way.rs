@@ -46,6 +46,8 @@ pub(super) struct Run<'a> {
     pub(super) one_shots: &'a BTreeSet<ServiceName>,
     /// Compose may have been cut off: what it had asked of the engine may still be going on.
     pub(super) cut_off: bool,
+    /// Containers that were told to stop since it began: they run until their grace period is over.
+    pub(super) told_to_stop: &'a BTreeSet<String>,
 }
 
 /// Containers to be gone before anything else is done, and those that get their names back.
@@ -150,7 +152,8 @@ fn of_service(
         Some(Action::Signal | Action::Restart) => true,
         Some(Action::Start | Action::Recreate | Action::Rebuild | Action::Remove) => {
             // What is running still may be about to be stopped.
-            run.cut_off || is_started_anew(&was, &is)
+            let told = is.iter().any(|one| run.told_to_stop.contains(&one.id));
+            run.cut_off || told || is_started_anew(&was, &is)
         }
     };
     (fell || by_the_run).then_some(Way::Restart)
@@ -173,6 +176,14 @@ fn lacks(was: &[&Replica], is: &[&Replica], base: &EngineSide, now: &EngineSide)
     };
     pairs(was, is).into_iter().any(|(was, is)| {
         let Some(is) = is else { return true };
+        // Compose took it off, and nothing puts it there again when it is started.
+        if was
+            .networks
+            .keys()
+            .any(|name| !is.networks.contains_key(name))
+        {
+            return true;
+        }
         let is_off = |name: &String| !is.networks.get(name).is_some_and(|one| one.attached);
         // What does not run, or not yet again, hangs on nothing, and gets it back when it is started.
         let hangs = |one: &Replica| matches!(one.state, RunState::Running | RunState::Paused);
@@ -196,6 +207,7 @@ mod tests {
             touched: &touched,
             one_shots: &one_shots,
             cut_off,
+            told_to_stop: &BTreeSet::from(["told".to_owned()]),
         };
         let ways = back(base, now, &run);
         ways.iter()
@@ -233,6 +245,22 @@ mod tests {
         let mut other = base.clone();
         other.networks.get_mut("shop_default").unwrap().id = "n2".to_owned();
         assert_eq!(ways(&base, &other, Action::Recreate, false), wanted);
+    }
+
+    #[test]
+    fn what_was_told_to_stop_is_not_taken_for_well() {
+        let base = side(vec![replica("web", 1, "told")]);
+        assert_eq!(ways(&base, &base, Action::Recreate, false), ["web Restart"]);
+    }
+
+    #[test]
+    fn a_stopped_container_that_is_off_its_network_is_recreated() {
+        let base = side(vec![replica("web", 1, "a")]);
+        let mut now = base.clone();
+        now.containers[0].state = RunState::Exited { code: 0 };
+        now.containers[0].networks.clear();
+        let wanted = ["web Recreate { scale: 1 }"];
+        assert_eq!(ways(&base, &now, Action::Recreate, false), wanted);
     }
 
     #[test]
@@ -300,6 +328,7 @@ mod tests {
             touched: &touched,
             one_shots: &BTreeSet::new(),
             cut_off: true,
+            told_to_stop: &BTreeSet::new(),
         };
         let wanted = Tidying {
             remove: vec!["l".to_owned()],

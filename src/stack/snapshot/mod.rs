@@ -37,7 +37,8 @@ pub struct EngineSide {
 }
 
 impl EngineSide {
-    /// Looks at the engine, also at what these names of images mean.
+    /// Looks at the engine, also at what these names of images mean, and at what an earlier look had
+    /// found: a network that no container is on any more is there all the same.
     ///
     /// # Errors
     /// The engine's.
@@ -45,6 +46,7 @@ impl EngineSide {
         docker: &Docker,
         project: &str,
         images: BTreeSet<String>,
+        earlier: Option<&Self>,
     ) -> Result<Self, EngineError> {
         let meanings = images.into_iter().map(async |name| {
             let id = docker.image_id(&name).await?;
@@ -57,8 +59,14 @@ impl EngineSide {
             futures_util::future::try_join_all(meanings)
         );
         let containers = containers?;
-        let used = |name: &String| containers.iter().any(|c| c.networks.contains_key(name));
+        let used = |name: &String| {
+            earlier.is_some_and(|side| side.networks.contains_key(name))
+                || containers.iter().any(|c| c.networks.contains_key(name))
+        };
         let mounted = |name: &String| {
+            if earlier.is_some_and(|side| side.volumes.contains_key(name)) {
+                return true;
+            }
             let mut mounts = containers.iter().flat_map(|c| &c.mounts);
             mounts.any(|mount| mount.kind == "volume" && mount.source == *name)
         };
