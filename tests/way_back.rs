@@ -163,6 +163,47 @@ fn a_service_scaled_by_hand_comes_back_in_number() {
 }
 
 #[test]
+fn a_replica_that_somebody_had_stopped_is_stopped_again() {
+    let compose = format!("services:\n  web: {}\n", by_mode("scale: 2"));
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let second = format!("{}-web-2", stack.project);
+    docker(&["stop", "--time", "0", &second]);
+    let answer = stack.refit(&["set", "V=bad", "--settle", "1s"]).exits(3);
+    answer.says("everything is as it was before run 1");
+    let state = docker(&["inspect", "--format", "{{.State.Status}}", &second]);
+    assert_eq!(state.trim(), "exited");
+}
+
+/// No file names it, so Compose does not put the new container there.
+#[test]
+fn a_network_that_was_attached_by_hand_is_attached_again() {
+    let compose = format!("services:\n  web: {}\n", by_mode("networks: [default]"));
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let by_hand = format!("{}-by-hand", stack.project);
+    docker(&["network", "create", "--label", "refit-test", &by_hand]);
+    let web = format!("{}-web-1", stack.project);
+    docker(&["network", "connect", "--alias", "other", &by_hand, &web]);
+    let answer = stack.refit(&["set", "V=bad", "--settle", "1s"]).exits(3);
+    let answer = answer.says("everything is as it was before run 1");
+    let found = docker(&[
+        "inspect",
+        "--format",
+        "{{json .NetworkSettings.Networks}}",
+        &web,
+    ]);
+    docker(&["network", "disconnect", &by_hand, &web]);
+    docker(&["network", "rm", &by_hand]);
+    assert!(
+        found.contains(&by_hand) && found.contains("other"),
+        "{found}\n{answer}"
+    );
+}
+
+#[test]
 fn a_leftover_of_an_earlier_up_stands_in_nobodys_way() {
     let compose = format!("services:\n  web: {}\n", by_mode(""));
     let Some(stack) = TestStack::started(&compose, &[]) else {

@@ -91,7 +91,7 @@ impl Docker {
             container: id.to_owned(),
             endpoint_config: Some(models::EndpointSettings {
                 aliases: Some(attachment.aliases.iter().cloned().collect()),
-                ipam_config: (!attachment.addresses.is_empty()).then_some(ipam),
+                ipam_config: Some(ipam),
                 ..models::EndpointSettings::default()
             }),
         };
