@@ -291,6 +291,10 @@ async fn by_others(
     checkpoint: &Checkpoint,
     open: &CutOff,
 ) -> Result<Vec<(ServiceName, &'static str)>, Complaint> {
+    // What it touched itself is nobody else's doing.
+    if !open.knows_its_plan() {
+        return Ok(Vec::new());
+    }
     let base = &checkpoint.engine;
     let (docker, names) = (&place.docker, BTreeSet::new());
     let now = EngineSide::look(docker, &base.project, names, Some(base)).await?;

@@ -139,6 +139,12 @@ impl CutOff {
             .map_or(Timestamp::UNIX_EPOCH, |line| line.at)
     }
 
+    /// Whether its journal tells all services that it was about to touch: they stand before the checkpoint.
+    pub(super) fn knows_its_plan(&self) -> bool {
+        let checkpointed = |line: &Line| matches!(line.entry, Entry::Checkpointed);
+        self.damaged.is_empty() && self.lines.iter().any(checkpointed)
+    }
+
     /// Whether it came to its first effect, as far as its journal tells: a line that cannot be read may
     /// tell of one.
     fn came_to_effects(&self) -> bool {
