@@ -129,6 +129,8 @@ struct Scene {
     /// A copy of all that refit kept then.
     state: PathBuf,
     env: String,
+    /// The container of `web` then.
+    web: String,
     kept: BTreeMap<String, String>,
 }
 
@@ -165,6 +167,7 @@ impl Scene {
             .map(|tag| id(format!("refit-kept:{tag}")));
         Some(Self {
             env: stack.read(".env"),
+            web: stack.container("web").id,
             kept: kept.collect(),
             state: copy,
             stack,
@@ -190,6 +193,20 @@ impl Scene {
             self.stack.write(".env", wanted);
             self.stack.up();
             self.stack.write(".env", &self.env);
+        }
+        if self.stage == Stage::Written {
+            self.know_web_again();
+        }
+    }
+
+    /// An earlier trial has left another container, which the second run had found then.
+    fn know_web_again(&self) {
+        let now = self.stack.container("web").id;
+        for (path, bytes) in self.stack.state_files() {
+            if path.ends_with("runs/2/checkpoint.json") {
+                let text = String::from_utf8(bytes).unwrap();
+                fs::write(path, text.replace(&self.web, &now)).unwrap();
+            }
         }
     }
 
