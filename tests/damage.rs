@@ -189,7 +189,9 @@ impl Scene {
         } else {
             &self.env
         };
-        if self.stack.container("web").env.get("A").map(String::as_str) != Some(value(wanted)) {
+        let env = self.stack.container("web").env;
+        let is_other = env.get("A").map(String::as_str) != Some(value(wanted));
+        if is_other || env.contains_key("B") {
             self.stack.write(".env", wanted);
             self.stack.up();
             self.stack.write(".env", &self.env);

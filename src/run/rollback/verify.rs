@@ -118,6 +118,8 @@ impl Rollback<'_> {
         };
         let now = now.await.map_err(|error| vec![self.problem(&error)])?;
         let mut handled = handled.clone();
+        // Whoever it had started again needs no way back.
+        handled.engine_ended |= self.engine_ended;
         handled.services.extend(self.touched.keys().cloned());
         let mut found = self.files_differ(&mut handled.left);
         found.extend(self.checkout_differs().await);
