@@ -1,8 +1,8 @@
 //! The exit codes: part of the contract, reached by one exhaustive match.
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::signals::Signal;
 use crate::event::Outcome;
+use crate::host::signals::Signal;
 use crate::run::run_report::RunEnd;
 
 /// How the process ends.

@@ -137,7 +137,7 @@ fn the_table_of_dependencies_is_that_of_the_manifest() {
 
 #[test]
 fn the_exit_codes_are_those_of_the_program() {
-    use refit::engine::signals::Signal;
+    use refit::host::signals::Signal;
     let real: BTreeSet<u8> = [
         Exit::Done,
         Exit::Refused,

@@ -15,9 +15,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use refit::engine::credentials::Logins;
-use refit::engine::docker::Docker;
-use refit::engine::endpoint;
+use refit::docker::client::Docker;
+use refit::docker::credentials::Logins;
+use refit::docker::endpoint;
 use refit::run::supply::build_file::{build_file, with_contexts};
 use refit::run::supply::built::PassingNames;
 use refit::run::supply::fetch::{Wanted, fetch};

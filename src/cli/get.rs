@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::Global;
 use crate::complaint::Complaint;
+use crate::docker::client::Docker;
+use crate::docker::container::Container;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::container::Container;
-use crate::engine::docker::Docker;
-use crate::engine::files;
 use crate::exit::Exit;
+use crate::host::files;
 use crate::report::{self, page};
 use crate::run::edits::{self, is_yaml};
 use crate::run::{belongs, meant};

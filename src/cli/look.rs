@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::{Global, duration, notify, schedule};
 use crate::complaint::{Code, Complaint};
-use crate::engine::container::{Container, Inspected};
-use crate::engine::signals::Signals;
+use crate::docker::container::{Container, Inspected};
 use crate::event::{Action, Emitter, ServiceName, VerdictWord};
 use crate::exit::Exit;
 use crate::health::limits::{Limits, Past};
 use crate::health::track::Target;
 use crate::health::watch::{Stopped, Watch};
+use crate::host::signals::Signals;
 use crate::report::{self, page};
 use crate::run::unfinished;
 use crate::stack::drift::{self, Drift};

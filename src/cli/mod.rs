@@ -25,11 +25,11 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::docker::Docker;
-use crate::engine::endpoint::{self, EndpointRequest};
-use crate::engine::signals::Signals;
+use crate::docker::client::Docker;
+use crate::docker::endpoint::{self, EndpointRequest};
 use crate::event::{Emitter, ServiceName, Tell};
 use crate::exit::{self, Exit};
+use crate::host::signals::Signals;
 use crate::report::{self, Color, page};
 use crate::run::Runner;
 use crate::stack::locate::LocateRequest;

@@ -3,7 +3,7 @@
 
 use super::given::Environment;
 use super::{Finding, FindingCode, Patient};
-use crate::engine::http::Reply;
+use crate::host::http::Reply;
 use crate::profile::Page;
 use crate::stack::url::Address;
 

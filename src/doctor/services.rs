@@ -1,7 +1,7 @@
 //! Services that do not run as the files say. Pure.
 
 use super::{Finding, FindingCode, Patient};
-use crate::engine::container::{Health, State};
+use crate::docker::container::{Health, State};
 use crate::event::{Action, ServiceName};
 
 /// A container as far as a diagnosis looks at it.

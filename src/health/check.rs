@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::set_cookie::{SameSite, SetCookie, http_date};
-use crate::engine::http::{Ask, Reply};
 use crate::event::{ProofResult, ServiceName};
+use crate::host::http::{Ask, Reply};
 use crate::profile::{Page, Sends, SignIn};
 use crate::secret::Secret;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::docker::EngineError;
+use crate::docker::client::Docker;
+use crate::docker::container::Inspected;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::EngineError;
-use crate::engine::container::Inspected;
-use crate::engine::docker::Docker;
 use crate::event::{How, Route, ServiceName, Shown};
 use crate::stack::drift::seen_by_process;
 

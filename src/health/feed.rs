@@ -8,8 +8,8 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::engine::docker::Docker;
-use crate::engine::events::EngineEvent;
+use crate::docker::client::Docker;
+use crate::docker::events::EngineEvent;
 
 /// Time between two attempts to open the event stream of an engine that is gone.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);

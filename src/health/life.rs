@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
-use crate::engine::container::{Health, Inspected, State};
+use crate::docker::container::{Health, Inspected, State};
 use crate::event::VerdictWord;
 
 /// The container's life since the watch began.

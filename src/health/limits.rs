@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::verdict::Expectation;
-use crate::engine::container::{Healthcheck, Inspected, RestartPolicy};
+use crate::docker::container::{Healthcheck, Inspected, RestartPolicy};
 use crate::stack::settings::ServiceSettings;
 
 /// Added to what a healthcheck may take by its own numbers: the engine's own work between checks.

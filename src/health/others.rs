@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::events::{EngineEvent, EventAction};
+use crate::docker::events::{EngineEvent, EventAction};
 
 /// How a container ended that nobody had touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

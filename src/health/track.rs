@@ -8,9 +8,9 @@ use super::downtime::Downtime;
 use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
 use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
-use crate::engine::container::{Health, Inspected, State};
-use crate::engine::http::Answer;
+use crate::docker::container::{Health, Inspected, State};
 use crate::event::{Action, ServiceName, VerdictWord};
+use crate::host::http::Answer;
 use crate::stack::settings::{Probe, ServiceSettings};
 
 /// A service that is watched.

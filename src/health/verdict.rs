@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::engine::container::{Health, Healthcheck, RestartPolicy};
+use crate::docker::container::{Health, Healthcheck, RestartPolicy};
 use crate::event::VerdictWord;
 
 /// What is expected of a container.

@@ -16,13 +16,13 @@ use super::limits::Limits;
 use super::others::Others;
 use super::track::{Judged, Target, Track};
 use super::verdict::{Observation, Seen, Verdict};
-use crate::engine::EngineError;
-use crate::engine::container::{Health, Inspected, State};
-use crate::engine::docker::Docker;
-use crate::engine::events::{EngineEvent, EventAction};
-use crate::engine::http::{self, Answer};
-use crate::engine::signals::{Signal, Signals};
+use crate::docker::EngineError;
+use crate::docker::client::Docker;
+use crate::docker::container::{Health, Inspected, State};
+use crate::docker::events::{EngineEvent, EventAction};
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, VerdictWord};
+use crate::host::http::{self, Answer};
+use crate::host::signals::{Signal, Signals};
 use crate::stack::settings::Probe;
 
 /// Time between two probes.

@@ -2,7 +2,7 @@
 //! anonymous volumes, and those whose `depends_on` says `restart: true`.
 
 use super::{Wishes, wish};
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::Model;
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::stack::model::{Model, Section};
 use crate::words::words;

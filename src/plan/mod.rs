@@ -10,7 +10,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 use crate::event::{Action, PlannedStep, Reason, Route, ServiceName};
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;

@@ -2,7 +2,7 @@
 //! stopped, services without a container are not made by the way.
 
 use super::{Inputs, Wishes};
-use crate::engine::container::{Container, State};
+use crate::docker::container::{Container, State};
 use crate::event::{Action, ServiceName};
 
 /// What is done with services that do not run.

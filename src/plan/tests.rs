@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::container::{Health, State};
+use crate::docker::container::{Health, State};
 
 /// A service whose container is in this state.
 fn container(service: &str, state: State, exit_code: Option<i64>) -> Container {

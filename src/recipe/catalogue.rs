@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::format::Recipe;
 use crate::complaint::{Code, Complaint};
-use crate::engine::files;
+use crate::host::files;
 use crate::run::meant::nearest;
 
 /// Every file of `templates/recipes` by its name; `build.rs` lists them, and has read each one.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::code;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
-use crate::engine::grep::Hit;
+use crate::git::grep::Hit;
 
 /// What shows that a key is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

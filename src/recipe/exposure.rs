@@ -197,8 +197,8 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
 mod tests {
     use super::super::outside::by_neighbours;
     use super::*;
-    use crate::engine::container::PublishedPort;
-    use crate::engine::neighbour::Neighbour;
+    use crate::docker::container::PublishedPort;
+    use crate::docker::running::Neighbour;
     use serde_json::json;
 
     #[test]

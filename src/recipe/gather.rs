@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::calls;
 use super::evidence::Gathered;
-use crate::engine::grep::Scope;
-use crate::engine::{files, grep};
 use crate::event::ServiceName;
+use crate::git::grep;
+use crate::git::grep::Scope;
+use crate::host::files;
 use crate::stack::application::Subject;
 use crate::stack::model::Model;
 use crate::stack::{self, build};

@@ -11,8 +11,8 @@ use super::place::{Edits, text};
 use super::{outside, ports};
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::{files, front};
 use crate::event::ServiceName;
+use crate::host::{files, proxies};
 use crate::plan::guard::Guard;
 use crate::run::assessment::Assessment;
 use crate::run::belongs;
@@ -51,7 +51,7 @@ async fn public(using: &Using<'_>, assessment: &Assessment) -> Result<(), Compla
         let published = outside::published(&assessment.after, service);
         let fronts = published
             .into_iter()
-            .map(|port| (port, front::of_port(port)));
+            .map(|port| (port, proxies::of_port(port)));
         found.extend(outside::by_fronts(fronts));
     }
     found.extend(outside::announced(&assessment.after, service, &running));

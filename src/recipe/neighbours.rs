@@ -4,9 +4,9 @@
 use super::existing::{Found, Stranger, is_one_of, password_of};
 use super::store::Wanted;
 use crate::complaint::Complaint;
-use crate::engine::neighbour::Neighbour;
-use crate::engine::redis;
+use crate::docker::running::Neighbour;
 use crate::health::check::encoded;
+use crate::host::redis;
 use crate::stack::address::is_open;
 use crate::stack::url::Address;
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::exposure::{Binding, TUNNELS, any, closed_by_nobody, image_of, is_proxy};
-use crate::engine::container::PublishedPort;
-use crate::engine::neighbour::Neighbour;
+use crate::docker::container::PublishedPort;
+use crate::docker::running::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::files;
 use crate::event::{Route, ServiceName};
+use crate::host::files;
 use crate::run::belongs;
 use crate::run::request::{Edit, EditRequest, Kind, To};
 use crate::secret::{Secret, is_secret};

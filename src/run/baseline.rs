@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::assessment::Assessment;
-use crate::engine::compose::ProjectArgs;
-use crate::engine::files::Attributes;
+use crate::docker::compose::ProjectArgs;
 use crate::hash::sha256;
+use crate::host::files::Attributes;
 use crate::stack::Place;
 use crate::stack::included;
 use crate::stack::model::{Model, Section};

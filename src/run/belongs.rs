@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, Segment, YamlPath};
-use crate::engine::files;
-use crate::engine::git;
+use crate::git;
+use crate::host::files;
 use crate::stack::included;
 use crate::stack::locate::Located;
 use crate::stack::shown;

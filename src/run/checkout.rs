@@ -8,10 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::edits::KeyChange;
 use super::failure::Failure;
 use crate::complaint::{Code, Complaint};
-use crate::engine::git::{
-    Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit,
-};
 use crate::event::RunId;
+use crate::git::{Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit};
 use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.

@@ -4,10 +4,10 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::container::PublishedPort;
-use crate::engine::files;
-use crate::engine::neighbour::Neighbour;
+use crate::docker::container::PublishedPort;
+use crate::docker::running::Neighbour;
 use crate::event::{Action, ServiceName};
+use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;

@@ -2,10 +2,10 @@
 //! person reads.
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::EngineError;
-use crate::engine::signals::Signal;
+use crate::docker::EngineError;
 use crate::event::{ServiceName, VerdictWord};
 use crate::health::watch::{Stopped, Watch};
+use crate::host::signals::Signal;
 
 /// The cause.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::request::Options;
 use crate::complaint::{Code, Complaint};
-use crate::engine::EngineError;
+use crate::docker::EngineError;
 use crate::stack::Resolved;
 use crate::stack::model::Model;
 use crate::stack::source::Source;

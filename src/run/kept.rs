@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::assessment::Assessment;
 use crate::complaint::Complaint;
-use crate::engine::EngineError;
-use crate::engine::container::Container;
-use crate::engine::docker::Docker;
-use crate::engine::reference::Reference;
+use crate::docker::EngineError;
+use crate::docker::client::Docker;
+use crate::docker::container::Container;
+use crate::docker::reference::Reference;
 use crate::event::{Action, ServiceName};
 use crate::stack::model::Model;
 

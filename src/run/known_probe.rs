@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use super::assessment::Assessment;
-use crate::engine::container::{Container, Health};
-use crate::engine::http;
+use crate::docker::container::{Container, Health};
 use crate::event::{Action, ServiceName};
+use crate::host::http;
 use crate::stack::model::Model;
 use crate::stack::settings::Probe;
 use crate::stack::{Place, address, application};

@@ -2,7 +2,7 @@
 //! decided by it.
 
 use crate::edit::yaml::{self, Segment, YamlPath};
-use crate::engine::files;
+use crate::host::files;
 use crate::stack::locate::Located;
 
 /// The top of a compose file.

@@ -39,11 +39,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::docker::Docker;
-use crate::engine::files;
-use crate::engine::signals::{Signal, Signals};
+use crate::docker::client::Docker;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::fault::fault;
+use crate::host::files;
+use crate::host::signals::{Signal, Signals};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;

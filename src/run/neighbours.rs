@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::failure::Failure;
 use super::transaction::Transaction;
 use crate::complaint::Code;
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 use crate::event::{Kind, NoteCode, ServiceName, VerdictWord};
 use crate::health::others::End;
 use crate::health::watch::Watch;

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::transaction::Transaction;
-use crate::engine::http::{self, Ask, Reply};
 use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
 use crate::fault::fault;
 use crate::health::check::{self, Check, Finding, Proofs};
@@ -16,6 +15,7 @@ use crate::health::limits::Past;
 use crate::health::set_cookie::SetCookie;
 use crate::health::track::Target;
 use crate::health::watch::Watch;
+use crate::host::http::{self, Ask, Reply};
 use crate::profile::SignIn;
 use crate::stack::address;
 use crate::state::journal::Entry;

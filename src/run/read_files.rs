@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::assessment::Assessment;
 use super::edits::Edited;
-use crate::engine::files;
+use crate::host::files;
 use crate::stack::Place;
 use crate::stack::included;
 use crate::stack::side::Side;

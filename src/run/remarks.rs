@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::edits::{Edited, is_yaml};
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route};
 use crate::plan::Plan;
 use crate::stack::Place;

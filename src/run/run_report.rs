@@ -3,8 +3,8 @@
 
 use super::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
-use crate::engine::signals::Signal;
 use crate::event::{News, Outcome, RunId, ServiceSummary};
+use crate::host::signals::Signal;
 use crate::stack::locate::Located;
 use crate::stack::settings::Settings;
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::exchange::{self, Exchanged, New, Seen};
-use crate::engine::files::{self, Attributes};
 use crate::hash::sha256;
+use crate::host::exchange::{self, Exchanged, New, Seen};
+use crate::host::files::{self, Attributes};
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::document::{self, Place, StateError};
 use crate::state::write_file;

@@ -2,7 +2,7 @@
 
 use super::edits::Edited;
 use crate::edit::dotenv::{Dotenv, Format};
-use crate::engine::files;
+use crate::host::files;
 use crate::secret::Redactor;
 use crate::stack::Place;
 

@@ -17,15 +17,15 @@ use super::run_report::RunEnd;
 use super::saved_file::keep_aside;
 use super::supply;
 use crate::complaint::{Code, Complaint};
-use crate::engine::exchange::{Exchanged, New, exchange};
-use crate::engine::process::start_time;
-use crate::engine::signals::Signals;
 use crate::event::{
     Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
 };
 use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
+use crate::host::exchange::{Exchanged, New, exchange};
+use crate::host::process::start_time;
+use crate::host::signals::Signals;
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::StackState;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::checkpoint::{self, Checkpoint};
 use super::saved_file::{SavedFile, of_neither_side};
 use crate::complaint::{Code, Complaint};
-use crate::engine::process::start_time;
 use crate::event::{Emitter, NoteCode, RunId};
+use crate::host::process::start_time;
 use crate::state::StackState;
 use crate::state::document::{Lines, StateError};
 use crate::state::journal::{self, Entry, Line};
@@ -268,7 +268,7 @@ fn names(edited: &[&SavedFile]) -> String {
 pub(super) fn of_another(open: &OpenRun, own: &StackState) -> Complaint {
     let (run, state) = (open.run, open.state.display());
     let home = |folder: &Path| folder.ancestors().nth(2).map(Path::to_owned);
-    let name = crate::engine::files::user_name(open.uid);
+    let name = crate::host::files::user_name(open.uid);
     let name = name.unwrap_or_else(|| format!("user {}", open.uid));
     let hint = match (open.is_own(), home(&open.state)) {
         (true, at) if at == home(own.folder()) => {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::model::Service;
-use crate::engine::container::Container;
+use crate::docker::container::Container;
 
 /// Whether others than this host and its private networks can reach an address. Empty: all of them.
 pub fn is_open(ip: &str) -> bool {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::model::Model;
 use crate::complaint::{Code, Complaint};
-use crate::engine::files;
 use crate::event::ServiceName;
+use crate::host::files;
 use crate::profile::recognise::{self, Candidate, Recognised, image_name, image_tag};
 use crate::profile::{self, Profile};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::engine::files;
+use crate::host::files;
 
 /// How a file takes part in a service's build, if it does.
 pub fn takes_part(build: &Value, file: &Path) -> Option<String> {

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::model::{Model, Service};
 use super::{Place, shown};
-use crate::engine::EngineError;
-use crate::engine::container::{Container, Inspected, State, label};
-use crate::engine::files;
+use crate::docker::EngineError;
+use crate::docker::container::{Container, Inspected, State, label};
 use crate::event::{Action, Reason, Route, ServiceName};
+use crate::host::files;
 
 /// One difference between the files and what runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::edit::yaml::{self, YamlPath};
-use crate::engine::files;
+use crate::host::files;
 
 /// The files that these include, and those that those include.
 pub fn included(files: &[PathBuf]) -> Vec<PathBuf> {

@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 use crate::complaint::{Code, Complaint};
+use crate::docker::compose::ProjectArgs;
+use crate::docker::container::{Container, label};
 use crate::edit::dotenv::{Dotenv, Format};
-use crate::engine::compose::ProjectArgs;
-use crate::engine::container::{Container, label};
-use crate::engine::files;
+use crate::host::files;
 
 const NAMES: [&str; 4] = [
     "compose.yaml",

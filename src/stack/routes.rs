@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::build;
 use super::model::{Model, Section, Service};
 use super::source::{Source, SourceService};
-use crate::engine::files;
 use crate::event::{Route, ServiceName};
+use crate::host::files;
 
 /// A service that a file reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::files;
-use crate::engine::http::Answer;
 use crate::event::ServiceName;
+use crate::host::files;
+use crate::host::http::Answer;
 
 mod notify;
 mod upgrade;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::exchange::{self, FileId, Seen};
-use crate::engine::files::Attributes;
+use crate::host::exchange::{self, FileId, Seen};
+use crate::host::files::Attributes;
 
 /// A file on one side of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]

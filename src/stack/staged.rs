@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::side::FileEdit;
-use crate::engine::compose::ProjectArgs;
-use crate::engine::files;
+use crate::docker::compose::ProjectArgs;
+use crate::host::files;
 
 /// A staged stack; its folder goes when this is dropped.
 #[derive(Debug)]

@@ -262,7 +262,7 @@ impl Journal {
     /// The file cannot be made.
     pub fn create(folder: &Path) -> anyhow::Result<Self> {
         let journal = Self::open(folder)?;
-        crate::engine::files::sync_folder(folder)
+        crate::host::files::sync_folder(folder)
             .with_context(|| format!("cannot sync {}", folder.display()))?;
         Ok(journal)
     }

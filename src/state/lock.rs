@@ -7,7 +7,7 @@
 //! people may open would have to lie in the stack's folder, where builds and backups meet it and a killed
 //! run leaves it; or in a folder like `/tmp`, where anybody can take its name before.
 //!
-//! So a lock is a claim that everybody can make and see ([`crate::engine::claims`]), and only some count:
+//! So a lock is a claim that everybody can make and see ([`crate::host::claims`]), and only some count:
 //! those of processes that may write what the lock is about, or use the engine. The kernel says whose a
 //! claim is. A stranger's claim is passed over.
 //!
@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::complaint::{Code, Complaint};
-use crate::engine::claims::{self, Claim, Owner, Stage};
-use crate::engine::endpoint::Endpoint;
-use crate::engine::peer::{self, Rights};
+use crate::docker::endpoint::Endpoint;
+use crate::host::claims::{self, Claim, Owner, Stage};
+use crate::host::peer::{self, Rights};
 
 /// What only one run may be at work on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,7 +189,7 @@ fn key(subject: &Subject, engine: &Endpoint) -> String {
     };
     // A file gets another inode each time it is written; its folder does not.
     let named = |path: &Path| {
-        let real = crate::engine::files::follow(path);
+        let real = crate::host::files::follow(path);
         let folder = real.parent().map(place).unwrap_or_default();
         format!(
             "{folder}/{}",

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::files::sync_folder;
 use crate::event::RunId;
+use crate::host::files::sync_folder;
 use document::StateError;
 
 /// In a home folder.
@@ -78,7 +78,7 @@ impl StateHome {
     /// Like the lock it belongs to the folder: what two projects of one folder do to its files is
     /// one history.
     pub fn of_stack(&self, directory: &Path) -> StackState {
-        let directory = &crate::engine::files::follow(directory);
+        let directory = &crate::host::files::follow(directory);
         let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
         let short = crate::hash::hex(&hash[..6]);
         let name = directory.file_name().unwrap_or_default().to_string_lossy();

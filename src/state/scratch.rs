@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::{StateHome, make_folder};
-use crate::engine::process;
+use crate::host::process;
 
 /// What a command puts there is copies of settings: more than this is rare.
 static ROOM: [u8; 1 << 16] = [0; 1 << 16];

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::engine::git::ChangeKind;
 use crate::event::Action;
+use crate::git::ChangeKind;
 use crate::plan::Plan;
 use crate::run::checkout::Moving;
 use crate::stack::build;

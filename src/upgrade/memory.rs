@@ -184,7 +184,7 @@ impl<'a> Memory<'a> {
 
     /// Something newer has worked.
     fn worked(&self, run: RunId, attempt: Attempt) -> anyhow::Result<()> {
-        crate::engine::files::remove(&self.path(FAILED))?;
+        crate::host::files::remove(&self.path(FAILED))?;
         self.write(WORKED, &Worked { attempt, run })
     }
 }

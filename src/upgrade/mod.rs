@@ -176,7 +176,7 @@ async fn images_of(
     emitter: &Emitter,
     notes: &mut Vec<String>,
 ) -> Result<(Vec<crate::event::ImageNews>, Vec<Wanted>), Complaint> {
-    let logins = crate::engine::credentials::Logins::of_cli();
+    let logins = crate::docker::credentials::Logins::of_cli();
     let found = images::news(
         &place.docker,
         &assessment.after,

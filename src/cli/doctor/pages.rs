@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::look::Looking;
+use crate::docker::container::Health;
 use crate::doctor::{Answered, Outside, REDIS, Visit};
-use crate::engine::container::Health;
-use crate::engine::{http, redis};
+use crate::host::{http, redis};
 use crate::profile::Page;
 use crate::profile::recognise::image_name;
 use crate::stack::address;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::cli::Global;
 use crate::complaint::Complaint;
-use crate::engine::signals::Signals;
+use crate::host::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
 use crate::run::run_report::FoundStack;
 use crate::secret::{Redactor, Secret};

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::Global;
 use crate::complaint::{Code, Complaint};
-use crate::engine::signals::Signals;
 use crate::event::{Emitter, NoteCode};
 use crate::exit::{self, Exit};
+use crate::host::signals::Signals;
 use crate::report::notify::{Beat, Message, Story};
 use crate::report::{self, page};
 use crate::run::Runner;

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::place::{self, Found};
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
-use crate::engine::timekeeper;
+use crate::host::timekeeper;
 use crate::schedule::command::Command;
 use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass};

@@ -8,7 +8,7 @@ use super::super::Global;
 use super::InstallArgs;
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
-use crate::engine::{files, timekeeper};
+use crate::host::{files, timekeeper};
 use crate::schedule::calendar::When;
 use crate::schedule::{Job, Via};
 use crate::secret::is_secret;

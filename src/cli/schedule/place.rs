@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
-use crate::engine::timekeeper::{self, Passwd};
+use crate::host::timekeeper::{self, Passwd};
 use crate::schedule::{Account, Job, Via, cron, unit};
 
 /// A timer that is installed.

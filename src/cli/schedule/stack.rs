@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::Global;
 use crate::complaint::{Code, Complaint};
-use crate::engine::{files, timekeeper};
+use crate::host::{files, timekeeper};
 use crate::schedule::{self, Account};
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};

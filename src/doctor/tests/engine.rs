@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::engine::container::{Health, State};
+use crate::docker::container::{Health, State};
 use crate::event::{Action, Reason};
 
 fn store(definition: Value) -> Vec<String> {

@@ -156,7 +156,7 @@ impl Case {
     }
 }
 
-use crate::engine::http::Reply;
+use crate::host::http::Reply;
 
 #[test]
 fn what_is_unknown_is_said_to_be_so_and_the_worst_comes_first() {

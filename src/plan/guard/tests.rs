@@ -1,7 +1,7 @@
 //! What each guard refuses.
 
 use super::*;
-use crate::engine::container::{Health, Mount, State};
+use crate::docker::container::{Health, Mount, State};
 use serde_json::{Value, json};
 
 fn container(service: &str, volume: &str) -> Container {

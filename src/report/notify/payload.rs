@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{Message, Target, Word};
-use crate::engine::http::Post;
-use crate::engine::sendmail::Mail;
+use crate::host::http::Post;
+use crate::host::sendmail::Mail;
 use crate::secret::Secret;
 
 /// Telegram's own server of its Bot API.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Payload;
-use crate::engine::http::{self, Again, Unsent};
-use crate::engine::sendmail;
+use crate::host::http::{self, Again, Unsent};
+use crate::host::sendmail;
 
 /// Pauses before the second and the third try.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::*;
 
-use crate::engine::http::Post;
 use crate::event::{Action, CheckoutNews, ImageNews, News, Outcome, RunId, ServiceSummary};
+use crate::host::http::Post;
 use crate::secret::{Redactor, Secret};
 
 fn at() -> Timestamp {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Assessment, Change, Decision, Undoing};
 use crate::complaint::{Code, Complaint};
-use crate::engine::compose::ProjectArgs;
-use crate::engine::files;
+use crate::docker::compose::ProjectArgs;
 use crate::event::{RunId, ServiceName};
+use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{self, Inputs};
 use crate::run::edits::{self, Edited};

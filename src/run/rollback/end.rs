@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::EngineError;
+use crate::docker::EngineError;
 use crate::event::{RunId, ServiceName};
 use crate::stack::snapshot::{About, Difference, Verified};
 

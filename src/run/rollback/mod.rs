@@ -20,12 +20,12 @@ use super::saved_file::{SavedFile, SavedSide};
 use super::supply;
 use jiff::Timestamp;
 
-use crate::engine::EngineError;
-use crate::engine::docker::Docker;
-use crate::engine::signals::Signals;
+use crate::docker::EngineError;
+use crate::docker::client::Docker;
 use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName};
 use crate::fault::fault;
 use crate::health::limits::Limits;
+use crate::host::signals::Signals;
 use crate::stack::Place;
 use crate::stack::snapshot::{Handled, Verified};
 use crate::state::journal::{self, Entry, Journal};

@@ -9,11 +9,11 @@ use futures_util::StreamExt as _;
 use super::end::differs;
 use super::way::Way;
 use super::{Problem, Progress, Rollback};
-use crate::engine::git::{Checkout, Git};
-use crate::engine::signals::Signals;
 use crate::event::{ServiceName, VerdictWord};
+use crate::git::{Checkout, Git};
 use crate::health::limits::of_healthcheck;
 use crate::health::watch::{Stopped, Watch};
+use crate::host::signals::Signals;
 use crate::run::saved_file::Lies;
 use crate::stack::snapshot::{Compared, Handled, Left, RunState, Verified, compare};
 

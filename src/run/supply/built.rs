@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::complaint::Code;
-use crate::engine::docker::Docker;
+use crate::docker::client::Docker;
 use crate::event::ServiceName;
 use crate::hash::sha256;
 use crate::run::checkpoint::whose;

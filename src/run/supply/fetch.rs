@@ -2,11 +2,11 @@
 //! the stack goes on as it was until the run gives the name to the new image. Until it has a name,
 //! `docker image prune` takes it: the run gives it one of its own at once.
 
-use crate::engine::credentials::Logins;
-use crate::engine::docker::Docker;
-use crate::engine::image::LocalImage;
-use crate::engine::reference::Reference;
-use crate::engine::registry::RegistryError;
+use crate::docker::client::Docker;
+use crate::docker::credentials::Logins;
+use crate::docker::image::LocalImage;
+use crate::docker::reference::Reference;
+use crate::docker::registry::RegistryError;
 
 /// An image to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ pub async fn fetch(
         let mut reference = Reference::parse(&one.name).ok_or_else(missing)?;
         reference.digest = one.digest.clone().or(reference.digest);
         let platform = one.platform.as_deref();
-        let told = |sum: &crate::engine::registry::PullProgress| {
+        let told = |sum: &crate::docker::registry::PullProgress| {
             progress(&one.name, sum.done(), sum.total());
         };
         docker.pull(&reference, platform, logins, told).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::*;
-use crate::engine::container::{Health, State};
+use crate::docker::container::{Health, State};
 
 fn container(project: &str, folder: &Path, files: &str) -> Container {
     Container {

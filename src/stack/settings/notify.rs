@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use crate::engine::files;
+use crate::host::files;
 use crate::report::notify::{Target, Word};
 use crate::secret::Secret;
 

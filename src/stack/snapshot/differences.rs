@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::EngineSide;
 use super::verified::Handled;
-use crate::engine::container::Health;
-use crate::engine::network::NetworkSide;
-use crate::engine::observed::{Attachment, Replica, RunState};
+use crate::docker::container::Health;
+use crate::docker::network::NetworkSide;
+use crate::docker::observed::{Attachment, Replica, RunState};
 use crate::event::ServiceName;
 
 /// What a difference is about.

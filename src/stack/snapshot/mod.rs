@@ -15,10 +15,10 @@ pub use differences::{About, Difference, differences};
 pub(crate) use differences::{of_network, pairs};
 pub use verified::{Compared, Handled, Left, Verified, compare};
 
-use crate::engine::EngineError;
-use crate::engine::docker::Docker;
-use crate::engine::network::{NetworkSide, VolumeSide};
-pub use crate::engine::observed::{Replica, RunState};
+use crate::docker::EngineError;
+use crate::docker::client::Docker;
+use crate::docker::network::{NetworkSide, VolumeSide};
+pub use crate::docker::observed::{Replica, RunState};
 use crate::event::ServiceName;
 
 /// What the engine has of a project.

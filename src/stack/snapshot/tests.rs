@@ -1,6 +1,6 @@
 use super::*;
-use crate::engine::network::VolumeSide;
-use crate::engine::observed::{MountSide, Publication};
+use crate::docker::network::VolumeSide;
+use crate::docker::observed::{MountSide, Publication};
 use crate::event::RunId;
 use crate::stack::snapshot::{Compared, compare};
 

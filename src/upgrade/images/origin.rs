@@ -1,6 +1,6 @@
 //! Where a service has its image from, and whether an upgrade may look for a newer one. Pure.
 
-use crate::engine::reference::Reference;
+use crate::docker::reference::Reference;
 use crate::stack::model::Service;
 
 /// Where a service has its image from.

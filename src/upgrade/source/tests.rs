@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::git::{Checkout, Git, GitError, Tags};
+use crate::git::{Checkout, Git, GitError, Tags};
 use crate::stack::settings::Allow;
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -1,0 +1,220 @@
+//! The logins that `docker login` has stored, found as the docker CLI finds them: a helper of the
+//! registry, else the store of all registries, else the CLI's `config.json` itself. Never asks a
+//! person, and never prints what it finds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bollard::auth::DockerCredentials;
+use serde::{Deserialize, Deserializer};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::endpoint;
+use super::reference::HUB;
+use crate::secret::Secret;
+
+/// The name under which logins for [`HUB`] are stored.
+const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// A helper that takes longer waits for somebody to unlock something.
+const HELPER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The user name by which a helper says that the secret is an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// A login for one registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    server: String,
+    login: Login,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Login {
+    Password { user: String, password: Secret },
+    IdentityToken(Secret),
+    RegistryToken(Secret),
+}
+
+impl Credentials {
+    /// The form in which the API takes them.
+    pub(crate) fn to_api(&self) -> DockerCredentials {
+        let mut api = DockerCredentials {
+            serveraddress: Some(self.server.clone()),
+            ..DockerCredentials::default()
+        };
+        match &self.login {
+            Login::Password { user, password } => {
+                api.username = Some(user.clone());
+                api.password = Some(password.expose().to_owned());
+            }
+            Login::IdentityToken(token) => api.identitytoken = Some(token.expose().to_owned()),
+            Login::RegistryToken(token) => api.registrytoken = Some(token.expose().to_owned()),
+        }
+        api
+    }
+}
+
+/// Where the docker CLI keeps its logins.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Logins {
+    auths: BTreeMap<String, Stored>,
+    #[serde(rename = "credHelpers")]
+    helpers: BTreeMap<String, String>,
+    #[serde(rename = "credsStore")]
+    store: String,
+}
+
+/// One entry of `auths`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Stored {
+    #[serde(deserialize_with = "secret")]
+    auth: Option<Secret>,
+    username: String,
+    #[serde(deserialize_with = "secret")]
+    password: Option<Secret>,
+    #[serde(rename = "identitytoken", deserialize_with = "secret")]
+    identity_token: Option<Secret>,
+    #[serde(rename = "registrytoken", deserialize_with = "secret")]
+    registry_token: Option<Secret>,
+}
+
+/// What a helper prints.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Helped {
+    #[serde(default)]
+    username: String,
+    #[serde(default, deserialize_with = "secret")]
+    secret: Option<Secret>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
+}
+
+impl Logins {
+    /// Those of this user's docker CLI.
+    pub fn of_cli() -> Self {
+        endpoint::docker_config()
+            .map(|folder| Self::read(&folder))
+            .unwrap_or_default()
+    }
+
+    /// Those that the `config.json` of a folder knows; one that is missing or damaged knows none,
+    /// as it does to the CLI.
+    pub fn read(folder: &Path) -> Self {
+        std::fs::read(folder.join("config.json"))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// The login for a registry, as [`super::reference::Reference`] names it.
+    ///
+    /// A helper that fails leaves us without one, as it does the docker CLI: many images need none.
+    pub async fn of_registry(&self, registry: &str) -> Option<Credentials> {
+        let server = if registry == HUB { HUB_KEY } else { registry };
+        let helper = self
+            .helpers
+            .get(server)
+            .or_else(|| self.helpers.get(registry));
+        let login = match helper.unwrap_or(&self.store) {
+            none if none.is_empty() => self.stored(server)?.login(),
+            name => ask_helper(&format!("docker-credential-{name}"), server).await,
+        };
+        login.map(|login| Credentials {
+            server: server.to_owned(),
+            login,
+        })
+    }
+
+    fn stored(&self, server: &str) -> Option<&Stored> {
+        let named = self.auths.get(server);
+        named.or_else(|| {
+            let host = host_of(server);
+            let mut all = self.auths.iter();
+            all.find_map(|(name, stored)| (host_of(name) == host).then_some(stored))
+        })
+    }
+}
+
+/// The host of `https://host/v1/`.
+fn host_of(server: &str) -> &str {
+    let bare = server.split_once("://").map_or(server, |(_, rest)| rest);
+    bare.split('/').next().unwrap_or(bare)
+}
+
+impl Stored {
+    fn login(&self) -> Option<Login> {
+        if let Some(token) = &self.identity_token {
+            return Some(Login::IdentityToken(token.clone()));
+        }
+        if let Some(token) = &self.registry_token {
+            return Some(Login::RegistryToken(token.clone()));
+        }
+        if let Some((user, password)) = self.auth.as_ref().and_then(decoded) {
+            return Some(Login::Password { user, password });
+        }
+        let password = self.password.clone()?;
+        let user = self.username.clone();
+        Some(Login::Password { user, password })
+    }
+}
+
+/// User and password of a base64 `user:password`.
+fn decoded(auth: &Secret) -> Option<(String, Secret)> {
+    let bytes = zeroize::Zeroizing::new(STANDARD.decode(auth.expose().trim()).ok()?);
+    let (user, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    // Old versions of the CLI padded it.
+    let password = password.trim_end_matches('\0');
+    (!user.is_empty()).then(|| (user.to_owned(), Secret::new(password.to_owned())))
+}
+
+/// Asks a credential helper, which must not ask anybody in turn: it has no terminal to read
+/// from, being in a process group of its own, and not for ever.
+async fn ask_helper(program: &str, server: &str) -> Option<Login> {
+    let asked = tokio::time::timeout(HELPER_PATIENCE, run_helper(program, server));
+    let Ok(Some(output)) = asked.await else {
+        tracing::debug!(program, server, "no answer of a credential helper");
+        return None;
+    };
+    let helped: Helped = serde_json::from_slice(&output).ok()?;
+    let secret = helped.secret?;
+    if helped.username == TOKEN_USER {
+        return Some(Login::IdentityToken(secret));
+    }
+    Some(Login::Password {
+        user: helped.username,
+        password: secret,
+    })
+}
+
+async fn run_helper(program: &str, server: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut child = Command::new(program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .process_group(0)
+        .spawn()
+        .ok()?;
+    let mut input = child.stdin.take()?;
+    input.write_all(server.as_bytes()).await.ok()?;
+    drop(input);
+    let output = child.wait_with_output().await.ok()?;
+    let text = zeroize::Zeroizing::new(output.stdout);
+    output.status.success().then_some(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The engine's events on containers, in types of our own.
+
+use std::collections::{BTreeSet, HashMap};
+use std::pin::Pin;
+
+use bollard::models::EventMessage;
+use bollard::query_parameters as query;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+
+use super::EngineError;
+use super::container::{Health, label};
+use crate::docker::client::{Docker, failed};
+use crate::event::ServiceName;
+
+/// Something that happened to a container, as the engine tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// The container.
+    pub container: String,
+    /// Its service.
+    pub service: ServiceName,
+    /// What happened.
+    pub action: EventAction,
+    /// When, nanoseconds since 1970 by the engine's clock.
+    pub at_nanos: i64,
+}
+
+/// The kinds of container events that matter here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the engine's own words")]
+pub enum EventAction {
+    Create,
+    Start,
+    /// The stop signal was sent.
+    Kill,
+    Die {
+        exit_code: i64,
+    },
+    Oom,
+    Destroy,
+    Pause,
+    Unpause,
+    Health(Health),
+}
+
+/// The engine's events on one project's containers.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
+
+/// Follows the engine's events. The stream borrows nothing: bollard makes the request at once.
+pub(crate) fn stream(api: bollard::Docker, options: query::EventsOptions) -> EventStream {
+    let told = api.events(Some(options)).filter_map(|message| async move {
+        match message {
+            Ok(message) => EngineEvent::of_message(message).map(Ok),
+            Err(error) => Some(Err(failed("follow the engine's events")(error))),
+        }
+    });
+    Box::pin(told)
+}
+
+impl Docker {
+    /// The containers of a project that were sent a signal since then, as far as the engine still knows:
+    /// one that has its grace period ahead of it looks like any other that runs.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn signalled_since(
+        &self,
+        project: &str,
+        since: Timestamp,
+    ) -> Result<BTreeSet<String>, EngineError> {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("event", vec!["kill".to_owned()]),
+            ("label", vec![format!("{}={project}", label::PROJECT)]),
+        ]);
+        let options = query::EventsOptionsBuilder::new()
+            .since(&since.as_second().to_string())
+            .until(&Timestamp::now().as_second().saturating_add(1).to_string())
+            .filters(&filters)
+            .build();
+        let told = stream(self.api.clone(), options);
+        told.map_ok(|event| event.container).try_collect().await
+    }
+}
+
+impl EngineEvent {
+    fn of_message(message: EventMessage) -> Option<Self> {
+        let actor = message.actor?;
+        let attributes = actor.attributes.unwrap_or_default();
+        let action = match message.action?.as_str() {
+            "create" => EventAction::Create,
+            "start" => EventAction::Start,
+            "kill" => EventAction::Kill,
+            "die" => EventAction::Die {
+                exit_code: attributes
+                    .get("exitCode")
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(-1),
+            },
+            "oom" => EventAction::Oom,
+            "destroy" => EventAction::Destroy,
+            "pause" => EventAction::Pause,
+            "unpause" => EventAction::Unpause,
+            "health_status: healthy" => EventAction::Health(Health::Healthy),
+            "health_status: unhealthy" => EventAction::Health(Health::Unhealthy),
+            _ => return None,
+        };
+        if attributes
+            .get(label::ONEOFF)
+            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"))
+        {
+            return None;
+        }
+        Some(Self {
+            container: actor.id?,
+            service: attributes.get(label::SERVICE)?.as_str().into(),
+            action,
+            at_nanos: message.time_nano?,
+        })
+    }
+}

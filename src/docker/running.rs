@@ -1,0 +1,59 @@
+//! Running containers of every project and of none, as far as a stack can meet them: by a network that
+//! both are in, or by a port of the host.
+
+use std::collections::BTreeSet;
+
+use bollard::models;
+use bollard::query_parameters as query;
+
+use super::EngineError;
+use super::container::{PublishedPort, label};
+use crate::docker::client::{Docker, failed};
+
+/// A running container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Neighbour {
+    /// The engine's ID.
+    pub id: String,
+    /// Without the leading slash; in networks of a user's own also its host's name.
+    pub name: String,
+    /// Name of the image that it was made from.
+    pub image: String,
+    /// Compose's project, if it has one.
+    pub project: Option<String>,
+    /// Names of its networks.
+    pub networks: BTreeSet<String>,
+    /// What it publishes.
+    pub ports: Vec<PublishedPort>,
+}
+
+impl Docker {
+    /// Every running container.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn running(&self) -> Result<Vec<Neighbour>, EngineError> {
+        let found = self
+            .api
+            .list_containers(None::<query::ListContainersOptions>)
+            .await
+            .map_err(failed("list containers"))?;
+        Ok(found.into_iter().map(Neighbour::of_summary).collect())
+    }
+}
+
+impl Neighbour {
+    fn of_summary(summary: models::ContainerSummary) -> Self {
+        let name = summary.names.and_then(|names| names.into_iter().next());
+        let labels = summary.labels.unwrap_or_default();
+        let networks = summary.network_settings.and_then(|found| found.networks);
+        Self {
+            id: summary.id.unwrap_or_default(),
+            name: name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            image: summary.image.unwrap_or_default(),
+            project: labels.get(label::PROJECT).cloned(),
+            networks: networks.unwrap_or_default().into_keys().collect(),
+            ports: super::container::published(summary.ports.unwrap_or_default()),
+        }
+    }
+}

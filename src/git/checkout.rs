@@ -1,0 +1,255 @@
+//! What a folder's checkout is: read, never changed.
+
+use std::path::{Path, PathBuf};
+
+use super::ask::fields;
+use super::error::GitError;
+use super::{Git, Oid};
+
+/// A checkout with at least one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// git in its top folder.
+    pub git: Git,
+    /// The folder that was asked about, from the top; empty for the top itself.
+    pub prefix: PathBuf,
+    /// The commit that is checked out.
+    pub head: Oid,
+    /// What names it.
+    pub at: At,
+    /// What the branch follows.
+    pub upstream: Option<Upstream>,
+    /// Its own git folder: `.git`, or that of a worktree.
+    pub git_dir: PathBuf,
+    /// The git folder that it shares with other worktrees; mostly the same.
+    pub common_dir: PathBuf,
+    /// Whether history was cut off at cloning.
+    pub is_shallow: bool,
+    /// Whether only some of the tracked files are meant to be there.
+    pub is_sparse: bool,
+    /// Whether `.gitmodules` is there.
+    pub has_submodules: bool,
+}
+
+/// What HEAD names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// A branch.
+    Branch(String),
+    /// A commit, with the tags that name it.
+    Detached {
+        /// Possibly none.
+        tags: Vec<String>,
+    },
+}
+
+/// What a branch follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// The remote; `.` is this repository itself.
+    pub remote: String,
+    /// The branch's ref there: `refs/heads/main`.
+    pub branch: String,
+    /// The ref here that remembers it: `refs/remotes/origin/main`.
+    pub tracking: String,
+}
+
+impl Upstream {
+    /// As a person writes it: `origin/main`.
+    pub fn name(&self) -> &str {
+        let short = self.tracking.strip_prefix("refs/remotes/");
+        short.unwrap_or_else(|| self.tracking.trim_start_matches("refs/heads/"))
+    }
+}
+
+impl Checkout {
+    /// The checkout that a folder lies in; `None` outside of one, in a bare repository, and before
+    /// the first commit. `git` says how to call; its folder does not matter.
+    ///
+    /// # Errors
+    /// There is no git and the folder looks like a checkout; git does not trust the folder.
+    pub async fn find(git: &Git, directory: &Path) -> Result<Option<Self>, GitError> {
+        let git = git.in_folder(directory);
+        let ask = git.ask("rev-parse").args([
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--git-dir",
+            "--git-common-dir",
+            "--is-shallow-repository",
+            "--show-prefix",
+        ]);
+        let ended = match ask.ended().await {
+            Err(GitError::NoGit) if !looks_like_checkout(directory) => return Ok(None),
+            other => other?,
+        };
+        if !ended.ok() {
+            let none = ["not a git repository", "must be run in a work tree"];
+            if none.iter().any(|mark| ended.stderr.contains(mark)) {
+                return Ok(None);
+            }
+            return Err(ask.failure(&ended));
+        }
+        let text = String::from_utf8_lossy(&ended.stdout);
+        let mut lines = text.lines();
+        let mut next = || lines.next().unwrap_or_default();
+        let (top, git_dir, common_dir) = (next(), next(), next());
+        let (shallow, prefix) = (next(), next());
+        let git = git.in_folder(top);
+        let Some(head) = git.commit("HEAD").await? else {
+            return Ok(None);
+        };
+        let (at, sparse) = tokio::join!(git.head_at(&head), git.is_set("core.sparseCheckout"));
+        let at = at?;
+        Ok(Some(Self {
+            upstream: match &at {
+                At::Branch(branch) => git.upstream(branch).await?,
+                At::Detached { .. } => None,
+            },
+            at,
+            prefix: PathBuf::from(prefix),
+            head,
+            git_dir: PathBuf::from(git_dir),
+            common_dir: PathBuf::from(common_dir),
+            is_shallow: shallow == "true",
+            is_sparse: sparse?,
+            has_submodules: git.top().join(".gitmodules").exists(),
+            git,
+        }))
+    }
+
+    /// The branch, unless HEAD is detached.
+    pub fn branch(&self) -> Option<&str> {
+        match &self.at {
+            At::Branch(branch) => Some(branch),
+            At::Detached { .. } => None,
+        }
+    }
+
+    /// What the branch follows.
+    ///
+    /// # Errors
+    /// [`GitError::NoUpstream`].
+    pub fn need_upstream(&self) -> Result<&Upstream, GitError> {
+        self.upstream.as_ref().ok_or_else(|| GitError::NoUpstream {
+            at: self.branch().map(Into::into),
+        })
+    }
+
+    /// The index file.
+    pub fn index(&self) -> PathBuf {
+        self.git_dir.join("index")
+    }
+
+    /// Whether git tracks a file; the path is absolute, or from the top.
+    ///
+    /// # Errors
+    /// git fails.
+    pub async fn is_tracked(&self, path: &Path) -> Result<bool, GitError> {
+        let ask = self.git.ask("ls-files").args(["-z", "--cached", "--"]);
+        let listed = ask.arg(path).ended().await?;
+        // A path outside the checkout is none that it tracks.
+        Ok(listed.ok() && fields(&listed.stdout).next().is_some())
+    }
+
+    /// Refuses a checkout in which something else is going on.
+    ///
+    /// # Errors
+    /// [`GitError::Busy`].
+    pub fn ensure_idle(&self) -> Result<(), GitError> {
+        const GOING_ON: [(&str, &str, &str); 6] = [
+            ("MERGE_HEAD", "a merge is not finished", "git merge --abort"),
+            (
+                "rebase-merge",
+                "a rebase is not finished",
+                "git rebase --abort",
+            ),
+            (
+                "rebase-apply",
+                "a rebase is not finished",
+                "git rebase --abort",
+            ),
+            (
+                "CHERRY_PICK_HEAD",
+                "a cherry-pick is not finished",
+                "git cherry-pick --abort",
+            ),
+            (
+                "REVERT_HEAD",
+                "a revert is not finished",
+                "git revert --abort",
+            ),
+            ("BISECT_LOG", "a bisect is not finished", "git bisect reset"),
+        ];
+        for (file, what, way_out) in GOING_ON {
+            if self.git_dir.join(file).exists() {
+                return Err(GitError::Busy {
+                    top: self.git.top().to_owned(),
+                    what: what.to_owned(),
+                    way_out,
+                });
+            }
+        }
+        if self.git_dir.join("index.lock").exists() {
+            return Err(GitError::locked(self.git.top()));
+        }
+        Ok(())
+    }
+}
+
+/// Without git nothing can be asked; its folder is there to see all the same.
+fn looks_like_checkout(directory: &Path) -> bool {
+    directory.ancestors().any(|dir| dir.join(".git").exists())
+}
+
+impl Git {
+    /// The commit that a name means, tags peeled; `None`: there is none.
+    ///
+    /// # Errors
+    /// git fails.
+    pub async fn commit(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        let wanted = format!("{name}^{{commit}}");
+        let ask = self
+            .ask("rev-parse")
+            .args(["-q", "--verify", "--end-of-options"]);
+        let ended = ask.arg(wanted).ended().await?;
+        Ok(String::from_utf8_lossy(&ended.stdout).trim().parse().ok())
+    }
+
+    async fn head_at(&self, head: &Oid) -> Result<At, GitError> {
+        if let Some(branch) = self.head_branch().await? {
+            return Ok(At::Branch(branch));
+        }
+        let tags = self.ask("tag").arg("--points-at").arg(head).text().await?;
+        Ok(At::Detached {
+            tags: tags.lines().map(Into::into).collect(),
+        })
+    }
+
+    /// The branch that HEAD names; `None`: it is detached.
+    pub(crate) async fn head_branch(&self) -> Result<Option<String>, GitError> {
+        let head = self.ask("symbolic-ref").args(["-q", "HEAD"]);
+        let name = head.text_if_any().await?;
+        Ok(name.and_then(|name| name.strip_prefix("refs/heads/").map(Into::into)))
+    }
+
+    /// Whether a setting is true.
+    async fn is_set(&self, setting: &str) -> Result<bool, GitError> {
+        let ask = self.ask("config").args(["--type=bool", "--get", setting]);
+        Ok(ask.text_if_any().await?.as_deref() == Some("true"))
+    }
+
+    async fn upstream(&self, branch: &str) -> Result<Option<Upstream>, GitError> {
+        let format = "--format=%(upstream)%00%(upstream:remotename)%00%(upstream:remoteref)";
+        let of = format!("refs/heads/{branch}");
+        let text = self.ask("for-each-ref").args([format, &of]).text().await?;
+        // The pattern also matches `branch/below`, which git does not allow beside `branch`.
+        let mut parts = text.lines().next().unwrap_or_default().split('\0');
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        let (tracking, remote, upstream) = (next(), next(), next());
+        Ok((!tracking.is_empty()).then_some(Upstream {
+            remote,
+            branch: upstream,
+            tracking,
+        }))
+    }
+}

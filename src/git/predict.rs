@@ -1,0 +1,359 @@
+//! What a move would meet: local edits merged with the target, conflicts, files in the way. Works on a
+//! copy of the index, so that neither work tree nor index nor any ref changes; only objects are added
+//! to the repository (F33).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ask::{fields, path};
+use super::changes::{Change, ChangeKind};
+use super::error::GitError;
+use super::scratch::scratch;
+use super::{Checkout, Git, Oid};
+
+/// What was edited here, from the top of the work tree.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalEdits {
+    /// Tracked files that differ from HEAD, staged or not, removed ones included.
+    pub edited: Vec<PathBuf>,
+    /// Files and folders that git neither tracks nor ignores.
+    pub untracked: Vec<PathBuf>,
+    /// Files with conflicts that are not resolved.
+    pub unmerged: Vec<PathBuf>,
+}
+
+/// What a move would make of the work tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prediction {
+    /// The tracked files as they lie in the work tree now, as a tree.
+    pub worktree: Oid,
+    /// As they are to lie there: the target with the local edits merged in. Without meaning where
+    /// there are conflicts.
+    pub tree: Oid,
+    /// Tracked files whose local edits the target contradicts.
+    pub conflicts: Vec<PathBuf>,
+    /// Files that git does not know and that the target would overwrite.
+    pub untracked_in_the_way: Vec<PathBuf>,
+    /// Files that git does not know and that are what the target brings.
+    pub untracked_and_same: Vec<PathBuf>,
+    /// Every path in which `worktree` and `tree` differ.
+    pub changes: Vec<Change>,
+}
+
+impl Prediction {
+    /// Refuses what would lose something.
+    ///
+    /// # Errors
+    /// [`GitError::Conflict`] and [`GitError::Untracked`].
+    pub fn refuse_loss(&self) -> Result<(), GitError> {
+        if !self.conflicts.is_empty() {
+            let files = self.conflicts.clone();
+            return Err(GitError::Conflict { files });
+        }
+        if !self.untracked_in_the_way.is_empty() {
+            let files = self.untracked_in_the_way.clone();
+            return Err(GitError::Untracked { files });
+        }
+        Ok(())
+    }
+}
+
+/// A mark by which a person told git not to look at a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    AssumeUnchanged,
+    SkipWorktree,
+}
+
+impl Mark {
+    pub(crate) fn option(self, set: bool) -> &'static str {
+        match (self, set) {
+            (Self::AssumeUnchanged, true) => "--assume-unchanged",
+            (Self::AssumeUnchanged, false) => "--no-assume-unchanged",
+            (Self::SkipWorktree, true) => "--skip-worktree",
+            (Self::SkipWorktree, false) => "--no-skip-worktree",
+        }
+    }
+}
+
+impl Checkout {
+    /// What was edited here.
+    ///
+    /// # Errors
+    /// git fails.
+    pub async fn local_edits(&self) -> Result<LocalEdits, GitError> {
+        let ask = self.git.ask("status").args([
+            "--porcelain=v1",
+            "-z",
+            "--no-renames",
+            "--untracked-files=normal",
+        ]);
+        let bytes = ask.bytes().await?;
+        let mut edits = LocalEdits::default();
+        for entry in fields(&bytes) {
+            let (Some(state), Some(name)) = (entry.get(..2), entry.get(3..)) else {
+                continue;
+            };
+            let list = match state {
+                b"??" => &mut edits.untracked,
+                b"DD" | b"AA" => &mut edits.unmerged,
+                _ if state.contains(&b'U') => &mut edits.unmerged,
+                _ => &mut edits.edited,
+            };
+            list.push(path(name));
+        }
+        Ok(edits)
+    }
+
+    /// What a move to a commit would make of the work tree.
+    ///
+    /// # Errors
+    /// [`GitError::Busy`]; git fails.
+    pub async fn predict(&self, target: &Oid) -> Result<Prediction, GitError> {
+        let (head_tree, target_tree) =
+            tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
+        self.predict_tree(&head_tree?, &target_tree?).await
+    }
+
+    /// What becomes of the work tree when `wanted` takes the place of `base`: what was edited since
+    /// `base` is merged in.
+    ///
+    /// # Errors
+    /// As [`Checkout::predict`].
+    pub async fn predict_tree(&self, base: &Oid, wanted: &Oid) -> Result<Prediction, GitError> {
+        self.ensure_idle()?;
+        let scratch = scratch()?;
+        let index = scratch.path().join("index");
+        let worktree = self.snapshot(&index).await?;
+        let (tree, mut conflicts) = if worktree == *base {
+            (wanted.clone(), Vec::new())
+        } else {
+            self.git.merge(base, &worktree, wanted).await?
+        };
+        let changes = self.git.changes(&worktree, &tree).await?;
+        if conflicts.is_empty() {
+            conflicts = self.edited_submodules(&changes).await?;
+        }
+        let (in_the_way, same) = self.untracked_below(&changes).await?;
+        Ok(Prediction {
+            worktree,
+            tree,
+            conflicts,
+            untracked_in_the_way: in_the_way,
+            untracked_and_same: same,
+            changes,
+        })
+    }
+
+    /// Makes `index` a copy of the index in which every tracked file is as it lies in the work tree,
+    /// and gives that as a tree.
+    pub(crate) async fn snapshot(&self, index: &Path) -> Result<Oid, GitError> {
+        copy_index(&self.index(), index)?;
+        let git = &self.git;
+        let unmerged = git.ask("ls-files").args(["-u", "-z"]).bytes().await?;
+        if !unmerged.is_empty() {
+            return Err(GitError::Busy {
+                top: git.top().to_owned(),
+                what: "files have conflicts that are not resolved".to_owned(),
+                way_out: "git status names them; resolve them, then git add FILE",
+            });
+        }
+        for (mark, files) in self.marked().await? {
+            let ask = git.write("update-index").index(index);
+            for some in files.chunks(MANY) {
+                let ask = ask.clone().arg(mark.option(false)).arg("--").args(some);
+                ask.bytes().await?;
+            }
+        }
+        git.write("add").arg("-u").index(index).bytes().await?;
+        git.write("write-tree").index(index).oid().await
+    }
+
+    /// Tracked files that git was told not to look at, and that are there all the same: local edits
+    /// may hide in them.
+    pub(crate) async fn marked(&self) -> Result<Vec<(Mark, Vec<PathBuf>)>, GitError> {
+        let bytes = self.git.ask("ls-files").args(["-v", "-z"]).bytes().await?;
+        let mut assumed = Vec::new();
+        let mut skipped = Vec::new();
+        for entry in fields(&bytes) {
+            let (Some(letter), Some(name)) = (entry.first(), entry.get(2..)) else {
+                continue;
+            };
+            let name = path(name);
+            let is_there = || self.git.top().join(&name).symlink_metadata().is_ok();
+            if letter.is_ascii_lowercase() && is_there() {
+                assumed.push(name.clone());
+            }
+            if letter.eq_ignore_ascii_case(&b'S') && is_there() {
+                skipped.push(name);
+            }
+        }
+        let all = [
+            (Mark::AssumeUnchanged, assumed),
+            (Mark::SkipWorktree, skipped),
+        ];
+        Ok(all
+            .into_iter()
+            .filter(|(_, files)| !files.is_empty())
+            .collect())
+    }
+
+    /// Files that git does not know where the target has files: those in the way, and those that are
+    /// the same.
+    async fn untracked_below(
+        &self,
+        changes: &[Change],
+    ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), GitError> {
+        let going: BTreeSet<&Path> = changes
+            .iter()
+            .filter(|change| change.before != ChangeKind::Nothing)
+            .map(|change| change.path.as_path())
+            .collect();
+        let (mut in_the_way, mut same) = (BTreeSet::new(), Vec::new());
+        let coming = |change: &&Change| change.before == ChangeKind::Nothing;
+        for change in changes.iter().filter(coming) {
+            let found = obstacles(self.git.top(), &change.path, &going);
+            if found == [change.path.clone()] && self.is_same(change).await? {
+                same.push(change.path.clone());
+            } else {
+                in_the_way.extend(found);
+            }
+        }
+        Ok((in_the_way.into_iter().collect(), same))
+    }
+
+    /// Whether what lies at a path is what the target has there.
+    pub(crate) async fn is_same(&self, change: &Change) -> Result<bool, GitError> {
+        let file = self.git.top().join(&change.path);
+        let Ok(metadata) = file.symlink_metadata() else {
+            return Ok(false);
+        };
+        if metadata.is_dir() || metadata.is_symlink() != (change.after == ChangeKind::Link) {
+            return Ok(false);
+        }
+        let Some(object) = &change.object else {
+            return Ok(false);
+        };
+        if metadata.is_symlink() {
+            let target = self.git.ask("cat-file").arg("blob").arg(object);
+            let target = path(&target.bytes().await?);
+            return Ok(fs::read_link(&file).is_ok_and(|link| link == target));
+        }
+        let ask = self.git.ask("hash-object").arg("--").arg(&change.path);
+        Ok(ask.oid().await? == *object)
+    }
+}
+
+/// More paths than this are not put on one command line.
+pub(crate) const MANY: usize = 500;
+
+/// What lies where a file is to come, and does not go by itself.
+fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
+    let above = path
+        .ancestors()
+        .skip(1)
+        .filter(|dir| !dir.as_os_str().is_empty());
+    for dir in above {
+        match top.join(dir).symlink_metadata() {
+            Ok(metadata) if !metadata.is_dir() && !going.contains(dir) => {
+                return vec![dir.to_owned()];
+            }
+            // Below a tracked file or symlink that goes, there is nothing of the checkout.
+            Ok(metadata) if !metadata.is_dir() => return Vec::new(),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(one) = open.pop() {
+        let Ok(metadata) = top.join(&one).symlink_metadata() else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            found.extend((!going.contains(one.as_path())).then_some(one));
+            continue;
+        }
+        let entries = fs::read_dir(top.join(&one)).into_iter().flatten().flatten();
+        open.extend(entries.map(|entry| one.join(entry.file_name())));
+    }
+    found.sort();
+    found
+}
+
+/// Copies an index with its date: git tells from it which entries it must compare by content.
+pub(crate) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
+    let copy = || {
+        let date = match fs::metadata(from) {
+            Ok(metadata) => metadata.modified()?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        fs::copy(from, to)?;
+        fs::File::options().write(true).open(to)?.set_modified(date)
+    };
+    copy().map_err(|error| {
+        let text = format!("cannot copy {}: {error}", from.display());
+        GitError::failed("index", &text)
+    })
+}
+
+impl Git {
+    /// The tree of a commit.
+    pub(crate) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
+        let name = format!("{commit}^{{tree}}");
+        self.ask("rev-parse").args(["--verify", &name]).oid().await
+    }
+
+    /// Merges two trees that come from a third; the paths are those in conflict.
+    ///
+    /// The base is given as the parent of two commits made for it: `--merge-base` would need git 2.40.
+    async fn merge(
+        &self,
+        base: &Oid,
+        ours: &Oid,
+        theirs: &Oid,
+    ) -> Result<(Oid, Vec<PathBuf>), GitError> {
+        let parent = self.loose_commit(base, None).await?;
+        let ours = self.loose_commit(ours, Some(&parent)).await?;
+        let theirs = self.loose_commit(theirs, Some(&parent)).await?;
+        let ask = self.ask("merge-tree");
+        let ask = ask.args(["--write-tree", "-z", "--name-only", "--no-messages"]);
+        let ask = ask.arg(&ours).arg(&theirs);
+        let ended = ask.ended().await?;
+        if ended.stderr.contains("usage: git merge-tree") {
+            let text = "there are local edits, and this git cannot predict a merge: it needs 2.38 or newer";
+            return Err(GitError::failed("merge-tree", text));
+        }
+        if !matches!(ended.code, Some(0 | 1)) {
+            return Err(ask.failure(&ended));
+        }
+        let mut fields = fields(&ended.stdout);
+        let tree = String::from_utf8_lossy(fields.next().unwrap_or_default()).into_owned();
+        let tree = tree.trim().parse();
+        let tree = tree.map_err(|_| ask.failure(&ended))?;
+        let mut conflicts: Vec<PathBuf> = fields.map(path).collect();
+        conflicts.sort();
+        conflicts.dedup();
+        Ok((tree, conflicts))
+    }
+
+    /// A commit that no ref names.
+    pub(crate) async fn loose_commit(
+        &self,
+        tree: &Oid,
+        parent: Option<&Oid>,
+    ) -> Result<Oid, GitError> {
+        let mut ask = self.write("commit-tree").args(["-m", "refit"]);
+        if let Some(parent) = parent {
+            ask = ask.arg("-p").arg(parent);
+        }
+        for role in ["AUTHOR", "COMMITTER"] {
+            ask = ask
+                .env(&format!("GIT_{role}_NAME"), "refit")
+                .env(&format!("GIT_{role}_EMAIL"), "refit@localhost")
+                .env(&format!("GIT_{role}_DATE"), "@0 +0000");
+        }
+        ask.arg(tree).oid().await
+    }
+}

@@ -1,0 +1,213 @@
+//! What a move changes apart from files, saved before it and put back after a failure: HEAD, the
+//! branch, the index, submodules.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::hash::sha256;
+use serde::{Deserialize, Serialize};
+
+use super::error::GitError;
+use super::predict::{Prediction, copy_index};
+use super::{Checkout, Git, Oid, Submodule};
+use crate::host::files;
+
+/// A checkout as it was, apart from its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitState {
+    /// Top of the work tree.
+    pub top: PathBuf,
+    /// Its git folder.
+    pub git_dir: PathBuf,
+    /// The commit.
+    pub head: Oid,
+    /// The branch; `None`: HEAD was detached.
+    pub branch: Option<String>,
+    /// The index; `None`: there was none.
+    pub index: Option<SavedIndex>,
+    /// The submodules that the move moves.
+    pub submodules: Vec<Submodule>,
+}
+
+/// A copy of the index file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedIndex {
+    /// Its name in the folder that the state was saved in.
+    pub file: String,
+    /// Hash of its bytes.
+    pub sha256: String,
+}
+
+const SAVED_INDEX: &str = "git-index";
+
+impl Checkout {
+    /// Saves into a folder what a move changes apart from files.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub async fn state(
+        &self,
+        prediction: &Prediction,
+        folder: &Path,
+    ) -> Result<GitState, GitError> {
+        let saved = folder.join(SAVED_INDEX);
+        let index = if self.index().exists() {
+            copy_index(&self.index(), &saved)?;
+            let bytes = read(&saved)?;
+            sync(&saved)?;
+            Some(SavedIndex {
+                file: SAVED_INDEX.to_owned(),
+                sha256: sha256(&bytes),
+            })
+        } else {
+            None
+        };
+        Ok(GitState {
+            top: self.git.top().to_owned(),
+            git_dir: self.git_dir.clone(),
+            head: self.head.clone(),
+            branch: self.branch().map(Into::into),
+            index,
+            submodules: self.submodules(prediction).await?,
+        })
+    }
+}
+
+impl GitState {
+    /// Puts HEAD, branch, index and submodules back; files are the caller's, and go first. Safe to
+    /// repeat, and right after a kill at any point of a move to `moved_to`.
+    ///
+    /// # Errors
+    /// [`GitError::Diverged`] when the branch is by now neither where it was nor where the move put
+    /// it: somebody has committed since. The saved index is gone or damaged.
+    pub async fn restore(&self, git: &Git, moved_to: &Oid, folder: &Path) -> Result<(), GitError> {
+        super::scratch::sweep();
+        let git = git.in_folder(&self.top);
+        let lock = self.git_dir.join("index.lock");
+        if super::advance::is_ours(&lock) {
+            let _ = fs::remove_file(&lock);
+        }
+        let checkout = Checkout::find(&git, &self.top).await?;
+        let Some(checkout) = checkout else {
+            let text = format!("{} is no checkout any more", self.top.display());
+            return Err(GitError::failed("rollback", &text));
+        };
+        self.restore_head(&git, &checkout, moved_to).await?;
+        self.restore_index(&checkout, folder)?;
+        checkout.restore_submodules(&self.submodules).await
+    }
+
+    async fn restore_head(
+        &self,
+        git: &Git,
+        now: &Checkout,
+        moved_to: &Oid,
+    ) -> Result<(), GitError> {
+        for name in ["HEAD".to_owned()].into_iter().chain(self.branch_ref()) {
+            remove_stale(&now.git_dir.join(format!("{name}.lock"))).await;
+            remove_stale(&now.common_dir.join(format!("{name}.lock"))).await;
+        }
+        if now.branch() != self.branch.as_deref()
+            && let Some(name) = self.branch_ref()
+        {
+            let ask = git.write("symbolic-ref").args(["-m", BACK, "HEAD", &name]);
+            ask.bytes().await?;
+        }
+        let name = self.branch_ref().unwrap_or_else(|| "HEAD".to_owned());
+        let at = git.commit(&name).await?;
+        if at.as_ref() == Some(&self.head) && now.branch() == self.branch.as_deref() {
+            return Ok(());
+        }
+        if let Some(at) = at
+            && at != *moved_to
+            && at != self.head
+        {
+            let text = format!("{name} is at {}: somebody committed since", at.short());
+            return Err(GitError::failed("rollback", &text));
+        }
+        let ask = git
+            .write("update-ref")
+            .args(["--no-deref", "-m", BACK, &name]);
+        ask.arg(&self.head).bytes().await.map(drop)
+    }
+
+    fn branch_ref(&self) -> Option<String> {
+        self.branch
+            .as_ref()
+            .map(|branch| format!("refs/heads/{branch}"))
+    }
+
+    fn restore_index(&self, now: &Checkout, folder: &Path) -> Result<(), GitError> {
+        let Some(saved) = &self.index else {
+            return Ok(());
+        };
+        let copy = folder.join(&saved.file);
+        let bytes = read(&copy)?;
+        if sha256(&bytes) != saved.sha256 {
+            let text = format!("{} is damaged", copy.display());
+            return Err(GitError::failed("rollback", &text));
+        }
+        if fs::read(now.index()).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
+        install_index(&copy, now)
+    }
+}
+
+/// What the reflog says of the way back.
+const BACK: &str = "refit: back to before the upgrade";
+
+/// Puts an index in place: the old or the new one is there at every moment.
+pub(crate) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), GitError> {
+    let temporary = checkout.git_dir.join("refit-index");
+    copy_index(index, &temporary)?;
+    sync(&temporary)?;
+    let put = || {
+        if let Ok(metadata) = fs::metadata(checkout.index()) {
+            fs::set_permissions(&temporary, metadata.permissions())?;
+            // Root in somebody's checkout: the index stays theirs.
+            if rustix::process::geteuid().is_root() {
+                let (uid, gid) = (metadata.uid(), metadata.gid());
+                std::os::unix::fs::chown(&temporary, Some(uid), Some(gid))?;
+            }
+        }
+        fs::rename(&temporary, checkout.index())
+    };
+    put().map_err(|error| GitError::failed("index", &format!("cannot write it: {error}")))?;
+    let _ = files::sync_folder(&checkout.git_dir);
+    Ok(())
+}
+
+/// git holds these locks for moments; one that is older was left by a git that was killed.
+const STALE: Duration = Duration::from_secs(2);
+
+/// Removes a lock that a killed git left, once it is certain that none writes.
+pub(crate) async fn remove_stale(lock: &Path) {
+    let age = |metadata: fs::Metadata| metadata.modified().ok()?.elapsed().ok();
+    let Some(age) = lock.symlink_metadata().ok().and_then(age) else {
+        return;
+    };
+    if age < STALE {
+        tokio::time::sleep(STALE.saturating_sub(age)).await;
+    }
+    let _ = fs::remove_file(lock);
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, GitError> {
+    fs::read(path).map_err(|error| {
+        GitError::failed("index", &format!("cannot read {}: {error}", path.display()))
+    })
+}
+
+fn sync(path: &Path) -> Result<(), GitError> {
+    fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| {
+            GitError::failed(
+                "index",
+                &format!("cannot store {}: {error}", path.display()),
+            )
+        })
+}
