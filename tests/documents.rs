@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use refit::complaint::Code;
 use refit::exit::Exit;
 use refit::plan::guard::Guard;
-use refit::stack::settings::Settings;
+use refit::settings::Settings;
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()

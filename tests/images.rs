@@ -15,12 +15,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use refit::apply::images::build_file::{build_file, with_contexts};
+use refit::apply::images::built::PassingNames;
+use refit::apply::images::fetch::{Wanted, fetch};
 use refit::docker::client::Docker;
 use refit::docker::credentials::Logins;
 use refit::docker::endpoint;
-use refit::run::supply::build_file::{build_file, with_contexts};
-use refit::run::supply::built::PassingNames;
-use refit::run::supply::fetch::{Wanted, fetch};
 use refit::stack::model::Model;
 use refit::upgrade::images::{self, News, Note};
 use stack::engine::docker;

@@ -7,6 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
+use crate::assess::edits::{self, is_yaml};
+use crate::assess::{edit_target, suggest};
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::container::Container;
@@ -15,8 +17,6 @@ use crate::edit::yaml::{self, YamlPath};
 use crate::exit::Exit;
 use crate::host::files;
 use crate::report::{self, page};
-use crate::run::edits::{self, is_yaml};
-use crate::run::{belongs, meant};
 use crate::stack::locate::{self, Located};
 use crate::stack::shown;
 
@@ -94,13 +94,13 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
     if let Some(file) = &args.file {
         return edits::named(located, file).ok_or_else(|| edits::no_file(file));
     }
-    if !belongs::is_compose_path(&args.key) {
+    if !edit_target::is_compose_path(&args.key) {
         return Ok(located.first_env_file());
     }
     let path: YamlPath = args.key.parse().map_err(|error: yaml::YamlError| {
         Complaint::new(error.code(), error.to_string()).hint(error.hint())
     })?;
-    let found = belongs::defining(&path, located)
+    let found = edit_target::defining(&path, located)
         .pop()
         .or_else(|| located.args.files.first().cloned());
     Ok(found.unwrap_or_else(|| located.first_env_file()))
@@ -122,7 +122,7 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<Answer,
     let value = file
         .get(&key, &|name| std::env::var(name).ok())
         .map_err(told)?;
-    let meant = meant::nearest(key.as_str(), file.keys().map(|(known, _)| known));
+    let meant = suggest::nearest(key.as_str(), file.keys().map(|(known, _)| known));
     Ok((value.map(Value::String), meant.map(str::to_owned)))
 }
 
@@ -131,5 +131,5 @@ fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<An
     let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;
     let value = yaml::get(&text, &path).map_err(told)?;
-    Ok((value, meant::path(&path, located)))
+    Ok((value, suggest::path(&path, located)))
 }

@@ -17,7 +17,7 @@ use crate::health::track::Target;
 use crate::health::watch::{Stopped, Watch};
 use crate::host::signals::Signals;
 use crate::report::{self, page};
-use crate::run::unfinished;
+use crate::rollback::unfinished;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, resolve};
 use crate::state::StateHome;

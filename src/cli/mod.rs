@@ -32,8 +32,8 @@ use crate::exit::{self, Exit};
 use crate::host::signals::Signals;
 use crate::report::{self, Color, page};
 use crate::run::Runner;
+use crate::settings::parse_duration;
 use crate::stack::locate::LocateRequest;
-use crate::stack::settings::parse_duration;
 use crate::state::StateHome;
 use typed::Typed;
 

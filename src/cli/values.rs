@@ -8,11 +8,11 @@ use clap::Args;
 
 use super::Global;
 use super::runs::{RunArgs, execute};
+use crate::assess::edit_target::is_compose_path;
+use crate::assess::edits::is_yaml;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
-use crate::run::belongs::is_compose_path;
-use crate::run::edits::is_yaml;
 use crate::run::request::{Edit, EditRequest, Kind, To, What};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::Global;
 use super::get::Asked;
+use crate::assess::edit_target;
+use crate::assess::edits::{self, value_of};
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::Compose;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
@@ -15,10 +17,8 @@ use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
 use crate::host::files;
 use crate::profile::Profile;
-use crate::profile::told::Told;
+use crate::profile::key_facts::Told;
 use crate::report::{self, page};
-use crate::run::belongs;
-use crate::run::edits::{self, value_of};
 use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
 use crate::stack::{Resolved, application, drift, of_project, resolve, routes, shown};
@@ -47,7 +47,7 @@ struct Reached {
 }
 
 pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complaint> {
-    if belongs::is_compose_path(&args.key) {
+    if edit_target::is_compose_path(&args.key) {
         let text = format!(
             "{} is a path, and why takes a key of the env files",
             args.key

@@ -5,7 +5,7 @@ use super::given::{Environment, Given};
 use super::keys::at;
 use super::{Finding, FindingCode, Patient};
 use crate::health::set_cookie::{SameSite, SetCookie};
-use crate::profile::told::{Here, Told};
+use crate::profile::key_facts::{Here, Told};
 use crate::stack::application::Subject;
 use crate::stack::url::Address;
 

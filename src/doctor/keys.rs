@@ -4,7 +4,7 @@
 use super::given::{self, EnvText, Environment, Given, Line};
 use super::{Finding, FindingCode, Patient};
 use crate::event::ServiceName;
-use crate::profile::told::{Here, Told};
+use crate::profile::key_facts::{Here, Told};
 use crate::stack::application::Subject;
 use crate::stack::url::Address;
 

@@ -39,7 +39,7 @@ impl Drop for IndexLock {
 }
 
 /// Whether an index lock was left by a refit that has ended.
-pub(crate) fn is_ours(lock: &Path) -> bool {
+pub(super) fn is_ours(lock: &Path) -> bool {
     let text = fs::read_to_string(lock).unwrap_or_default();
     let Some((pid, started)) = text
         .strip_prefix(OURS)
@@ -107,7 +107,7 @@ impl Checkout {
 
     /// The files; `index` becomes an index that fits them. git refuses by itself to overwrite what
     /// was edited since.
-    pub(crate) async fn move_files(&self, to: &Move, index: &Path) -> Result<(), GitError> {
+    pub(super) async fn move_files(&self, to: &Move, index: &Path) -> Result<(), GitError> {
         let now = self.snapshot(index).await?;
         let same = self.already_there(to).await?;
         for some in same.chunks(MANY) {
@@ -159,7 +159,7 @@ impl Checkout {
     }
 
     /// The branch, or HEAD where it is detached.
-    pub(crate) async fn move_ref(&self, to: &Move) -> Result<(), GitError> {
+    pub(super) async fn move_ref(&self, to: &Move) -> Result<(), GitError> {
         let branch = self.git.head_branch().await?;
         if branch.as_deref() != self.branch() {
             let text = "another branch was checked out while the upgrade was prepared";
@@ -178,7 +178,7 @@ impl Checkout {
     }
 
     /// The index: the target's, so that local edits show as such.
-    pub(crate) async fn move_index(&self, to: &Move, index: &Path) -> Result<(), GitError> {
+    pub(super) async fn move_index(&self, to: &Move, index: &Path) -> Result<(), GitError> {
         let marked = self.marked().await?;
         let git = &self.git;
         let ask = git.write("read-tree").arg("-m").arg(&to.to).index(index);

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::changes::{Change, ChangeKind};
 
 /// What the files of a move had besides their content.
-pub(crate) struct KeptAttributes {
+pub(super) struct KeptAttributes {
     top: PathBuf,
     files: Vec<Kept>,
 }
@@ -24,7 +24,7 @@ struct Kept {
 }
 
 impl KeptAttributes {
-    pub(crate) fn of(top: &Path, changes: &[Change]) -> Self {
+    pub(super) fn of(top: &Path, changes: &[Change]) -> Self {
         let is_file = |kind| matches!(kind, ChangeKind::File | ChangeKind::Executable);
         let files = changes.iter().filter(|change| is_file(change.after));
         let kept = files.map(|change| {
@@ -44,7 +44,7 @@ impl KeptAttributes {
 
     /// Gives the files that git wrote what those before them had; to new ones, and the folders made
     /// for them, the owner of the top folder where root runs.
-    pub(crate) fn put_back(self) -> anyhow::Result<()> {
+    pub(super) fn put_back(self) -> anyhow::Result<()> {
         let of_top = fs::metadata(&self.top).map(|top| (top.uid(), top.gid()))?;
         for file in &self.files {
             let Ok(now) = file.path.symlink_metadata() else {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::ask::{fields, path};
 use super::error::GitError;
 use super::{Git, Oid};
+use crate::git::command::{fields, path};
 
 /// A path that differs. A renamed file is one that went and one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl ChangeKind {
     }
 
     /// As git writes it in a tree; `None` of nothing.
-    pub(crate) fn mode(self) -> Option<&'static str> {
+    pub(super) fn mode(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
             Self::File => Some("100644"),

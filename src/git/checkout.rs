@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ask::fields;
 use super::error::GitError;
 use super::{Git, Oid};
+use crate::git::command::fields;
 
 /// A checkout with at least one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,7 +226,7 @@ impl Git {
     }
 
     /// The branch that HEAD names; `None`: it is detached.
-    pub(crate) async fn head_branch(&self) -> Result<Option<String>, GitError> {
+    pub(super) async fn head_branch(&self) -> Result<Option<String>, GitError> {
         let head = self.ask("symbolic-ref").args(["-q", "HEAD"]);
         let name = head.text_if_any().await?;
         Ok(name.and_then(|name| name.strip_prefix("refs/heads/").map(Into::into)))

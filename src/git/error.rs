@@ -216,7 +216,7 @@ impl GitError {
     }
 
     /// A failure in git's own words.
-    pub(crate) fn failed(what: &str, message: &str) -> Self {
+    pub(super) fn failed(what: &str, message: &str) -> Self {
         Self::Failed {
             what: what.to_owned(),
             message: Redactor::default().redact(message.trim()),
@@ -224,7 +224,7 @@ impl GitError {
     }
 
     /// git could not be started.
-    pub(crate) fn of_start(error: &anyhow::Error) -> Self {
+    pub(super) fn of_start(error: &anyhow::Error) -> Self {
         let missing = error
             .downcast_ref::<std::io::Error>()
             .is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound);
@@ -236,7 +236,7 @@ impl GitError {
     }
 
     /// What the end of a call means.
-    pub(crate) fn of(top: &Path, what: &str, ended: &Ended) -> Self {
+    pub(super) fn of(top: &Path, what: &str, ended: &Ended) -> Self {
         let text = &ended.stderr;
         let has = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
         if has(&["dubious ownership", "unsafe repository"]) {
@@ -259,7 +259,7 @@ impl GitError {
     }
 
     /// Another git writes in the checkout, or died while it did.
-    pub(crate) fn locked(top: &Path) -> Self {
+    pub(super) fn locked(top: &Path) -> Self {
         Self::Busy {
             top: top.to_owned(),
             what: "another git is at work, or left its lock behind,".to_owned(),

@@ -1,10 +1,10 @@
 //! What comes from a remote. Writes remote-tracking refs, tags and objects; never the work tree, the
 //! index or a branch.
 
-use super::ask::Ask;
 use super::error::GitError;
 use super::progress::{Progress, parse};
 use super::{Checkout, Git, Oid};
+use crate::git::command::Ask;
 
 /// Which tags come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ const STALLED: &str = "60";
 
 impl Git {
     /// A call that talks to a remote, without prompts.
-    pub(crate) async fn remote_ask(&self, verb: &str) -> Result<Ask<'_>, GitError> {
+    pub(super) async fn remote_ask(&self, verb: &str) -> Result<Ask<'_>, GitError> {
         let ask = self
             .ask(verb)
             .option("http.lowSpeedLimit=1")

@@ -1,10 +1,10 @@
 //! How two commits stand to each other, and what lies between them.
 
-use super::ask::fields;
 use super::changes::Change;
 use super::error::Commits;
 use super::error::GitError;
 use super::{Checkout, Git, Oid, Upstream};
+use crate::git::command::fields;
 
 /// How a target stands to the commit that is checked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Git {
     }
 
     /// Whether one of two is built on the other.
-    pub(crate) async fn is_line(&self, one: &Oid, other: &Oid) -> Result<bool, GitError> {
+    pub(super) async fn is_line(&self, one: &Oid, other: &Oid) -> Result<bool, GitError> {
         Ok(self.is_ancestor(one, other).await? || self.is_ancestor(other, one).await?)
     }
 

@@ -5,20 +5,20 @@
 //! child in a process group of its own would be stopped by the terminal that it reads from.
 
 mod advance;
-mod ask;
 mod attributes;
 mod changes;
 mod checkout;
+pub(crate) mod command;
 mod error;
 mod export;
 mod fetch;
 pub mod grep;
 mod history;
+pub(crate) mod identical;
 mod owner;
 mod predict;
 mod progress;
 mod refs;
-mod same;
 mod scratch;
 mod state;
 mod submodule;

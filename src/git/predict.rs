@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ask::{fields, path};
 use super::changes::{Change, ChangeKind};
 use super::error::GitError;
 use super::scratch::scratch;
 use super::{Checkout, Git, Oid};
+use crate::git::command::{fields, path};
 
 /// What was edited here, from the top of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,13 +61,13 @@ impl Prediction {
 
 /// A mark by which a person told git not to look at a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(super) enum Mark {
     AssumeUnchanged,
     SkipWorktree,
 }
 
 impl Mark {
-    pub(crate) fn option(self, set: bool) -> &'static str {
+    pub(super) fn option(self, set: bool) -> &'static str {
         match (self, set) {
             (Self::AssumeUnchanged, true) => "--assume-unchanged",
             (Self::AssumeUnchanged, false) => "--no-assume-unchanged",
@@ -148,7 +148,7 @@ impl Checkout {
 
     /// Makes `index` a copy of the index in which every tracked file is as it lies in the work tree,
     /// and gives that as a tree.
-    pub(crate) async fn snapshot(&self, index: &Path) -> Result<Oid, GitError> {
+    pub(super) async fn snapshot(&self, index: &Path) -> Result<Oid, GitError> {
         copy_index(&self.index(), index)?;
         let git = &self.git;
         let unmerged = git.ask("ls-files").args(["-u", "-z"]).bytes().await?;
@@ -172,7 +172,7 @@ impl Checkout {
 
     /// Tracked files that git was told not to look at, and that are there all the same: local edits
     /// may hide in them.
-    pub(crate) async fn marked(&self) -> Result<Vec<(Mark, Vec<PathBuf>)>, GitError> {
+    pub(super) async fn marked(&self) -> Result<Vec<(Mark, Vec<PathBuf>)>, GitError> {
         let bytes = self.git.ask("ls-files").args(["-v", "-z"]).bytes().await?;
         let mut assumed = Vec::new();
         let mut skipped = Vec::new();
@@ -224,7 +224,7 @@ impl Checkout {
     }
 
     /// Whether what lies at a path is what the target has there.
-    pub(crate) async fn is_same(&self, change: &Change) -> Result<bool, GitError> {
+    pub(super) async fn is_same(&self, change: &Change) -> Result<bool, GitError> {
         let file = self.git.top().join(&change.path);
         let Ok(metadata) = file.symlink_metadata() else {
             return Ok(false);
@@ -246,7 +246,7 @@ impl Checkout {
 }
 
 /// More paths than this are not put on one command line.
-pub(crate) const MANY: usize = 500;
+pub(super) const MANY: usize = 500;
 
 /// What lies where a file is to come, and does not go by itself.
 fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
@@ -282,7 +282,7 @@ fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
 }
 
 /// Copies an index with its date: git tells from it which entries it must compare by content.
-pub(crate) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
+pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
     let copy = || {
         let date = match fs::metadata(from) {
             Ok(metadata) => metadata.modified()?,
@@ -300,7 +300,7 @@ pub(crate) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
 
 impl Git {
     /// The tree of a commit.
-    pub(crate) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
+    pub(super) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         let name = format!("{commit}^{{tree}}");
         self.ask("rev-parse").args(["--verify", &name]).oid().await
     }
@@ -339,7 +339,7 @@ impl Git {
     }
 
     /// A commit that no ref names.
-    pub(crate) async fn loose_commit(
+    pub(super) async fn loose_commit(
         &self,
         tree: &Oid,
         parent: Option<&Oid>,

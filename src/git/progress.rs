@@ -14,7 +14,7 @@ pub struct Progress {
 }
 
 /// Reads one state of a progress line; `None` for any other line.
-pub(crate) fn parse(line: &str) -> Option<Progress> {
+pub(super) fn parse(line: &str) -> Option<Progress> {
     let line = line.trim();
     let line = line.strip_prefix("remote: ").unwrap_or(line);
     let (what, rest) = line.split_once(": ")?;

@@ -1,8 +1,8 @@
 //! Branches, tags and commits that an upgrade can go to, and refs of our own that keep a commit.
 
-use super::ask::fields;
 use super::error::GitError;
 use super::{Git, Oid};
+use crate::git::command::fields;
 
 /// A tag of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::error::GitError;
 const PREFIX: &str = ".refit-git-";
 
 /// A folder that goes when it is dropped.
-pub(crate) fn scratch() -> Result<tempfile::TempDir, GitError> {
+pub(super) fn scratch() -> Result<tempfile::TempDir, GitError> {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
     tempfile::Builder::new()
@@ -20,7 +20,7 @@ pub(crate) fn scratch() -> Result<tempfile::TempDir, GitError> {
 }
 
 /// Removes what commands of this user that were killed have left.
-pub(crate) fn sweep() {
+pub(super) fn sweep() {
     let me = rustix::process::geteuid().as_raw();
     let entries = fs::read_dir(std::env::temp_dir());
     for entry in entries.into_iter().flatten().flatten() {

@@ -160,7 +160,7 @@ impl GitState {
 const BACK: &str = "refit: back to before the upgrade";
 
 /// Puts an index in place: the old or the new one is there at every moment.
-pub(crate) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), GitError> {
+pub(super) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), GitError> {
     let temporary = checkout.git_dir.join("refit-index");
     copy_index(index, &temporary)?;
     sync(&temporary)?;
@@ -184,7 +184,7 @@ pub(crate) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), Git
 const STALE: Duration = Duration::from_secs(2);
 
 /// Removes a lock that a killed git left, once it is certain that none writes.
-pub(crate) async fn remove_stale(lock: &Path) {
+pub(super) async fn remove_stale(lock: &Path) {
     let age = |metadata: fs::Metadata| metadata.modified().ok()?.elapsed().ok();
     let Some(age) = lock.symlink_metadata().ok().and_then(age) else {
         return;

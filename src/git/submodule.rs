@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{fields, path};
 use super::changes::{Change, ChangeKind};
 use super::error::GitError;
 use super::fetch::Tags;
 use super::predict::{MANY, Prediction};
 use super::progress::Progress;
 use super::{Checkout, Git, Oid};
+use crate::git::command::{fields, path};
 
 /// An initialised submodule as it is checked out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Submodule {
 
 impl Git {
     /// The submodules that a tree (or commit) records, with their commits.
-    pub(crate) async fn submodules_of(&self, tree: &Oid) -> Result<Vec<(PathBuf, Oid)>, GitError> {
+    pub(super) async fn submodules_of(&self, tree: &Oid) -> Result<Vec<(PathBuf, Oid)>, GitError> {
         let ask = self
             .ask("ls-tree")
             .args(["-r", "-z", "--full-tree"])
@@ -44,7 +44,7 @@ impl Git {
 
 impl Checkout {
     /// The checkout in a submodule's folder; `None`: it is not initialised.
-    pub(crate) async fn inner(&self, folder: &Path) -> Result<Option<Self>, GitError> {
+    pub(super) async fn inner(&self, folder: &Path) -> Result<Option<Self>, GitError> {
         if folder.join(".git").symlink_metadata().is_err() {
             return Ok(None);
         }
@@ -69,7 +69,7 @@ impl Checkout {
 
     /// Submodules that the target moves and in which tracked files are edited: git could not move
     /// them.
-    pub(crate) async fn edited_submodules(
+    pub(super) async fn edited_submodules(
         &self,
         changes: &[Change],
     ) -> Result<Vec<PathBuf>, GitError> {
@@ -125,7 +125,7 @@ impl Checkout {
     }
 
     /// Checks out in initialised submodules what the index records.
-    pub(crate) async fn update_submodules(&self, paths: &[PathBuf]) -> Result<(), GitError> {
+    pub(super) async fn update_submodules(&self, paths: &[PathBuf]) -> Result<(), GitError> {
         for some in paths.chunks(MANY) {
             let ask = self.git.write("submodule").args(["--quiet", "update"]);
             let ask = ask.args(["--recursive", "--checkout", "--no-fetch", "--"]);
@@ -136,7 +136,7 @@ impl Checkout {
 
     /// Checks out in submodules what they had. Their tracked files were not edited: a move of an
     /// edited submodule is refused.
-    pub(crate) async fn restore_submodules(&self, saved: &[Submodule]) -> Result<(), GitError> {
+    pub(super) async fn restore_submodules(&self, saved: &[Submodule]) -> Result<(), GitError> {
         for submodule in saved {
             let folder = self.git.top().join(&submodule.path);
             let Some(inner) = self.inner(&folder).await? else {

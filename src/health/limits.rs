@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::verdict::Expectation;
 use crate::docker::container::{Healthcheck, Inspected, RestartPolicy};
-use crate::stack::settings::ServiceSettings;
+use crate::settings::ServiceSettings;
 
 /// Added to what a healthcheck may take by its own numbers: the engine's own work between checks.
 const SLACK: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::{Action, ServiceName, VerdictWord};
 use crate::host::http::Answer;
-use crate::stack::settings::{Probe, ServiceSettings};
+use crate::settings::{Probe, ServiceSettings};
 
 /// A service that is watched.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ use crate::docker::events::{EngineEvent, EventAction};
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, VerdictWord};
 use crate::host::http::{self, Answer};
 use crate::host::signals::{Signal, Signals};
-use crate::stack::settings::Probe;
+use crate::settings::Probe;
 
 /// Time between two probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);

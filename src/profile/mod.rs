@@ -2,8 +2,8 @@
 //! what it keeps elsewhere. Pure; the data stands in `templates/profiles`.
 
 pub mod format;
+pub mod key_facts;
 pub mod recognise;
-pub mod told;
 
 use std::sync::OnceLock;
 

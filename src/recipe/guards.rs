@@ -9,13 +9,13 @@ use super::exposure::{self, Binding};
 use super::format::RecipeGuard;
 use super::place::{Edits, text};
 use super::{outside, ports};
+use crate::assess::Assessment;
+use crate::assess::edit_target;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
 use crate::host::{files, proxies};
 use crate::plan::guard::Guard;
-use crate::run::assessment::Assessment;
-use crate::run::belongs;
 use crate::run::request::{Kind, Options, To};
 use crate::secret::Secret;
 use crate::stack::Place;
@@ -175,7 +175,7 @@ pub(super) fn rebind(
         let path = format!("{}.ports", super::place::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
         // Compose adds the ports of a later file to those of an earlier one.
-        let files = belongs::defining(&at, &place.located);
+        let files = edit_target::defining(&at, &place.located);
         if files.is_empty() {
             return Err(lost());
         }
@@ -209,7 +209,7 @@ fn rebind_entries(
             }
             continue;
         }
-        let short = crate::run::edits::value_text(entry);
+        let short = crate::assess::edits::value_text(entry);
         let bound = match (ports::is_on_loopback(&short), ip) {
             (true, _) => short.clone(),
             (false, IpAddr::V4(ip)) => ports::bound(&short, &ip.to_string()),

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::format::{AddedService, Change, Check, Recipe, Type};
 use super::store::LABEL;
+use crate::assess::suggest::nearest;
 use crate::edit::dotenv::EnvKey;
 use crate::edit::yaml::YamlPath;
-use crate::run::meant::nearest;
 use crate::secret::is_secret_key;
 
 /// Names that templates know besides the parameters. `url` may be a parameter: it takes the place of a

@@ -29,12 +29,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::assess::edits;
+use crate::assess::{self, Assessment};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;
 use crate::plan::guard::Guard;
-use crate::run::assessment::{self, Assessment};
-use crate::run::edits;
 use crate::run::request::Options;
 use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
@@ -167,7 +167,7 @@ impl Using<'_> {
             requests.extend(kept);
             edited = edits::make_all(&requests, &self.place.located)?;
         }
-        let mut assessment = assessment::of_edited(self.place, edited, &options).await?;
+        let mut assessment = assess::of_edited(self.place, edited, &options).await?;
         guards::check(self, &assessment).await?;
         if !assessment.is_nothing() {
             for note in self.application.notes.iter().chain(&self.recipe.warnings) {

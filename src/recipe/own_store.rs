@@ -9,12 +9,12 @@ use super::format::AddedService;
 use super::place::{Edits, below, text};
 use super::render::Filling;
 use super::store::{Wanted, json_value};
+use crate::assess::edit_target;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::host::files;
-use crate::run::belongs;
 use crate::secret::generate::Generate;
 use crate::stack::model::{Section, Service};
 
@@ -197,7 +197,7 @@ impl Wanted<'_> {
         let one = below(self.service, &["depends_on", store.as_str()]);
         let path: Result<YamlPath, _> = one.parse();
         let file = path.map(|path| {
-            let found = belongs::file_for(&path, false, &self.place.located);
+            let found = edit_target::file_for(&path, false, &self.place.located);
             found.ok().map(|(file, _)| file)
         });
         let listed = file.ok().flatten().and_then(|file| self.listed(&file));

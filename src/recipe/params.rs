@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::format::{Parameter, Type};
+use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
-use crate::run::meant::nearest;
 use crate::secret::Secret;
 
 /// A value that was understood.

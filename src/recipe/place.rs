@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::assess::edit_target;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::{Route, ServiceName};
 use crate::host::files;
-use crate::run::belongs;
 use crate::run::request::{Edit, EditRequest, Kind, To};
 use crate::secret::{Secret, is_secret};
 use crate::stack::routes;
@@ -121,7 +121,7 @@ fn is_handed_on(place: &Place, path: &str, key: &str) -> bool {
     let Ok(at) = path.parse::<YamlPath>() else {
         return false;
     };
-    let here = belongs::file_for(&at, true, &place.located);
+    let here = edit_target::file_for(&at, true, &place.located);
     let written = here.ok().and_then(|(file, _)| {
         let bytes = files::read_if_exists(&file).ok().flatten()?;
         yaml::get(&String::from_utf8_lossy(&bytes), &at)

@@ -2,8 +2,8 @@
 //! parameter must not turn into a prompt. Pure.
 
 use super::format::{Parameter, Recipe, Type};
+use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
-use crate::run::meant::nearest;
 
 /// Checks that each word is `NAME=VALUE`, or the name alone of a parameter whose value comes from
 /// elsewhere.

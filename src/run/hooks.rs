@@ -15,7 +15,7 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, NoteCode, Outcome, RunId};
 use crate::host::script::{self, ScriptEnd};
 use crate::secret::Redactor;
-use crate::stack::settings::{Hook, Hooks};
+use crate::settings::{Hook, Hooks};
 use crate::state::journal::Entry;
 
 /// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.

@@ -1,61 +1,38 @@
 //! The transaction: one change, from the request to its record, or back to where it began. This page
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
-pub mod assessment;
-pub mod baseline;
-pub mod belongs;
-mod by_others;
-pub mod checkout;
-pub mod checkpoint;
-pub mod checks;
-pub mod converge;
-pub mod describe;
-pub mod diff;
-pub mod edits;
-pub mod ending;
+mod application_check;
 pub mod failure;
-mod fence;
-pub mod history;
+pub mod finish;
 pub mod hooks;
-pub mod kept;
-mod known_probe;
-pub mod meant;
 mod neighbours;
-pub mod proof;
-pub mod prove;
-mod read_files;
-pub mod recover;
-mod remarks;
 pub mod request;
-pub mod rollback;
 pub mod run_report;
-pub mod saved_file;
-mod secrets;
-pub mod supply;
 pub mod transaction;
-pub mod unfinished;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::assess::{self, profile_probe, text_diff};
+use crate::assess::{Assessment, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::docker::client::Docker;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::fault::fault;
 use crate::host::files;
 use crate::host::signals::{Signal, Signals};
+use crate::rollback::recovery::{self, Recovered};
+use crate::rollback::unfinished::{self, Ahead};
+use crate::rollback::{self, baseline, history};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
-use assessment::{Assessment, Decision};
-use recover::Recovered;
 use request::{Request, What, WithUnfinished};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
-use unfinished::Ahead;
 
 /// How often a change is planned anew while somebody edits the same files.
 const ASSESSMENTS: u32 = 3;
@@ -81,7 +58,7 @@ impl Runner {
         what: &What,
     ) -> RunReport {
         let assessment = async |place: &Place, state: &StackState| {
-            let made = assessment::make(place, what, &request.options, state).await;
+            let made = assess::make(place, what, &request.options, state).await;
             made.map_err(Refused::from)
         };
         self.execute_assessed(located, request, assessment).await
@@ -146,9 +123,9 @@ impl Runner {
             }
             Some(lock) => {
                 let wait = request.options.wait_lock;
-                let locking = recover::Locking { lock, wait };
+                let locking = recovery::Locking { lock, wait };
                 let (emitter, signals) = (&self.emitter, &self.signals);
-                recover::finish(&place, &state, how, locking, emitter, signals).await?
+                recovery::finish(&place, &state, how, locking, emitter, signals).await?
             }
         };
         if let Some(recovered) = recovered {
@@ -183,7 +160,7 @@ impl Runner {
         if let Some(lock) = &mut lock {
             self.lock_more(lock, &place, &assessment, request).await?;
         }
-        if let Some((service, probe)) = known_probe::of(&place, &assessment).await {
+        if let Some((service, probe)) = profile_probe::of(&place, &assessment).await {
             place.settings.ask(service, probe);
         }
         let transaction = Transaction::open(
@@ -354,7 +331,7 @@ impl Runner {
             let shown =
                 |edit: &&FileEdit| assessment.moving().is_none() || place.is_config(&edit.path);
             for edit in assessment.edited.changing().filter(shown) {
-                let (file, lines) = (place.shown(&edit.path), diff::lines(edit, &redactor));
+                let (file, lines) = (place.shown(&edit.path), text_diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }
         }
@@ -364,13 +341,13 @@ impl Runner {
     }
 }
 
-fn interrupted(signal: Signal) -> Complaint {
+pub(crate) fn interrupted(signal: Signal) -> Complaint {
     let text = format!("interrupted by {}; nothing was touched", signal.name());
     Complaint::new(Code::Interrupted, text)
 }
 
 /// Files outside of the stack's folder, which other stacks may use as well.
-fn files_outside<'a>(
+pub(crate) fn files_outside<'a>(
     place: &Place,
     paths: impl Iterator<Item = &'a Path>,
 ) -> impl Iterator<Item = Subject> {

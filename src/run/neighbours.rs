@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::failure::Failure;
-use super::transaction::Transaction;
 use crate::complaint::Code;
 use crate::docker::container::Container;
 use crate::event::{Kind, NoteCode, ServiceName, VerdictWord};
 use crate::health::others::End;
 use crate::health::watch::Watch;
+use crate::run::failure::Failure;
+use crate::run::transaction::Transaction;
 
 impl Transaction<'_> {
     /// Starts again what ended with the engine: that it was restarted is no failure of the change. What
@@ -17,7 +17,7 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// One that does not run any more, and was not stopped by somebody.
-    pub(super) async fn neighbours(&self, watch: &Watch) -> Result<(), Failure> {
+    pub(crate) async fn neighbours(&self, watch: &Watch) -> Result<(), Failure> {
         let done = self.start_again(watch).await;
         if let Err(failure) = &done
             && let Some(service) = &failure.service

@@ -1,12 +1,12 @@
 //! What became of a run: the only thing that a run hands back. Exit code, last line, notification, the
 //! memory of upgrades and the record of timers are functions of it.
 
-use super::assessment::Assessment;
+use crate::assess::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId, ServiceSummary};
 use crate::host::signals::Signal;
+use crate::settings::Settings;
 use crate::stack::locate::Located;
-use crate::stack::settings::Settings;
 
 /// What became of a run.
 #[derive(Debug, Clone)]

@@ -7,15 +7,13 @@ use std::rc::Rc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::assessment::Assessment;
-use super::checkpoint::Checkpoint;
-use super::converge::Convergence;
-use super::edits::KeyChange;
 use super::failure::Failure;
 use super::request::{Request, Strategy};
 use super::run_report::RunEnd;
-use super::saved_file::keep_aside;
-use super::supply;
+use crate::apply::converge::Convergence;
+use crate::apply::images;
+use crate::assess::Assessment;
+use crate::assess::edits::KeyChange;
 use crate::complaint::{Code, Complaint};
 use crate::event::{
     Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
@@ -26,6 +24,8 @@ use crate::health::watch::Watch;
 use crate::host::exchange::{Exchanged, New, exchange};
 use crate::host::process::start_time;
 use crate::host::signals::Signals;
+use crate::rollback::checkpoint::Checkpoint;
+use crate::rollback::saved_file::keep_aside;
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::StackState;
@@ -313,7 +313,7 @@ impl<'a> Transaction<'a> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
-        let work = supply::images(&self.place, self.assessment, &self.folder, &self.emitter);
+        let work = images::images(&self.place, self.assessment, &self.folder, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),

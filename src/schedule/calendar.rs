@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn read(every: &str, at: Option<&str>) -> Result<When, String> {
-        let at = at.map(|at| crate::stack::settings::window::time_of_day(at).unwrap());
+        let at = at.map(|at| crate::settings::window::time_of_day(at).unwrap());
         When::read(every, at, time(4, 0, 0, 0))
     }
 

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ZonedDateTime};
 use super::fields::Fields;
 use super::record::Entry;
 use crate::event::{NoteCode, Outcome};
-use crate::stack::settings::window::Window;
+use crate::settings::window::Window;
 
 /// What bounds unattended runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
 use crate::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::plan::guard::Guard;
-use crate::run::checkout::Moving;
+use crate::rollback::checkout::Moving;
 use crate::run::request::Options;
+use crate::settings::Track;
 use crate::stack::Place;
-use crate::stack::settings::Track;
 
 /// What there is to move to.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::event::Action;
 use crate::git::ChangeKind;
 use crate::plan::Plan;
-use crate::run::checkout::Moving;
+use crate::rollback::checkout::Moving;
 use crate::stack::build;
 use crate::stack::model::Model;
 

@@ -7,18 +7,20 @@ pub mod env;
 pub mod images;
 mod memory;
 mod required;
-mod sample;
+pub(crate) mod sample_diff;
 pub mod source;
 
+use crate::apply::images::Supply;
+use crate::apply::images::fetch::Wanted;
+use crate::apply::images::fetch_all;
+use crate::assess::edits::Edited;
+use crate::assess::{self, Assessment, Decision};
 use crate::complaint::Complaint;
 use crate::event::{Emitter, Kind, News, NoteCode, Phase};
 use crate::run::Runner;
-use crate::run::assessment::{self, Assessment, Decision};
-use crate::run::edits::Edited;
 use crate::run::hooks::{Around, HookEnvironment};
 use crate::run::request::{Options, Request};
 use crate::run::run_report::{Refused, RunReport};
-use crate::run::supply::{self, Supply, fetch::Wanted};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
@@ -88,14 +90,14 @@ async fn assessed(
         around.from = Some(found.moving.movement.from.to_string());
         around.to = Some(found.moving.movement.to.to_string());
         news.checkout = Some(found.news.clone());
-        let told = sample::read(place, &found.moving, upgrade, &mut edited).await?;
+        let told = sample_diff::read(place, &found.moving, upgrade, &mut edited).await?;
         news.env = told.news;
         notes.extend(told.notes);
     } else if upgrade.merge_env {
         notes.push("there is no new version, so its sample brings no new keys".to_owned());
     }
     let moving = moving.target.map(|found| found.moving);
-    let assessment = assessment::of_edit(place, edited, options).await;
+    let assessment = assess::of_edit(place, edited, options).await;
     let mut assessment = assessment.map_err(|complaint| {
         // Whoever is refused wants to see what is new all the more.
         emitter.emit(Kind::News(Box::new(news.clone())));
@@ -123,7 +125,7 @@ async fn assessed(
         prune_build_cache: upgrade.prune_build_cache,
     };
     let assessment = assessment.upgrade(moving, supply, hooks, news);
-    let mut assessment = assessment::checked(place, assessment, options).await;
+    let mut assessment = assess::checked(place, assessment, options).await;
     if !upgrade.retry && !assessment.is_nothing() {
         let memory = Memory::of(state);
         not_again(
@@ -224,7 +226,7 @@ async fn old_enough(
     let now = jiff::Timestamp::now();
     let mut old_enough = Vec::new();
     for one in news {
-        let fetched = supply::fetch_all(place, &[Wanted::from(&one)], emitter).await;
+        let fetched = fetch_all(place, &[Wanted::from(&one)], emitter).await;
         let created = match &fetched {
             Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
             // What else is new does not wait for this one.

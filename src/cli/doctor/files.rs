@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::Looked;
 use super::look::Looking;
+use crate::assess::edits::format_of;
 use crate::doctor::{EnvText, Lies, Line, Mount, Reach};
 use crate::edit::dotenv::Dotenv;
 use crate::event::Route;
 use crate::host::files;
-use crate::run::edits::format_of;
 use crate::secret::{Redactor, Secret};
 use crate::stack::application::Subject;
 use crate::stack::locate::Located;

@@ -10,9 +10,9 @@ use crate::host::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
 use crate::run::run_report::FoundStack;
 use crate::secret::{Redactor, Secret};
+use crate::settings::{Receiver, Settings};
 use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
-use crate::stack::settings::{Receiver, Settings};
 use crate::state::notification_log::Told;
 use crate::state::{StackState, StateHome};
 

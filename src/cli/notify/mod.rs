@@ -223,8 +223,8 @@ pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, C
     let known = Known::without_engine(global).await?;
     let all = &known.settings.notify;
     let is_meant = |name: &str| {
-        let named = move |one: &crate::stack::settings::Receiver| one.name == name;
-        let of_kind = move |one: &crate::stack::settings::Receiver| one.target.kind() == name;
+        let named = move |one: &crate::settings::Receiver| one.name == name;
+        let of_kind = move |one: &crate::settings::Receiver| one.target.kind() == name;
         match all.iter().any(named) {
             true => all.iter().filter(|one| named(one)).collect::<Vec<_>>(),
             false => all.iter().filter(|one| of_kind(one)).collect(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::report;
 use crate::report::words::secs;
 use crate::schedule::record::Tally;
-use crate::stack::settings::parse_duration;
+use crate::settings::parse_duration;
 use crate::state::runs::Record;
 use crate::state::statistics::{Away, Sum};
 

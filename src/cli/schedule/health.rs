@@ -16,7 +16,7 @@ use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass};
 use crate::schedule::record::Record;
 use crate::schedule::{Account, Via, cron, unit};
-use crate::stack::settings::Receiver;
+use crate::settings::Receiver;
 use crate::state::document::StateError;
 
 /// What a timer says of itself.

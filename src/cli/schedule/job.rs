@@ -12,8 +12,8 @@ use crate::host::{files, timekeeper};
 use crate::schedule::calendar::When;
 use crate::schedule::{Job, Via};
 use crate::secret::is_secret;
+use crate::settings::window::Window;
 use crate::stack::locate;
-use crate::stack::settings::window::Window;
 
 /// When there is no window and nobody says a time.
 const AT: (i8, i8) = (4, 0);

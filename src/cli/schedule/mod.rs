@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::schedule::record::{Entry, Record};
 use crate::schedule::{Action, Via};
-use crate::stack::settings::window::{Window, time_of_day};
+use crate::settings::window::{Window, time_of_day};
 use crate::state::StackState;
 use crate::state::document::StateError;
 use health::{Health, Moment};

@@ -19,7 +19,7 @@ use crate::schedule::Action;
 use crate::schedule::fields::Fields;
 use crate::schedule::policy::{self, Pass, Policy};
 use crate::schedule::record::{Entry, Record};
-use crate::stack::settings::window::Window;
+use crate::settings::window::Window;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::runs;

@@ -7,9 +7,9 @@ use super::super::Global;
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
 use crate::schedule::{self, Account};
+use crate::settings::Settings;
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
-use crate::stack::settings::Settings;
 use crate::state::{StackState, StateHome};
 
 /// A stack as far as a timer has to know it.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 
 use super::origin::{Origin, origin};
+use crate::apply::images::fetch::Wanted;
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::Container;
@@ -13,7 +14,6 @@ use crate::docker::image::LocalImage;
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
 use crate::event::ServiceName;
-use crate::run::supply::fetch::Wanted;
 use crate::stack::model::Model;
 
 /// Registries are asked for so many images at once.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::version::Version;
-use crate::stack::settings::Allow;
+use crate::settings::Allow;
 
 fn allows(allow: Allow, from: &Version, to: &Version) -> bool {
     match allow {

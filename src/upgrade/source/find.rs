@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::decide::{Chosen, Waiting, newest_tag, old_enough};
 use super::version::Version;
 use crate::git::{Checkout, GitError, Oid, Progress, Tag, Upstream};
-use crate::stack::settings::Allow;
+use crate::settings::Allow;
 
 /// What an upgrade is to go to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::git::{Checkout, Git, GitError, Tags};
-use crate::stack::settings::Allow;
+use crate::settings::Allow;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

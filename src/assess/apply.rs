@@ -1,0 +1,104 @@
+//! The assessment of `apply`: where files and containers differ, and what was edited by hand.
+
+use super::{Assessment, Change, quiet, unreadable};
+use crate::assess::{expected_effects, key_diff, preflight};
+use crate::complaint::Complaint;
+use crate::event::ServiceName;
+use crate::plan;
+use crate::rollback::baseline;
+use crate::stack::drift::{self, Drift};
+use crate::stack::routes::{self, FileReach};
+use crate::stack::side::Side;
+use crate::stack::{Place, resolve};
+use crate::state::StackState;
+use crate::state::document::StateError;
+
+/// Assesses the differences.
+///
+/// # Errors
+/// Compose cannot read the stack, or there is no such service.
+pub(super) async fn of_apply(
+    place: &Place,
+    services: &[ServiceName],
+    state: &StackState,
+) -> Result<Assessment, Complaint> {
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
+    preflight::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let mut drifts = drift::find(place, &resolved, &containers).await?;
+    let others = |drift: &Drift| !services.is_empty() && !services.contains(&drift.service);
+    let differing = drifts.extract_if(.., |drift| others(drift)).collect();
+    let reaches: Vec<(String, FileReach)> = drifts
+        .iter()
+        .filter_map(|drift| drift.reason.file.clone())
+        .flat_map(|file| {
+            let path = place.located.args.directory.join(&file);
+            let found = routes::of_file(&resolved.model, &resolved.source, &path);
+            found
+                .into_iter()
+                .filter(|r| r.target.is_some())
+                .map(move |r| (file.clone(), r))
+        })
+        .collect();
+    let assessment = quiet(place, resolved, containers, |inputs| {
+        plan::of_drift(inputs, &drifts)
+    });
+    let in_line = drifts.is_empty() && assessment.plan.is_empty();
+    let mut assessment = Assessment {
+        differing,
+        change: Change::Apply { in_line },
+        ..assessment
+    };
+    if !assessment.plan.is_empty() {
+        by_hand(place, &mut assessment, state)?;
+    }
+    let model = assessment.after.clone();
+    assessment.effects =
+        expected_effects::expected(&model, &model, &assessment.plan, &reaches, &[]);
+    Ok(assessment)
+}
+
+/// What was edited by hand since files and containers were last seen to agree: it is in place
+/// already, and is what a failed `apply` takes back.
+fn by_hand(
+    place: &Place,
+    assessment: &mut Assessment,
+    state: &StackState,
+) -> Result<(), StateError> {
+    let Some(baseline) = baseline::read(state)? else {
+        assessment.notes.push(
+            "no earlier text of this stack's files is known: should this fail, its files stay as \
+             they are now"
+                .to_owned(),
+        );
+        return Ok(());
+    };
+    let edits = baseline.edits(place, &assessment.after, &assessment.source, state);
+    for edit in &edits {
+        match &edit.before {
+            // What is not known has no difference to be told.
+            Side::Unknown(why) => {
+                let file = place.shown(&edit.path);
+                let text = format!(
+                    "the earlier text of {file} is not known ({why}): should this fail, it stays as it is now"
+                );
+                assessment.notes.push(text);
+            }
+            Side::Absent | Side::Text(_) => {
+                key_diff::describe(place, edit, &mut assessment.edited.changes);
+            }
+        }
+    }
+    for edit in &edits {
+        assessment.edited.read.remove(&edit.path);
+    }
+    assessment.edited.files = edits;
+    assessment.edited.is_by_hand = true;
+    // Another project of the same folder has other arguments.
+    if baseline.args.name == assessment.args.name {
+        assessment.args_before = baseline.args;
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The assessment of a change of files: both sides of it, read by Compose, and whom it reaches.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Assessment, Change, Decision, Undoing};
+use crate::assess::edits::{self, Edited};
+use crate::assess::validate::fence;
+use crate::assess::{expected_effects, preflight, read_files, secrets, suggest, warnings};
+use crate::complaint::{Code, Complaint};
+use crate::docker::compose::ProjectArgs;
+use crate::event::{RunId, ServiceName};
+use crate::host::files;
+use crate::plan::guard::Guard;
+use crate::plan::{self, Inputs};
+use crate::rollback::history;
+use crate::run::request::Options;
+use crate::secret::Redactor;
+use crate::stack::locate::Located;
+use crate::stack::model::Model;
+use crate::stack::routes::{self, FileReach};
+use crate::stack::side::Side;
+use crate::stack::source::Source;
+use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
+use crate::state::StackState;
+
+/// Assesses an edit.
+///
+/// # Errors
+/// Compose cannot read the stack with it.
+pub async fn of_edit(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+) -> Result<Assessment, Complaint> {
+    let args = args_after(&place.located, &edited)?;
+    let both = resolve_both(place, &args, &edited.files).await?;
+    if let (Ok(before), Err(_)) = (&both.before, &both.after) {
+        preflight::services_exist(&before.model, &edited.reach)?;
+    }
+    let env = secrets::env_of(place, &edited);
+    let fenced = fence(both.before, both.after, options);
+    let (before, source, after, mut notes) = fenced.map_err(|complaint| {
+        // Compose may repeat what it cannot read.
+        let mut redactor = Redactor::default();
+        secrets::learn(&mut redactor, &edited, &env);
+        let paths = edited
+            .changes
+            .iter()
+            .filter(|change| edits::is_yaml(Path::new(&change.file)))
+            .map(|change| change.key.as_str());
+        let hint = suggest::after_refusal(paths, &place.located);
+        let hint = complaint.hint.clone().or(hint);
+        Complaint { hint, ..complaint }.redacted(&redactor)
+    })?;
+    notes.extend(edited.notes.iter().cloned());
+    let after = match &before {
+        Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
+        None => after,
+    };
+    let containers = place.of_project(&after.name);
+    let model = before.clone().unwrap_or_else(|| after.clone());
+    let reaches = reaches_of(place, &after, &source, &edited);
+    let keys: Vec<(String, String)> = edited
+        .changes
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| (change.file.clone(), change.key.clone()))
+        .collect();
+    let shots = place.one_shots(&after);
+    let reloads = reloads_of(place, &edited);
+    let mut edited = edited;
+    edited.read = read_files::of_stack(place, &source, &edited);
+    let plan = plan::of_change(&Inputs {
+        before: &model,
+        source: &source,
+        after: &after,
+        containers: &containers,
+        reaches: &reaches,
+        keys: &keys,
+        profiles_before: &place.located.args.profiles,
+        profiles: &args.profiles,
+        one_shots: &shots,
+        reloads: &reloads,
+    });
+    if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
+        notes.extend(warnings::unreached(
+            place, &plan, &reaches, &keys, &model, &source,
+        ));
+    }
+    let effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);
+    let differing = warnings::still_differing(&model, place, &containers, &plan);
+    Ok(Assessment {
+        edited,
+        before,
+        source,
+        after,
+        args_before: place.located.args.clone(),
+        args,
+        plan,
+        effects,
+        differing,
+        notes,
+        env,
+        containers,
+        change: Change::Edit,
+        decision: Decision::Made,
+        one_shots: shots,
+        strategy: options.strategy,
+    })
+}
+
+/// What Compose is to be told after the edit: it may add or remove a compose file, and the stack's
+/// `.env` may itself name files and profiles.
+fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complaint> {
+    let mut args = located.args.clone();
+    args.files.extend(edited.new_compose_file.clone());
+    let gone = |file: &PathBuf| {
+        edited
+            .files
+            .iter()
+            .any(|e| e.path == *file && e.after == Side::Absent)
+    };
+    args.files.retain(|file| !gone(file));
+    let dot_env = located.args.directory.join(".env");
+    let Some(edit) = edited.files.iter().find(|edit| edit.path == dot_env) else {
+        return Ok(args);
+    };
+    // A stack that is not found by these rules is found by what runs, whatever `.env` says.
+    let Ok(before) = located.by_rules(edit.before.bytes()) else {
+        return Ok(args);
+    };
+    let after = located.by_rules(edit.after.bytes())?;
+    // What the person gave on the command line or in the shell counts more: then both are the same.
+    if before.name != after.name && (before.name.is_some() || args.name.is_some()) {
+        return Err(another_project(after.name.as_deref()));
+    }
+    if before.files == located.args.files && before.files != after.files {
+        args.files = after.files;
+    }
+    if before.profiles == args.profiles {
+        args.profiles = after.profiles;
+    }
+    if before.env_files == args.env_files {
+        args.env_files = after.env_files;
+    }
+    Ok(args)
+}
+
+/// The present containers would stay behind under the old name, holding ports and volumes.
+fn another_project(name: Option<&str>) -> Complaint {
+    let text = match name {
+        Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
+        None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
+    };
+    Complaint::new(Code::GuardProject, text)
+        .hint("docker compose down first, set the name, then docker compose up -d")
+}
+
+/// The way back as an edit like any other, with the images that were kept.
+///
+/// # Errors
+/// There is nothing to undo, or files were edited since.
+pub(super) async fn of_rollback(
+    place: &Place,
+    target: Option<RunId>,
+    options: &Options,
+    state: &StackState,
+) -> Result<Assessment, Complaint> {
+    let undo = history::undo(place, state, target, options.allow.contains(&Guard::Edited)).await?;
+    let mut assessment = of_edit(place, undo.edited, options).await?;
+    let mut images = Vec::new();
+    for image in undo.images {
+        let named = place.docker.image_id(&image.name).await?;
+        let defined = assessment.after.services.contains_key(&image.service);
+        // Whatever the name means by now: what counts is what runs.
+        let own = assessment
+            .containers
+            .iter()
+            .filter(|c| c.service == image.service);
+        let runs = own.clone().all(|container| container.image_id == image.id);
+        if named.as_ref() == Some(&image.id) && runs || !defined || assessment.plan.stack_is_down {
+            continue;
+        }
+        let text = format!("goes back to the image it ran before ({})", image.kept_as);
+        if assessment.recreate(&image.service, text) {
+            plan::image::without_build(&mut assessment.plan, &image.service);
+            images.push(image);
+        }
+    }
+    Ok(Assessment {
+        change: Change::Rollback(Undoing {
+            runs: undo.runs,
+            images,
+            moving: undo.moving.map(Box::new),
+            networks: undo.networks,
+            volumes: undo.volumes,
+        }),
+        ..assessment
+    })
+}
+
+/// Whom the edited files reach.
+fn reaches_of(
+    place: &Place,
+    after: &Model,
+    source: &Source,
+    edited: &Edited,
+) -> Vec<(String, FileReach)> {
+    let compose_files: BTreeSet<_> = place
+        .located
+        .args
+        .files
+        .iter()
+        .map(|file| files::follow(file))
+        .collect();
+    edited
+        .changing()
+        // A compose file's own routes are what the models differ in.
+        .filter(|edit| !compose_files.contains(&files::follow(&edit.path)))
+        .flat_map(|edit| {
+            let file = place.shown(&edit.path);
+            routes::of_file(after, source, &edit.path)
+                .into_iter()
+                .map(move |r| (file.clone(), r))
+        })
+        .collect()
+}
+
+fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, String)> {
+    let directory = &place.located.args.directory;
+    let mut reloads = Vec::new();
+    for (service, settings) in &place.settings.services {
+        let Some(reload) = &settings.reload else {
+            continue;
+        };
+        for edit in edited.changing() {
+            let covered = |path: &Path| edit.path.starts_with(directory.join(path));
+            if reload.files.iter().any(|path| covered(path)) {
+                let file = shown(directory, &edit.path);
+                reloads.push((service.clone(), file, reload.signal.clone()));
+            }
+        }
+    }
+    reloads
+}

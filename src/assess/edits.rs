@@ -1,0 +1,603 @@
+//! From what was asked to files as they are to be: in memory, nothing is written here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::assess::{edit_target, suggest};
+use crate::complaint::{Code, Complaint};
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
+use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
+use crate::event::ServiceName;
+use crate::host::files;
+use crate::run::request::{Edit, EditRequest, Kind, To};
+use crate::stack::locate::{Located, lexical};
+use crate::stack::shown;
+use crate::stack::side::{FileEdit, Origin, Side};
+
+/// One key that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The file, as shown.
+    pub file: String,
+    /// The key, or the path in a YAML file.
+    pub key: String,
+    /// The key under which it is judged whether the value is a secret.
+    pub name: String,
+    /// Value before, as Compose reads it.
+    pub before: Option<String>,
+    /// Value after.
+    pub after: Option<String>,
+}
+
+/// Files as they are to be.
+#[derive(Debug, Clone, Default)]
+pub struct Edited {
+    /// Each file once; those that stay as they are included.
+    pub files: Vec<FileEdit>,
+    /// Every key that was named, whether it changes or not.
+    pub changes: Vec<KeyChange>,
+    /// What the person should know.
+    pub notes: Vec<String>,
+    /// A person made the edits, and they are in place already.
+    pub is_by_hand: bool,
+    /// The services that the keys were made to reach.
+    pub reach: Vec<ServiceName>,
+    /// Files whose present text a person typed since the last run, and allowed to be replaced.
+    pub replaced: Vec<PathBuf>,
+    /// Files that the plan was made from besides, as they were then.
+    pub read: BTreeMap<PathBuf, Side>,
+    /// A compose file that the edit makes, and that Compose will load by itself.
+    pub new_compose_file: Option<PathBuf>,
+}
+
+impl Edited {
+    /// Whether no byte of any file changes.
+    pub fn is_noop(&self) -> bool {
+        self.files.iter().all(FileEdit::is_noop)
+    }
+
+    /// Whether a path is there after the edit: it is now, or a file is made at or below it.
+    pub fn brings(&self, path: &Path) -> bool {
+        let made = |edit: &FileEdit| edit.after.bytes().is_some() && edit.path.starts_with(path);
+        path.exists() || self.files.iter().any(made)
+    }
+
+    /// What a file holds after the edits so far: an earlier one of this run may have changed it.
+    fn text(&self, path: &Path) -> Result<Side, Complaint> {
+        if let Some(edit) = self.files.iter().find(|edit| edit.path == path) {
+            return Ok(edit.after.clone());
+        }
+        let known = Side::read(path).known();
+        known.map_err(|why| Complaint::new(Code::Io, why))
+    }
+
+    /// Gives a file this text, which was made from what [`Edited::text`] gave.
+    fn put(&mut self, path: &Path, was: Side, after: Side) {
+        match self.files.iter_mut().find(|edit| edit.path == path) {
+            Some(edit) => edit.after = after,
+            None => self.files.push(FileEdit {
+                path: path.to_owned(),
+                before: was,
+                after,
+                origin: Origin::Refit,
+            }),
+        }
+    }
+
+    /// The first key that is to change, and that has another value now than when these edits were made
+    /// before.
+    pub fn changed_since(&self, earlier: &Self) -> Option<&KeyChange> {
+        // What a person edits in place is never typed to us.
+        let typed = self.changes.iter().filter(|_| !self.is_by_hand);
+        typed.into_iter().find(|now| {
+            let mut then = earlier.changes.iter();
+            let then = then.find(|then| then.file == now.file && then.key == now.key);
+            then.is_none_or(|then| then.before != now.before)
+        })
+    }
+
+    /// The files that are no longer what the plan was made from.
+    pub fn edited_meanwhile(&self) -> Vec<&Path> {
+        let changing = self.changing();
+        let stale = changing.filter(|edit| match edit.origin {
+            // git looks by itself, at the moment of the move.
+            Origin::Upstream => false,
+            // In place already, a removal as well.
+            Origin::Person if self.is_by_hand || edit.is_in_place() => {
+                !Side::read(&edit.path).is_same_file(&edit.after)
+            }
+            Origin::Person | Origin::Refit => !Side::read(&edit.path).is_same_file(&edit.before),
+        });
+        let read = self.read.iter();
+        let read = read.filter(|(path, side)| !Side::read(path).is_same_text(side));
+        let stale = stale.map(|edit| edit.path.as_path());
+        stale.chain(read.map(|(path, _)| path.as_path())).collect()
+    }
+
+    /// The files that change.
+    pub fn changing(&self) -> impl Iterator<Item = &FileEdit> {
+        self.files.iter().filter(|edit| !edit.is_noop())
+    }
+}
+
+/// Whether a file is edited as YAML: its name says so.
+pub fn is_yaml(path: &Path) -> bool {
+    matches!(
+        path.extension().and_then(|e| e.to_str()),
+        Some("yml" | "yaml")
+    )
+}
+
+/// Makes the edits in memory.
+///
+/// # Errors
+/// A file that cannot be read or edited, a value that cannot be written, an unknown place.
+pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
+    make_all(std::slice::from_ref(request), located)
+}
+
+/// Makes several requests' edits in memory, one after the other: a file that an earlier one has
+/// changed is changed further.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_all(requests: &[EditRequest], located: &Located) -> Result<Edited, Complaint> {
+    let mut edited = Edited::default();
+    for request in requests {
+        add(request, located, &mut edited)?;
+    }
+    Ok(edited)
+}
+
+fn add(request: &EditRequest, located: &Located, edited: &mut Edited) -> Result<(), Complaint> {
+    let by_path = |edit: &Edit| edit_target::is_compose_path(&edit.key);
+    match &request.file {
+        Some(file) => {
+            let path = existing(located, file)?;
+            edit_file(&path, &request.edits, located, edited)?;
+        }
+        None if request.edits.iter().any(&by_path) => {
+            let (paths, keys): (Vec<_>, Vec<_>) = request.edits.iter().cloned().partition(by_path);
+            for edit in &paths {
+                edit_definition(edit, located, edited)?;
+            }
+            if !keys.is_empty() {
+                edit_env(&located.first_env_file(), &keys, located, edited)?;
+            }
+        }
+        None => edit_file(&located.first_env_file(), &request.edits, located, edited)?,
+    }
+    if !request.reach.is_empty() {
+        check_reach(request, located)?;
+    }
+    edited.reach.extend(request.reach.iter().cloned());
+    for service in &request.reach {
+        for edit in &request.edits {
+            add_consumer(service, &edit.key, located, edited)?;
+        }
+    }
+    Ok(())
+}
+
+/// `--for` hands a key on by `${KEY}`, which Compose fills in from the stack's env files alone.
+fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint> {
+    let file = request.file.as_ref().and_then(|file| named(located, file));
+    let file = file.or_else(|| request.file.clone());
+    let own = |path: &Path| {
+        let env_files = located.env_files();
+        env_files
+            .iter()
+            .any(|own| files::follow(own) == files::follow(path))
+    };
+    if request
+        .edits
+        .iter()
+        .any(|edit| edit_target::is_compose_path(&edit.key))
+    {
+        let text = "--for is for keys of env files, and a path names its service itself";
+        return Err(Complaint::new(Code::Usage, text).hint("leave --for out"));
+    }
+    match file {
+        Some(path) if !own(&path) => {
+            let file = shown(&located.args.directory, &path);
+            let text =
+                format!("--for cannot hand on a key of {file}: Compose does not fill in from it");
+            let hint = format!(
+                "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
+            );
+            Err(Complaint::new(Code::ForOtherFile, text).hint(hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn edit_file(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    if is_yaml(path) {
+        edit_yaml(path, edits, located, edited)
+    } else {
+        edit_env(path, edits, located, edited)
+    }
+}
+
+/// A path without a file: it is written where it belongs.
+fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Result<(), Complaint> {
+    let place: YamlPath = edit.key.parse().map_err(|error: YamlError| {
+        Complaint::new(error.code(), error.to_string()).hint(error.hint())
+    })?;
+    let removes = matches!(edit.to, To::Unset);
+    let (path, note) = edit_target::file_for(&place, removes, located)?;
+    if !path.exists() {
+        edited.new_compose_file = Some(path.clone());
+    }
+    edited
+        .notes
+        .extend(note.filter(|note| !edited.notes.contains(note)));
+    edit_yaml(&path, std::slice::from_ref(edit), located, edited)
+}
+
+/// A file that the person names, where it exists: relative to where they are inside the stack's
+/// folder, else to that folder, else to where they are.
+pub fn named(located: &Located, file: &Path) -> Option<PathBuf> {
+    let folder = &located.args.directory;
+    let below = files::follow(&located.here);
+    let below = below.strip_prefix(files::follow(folder)).ok();
+    let inside = below.map(|below| folder.join(below).join(file));
+    inside
+        .into_iter()
+        .chain([folder.join(file), located.here.join(file)])
+        .map(|path| lexical(&path))
+        .find(|path| path.exists())
+}
+
+/// A file given by `-F`.
+fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
+    let in_stack = lexical(&located.args.directory.join(file));
+    match named(located, file) {
+        Some(path) => Ok(path),
+        // A new env file is no mistake; a new YAML file would be read by nobody.
+        None if !is_yaml(file) && in_stack.parent().is_some_and(Path::is_dir) => Ok(in_stack),
+        None => Err(no_file(file)),
+    }
+}
+
+/// A file that was named and is not there.
+pub fn no_file(file: &Path) -> Complaint {
+    Complaint::new(Code::NoFile, format!("no file {}", file.display()))
+        .hint("a path that is not absolute starts at the stack's folder")
+}
+
+/// Whether a path can be edited as a file: not a folder, and no link that leads nowhere, which would
+/// be lost.
+///
+/// # Errors
+/// It cannot, and why.
+pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
+    if path.is_dir() {
+        let text = format!("{shown} is a folder");
+        return Err(Complaint::new(Code::NotAFile, text).hint("name a file in it"));
+    }
+    // A pipe would be waited for without end, and a device replaced by a file.
+    if path.exists() && !path.is_file() {
+        let text = format!("{shown} is no regular file");
+        return Err(Complaint::new(Code::NotAFile, text).hint("name an env file or a YAML file"));
+    }
+    match std::fs::read_link(path) {
+        Ok(target) if !path.exists() => {
+            let target = target.display();
+            let text = format!("{shown} is a link to {target}, which does not exist");
+            Err(Complaint::new(Code::NoFile, text).hint("make that file, or remove the link"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What would be written all the same, and is no setting to anybody.
+fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complaint> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if let Some("json" | "toml" | "xml") = ending {
+        let text = format!("{shown} is no env file and no YAML file");
+        return Err(Complaint::new(Code::NotAnEnvFile, text).hint(format!("refit edit {shown}")));
+    }
+    match edits
+        .iter()
+        .find(|edit| edit_target::is_compose_path(&edit.key))
+    {
+        Some(edit) => {
+            let text = format!(
+                "{} is a path into a compose file, and {shown} is none",
+                edit.key
+            );
+            Err(Complaint::new(Code::Usage, text).hint("leave -F out, or name the compose file"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How services read an env file.
+pub fn format_of(path: &Path, located: &Located) -> Format {
+    if is_raw(path, located) {
+        Format::Raw
+    } else {
+        Format::Compose
+    }
+}
+
+fn edit_env(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let file = shown(&located.args.directory, path);
+    check_is_file(&file, path)?;
+    check_is_env(&file, path, edits)?;
+    let was = edited.text(path)?;
+    // A name that was mistyped makes a new file as well.
+    if was == Side::Absent && path != located.first_env_file() {
+        edited.notes.push(format!("{file} is new"));
+    }
+    let format = format_of(path, located);
+    let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
+    let mut tree = Dotenv::parse(was.bytes().unwrap_or_default(), format).map_err(&refused)?;
+    for edit in edits {
+        let key: EnvKey = edit
+            .key
+            .parse()
+            .map_err(|error: crate::edit::dotenv::EnvKeyError| {
+                Complaint::new(error.code(), error.to_string()).hint(
+                    "write KEY=VALUE; a path such as services.web.image edits the compose file",
+                )
+            })?;
+        let old = value_of(&tree, &key);
+        let (notes, new) = match &edit.to {
+            To::Set(value, _) => {
+                let value = value.expose();
+                (
+                    tree.set(&key, value).map_err(&refused)?,
+                    Some(value.to_owned()),
+                )
+            }
+            To::Unset => (tree.unset(&key).map_err(&refused)?, None),
+        };
+        let near = || suggest::nearest(key.as_str(), tree.keys().map(|(known, _)| known));
+        for note in notes {
+            let near = near().filter(|_| matches!(note, Note::NotSet { .. }));
+            edited
+                .notes
+                .push(with_meant(format!("{file}: {note}"), near));
+        }
+        edited.changes.push(KeyChange {
+            file: file.clone(),
+            key: key.to_string(),
+            name: key.to_string(),
+            before: old,
+            after: new,
+        });
+    }
+    let after = tree.to_bytes();
+    // Nothing to remove from a file that does not exist: it stays so.
+    let after = match was == Side::Absent && after.is_empty() {
+        true => Side::Absent,
+        false => Side::new(after, &was),
+    };
+    edited.put(path, was, after);
+    Ok(())
+}
+
+/// The value as Compose reads it; none where the file cannot be read.
+pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
+    tree.get(key, &|name| std::env::var(name).ok())
+        .ok()
+        .flatten()
+}
+
+/// Whether a service reads this env file with `format: raw`.
+fn is_raw(path: &Path, located: &Located) -> bool {
+    let real = files::follow(path);
+    located.args.files.iter().any(|file| {
+        let Some(text) = files::text_if_readable(file) else {
+            return false;
+        };
+        // The word must stand there; to read the whole file for it is rarely needed.
+        if !text.contains("raw") {
+            return false;
+        }
+        let Ok(tree) = yaml::read(&text) else {
+            return false;
+        };
+        let services = tree.get("services").and_then(Value::as_object);
+        services.into_iter().flatten().any(|(_, service)| {
+            let entries = service.get("env_file").and_then(Value::as_array);
+            entries.into_iter().flatten().any(|entry| {
+                let named = entry.get("path").and_then(Value::as_str);
+                entry.get("format").and_then(Value::as_str) == Some("raw")
+                    && named.is_some_and(|n| files::follow(&located.args.directory.join(n)) == real)
+            })
+        })
+    })
+}
+
+fn edit_yaml(
+    path: &Path,
+    edits: &[Edit],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let file = shown(&located.args.directory, path);
+    check_is_file(&file, path)?;
+    let was = edited.text(path)?;
+    let mut text = text_of(&file, was.bytes().unwrap_or_default())?;
+    for edit in edits {
+        let place: YamlPath = edit
+            .key
+            .parse()
+            .map_err(|error| refused_yaml(&file, &error))?;
+        let done = match &edit.to {
+            To::Set(value, kind) => yaml::set(&text, &place, &new_value(value.expose(), *kind)?),
+            To::Unset => yaml::delete(&text, &place),
+        };
+        let done = done.map_err(|error| refused_yaml(&file, &error))?;
+        edited
+            .notes
+            .extend(done.notes.iter().map(|note| format!("{file}: {note}")));
+        edited
+            .notes
+            .extend(slip(&file, &place, edit, &done, located));
+        edited.changes.push(KeyChange {
+            file: file.clone(),
+            key: edit.key.clone(),
+            name: last_key(&place),
+            before: done.before.as_ref().map(value_text),
+            after: done.after.as_ref().map(value_text),
+        });
+        text = done.text;
+    }
+    let after = Side::new(text.into_bytes(), &was);
+    edited.put(path, was, after);
+    Ok(())
+}
+
+fn with_meant(text: String, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("{text}; did you mean {meant}?"),
+        None => text,
+    }
+}
+
+/// What Compose lets pass, and a person may not have meant: nothing to remove, and a service that
+/// only a slip of the finger made.
+fn slip(
+    file: &str,
+    place: &YamlPath,
+    edit: &Edit,
+    done: &yaml::Edited,
+    located: &Located,
+) -> Option<String> {
+    if done.before.is_some() {
+        return None;
+    }
+    let meant = suggest::path(place, located);
+    match edit.to {
+        To::Unset => {
+            let text = format!("{file}: {place} was not set, so there was nothing to remove");
+            Some(with_meant(text, meant.as_deref()))
+        }
+        To::Set(..) => meant.map(|meant| format!("{place} is new; did you mean {meant}?")),
+    }
+}
+
+/// A YAML file as text.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        Complaint::new(
+            Code::NotUtf8,
+            format!("{file} is not UTF-8: {}", error.utf8_error()),
+        )
+    })
+}
+
+fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
+    Ok(match kind {
+        Kind::Auto => NewValue::Auto(text.to_owned()),
+        Kind::String => NewValue::String(text.to_owned()),
+        Kind::Int => NewValue::Int(text.trim().parse().map_err(|_| {
+            Complaint::new(
+                Code::BadValue,
+                "the value given with --int is no whole number",
+            )
+        })?),
+        Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
+            Complaint::new(
+                Code::BadValue,
+                format!("the value given with --as-json is no JSON: {error}"),
+            )
+        })?),
+    })
+}
+
+fn last_key(path: &YamlPath) -> String {
+    path.segments()
+        .iter()
+        .rev()
+        .find_map(|segment| match segment {
+            yaml::Segment::Key(key) => Some(key.clone()),
+            yaml::Segment::Index(_) | yaml::Segment::Append => None,
+        })
+        .unwrap_or_default()
+}
+
+/// A YAML value as text.
+pub fn value_text(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    }
+}
+
+/// What is wrong with a YAML file or an edit of it, with its place.
+pub fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
+    let place = error
+        .line()
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    Complaint::new(error.code(), format!("{file}{place}: {error}")).hint(error.hint())
+}
+
+/// `--for`: the service's `environment` takes the key from the env files.
+fn add_consumer(
+    service: &ServiceName,
+    key: &str,
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let path = override_file(located)?;
+    let file = shown(&located.args.directory, &path);
+    let was = edited.text(&path)?;
+    let text = text_of(&file, was.bytes().unwrap_or_default())?;
+    let place = YamlPath::of_keys(["services", service.as_str(), "environment", key])
+        .map_err(|error| refused_yaml(&file, &error))?;
+    let value = NewValue::String(format!("${{{key}}}"));
+    let done = yaml::set(&text, &place, &value).map_err(|error| refused_yaml(&file, &error))?;
+    edited.changes.push(KeyChange {
+        file,
+        key: place.to_string(),
+        // A reference is no secret, whatever it refers to.
+        name: String::new(),
+        before: done.before.as_ref().map(value_text),
+        after: done.after.as_ref().map(value_text),
+    });
+    if was == Side::Absent {
+        edited.new_compose_file = Some(path.clone());
+    }
+    let after = Side::new(done.text.into_bytes(), &was);
+    edited.put(&path, was, after);
+    Ok(())
+}
+
+/// The file that overrides the others: the last one loaded, or the one that Compose would load.
+fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
+    let files = &located.args.files;
+    match (files.len(), located.default_override()) {
+        (2.., _) => files.last().cloned().ok_or_else(no_override),
+        (_, Some(path)) => Ok(path),
+        _ => Err(no_override()),
+    }
+}
+
+fn no_override() -> Complaint {
+    Complaint::new(
+        Code::NoOverride,
+        "this stack loads no override file to which the key could be added",
+    )
+    .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")
+}

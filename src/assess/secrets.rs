@@ -1,0 +1,41 @@
+//! What is secret in a stack: everything that its env files and edits say, for redaction.
+
+use super::edits::Edited;
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::host::files;
+use crate::secret::Redactor;
+use crate::stack::Place;
+
+/// Teaches a redactor what an edit and the env files hold.
+pub(crate) fn learn(redactor: &mut Redactor, edited: &Edited, env: &[(String, String)]) {
+    for change in &edited.changes {
+        for value in [&change.before, &change.after].into_iter().flatten() {
+            redactor.learn(&change.name, value);
+        }
+    }
+    for (key, value) in env {
+        redactor.learn(key, value);
+    }
+}
+
+/// Everything in the stack's env files, before and after.
+pub(crate) fn env_of(place: &Place, edited: &Edited) -> Vec<(String, String)> {
+    let mut contents: Vec<Vec<u8>> = place
+        .located
+        .env_files()
+        .iter()
+        .filter_map(|file| files::read_if_exists(file).ok().flatten())
+        .collect();
+    for edit in &edited.files {
+        for side in [&edit.after, &edit.before] {
+            contents.extend(side.bytes().map(<[u8]>::to_owned));
+        }
+    }
+    contents
+        .iter()
+        .filter_map(|bytes| Dotenv::parse(bytes, Format::Compose).ok())
+        .filter_map(|file| file.read(&|name| std::env::var(name).ok()).ok())
+        .flatten()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}

@@ -1,0 +1,110 @@
+//! What a person is told besides the plan: keys that reach nobody, what differed before, the price of
+//! a `down`.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::edits::{Edited, is_yaml};
+use crate::docker::container::Container;
+use crate::event::{Action, Reason, Route};
+use crate::plan::Plan;
+use crate::stack::Place;
+use crate::stack::drift::Drift;
+use crate::stack::model::Model;
+use crate::stack::routes::{self, FileReach};
+use crate::stack::source::Source;
+
+/// A text takes the place of another one under the name that was given: what is known under a second
+/// name (a hard link) keeps the old text there.
+pub(crate) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
+    let written = edited.changing().filter(|edit| !edit.is_in_place());
+    written
+        .filter(|edit| std::fs::metadata(&edit.path).is_ok_and(|file| file.nlink() > 1))
+        .map(|edit| {
+            let file = place.shown(&edit.path);
+            format!(
+                "{file} is also known under another name (a hard link), which keeps the old text"
+            )
+        })
+        .collect()
+}
+
+/// A key that reaches nobody is said so before anything is written.
+pub(crate) fn unreached(
+    place: &Place,
+    plan: &Plan,
+    reaches: &[(String, FileReach)],
+    keys: &[(String, String)],
+    model: &Model,
+    source: &Source,
+) -> Vec<String> {
+    if !plan.is_empty() {
+        return Vec::new();
+    }
+    keys.iter()
+        .filter(|(file, _)| !is_yaml(Path::new(file)))
+        .filter(|(_, key)| !key.contains('.') && !key.contains('['))
+        .filter_map(|(file, key)| {
+            let in_file = reaches.iter().any(|(known, _)| known == file);
+            // On a stack that is down the plan is empty whomever the key reaches.
+            let may_reach = plan.stack_is_down && in_file;
+            if std::env::var_os(key).is_some() && !may_reach {
+                let wins = "the shell that refit runs in has its own";
+                return Some(format!("{key} in {file} has no effect here: {wins} {key}, which wins"));
+            }
+            let by_key = routes::of_key(model, source, key);
+            if in_file || !by_key.is_empty() {
+                return None;
+            }
+            let project = place.located.args.files.first().map(|f| place.shown(f));
+            let compose = project.unwrap_or_else(|| "the compose file".into());
+            Some(format!(
+                "{key} reaches no service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
+                 --for SERVICE adds it"
+            ))
+        })
+        .collect()
+}
+
+/// Cheap differences that a change leaves alone: what has no container, or crashed.
+pub(crate) fn still_differing(
+    model: &Model,
+    place: &Place,
+    containers: &[Container],
+    plan: &Plan,
+) -> Vec<Drift> {
+    if plan.stack_is_down {
+        return Vec::new();
+    }
+    let missing = model.services.keys().filter(|name| {
+        model.is_active(name, &place.located.args.profiles)
+            && plan.step(name).is_none()
+            && !containers
+                .iter()
+                .any(|container| container.service == **name)
+    });
+    missing
+        .map(|name| Drift {
+            service: name.clone(),
+            action: Action::Start,
+            reason: Reason {
+                route: Route::Definition,
+                file: None,
+                key: None,
+                text: "has no container".into(),
+            },
+        })
+        .collect()
+}
+
+/// F15: the price of the note's own commands, before it is paid.
+pub(crate) fn cost_of_down(containers: &[Container]) -> String {
+    let running = containers
+        .iter()
+        .filter(|container| container.is_up())
+        .count();
+    format!(
+        "down stops all {running} running containers, each within its grace period (10 s unless set), \
+         and up -d --build starts them again; the new containers get new, empty anonymous volumes"
+    )
+}

@@ -1,0 +1,238 @@
+//! The last text of the stack's files that was seen to agree with its containers: what an `apply`
+//! after an edit by hand goes back to when it fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::assess::Assessment;
+use crate::docker::compose::ProjectArgs;
+use crate::hash::sha256;
+use crate::host::files::Attributes;
+use crate::stack::Place;
+use crate::stack::included;
+use crate::stack::model::{Model, Section};
+use crate::stack::side::{FileEdit, Origin, Side, Text};
+use crate::stack::source::Source;
+use crate::state::document::{self, StateError};
+use crate::state::{StackState, make_folder, write_file};
+
+/// Larger files are data, not settings.
+const LARGEST: u64 = 1 << 20;
+
+const INDEX: &str = "index.json";
+
+/// The stack's files when they agreed with its containers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What Compose was told.
+    pub args: ProjectArgs,
+    /// Every file that was looked at, and what was there.
+    files: BTreeMap<PathBuf, Kept>,
+}
+
+/// A file as it was then. One that is not in the list was not looked at: nothing is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "side", rename_all = "snake_case")]
+enum Kept {
+    Absent,
+    Text {
+        /// Names the kept text.
+        hash: String,
+        attributes: Attributes,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+/// The files that make the stack what it is, and those that Compose would load were they there.
+fn files_of(place: &Place, model: &Model, source: &Source) -> BTreeSet<PathBuf> {
+    let mut paths: BTreeSet<PathBuf> = place.located.args.files.iter().cloned().collect();
+    paths.extend(included::read_besides(&place.located.args.files));
+    paths.extend(place.located.env_files());
+    paths.extend(place.located.default_overrides());
+    for service in source.services.values() {
+        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
+    }
+    for service in model.services.values() {
+        paths.extend(service.binds.iter().map(|bind| bind.source.clone()));
+    }
+    for section in [Section::Configs, Section::Secrets] {
+        for definition in model.shared.get(&section).into_iter().flatten() {
+            let file = definition.1.get("file").and_then(Value::as_str);
+            paths.extend(file.map(PathBuf::from));
+        }
+    }
+    paths.retain(|path| !path.is_dir());
+    paths
+}
+
+fn folder_of(state: &StackState) -> PathBuf {
+    state.folder().join("baseline")
+}
+
+/// Reads the baseline of a stack; `None`: there is none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
+    document::read(&folder_of(state).join(INDEX))
+}
+
+/// Keeps the texts that a run has proven: those that it changed, and those of which none is known.
+/// What a person edited elsewhere and did not apply is not proven by it.
+///
+/// # Errors
+/// The disk is full, or what is there cannot be read.
+pub fn keep(place: &Place, assessment: &Assessment, state: &StackState) -> anyhow::Result<()> {
+    let known = match read(state) {
+        // Some services were left out of an `apply`.
+        Ok(Some(_)) if !assessment.differing.is_empty() && assessment.edited.is_by_hand => {
+            return Ok(());
+        }
+        Ok(known) => known.map(|known| known.files).unwrap_or_default(),
+        // What is damaged is of no use to anybody any more; a newer refit's is left to it.
+        Err(error) if error.may_pass() => return Err(error.into()),
+        Err(_) => BTreeMap::new(),
+    };
+    let changed: BTreeSet<&PathBuf> = assessment
+        .edited
+        .changing()
+        .map(|edit| &edit.path)
+        .collect();
+    let proven = |path: &PathBuf| match changed.contains(path) {
+        true => None,
+        false => known.get(path).cloned(),
+    };
+    try_keep(place, assessment, state, proven)
+}
+
+/// Keeps all present texts where files and containers were compared and agree.
+///
+/// # Errors
+/// As [`keep`].
+pub fn keep_if_in_line(
+    place: &Place,
+    assessment: &Assessment,
+    state: &StackState,
+) -> anyhow::Result<()> {
+    match assessment.is_in_line() {
+        true => try_keep(place, assessment, state, |_| None),
+        false => Ok(()),
+    }
+}
+
+/// `retained` names the text that stays the known good one of a file.
+fn try_keep(
+    place: &Place,
+    assessment: &Assessment,
+    state: &StackState,
+    retained: impl Fn(&PathBuf) -> Option<Kept>,
+) -> anyhow::Result<()> {
+    let folder = folder_of(state);
+    let mut files = BTreeMap::new();
+    for path in files_of(place, &assessment.after, &assessment.source) {
+        let kept = match retained(&path) {
+            Some(kept) => kept,
+            None => kept_now(&path, &folder)?,
+        };
+        files.insert(path, kept);
+    }
+    let baseline = Baseline {
+        args: assessment.args.clone(),
+        files,
+    };
+    if read(state).is_ok_and(|known| known.as_ref() == Some(&baseline)) {
+        return Ok(());
+    }
+    make_folder(&folder)?;
+    document::write(&folder.join(INDEX), &baseline)?;
+    remove_unused(&folder, &baseline)
+}
+
+fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<Kept> {
+    if std::fs::metadata(path).is_ok_and(|found| found.len() > LARGEST) {
+        let why = "it is too large to be kept".to_owned();
+        return Ok(Kept::Unknown { why });
+    }
+    Ok(match Side::read(path) {
+        Side::Absent => Kept::Absent,
+        Side::Unknown(why) => Kept::Unknown { why },
+        Side::Text(text) => {
+            let hash = sha256(&text.bytes);
+            let copy = folder.join(&hash);
+            // One that is there may be damaged: it is worth a look only where it is read.
+            if !copy.exists() {
+                make_folder(folder)?;
+                write_file(&copy, &text.bytes)?;
+            }
+            Kept::Text {
+                hash,
+                attributes: text.attributes,
+            }
+        }
+    })
+}
+
+fn remove_unused(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
+    let used: BTreeSet<&str> = baseline
+        .files
+        .values()
+        .filter_map(|kept| match kept {
+            Kept::Text { hash, .. } => Some(hash.as_str()),
+            Kept::Absent | Kept::Unknown { .. } => None,
+        })
+        .collect();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != INDEX && !name.to_str().is_some_and(|name| used.contains(name)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+impl Baseline {
+    /// What was edited by hand since: `before` is the baseline's text, `after` the present one. A file
+    /// that was not looked at then has an unknown side: it is left as it is, whatever happens.
+    pub fn edits(
+        &self,
+        place: &Place,
+        model: &Model,
+        source: &Source,
+        state: &StackState,
+    ) -> Vec<FileEdit> {
+        let mut paths = files_of(place, model, source);
+        paths.extend(self.files.keys().cloned());
+        let edits = paths.into_iter().map(|path| FileEdit {
+            before: self.side(&path, state),
+            after: Side::read(&path),
+            path,
+            origin: Origin::Person,
+        });
+        edits.filter(|edit| !edit.is_noop()).collect()
+    }
+
+    fn side(&self, path: &Path, state: &StackState) -> Side {
+        let (known, attributes) = match self.files.get(path) {
+            None => return Side::Unknown("it was no file of the stack then".to_owned()),
+            Some(Kept::Absent) => return Side::Absent,
+            Some(Kept::Unknown { why }) => return Side::Unknown(why.clone()),
+            Some(Kept::Text { hash, attributes }) => (hash, attributes),
+        };
+        let copy = folder_of(state).join(known);
+        match std::fs::read(&copy) {
+            Ok(bytes) if sha256(&bytes) == *known => Side::Text(Text {
+                bytes,
+                attributes: attributes.clone(),
+                id: None,
+            }),
+            Ok(_) => Side::Unknown(format!("its kept text {} is damaged", copy.display())),
+            Err(error) => Side::Unknown(format!("cannot read {}: {error}", copy.display())),
+        }
+    }
+}

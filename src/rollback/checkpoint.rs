@@ -1,0 +1,232 @@
+//! What a run needs to give the stack back: bytes and attributes of every file that it may touch,
+//! the images (`kept`), and the state of every container.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::checkout::SavedCheckout;
+use super::saved_file::{Back, SavedFile};
+use crate::assess::Assessment;
+use crate::assess::read_files;
+use crate::complaint::Complaint;
+use crate::docker::client::Docker;
+use crate::docker::compose::ProjectArgs;
+use crate::docker::container::{Container, Health, State};
+use crate::event::RunId;
+use crate::fault::fault;
+use crate::hash::sha256;
+use crate::host::files;
+use crate::rollback::pinned_images::{self, SavedImage};
+use crate::stack::Place;
+use crate::stack::snapshot::EngineSide;
+use crate::state::document::{self, StateError};
+
+const NAME: &str = "checkpoint.json";
+
+/// Where a run's checkpoint is.
+pub fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
+fn is_of_first_format(path: &Path) -> bool {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes);
+    value.is_ok_and(|value| value.is_object() && value.get("format").is_none())
+}
+
+/// Everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What Compose was told before the change.
+    pub args: ProjectArgs,
+    /// Compose's project.
+    pub project: String,
+    /// Every file that the run may touch.
+    pub files: Vec<SavedFile>,
+    /// Files of the stack's folder that new containers are made of, and that the run only reads: a
+    /// container that is recreated on the way back would take what somebody typed there since.
+    #[serde(default)]
+    pub read: Vec<SavedFile>,
+    /// The git checkout, if the run moves it.
+    #[serde(default)]
+    pub checkout: Option<SavedCheckout>,
+    /// What the engine has of the project.
+    pub engine: EngineSide,
+    /// Images of the services that get new containers.
+    pub images: Vec<SavedImage>,
+}
+
+impl Checkpoint {
+    /// Takes and stores a checkpoint; it is whole on disk when this returns.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a full disk, an engine that does not answer.
+    pub async fn take(
+        place: &Place,
+        assessment: &Assessment,
+        run: RunId,
+        folder: &Path,
+    ) -> Result<Self, Complaint> {
+        let model = assessment.before.as_ref().unwrap_or(&assessment.after);
+        let project = &model.name;
+        let mut saved = Vec::new();
+        let moving = assessment.moving();
+        // A move also changes modes and where symlinks point, and no byte then.
+        let edits = assessment.edited.files.iter();
+        let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
+        for (index, edit) in touched.enumerate() {
+            let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
+            saved.push(SavedFile {
+                after_link,
+                ..SavedFile::save(edit, index, folder)?
+            });
+            fault!("checkpoint.file");
+        }
+        let read = read_files::of_new_containers(place, assessment)
+            .filter(|(path, _)| saved.iter().all(|file| file.path != **path))
+            .enumerate()
+            .map(|(index, (path, side))| SavedFile::save_read(path, side, index, folder))
+            .collect::<anyhow::Result<Vec<SavedFile>>>()?;
+        let checkout = match moving {
+            Some(moving) => Some(moving.save(run, folder).await?),
+            None => None,
+        };
+        let containers = place.of_project(project);
+        let prefix = format!("{project}-{run}-{}", whose(folder));
+        let images =
+            pinned_images::images_of(&place.docker, &prefix, model, assessment, &containers)
+                .await?;
+        let names = pinned_images::names_of(&images);
+        let engine = EngineSide::look(&place.docker, project, names, None).await?;
+        let checkpoint = Self {
+            args: assessment.args_before.clone(),
+            project: project.clone(),
+            files: saved,
+            read,
+            checkout,
+            engine,
+            images,
+        };
+        // Before the names are given: whoever is killed while giving them is followed by somebody
+        // who knows which to take back.
+        document::write(&path(folder), &checkpoint)?;
+        fault!("checkpoint.stored");
+        for image in &checkpoint.images {
+            let (repository, tag) = pinned_images::split_tag(&image.kept_as);
+            place.docker.tag(&image.id, repository, tag).await?;
+            fault!("checkpoint.tagged");
+        }
+        Ok(checkpoint)
+    }
+
+    /// Reads a run's checkpoint; `None` when the run did not come so far.
+    ///
+    /// # Errors
+    /// It is there and cannot be used.
+    pub fn read(folder: &Path) -> Result<Option<Self>, StateError> {
+        document::read(&path(folder)).map_err(|error| match error {
+            // Sides of files had another form then.
+            StateError::Damaged { path, .. } if is_of_first_format(&path) => {
+                StateError::Older { path, format: 1 }
+            }
+            error @ (StateError::Unreadable { .. }
+            | StateError::Damaged { .. }
+            | StateError::Gone { .. }
+            | StateError::Newer { .. }
+            | StateError::Older { .. }) => error,
+        })
+    }
+
+    /// All files of which it knows how they were.
+    pub fn all_files(&self) -> impl Iterator<Item = &SavedFile> {
+        self.files.iter().chain(&self.read)
+    }
+
+    /// What Compose was told before the change. A file that the change itself brought, and that goes
+    /// again, was not yet there.
+    pub fn args_before(&self) -> ProjectArgs {
+        let came = |path: &PathBuf| {
+            let file = self.files.iter().find(|file| file.path == *path);
+            file.is_some_and(|file| !file.was_there())
+        };
+        let mut args = self.args.clone();
+        args.files.retain(|path| !came(path));
+        args.env_files.retain(|path| !came(path));
+        args
+    }
+
+    /// Puts every file back, byte for byte, in a state that is safe to repeat. One that cannot be
+    /// restored keeps no other from it. A text that is neither side of the run, so somebody wrote it
+    /// meanwhile, is kept in the run's folder first.
+    pub fn restore_files(&self, folder: &Path, aside: &Path) -> Restored {
+        let mut done = Restored::default();
+        // What came goes first, so that files and folders which took each other's place do not meet.
+        let (came, was): (Vec<_>, Vec<_>) = self.all_files().partition(|file| !file.was_there());
+        for file in came.into_iter().rev().chain(was) {
+            match file.restore(folder, aside) {
+                Ok(Back::Put { kept }) => {
+                    done.restored.push(file.path.clone());
+                    done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
+                }
+                Ok(Back::AsItWas) => {}
+                Ok(Back::NotKnown { why }) => done.not_known.push((file.path.clone(), why)),
+                Err(error) => done.failed.push((file.clone(), error)),
+            }
+        }
+        for file in &self.files {
+            if let Some(folder) = files::follow(&file.path).parent()
+                && let Err(error) = files::remove_temporaries(folder)
+            {
+                done.failed.push((file.clone(), error));
+            }
+        }
+        done
+    }
+}
+
+/// What became of the files of a checkpoint.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Those that had to be put back.
+    pub restored: Vec<PathBuf>,
+    /// Texts that somebody wrote meanwhile, and where they are now.
+    pub kept: Vec<(PathBuf, PathBuf)>,
+    /// Those whose earlier text nobody knows, and why: they were left as they are.
+    pub not_known: Vec<(PathBuf, String)>,
+    /// Those that could not be restored, and why.
+    pub failed: Vec<(SavedFile, anyhow::Error)>,
+}
+
+/// Whether a container is in trouble: an old fault is not to be blamed on a change.
+pub fn is_failing(container: &Container) -> bool {
+    match container.state {
+        State::Restarting | State::Dead => true,
+        State::Exited => !container.stopped_on_purpose(),
+        State::Created => true,
+        State::Running | State::Paused | State::Removing => {
+            container.crashing || container.health == Health::Unhealthy
+        }
+    }
+}
+
+/// A short name of a run's folder. Root and a user have a state folder each, and count their runs
+/// by themselves: one must not take the other's names.
+pub(crate) fn whose(folder: &Path) -> String {
+    let hash = sha256(folder.as_os_str().as_encoded_bytes());
+    hash.get(..6).unwrap_or(&hash).to_owned()
+}
+
+/// Lets the images and the old commit of a checkpoint go.
+///
+/// # Errors
+/// The engine's. A repository that is gone has nothing to let go.
+pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+    if let Some(checkout) = &checkpoint.checkout {
+        let _ = checkout.release().await;
+    }
+    for image in &checkpoint.images {
+        image.release(docker).await?;
+    }
+    Ok(())
+}

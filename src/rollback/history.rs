@@ -1,0 +1,243 @@
+//! What it takes to undo runs, and how long they are kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use super::checkout::{Moving, SavedCheckout};
+use super::checkpoint::{self, Checkpoint};
+use super::saved_file::{self, SavedFile};
+use crate::assess::edits::Edited;
+use crate::assess::key_diff::describe;
+use crate::complaint::{Code, Complaint};
+use crate::event::{Outcome, RunId};
+use crate::rollback::pinned_images::SavedImage;
+use crate::stack::Place;
+use crate::stack::side::{FileEdit, Origin, Side};
+use crate::state::StackState;
+use crate::state::document::StateError;
+use crate::state::runs::{self, Record};
+
+/// What undoes some runs.
+#[derive(Debug)]
+pub struct Undo {
+    /// The files as they are to be again.
+    pub edited: Edited,
+    /// The images that services are to run again.
+    pub images: Vec<SavedImage>,
+    /// The move of the checkout back to where it was, if one of them moved it.
+    pub moving: Option<Moving>,
+    /// The runs that are undone.
+    pub runs: Vec<RunId>,
+    /// The networks that there were before them.
+    pub networks: Vec<String>,
+    /// The volumes that there were before them.
+    pub volumes: Vec<String>,
+}
+
+/// What it takes to go back to before `target`, or before the last run.
+///
+/// # Errors
+/// There is no such run, something that has to be known of it cannot be read, its checkpoint is gone, or
+/// files were edited since (`edited`), or the checkout is at another commit by now (`git_moved`).
+pub async fn undo(
+    place: &Place,
+    state: &StackState,
+    target: Option<RunId>,
+    allow_edited: bool,
+) -> Result<Undo, Complaint> {
+    let runs = to_undo(state, target)?;
+    let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
+    let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
+    let mut images: Vec<SavedImage> = Vec::new();
+    let mut checkout: Option<SavedCheckout> = None;
+    let mut before = None;
+    for run in &runs {
+        let folder = state.run_folder(*run);
+        let Some(checkpoint) = Checkpoint::read(&folder)? else {
+            let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
+            let path = checkpoint::path(&folder).display().to_string();
+            return Err(Complaint::new(Code::CheckpointGone, text).details(&path));
+        };
+        checkout = match (checkout, checkpoint.checkout) {
+            // From where the last one left it to where the first one found it.
+            (Some(first), Some(last)) => Some(SavedCheckout {
+                moved_to: last.moved_to,
+                tree: last.tree,
+                ..first
+            }),
+            (first, last) => first.or(last),
+        };
+        let engine = &checkpoint.engine;
+        before.get_or_insert((engine.own_networks(), engine.own_volumes()));
+        for file in checkpoint.files {
+            newest.insert(file.path.clone(), file.clone());
+            oldest
+                .entry(file.path.clone())
+                .or_insert((folder.clone(), file));
+        }
+        for image in checkpoint.images {
+            if images.iter().all(|known| known.service != image.service) {
+                images.push(image);
+            }
+        }
+    }
+    let edited_since = saved_file::edited_since(newest.values())?;
+    if !edited_since.is_empty() && !allow_edited {
+        let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
+        let text = format!("{} was edited since that run", names.join(", "));
+        return Err(Complaint::new(Code::Edited, text)
+            .hint("--allow edited replaces it; the present text is kept, and told where"));
+    }
+    let moving = match &checkout {
+        Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
+        None => None,
+    };
+    let mut edited = Edited::default();
+    let mut moved: Vec<FileEdit> = moving.iter().flat_map(Moving::file_edits).collect();
+    moved.retain(|edit| {
+        let saved = oldest.get(&edit.path);
+        saved.is_none_or(|(_, file)| file.is_link_only())
+    });
+    edited.files = moved;
+    for (path, (folder, file)) in oldest {
+        // What only git can put back, git puts back.
+        if file.is_link_only() {
+            continue;
+        }
+        let before = Side::read(&path).known();
+        let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
+        let after = file.before.read(&folder)?;
+        if let Side::Unknown(why) = &after {
+            let file = place.shown(&path);
+            let text = format!("{file} stays as it is: its earlier text is not known ({why})");
+            edited.notes.push(text);
+            continue;
+        }
+        let after = match after {
+            Side::Text(text) if before == Side::Absent => Side::Text(text),
+            Side::Text(text) => Side::new(text.bytes, &before),
+            Side::Absent | Side::Unknown(_) => after,
+        };
+        if edited_since.contains(&path) {
+            edited.replaced.push(path.clone());
+        }
+        edited.files.push(FileEdit {
+            path,
+            before,
+            after,
+            origin: match (&moving, file.origin) {
+                // git has moved it back by the time that it is written.
+                (Some(_), Origin::Upstream) => Origin::Upstream,
+                _ => Origin::Refit,
+            },
+        });
+    }
+    if let Some(moving) = &moving {
+        edited.changes.push(moving.described());
+    }
+    for edit in &edited.files {
+        if moving.is_none() || place.is_config(&edit.path) {
+            describe(place, edit, &mut edited.changes);
+        }
+    }
+    let (networks, volumes) = before.unwrap_or_default();
+    Ok(Undo {
+        edited,
+        images,
+        moving,
+        runs,
+        networks,
+        volumes,
+    })
+}
+
+/// The runs that left their change in place, from `target` on. All of them must be known: a run that
+/// cannot be read may have changed anything.
+fn to_undo(state: &StackState, target: Option<RunId>) -> Result<Vec<RunId>, Complaint> {
+    let all = runs::all(state)?;
+    let in_force: Vec<RunId> = all
+        .known
+        .iter()
+        .filter(|record| record.is_in_force())
+        .map(|record| record.run)
+        .collect();
+    let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
+    let half = all.known.iter().filter(|record| record.outcome.is_none());
+    let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
+    let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
+    let from = target.or(in_force.last().copied());
+    unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
+    if let Some((run, error)) = unknown.first() {
+        let text = format!("run {run} cannot be read, so it is not known what it left in place");
+        return Err(Complaint::new(Code::StateDamaged, text)
+            .details(&error.to_string())
+            .hint("refit history lists the runs that are known"));
+    }
+    let Some(from) = from.filter(|_| !in_force.is_empty()) else {
+        return Err(
+            Complaint::new(Code::NoRun, "there is no run to undo on this stack")
+                .hint("refit history lists the runs"),
+        );
+    };
+    let exists = state.runs()?.contains(&from);
+    let runs: Vec<RunId> = in_force.into_iter().filter(|run| *run >= from).collect();
+    if runs.is_empty() || !exists {
+        return Err(Complaint::new(
+            Code::NoRun,
+            format!("no run from {from} on changed anything"),
+        )
+        .hint("refit history lists the runs"));
+    }
+    Ok(runs)
+}
+
+/// Removes old runs, and the names that kept their images; never the newest one that was applied, and
+/// none that cannot be read.
+///
+/// # Errors
+/// The runs cannot be listed, or one not be removed.
+pub async fn prune(place: &Place, state: &StackState) -> Result<(), Complaint> {
+    let keep = &place.settings.keep;
+    let runs = state.runs()?;
+    let surplus = runs.len().saturating_sub(keep.runs);
+    let too_old = |record: &Record| {
+        let age = Timestamp::now().duration_since(record.began);
+        age.unsigned_abs() > keep.age
+    };
+    let oldest = match runs.first() {
+        Some(run) => Record::read(state, *run).ok().flatten(),
+        None => return Ok(()),
+    };
+    // The oldest tells whether any other can be too old.
+    if surplus == 0 && !oldest.as_ref().is_some_and(too_old) {
+        return Ok(());
+    }
+    let all = runs::all(state)?.known;
+    let is_good = |record: &&Record| record.outcome == Some(Outcome::Applied);
+    let last_good = all.iter().rev().find(is_good).map(|record| record.run);
+    for record in &all {
+        let index = runs.iter().position(|run| *run == record.run);
+        let is_surplus = index.is_some_and(|index| index < surplus);
+        if Some(record.run) == last_good
+            || record.outcome.is_none()
+            || !(is_surplus || too_old(record))
+        {
+            continue;
+        }
+        remove(place, &state.run_folder(record.run)).await?;
+    }
+    Ok(())
+}
+
+async fn remove(place: &Place, folder: &Path) -> Result<(), Complaint> {
+    // What cannot be read keeps what it names.
+    if let Some(checkpoint) = Checkpoint::read(folder)? {
+        checkpoint::release(&place.docker, &checkpoint).await?;
+    }
+    std::fs::remove_dir_all(folder)
+        .with_context(|| format!("cannot remove {}", folder.display()))
+        .map_err(Complaint::from)
+}

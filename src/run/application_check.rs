@@ -1,0 +1,357 @@
+//! Looks at the application itself: signs in as a person would, restarts it, asks again. What cannot
+//! be looked at is said to be not proven; what is not as asked fails the run.
+
+use crate::complaint::Code;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
+use crate::fault::fault;
+use crate::health::check::{self, Check, Finding, Proofs};
+use crate::health::limits::Past;
+use crate::health::set_cookie::SetCookie;
+use crate::health::track::Target;
+use crate::health::watch::Watch;
+use crate::host::http::{self, Ask, Reply};
+use crate::profile::SignIn;
+use crate::run::failure::Failure;
+use crate::run::transaction::Transaction;
+use crate::stack::address;
+use crate::state::journal::Entry;
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A healthy application may still be a moment from answering a person: it is asked again so long.
+const WARM_UP: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A person who has just signed in.
+struct Login<'p> {
+    sign_in: &'p SignIn,
+    /// What the sign-in was answered with.
+    reply: Reply,
+    cookie: SetCookie,
+    /// Only what came over https is given a cookie.
+    by_https: bool,
+}
+
+fn by(https: bool, ask: Ask) -> Ask {
+    Ask {
+        came_by_https: https,
+        ..ask
+    }
+}
+
+/// Why something cannot be looked at, or what was seen.
+type Looked = Result<Finding, String>;
+
+impl Transaction<'_> {
+    /// Every proof that the change asks for. Each question has its limit; a signal ends them all.
+    pub(crate) async fn proofs(&self, watch: &Watch) -> Result<(), Failure> {
+        tokio::select! {
+            done = self.all_proofs(watch) => done,
+            signal = self.signals.wait() => Err(Failure::of_signal(signal)),
+        }
+    }
+
+    async fn all_proofs(&self, watch: &Watch) -> Result<(), Failure> {
+        let Some(proofs) = self.assessment.proofs() else {
+            return Ok(());
+        };
+        fault!("proof.before");
+        let was_failing = watch
+            .verdicts()
+            .get(&proofs.service)
+            .is_some_and(|verdict| verdict.word == VerdictWord::AlreadyFailing);
+        if was_failing {
+            return self.leave_out(proofs, "it was failing before");
+        }
+        if let Some(account) = &proofs.account {
+            self.make_account(proofs, account).await?;
+        }
+        for check in &proofs.checks {
+            let finding = match self.base(proofs).await {
+                Ok(base) => self.look(proofs, *check, &base).await?,
+                Err(why) => Err(why),
+            };
+            let finding = finding.unwrap_or_else(|why| Finding::not_proven(*check, &why));
+            self.tell_proof(&proofs.service, *check, finding)?;
+        }
+        fault!("proof.after");
+        Ok(())
+    }
+
+    /// Nothing was touched, so there is nothing new to look at.
+    pub(crate) fn proofs_left_out(&self) -> Result<(), Failure> {
+        let Some(proofs) = self.assessment.proofs() else {
+            return Ok(());
+        };
+        let why = match (
+            self.request.options.no_apply,
+            self.assessment.plan.stack_is_down,
+        ) {
+            (true, _) => "the change was not applied",
+            (_, true) => "the stack is down",
+            _ => "no service was touched",
+        };
+        self.leave_out(proofs, why)
+    }
+
+    fn leave_out(&self, proofs: &Proofs, why: &str) -> Result<(), Failure> {
+        for check in &proofs.checks {
+            let finding = Finding::not_proven(*check, why);
+            self.tell_proof(&proofs.service, *check, finding)?;
+        }
+        Ok(())
+    }
+
+    fn tell_proof(
+        &self,
+        service: &ServiceName,
+        check: Check,
+        finding: Finding,
+    ) -> Result<(), Failure> {
+        let Finding { result, what } = finding;
+        self.emitter.emit(Kind::Proof {
+            service: service.clone(),
+            check: check.word(),
+            result,
+            what: what.clone(),
+        });
+        self.journal.add(Entry::Proof {
+            service: service.clone(),
+            check: check.word().to_owned(),
+            result,
+            what: what.clone(),
+        })?;
+        if result != ProofResult::Failed {
+            return Ok(());
+        }
+        Err(Failure {
+            service: Some(service.clone()),
+            ..Failure::new(Code::CheckFailed, what)
+        })
+    }
+
+    async fn look(&self, proofs: &Proofs, check: Check, base: &str) -> Result<Looked, Failure> {
+        Ok(match check {
+            Check::OpenWithoutLogin => match &proofs.open {
+                Some(page) => {
+                    let reply = self.patiently(|| check::asks(base, page, None)).await;
+                    reply.map(|reply| check::judge_open(page, &reply))
+                }
+                None => Err("nothing is known of its pages".to_owned()),
+            },
+            Check::SessionLasts(wanted) => self.signed_in(proofs, base).await.map(|login| {
+                check::judge_life(&login.cookie, &login.reply, Timestamp::now(), wanted)
+            }),
+            Check::CookieFits { secure, same_site } => {
+                let login = self.signed_in(proofs, base).await;
+                login.map(|login| check::judge_fit(&login.cookie, secure, same_site))
+            }
+            Check::SessionSurvives => match self.signed_in(proofs, base).await {
+                Ok(login) => return self.survives(proofs, &login).await,
+                Err(why) => Err(why),
+            },
+        })
+    }
+
+    /// Signs in, and makes sure that the page is another one than a visitor's.
+    async fn signed_in<'p>(&self, proofs: &'p Proofs, base: &str) -> Result<Login<'p>, String> {
+        let sign_in = proofs
+            .sign_in
+            .as_ref()
+            .ok_or("how one signs in is not known")?;
+        let credentials = proofs.credentials.as_ref().ok_or(
+            "no account to sign in with; --sign-in NAME reads the password from standard input",
+        )?;
+        let visitor = self
+            .patiently(|| check::asks(base, &sign_in.page, None))
+            .await?;
+        if check::is_page(&sign_in.page, &visitor) {
+            return Err(format!("{} is open to everybody", sign_in.page.path));
+        }
+        let cookie_of = |reply: &Reply| check::cookie_of(&sign_in.cookie, reply);
+        let signs_in = || check::signs_in(base, sign_in, credentials);
+        let mut reply = self.patiently(signs_in).await?;
+        let (mut cookie, mut by_https) = (cookie_of(&reply), false);
+        if cookie.is_none() && reply.status < 400 {
+            // Behind a proxy that ends https, cookies are given to what came to that over https.
+            by_https = true;
+            reply = http::ask(by(true, signs_in()), PATIENCE).await?;
+            cookie = cookie_of(&reply);
+        }
+        let cookie = cookie.ok_or_else(|| match reply.status {
+            400.. => format!(
+                "the sign-in of {} is answered with {}",
+                credentials.user, reply.status
+            ),
+            _ => format!(
+                "the sign-in brought no cookie {}, neither over http nor as a proxy hands on https",
+                sign_in.cookie
+            ),
+        })?;
+        let seen = check::asks(base, &sign_in.page, Some(&cookie.pair()));
+        let seen = http::ask(by(by_https, seen), PATIENCE).await?;
+        if !check::is_page(&sign_in.page, &seen) {
+            return Err(format!(
+                "the cookie of a new login does not lead to {}: {}",
+                sign_in.page.path, seen.status
+            ));
+        }
+        Ok(Login {
+            sign_in,
+            reply,
+            cookie,
+            by_https,
+        })
+    }
+
+    /// Restarts the application, waits for its verdict, and asks with the same cookie.
+    async fn survives(&self, proofs: &Proofs, login: &Login<'_>) -> Result<Looked, Failure> {
+        let service = &proofs.service;
+        let docker = &self.place.docker;
+        let all = docker.compose_containers().await?;
+        let own: Vec<_> = crate::stack::of_project(&all, &self.assessment.after.name)
+            .into_iter()
+            .filter(|container| container.service == *service && container.is_up())
+            .collect();
+        let target = Target {
+            service: service.clone(),
+            action: Action::Restart,
+            past: Past {
+                was_up: true,
+                one_shot: false,
+            },
+            was_failing: false,
+            old: own.iter().map(|c| (c.id.clone(), true)).collect(),
+            replicas: own.len(),
+            settings: self.place.settings.service(service),
+        };
+        let mut watch = Watch::begin(
+            docker,
+            &self.assessment.after.name,
+            vec![target],
+            self.request.options.limits,
+            self.emitter.clone(),
+        );
+        fault!("proof.restart");
+        let restarts = own.iter().map(|container| docker.restart(&container.id));
+        let restarted = futures_util::future::try_join_all(restarts);
+        let restarted = watch.during(restarted, self.signals).await;
+        restarted.map_err(Failure::of_stopped)??;
+        let settled = watch
+            .settle(std::slice::from_ref(service), self.signals)
+            .await;
+        settled.map_err(Failure::of_stopped)?;
+        Failure::of_verdicts(&watch).map_or(Ok(()), Err)?;
+        // A port that the engine chooses is another one now.
+        let base = match self.base(proofs).await {
+            Ok(base) => base,
+            Err(why) => return Ok(Err(why)),
+        };
+        let page = &login.sign_in.page;
+        let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
+        let reply = self.patiently(|| by(login.by_https, asks())).await;
+        Ok(reply.map(|reply| match check::is_page(page, &reply) {
+            true => Finding::proven("was restarted, and who had signed in before still is"),
+            false => Finding::failed(format!(
+                "was restarted, and who had signed in before no longer is: {} on {}",
+                reply.status, page.path
+            )),
+        }))
+    }
+
+    /// Asks until there is an answer; who answers nothing for a while cannot be asked.
+    async fn patiently(&self, ask: impl Fn() -> Ask) -> Result<Reply, String> {
+        let until = tokio::time::Instant::now() + WARM_UP;
+        loop {
+            let answered = http::ask(ask(), PATIENCE).await;
+            if answered.is_ok() || tokio::time::Instant::now() >= until {
+                return answered;
+            }
+            // Only a listening socket could end the wait, and nobody tells of one.
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Where this host reaches the application.
+    async fn base(&self, proofs: &Proofs) -> Result<String, String> {
+        if !self.place.docker.endpoint.is_local() {
+            return Err("the engine is on another machine".to_owned());
+        }
+        let service = self.assessment.after.services.get(&proofs.service);
+        let named = service.and_then(|service| address::on_this_host(service, proofs.port));
+        if let Some(named) = named {
+            return Ok(named);
+        }
+        let all = self.place.docker.compose_containers().await;
+        let all = all.unwrap_or_default();
+        let own = crate::stack::of_project(&all, &self.assessment.after.name);
+        let mut own = own.iter().filter(|c| c.service == proofs.service);
+        own.find_map(|container| address::of_container(container, proofs.port))
+            .ok_or_else(|| "its port is not published on this machine".to_owned())
+    }
+
+    /// Whether one can sign in with the account at hand.
+    async fn lets_in(&self, proofs: &Proofs) -> bool {
+        match self.base(proofs).await {
+            Ok(base) => self.signed_in(proofs, &base).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    async fn make_account(
+        &self,
+        proofs: &Proofs,
+        account: &check::NewAccount,
+    ) -> Result<(), Failure> {
+        let service = &proofs.service;
+        let docker = &self.place.docker;
+        let all = docker.compose_containers().await?;
+        let own = crate::stack::of_project(&all, &self.assessment.after.name);
+        let running = own.iter().find(|c| c.service == *service && c.is_up());
+        let failed = |reason: String, details: Vec<String>| Failure {
+            service: Some(service.clone()),
+            details,
+            ..Failure::new(Code::AccountFailed, reason)
+        };
+        let Some(container) = running else {
+            return Err(failed(
+                "does not run, so no account can be made".into(),
+                Vec::new(),
+            ));
+        };
+        // Asked for once, and once more to be sure where a script does so.
+        let password = account.password.expose();
+        let stdin = format!("{password}\n{password}\n");
+        let (code, said) = docker
+            .exec_with_input(&container.id, &account.command, &stdin)
+            .await?;
+        let said = said.replace(password, crate::secret::HIDDEN);
+        let lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        if code != 0 && said.contains(&account.exists) && self.lets_in(proofs).await {
+            self.emitter.note(
+                NoteCode::Account,
+                "the account is there already, and is used",
+            );
+            return Ok(());
+        }
+        if code != 0 {
+            let last = lines.iter().rfind(|line| !line.trim().is_empty());
+            let why = last.map(|line| format!(": {}", line.trim()));
+            let reason = format!(
+                "made no account, its script ended with {code}{}",
+                why.unwrap_or_default()
+            );
+            return Err(failed(reason, lines));
+        }
+        self.emitter.note(
+            NoteCode::Account,
+            "the account was made by the application's own script",
+        );
+        Ok(())
+    }
+}

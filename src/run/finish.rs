@@ -1,0 +1,293 @@
+//! How a run ends: committed and recorded, or given back. What the guilty service said is saved
+//! before its container is replaced.
+
+use std::collections::BTreeMap;
+
+use super::failure::Failure;
+use super::run_report::{Reason, RunEnd};
+use super::transaction::Transaction;
+use crate::complaint::{Code, Complaint};
+use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
+use crate::fault::fault;
+use crate::health::watch::Watch;
+use crate::rollback::checkpoint::Checkpoint;
+use crate::rollback::{self, End, Rollback};
+use crate::state;
+use crate::state::journal::{self, Entry};
+use crate::state::open_run::OpenRun;
+
+/// So many of the last lines of a log are shown and kept.
+const LOG_LINES: u32 = 20;
+
+impl Transaction<'_> {
+    /// The change stays.
+    pub(super) fn commit(&self, watch: &Watch) -> RunEnd {
+        self.emitter.phase(Phase::Commit);
+        let services = self.summaries(watch);
+        self.record(Outcome::Applied, &services, &[]);
+        let run = self.run;
+        let done = match (
+            self.request.options.no_apply,
+            self.assessment.plan.stack_is_down,
+        ) {
+            (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
+            (_, true) => format!(
+                "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
+            ),
+            _ if self.assessment.plan.is_empty() => {
+                format!("Written as run {run}. No service is touched by it.")
+            }
+            _ => format!("Applied as run {run}."),
+        };
+        RunEnd {
+            services,
+            ..RunEnd::of(
+                Outcome::Applied,
+                Some(format!("{done} Undo: refit rollback")),
+            )
+        }
+    }
+
+    /// Says what failed, with the guilty service's own words.
+    pub(super) async fn tell_failure(&self, failure: &Failure, watch: &Watch) {
+        let Some(service) = &failure.service else {
+            let complaint = Complaint::new(failure.code, failure.text());
+            let complaint = complaint.details(&failure.details.join("\n"));
+            self.emitter.emit(Kind::Complaint(complaint));
+            return;
+        };
+        let lines = self.save_evidence(service).await;
+        let verdict = watch.verdicts().remove(service);
+        if verdict.is_some_and(|verdict| verdict.word == VerdictWord::Failed) {
+            let last = lines.iter().rfind(|line| !line.trim().is_empty());
+            let reason = match last {
+                Some(line) => format!("{}: {}", failure.reason, line.trim()),
+                None => failure.reason.clone(),
+            };
+            self.emitter.emit(Kind::Verdict {
+                service: service.clone(),
+                verdict: VerdictWord::Failed,
+                reason: Some(reason),
+                after: watch.elapsed(),
+                down: watch.down(service),
+            });
+        }
+        self.emitter.emit(Kind::Logs {
+            service: service.clone(),
+            lines,
+        });
+    }
+
+    /// Keeps log and inspect of a service's containers in the run's folder, without secrets; gives
+    /// the log's last lines.
+    async fn save_evidence(&self, service: &ServiceName) -> Vec<String> {
+        let docker = &self.place.docker;
+        let Ok(all) = docker.compose_containers().await else {
+            return Vec::new();
+        };
+        let redactor = self.assessment.redactor();
+        let mut lines = Vec::new();
+        for container in crate::stack::of_project(&all, &self.assessment.after.name) {
+            if container.service != *service {
+                continue;
+            }
+            let log = docker.logs(&container.id, self.began, LOG_LINES).await;
+            lines.extend(log.unwrap_or_default());
+            if let Some(inspect) = docker.inspect_json(&container.id).await {
+                let name = format!("{}.inspect.json", container.name);
+                let text = redactor.redact(&inspect);
+                let _ = state::write_file(&self.folder.join(name), text.as_bytes());
+            }
+        }
+        let lines: Vec<String> = lines.iter().map(|line| redactor.told(line)).collect();
+        let name = format!("{service}.log");
+        let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());
+        lines
+    }
+
+    /// Undoes the run, and says whether it is undone.
+    pub(super) async fn give_back(
+        &self,
+        failure: Failure,
+        checkpoint: &Checkpoint,
+        watch: Watch,
+    ) -> RunEnd {
+        let mut services = self.summaries(&watch);
+        let away = watch.away();
+        drop(watch);
+        if !self.has_touched() {
+            return self.call_off(&failure, checkpoint).await;
+        }
+        if self.request.options.no_rollback {
+            return self.leave_in_place(&failure, services);
+        }
+        let failed = self.reason(&failure);
+        let (reason, code) = (failure.text(), failure.code.word().to_owned());
+        self.emitter.emit(Kind::Rollback {
+            reason: reason.clone(),
+        });
+        // A full disk must not keep anybody from getting the stack back.
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        let touched = self.touched();
+        let mut place = self.place.clone();
+        place.located.args = checkpoint.args.clone();
+        let rollback = Rollback {
+            place: &place,
+            checkpoint,
+            folder: &self.folder,
+            touched: &touched,
+            cut_off: failure.signal.is_some(),
+            since: self.began,
+            engine_ended: false,
+            away: &away,
+            limits: self.request.options.limits.of_rollback(),
+            signals: self.signals,
+            emitter: &self.emitter,
+        };
+        let undone = rollback.run(&self.journal).await;
+        for one in &mut services {
+            if let Some(down) = undone.down.get(&one.service) {
+                let more = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
+                one.down_ms = Some(one.down_ms.unwrap_or_default().saturating_add(more));
+            }
+        }
+        for problem in undone.end.problems() {
+            let complaint = Complaint::new(Code::RollbackFailed, &problem.text);
+            self.emitter.emit(Kind::Complaint(complaint));
+        }
+        let (outcome, todo) = match &undone.end {
+            End::Back(_) => (Outcome::RolledBack, Vec::new()),
+            End::Open(_) | End::Failed(_) => (Outcome::RollbackFailed, undone.end.todo()),
+        };
+        match &undone.end {
+            // Left open on purpose: the next command finds the run and finishes it.
+            End::Open(_) => {}
+            End::Back(_) | End::Failed(_) => self.record(outcome, &services, &todo),
+        }
+        RunEnd {
+            signal: failure.signal,
+            services,
+            failure: Some(failed),
+            todo,
+            ..RunEnd::of(outcome, Some(undone.end.text(self.run)))
+        }
+    }
+
+    /// Why it failed, as others may read it.
+    fn reason(&self, failure: &Failure) -> Reason {
+        Reason {
+            code: failure.code,
+            text: self.emitter.told(&failure.text()),
+        }
+    }
+
+    /// Whether a file or a container may be another by now.
+    fn has_touched(&self) -> bool {
+        let Ok(Some(found)) = journal::read(&self.folder) else {
+            return true;
+        };
+        let count =
+            |is: fn(&Entry) -> bool| found.lines.iter().filter(|line| is(&line.entry)).count();
+        let written = count(|entry| matches!(entry, Entry::Writing { .. }));
+        let left_alone = count(|entry| matches!(entry, Entry::LeftAlone { .. }));
+        let touched = count(|entry| matches!(entry, Entry::Touching { .. }));
+        written > left_alone || touched > 0 || !found.damaged.is_empty()
+    }
+
+    /// The services whose containers may be others by now.
+    fn touched(&self) -> BTreeMap<ServiceName, Action> {
+        match journal::read(&self.folder) {
+            Ok(Some(found)) if found.damaged.is_empty() => touched(&found.lines),
+            // A journal that went away meanwhile: whatever was planned may have been done.
+            Ok(_) | Err(_) => {
+                let steps = self.assessment.plan.steps.iter();
+                steps
+                    .map(|step| (step.service.clone(), step.action))
+                    .collect()
+            }
+        }
+    }
+
+    /// The end of a run that has fetched or built at most: names of images go back.
+    async fn call_off(&self, failure: &Failure, checkpoint: &Checkpoint) -> RunEnd {
+        rollback::names(&self.place.docker, checkpoint).await;
+        let (reason, code) = (failure.text(), failure.code.word().to_owned());
+        let _ = self.journal.add(Entry::RollingBack { reason, code });
+        self.record(Outcome::FailedBefore, &[], &[]);
+        let run = self.run;
+        let text = format!("Nothing was changed: it failed before. More: refit show {run}");
+        RunEnd {
+            signal: failure.signal,
+            failure: Some(self.reason(failure)),
+            ..RunEnd::of(Outcome::FailedBefore, Some(text))
+        }
+    }
+
+    fn leave_in_place(&self, failure: &Failure, services: Vec<ServiceSummary>) -> RunEnd {
+        let todo = vec!["refit rollback".to_owned()];
+        self.record(Outcome::RollbackFailed, &services, &todo);
+        let text = format!(
+            "Run {} failed and is left in place, as asked. Undo: refit rollback",
+            self.run
+        );
+        RunEnd {
+            signal: failure.signal,
+            services,
+            failure: Some(self.reason(failure)),
+            todo,
+            ..RunEnd::of(Outcome::RollbackFailed, Some(text))
+        }
+    }
+
+    /// Closes the journal.
+    pub(super) fn record(&self, outcome: Outcome, services: &[ServiceSummary], todo: &[String]) {
+        let entry = Entry::Finished {
+            outcome,
+            services: services.to_vec(),
+            todo: todo.to_vec(),
+        };
+        match self.close(entry) {
+            Ok(()) => OpenRun::end(&self.place.located.args.directory, self.state),
+            Err(error) => self.emitter.emit(Kind::Complaint(error.into())),
+        }
+    }
+
+    fn close(&self, entry: Entry) -> anyhow::Result<()> {
+        fault!("record.before");
+        self.journal.add(entry)?;
+        fault!("record.after");
+        Ok(())
+    }
+
+    fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {
+        let millis = |service| u64::try_from(watch.down(service)?.as_millis()).ok();
+        let steps = self.assessment.plan.steps.iter();
+        steps
+            .map(|step| ServiceSummary {
+                service: step.service.clone(),
+                action: step.action,
+                down_ms: millis(&step.service),
+            })
+            .collect()
+    }
+}
+
+/// The services whose containers a run has touched, or was about to, with what was planned for each.
+pub fn touched(lines: &[journal::Line]) -> BTreeMap<ServiceName, Action> {
+    let mut planned = BTreeMap::new();
+    let mut touched = BTreeMap::new();
+    for line in lines {
+        if let Entry::Planned {
+            service, action, ..
+        } = &line.entry
+        {
+            planned.insert(service.clone(), *action);
+        } else if let Entry::Touching { services } = &line.entry {
+            for service in services {
+                let action = planned.get(service).copied().unwrap_or(Action::Recreate);
+                touched.insert(service.clone(), action);
+            }
+        }
+    }
+    touched
+}
