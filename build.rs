@@ -9,7 +9,7 @@ use std::{env, fs};
 #[path = "src/profile/format.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod profile;
-#[path = "src/recipe/format.rs"]
+#[path = "src/recipe/format/fields.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod recipe;
 

@@ -14,9 +14,11 @@ use super::runs::RunArgs;
 use crate::complaint::{Code, Complaint};
 use crate::exit::{self, Exit};
 use crate::health::check::Credentials;
-use crate::recipe::catalogue::Catalogue;
-use crate::recipe::format::Type;
-use crate::recipe::{self, Use, page as recipe_page, words};
+use crate::recipe::format::catalogue::Catalogue;
+use crate::recipe::format::fields::Type;
+use crate::recipe::format::render_page as recipe_page;
+use crate::recipe::input::arguments;
+use crate::recipe::{self, Use};
 use crate::report::{self, page};
 use crate::run::request::Request;
 use crate::run::run_report::Refused;
@@ -59,7 +61,7 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
     options.no_apply = args.no_apply;
     let catalogue = catalogue(global).await?;
     let recipe = &catalogue.find(&args.recipe)?.recipe;
-    words::check(recipe, &args.values)?;
+    arguments::check(recipe, &args.values)?;
     let mut stdin = Stdin::default();
     let mut typed = Vec::new();
     for word in &args.values {

@@ -1,29 +1,13 @@
 //! Recipes: advice as data, used in one run. This page is the story of `refit use` up to the assessment;
 //! everything after that is a run like any other.
 
-pub mod calls;
-pub mod catalogue;
-pub mod code;
+mod application_checks;
+pub mod edit_target;
 pub mod evidence;
 pub mod exposure;
 pub mod format;
-pub mod gather;
-pub mod page;
-pub mod params;
-pub mod place;
-pub mod read;
-pub mod render;
+pub mod input;
 pub mod store;
-pub mod words;
-
-mod existing;
-mod guards;
-mod meaning;
-mod neighbours;
-mod outside;
-mod own_store;
-mod ports;
-mod proofs;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,16 +19,18 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;
 use crate::plan::guard::Guard;
+use crate::recipe::evidence::{Gathered, gather};
+use crate::recipe::exposure::guards;
+use crate::recipe::format::catalogue;
+use crate::recipe::format::fields::{Application, Change, Recipe, Refusal, RefusalCode};
+use crate::recipe::input::params::{self, Given, Values};
+use crate::recipe::input::render::Filling;
+use crate::recipe::store::Wanted;
 use crate::run::request::Options;
 use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};
-use evidence::Gathered;
-use format::{Application, Change, Recipe, Refusal, RefusalCode};
-use params::{Given, Values};
-use place::Edits;
-use render::Filling;
-use store::Wanted;
+use edit_target::Edits;
 
 /// A recipe as it is to be used.
 #[derive(Debug, Clone)]
@@ -161,7 +147,7 @@ impl Using<'_> {
         // Where all is as wanted the account was made before: no password is made up for another.
         let mut kept = Edits::default();
         let new = (!edited.is_noop()).then_some(&mut kept);
-        let account = proofs::account(self, &filling, &configured, new)?;
+        let account = application_checks::account(self, &filling, &configured, new)?;
         let kept = kept.requests();
         if !kept.is_empty() {
             requests.extend(kept);
@@ -176,7 +162,7 @@ impl Using<'_> {
                 }
             }
             assessment.notes.extend(notes);
-            let proofs = proofs::of(self, &filling, &configured, account)?;
+            let proofs = application_checks::of(self, &filling, &configured, account)?;
             return Ok(assessment.recipe(proofs));
         }
         Ok(assessment)
@@ -320,7 +306,7 @@ impl Using<'_> {
             None => None,
         };
         match (&change.env, &change.file, &change.path) {
-            (Some(key), ..) => place::env(
+            (Some(key), ..) => edit_target::env(
                 self.place,
                 self.resolved,
                 &self.subject.service,

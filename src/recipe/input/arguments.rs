@@ -1,9 +1,9 @@
 //! What was typed after a recipe's name, looked at before anything is asked for: a word that is no
 //! parameter must not turn into a prompt. Pure.
 
-use super::format::{Parameter, Recipe, Type};
 use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
+use crate::recipe::format::fields::{Parameter, Recipe, Type};
 
 /// Checks that each word is `NAME=VALUE`, or the name alone of a parameter whose value comes from
 /// elsewhere.
@@ -68,7 +68,7 @@ fn meant(recipe: &Recipe, word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::catalogue::Catalogue;
+    use crate::recipe::format::catalogue::Catalogue;
 
     fn said(recipe: &str, word: &str) -> String {
         let catalogue = Catalogue::built_in().unwrap();

@@ -4,11 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::Using;
-use super::exposure::{self, Binding};
-use super::format::RecipeGuard;
-use super::place::{Edits, text};
-use super::{outside, ports};
+use super::ports;
 use crate::assess::Assessment;
 use crate::assess::edit_target;
 use crate::complaint::{Code, Complaint};
@@ -16,6 +12,11 @@ use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
 use crate::host::{files, proxies};
 use crate::plan::guard::Guard;
+use crate::recipe::Using;
+use crate::recipe::edit_target::{Edits, text};
+use crate::recipe::exposure::external_proxies;
+use crate::recipe::exposure::{self, Binding};
+use crate::recipe::format::fields::RecipeGuard;
 use crate::run::request::{Kind, Options, To};
 use crate::secret::Secret;
 use crate::stack::Place;
@@ -25,7 +26,7 @@ use crate::stack::model::{Model, Section};
 ///
 /// # Errors
 /// `guard_public`, `existing_users`.
-pub(super) async fn check(using: &Using<'_>, assessment: &Assessment) -> Result<(), Complaint> {
+pub(in crate::recipe) async fn check(using: &Using<'_>, assessment: &Assessment) -> Result<(), Complaint> {
     let allowed = |guard| using.options.allow.contains(&guard);
     for guard in &using.recipe.guards {
         match guard {
@@ -46,15 +47,23 @@ async fn public(using: &Using<'_>, assessment: &Assessment) -> Result<(), Compla
     let service = &using.subject.service;
     let mut found = exposure::public(&assessment.after, service);
     let running = using.place.docker.running().await?;
-    found.extend(outside::by_neighbours(&assessment.after, service, &running));
+    found.extend(external_proxies::by_neighbours(
+        &assessment.after,
+        service,
+        &running,
+    ));
     if using.place.docker.endpoint.is_local() {
-        let published = outside::published(&assessment.after, service);
+        let published = external_proxies::published(&assessment.after, service);
         let fronts = published
             .into_iter()
             .map(|port| (port, proxies::of_port(port)));
-        found.extend(outside::by_fronts(fronts));
+        found.extend(external_proxies::by_fronts(fronts));
     }
-    found.extend(outside::announced(&assessment.after, service, &running));
+    found.extend(external_proxies::announced(
+        &assessment.after,
+        service,
+        &running,
+    ));
     if found.is_empty() {
         return Ok(());
     }
@@ -152,7 +161,7 @@ async fn kept_data(using: &Using<'_>) -> Result<Option<String>, Complaint> {
 ///
 /// # Errors
 /// A port whose place in the files is not found.
-pub(super) fn rebind(
+pub(crate) fn rebind(
     place: &Place,
     model: &Model,
     application: &ServiceName,
@@ -172,7 +181,7 @@ pub(super) fn rebind(
             let text = format!("the ports of {service} cannot be found in the stack's files");
             Complaint::new(Code::NoPorts, text).hint("bind them by hand: refit edit")
         };
-        let path = format!("{}.ports", super::place::below(&service, &[]));
+        let path = format!("{}.ports", crate::recipe::edit_target::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
         // Compose adds the ports of a later file to those of an earlier one.
         let files = edit_target::defining(&at, &place.located);
@@ -232,7 +241,7 @@ fn rebind_entries(
 ///
 /// # Errors
 /// `key_not_read`.
-pub(super) fn documented(
+pub(crate) fn documented(
     at: &Path,
     file: &str,
     path: &str,
@@ -253,7 +262,7 @@ pub(super) fn documented(
 }
 
 /// A value of a settings file, read as YAML; none takes the path out.
-pub(super) fn yaml_value(value: Option<&str>) -> To {
+pub(crate) fn yaml_value(value: Option<&str>) -> To {
     match value {
         Some(value) => To::Set(Secret::new(value.to_owned()), Kind::Auto),
         None => To::Unset,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde_json::Value as Json;
 
-use super::format::{Application, Recipe};
 use super::params::{Given, Values, short};
 use crate::complaint::{Code, Complaint};
+use crate::recipe::format::fields::{Application, Recipe};
 
 /// Names that templates know besides the parameters.
 const KNOWN: [&str; 6] = ["service", "host", "url", "secret", "configured", "account"];
@@ -155,7 +155,7 @@ fn value_of(given: &Given) -> Value {
 ///
 /// # Errors
 /// In a sentence.
-pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
+pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
     let environment = environment(UndefinedBehavior::Strict);
     let known: BTreeSet<String> = recipe
         .parameters

@@ -5,11 +5,11 @@ use std::path::{Component, Path};
 
 use serde_json::Value;
 
-use super::format::{AddedService, Change, Check, Recipe, Type};
-use super::store::LABEL;
 use crate::assess::suggest::nearest;
 use crate::edit::dotenv::EnvKey;
 use crate::edit::yaml::YamlPath;
+use crate::recipe::format::fields::{AddedService, Change, Check, Recipe, Type};
+use crate::recipe::store::LABEL;
 use crate::secret::is_secret_key;
 
 /// Names that templates know besides the parameters. `url` may be a parameter: it takes the place of a
@@ -20,7 +20,7 @@ const TAKEN: [&str; 4] = ["service", "configured", "secret", "account"];
 ///
 /// # Errors
 /// In a sentence.
-pub(super) fn check(recipe: &Recipe, profiles: &[&str]) -> Result<(), String> {
+pub(crate) fn check(recipe: &Recipe, profiles: &[&str]) -> Result<(), String> {
     if recipe.applications.is_empty() {
         return Err("applications is empty, so it does nothing".to_owned());
     }
@@ -160,7 +160,7 @@ fn names(template: &str, variable: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Recipe;
+    use crate::recipe::format::fields::Recipe;
 
     /// What is said of a recipe with these parameters and this application.
     fn said(parameters: &str, application: &str) -> String {

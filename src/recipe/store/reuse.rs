@@ -4,31 +4,31 @@
 
 use serde_json::Value;
 
-use super::format::AddedService;
-use super::neighbours;
-use super::render::Filling;
-use super::store::Wanted;
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::profile::recognise::image_name;
+use crate::recipe::format::fields::AddedService;
+use crate::recipe::input::render::Filling;
+use crate::recipe::store::Wanted;
+use crate::recipe::store::other_projects;
 use crate::stack::address::is_open;
 use crate::stack::model::{Service, unescape};
 use crate::stack::url::Address;
 
 /// A store that is there already, and can be used.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Its name in the application's network.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Where the application finds it.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// What is said of it.
-    pub(super) note: String,
+    pub(crate) note: String,
 }
 
 /// What a Redis answers to whoever gives no password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stranger {
+pub(crate) enum Stranger {
     /// It wants a password.
     Refused,
     /// Whatever is asked.
@@ -39,7 +39,7 @@ pub(super) enum Stranger {
 
 impl Stranger {
     /// Whether others are kept out; of one that cannot be asked a password that is known tells it.
-    pub(super) fn is_kept_out(self, has_password: bool) -> bool {
+    pub(crate) fn is_kept_out(self, has_password: bool) -> bool {
         match self {
             Self::Refused => true,
             Self::Answered => false,
@@ -54,7 +54,7 @@ impl Wanted<'_> {
     ///
     /// # Errors
     /// `store_open`, `store_unprotected`, `store_password_unknown`, `store_other_kind`.
-    pub(super) async fn existing(
+    pub(crate) async fn existing(
         &self,
         added: &AddedService,
         filling: &Filling,
@@ -87,7 +87,7 @@ impl Wanted<'_> {
         }
         match added.reuse.is_empty() {
             true => Ok(None),
-            false => neighbours::of(self, &added.reuse, notes).await,
+            false => other_projects::of(self, &added.reuse, notes).await,
         }
     }
 
@@ -148,7 +148,7 @@ impl Wanted<'_> {
                 let found = self.of_service(name, other, Some(url)).await?;
                 return Ok(Named::Used(found));
             }
-        } else if let Some(found) = neighbours::called(self, host, url).await? {
+        } else if let Some(found) = other_projects::called(self, host, url).await? {
             return Ok(Named::Used(found));
         } else if address.is_elsewhere() {
             self.protected(address.has_password, &format!("the store of {key}"))?;
@@ -210,7 +210,7 @@ impl Wanted<'_> {
     }
 
     /// A store without a password is used where the person allows it.
-    pub(super) fn protected(&self, is_protected: bool, what: &str) -> Result<(), Complaint> {
+    pub(crate) fn protected(&self, is_protected: bool, what: &str) -> Result<(), Complaint> {
         if is_protected || self.allow_open {
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl Wanted<'_> {
     }
 
     /// What a Redis in a container answers without a password.
-    pub(super) async fn ask_as_stranger(&self, id: &str) -> Stranger {
+    pub(crate) async fn ask_as_stranger(&self, id: &str) -> Stranger {
         let ping = ["env", "-u", "REDISCLI_AUTH", "redis-cli", "ping"];
         let said = self.place.docker.exec_output(id, &ping).await;
         let said = said.map(|said| String::from_utf8_lossy(&said).into_owned());
@@ -270,13 +270,13 @@ enum Named {
     Nowhere,
 }
 
-pub(super) fn password_unknown(name: &str) -> Complaint {
+pub(crate) fn password_unknown(name: &str) -> Complaint {
     let text = format!("{name} wants a password that its definition does not show");
     Complaint::new(Code::StorePasswordUnknown, text)
         .hint("give the whole address on standard input: refit use session-store store=redis url")
 }
 
-pub(super) fn is_one_of(known: &[String], image: Option<&str>) -> bool {
+pub(crate) fn is_one_of(known: &[String], image: Option<&str>) -> bool {
     let image = image.map(image_name).unwrap_or_default();
     known.iter().any(|known| known == image)
 }
@@ -296,7 +296,7 @@ fn words_of(service: &Service) -> Vec<String> {
 
 /// The password that a Redis is started with: behind `--requirepass`, also in a line for a shell, or in
 /// the variable of images that take it from there.
-pub(super) fn password_of(
+pub(crate) fn password_of(
     command: &[String],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {

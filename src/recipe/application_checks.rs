@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Using;
-use super::format::{self, Proves};
-use super::params::Given;
-use super::place::{Edits, text};
-use super::render::Filling;
 use crate::complaint::{Code, Complaint};
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::health::set_cookie::SameSite;
+use crate::recipe::edit_target::{Edits, text};
+use crate::recipe::format::fields::{self, Proves};
+use crate::recipe::input::params::Given;
+use crate::recipe::input::render::Filling;
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 
@@ -53,7 +53,7 @@ pub(super) fn of(
     })
 }
 
-fn of_check(check: &format::Check, filling: &Filling) -> Result<Check, Complaint> {
+fn of_check(check: &fields::Check, filling: &Filling) -> Result<Check, Complaint> {
     let text = |template: &Option<String>| filling.text(template.as_deref().unwrap_or_default());
     let wrong = |text: &str| Complaint::new(Code::BadRecipe, text);
     Ok(match check.proves {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::calls;
-use super::evidence::Gathered;
 use crate::event::ServiceName;
 use crate::git::grep;
 use crate::git::grep::Scope;
 use crate::host::files;
+use crate::recipe::evidence::Gathered;
+use crate::recipe::evidence::idioms;
 use crate::stack::application::Subject;
 use crate::stack::model::Model;
 use crate::stack::{self, build};
@@ -95,11 +95,11 @@ fn fields_of(
 ) -> Vec<(String, grep::Hit)> {
     let has_settings = |file: &str| {
         let bytes = files::read_if_exists(&folder.join(file)).ok().flatten();
-        bytes.is_some_and(|bytes| calls::has_settings(&String::from_utf8_lossy(&bytes)))
+        bytes.is_some_and(|bytes| idioms::has_settings(&String::from_utf8_lossy(&bytes)))
     };
     let field = |hit: &grep::Hit| {
         let mut all = keys.iter();
-        let key = all.find(|key| calls::is_field(&hit.file, &hit.text, key))?;
+        let key = all.find(|key| idioms::is_field(&hit.file, &hit.text, key))?;
         let shown = grep::Hit {
             file: place.shown(&folder.join(&hit.file)),
             ..hit.clone()

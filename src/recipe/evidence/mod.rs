@@ -1,9 +1,11 @@
 //! Whether an application is seen to read a key. A pure decision over what was gathered: a key that
 //! nothing reads is not written, whatever a note on the web says.
 
+pub mod gather;
+pub mod idioms;
+pub mod languages;
 use std::fmt;
 
-use super::code;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::git::grep::Hit;
 
@@ -77,10 +79,10 @@ pub fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
     let read = gathered
         .hits
         .iter()
-        .find(|hit| code::reads(&hit.file, &hit.text, key))
+        .find(|hit| languages::reads(&hit.file, &hit.text, key))
         .or_else(|| {
             let mut fields = gathered.fields.iter();
-            let found = fields.find(|(name, hit)| name == key && code::is_code(&hit.file));
+            let found = fields.find(|(name, hit)| name == key && languages::is_code(&hit.file));
             found.map(|(_, hit)| hit)
         })
         .map(|hit| Evidence::Read {

@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 
 /// Whether an entry of `ports` in its short form names this host alone.
-pub(super) fn is_on_loopback(short: &str) -> bool {
+pub(crate) fn is_on_loopback(short: &str) -> bool {
     let parts = parts_of(short);
     parts.len() == 3 && is_loopback(parts[0])
 }
 
 /// Whether an address is this host's own alone.
-pub(super) fn is_loopback(ip: &str) -> bool {
+pub(crate) fn is_loopback(ip: &str) -> bool {
     let plain = ip.trim_start_matches('[').trim_end_matches(']');
     plain.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// An entry of `ports` in its short form, bound to an address.
-pub(super) fn bound(short: &str, ip: &str) -> String {
+pub(crate) fn bound(short: &str, ip: &str) -> String {
     let parts = parts_of(short);
     match parts.as_slice() {
         [_, host, container] => format!("{ip}:{host}:{container}"),

@@ -1,12 +1,12 @@
 //! Stores in containers outside of the stack: used where the application shares a network with one that
 //! is protected, told of where it would be a danger.
 
-use super::existing::{Found, Stranger, is_one_of, password_of};
-use super::store::Wanted;
 use crate::complaint::Complaint;
 use crate::docker::running::Neighbour;
 use crate::health::check::encoded;
 use crate::host::redis;
+use crate::recipe::store::Wanted;
+use crate::recipe::store::reuse::{Found, Stranger, is_one_of, password_of};
 use crate::stack::address::is_open;
 use crate::stack::url::Address;
 
@@ -14,7 +14,7 @@ use crate::stack::url::Address;
 ///
 /// # Errors
 /// `store_unprotected`.
-pub(super) async fn called(
+pub(crate) async fn called(
     wanted: &Wanted<'_>,
     host: &str,
     url: &str,
@@ -42,7 +42,7 @@ pub(super) async fn called(
 ///
 /// # Errors
 /// The engine's.
-pub(super) async fn of(
+pub(crate) async fn of(
     wanted: &Wanted<'_>,
     images: &[String],
     notes: &mut Vec<String>,

@@ -1,9 +1,10 @@
 //! Reading a recipe, and checking all of it before any of it is used: form, names, defaults, templates.
 //! Pure.
 
-use super::format::{Application, Check, Proves, Recipe};
-use super::{meaning, render};
 use crate::complaint::{Code, Complaint};
+use crate::recipe::format::fields::{Application, Check, Proves, Recipe};
+use crate::recipe::format::validate;
+use crate::recipe::input::render;
 
 impl Recipe {
     /// Reads a recipe and checks all of it; `from` names its file.
@@ -58,7 +59,7 @@ impl Recipe {
             check.check().map_err(|text| wrong(text.to_owned()))?;
         }
         let profiles: Vec<&str> = crate::profile::names().collect();
-        meaning::check(self, &profiles).map_err(&wrong)?;
+        validate::check(self, &profiles).map_err(&wrong)?;
         render::check(self).map_err(wrong)
     }
 

@@ -2,7 +2,7 @@
 //! declaration. Pure, line by line.
 
 /// Where a line reads a key, by a form that is sure in this file's language.
-pub(super) fn reads_at(file: &str, line: &str, key: &str) -> Option<usize> {
+pub(crate) fn reads_at(file: &str, line: &str, key: &str) -> Option<usize> {
     let quoted = quoted_at(line, key);
     let read = quoted.into_iter().find(|at| {
         let before = line[..at - 1].trim_end();
@@ -158,7 +158,7 @@ pub fn has_settings(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::code;
+    use crate::recipe::evidence::languages;
 
     const KEY: &str = "SESSION_EXPIRY";
 
@@ -205,7 +205,7 @@ mod tests {
             ),
             ("app.properties", "session.expiry=${SESSION_EXPIRY}"),
         ] {
-            assert!(code::reads(file, line, KEY), "{file}: {line}");
+            assert!(languages::reads(file, line, KEY), "{file}: {line}");
         }
     }
 
@@ -231,9 +231,9 @@ mod tests {
             ("Makefile", "\techo ${SESSION_EXPIRY}"),
             (".github/run.sh", "echo $SESSION_EXPIRY"),
         ] {
-            assert!(!code::reads(file, line, KEY), "{file}: {line}");
+            assert!(!languages::reads(file, line, KEY), "{file}: {line}");
         }
-        assert!(code::reads(
+        assert!(languages::reads(
             "Dockerfile",
             "CMD app --expiry ${SESSION_EXPIRY}",
             KEY

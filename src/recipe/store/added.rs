@@ -5,22 +5,22 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::format::AddedService;
-use super::place::{Edits, below, text};
-use super::render::Filling;
-use super::store::{Wanted, json_value};
 use crate::assess::edit_target;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::host::files;
+use crate::recipe::edit_target::{Edits, below, text};
+use crate::recipe::format::fields::AddedService;
+use crate::recipe::input::render::Filling;
+use crate::recipe::store::{Wanted, json_value};
 use crate::secret::generate::Generate;
 use crate::stack::model::{Section, Service};
 
 impl Wanted<'_> {
     /// The recipe's own service, new or there already.
-    pub(super) fn add_own(
+    pub(crate) fn add_own(
         &self,
         added: &AddedService,
         filling: &mut Filling,

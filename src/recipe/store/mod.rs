@@ -1,15 +1,18 @@
 //! A store as a service of the stack's own files: added, or taken out again. Never a container beside
 //! the project: the next `up --remove-orphans` would take it away (F11).
 
+pub(crate) mod added;
+pub(crate) mod other_projects;
+pub(crate) mod reuse;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::format::{AddedService, Application, Recipe};
-use super::place::{Edits, below};
-use super::render::Filling;
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
+use crate::recipe::edit_target::{Edits, below};
+use crate::recipe::format::fields::{AddedService, Application, Recipe};
+use crate::recipe::input::render::Filling;
 use crate::run::request::{Kind, To};
 use crate::secret::Secret;
 use crate::stack::Place;

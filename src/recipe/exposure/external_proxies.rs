@@ -6,17 +6,17 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::exposure::{Binding, TUNNELS, any, closed_by_nobody, image_of, is_proxy};
 use crate::docker::container::PublishedPort;
 use crate::docker::running::Neighbour;
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
+use crate::recipe::exposure::{Binding, TUNNELS, any, closed_by_nobody, image_of, is_proxy};
 use crate::stack::address::is_open;
 use crate::stack::model::{Model, Service};
 
 /// Every way by which others can reach it through containers of other stacks that are in one of its
 /// networks: a proxy for all that runs on a machine is a stack of its own more often than not.
-pub(super) fn by_neighbours(
+pub(crate) fn by_neighbours(
     model: &Model,
     application: &ServiceName,
     running: &[Neighbour],
@@ -51,7 +51,7 @@ pub(super) fn by_neighbours(
 
 /// A proxy that the application asks by labels or a variable to be reached through, where that proxy is
 /// nowhere to be seen.
-pub(super) fn announced(
+pub(crate) fn announced(
     model: &Model,
     application: &ServiceName,
     running: &[Neighbour],
@@ -104,14 +104,14 @@ fn meets(other: &Neighbour, model: &Model, networks: &[String]) -> bool {
 }
 
 /// The ports of this machine on which the application is published, whoever reaches them.
-pub(super) fn published(model: &Model, application: &ServiceName) -> BTreeSet<u16> {
+pub(crate) fn published(model: &Model, application: &ServiceName) -> BTreeSet<u16> {
     let own = model.services.get(model.network_host(application));
     let ports = own.into_iter().flat_map(|own| &own.ports);
     ports.map(|port| port.published).collect()
 }
 
 /// Every way through proxies and tunnels of this machine, by their settings.
-pub(super) fn by_fronts(
+pub(crate) fn by_fronts(
     fronts: impl Iterator<Item = (u16, Vec<(PathBuf, usize)>)>,
 ) -> Vec<Binding> {
     fronts

@@ -1,7 +1,7 @@
 //! Whether a line of a file reads a key from the environment: in code that runs, in no comment and in
 //! no test. Pure, line by line: what spans lines is not understood, and then not believed.
 
-use super::calls;
+use crate::recipe::evidence::idioms;
 
 /// Whether a line of this file is code that reads the key from the environment.
 pub fn reads(file: &str, line: &str, key: &str) -> bool {
@@ -11,7 +11,7 @@ pub fn reads(file: &str, line: &str, key: &str) -> bool {
     let forms = READS.iter().map(|form| form.replace("KEY", key));
     let mut at: Vec<usize> = forms.filter_map(|form| whole(line, &form)).collect();
     at.extend(taken_apart(line, key));
-    at.extend(calls::reads_at(file, line, key));
+    at.extend(idioms::reads_at(file, line, key));
     if is_shell(file) || is_run(file, line) {
         at.extend(whole(line, &format!("${{{key}")));
         at.extend(whole(line, &format!("${key}")));
@@ -39,7 +39,7 @@ fn is_run(file: &str, line: &str) -> bool {
 }
 
 /// Folders and names of files that hold tests and samples, pages to read, and what Compose reads.
-pub(super) fn is_code(file: &str) -> bool {
+pub(crate) fn is_code(file: &str) -> bool {
     let lower = file.to_ascii_lowercase();
     let name = lower.rsplit('/').next().unwrap_or(&lower);
     let folders = lower.rsplit_once('/').map_or("", |(folders, _)| folders);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::format::{Application, Change, Note, Recipe, RecipeGuard, Type};
+use crate::recipe::format::fields::{Application, Change, Note, Recipe, RecipeGuard, Type};
 
 /// The page, line by line.
 pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
@@ -286,7 +286,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::recipe::catalogue::Catalogue;
+    use crate::recipe::format::catalogue::Catalogue;
 
     #[test]
     fn the_page_of_every_recipe() {

@@ -1,6 +1,9 @@
 //! Who can reach the application: the addresses on which it, or what stands in front of it, is
 //! published. Pure.
 
+pub(crate) mod external_proxies;
+pub(crate) mod guards;
+pub(crate) mod ports;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -195,10 +198,10 @@ fn ports_of(name: &ServiceName, service: &Service) -> Vec<Binding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outside::by_neighbours;
     use super::*;
     use crate::docker::container::PublishedPort;
     use crate::docker::running::Neighbour;
+    use crate::recipe::exposure::external_proxies::by_neighbours;
     use serde_json::json;
 
     #[test]
