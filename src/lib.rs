@@ -16,6 +16,9 @@ pub mod recipe;
 /// Another version: commits, images, new keys.
 pub mod upgrade;
 
+/// Exit codes.
+pub mod exit;
+
 /// The story of a run, from a request to a report.
 pub mod run;
 
@@ -27,6 +30,12 @@ pub mod apply;
 
 /// Checkpoint, the way back and its verification, recovery.
 pub mod rollback;
+
+/// What was asked.
+pub mod request;
+
+/// Why a change is given up.
+pub mod failure;
 
 /// What refit keeps on disk.
 pub mod state;
@@ -49,9 +58,6 @@ pub mod edit;
 /// What is known of one application, as data.
 pub mod profile;
 
-/// What can be told.
-pub mod event;
-
 /// Events in; terminal, JSON and messages out.
 pub mod report;
 
@@ -64,11 +70,11 @@ pub mod git;
 /// This machine: files, processes, HTTP, systemd, cron.
 pub mod host;
 
+/// What can be told.
+pub mod event;
+
 /// Why something is refused or failed: text, hint, stable code.
 pub mod complaint;
-
-/// Exit codes.
-pub mod exit;
 
 /// Values that do not print.
 pub mod secret;

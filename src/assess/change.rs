@@ -3,12 +3,12 @@
 use super::Assessment;
 use crate::apply::images::Supply;
 use crate::apply::images::fetch::Wanted;
+use crate::assess::hooks::Around;
 use crate::complaint::Complaint;
 use crate::event::{News, RunId};
 use crate::health::check::Proofs;
 use crate::rollback::checkout::Moving;
 use crate::rollback::pinned_images::SavedImage;
-use crate::run::hooks::Around;
 
 /// A change.
 pub enum Change {

@@ -11,7 +11,7 @@ use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::event::ServiceName;
 use crate::host::files;
-use crate::run::request::{Edit, EditRequest, Kind, To};
+use crate::request::{Edit, EditRequest, Kind, To};
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::{FileEdit, Origin, Side};

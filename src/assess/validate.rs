@@ -2,7 +2,7 @@
 
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
-use crate::run::request::Options;
+use crate::request::Options;
 use crate::stack::Resolved;
 use crate::stack::model::Model;
 use crate::stack::source::Source;

@@ -19,7 +19,7 @@ use crate::host::files;
 use crate::host::process::{is_refit, signal_tree};
 use crate::host::signals::{Signal, Signals};
 use crate::report;
-use crate::run::request::What;
+use crate::request::What;
 use crate::stack::shown;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::{StateHome, make_folder, write_file};

@@ -15,7 +15,7 @@ use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
-use crate::run::request::{Options, What, WithUnfinished};
+use crate::request::{Options, What, WithUnfinished};
 use crate::schedule::record::Tally;
 use crate::secret::HIDDEN;
 use crate::state::document::StateError;

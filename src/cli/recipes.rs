@@ -20,7 +20,7 @@ use crate::recipe::format::render_page as recipe_page;
 use crate::recipe::input::arguments;
 use crate::recipe::{self, Use};
 use crate::report::{self, page};
-use crate::run::request::Request;
+use crate::request::Request;
 use crate::run::run_report::Refused;
 use crate::secret::Secret;
 

@@ -11,7 +11,7 @@ use crate::complaint::Complaint;
 use crate::exit::{self, Exit};
 use crate::health::limits::Limits;
 use crate::plan::guard::Guard;
-use crate::run::request::{Options, Request, Strategy, What, WithUnfinished};
+use crate::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]

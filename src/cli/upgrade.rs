@@ -7,7 +7,7 @@ use super::notify::{self, Occasion};
 use super::runs::RunArgs;
 use crate::complaint::Complaint;
 use crate::exit::{self, Exit};
-use crate::run::request::{Options, Request};
+use crate::request::{Options, Request};
 use crate::upgrade::{self, UpgradeRequest};
 
 #[derive(Debug, Args)]

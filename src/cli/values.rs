@@ -13,7 +13,7 @@ use crate::assess::edits::is_yaml;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
-use crate::run::request::{Edit, EditRequest, Kind, To, What};
+use crate::request::{Edit, EditRequest, Kind, To, What};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 

@@ -8,7 +8,7 @@ use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::{Route, ServiceName};
 use crate::host::files;
-use crate::run::request::{Edit, EditRequest, Kind, To};
+use crate::request::{Edit, EditRequest, Kind, To};
 use crate::secret::{Secret, is_secret};
 use crate::stack::routes;
 use crate::stack::{Place, Resolved};

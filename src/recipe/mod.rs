@@ -26,7 +26,7 @@ use crate::recipe::format::fields::{Application, Change, Recipe, Refusal, Refusa
 use crate::recipe::input::params::{self, Given, Values};
 use crate::recipe::input::render::Filling;
 use crate::recipe::store::Wanted;
-use crate::run::request::Options;
+use crate::request::Options;
 use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, Resolved, resolve};

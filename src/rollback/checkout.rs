@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::assess::edits::KeyChange;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
+use crate::failure::Failure;
 use crate::git::{Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit};
-use crate::run::failure::Failure;
 use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.

@@ -3,6 +3,7 @@
 //! What cannot be read is never taken for "nothing happened".
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::by_others;
@@ -11,18 +12,19 @@ use super::saved_file::{SavedFile, SavedSide, of_neither_side};
 use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceName};
+use crate::failure::interrupted;
 use crate::fault::fault;
 use crate::health::limits::Limits;
+use crate::host::files;
 use crate::host::process::end_orphans;
 use crate::host::signals::Signals;
+use crate::request::WithUnfinished;
 use crate::rollback::{End, Rollback, Undone};
-use crate::run::finish::touched;
-use crate::run::request::WithUnfinished;
 use crate::stack::Place;
 use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
-use crate::state::journal::{self, Entry, Journal};
+use crate::state::journal::{self, Entry, Journal, touched};
 use crate::state::lock::{Lock, Subject};
 use crate::state::open_run::OpenRun;
 
@@ -79,12 +81,12 @@ impl Locking<'_> {
         let project = Subject::Project(checkpoint.project.clone());
         let paths = checkpoint.files.iter().map(|file| &*file.path);
         let wanted: Vec<Subject> = std::iter::once(project)
-            .chain(crate::run::files_outside(place, paths))
+            .chain(files_outside(place, paths))
             .collect();
         tokio::select! {
             locked = self.lock.also(wanted, self.wait) => locked.map_err(Stopped::Choice),
             signal = signals.wait() => {
-                Err(Stopped::Choice(crate::run::interrupted(signal)))
+                Err(Stopped::Choice(interrupted(signal)))
             }
         }
     }
@@ -383,4 +385,16 @@ async fn roll_back(
         emitter,
     };
     rollback.run(journal).await
+}
+
+/// Files outside of the stack's folder, which other stacks may use as well.
+pub fn files_outside<'a>(
+    place: &Place,
+    paths: impl Iterator<Item = &'a Path>,
+) -> impl Iterator<Item = Subject> {
+    let directory = files::follow(&place.located.args.directory);
+    let paths = paths.map(files::follow);
+    paths
+        .filter(move |path| !path.starts_with(&directory))
+        .map(Subject::File)
 }

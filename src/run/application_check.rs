@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
+use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::check::{self, Check, Finding, Proofs};
 use crate::health::limits::Past;
@@ -15,7 +16,6 @@ use crate::health::track::Target;
 use crate::health::watch::Watch;
 use crate::host::http::{self, Ask, Reply};
 use crate::profile::SignIn;
-use crate::run::failure::Failure;
 use crate::run::transaction::Transaction;
 use crate::stack::address;
 use crate::state::journal::Entry;

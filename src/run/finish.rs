@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::failure::Failure;
 use super::run_report::{Reason, RunEnd};
 use super::transaction::Transaction;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
+use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::watch::Watch;
 use crate::rollback::checkpoint::Checkpoint;
@@ -197,7 +197,7 @@ impl Transaction<'_> {
     /// The services whose containers may be others by now.
     fn touched(&self) -> BTreeMap<ServiceName, Action> {
         match journal::read(&self.folder) {
-            Ok(Some(found)) if found.damaged.is_empty() => touched(&found.lines),
+            Ok(Some(found)) if found.damaged.is_empty() => journal::touched(&found.lines),
             // A journal that went away meanwhile: whatever was planned may have been done.
             Ok(_) | Err(_) => {
                 let steps = self.assessment.plan.steps.iter();
@@ -270,24 +270,4 @@ impl Transaction<'_> {
             })
             .collect()
     }
-}
-
-/// The services whose containers a run has touched, or was about to, with what was planned for each.
-pub fn touched(lines: &[journal::Line]) -> BTreeMap<ServiceName, Action> {
-    let mut planned = BTreeMap::new();
-    let mut touched = BTreeMap::new();
-    for line in lines {
-        if let Entry::Planned {
-            service, action, ..
-        } = &line.entry
-        {
-            planned.insert(service.clone(), *action);
-        } else if let Entry::Touching { services } = &line.entry {
-            for service in services {
-                let action = planned.get(service).copied().unwrap_or(Action::Recreate);
-                touched.insert(service.clone(), action);
-            }
-        }
-    }
-    touched
 }

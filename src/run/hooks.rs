@@ -1,6 +1,5 @@
 //! The hooks of `refit.yaml` around a run.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,8 +10,9 @@ use anyhow::Context as _;
 
 use super::run_report::RunEnd;
 use super::transaction::Transaction;
+use crate::assess::hooks::HookEnvironment;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Kind, NoteCode, Outcome, RunId};
+use crate::event::{Kind, NoteCode, Outcome};
 use crate::host::script::{self, ScriptEnd};
 use crate::secret::Redactor;
 use crate::settings::{Hook, Hooks};
@@ -63,46 +63,6 @@ impl HookName {
             Self::AfterFailure => "after_failure",
         }
     }
-}
-
-/// What a hook is told in its environment; what is not known is not set.
-#[derive(Debug, Clone, Default)]
-pub struct HookEnvironment {
-    /// `REFIT_RUN`.
-    pub run: Option<RunId>,
-    /// `REFIT_PROJECT`.
-    pub project: Option<String>,
-    /// `REFIT_FROM`: the commit before.
-    pub from: Option<String>,
-    /// `REFIT_TO`: the commit that is wanted.
-    pub to: Option<String>,
-    /// `REFIT_OUTCOME`: the word of `finished`.
-    pub outcome: Option<String>,
-}
-
-impl HookEnvironment {
-    fn pairs(&self) -> Vec<(OsString, OsString)> {
-        let known = [
-            ("REFIT_RUN", self.run.map(|run| run.to_string())),
-            ("REFIT_PROJECT", self.project.clone()),
-            ("REFIT_FROM", self.from.clone()),
-            ("REFIT_TO", self.to.clone()),
-            ("REFIT_OUTCOME", self.outcome.clone()),
-        ];
-        let known = known.into_iter();
-        known
-            .filter_map(|(key, value)| Some((key.into(), value?.into())))
-            .collect()
-    }
-}
-
-/// The hooks of a run, as the version before the change has them, and what they are told.
-#[derive(Debug, Clone, Default)]
-pub struct Around {
-    /// What `refit.yaml` says.
-    pub hooks: Hooks,
-    /// What they are told, as far as it is known before the run has a number.
-    pub environment: HookEnvironment,
 }
 
 /// How a hook ended.

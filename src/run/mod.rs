@@ -2,15 +2,12 @@
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
 mod application_check;
-pub mod failure;
 pub mod finish;
 pub mod hooks;
 mod neighbours;
-pub mod request;
 pub mod run_report;
 pub mod transaction;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::assess::{self, profile_probe, text_diff};
@@ -18,10 +15,11 @@ use crate::assess::{Assessment, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::docker::client::Docker;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
+use crate::failure::interrupted;
 use crate::fault::fault;
-use crate::host::files;
-use crate::host::signals::{Signal, Signals};
-use crate::rollback::recovery::{self, Recovered};
+use crate::host::signals::Signals;
+use crate::request::{Request, What, WithUnfinished};
+use crate::rollback::recovery::{self, Recovered, files_outside};
 use crate::rollback::unfinished::{self, Ahead};
 use crate::rollback::{self, baseline, history};
 use crate::stack::Place;
@@ -30,7 +28,6 @@ use crate::stack::model::Section;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, Subject};
 use crate::state::{StackState, StateHome};
-use request::{Request, What, WithUnfinished};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
 
@@ -339,23 +336,6 @@ impl Runner {
             self.emitter.note(NoteCode::Note, note);
         }
     }
-}
-
-pub(crate) fn interrupted(signal: Signal) -> Complaint {
-    let text = format!("interrupted by {}; nothing was touched", signal.name());
-    Complaint::new(Code::Interrupted, text)
-}
-
-/// Files outside of the stack's folder, which other stacks may use as well.
-pub(crate) fn files_outside<'a>(
-    place: &Place,
-    paths: impl Iterator<Item = &'a Path>,
-) -> impl Iterator<Item = Subject> {
-    let directory = files::follow(&place.located.args.directory);
-    let paths = paths.map(files::follow);
-    paths
-        .filter(move |path| !path.starts_with(&directory))
-        .map(Subject::File)
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.

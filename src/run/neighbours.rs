@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use crate::complaint::Code;
 use crate::docker::container::Container;
 use crate::event::{Kind, NoteCode, ServiceName, VerdictWord};
+use crate::failure::Failure;
 use crate::health::others::End;
 use crate::health::watch::Watch;
-use crate::run::failure::Failure;
 use crate::run::transaction::Transaction;
 
 impl Transaction<'_> {

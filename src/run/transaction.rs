@@ -7,8 +7,6 @@ use std::rc::Rc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::failure::Failure;
-use super::request::{Request, Strategy};
 use super::run_report::RunEnd;
 use crate::apply::converge::Convergence;
 use crate::apply::images;
@@ -18,12 +16,14 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{
     Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
 };
+use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::host::exchange::{Exchanged, New, exchange};
 use crate::host::process::start_time;
 use crate::host::signals::Signals;
+use crate::request::{Request, Strategy};
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::saved_file::keep_aside;
 use crate::stack::Place;

@@ -1,6 +1,7 @@
 //! The journal of a run: append-only, one JSON line a step, on disk before the step has its effect
 //! and again after it. What recovery knows of a killed run is what stands here.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -374,6 +375,26 @@ pub fn outcome(lines: &[Line]) -> Option<Outcome> {
         };
         Some(outcome)
     })
+}
+
+/// The services whose containers a run has touched, or was about to, with what was planned for each.
+pub fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
+    let mut planned = BTreeMap::new();
+    let mut touched = BTreeMap::new();
+    for line in lines {
+        if let Entry::Planned {
+            service, action, ..
+        } = &line.entry
+        {
+            planned.insert(service.clone(), *action);
+        } else if let Entry::Touching { services } = &line.entry {
+            for service in services {
+                let action = planned.get(service).copied().unwrap_or(Action::Recreate);
+                touched.insert(service.clone(), action);
+            }
+        }
+    }
+    touched
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
 use crate::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::plan::guard::Guard;
+use crate::request::Options;
 use crate::rollback::checkout::Moving;
-use crate::run::request::Options;
 use crate::settings::Track;
 use crate::stack::Place;
 

@@ -8,10 +8,10 @@ use std::path::Path;
 use crate::complaint::Code;
 use crate::docker::client::Docker;
 use crate::event::ServiceName;
+use crate::failure::Failure;
 use crate::hash::sha256;
 use crate::rollback::checkpoint::whose;
 use crate::rollback::pinned_images;
-use crate::run::failure::Failure;
 use crate::stack::model::Model;
 
 /// The repository of the passing names.

@@ -13,7 +13,7 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, Outcome};
 use crate::exit::{self, Exit};
 use crate::host::signals::{Signal, Signals};
-use crate::run::request::{Options, Request};
+use crate::request::{Options, Request};
 use crate::run::run_report::RunReport;
 use crate::schedule::Action;
 use crate::schedule::fields::Fields;

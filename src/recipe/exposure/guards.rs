@@ -17,7 +17,7 @@ use crate::recipe::edit_target::{Edits, text};
 use crate::recipe::exposure::external_proxies;
 use crate::recipe::exposure::{self, Binding};
 use crate::recipe::format::fields::RecipeGuard;
-use crate::run::request::{Kind, Options, To};
+use crate::request::{Kind, Options, To};
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
@@ -26,7 +26,10 @@ use crate::stack::model::{Model, Section};
 ///
 /// # Errors
 /// `guard_public`, `existing_users`.
-pub(in crate::recipe) async fn check(using: &Using<'_>, assessment: &Assessment) -> Result<(), Complaint> {
+pub(in crate::recipe) async fn check(
+    using: &Using<'_>,
+    assessment: &Assessment,
+) -> Result<(), Complaint> {
     let allowed = |guard| using.options.allow.contains(&guard);
     for guard in &using.recipe.guards {
         match guard {

@@ -13,7 +13,7 @@ use crate::event::ServiceName;
 use crate::recipe::edit_target::{Edits, below};
 use crate::recipe::format::fields::{AddedService, Application, Recipe};
 use crate::recipe::input::render::Filling;
-use crate::run::request::{Kind, To};
+use crate::request::{Kind, To};
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section, Service};

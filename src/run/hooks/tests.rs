@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
+use crate::event::RunId;
 
 struct Ran {
     end: HookEnd,

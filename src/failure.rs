@@ -119,3 +119,9 @@ impl From<anyhow::Error> for Failure {
         Complaint::from(error).into()
     }
 }
+
+/// A person or the system asked refit to end before anything was touched.
+pub fn interrupted(signal: Signal) -> Complaint {
+    let text = format!("interrupted by {}; nothing was touched", signal.name());
+    Complaint::new(Code::Interrupted, text)
+}
