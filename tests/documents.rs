@@ -209,7 +209,7 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
     assert!(page.contains("LOG_LEVEL = <level>"), "{page}");
     assert!(page.contains("mine.yaml"), "{page}");
 
-    let source = read("src/recipe/format.rs");
+    let source = read("src/recipe/format/fields.rs");
     for (heading, of) in [
         ("## The recipe", "Recipe"),
         ("## A parameter", "Parameter"),
@@ -356,5 +356,30 @@ fn the_help_of_a_command_says_its_own_options_first() {
     assert!(
         order.windows(2).all(|two| at(two[0]) < at(two[1])),
         "{help}"
+    );
+}
+
+#[test]
+fn a_verb_of_compose_is_answered_with_what_does_it() {
+    for (typed, told) in [
+        ("up", "refit apply"),
+        ("down", "docker compose down"),
+        ("ps", "refit status"),
+        ("logs", "docker compose logs"),
+        ("exec", "docker compose exec"),
+    ] {
+        let ran = Command::cargo_bin("refit").unwrap().arg(typed).output();
+        let ran = ran.unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(2), "{typed}: {said}");
+        assert!(said.contains(told), "{typed}: {said}");
+    }
+    let mut undo = Command::cargo_bin("refit").unwrap();
+    assert!(
+        undo.args(["undo", "--help"])
+            .output()
+            .unwrap()
+            .status
+            .success()
     );
 }

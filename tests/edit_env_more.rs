@@ -234,7 +234,7 @@ fn the_file_that_is_named_is_the_one_that_is_edited() {
     // A new file that nobody reads is said to be one.
     no_apply(&["set", "NEW=2", "-F", "new.env"])
         .exits(0)
-        .says("NEW reaches no service");
+        .says("NEW is not used by any service");
     // A link stays one; one that leads nowhere is not replaced.
     std::os::unix::fs::symlink("sub/a.env", stack.path("link.env")).unwrap();
     no_apply(&["set", "A=5", "-F", "link.env"]).exits(0);
@@ -312,7 +312,7 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
     stack
         .refit(&["set", "NEW=2", "--for", "web", "--dry-run"])
         .exits(0)
-        .never_says("reaches no service");
+        .never_says("is not used by any service");
     // Keys and paths together go each where they belong.
     stack
         .refit(&["set", "C=3", "services.web.image=y", "D=4", "--dry-run"])

@@ -256,7 +256,7 @@ fn an_image_that_was_built_anew_is_applied() {
     stack.compose(&["build", "web"]);
     let answer = stack.refit(&["--json", "apply"]).exits(0);
     let answer = answer.plans(&[("web", "recreate")]);
-    answer.says("runs an older image");
+    answer.says("runs an outdated image");
     assert_eq!(stack.container("web").env["BUILT"], "2");
     let answer = stack.refit(&["--json", "apply"]).exits(0);
     assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
@@ -450,6 +450,6 @@ fn files_that_env_names_with_another_separator() {
         let plan = stack.refit(&["set", "COMPOSE_FILE=a.yaml", "--dry-run"]);
         plan.exits(0)
             .has_line(&["extra", "remove", "is no longer in the files"])
-            .never_says("reaches no service");
+            .never_says("is not used by any service");
     }
 }

@@ -302,7 +302,7 @@ fn a_key_that_reaches_no_service_is_told_and_written() {
     stack
         .refit(&["set", "A=new"])
         .exits(0)
-        .says("A reaches no service")
+        .says("A is not used by any service")
         .says("--for SERVICE");
     let after = stack.containers();
     before["web"].is_untouched(&after["web"]);

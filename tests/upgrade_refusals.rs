@@ -119,7 +119,7 @@ fn commits_made_here() {
     clone.git(&["commit", "-qam", "mine"]);
     let (old, mine) = (clone.side(), clone.head());
     let answer = clone.refit(&["upgrade"]).exits(0).says("Nothing to do");
-    answer.says("1 commit made here is not at origin/main yet");
+    answer.says("1 commit ahead of origin/main");
     assert_eq!(clone.side(), old);
     clone.push(&web_conf(config("new", "two")));
     refuses(&clone, &[], "git_diverged").says("--allow rewritten");

@@ -126,10 +126,10 @@ fn what_is_too_young_waits() {
     dated("old", "2020-01-01T00:00:00Z");
     dated("young", &jiff::Timestamp::now().to_string());
     let answer = clone.refit(&["upgrade"]).exits(0);
-    let answer = answer.says("1 newer version is too young");
+    let answer = answer.says("1 newer version, eligible in");
     assert_eq!(first(&clone), "old", "{answer}");
     let answer = clone.refit(&["upgrade"]).exits(0).says("Nothing to do");
-    answer.says("too young");
+    answer.says("eligible in");
     clone.refit(&["upgrade", "--to", "main"]).exits(0);
     assert_eq!(first(&clone), "young");
 }

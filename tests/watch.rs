@@ -61,7 +61,7 @@ fn healthy_and_settled() {
         .refit(&["set", "MODE=more"])
         .exits(0)
         .has_line(&["✓ checked", "healthy after"])
-        .has_line(&["✓ plain", "no healthcheck, so its health is unknown"]);
+        .has_line(&["✓ plain", "no healthcheck: health unknown, running for"]);
     stack
         .refit(&["status"])
         .exits(0)

@@ -59,7 +59,7 @@ pub(crate) fn unreached(
             let project = place.located.args.files.first().map(|f| place.shown(f));
             let compose = project.unwrap_or_else(|| "the compose file".into());
             Some(format!(
-                "{key} reaches no service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
+                "{key} is not used by any service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
                  --for SERVICE adds it"
             ))
         })

@@ -42,7 +42,7 @@ use typed::Typed;
 #[command(name = "refit", version, about, max_term_width = 100)]
 #[command(after_help = "\
 Exit codes: 0 done or nothing to do; 1 refused or failed before anything was touched; 2 usage;
-3 failed and rolled back; 4 failed and not given back; 5 another run holds the lock;
+3 failed and rolled back; 4 failed and not rolled back: a person is needed; 5 another run holds the lock;
 10 with --exit-code: something to do; 130, 143, 129 ended by a signal, after the rollback.")]
 struct Cli {
     #[command(flatten)]
@@ -55,7 +55,7 @@ struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Go to this folder first
+    /// Run as if started in DIR
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     directory: Option<PathBuf>,
     /// The folder in which refit was started, under the name by which the person went there.
@@ -67,7 +67,7 @@ struct Global {
     /// Compose file; may be given several times
     #[arg(short = 'f', long, global = true, value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// Name of the project
+    /// Project name
     #[arg(short = 'p', long, global = true, value_name = "NAME")]
     project_name: Option<String>,
     /// Env file in place of .env; may be given several times
@@ -91,7 +91,7 @@ struct Global {
     /// Print only what failed
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print more; twice: what is called as well
+    /// Verbose (-vv: also show commands)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Whether output is coloured
@@ -126,12 +126,13 @@ enum Command {
     /// Follow health until it is settled; the exit code is the verdict
     Watch(look::WatchArgs),
     /// Undo the last run, or go back to before one; itself a run
+    #[command(visible_alias = "undo")]
     Rollback(past::RollbackArgs),
     /// List the runs
     History(past::HistoryArgs),
     /// Show one run whole, with what failed
     Show(past::ShowArgs),
-    /// Upgrades by themselves: a timer of systemd or cron
+    /// Unattended upgrades: a timer of systemd or cron
     Schedule(schedule::ScheduleArgs),
     /// Send a test to those whom refit.yaml names under notify
     Notify(notify::NotifyArgs),
@@ -251,11 +252,32 @@ fn enough_files() -> Result<(), Complaint> {
 
 fn parse() -> Result<Cli, clap::Error> {
     let command = Cli::command();
-    let matches = command.clone().try_get_matches()?;
+    let matches = command.clone().try_get_matches().map_err(with_hint)?;
     let mut cli =
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
     cli.global.typed = Typed::of(&command, &matches);
     Ok(cli)
+}
+
+/// Whoever types a verb of Compose is told what does it here, or that Compose does.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let hint = match word.as_str() {
+        "up" | "start" | "create" => "refit apply makes what runs match the files",
+        "down" | "stop" | "kill" | "rm" => "refit stops no stack: docker compose down",
+        "pull" | "build" => "refit upgrade pulls, builds and applies",
+        "ps" | "ls" => "refit status shows the services",
+        "logs" => "docker compose logs; refit show has those of a run that failed",
+        "config" => "refit plan shows what apply would do; refit why KEY where a value comes from",
+        "exec" | "run" => "docker compose exec",
+        _ => return error,
+    };
+    error.remove(ContextKind::SuggestedSubcommand);
+    let hint = ContextValue::StyledStrs(vec![hint.into()]);
+    error.insert(ContextKind::Suggested, hint);
+    error
 }
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {

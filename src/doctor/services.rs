@@ -167,7 +167,7 @@ fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<
 }
 
 fn starved(patient: &Patient<'_>, name: &ServiceName) -> Finding {
-    let text = format!("{name} was killed for want of memory");
+    let text = format!("{name} was OOM-killed");
     let finding = Finding::new(FindingCode::OutOfMemory, text).of(name);
     let service = patient.resolved.model.services.get(name);
     let limit = service.and_then(|service| {

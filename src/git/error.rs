@@ -355,7 +355,7 @@ impl From<GitError> for Complaint {
             }
             GitError::Rewritten { ours, theirs, .. } => complaint
                 .details
-                .push(format!("only upstream: {theirs}; made here: {ours}")),
+                .push(format!("only upstream: {theirs}; only here: {ours}")),
             GitError::NoGit
             | GitError::Ownership { .. }
             | GitError::NoUpstream { .. }

@@ -91,7 +91,7 @@ impl GitState {
         }
         let checkout = Checkout::find(&git, &self.top).await?;
         let Some(checkout) = checkout else {
-            let text = format!("{} is no checkout any more", self.top.display());
+            let text = format!("{} is not a git repository any more", self.top.display());
             return Err(GitError::failed("rollback", &text));
         };
         self.restore_head(&git, &checkout, moved_to).await?;

@@ -221,7 +221,7 @@ fn dead(expect: &Expectation, life: &Life, now: Duration) -> Judgement {
         return pending(Duration::MAX);
     };
     if let Some(at) = life.oom_at {
-        return failed(at, "was killed for want of memory (OOM)".to_owned());
+        return failed(at, "was OOM-killed".to_owned());
     }
     if exit_code == 137 && now < at + OOM_LATE {
         return pending(at + OOM_LATE);

@@ -45,7 +45,7 @@ fn of_checkout(news: &CheckoutNews) -> Vec<String> {
     }
     if !news.files.is_empty() {
         lines.push(format!(
-            "  sets the stack up anew: {}",
+            "  changes project files: {}",
             news.files.join(", ")
         ));
     }
@@ -99,7 +99,7 @@ fn of_env(news: &EnvNews, style: &Style, verbose: bool) -> Vec<String> {
         (
             "published",
             &news.published,
-            "is set here to the value that everybody can read in the sample",
+            "is set here to the public default of the sample",
         ),
         ("required", &news.required, "is left to be filled in"),
     ];

@@ -231,7 +231,7 @@ impl Terminal {
             }
             (VerdictWord::Settled, _) => {
                 format!(
-                    "running for {}; it has no healthcheck, so its health is unknown",
+                    "no healthcheck: health unknown, running for {}",
                     secs(after)
                 )
             }

@@ -185,7 +185,7 @@ impl SavedCheckout {
         let top = &self.state.top;
         let git = Git::at(top, true);
         let Some(checkout) = Checkout::find(&git, top).await? else {
-            let text = format!("{} is no git checkout any more", top.display());
+            let text = format!("{} is not a git repository any more", top.display());
             return Err(Complaint::new(Code::GitMoved, text));
         };
         if checkout.head != self.moved_to || checkout.branch() != self.state.branch.as_deref() {

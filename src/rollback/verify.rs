@@ -165,7 +165,7 @@ impl Rollback<'_> {
                 return None;
             }
             Ok(Some(now)) => format!("it is at {}", now.head.short()),
-            Ok(None) => "it is no checkout any more".to_owned(),
+            Ok(None) => "it is not a git repository any more".to_owned(),
             Err(error) => format!("{error:#}"),
         };
         let text = format!("the checkout is not back at {}: {text}", state.head.short());

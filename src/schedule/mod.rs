@@ -1,4 +1,4 @@
-//! Upgrades by themselves: when they are due, what a timer is told, and what an unattended run may do.
+//! Unattended upgrades: when they are due, what a timer is told, and what an unattended run may do.
 //! Knows no I/O and no clock, but for the record; the programs that keep time are `engine::timekeeper`.
 
 pub mod calendar;

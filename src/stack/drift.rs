@@ -196,7 +196,7 @@ fn of_definition(
         hash.is_some() && label != hash && !label.is_some_and(is_known)
     };
     if found.is_empty() && own.iter().any(|container| other(container)) {
-        let text = "its definition has changed since its container was made";
+        let text = "configuration changed since the container was created";
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
     // Not the name that the container has: the engine shows none once it belongs to another image.
@@ -206,7 +206,7 @@ fn of_definition(
             .iter()
             .any(|c| !c.image_id.is_empty() && c.image_id != *id)
     {
-        let text = format!("runs an older image than {image} is now");
+        let text = format!("runs an outdated image of {image}");
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
     let running = u64::try_from(own.len()).unwrap_or(u64::MAX);

@@ -44,7 +44,7 @@ pub(super) async fn find(
 ) -> Result<Found, Complaint> {
     let Some(checkout) = of_stack(place, upgrade.unattended).await? else {
         if upgrade.to.is_some() {
-            let text = "this stack is no git checkout: there is nothing that --to could name";
+            let text = "this stack is not a git repository: --to has nothing to name";
             return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
@@ -157,8 +157,7 @@ async fn newer(
         // Whoever is ahead of upstream has made commits of his own; nothing is newer.
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
             let (ours, name) = (Commits(count), &target.name);
-            let verb = if count == 1 { "is" } else { "are" };
-            notes.push(format!("{ours} made here {verb} not at {name} yet"));
+            notes.push(format!("{ours} ahead of {name}"));
             return Ok(Found {
                 target: None,
                 notes,
@@ -249,8 +248,8 @@ fn waits(waiting: Waiting, now: i64) -> String {
     let left = u64::try_from(waiting.next_at.saturating_sub(now)).unwrap_or(0);
     let left = in_words(Duration::from_secs(left));
     match waiting.count {
-        1 => format!("1 newer version is too young, and waits for {left}"),
-        count => format!("{count} newer versions are too young, the next waits for {left}"),
+        1 => format!("1 newer version, eligible in {left} (min_age)"),
+        count => format!("{count} newer versions, the next eligible in {left} (min_age)"),
     }
 }
 

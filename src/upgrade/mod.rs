@@ -165,7 +165,7 @@ fn not_again(
         (None, _) => return Ok(()),
     };
     emitter.note(code, text);
-    let text = "Nothing was done: it waits for something newer";
+    let text = "Skipped: this version failed before (--retry tries it again)";
     assessment.decision = Decision::CalledOff(text.to_owned());
     Ok(())
 }
@@ -198,7 +198,7 @@ async fn images_of(
     let mut told = Vec::new();
     let mut wanted = Vec::new();
     for news in &newer {
-        let text = format!("{} is another image at its registry", news.name);
+        let text = format!("a newer image of {} is available", news.name);
         if !assessment.plan.stack_is_down && assessment.recreate(&news.service, text) {
             wanted.push(Wanted::from(news));
         }
@@ -239,7 +239,10 @@ async fn old_enough(
             None => old_enough.push(one),
             Some(left) => {
                 let left = checkout::in_words(left);
-                let text = format!("{} is too young, and waits for {left}", one.name);
+                let text = format!(
+                    "the new image of {} is eligible in {left} (min_age)",
+                    one.name
+                );
                 if !notes.contains(&text) {
                     notes.push(text);
                 }

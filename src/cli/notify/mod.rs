@@ -294,6 +294,6 @@ fn print(told: &Told, quiet: bool) {
             report::err(&format!("✗ {}: {error}{tries}", told.to));
         }
         None if quiet => {}
-        None => report::out(&format!("✓ {} took the test", told.to)),
+        None => report::out(&format!("✓ {}: delivered", told.to)),
     }
 }

@@ -294,7 +294,7 @@ pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, 
     let line = line.filter(|line| Command::read(line).is_some());
     let line = line.ok_or_else(|| {
         let text = format!("{} is not as refit made it", one.file.display());
-        Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes it anew")
+        Complaint::new(Code::NotScheduled, text).hint("refit schedule install writes it again")
     })?;
     // What cron and systemd give every command.
     let env = [

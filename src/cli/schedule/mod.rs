@@ -1,4 +1,4 @@
-//! `refit schedule`: upgrades by themselves.
+//! `refit schedule`: unattended upgrades.
 
 mod health;
 mod job;

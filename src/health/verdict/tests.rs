@@ -174,7 +174,7 @@ fn oom_is_told_as_such_at_once() {
     };
     assert_eq!(
         told(&plain(), &[at(1, Seen::Started), at(2, oom)], 2),
-        "failed at 2: was killed for want of memory (OOM)"
+        "failed at 2: was OOM-killed"
     );
 }
 

@@ -104,7 +104,7 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         (Some(Word::Rollback), _) => format!("{what} failed, and was rolled back"),
         (_, Some(Outcome::Refused)) => format!("{what} was refused"),
         (_, Some(Outcome::RollbackFailed)) => {
-            format!("{what} failed, and is not given back: a person is needed")
+            format!("{what} failed, and is not rolled back: a person is needed")
         }
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
         (_, Some(Outcome::NothingToDo) | None) => format!("{verb}: nothing to do"),

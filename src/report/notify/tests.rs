@@ -107,7 +107,7 @@ fn each_end_has_its_word_and_its_headline() {
         of(Outcome::RollbackFailed, nothing),
         told(
             "failure",
-            "chat: upgrade failed, and is not given back: a person is needed"
+            "chat: upgrade failed, and is not rolled back: a person is needed"
         )
     );
     assert_eq!(
