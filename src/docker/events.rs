@@ -75,13 +75,18 @@ impl Docker {
             ("label", vec![format!("{}={project}", label::PROJECT)]),
         ]);
         let options = query::EventsOptionsBuilder::new()
-            .since(&since.as_second().to_string())
-            .until(&Timestamp::now().as_second().saturating_add(1).to_string())
+            .since(&stamp(since))
+            .until(&stamp(Timestamp::now()))
             .filters(&filters)
             .build();
         let told = stream(self.api.clone(), options);
         told.map_ok(|event| event.container).try_collect().await
     }
+}
+
+/// As the engine reads a time; an end in the future would be waited for.
+pub(crate) fn stamp(at: Timestamp) -> String {
+    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }
 
 impl EngineEvent {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::docker::client::Docker;
-use crate::docker::events::EngineEvent;
+use crate::docker::events::{self, EngineEvent};
 
 /// Time between two attempts to open the event stream of an engine that is gone.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
@@ -38,7 +38,7 @@ pub(super) async fn pump(
     since: Timestamp,
     tell: mpsc::UnboundedSender<Feed>,
 ) {
-    let mut since = since_text(since);
+    let mut since = events::stamp(since);
     loop {
         let mut stream = docker.events(&project, &since);
         loop {
@@ -93,8 +93,4 @@ async fn wait_for_engine(docker: &Docker, tell: &mpsc::UnboundedSender<Feed>) ->
             return None;
         }
     }
-}
-
-fn since_text(at: Timestamp) -> String {
-    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }

@@ -37,7 +37,7 @@ fn closure(files: &[PathBuf], named_by: impl Fn(&Path) -> Vec<PathBuf>) -> Vec<P
 
 /// In all forms of `include`.
 fn included_by(file: &Path) -> Vec<PathBuf> {
-    let entries = value_at(file, "include");
+    let entries = value_at(file, "include", "include");
     let entries = entries.as_ref().and_then(Value::as_array);
     let paths_of = |entry: &Value| {
         let named = entry.get("path").unwrap_or(entry);
@@ -51,15 +51,20 @@ fn included_by(file: &Path) -> Vec<PathBuf> {
 }
 
 fn extended_by(file: &Path) -> Vec<PathBuf> {
-    let services = value_at(file, "services");
+    let services = value_at(file, "services", "extends");
     let services = services.as_ref().and_then(Value::as_object);
     let services = services.into_iter().flat_map(|all| all.values());
     let named = services.filter_map(|service| service.get("extends")?.get("file"));
     beside(file, named)
 }
 
-fn value_at(file: &Path, path: &str) -> Option<Value> {
+/// The value at a path of a file in which a word occurs.
+fn value_at(file: &Path, path: &str, word: &str) -> Option<Value> {
     let text = files::text_if_readable(file).unwrap_or_default();
+    // Most files name none, and a large one takes long to read.
+    if !text.contains(word) {
+        return None;
+    }
     let path: YamlPath = path.parse().ok()?;
     yaml::get(&text, &path).ok().flatten()
 }
