@@ -280,6 +280,24 @@ fn a_damaged_copy_of_a_file_that_nobody_has_edited_stands_in_nobodys_way() {
     assert_eq!(stack.read(".env"), "MODE=good\n");
 }
 
+/// The plan shows the key that is set; the container takes the other line as well.
+#[test]
+fn an_edit_by_hand_that_waits_to_be_applied_is_told_before_a_container_takes_it() {
+    let Some(stack) = known() else { return };
+    stack.write(".env", "MODE=good\nHAND=1\n");
+    let label = ["set", "-F", "compose.yaml", "services.web.labels.a=b"];
+    let told =
+        "was edited by hand since it was last seen in force, and not applied: web will take that";
+    let dry = stack.refit(&[&label[..], &["--dry-run"]].concat()).exits(0);
+    dry.says(&format!(".env {told}"));
+    stack.refit(&label).exits(0).says(told);
+    assert_eq!(stack.container("web").env["HAND"], "1");
+    // It is in force now.
+    stack.refit(&["apply"]).exits(0);
+    let next = ["set", "-F", "compose.yaml", "services.web.labels.a=c"];
+    stack.refit(&next).exits(0).never_says("by hand");
+}
+
 #[test]
 fn a_mode_that_somebody_gave_a_file_meanwhile_stays_and_is_said() {
     let Some(stack) = killed() else { return };

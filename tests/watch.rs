@@ -5,7 +5,7 @@
 mod stack;
 
 use stack::answer::Answer;
-use stack::engine::docker_command;
+use stack::engine::{docker, docker_command};
 use stack::{TestStack, healthcheck, idle, quick_healthcheck, service};
 
 /// One service whose behaviour hangs on `MODE` of `.env`.
@@ -353,4 +353,15 @@ fn status_as_a_document() {
         (&web["action"], &web["route"]),
         (&"recreate".into(), &"env_file".into())
     );
+}
+
+#[test]
+fn a_service_that_somebody_paused_is_named_by_the_watch() {
+    let compose = format!("services:\n  web: {}\n  db: {}\n", idle(""), idle(""));
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    docker(&["pause", &stack.container("db").id]);
+    let answer = stack.refit(&["watch"]).exits(0);
+    answer.says("db was stopped or paused on purpose, and is not watched");
 }

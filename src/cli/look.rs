@@ -1,6 +1,6 @@
 //! Looking at a stack: `status` and `watch`. They stand on what runs use to plan and to judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Global, duration, notify, schedule};
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::{Container, Inspected};
-use crate::event::{Action, Emitter, ServiceName, VerdictWord};
+use crate::event::{Action, Emitter, NoteCode, ServiceName, VerdictWord};
 use crate::exit::Exit;
 use crate::health::limits::{Limits, Past};
 use crate::health::track::Target;
@@ -238,6 +238,17 @@ fn document(
     })
 }
 
+/// Services whose containers are all stopped or paused by somebody.
+fn left_out<'a>(
+    containers: &'a [Container],
+    watched: &BTreeMap<ServiceName, Vec<&Container>>,
+) -> BTreeSet<&'a ServiceName> {
+    let services = containers.iter().map(|container| &container.service);
+    services
+        .filter(|service| !watched.contains_key(*service))
+        .collect()
+}
+
 pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Complaint> {
     let place = place(global).await?;
     let resolved = resolve(&place.compose, &place.located).await?;
@@ -283,6 +294,10 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
         ..Limits::default()
     };
     let emitter = Emitter::new(global.renderer());
+    for service in left_out(&containers, &by_service) {
+        let text = format!("{service} was stopped or paused on purpose, and is not watched");
+        emitter.note(NoteCode::Note, text);
+    }
     let project = &resolved.model.name;
     let mut watch = Watch::begin(&place.docker, project, targets, limits, emitter);
     watch.look().await?;

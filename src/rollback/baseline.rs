@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::assess::Assessment;
+use crate::assess::{Assessment, Change};
 use crate::docker::compose::ProjectArgs;
 use crate::hash::sha256;
 use crate::host::files::Attributes;
@@ -108,6 +108,42 @@ pub fn keep(place: &Place, assessment: &Assessment, state: &StackState) -> anyho
         false => known.get(path).cloned(),
     };
     try_keep(place, assessment, state, proven)
+}
+
+/// What new containers take besides the change: files that somebody has edited since they were last seen
+/// to agree with what runs. `apply` and a rollback tell the edits themselves.
+pub fn pending(place: &Place, assessment: &Assessment, state: &StackState) -> Option<String> {
+    match assessment.change {
+        Change::Edit | Change::Recipe { .. } => {}
+        Change::Apply { .. }
+        | Change::Restart { .. }
+        | Change::Rollback(_)
+        | Change::Upgrade { .. } => return None,
+    }
+    let steps = assessment.plan.steps.iter();
+    let makes: Vec<&str> = steps
+        .filter(|step| step.action.makes_container())
+        .map(|step| step.service.as_str())
+        .collect();
+    let baseline = read(state).ok().flatten().filter(|_| !makes.is_empty())?;
+    let edited = &assessment.edited;
+    let reaches = |path: &PathBuf| {
+        edited.read.contains_key(path) || edited.changing().any(|edit| edit.path == *path)
+    };
+    let edits = baseline.edits(place, &assessment.after, &assessment.source, state);
+    let files: Vec<String> = edits
+        .iter()
+        .filter(|edit| edit.before.clone().known().is_ok() && reaches(&edit.path))
+        .map(|edit| place.shown(&edit.path))
+        .collect();
+    (!files.is_empty()).then(|| {
+        format!(
+            "{} was edited by hand since it was last seen in force, and not applied: {} will take that \
+             as well (refit plan shows it)",
+            files.join(", "),
+            makes.join(", ")
+        )
+    })
 }
 
 /// Keeps all present texts where files and containers were compared and agree.

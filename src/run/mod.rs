@@ -140,7 +140,9 @@ impl Runner {
                 .await
                 .map_err(Complaint::from)?;
         }
-        let assessment = self.assessment(&place, &state, assessment).await?;
+        let mut assessment = self.assessment(&place, &state, assessment).await?;
+        let pending = baseline::pending(&place, &assessment, &state);
+        assessment.notes.extend(pending);
         report.assessed(&assessment);
         self.tell(&place, &assessment, request);
         if let Decision::Refused(complaint) = &assessment.decision {
