@@ -195,3 +195,25 @@ fn a_stop_that_is_under_way_when_compose_dies_is_undone() {
     );
     web.was_restarted(&now);
 }
+
+/// Its containers are the same ones, whichever folder it was begun in.
+#[test]
+fn a_killed_run_of_another_folder_on_the_same_project_comes_first() {
+    let Some(faulty) = Faulty::new() else { return };
+    let stack = &faulty.stack;
+    let killed = faulty.refit_failing("watch.after=return(kill)", &["set", "KEY=v1"]);
+    assert_eq!(killed.code, -1, "{killed}");
+    let other = stack.beside("other");
+    fs::create_dir(&other).unwrap();
+    for name in ["compose.yaml", ".env"] {
+        fs::copy(stack.path(name), other.join(name)).unwrap();
+    }
+    let folder = other.to_string_lossy().into_owned();
+    let there = ["-C", &folder, "-p", &stack.project, "set", "KEY=v7"];
+    let refused = stack.refit(&there).exits(1);
+    refused
+        .says("was cut off, and is not finished")
+        .says("refit -C ");
+    stack.refit(&["apply"]).exits(0);
+    stack.refit(&[&there[..], &["--dry-run"]].concat()).exits(0);
+}

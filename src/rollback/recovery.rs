@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::by_others;
 use super::checkpoint::{self, Checkpoint};
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
-use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another};
+use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another, of_another_folder};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceName};
 use crate::failure::interrupted;
@@ -108,6 +108,10 @@ pub async fn finish(
     let directory = &place.located.args.directory;
     if let Some(open) = OpenRun::of_another(directory, state)? {
         return Err(of_another(&open, state));
+    }
+    let name = place.located.args.name.as_ref();
+    if let Some(complaint) = name.and_then(|name| of_another_folder(name, state)) {
+        return Err(complaint);
     }
     let open = match unfinished::find(state)? {
         None => return Ok(None),

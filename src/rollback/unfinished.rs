@@ -265,6 +265,26 @@ fn names(edited: &[&SavedFile]) -> String {
     names.join(", ")
 }
 
+/// A run of another folder that was cut off on the same project of the engine: its containers are these.
+pub(crate) fn of_another_folder(project: &str, own: &StackState) -> Option<Complaint> {
+    own.others().iter().find_map(|other| {
+        // What cannot be read there keeps nobody here from work.
+        let Ok(Some(Unfinished::Open(open))) = find(other) else {
+            return None;
+        };
+        let (its, directory) = open.lines.iter().find_map(Line::begun_on)?;
+        if its != project {
+            return None;
+        }
+        let (run, directory) = (open.run, directory.display());
+        let text = format!(
+            "run {run} of {directory} on the project {project} was cut off, and is not finished"
+        );
+        let hint = format!("finish it first: refit -C {directory} apply");
+        Some(Complaint::new(Code::UnfinishedOfAnother, text).hint(hint))
+    })
+}
+
 pub(crate) fn of_another(open: &OpenRun, own: &StackState) -> Complaint {
     let (run, state) = (open.run, open.state.display());
     let home = |folder: &Path| folder.ancestors().nth(2).map(Path::to_owned);

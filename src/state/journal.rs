@@ -377,6 +377,19 @@ pub fn outcome(lines: &[Line]) -> Option<Outcome> {
     })
 }
 
+impl Line {
+    /// Project and folder, where it is the first line of a run.
+    pub fn begun_on(&self) -> Option<(&str, &Path)> {
+        if let Entry::Begin {
+            project, directory, ..
+        } = &self.entry
+        {
+            return Some((project, directory));
+        }
+        None
+    }
+}
+
 /// The services whose containers a run has touched, or was about to, with what was planned for each.
 pub fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
     let mut planned = BTreeMap::new();

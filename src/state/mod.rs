@@ -106,6 +106,14 @@ impl StackState {
         &self.0
     }
 
+    /// The other stacks of the same state folder.
+    pub fn others(&self) -> Vec<Self> {
+        let entries = self.0.parent().map(fs::read_dir);
+        let entries = entries.into_iter().flatten().flatten().flatten();
+        let folders = entries.map(|entry| entry.path());
+        folders.filter(|path| *path != self.0).map(Self).collect()
+    }
+
     /// Numbers of all runs, in order.
     ///
     /// # Errors
