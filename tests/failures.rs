@@ -138,7 +138,7 @@ fn out_of_memory() {
     let answer = before.gives_back(&["set", "MODE=bad", "--settle", "5s"], "web");
     let limited = before.web.raw["HostConfig"]["Memory"].as_u64() == Some(8 << 20);
     assert!(limited, "the engine has no memory limits");
-    answer.says("memory");
+    answer.says("OOM-killed");
 }
 
 #[test]
