@@ -14,8 +14,8 @@ mod profile;
 mod recipe;
 
 fn main() -> ExitCode {
-    let recipes = list("recipes", "recipe", check::<recipe::Recipe>);
-    match recipes.and_then(|()| list("profiles", "profile", check::<profile::Profile>)) {
+    let recipes = list("recipes", check::<recipe::Recipe>);
+    match recipes.and_then(|()| list("profiles", check::<profile::Profile>)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(wrong) => {
             // Cargo shows a line of a message as one.
@@ -32,18 +32,13 @@ fn check<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
     read.map(drop).map_err(|error| error.to_string())
 }
 
-/// Checks every file of a folder of `templates/` by the types of a room, and writes them down as pairs of
+/// Checks every file of a folder of `templates/` by its types, and writes them down as pairs of
 /// name and text.
-fn list(
-    folder: &str,
-    room: &str,
-    check: impl Fn(&str) -> Result<(), String>,
-) -> Result<(), String> {
+fn list(folder: &str, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
     let told = |error: std::io::Error| format!("templates/{folder}: {error}");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let files = root.join("templates").join(folder);
     println!("cargo::rerun-if-changed={}", files.display());
-    println!("cargo::rerun-if-changed=src/{room}/format.rs");
     let mut paths = Vec::new();
     for entry in fs::read_dir(&files).map_err(told)? {
         paths.push(entry.map_err(told)?.path());
