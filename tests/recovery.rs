@@ -14,14 +14,20 @@ use stack::answer::Answer;
 use stack::engine::docker;
 use stack::{TestStack, service};
 
+/// Run 1, cut off when its containers were made.
+#[track_caller]
+fn kill_a_change(faulty: &Faulty) {
+    let change = ["set", "KEY=v1", "--settle", "50ms"];
+    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
+    assert_eq!(killed.code, -1, "{killed}");
+}
+
 /// As after a Compose that was killed right after it had asked for the removal.
 #[test]
 fn a_container_that_goes_between_look_and_touch_is_made_anew() {
     let Some(faulty) = Faulty::new() else { return };
     let old = faulty.files();
-    let change = ["set", "KEY=v1", "--settle", "50ms"];
-    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
-    assert_eq!(killed.code, -1, "{killed}");
+    kill_a_change(&faulty);
     let app = faulty.stack.container("app").id;
     let mut command = faulty.stack.command(&["apply", "--settle", "50ms"]);
     command.env("FAILPOINTS", "rollback.wave=1*sleep(1500)");
@@ -66,9 +72,7 @@ fn a_file_that_cannot_be_restored_keeps_no_other_from_it() {
 fn a_dry_run_says_that_a_run_which_was_cut_off_comes_first() {
     let Some(faulty) = Faulty::new() else { return };
     let stack = &faulty.stack;
-    let change = ["set", "KEY=v1", "--settle", "50ms"];
-    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
-    assert_eq!(killed.code, -1, "{killed}");
+    kill_a_change(&faulty);
     for args in [
         &["plan", "--exit-code"][..],
         &["set", "KEY=v1", "--dry-run", "--exit-code"],
@@ -101,9 +105,7 @@ fn a_compose_that_is_killed_under_a_rollback_is_called_again() {
     let Some(faulty) = Faulty::new() else { return };
     let stack = &faulty.stack;
     let old = faulty.files();
-    let change = ["set", "KEY=v1", "--settle", "50ms"];
-    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
-    assert_eq!(killed.code, -1, "{killed}");
+    kill_a_change(&faulty);
     let mut command = stack.command(&["apply", "--settle", "50ms"]);
     command.stdout(std::process::Stdio::piped());
     command.stderr(std::process::Stdio::piped());
@@ -139,9 +141,7 @@ fn a_stack_that_was_stopped_by_hand_after_a_kill_is_asked_about() {
     let Some(faulty) = Faulty::new() else { return };
     let stack = &faulty.stack;
     let old = faulty.files();
-    let change = ["set", "KEY=v1", "--settle", "50ms"];
-    let killed = faulty.refit_failing("watch.after=return(kill)", &change);
-    assert_eq!(killed.code, -1, "{killed}");
+    kill_a_change(&faulty);
     let neighbour = stack.container("neighbour").id;
     docker(&["stop", "--time", "0", &neighbour]);
     let refused = stack.refit(&["set", "MORE=1"]).exits(1);
@@ -201,8 +201,7 @@ fn a_stop_that_is_under_way_when_compose_dies_is_undone() {
 fn a_killed_run_of_another_folder_on_the_same_project_comes_first() {
     let Some(faulty) = Faulty::new() else { return };
     let stack = &faulty.stack;
-    let killed = faulty.refit_failing("watch.after=return(kill)", &["set", "KEY=v1"]);
-    assert_eq!(killed.code, -1, "{killed}");
+    kill_a_change(&faulty);
     let other = stack.beside("other");
     fs::create_dir(&other).unwrap();
     for name in ["compose.yaml", ".env"] {

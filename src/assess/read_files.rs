@@ -31,7 +31,7 @@ pub(crate) fn of_stack(place: &Place, source: &Source, edited: &Edited) -> BTree
         (path, side)
     });
     sides
-        .filter(|(_, side)| side.clone().known().is_ok())
+        .filter(|(_, side)| !matches!(side, Side::Unknown(_)))
         .collect()
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn of_new_containers<'a>(
 }
 
 /// What Compose reads whichever service it is about.
-fn of_all(place: &Place) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn of_all(place: &Place) -> impl Iterator<Item = PathBuf> {
     let located = &place.located;
     let files = located.args.files.iter().cloned();
     files

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::assess::{Assessment, Change};
+use crate::assess::{Assessment, Change, read_files};
 use crate::docker::compose::ProjectArgs;
 use crate::hash::sha256;
 use crate::host::files::Attributes;
 use crate::stack::Place;
-use crate::stack::included;
 use crate::stack::model::{Model, Section};
 use crate::stack::side::{FileEdit, Origin, Side, Text};
 use crate::stack::source::Source;
@@ -50,10 +49,7 @@ enum Kept {
 
 /// The files that make the stack what it is, and those that Compose would load were they there.
 fn files_of(place: &Place, model: &Model, source: &Source) -> BTreeSet<PathBuf> {
-    let mut paths: BTreeSet<PathBuf> = place.located.args.files.iter().cloned().collect();
-    paths.extend(included::read_besides(&place.located.args.files));
-    paths.extend(place.located.env_files());
-    paths.extend(place.located.default_overrides());
+    let mut paths: BTreeSet<PathBuf> = read_files::of_all(place).collect();
     for service in source.services.values() {
         paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
     }
@@ -125,16 +121,21 @@ pub fn pending(place: &Place, assessment: &Assessment, state: &StackState) -> Op
         .filter(|step| step.action.makes_container())
         .map(|step| step.service.as_str())
         .collect();
-    let baseline = read(state).ok().flatten().filter(|_| !makes.is_empty())?;
+    if makes.is_empty() {
+        return None;
+    }
+    let baseline = read(state).ok().flatten()?;
     let edited = &assessment.edited;
-    let reaches = |path: &PathBuf| {
-        edited.read.contains_key(path) || edited.changing().any(|edit| edit.path == *path)
+    let changing = edited.changing().map(|edit| (&edit.path, &edit.before));
+    let present: BTreeMap<&PathBuf, &Side> = edited.read.iter().chain(changing).collect();
+    let differs = |path: &PathBuf, now: &Side| match baseline.side(path, state) {
+        Side::Unknown(_) => false,
+        known @ (Side::Absent | Side::Text(_)) => !known.is_same_text(now),
     };
-    let edits = baseline.edits(place, &assessment.after, &assessment.source, state);
-    let files: Vec<String> = edits
-        .iter()
-        .filter(|edit| edit.before.clone().known().is_ok() && reaches(&edit.path))
-        .map(|edit| place.shown(&edit.path))
+    let files: Vec<String> = present
+        .into_iter()
+        .filter(|(path, now)| differs(path, now))
+        .map(|(path, _)| place.shown(path))
         .collect();
     (!files.is_empty()).then(|| {
         format!(

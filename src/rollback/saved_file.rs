@@ -322,7 +322,9 @@ impl SavedFile {
         };
         let is_read_only = self.before == self.after;
         let is_old = |now: &Seen| is_read_only || now.attributes == *attributes;
-        Ok(self.lies()? == Lies::Before && self.now()?.as_ref().is_some_and(is_old))
+        let now = self.now()?;
+        let same_link = self.link == std::fs::read_link(&self.path).ok();
+        Ok(same_link && self.before.is(now.as_ref()) && now.as_ref().is_some_and(is_old))
     }
 
     /// Mode, owner and attributes for the old text: a person's own where they are of neither side.
