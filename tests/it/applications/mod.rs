@@ -1,0 +1,198 @@
+//! LibreChat and Open WebUI as test stacks: their own compose and env files out of the corpus, with
+//! stand-ins (tests/standin) for their images. The copies are changed in nothing but the names of
+//! images and containers, what pulls an image again, and the port: tests run beside each other.
+
+pub(crate) mod login;
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::stack::answer::Answer;
+use crate::stack::engine::docker;
+use crate::stack::{TestStack, engine};
+use login::{Reply, ask, credentials};
+
+const LIBRECHAT: &str = "refit-test/librechat-dev:standin";
+const OPEN_WEBUI: &str = "refit-test/open-webui:standin";
+const AIDE: &str = "refit-test/aide:standin";
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// An application on a port of its own.
+pub(crate) struct App {
+    pub(crate) stack: TestStack,
+    pub(crate) port: u16,
+}
+
+impl App {
+    /// Starts it; the first answer shows that it listens.
+    pub(crate) fn up(self) -> Self {
+        self.stack.up();
+        assert_eq!(self.get("/health").status, 200);
+        self
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        ask(self.port, path, None, "")
+    }
+
+    /// What somebody with this cookie gets.
+    pub(crate) fn get_with(&self, path: &str, cookie: &str) -> Reply {
+        ask(self.port, path, None, cookie)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str, cookie: &str) -> Reply {
+        ask(self.port, path, Some(body), cookie)
+    }
+
+    /// LibreChat's sign-in.
+    pub(crate) fn sign_in(&self, email: &str, password: &str) -> Reply {
+        self.post("/api/auth/login", &credentials(email, password), "")
+    }
+
+    /// Whether LibreChat lets somebody with this cookie in again.
+    pub(crate) fn is_signed_in(&self, cookie: &str) -> bool {
+        self.post("/api/auth/refresh", "{}", cookie)
+            .body
+            .contains("\"token\"")
+    }
+}
+
+/// What came of a check of the application: the result and the sentence.
+#[track_caller]
+pub(crate) fn proof(answer: &Answer, check: &str) -> (String, String) {
+    let found = answer.all("proof");
+    let found = found.iter().find(|event| event["check"] == check);
+    let found = found.unwrap_or_else(|| panic!("no proof {check}\n{answer}"));
+    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+    (text("result"), text("text"))
+}
+
+/// The value of a key in an env file's text.
+pub(crate) fn value_of(env: &str, key: &str) -> String {
+    let own = env
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{key}=")));
+    own.unwrap_or_default().to_owned()
+}
+
+/// Checks that a secret is in nothing that refit keeps but in the copies of the stack's own files.
+#[track_caller]
+pub(crate) fn is_kept_nowhere(stack: &TestStack, secret: &str) {
+    for (path, bytes) in stack.state_files() {
+        let name = path.to_string_lossy();
+        let is_copy = name.contains("/file-") || name.contains("/baseline/");
+        let holds = String::from_utf8_lossy(&bytes).contains(secret);
+        assert!(is_copy || !holds, "{name}");
+    }
+}
+
+/// A file of the corpus; `None`, with a word about it, where there is none.
+fn corpus(name: &str) -> Option<String> {
+    let folder = Path::new(REPOSITORY).join("../shared/corpus");
+    if !folder.is_dir() {
+        skipped!("no corpus of compose files");
+        return None;
+    }
+    Some(std::fs::read_to_string(folder.join(name)).unwrap())
+}
+
+/// Builds a stand-in once in a run of tests; the engine does nothing where nothing changed.
+fn build(image: &str, folder: &str) {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().unwrap();
+    if built.insert(image.to_owned()) {
+        let context: PathBuf = [REPOSITORY, "tests", "standin"].iter().collect();
+        let (context, file) = (
+            context.to_str().unwrap().to_owned(),
+            context.join(folder).join("Dockerfile"),
+        );
+        docker(&[
+            "build",
+            "-q",
+            "-t",
+            image,
+            "-f",
+            file.to_str().unwrap(),
+            &context,
+        ]);
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The compose file with stand-ins in place of the images.
+fn with_standins(compose: &str, project: &str, image_of: impl Fn(&str) -> &'static str) -> String {
+    let line = |line: &str| {
+        let at = line.len() - line.trim_start().len();
+        let (indent, word) = line.split_at(at);
+        if let Some(image) = word.strip_prefix("image: ") {
+            return format!("{indent}image: {}\n", image_of(image));
+        }
+        if let Some(name) = word.strip_prefix("container_name: ") {
+            return format!("{indent}container_name: {project}-{name}\n");
+        }
+        match word {
+            "pull_policy: always" => String::new(),
+            _ => format!("{line}\n"),
+        }
+    };
+    compose.lines().map(line).collect()
+}
+
+/// LibreChat with this env file in place of a plain copy of its sample.
+pub(crate) fn librechat(edit: impl FnOnce(String) -> String) -> Option<App> {
+    if !engine::answers() {
+        return None;
+    }
+    let compose = corpus("compose/danny-avila__LibreChat__docker-compose.yml")?;
+    let sample = corpus("env/danny-avila__LibreChat__.env.example")?;
+    build(LIBRECHAT, "librechat");
+    build(AIDE, "aide");
+    let stack = TestStack::new(&[])?;
+    let port = free_port();
+    let compose = with_standins(&compose, &stack.project, |image| {
+        if image.contains("/librechat-dev:") {
+            LIBRECHAT
+        } else {
+            AIDE
+        }
+    });
+    let env = sample.replace("PORT=3080", &format!("PORT={port}"));
+    stack.write("docker-compose.yml", &compose);
+    stack.write(".env.example", &sample);
+    stack.write(".env", &edit(env));
+    Some(App { stack, port })
+}
+
+/// Open WebUI with its port in the env file.
+pub(crate) fn open_webui() -> Option<App> {
+    if !engine::answers() {
+        return None;
+    }
+    let compose = corpus("compose/open-webui__open-webui__docker-compose.yaml")?;
+    let sample = corpus("env/open-webui__open-webui__.env.example")?;
+    build(OPEN_WEBUI, "open-webui");
+    build(AIDE, "aide");
+    let stack = TestStack::new(&[])?;
+    let port = free_port();
+    let compose = with_standins(&compose, &stack.project, |image| {
+        if image.contains("/open-webui:") {
+            OPEN_WEBUI
+        } else {
+            AIDE
+        }
+    });
+    stack.write("docker-compose.yaml", &compose);
+    stack.write(".env.example", &sample);
+    stack.write(
+        ".env",
+        &format!("{}\nOPEN_WEBUI_PORT={port}\n", sample.trim_end()),
+    );
+    Some(App { stack, port })
+}

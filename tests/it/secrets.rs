@@ -1,0 +1,190 @@
+//! The value of a secret is nowhere but where it belongs: in the stack's files, in its containers,
+//! and in the checkpoint that can give the file back.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::stack::answer::Answer;
+use crate::stack::{TestStack, service};
+
+const OLD: &str = "old-hunter2-value";
+const NEW: &str = "new-swordfish-value";
+const URL: &str = "url-opensesame-value";
+
+fn stack() -> Option<TestStack> {
+    // An application that tells its secrets when it fails.
+    let shell =
+        "test $MODE = good || { echo token $API_TOKEN at $DB_URL; exit 3; }; sleep infinity";
+    let web = service(shell, "env_file: .env, volumes: ['./.env:/app/.env']");
+    let compose = format!("services:\n  web: {web}\n");
+    let env = format!("MODE=good\nAPI_TOKEN={OLD}\nDB_URL=redis://me:{URL}@host/0\n");
+    TestStack::started(&compose, &[(".env", &env)])
+}
+
+#[track_caller]
+fn holds_none(answer: &Answer) {
+    for secret in [OLD, NEW, URL] {
+        let said = answer.stdout.contains(secret) || answer.stderr.contains(secret);
+        assert!(!said, "{secret}\n{answer}");
+    }
+}
+
+/// Nothing below the state folder but the checkpoint's copies of files holds a secret, and nobody
+/// else may read there.
+#[track_caller]
+fn state_is_clean(stack: &TestStack, copies: &[&str]) {
+    for (path, bytes) in stack.state_files() {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+        let text = String::from_utf8_lossy(&bytes);
+        let is_copy = copies
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part));
+        let clean = [OLD, NEW, URL].iter().all(|secret| !text.contains(secret));
+        assert!(
+            is_copy || clean,
+            "{} holds a secret:\n{text}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn no_output_and_no_record_holds_a_secret() {
+    let Some(stack) = stack() else {
+        return;
+    };
+    let token = format!("API_TOKEN={NEW}");
+    for args in [
+        &["set", &token, "--dry-run"][..],
+        &["set", &token],
+        &["set", &token],
+        &[
+            "set",
+            &format!("API_TOKEN={OLD}"),
+            "MODE=bad",
+            "--settle",
+            "3s",
+        ],
+        &["set", "MODE=bad", "--settle", "3s"],
+        &["why", "API_TOKEN"],
+        &["why", "DB_URL"],
+        &["status"],
+        &["history"],
+        &["show"],
+        &["plan"],
+    ] {
+        holds_none(&stack.refit(args));
+        holds_none(&stack.refit(&[&["--json", "-vv"], args].concat()));
+    }
+    stack.write(".env", &stack.read(".env").replace(NEW, OLD));
+    holds_none(&stack.refit(&["plan"]));
+    holds_none(&stack.refit(&["apply"]));
+    let lists: Vec<String> = stack
+        .state_files()
+        .into_iter()
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(
+        lists.iter().any(|path| path.contains("journal")),
+        "{lists:?}"
+    );
+    state_is_clean(&stack, &["/file-", "/baseline/"]);
+}
+
+#[test]
+fn get_prints_the_value_that_was_asked_for() {
+    let Some(stack) = stack() else {
+        return;
+    };
+    assert_eq!(
+        stack.refit(&["get", "API_TOKEN"]).exits(0).stdout,
+        format!("{OLD}\n")
+    );
+}
+
+/// Every command line on this machine that holds a text, but those of `refit` itself.
+fn command_lines_with(secret: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else {
+            continue;
+        };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(secret) {
+            found.insert(line);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_process_list_does_not_show_it() {
+    let Some(stack) = stack() else {
+        return;
+    };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut found = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                found.append(&mut command_lines_with(NEW));
+            }
+            found
+        });
+        let answer = stack.refit_with_input(&["set", "API_TOKEN"], NEW.as_bytes());
+        over.store(true, Ordering::Relaxed);
+        let found = looking.join().unwrap();
+        answer.exits(0);
+        assert_eq!(found, BTreeSet::new());
+    });
+    assert_eq!(stack.container("web").env["API_TOKEN"], NEW);
+}
+
+#[test]
+fn nothing_is_left_in_the_folder_for_temporary_files() {
+    let Some(stack) = stack() else {
+        return;
+    };
+    let folder = stack.beside("tmp");
+    std::fs::create_dir(&folder).unwrap();
+    for args in [
+        &["set", &format!("API_TOKEN={NEW}")][..],
+        &["set", "MODE=bad", "--settle", "3s"],
+        &["apply"],
+        &["plan"],
+    ] {
+        let mut command = stack.command(args);
+        command.env("TMPDIR", &folder);
+        holds_none(&Answer::of(command, b""));
+    }
+    let left = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn what_compose_says_against_a_stack_holds_no_secret() {
+    let compose = "services:\n  web: {image: x, init: \"${API_TOKEN}\"}\n";
+    let cut_off = format!("API_TOKEN=\"{OLD}\n");
+    let Some(stack) = TestStack::new(&[("compose.yaml", compose)]) else {
+        return;
+    };
+    for env in [&format!("API_TOKEN={OLD}\n"), &cut_off] {
+        stack.write(".env", env);
+        for words in [
+            &["status"][..],
+            &["plan"],
+            &["apply"],
+            &["restart"],
+            &["watch"],
+            &["why", "API_TOKEN"],
+            &["doctor"],
+            &["set", "MODE=good"],
+            &["use", "no-login"],
+        ] {
+            let answer = stack.refit(words).exits(1);
+            holds_none(&answer);
+        }
+    }
+}
