@@ -10,8 +10,8 @@ use clap::Args;
 use tokio::process::{Child, Command};
 
 use super::Global;
-use super::get::Asked;
-use super::runs::{RunArgs, execute};
+use super::found_stack::FoundStack;
+use super::run_options::{RunOptions, execute};
 use crate::assess::edits;
 use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
@@ -39,11 +39,11 @@ pub(super) struct EditArgs {
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]
-    run: RunArgs,
+    run: RunOptions,
 }
 
 pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Complaint> {
-    let located = Asked::of(global).await?.located;
+    let located = FoundStack::of(global).await?.located;
     let path = match &args.file {
         Some(file) => {
             edits::named(&located, file).unwrap_or_else(|| located.args.directory.join(file))

@@ -1,4 +1,4 @@
-//! `refit get`, and the stack as far as it can be found without a right to the engine.
+//! `refit get`.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,16 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
+use super::found_stack::FoundStack;
 use crate::assess::edits::{self, is_yaml};
 use crate::assess::{edit_target, suggest};
 use crate::complaint::Complaint;
-use crate::docker::client::Docker;
-use crate::docker::container::Container;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
 use crate::exit::Exit;
 use crate::host::files;
 use crate::report::{self, page};
-use crate::stack::locate::{self, Located};
+use crate::stack::locate::Located;
 use crate::stack::shown;
 
 #[derive(Debug, Args)]
@@ -29,41 +28,18 @@ pub(super) struct GetArgs {
     file: Option<PathBuf>,
 }
 
-/// The stack as far as it can be found without a right to the engine.
-pub(super) struct Asked {
-    pub(super) located: Located,
-    pub(super) docker: Option<Docker>,
-    pub(super) containers: Vec<Container>,
-}
-
-impl Asked {
-    pub(super) async fn of(global: &Global) -> Result<Self, Complaint> {
-        let docker = global.connect().await.ok();
-        let containers = match &docker {
-            Some(docker) => docker.compose_containers().await?,
-            None => Vec::new(),
-        };
-        let located = locate::locate(&global.locate_request(), &containers)?;
-        Ok(Self {
-            located,
-            docker,
-            containers,
-        })
-    }
-}
-
 pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
-    let asked = Asked::of(global).await?;
-    let path = asked_file(&asked.located, args)?;
-    let name = shown(&asked.located.args.directory, &path);
+    let found = FoundStack::of(global).await?;
+    let path = asked_file(&found.located, args)?;
+    let name = shown(&found.located.args.directory, &path);
     edits::check_is_file(&name, &path)?;
     let Some(bytes) = files::read_if_exists(&path)? else {
         return Err(edits::no_file(Path::new(&name)));
     };
     let (value, meant) = if is_yaml(&path) {
-        in_yaml(&name, &bytes, &args.key, &asked.located)?
+        in_yaml(&name, &bytes, &args.key, &found.located)?
     } else {
-        let format = edits::format_of(&path, &asked.located);
+        let format = edits::format_of(&path, &found.located);
         in_env(&name, &bytes, format, &args.key)?
     };
     if global.json {

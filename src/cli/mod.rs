@@ -1,41 +1,48 @@
 //! What a person types, turned into requests. Parses, calls, and gives the exit code; decides nothing
 //! about stacks.
 
+mod apply;
+mod command_line;
+mod completions;
 mod doctor;
 mod edit;
+mod found_stack;
 mod get;
-mod look;
+mod global;
+mod history;
+mod man;
 mod notify;
-mod packaging;
-mod past;
+mod plan;
 mod recipes;
-mod runs;
+mod restart;
+mod rollback;
+mod run_options;
 mod schedule;
-mod typed;
+mod set;
+mod show;
+mod standard_input;
+mod status;
+mod unset;
 mod upgrade;
-mod values;
+mod use_recipe;
+mod watch;
 mod why;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
-use crate::docker::client::Docker;
-use crate::docker::endpoint::{self, EndpointRequest};
-use crate::event::{Emitter, ServiceName, Tell};
+use crate::event::{Emitter, ServiceName};
 use crate::exit::{self, Exit};
 use crate::host::signals::Signals;
-use crate::report::{self, Color, page};
-use crate::run::Runner;
+use crate::report::{self, page};
 use crate::settings::parse_duration;
-use crate::stack::locate::LocateRequest;
-use crate::state::StateHome;
-use typed::Typed;
+use command_line::CommandLine;
+use global::Global;
 
 /// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
 #[derive(Debug, Parser)]
@@ -51,87 +58,39 @@ struct Cli {
     command: Command,
 }
 
-/// The options that mean what they mean in docker and docker compose.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-struct Global {
-    /// Run as if started in DIR
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
-    directory: Option<PathBuf>,
-    /// The folder in which refit was started, under the name by which the person went there.
-    #[arg(skip = logical_directory())]
-    came_from: PathBuf,
-    /// The whole command line, for the record.
-    #[arg(skip)]
-    typed: Typed,
-    /// Compose file; may be given several times
-    #[arg(short = 'f', long, global = true, value_name = "FILE")]
-    file: Vec<PathBuf>,
-    /// Project name
-    #[arg(short = 'p', long, global = true, value_name = "NAME")]
-    project_name: Option<String>,
-    /// Env file in place of .env; may be given several times
-    #[arg(long, global = true, value_name = "FILE")]
-    env_file: Vec<PathBuf>,
-    /// Profile to turn on; may be given several times
-    #[arg(long, global = true, value_name = "PROFILE")]
-    profile: Vec<String>,
-    /// Folder that relative paths of the compose file start from
-    #[arg(long, global = true, value_name = "DIR")]
-    project_directory: Option<PathBuf>,
-    /// Docker context
-    #[arg(short = 'c', long, global = true, value_name = "NAME")]
-    context: Option<String>,
-    /// Docker engine, such as unix:///run/docker.sock
-    #[arg(short = 'H', long, global = true, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// JSON on standard output: lines of events for runs, one document for questions
-    #[arg(long, global = true)]
-    json: bool,
-    /// Print only what failed
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Verbose (-vv: also show commands)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// Whether output is coloured
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    color: Color,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Set keys, apply the change, watch it, prove it, or roll it back
-    Set(values::SetArgs),
+    Set(set::SetArgs),
     /// Remove keys, in the same way
-    Unset(values::UnsetArgs),
+    Unset(unset::UnsetArgs),
     /// Open a file in an editor, then do the same with what was changed
     Edit(edit::EditArgs),
     /// Print a value as Compose reads it
     Get(get::GetArgs),
     /// Make the engine match the files as they are now
-    Apply(runs::ApplyArgs),
+    Apply(apply::ApplyArgs),
     /// Restart services in the order of their dependencies, and watch them
-    Restart(runs::RestartArgs),
+    Restart(restart::RestartArgs),
     /// Use a recipe: a named group of changes, with its checks
-    Use(recipes::UseArgs),
+    Use(use_recipe::UseArgs),
     /// List recipes, or explain one
     Recipes(recipes::RecipesArgs),
     /// Bring the stack to a newer version: its git checkout and its images, as one run
     Upgrade(upgrade::UpgradeArgs),
     /// Show what apply would do
-    Plan(runs::PlanArgs),
+    Plan(plan::PlanArgs),
     /// Show services, their state, and what differs from the files
-    Status(look::StatusArgs),
+    Status(status::StatusArgs),
     /// Follow health until it is settled; the exit code is the verdict
-    Watch(look::WatchArgs),
+    Watch(watch::WatchArgs),
     /// Undo the last run, or go back to before one; itself a run
     #[command(visible_alias = "undo")]
-    Rollback(past::RollbackArgs),
+    Rollback(rollback::RollbackArgs),
     /// List the runs
-    History(past::HistoryArgs),
+    History(history::HistoryArgs),
     /// Show one run whole, with what failed
-    Show(past::ShowArgs),
+    Show(show::ShowArgs),
     /// Unattended upgrades: a timer of systemd or cron
     Schedule(schedule::ScheduleArgs),
     /// Send a test to those whom refit.yaml names under notify
@@ -141,9 +100,9 @@ enum Command {
     /// Find what is wrong with the stack, its settings, cookies and pages; changes nothing
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
-    Completions(packaging::CompletionsArgs),
+    Completions(completions::CompletionsArgs),
     /// Write man pages to a folder
-    Man(packaging::ManArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -192,7 +151,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let printed = error.print();
             if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
-                && let Some(meant) = recipes::meant_by_option(option)
+                && let Some(meant) = use_recipe::meant_by_option(option)
             {
                 report::err(&format!("\n  → {meant}"));
             }
@@ -255,7 +214,7 @@ fn parse() -> Result<Cli, clap::Error> {
     let matches = command.clone().try_get_matches().map_err(with_hint)?;
     let mut cli =
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
-    cli.global.typed = Typed::of(&command, &matches);
+    cli.global.typed = CommandLine::of(&command, &matches);
     Ok(cli)
 }
 
@@ -281,17 +240,17 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
 }
 
 fn run(cli: Cli) -> Result<Exit, Complaint> {
-    log(cli.global.verbose);
+    cli.global.log();
     if let Some(dir) = &cli.global.directory
         && (dir.exists() || !cli.command.takes_a_missing_folder())
     {
         go_to(dir)?;
     }
     if let Command::Completions(args) = &cli.command {
-        return Ok(packaging::completions(args, &mut Cli::command()));
+        return Ok(completions::completions(args, &mut Cli::command()));
     }
     if let Command::Man(args) = &cli.command {
-        return packaging::man(args, Cli::command());
+        return man::man(args, Cli::command());
     }
     enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -315,15 +274,6 @@ async fn heard(global: &Global, command: Command) -> Result<Exit, Complaint> {
     }
 }
 
-fn logical_directory() -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    let named = std::env::var_os("PWD")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    let same = |path: &PathBuf| path.canonicalize().ok() == here.canonicalize().ok();
-    named.filter(same).unwrap_or(here)
-}
-
 /// `-C`: everything else is relative to this folder, as in git and make.
 fn go_to(directory: &Path) -> Result<(), Complaint> {
     std::env::set_current_dir(directory).map_err(|error| {
@@ -334,87 +284,27 @@ fn go_to(directory: &Path) -> Result<(), Complaint> {
 
 async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> {
     match command {
-        Command::Set(args) => values::set(global, args).await,
-        Command::Unset(args) => values::unset(global, args).await,
+        Command::Set(args) => set::set(global, args).await,
+        Command::Unset(args) => unset::unset(global, args).await,
         Command::Edit(args) => edit::edit(global, args).await,
         Command::Get(args) => get::get(global, &args).await,
         Command::Why(args) => why::why(global, &args).await,
         Command::Doctor(args) => doctor::doctor(global, &args).await,
-        Command::Apply(args) => runs::apply(global, args).await,
-        Command::Restart(args) => runs::restart(global, args).await,
-        Command::Use(args) => recipes::use_recipe(global, args).await,
+        Command::Apply(args) => apply::apply(global, args).await,
+        Command::Restart(args) => restart::restart(global, args).await,
+        Command::Use(args) => use_recipe::use_recipe(global, args).await,
         Command::Recipes(args) => recipes::recipes(global, &args).await,
         Command::Upgrade(args) => upgrade::upgrade(global, args).await,
-        Command::Plan(args) => runs::plan(global, args).await,
-        Command::Rollback(args) => past::rollback(global, args).await,
-        Command::History(args) => past::history(global, &args).await,
-        Command::Show(args) => past::show(global, &args).await,
+        Command::Plan(args) => plan::plan(global, args).await,
+        Command::Rollback(args) => rollback::rollback(global, args).await,
+        Command::History(args) => history::history(global, &args).await,
+        Command::Show(args) => show::show(global, &args).await,
         Command::Notify(args) => notify::notify(global, &args).await,
         Command::Schedule(args) => schedule::schedule(global, args).await,
-        Command::Status(args) => look::status(global, &args).await,
-        Command::Watch(args) => look::watch(global, &args).await,
+        Command::Status(args) => status::status(global, &args).await,
+        Command::Watch(args) => watch::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
     }
-}
-
-impl Global {
-    /// The command line as it may be recorded, for all but recipes.
-    fn command_line(&self) -> String {
-        self.typed.line(|_| false)
-    }
-
-    fn locate_request(&self) -> LocateRequest {
-        LocateRequest {
-            directory: self.directory.as_ref().map(|dir| self.came_from.join(dir)),
-            files: self.file.clone(),
-            project_name: self.project_name.clone(),
-            env_files: self.env_file.clone(),
-            profiles: self.profile.clone(),
-            project_directory: self.project_directory.clone(),
-        }
-    }
-
-    async fn connect(&self) -> Result<Docker, Complaint> {
-        let request = EndpointRequest {
-            host: self.host.clone(),
-            context: self.context.clone(),
-        };
-        Ok(Docker::connect(endpoint::resolve(&request)?).await?)
-    }
-
-    fn renderer(&self) -> Rc<dyn Tell> {
-        report::renderer(report::Options {
-            json: self.json,
-            quiet: self.quiet,
-            verbose: self.verbose > 0,
-            color: self.color,
-        })
-    }
-
-    /// A runner whose events go to the renderer.
-    async fn runner(&self) -> Result<Runner, Complaint> {
-        Ok(Runner {
-            docker: self.connect().await?,
-            home: StateHome::find()?,
-            emitter: Emitter::new(self.renderer()),
-            signals: Signals::listen().map_err(anyhow::Error::from)?,
-        })
-    }
-}
-
-/// `-vv`: what is called, on standard error.
-fn log(verbose: u8) {
-    if verbose < 2 {
-        return;
-    }
-    let filter = tracing_subscriber::EnvFilter::new("refit=debug");
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        // A terminal that is gone is no reason to stop a run: it would print that it cannot print.
-        .log_internal_errors(false)
-        .try_init();
 }
 
 /// Reads a duration option.

@@ -1,191 +1,20 @@
-//! Using recipes, listing and explaining them.
+//! `refit recipes`: lists recipes, or explains one.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::net::IpAddr;
-
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
 use super::Global;
-use super::get::Asked;
-use super::notify::{self, Occasion};
-use super::runs::RunArgs;
-use crate::complaint::{Code, Complaint};
-use crate::exit::{self, Exit};
-use crate::health::check::Credentials;
+use super::found_stack::FoundStack;
+use crate::complaint::Complaint;
+use crate::exit::Exit;
 use crate::recipe::format::catalogue::Catalogue;
-use crate::recipe::format::fields::Type;
 use crate::recipe::format::render_page as recipe_page;
-use crate::recipe::input::arguments;
-use crate::recipe::{self, Use};
 use crate::report::{self, page};
-use crate::request::Request;
-use crate::run::run_report::Refused;
-use crate::secret::Secret;
-
-#[derive(Debug, Args)]
-pub(super) struct UseArgs {
-    /// Recipe; refit recipes lists them
-    recipe: String,
-    /// Parameters of the recipe: NAME=VALUE, or NAME alone to read the value from standard input
-    #[arg(value_name = "NAME=VALUE")]
-    values: Vec<String>,
-    /// The same as as=NAME: another way to the same aim
-    #[arg(long = "as", value_name = "NAME")]
-    way: Option<String>,
-    /// The service that is the application, where refit cannot tell
-    #[arg(long, value_name = "SERVICE")]
-    service: Option<String>,
-    /// Publish the application's ports on this address alone
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    bind: Option<IpAddr>,
-    /// Account to sign in with for the proof; its password is read from standard input
-    #[arg(long, value_name = "NAME")]
-    sign_in: Option<String>,
-    /// Edit the files only; refit apply brings the engine in line later
-    #[arg(long)]
-    no_apply: bool,
-    #[command(flatten)]
-    run: RunArgs,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct RecipesArgs {
     /// Recipe to explain; all are listed without one
     recipe: Option<String>,
-}
-
-pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, Complaint> {
-    let mut options = args.run.options();
-    options.no_apply = args.no_apply;
-    let catalogue = catalogue(global).await?;
-    let recipe = &catalogue.find(&args.recipe)?.recipe;
-    arguments::check(recipe, &args.values)?;
-    let mut stdin = Stdin::default();
-    let mut typed = Vec::new();
-    for word in &args.values {
-        typed.push(match word.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Secret::new(value.to_owned())),
-            None => (
-                word.clone(),
-                stdin.read(word, "pipe it in, or write NAME=VALUE")?,
-            ),
-        });
-    }
-    if let Some(way) = &args.way {
-        typed.push(("as".to_owned(), Secret::new(way.clone())));
-    }
-    let sign_in = match &args.sign_in {
-        Some(user) => Some(Credentials {
-            user: user.clone(),
-            password: stdin.read(
-                &format!("the password of {user}"),
-                "pipe it in; --sign-in takes it from there",
-            )?,
-        }),
-        None => None,
-    };
-    let wanted = Use {
-        name: args.recipe.clone(),
-        service: args.service.as_deref().map(Into::into),
-        bind: args.bind,
-        typed,
-        sign_in,
-    };
-    let secrets = recipe.parameters.iter();
-    let secrets = secrets.filter(|parameter| parameter.kind == Type::Secret);
-    let secrets: Vec<&str> = secrets.map(|parameter| parameter.name.as_str()).collect();
-    let request = Request {
-        command: global.typed.line(|name| secrets.contains(&name)),
-        options,
-    };
-    let occasion = Occasion {
-        unattended: false,
-        dry: request.options.dry_run,
-    };
-    let located = global.locate_request();
-    let report = notify::telling(global, occasion, &request.command, async |runner| {
-        let assessment = async |place: &crate::stack::Place, _: &crate::state::StackState| {
-            let made = recipe::assessment(place, &request.options, &wanted, &runner.emitter).await;
-            made.map_err(Refused::from)
-        };
-        runner
-            .execute_assessed(&located, &request, assessment)
-            .await
-    })
-    .await?;
-    Ok(exit::of_run(&report.end))
-}
-
-/// Standard input gives one value.
-#[derive(Default)]
-struct Stdin {
-    taken: bool,
-}
-
-impl Stdin {
-    fn read(&mut self, what: &str, otherwise: &str) -> Result<Secret, Complaint> {
-        if std::io::stdin().is_terminal() {
-            let typed = rpassword::prompt_password(format!("{what}: "));
-            return Ok(Secret::new(typed.context("cannot read the value")?));
-        }
-        if std::mem::replace(&mut self.taken, true) {
-            return Err(
-                Complaint::new(Code::Usage, "only one value can come from standard input")
-                    .hint(format!("give {what} its value")),
-            );
-        }
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read the value from standard input")?;
-        let value = text.trim_end_matches(['\r', '\n']);
-        if value.is_empty() {
-            let text = format!("no value for {what} came from standard input");
-            return Err(Complaint::new(Code::NoValue, text).hint(otherwise));
-        }
-        Ok(Secret::new(value.to_owned()))
-    }
-}
-
-/// The program's recipes, the person's and the stack's. Outside of a stack there are the others all
-/// the same.
-async fn catalogue(global: &Global) -> Result<Catalogue, Complaint> {
-    let mut catalogue = Catalogue::load()?;
-    if let Ok(asked) = Asked::of(global).await {
-        let located = &asked.located.args;
-        catalogue.add_stack(&located.directory, &located.files)?;
-    }
-    Ok(catalogue)
-}
-
-/// An address of this machine to publish on.
-fn address(text: &str) -> Result<IpAddr, String> {
-    if text.eq_ignore_ascii_case("localhost") {
-        return Ok(IpAddr::from([127, 0, 0, 1]));
-    }
-    let plain = text.trim_start_matches('[').trim_end_matches(']');
-    plain.parse().map_err(|_| {
-        let has_port = text.parse::<std::net::SocketAddr>().is_ok();
-        match has_port {
-            true => "give the address alone; the port stays what it is".to_owned(),
-            false => "give an IP address of this machine, such as 127.0.0.1".to_owned(),
-        }
-    })
-}
-
-/// What was probably meant by an option that there is not: a parameter of the recipe.
-pub(super) fn meant_by_option(option: &str) -> Option<String> {
-    let mut typed = std::env::args().skip_while(|word| word != "use").skip(1);
-    let recipe = typed.find(|word| !word.starts_with('-'))?;
-    let catalogue = Catalogue::load().ok()?;
-    let known = &catalogue.find(&recipe).ok()?.recipe.parameters;
-    let name = option.trim_start_matches('-').split('=').next()?;
-    let known = known.iter().any(|parameter| parameter.name == name);
-    known.then(|| {
-        format!("{name} is a parameter of {recipe}, written without hyphens: {name}=VALUE")
-    })
 }
 
 pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit, Complaint> {
@@ -234,4 +63,15 @@ pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// The program's recipes, the person's and the stack's. Outside of a stack there are the others all
+/// the same.
+pub(super) async fn catalogue(global: &Global) -> Result<Catalogue, Complaint> {
+    let mut catalogue = Catalogue::load()?;
+    if let Ok(found) = FoundStack::of(global).await {
+        let located = &found.located.args;
+        catalogue.add_stack(&located.directory, &located.files)?;
+    }
+    Ok(catalogue)
 }

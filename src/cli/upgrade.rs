@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Global;
 use super::notify::{self, Occasion};
-use super::runs::RunArgs;
+use super::run_options::RunOptions;
 use crate::complaint::Complaint;
 use crate::exit::{self, Exit};
 use crate::request::{Options, Request};
@@ -40,7 +40,7 @@ pub(super) struct UpgradeArgs {
     #[arg(long)]
     unattended: bool,
     #[command(flatten)]
-    run: RunArgs,
+    run: RunOptions,
 }
 
 pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, Complaint> {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::get::Asked;
+use super::found_stack::FoundStack;
 use crate::assess::edit_target;
 use crate::assess::edits::{self, value_of};
 use crate::complaint::{Code, Complaint};
@@ -61,7 +61,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
             Complaint::new(error.code(), error.to_string()).hint("why takes a key of the env files")
         })?;
-    let asked = Asked::of(global).await?;
+    let asked = FoundStack::of(global).await?;
     let endpoint = asked.docker.as_ref().map(|docker| &docker.endpoint);
     let compose = Compose::find(endpoint)?;
     let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
@@ -278,7 +278,7 @@ fn action_of_key(route: Route) -> Action {
 
 /// What the service runs with now.
 async fn running_value(
-    asked: &Asked,
+    asked: &FoundStack,
     resolved: &Resolved,
     reached: &Reached,
     key: &EnvKey,

@@ -60,7 +60,6 @@ const TWICE_YET: &[&str] = &[
     "Reason",
     "Record",
     "Reference",
-    "RunArgs",
     "Running",
     "Seen",
     "Settings",

@@ -1,37 +1,20 @@
-//! The past of a stack: `history`, `show`, `rollback`.
-
-use std::path::PathBuf;
+//! `refit show`: one run whole.
 
 use clap::Args;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::get::Asked;
-use super::runs::{RunArgs, execute};
-use super::{Global, schedule};
+use super::Global;
+use super::found_stack::FoundStack;
+use super::history::{local, outcome, summary};
 use crate::complaint::{Code, Complaint};
-use crate::event::{Outcome, RunId};
+use crate::event::RunId;
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
-use crate::request::{Options, What, WithUnfinished};
-use crate::schedule::record::Tally;
 use crate::secret::HIDDEN;
-use crate::state::document::StateError;
+use crate::state::StackState;
 use crate::state::journal::Entry;
-use crate::state::runs::{self, Record, Runs};
-use crate::state::statistics::Sum;
-use crate::state::{StackState, StateHome};
-
-mod since;
-
-#[derive(Debug, Args)]
-pub(super) struct HistoryArgs {
-    /// Only runs that began since then, with their sum: 30d, 2w, 12h, or a date
-    #[arg(long, value_name = "WHEN", value_parser = since::argument)]
-    since: Option<Timestamp>,
-}
+use crate::state::runs::Record;
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
@@ -39,122 +22,8 @@ pub(super) struct ShowArgs {
     run: Option<u64>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct RollbackArgs {
-    /// Go back to before this run; without it the last run is undone
-    #[arg(value_name = "RUN")]
-    target: Option<u64>,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-async fn state(global: &Global) -> Result<StackState, Complaint> {
-    Ok(stack(global).await?.1)
-}
-
-/// The stack's folder, and what is remembered of it.
-async fn stack(global: &Global) -> Result<(PathBuf, StackState), Complaint> {
-    let asked = Asked::of(global).await?;
-    let directory = asked.located.args.directory;
-    let state = StateHome::find()?.of_stack(&directory);
-    Ok((directory, state))
-}
-
-pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
-    let target = args.target.map(RunId);
-    let what = What::Rollback(target);
-    let options = Options {
-        unfinished: WithUnfinished::GoBack(target),
-        ..args.run.options()
-    };
-    execute(global, what, options).await
-}
-
-pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
-    let (directory, state) = stack(global).await?;
-    let Runs {
-        known: mut records,
-        unreadable,
-    } = runs::all(&state)?;
-    let Some(since) = args.since else {
-        match global.json {
-            true => {
-                let mut all: Vec<Value> = records.iter().map(summary).collect();
-                all.extend(unreadable.iter().map(unreadable_row));
-                page::document(&Value::Array(all));
-            }
-            false => list(&records, &unreadable, "no runs on this stack yet"),
-        }
-        return Ok(exit_of(&unreadable));
-    };
-    let is_cut = since::is_cut(&records, since);
-    records.retain(|record| record.began >= since);
-    let sum = Sum::of(&records);
-    let mut fired = schedule::entries(&directory, &state).await?;
-    fired.retain(|entry| entry.at >= since);
-    let fired = Tally::of(&fired);
-    if global.json {
-        let mut runs: Vec<Value> = records.iter().map(summary).collect();
-        runs.extend(unreadable.iter().map(unreadable_row));
-        let mut sum = since::document(&sum, since, is_cut);
-        sum["unattended"] = json!(fired);
-        page::document(&json!({"runs": runs, "sum": sum}));
-    } else {
-        let none = format!("no runs on this stack since {}", local(since));
-        list(&records, &unreadable, &none);
-        if sum.runs > 0 {
-            since::print(&sum, is_cut);
-        }
-        since::print_fired(&fired);
-    }
-    Ok(exit_of(&unreadable))
-}
-
-/// A run of which nothing can be read.
-type Unreadable = (RunId, StateError);
-
-/// A record that is not whole is told, and so by the exit code.
-fn exit_of(unreadable: &[Unreadable]) -> Exit {
-    match unreadable.is_empty() {
-        true => Exit::Done,
-        false => Exit::Refused,
-    }
-}
-
-fn unreadable_row((run, error): &Unreadable) -> Value {
-    json!({"run": run, "error": error.to_string()})
-}
-
-/// The runs as a table, or what is to be said where there are none.
-fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
-    if records.is_empty() && unreadable.is_empty() {
-        return report::out(none);
-    }
-    let rows: Vec<Vec<String>> = records
-        .iter()
-        .map(|record| {
-            vec![
-                record.run.to_string(),
-                local(record.began),
-                outcome(record).to_owned(),
-                secs(record.took),
-                record.typed().to_owned(),
-            ]
-        })
-        .collect();
-    if !rows.is_empty() {
-        page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
-    }
-    for (run, error) in unreadable {
-        report::out(&format!("! run {run} is not known: {error}"));
-    }
-    for error in records.iter().flat_map(|record| &record.damaged) {
-        report::out(&format!("! {error}"));
-    }
-}
-
 pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Complaint> {
-    let state = state(global).await?;
+    let state = FoundStack::of(global).await?.state()?;
     let wanted = match args.run {
         Some(run) => Some(RunId(run)),
         None => state.runs()?.last().copied(),
@@ -183,30 +52,6 @@ pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Compl
         print(&state, &record, &logs);
     }
     Ok(Exit::Done)
-}
-
-fn outcome(record: &Record) -> &'static str {
-    record.outcome.map_or("unfinished", Outcome::word)
-}
-
-fn local(at: Timestamp) -> String {
-    let zoned = at.to_zoned_datetime(TimeZone::system());
-    zoned.strftime("%F %T").to_string()
-}
-
-fn summary(record: &Record) -> Value {
-    json!({
-        "run": record.run,
-        "began": record.began.to_string(),
-        "command": record.command,
-        "damaged": record.damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "outcome": record.outcome.map(Outcome::word),
-        "took_ms": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
-        "reason": record.reason,
-        "todo": record.todo,
-        "undoes": record.undoes,
-        "services": record.services,
-    })
 }
 
 /// The logs that were saved before a container was replaced; secrets were hidden then.

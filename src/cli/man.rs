@@ -1,4 +1,4 @@
-//! For packagers: completions and man pages.
+//! `refit man`.
 
 use std::path::PathBuf;
 
@@ -7,27 +7,12 @@ use clap::{Args, Command};
 
 use crate::complaint::Complaint;
 use crate::exit::Exit;
-use crate::report;
-
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// Shell to complete for
-    #[arg(value_enum)]
-    shell: clap_complete::Shell,
-}
 
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
     /// Folder to write to; it must exist
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-}
-
-pub(super) fn completions(args: &CompletionsArgs, command: &mut Command) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, command, "refit", &mut script);
-    report::print(&String::from_utf8_lossy(&script));
-    Exit::Done
 }
 
 pub(super) fn man(args: &ManArgs, command: Command) -> Result<Exit, Complaint> {

@@ -1,4 +1,4 @@
-//! Runs without an edit, and the options that every run has.
+//! The options that every run has, and a run with them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::notify::{self, Occasion};
-use super::{Global, duration, service_names};
+use super::{Global, duration};
 use crate::complaint::Complaint;
 use crate::exit::{self, Exit};
 use crate::health::limits::Limits;
@@ -16,7 +16,7 @@ use crate::request::{Options, Request, Strategy, What, WithUnfinished};
 /// The options of every run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every run")]
-pub(super) struct RunArgs {
+pub(super) struct RunOptions {
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -55,7 +55,7 @@ enum StrategyArg {
     DownUp,
 }
 
-impl RunArgs {
+impl RunOptions {
     /// Whether nothing is to be done.
     pub(super) fn is_dry(&self) -> bool {
         self.dry_run
@@ -95,37 +95,6 @@ impl ValueEnum for Guard {
     }
 }
 
-#[derive(Debug, Args)]
-pub(super) struct ApplyArgs {
-    /// Services; all without any
-    #[arg(value_name = "SERVICE")]
-    services: Vec<String>,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RestartArgs {
-    /// Services; all that run without any
-    #[arg(value_name = "SERVICE")]
-    services: Vec<String>,
-    /// The literal docker compose down and up -d --build, for the whole stack
-    #[arg(long, conflicts_with = "services")]
-    down: bool,
-    #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PlanArgs {
-    /// Services; all without any
-    #[arg(value_name = "SERVICE")]
-    services: Vec<String>,
-    /// Exit with 10 when there is something to do
-    #[arg(long)]
-    exit_code: bool,
-}
-
 pub(super) async fn execute(
     global: &Global,
     what: What,
@@ -145,32 +114,4 @@ pub(super) async fn execute(
     })
     .await?;
     Ok(exit::of_run(&report.end))
-}
-
-pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
-    let what = What::Apply(service_names(&args.services));
-    let options = Options {
-        unfinished: WithUnfinished::KeepPresent,
-        ..args.run.options()
-    };
-    execute(global, what, options).await
-}
-
-pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
-    let mut options = args.run.options();
-    if args.down {
-        options.strategy = Strategy::DownUp;
-    }
-    let what = What::Restart(service_names(&args.services));
-    execute(global, what, options).await
-}
-
-pub(super) async fn plan(global: &Global, args: PlanArgs) -> Result<Exit, Complaint> {
-    let what = What::Apply(service_names(&args.services));
-    let options = Options {
-        dry_run: true,
-        exit_code: args.exit_code,
-        ..Options::default()
-    };
-    execute(global, what, options).await
 }

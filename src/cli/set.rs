@@ -1,19 +1,18 @@
-//! Setting and removing keys: where the values come from, and what is typed of them into the record.
+//! `refit set`: keys, and where their values come from.
 
-use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 
-use super::Global;
-use super::runs::{RunArgs, execute};
+use super::run_options::{RunOptions, execute};
+use super::standard_input::StandardInput;
+use super::{Global, service_names};
 use crate::assess::edit_target::is_compose_path;
 use crate::assess::edits::is_yaml;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
-use crate::request::{Edit, EditRequest, Kind, To, What};
+use crate::request::{Edit, EditRequest, Kind, Options, To, What};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 
@@ -45,22 +44,7 @@ pub(super) struct SetArgs {
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]
-    run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct UnsetArgs {
-    /// Keys, or paths in a YAML file
-    #[arg(required = true, value_name = "KEY")]
-    keys: Vec<String>,
-    /// Env file or YAML file; without it the stack's first env file
-    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Edit the files only; refit apply brings the engine in line later
-    #[arg(long)]
-    no_apply: bool,
-    #[command(flatten)]
-    run: RunArgs,
+    run: RunOptions,
 }
 
 pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complaint> {
@@ -79,7 +63,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         )
         .hint("name the file: -F compose.yaml"));
     }
-    let mut stdin_taken = false;
+    let mut stdin = StandardInput::default();
     let mut edits = Vec::new();
     for word in &args.assignments {
         let (key, value) = split(word, yaml)?;
@@ -92,16 +76,10 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
             }
             (Some(value), None) => Secret::new(value),
             (None, Some(generate)) => generate.value()?,
-            (None, None) if stdin_taken => {
-                return Err(Complaint::new(
-                    Code::Usage,
-                    "only one value can come from standard input",
-                )
-                .hint(format!("give {key} its value: {key}=VALUE")));
-            }
             (None, None) => {
-                stdin_taken = true;
-                read_value(&key)?
+                let otherwise =
+                    format!("to make it empty: refit set {key}=; to remove it: refit unset {key}");
+                stdin.read(&key, &otherwise)?
             }
         };
         edits.push(Edit {
@@ -116,38 +94,15 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
             return Err(Complaint::new(Code::Usage, text).hint("give each key once"));
         }
     }
-    let reach = super::service_names(&args.reach);
-    edit(global, args.file, edits, reach, args.no_apply, &args.run).await
-}
-
-pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
-    let edits = args
-        .keys
-        .into_iter()
-        .map(|key| Edit { key, to: To::Unset })
-        .collect();
-    edit(
-        global,
-        args.file,
+    let what = What::Edit(EditRequest {
+        file: args.file,
         edits,
-        Vec::new(),
-        args.no_apply,
-        &args.run,
-    )
-    .await
-}
-
-async fn edit(
-    global: &Global,
-    file: Option<PathBuf>,
-    edits: Vec<Edit>,
-    reach: Vec<crate::event::ServiceName>,
-    no_apply: bool,
-    run: &RunArgs,
-) -> Result<Exit, Complaint> {
-    let mut options = run.options();
-    options.no_apply = no_apply;
-    let what = What::Edit(EditRequest { file, edits, reach });
+        reach: service_names(&args.reach),
+    });
+    let options = Options {
+        no_apply: args.no_apply,
+        ..args.run.options()
+    };
     execute(global, what, options).await
 }
 
@@ -161,26 +116,4 @@ fn split(word: &str, yaml: bool) -> Result<(String, Option<String>), Complaint> 
         Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
         None => (word.to_owned(), None),
     })
-}
-
-/// A hidden prompt on a terminal, else all of standard input without its last line end.
-fn read_value(key: &str) -> Result<Secret, Complaint> {
-    if std::io::stdin().is_terminal() {
-        let typed =
-            rpassword::prompt_password(format!("{key}: ")).context("cannot read the value")?;
-        return Ok(Secret::new(typed));
-    }
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .context("cannot read the value from standard input")?;
-    let value = text.strip_suffix('\n').unwrap_or(&text);
-    let value = value.strip_suffix('\r').unwrap_or(value);
-    if value.is_empty() {
-        // Whoever pipes a secret that was not found does not want to lose the old one.
-        let text = format!("no value for {key} came from standard input");
-        let hint = format!("to make it empty: refit set {key}=; to remove it: refit unset {key}");
-        return Err(Complaint::new(Code::NoValue, text).hint(hint));
-    }
-    Ok(Secret::new(value.to_owned()))
 }

@@ -11,7 +11,7 @@ const OF_NO_CONSEQUENCE: [&str; 5] = ["directory", "json", "quiet", "verbose", "
 
 /// The words of a command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Typed {
+pub(super) struct CommandLine {
     verb: String,
     words: Vec<Word>,
 }
@@ -24,7 +24,7 @@ enum Word {
     Option { flag: String, value: Option<String> },
 }
 
-impl Typed {
+impl CommandLine {
     /// Of a command line that the parser took.
     pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
         let Some((verb, matches)) = matches.subcommand() else {
@@ -118,7 +118,7 @@ mod tests {
     fn line(words: &[&str]) -> String {
         let command = Cli::command();
         let matches = Cli::command().try_get_matches_from([&["refit"], words].concat());
-        Typed::of(&command, &matches.unwrap()).line(|name| name == "store")
+        CommandLine::of(&command, &matches.unwrap()).line(|name| name == "store")
     }
 
     #[test]

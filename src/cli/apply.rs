@@ -1,0 +1,27 @@
+//! `refit apply`.
+
+use clap::Args;
+
+use super::run_options::{RunOptions, execute};
+use super::{Global, service_names};
+use crate::complaint::Complaint;
+use crate::exit::Exit;
+use crate::request::{Options, What, WithUnfinished};
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// Services; all without any
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Complaint> {
+    let what = What::Apply(service_names(&args.services));
+    let options = Options {
+        unfinished: WithUnfinished::KeepPresent,
+        ..args.run.options()
+    };
+    execute(global, what, options).await
+}

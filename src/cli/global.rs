@@ -1,0 +1,143 @@
+//! The options of every command, and what they come to: the stack, the engine, how it is printed.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use clap::Args;
+
+use super::command_line::CommandLine;
+use crate::complaint::Complaint;
+use crate::docker::client::Docker;
+use crate::docker::endpoint::{self, EndpointRequest};
+use crate::event::{Emitter, Tell};
+use crate::host::signals::Signals;
+use crate::report::{self, Color};
+use crate::run::Runner;
+use crate::stack::Place;
+use crate::stack::locate::LocateRequest;
+use crate::state::StateHome;
+
+/// The options that mean what they mean in docker and docker compose.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Run as if started in DIR
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+    /// The folder in which refit was started, under the name by which the person went there.
+    #[arg(skip = logical_directory())]
+    pub(super) came_from: PathBuf,
+    /// The whole command line, for the record.
+    #[arg(skip)]
+    pub(super) typed: CommandLine,
+    /// Compose file; may be given several times
+    #[arg(short = 'f', long, global = true, value_name = "FILE")]
+    pub(super) file: Vec<PathBuf>,
+    /// Project name
+    #[arg(short = 'p', long, global = true, value_name = "NAME")]
+    pub(super) project_name: Option<String>,
+    /// Env file in place of .env; may be given several times
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+    /// Profile to turn on; may be given several times
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub(super) profile: Vec<String>,
+    /// Folder that relative paths of the compose file start from
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) project_directory: Option<PathBuf>,
+    /// Docker context
+    #[arg(short = 'c', long, global = true, value_name = "NAME")]
+    pub(super) context: Option<String>,
+    /// Docker engine, such as unix:///run/docker.sock
+    #[arg(short = 'H', long, global = true, value_name = "ADDRESS")]
+    pub(super) host: Option<String>,
+    /// JSON on standard output: lines of events for runs, one document for questions
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Print only what failed
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Verbose (-vv: also show commands)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Whether output is coloured
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+impl Global {
+    /// The command line as it may be recorded, for all but recipes.
+    pub(super) fn command_line(&self) -> String {
+        self.typed.line(|_| false)
+    }
+
+    pub(super) fn locate_request(&self) -> LocateRequest {
+        LocateRequest {
+            directory: self.directory.as_ref().map(|dir| self.came_from.join(dir)),
+            files: self.file.clone(),
+            project_name: self.project_name.clone(),
+            env_files: self.env_file.clone(),
+            profiles: self.profile.clone(),
+            project_directory: self.project_directory.clone(),
+        }
+    }
+
+    pub(super) async fn connect(&self) -> Result<Docker, Complaint> {
+        let request = EndpointRequest {
+            host: self.host.clone(),
+            context: self.context.clone(),
+        };
+        Ok(Docker::connect(endpoint::resolve(&request)?).await?)
+    }
+
+    pub(super) fn renderer(&self) -> Rc<dyn Tell> {
+        report::renderer(report::Options {
+            json: self.json,
+            quiet: self.quiet,
+            verbose: self.verbose > 0,
+            color: self.color,
+        })
+    }
+
+    /// A runner whose events go to the renderer.
+    pub(super) async fn runner(&self) -> Result<Runner, Complaint> {
+        Ok(Runner {
+            docker: self.connect().await?,
+            home: StateHome::find()?,
+            emitter: Emitter::new(self.renderer()),
+            signals: Signals::listen().map_err(anyhow::Error::from)?,
+        })
+    }
+
+    /// The stack, of which the engine must tell.
+    pub(super) async fn place(&self) -> Result<Place, Complaint> {
+        let home = StateHome::find()?;
+        let (stamp, scratch) = (home.compose_stamp(), home.scratch()?);
+        let docker = self.connect().await?;
+        Place::find(docker, &self.locate_request(), &stamp, scratch).await
+    }
+
+    /// `-vv`: what is called, on standard error.
+    pub(super) fn log(&self) {
+        if self.verbose < 2 {
+            return;
+        }
+        let filter = tracing_subscriber::EnvFilter::new("refit=debug");
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .without_time()
+            // A terminal that is gone is no reason to stop a run: it would print that it cannot print.
+            .log_internal_errors(false)
+            .try_init();
+    }
+}
+
+fn logical_directory() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let named = std::env::var_os("PWD")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let same = |path: &PathBuf| path.canonicalize().ok() == here.canonicalize().ok();
+    named.filter(same).unwrap_or(here)
+}

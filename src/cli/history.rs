@@ -1,0 +1,135 @@
+//! `refit history`: the runs of a stack.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::found_stack::FoundStack;
+use super::{Global, schedule};
+use crate::complaint::Complaint;
+use crate::event::{Outcome, RunId};
+use crate::exit::Exit;
+use crate::report::words::secs;
+use crate::report::{self, page};
+use crate::schedule::record::Tally;
+use crate::state::document::StateError;
+use crate::state::runs::{self, Record, Runs};
+use crate::state::statistics::Sum;
+
+mod since;
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Only runs that began since then, with their sum: 30d, 2w, 12h, or a date
+    #[arg(long, value_name = "WHEN", value_parser = since::argument)]
+    since: Option<Timestamp>,
+}
+
+pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
+    let found = FoundStack::of(global).await?;
+    let (directory, state) = (&found.located.args.directory, found.state()?);
+    let Runs {
+        known: mut records,
+        unreadable,
+    } = runs::all(&state)?;
+    let Some(since) = args.since else {
+        match global.json {
+            true => {
+                let mut all: Vec<Value> = records.iter().map(summary).collect();
+                all.extend(unreadable.iter().map(unreadable_row));
+                page::document(&Value::Array(all));
+            }
+            false => list(&records, &unreadable, "no runs on this stack yet"),
+        }
+        return Ok(exit_of(&unreadable));
+    };
+    let is_cut = since::is_cut(&records, since);
+    records.retain(|record| record.began >= since);
+    let sum = Sum::of(&records);
+    let mut fired = schedule::entries(directory, &state).await?;
+    fired.retain(|entry| entry.at >= since);
+    let fired = Tally::of(&fired);
+    if global.json {
+        let mut runs: Vec<Value> = records.iter().map(summary).collect();
+        runs.extend(unreadable.iter().map(unreadable_row));
+        let mut sum = since::document(&sum, since, is_cut);
+        sum["unattended"] = json!(fired);
+        page::document(&json!({"runs": runs, "sum": sum}));
+    } else {
+        let none = format!("no runs on this stack since {}", local(since));
+        list(&records, &unreadable, &none);
+        if sum.runs > 0 {
+            since::print(&sum, is_cut);
+        }
+        since::print_fired(&fired);
+    }
+    Ok(exit_of(&unreadable))
+}
+
+/// A run of which nothing can be read.
+type Unreadable = (RunId, StateError);
+
+/// A record that is not whole is told, and so by the exit code.
+fn exit_of(unreadable: &[Unreadable]) -> Exit {
+    match unreadable.is_empty() {
+        true => Exit::Done,
+        false => Exit::Refused,
+    }
+}
+
+fn unreadable_row((run, error): &Unreadable) -> Value {
+    json!({"run": run, "error": error.to_string()})
+}
+
+/// The runs as a table, or what is to be said where there are none.
+fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
+    if records.is_empty() && unreadable.is_empty() {
+        return report::out(none);
+    }
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| {
+            vec![
+                record.run.to_string(),
+                local(record.began),
+                outcome(record).to_owned(),
+                secs(record.took),
+                record.typed().to_owned(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        page::table(&["RUN", "BEGAN", "OUTCOME", "TOOK", "COMMAND"], &rows);
+    }
+    for (run, error) in unreadable {
+        report::out(&format!("! run {run} is not known: {error}"));
+    }
+    for error in records.iter().flat_map(|record| &record.damaged) {
+        report::out(&format!("! {error}"));
+    }
+}
+
+pub(super) fn outcome(record: &Record) -> &'static str {
+    record.outcome.map_or("unfinished", Outcome::word)
+}
+
+pub(super) fn local(at: Timestamp) -> String {
+    let zoned = at.to_zoned_datetime(TimeZone::system());
+    zoned.strftime("%F %T").to_string()
+}
+
+pub(super) fn summary(record: &Record) -> Value {
+    json!({
+        "run": record.run,
+        "began": record.began.to_string(),
+        "command": record.command,
+        "damaged": record.damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "outcome": record.outcome.map(Outcome::word),
+        "took_ms": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
+        "reason": record.reason,
+        "todo": record.todo,
+        "undoes": record.undoes,
+        "services": record.services,
+    })
+}

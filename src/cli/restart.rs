@@ -1,0 +1,30 @@
+//! `refit restart`.
+
+use clap::Args;
+
+use super::run_options::{RunOptions, execute};
+use super::{Global, service_names};
+use crate::complaint::Complaint;
+use crate::exit::Exit;
+use crate::request::{Strategy, What};
+
+#[derive(Debug, Args)]
+pub(super) struct RestartArgs {
+    /// Services; all that run without any
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// The literal docker compose down and up -d --build, for the whole stack
+    #[arg(long, conflicts_with = "services")]
+    down: bool,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
+    let mut options = args.run.options();
+    if args.down {
+        options.strategy = Strategy::DownUp;
+    }
+    let what = What::Restart(service_names(&args.services));
+    execute(global, what, options).await
+}

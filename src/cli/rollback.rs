@@ -1,0 +1,29 @@
+//! `refit rollback`.
+
+use clap::Args;
+
+use super::Global;
+use super::run_options::{RunOptions, execute};
+use crate::complaint::Complaint;
+use crate::event::RunId;
+use crate::exit::Exit;
+use crate::request::{Options, What, WithUnfinished};
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    /// Go back to before this run; without it the last run is undone
+    #[arg(value_name = "RUN")]
+    target: Option<u64>,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit, Complaint> {
+    let target = args.target.map(RunId);
+    let what = What::Rollback(target);
+    let options = Options {
+        unfinished: WithUnfinished::GoBack(target),
+        ..args.run.options()
+    };
+    execute(global, what, options).await
+}

@@ -1,0 +1,40 @@
+//! `refit unset`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Global;
+use super::run_options::{RunOptions, execute};
+use crate::complaint::Complaint;
+use crate::exit::Exit;
+use crate::request::{Edit, EditRequest, Options, To, What};
+
+#[derive(Debug, Args)]
+pub(super) struct UnsetArgs {
+    /// Keys, or paths in a YAML file
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<String>,
+    /// Env file or YAML file; without it the stack's first env file
+    #[arg(id = "in", short = 'F', long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Edit the files only; refit apply brings the engine in line later
+    #[arg(long)]
+    no_apply: bool,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
+    let keys = args.keys.into_iter();
+    let what = What::Edit(EditRequest {
+        file: args.file,
+        edits: keys.map(|key| Edit { key, to: To::Unset }).collect(),
+        reach: Vec::new(),
+    });
+    let options = Options {
+        no_apply: args.no_apply,
+        ..args.run.options()
+    };
+    execute(global, what, options).await
+}
