@@ -1,9 +1,7 @@
-//! The exit codes: part of the contract, reached by one exhaustive match.
+//! The exit codes: part of the contract, each reached by an exhaustive match.
 
 use crate::complaint::{Code, Complaint};
-use crate::event::Outcome;
 use crate::host::signals::Signal;
-use crate::run::run_report::RunEnd;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +14,8 @@ pub enum Exit {
     Usage,
     /// 3: failed and rolled back, verified.
     RolledBack,
-    /// 4: failed and not given back: a person is needed.
-    NotGivenBack,
+    /// 4: failed and not rolled back: a person is needed.
+    NotRolledBack,
     /// 5: another run holds the lock.
     Locked,
     /// 10: with `--exit-code`, there is something to do.
@@ -34,7 +32,7 @@ impl Exit {
             Self::Refused => 1,
             Self::Usage => 2,
             Self::RolledBack => 3,
-            Self::NotGivenBack => 4,
+            Self::NotRolledBack => 4,
             Self::Locked => 5,
             Self::SomethingToDo => 10,
             Self::Signal(Signal::HangUp) => 129,
@@ -76,21 +74,5 @@ pub fn of_complaint(complaint: &Complaint) -> Exit {
         | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem | YamlNotation
         | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax | YamlTagged
         | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => Exit::Refused,
-    }
-}
-
-/// How a run ends the process.
-pub fn of_run(end: &RunEnd) -> Exit {
-    let code = end.failure.as_ref().map(|failure| failure.code);
-    match (end.outcome, end.signal) {
-        (Outcome::Refused, _) if code == Some(Code::Locked) => Exit::Locked,
-        (Outcome::RollbackFailed, _) => Exit::NotGivenBack,
-        (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
-            Exit::Signal(signal)
-        }
-        (Outcome::RolledBack, None) => Exit::RolledBack,
-        (Outcome::Refused | Outcome::FailedBefore, None) => Exit::Refused,
-        (Outcome::Applied | Outcome::NothingToDo, _) if end.something_to_do => Exit::SomethingToDo,
-        (Outcome::Applied | Outcome::NothingToDo, _) => Exit::Done,
     }
 }

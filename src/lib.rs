@@ -16,20 +16,20 @@ pub mod recipe;
 /// Another version: commits, images, new keys.
 pub mod upgrade;
 
-/// Exit codes.
-pub mod exit;
-
 /// The story of a run, from a request to a report.
 pub mod run;
 
 /// What would happen: base and target, plan, preflight, expected effects, warnings.
 pub mod assess;
 
-/// Makes the engine so: images, containers.
-pub mod apply;
-
 /// Checkpoint, the way back and its verification, recovery.
 pub mod rollback;
+
+/// Makes the engine so, on the way there and on the way back: images, containers.
+pub mod apply;
+
+/// What was found out, as a value: edits, both sides, plan, decision.
+pub mod assessment;
 
 /// What was asked.
 pub mod request;
@@ -72,6 +72,9 @@ pub mod host;
 
 /// What can be told.
 pub mod event;
+
+/// Exit codes.
+pub mod exit;
 
 /// Why something is refused or failed: text, hint, stable code.
 pub mod complaint;

@@ -1,7 +1,9 @@
 //! The assessment of `apply`: where files and containers differ, and what was edited by hand.
 
-use super::{Assessment, Change, quiet, unreadable};
-use crate::assess::{expected_effects, key_diff, preflight};
+use super::{quiet, unreadable};
+use crate::assess::{expected_effects, preflight};
+use crate::assessment::key_diff;
+use crate::assessment::{Assessment, Change};
 use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::plan;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Assessment, Change, Decision, Undoing};
-use crate::assess::edits::{self, Edited};
 use crate::assess::validate::fence;
-use crate::assess::{expected_effects, preflight, read_files, secrets, suggest, warnings};
+use crate::assess::{expected_effects, preflight, suggest, warnings};
+use crate::assessment::edited::Edited;
+use crate::assessment::{Assessment, Change, Decision, Undoing};
+use crate::assessment::{read_files, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::ProjectArgs;
+use crate::edit::is_yaml;
 use crate::event::{RunId, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
@@ -47,7 +49,7 @@ pub async fn of_edit(
         let paths = edited
             .changes
             .iter()
-            .filter(|change| edits::is_yaml(Path::new(&change.file)))
+            .filter(|change| is_yaml(Path::new(&change.file)))
             .map(|change| change.key.as_str());
         let hint = suggest::after_refusal(paths, &place.located);
         let hint = complaint.hint.clone().or(hint);

@@ -1,134 +1,22 @@
 //! From what was asked to files as they are to be: in memory, nothing is written here.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::assess::{edit_target, suggest};
+use crate::assessment::edited::{Edited, KeyChange};
+use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
+use crate::edit::{is_yaml, value_text};
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::request::{Edit, EditRequest, Kind, To};
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
-use crate::stack::side::{FileEdit, Origin, Side};
-
-/// One key that changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyChange {
-    /// The file, as shown.
-    pub file: String,
-    /// The key, or the path in a YAML file.
-    pub key: String,
-    /// The key under which it is judged whether the value is a secret.
-    pub name: String,
-    /// Value before, as Compose reads it.
-    pub before: Option<String>,
-    /// Value after.
-    pub after: Option<String>,
-}
-
-/// Files as they are to be.
-#[derive(Debug, Clone, Default)]
-pub struct Edited {
-    /// Each file once; those that stay as they are included.
-    pub files: Vec<FileEdit>,
-    /// Every key that was named, whether it changes or not.
-    pub changes: Vec<KeyChange>,
-    /// What the person should know.
-    pub notes: Vec<String>,
-    /// A person made the edits, and they are in place already.
-    pub is_by_hand: bool,
-    /// The services that the keys were made to reach.
-    pub reach: Vec<ServiceName>,
-    /// Files whose present text a person typed since the last run, and allowed to be replaced.
-    pub replaced: Vec<PathBuf>,
-    /// Files that the plan was made from besides, as they were then.
-    pub read: BTreeMap<PathBuf, Side>,
-    /// A compose file that the edit makes, and that Compose will load by itself.
-    pub new_compose_file: Option<PathBuf>,
-}
-
-impl Edited {
-    /// Whether no byte of any file changes.
-    pub fn is_noop(&self) -> bool {
-        self.files.iter().all(FileEdit::is_noop)
-    }
-
-    /// Whether a path is there after the edit: it is now, or a file is made at or below it.
-    pub fn brings(&self, path: &Path) -> bool {
-        let made = |edit: &FileEdit| edit.after.bytes().is_some() && edit.path.starts_with(path);
-        path.exists() || self.files.iter().any(made)
-    }
-
-    /// What a file holds after the edits so far: an earlier one of this run may have changed it.
-    fn text(&self, path: &Path) -> Result<Side, Complaint> {
-        if let Some(edit) = self.files.iter().find(|edit| edit.path == path) {
-            return Ok(edit.after.clone());
-        }
-        let known = Side::read(path).known();
-        known.map_err(|why| Complaint::new(Code::Io, why))
-    }
-
-    /// Gives a file this text, which was made from what [`Edited::text`] gave.
-    fn put(&mut self, path: &Path, was: Side, after: Side) {
-        match self.files.iter_mut().find(|edit| edit.path == path) {
-            Some(edit) => edit.after = after,
-            None => self.files.push(FileEdit {
-                path: path.to_owned(),
-                before: was,
-                after,
-                origin: Origin::Refit,
-            }),
-        }
-    }
-
-    /// The first key that is to change, and that has another value now than when these edits were made
-    /// before.
-    pub fn changed_since(&self, earlier: &Self) -> Option<&KeyChange> {
-        // What a person edits in place is never typed to us.
-        let typed = self.changes.iter().filter(|_| !self.is_by_hand);
-        typed.into_iter().find(|now| {
-            let mut then = earlier.changes.iter();
-            let then = then.find(|then| then.file == now.file && then.key == now.key);
-            then.is_none_or(|then| then.before != now.before)
-        })
-    }
-
-    /// The files that are no longer what the plan was made from.
-    pub fn edited_meanwhile(&self) -> Vec<&Path> {
-        let changing = self.changing();
-        let stale = changing.filter(|edit| match edit.origin {
-            // git looks by itself, at the moment of the move.
-            Origin::Upstream => false,
-            // In place already, a removal as well.
-            Origin::Person if self.is_by_hand || edit.is_in_place() => {
-                !Side::read(&edit.path).is_same_file(&edit.after)
-            }
-            Origin::Person | Origin::Refit => !Side::read(&edit.path).is_same_file(&edit.before),
-        });
-        let read = self.read.iter();
-        let read = read.filter(|(path, side)| !Side::read(path).is_same_text(side));
-        let stale = stale.map(|edit| edit.path.as_path());
-        stale.chain(read.map(|(path, _)| path.as_path())).collect()
-    }
-
-    /// The files that change.
-    pub fn changing(&self) -> impl Iterator<Item = &FileEdit> {
-        self.files.iter().filter(|edit| !edit.is_noop())
-    }
-}
-
-/// Whether a file is edited as YAML: its name says so.
-pub fn is_yaml(path: &Path) -> bool {
-    matches!(
-        path.extension().and_then(|e| e.to_str()),
-        Some("yml" | "yaml")
-    )
-}
+use crate::stack::side::Side;
 
 /// Makes the edits in memory.
 ///
@@ -391,13 +279,6 @@ fn edit_env(
     Ok(())
 }
 
-/// The value as Compose reads it; none where the file cannot be read.
-pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
-    tree.get(key, &|name| std::env::var(name).ok())
-        .ok()
-        .flatten()
-}
-
 /// Whether a service reads this env file with `format: raw`.
 fn is_raw(path: &Path, located: &Located) -> bool {
     let real = files::follow(path);
@@ -534,14 +415,6 @@ fn last_key(path: &YamlPath) -> String {
             yaml::Segment::Index(_) | yaml::Segment::Append => None,
         })
         .unwrap_or_default()
-}
-
-/// A YAML value as text.
-pub fn value_text(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    }
 }
 
 /// What is wrong with a YAML file or an edit of it, with its place.

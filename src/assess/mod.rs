@@ -2,221 +2,34 @@
 //! what must be seen afterwards. Refuses what cannot work.
 
 mod apply;
-mod change;
 mod edit;
 pub mod edit_target;
 pub mod edits;
 pub mod expected_effects;
-pub mod hooks;
-pub mod key_diff;
 pub mod preflight;
 pub(crate) mod profile_probe;
-pub(crate) mod read_files;
-pub(crate) mod secrets;
 pub mod suggest;
 pub mod text_diff;
 pub(crate) mod validate;
 pub(crate) mod warnings;
 
-pub use change::{Change, Decision, Undoing};
 pub use edit::of_edit;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::assess::edits::Edited;
+use crate::assessment::edited::Edited;
+use crate::assessment::{Assessment, Change, Decision};
+use crate::assessment::{key_diff, read_files, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
-use crate::docker::compose::ProjectArgs;
-use crate::docker::container::{Container, State};
+use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
-use crate::health::effect::Expected;
-use crate::health::limits::Past;
-use crate::health::track::Target;
 use crate::plan::{self, Inputs, Plan, guard};
 use crate::request::{Options, Strategy, What};
-use crate::rollback::checkpoint::is_failing;
-use crate::secret::Redactor;
-use crate::stack::drift::Drift;
-use crate::stack::model::Model;
 use crate::stack::side::Side;
-use crate::stack::source::Source;
 use crate::stack::{Place, Resolved, application, resolve};
 use crate::state::StackState;
-
-/// What is known.
-pub struct Assessment {
-    /// The edits in memory.
-    pub edited: Edited,
-    /// The stack as it is; none where Compose cannot read it.
-    pub before: Option<Model>,
-    /// Where its values come from.
-    pub source: Source,
-    /// The stack as it is to be.
-    pub after: Model,
-    /// What Compose was told before the change.
-    pub args_before: ProjectArgs,
-    /// What Compose is to be told after the change.
-    pub args: ProjectArgs,
-    /// The plan.
-    pub plan: Plan,
-    /// What must be seen afterwards.
-    pub effects: Vec<Expected>,
-    /// What differed before and is left alone.
-    pub differing: Vec<Drift>,
-    /// What the person should know.
-    pub notes: Vec<String>,
-    /// Key and value of everything in the stack's env files, for redaction.
-    pub env: Vec<(String, String)>,
-    /// The project's containers before.
-    pub containers: Vec<Container>,
-    /// What kind of change it is.
-    pub change: Change,
-    /// Whether it is made.
-    pub decision: Decision,
-    pub(crate) one_shots: BTreeSet<ServiceName>,
-    pub(crate) strategy: Strategy,
-}
-
-impl Assessment {
-    /// Whether there is nothing to do at all.
-    pub fn is_nothing(&self) -> bool {
-        if let Decision::CalledOff(_) = self.decision {
-            return true;
-        }
-        let edits_nothing = self.edited.is_noop() || self.is_in_line();
-        edits_nothing
-            && self.moving().is_none()
-            && self.plan.is_empty()
-            && self.strategy != Strategy::DownUp
-    }
-
-    /// What is said when there is nothing to do.
-    pub fn nothing_text(&self) -> String {
-        if let Decision::CalledOff(text) = &self.decision {
-            return text.clone();
-        }
-        let runs = self.containers.iter().any(Container::is_up);
-        let said = match &self.change {
-            Change::Restart { all: true } => return "Nothing to do: no service runs".to_owned(),
-            Change::Apply { .. } if !runs => "Nothing to do: no service runs",
-            // The only kind of change that compares all of them.
-            Change::Apply { in_line: true } if self.differing.is_empty() => {
-                "Nothing to do: what runs is what the files say"
-            }
-            Change::Apply { .. } => "Nothing to do for these services",
-            Change::Rollback(_) if self.edited.changes.is_empty() => {
-                "Nothing to do: there is no change of a file to undo"
-            }
-            Change::Upgrade { .. } => "Nothing to do: nothing new was found",
-            Change::Edit
-            | Change::Restart { all: false }
-            | Change::Rollback(_)
-            | Change::Recipe { .. } => "Nothing to do: the files say so already",
-        };
-        let is_created = |one: &&Container| one.state == State::Created;
-        let created = self.containers.iter().filter(is_created);
-        // Beside a container that runs it is a leftover of an earlier `up`.
-        let others = self.containers.iter().filter(|one| !is_created(one));
-        let others: BTreeSet<&str> = others.map(|one| one.service.as_str()).collect();
-        let never_ran: BTreeSet<&str> = created
-            .map(|one| one.service.as_str())
-            .filter(|service| !others.contains(service))
-            .collect();
-        if !self.differing.is_empty() {
-            format!("{said}. Out of sync since before; refit apply fixes it")
-        } else if never_ran.is_empty() {
-            said.to_owned()
-        } else {
-            // Such as work that a rollback did not do again.
-            let names: Vec<&str> = never_ran.into_iter().collect();
-            let names = names.join(" ");
-            format!("{said}. Made and not run: {names}; docker compose up -d {names} runs it")
-        }
-    }
-
-    /// Files and containers were compared, and agree.
-    pub fn is_in_line(&self) -> bool {
-        matches!(self.change, Change::Apply { in_line: true })
-    }
-
-    /// Everything secret that this stack is known to hold.
-    pub fn redactor(&self) -> Redactor {
-        let mut redactor = Redactor::default();
-        for model in self.before.iter().chain([&self.after]) {
-            for service in model.services.values() {
-                for (key, value) in &service.environment {
-                    redactor.learn(key, value.as_deref().unwrap_or_default());
-                }
-            }
-        }
-        secrets::learn(&mut redactor, &self.edited, &self.env);
-        redactor
-    }
-
-    /// The services whose verdict is waited for.
-    pub fn watched(&self) -> Vec<ServiceName> {
-        let steps = self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| step.action != Action::Remove);
-        steps.map(|step| step.service.clone()).collect()
-    }
-
-    /// Makes a service anew of another image than its container's; says whether that is planned.
-    pub fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
-        let of = plan::image::Of {
-            model: &self.after,
-            containers: &self.containers,
-            one_shots: &self.one_shots,
-        };
-        plan::image::recreate(&mut self.plan, of, service, text)
-    }
-
-    /// What the watch is to know of each.
-    pub fn targets(&self, place: &Place) -> Vec<Target> {
-        let of_step = |name: &ServiceName, action: Action| {
-            let own: Vec<&Container> = self
-                .containers
-                .iter()
-                .filter(|container| container.service == *name)
-                .collect();
-            let replicas = self
-                .after
-                .services
-                .get(name)
-                .map_or(1, |service| service.replicas);
-            let wanted = usize::try_from(replicas).unwrap_or(1);
-            let up = own.iter().filter(|container| container.is_up()).count();
-            Target {
-                service: name.clone(),
-                action,
-                past: Past {
-                    was_up: up > 0,
-                    one_shot: self.one_shots.contains(name),
-                },
-                was_failing: !own.is_empty() && own.iter().all(|container| is_failing(container)),
-                old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
-                replicas: match action {
-                    Action::Restart | Action::Signal => own.len(),
-                    // Those that run go on, and are not seen to start.
-                    Action::Start => wanted.saturating_sub(up).max(1),
-                    Action::None | Action::Recreate | Action::Rebuild | Action::Remove => wanted,
-                },
-                settings: place.settings.service(name),
-            }
-        };
-        let steps = self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| step.action != Action::Remove);
-        steps
-            .map(|step| of_step(&step.service, step.action))
-            .collect()
-    }
-}
 
 /// Makes the assessment.
 ///

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::assess::Assessment;
+use crate::assessment::Assessment;
 use crate::docker::container::{Container, Health};
 use crate::event::{Action, ServiceName};
 use crate::host::http;

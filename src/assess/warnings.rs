@@ -4,8 +4,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::edits::{Edited, is_yaml};
+use crate::assessment::edited::Edited;
 use crate::docker::container::Container;
+use crate::edit::is_yaml;
 use crate::event::{Action, Reason, Route};
 use crate::plan::Plan;
 use crate::stack::Place;

@@ -10,7 +10,7 @@ use clap::Args;
 use tokio::process::{Child, Command};
 
 use super::Global;
-use super::found_stack::FoundStack;
+use super::located_stack::LocatedStack;
 use super::run_options::{RunOptions, execute};
 use crate::assess::edits;
 use crate::complaint::{Code, Complaint};
@@ -43,7 +43,7 @@ pub(super) struct EditArgs {
 }
 
 pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Complaint> {
-    let located = FoundStack::of(global).await?.located;
+    let located = LocatedStack::of(global).await?.located;
     let path = match &args.file {
         Some(file) => {
             edits::named(&located, file).unwrap_or_else(|| located.args.directory.join(file))

@@ -7,11 +7,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::found_stack::FoundStack;
-use crate::assess::edits::{self, is_yaml};
+use super::located_stack::LocatedStack;
+use crate::assess::edits;
 use crate::assess::{edit_target, suggest};
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+use crate::edit::is_yaml;
+use crate::edit::value_text;
 use crate::edit::yaml::{self, YamlPath};
 use crate::exit::Exit;
 use crate::host::files;
@@ -29,7 +31,7 @@ pub(super) struct GetArgs {
 }
 
 pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
-    let found = FoundStack::of(global).await?;
+    let found = LocatedStack::of(global).await?;
     let path = asked_file(&found.located, args)?;
     let name = shown(&found.located.args.directory, &path);
     edits::check_is_file(&name, &path)?;
@@ -45,7 +47,7 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     if global.json {
         page::document(&json!({"file": name, "key": args.key, "value": value}));
     } else if let Some(value) = &value {
-        let text = edits::value_text(value);
+        let text = value_text(value);
         // A script gets every byte of it; a terminal must not obey it.
         match std::io::stdout().is_terminal() {
             true => report::out(&text),

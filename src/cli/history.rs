@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::found_stack::FoundStack;
+use super::located_stack::LocatedStack;
 use super::{Global, schedule};
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
@@ -27,7 +27,7 @@ pub(super) struct HistoryArgs {
 }
 
 pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit, Complaint> {
-    let found = FoundStack::of(global).await?;
+    let found = LocatedStack::of(global).await?;
     let (directory, state) = (&found.located.args.directory, found.state()?);
     let Runs {
         known: mut records,

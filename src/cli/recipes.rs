@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Global;
-use super::found_stack::FoundStack;
+use super::located_stack::LocatedStack;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::recipe::format::catalogue::Catalogue;
@@ -69,7 +69,7 @@ pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit,
 /// the same.
 pub(super) async fn catalogue(global: &Global) -> Result<Catalogue, Complaint> {
     let mut catalogue = Catalogue::load()?;
-    if let Ok(found) = FoundStack::of(global).await {
+    if let Ok(found) = LocatedStack::of(global).await {
         let located = &found.located.args;
         catalogue.add_stack(&located.directory, &located.files)?;
     }

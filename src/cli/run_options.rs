@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::notify::{self, Occasion};
 use super::{Global, duration};
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::health::limits::Limits;
 use crate::plan::guard::Guard;
 use crate::request::{Options, Request, Strategy, What, WithUnfinished};
@@ -113,5 +113,5 @@ pub(super) async fn execute(
         runner.execute(&located, &request, &what).await
     })
     .await?;
-    Ok(exit::of_run(&report.end))
+    Ok(report.end.exit())
 }

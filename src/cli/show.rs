@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::Global;
-use super::found_stack::FoundStack;
 use super::history::{local, outcome, summary};
+use super::located_stack::LocatedStack;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Complaint> {
-    let state = FoundStack::of(global).await?.state()?;
+    let state = LocatedStack::of(global).await?.state()?;
     let wanted = match args.run {
         Some(run) => Some(RunId(run)),
         None => state.runs()?.last().copied(),

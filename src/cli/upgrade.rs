@@ -6,7 +6,7 @@ use super::Global;
 use super::notify::{self, Occasion};
 use super::run_options::RunOptions;
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::request::{Options, Request};
 use crate::upgrade::{self, UpgradeRequest};
 
@@ -71,5 +71,5 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         upgrade::execute(runner, &located, &request, &upgrade).await
     })
     .await?;
-    Ok(exit::of_run(&report.end))
+    Ok(report.end.exit())
 }

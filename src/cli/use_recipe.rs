@@ -10,7 +10,7 @@ use super::recipes::catalogue;
 use super::run_options::RunOptions;
 use super::standard_input::StandardInput;
 use crate::complaint::Complaint;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::health::check::Credentials;
 use crate::recipe::format::catalogue::Catalogue;
 use crate::recipe::format::fields::Type;
@@ -105,7 +105,7 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
             .await
     })
     .await?;
-    Ok(exit::of_run(&report.end))
+    Ok(report.end.exit())
 }
 
 /// An address of this machine to publish on.

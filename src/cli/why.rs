@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::found_stack::FoundStack;
+use super::located_stack::LocatedStack;
 use crate::assess::edit_target;
-use crate::assess::edits::{self, value_of};
+use crate::assess::edits;
+use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::Compose;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
@@ -61,7 +62,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
             Complaint::new(error.code(), error.to_string()).hint("why takes a key of the env files")
         })?;
-    let asked = FoundStack::of(global).await?;
+    let asked = LocatedStack::of(global).await?;
     let endpoint = asked.docker.as_ref().map(|docker| &docker.endpoint);
     let compose = Compose::find(endpoint)?;
     let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
@@ -278,7 +279,7 @@ fn action_of_key(route: Route) -> Action {
 
 /// What the service runs with now.
 async fn running_value(
-    asked: &FoundStack,
+    asked: &LocatedStack,
     resolved: &Resolved,
     reached: &Reached,
     key: &EnvKey,

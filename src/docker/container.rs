@@ -182,6 +182,18 @@ pub mod label {
 }
 
 impl Container {
+    /// Whether it is in trouble: an old fault is not to be blamed on a change.
+    pub fn is_failing(&self) -> bool {
+        match self.state {
+            State::Restarting | State::Dead => true,
+            State::Exited => !self.stopped_on_purpose(),
+            State::Created => true,
+            State::Running | State::Paused | State::Removing => {
+                self.crashing || self.health == Health::Unhealthy
+            }
+        }
+    }
+
     /// A container of a Compose project; `None` for any other.
     pub fn of_summary(summary: models::ContainerSummary) -> Option<Self> {
         let labels: BTreeMap<String, String> = summary.labels?.into_iter().collect();

@@ -79,6 +79,14 @@ pub fn digest_of(repo_digest: &str) -> Option<&str> {
     repo_digest.rsplit_once('@').map(|(_, digest)| digest)
 }
 
+/// `name:tag` apart; a port in the registry's name is no tag.
+pub fn split_tag(name: &str) -> (&str, &str) {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, "latest"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +134,12 @@ mod tests {
         for text in ["", ":1", "a:", "Bad", "a b", "h:5000/", "a@", "${X}"] {
             assert_eq!(Reference::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn image_names() {
+        assert_eq!(split_tag("nginx"), ("nginx", "latest"));
+        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
+        assert_eq!(split_tag("host:5000/a/b:1"), ("host:5000/a/b", "1"));
     }
 }

@@ -2,3 +2,23 @@
 
 pub mod dotenv;
 pub mod yaml;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Whether a file is edited as YAML: its name says so.
+pub fn is_yaml(path: &Path) -> bool {
+    matches!(
+        path.extension().and_then(|e| e.to_str()),
+        Some("yml" | "yaml")
+    )
+}
+
+/// A YAML value as text.
+pub fn value_text(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    }
+}

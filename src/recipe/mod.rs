@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::assess;
 use crate::assess::edits;
-use crate::assess::{self, Assessment};
+use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, ServiceName};
 use crate::health::check::Credentials;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::assess::{Assessment, Change, read_files};
+use crate::assessment::{Assessment, Change, read_files};
 use crate::docker::compose::ProjectArgs;
 use crate::hash::sha256;
 use crate::host::files::Attributes;

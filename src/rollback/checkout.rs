@@ -5,25 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::assess::edits::KeyChange;
+use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
-use crate::failure::Failure;
-use crate::git::{Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit};
-use crate::stack::side::{FileEdit, Origin, Side};
-
-/// A move that is about to be made.
-#[derive(Debug)]
-pub struct Moving {
-    /// The checkout.
-    pub checkout: Checkout,
-    /// From where to where.
-    pub movement: Move,
-    /// What it does at each path.
-    pub edits: Vec<TreeEdit>,
-    /// The whole tree as it is to be, for builds while the old one serves.
-    pub exported: tempfile::TempDir,
-}
+use crate::git::{Checkout, Git, GitError, GitState, Oid};
+use crate::state;
 
 /// What a checkpoint keeps of a checkout besides its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,128 +27,30 @@ pub struct SavedCheckout {
     pub kept_as: String,
 }
 
-impl Moving {
-    /// Exports the predicted tree below `scratch`, and reads what changes.
-    ///
-    /// # Errors
-    /// `git_conflict`, `git_untracked`; the disk is full; git's own.
-    pub async fn new(
-        checkout: Checkout,
-        to: Oid,
-        prediction: Prediction,
-        scratch: &Path,
-    ) -> Result<Self, Complaint> {
-        prediction.refuse_loss()?;
-        let exported = tempfile::Builder::new()
-            .prefix(&format!("{}-tree-", std::process::id()))
-            .tempdir_in(scratch)
-            .map_err(|error| anyhow::Error::new(error).context("cannot export the new version"))?;
-        checkout.export(&prediction.tree, exported.path()).await?;
-        let edits = checkout.edits(&prediction, exported.path()).await?;
-        let movement = Move {
-            from: checkout.head.clone(),
-            to,
-            prediction,
-        };
-        Ok(Self {
-            checkout,
-            movement,
-            edits,
-            exported,
-        })
-    }
-
-    /// The top of the work tree.
-    pub fn top(&self) -> &Path {
-        self.checkout.git.top()
-    }
-
-    /// What it does to files, as edits of the stack.
-    pub fn file_edits(&self) -> Vec<FileEdit> {
-        let edit = |edit: &TreeEdit| FileEdit {
-            path: self.top().join(&edit.path),
-            before: content(edit.before.as_ref(), self.top(), &edit.path),
-            after: content(edit.after.as_ref(), self.exported.path(), &edit.path),
-            origin: Origin::Upstream,
-        };
-        self.edits.iter().map(edit).collect()
-    }
-
-    /// Where a symlink points that the move makes at this path.
-    pub fn link_at(&self, path: &Path) -> Option<PathBuf> {
-        let mut edits = self.edits.iter();
-        match &edits
-            .find(|edit| self.top().join(&edit.path) == path)?
-            .after
-        {
-            Some(Entry::Link { target }) => Some(target.clone()),
-            _ => None,
-        }
-    }
-
-    /// The move as a person reads it.
-    pub fn described(&self) -> KeyChange {
-        KeyChange {
-            file: "git".to_owned(),
-            key: self.checkout.branch().unwrap_or("HEAD").to_owned(),
-            name: String::new(),
-            before: Some(self.movement.from.short().to_owned()),
-            after: Some(self.movement.to.short().to_owned()),
-        }
-    }
-
+impl SavedCheckout {
     /// Saves what the way back needs besides the files.
     ///
     /// # Errors
     /// The folder cannot be written; git fails.
-    pub async fn save(&self, run: RunId, folder: &Path) -> Result<SavedCheckout, Complaint> {
-        let prediction = &self.movement.prediction;
-        let state = self.checkout.state(prediction, folder).await?;
+    pub async fn save(moving: &Moving, run: RunId, folder: &Path) -> Result<Self, Complaint> {
+        let prediction = &moving.movement.prediction;
+        let state = moving.checkout.state(prediction, folder).await?;
         // Two stacks in one repository count their runs by themselves.
-        let kept_as = format!("{}/{run}", super::checkpoint::whose(folder));
-        let worktree = self.checkout.worktree_with_same(prediction).await?;
-        let git = &self.checkout.git;
+        let kept_as = format!("{}/{run}", state::short_name(folder));
+        let worktree = moving.checkout.worktree_with_same(prediction).await?;
+        let git = &moving.checkout.git;
         let trees = [&prediction.tree, &worktree];
-        git.keep_trees(&kept_as, &trees, &self.movement.from)
+        git.keep_trees(&kept_as, &trees, &moving.movement.from)
             .await?;
-        Ok(SavedCheckout {
+        Ok(Self {
             state,
-            moved_to: self.movement.to.clone(),
+            moved_to: moving.movement.to.clone(),
             worktree,
             tree: prediction.tree.clone(),
             kept_as,
         })
     }
 
-    /// Makes the move. Should refit be killed meanwhile, its programs are found by `mark`.
-    ///
-    /// # Errors
-    /// Files were edited meanwhile; git refuses; the disk is full.
-    pub async fn carry_out(&self, mark: PathBuf) -> Result<(), Failure> {
-        let checkout = Checkout {
-            git: self.checkout.git.clone().marked(mark),
-            ..self.checkout.clone()
-        };
-        let done = checkout.advance(&self.movement).await;
-        checkout.give_to_owner();
-        done.map_err(|error| Complaint::from(error).into())
-    }
-}
-
-/// What a path holds as a file; a symlink is read through, as everybody who mounts it does.
-fn content(entry: Option<&Entry>, root: &Path, path: &Path) -> Side {
-    match entry {
-        None => Side::Absent,
-        Some(Entry::File { bytes, .. }) => Side::new(bytes.clone(), &Side::Absent),
-        // One that leads to a folder, or to nothing, holds no text.
-        Some(Entry::Link { .. }) => match Side::read(&root.join(path)) {
-            Side::Text(text) => Side::new(text.bytes, &Side::Absent),
-            textless @ (Side::Absent | Side::Unknown(_)) => textless,
-        },
-    }
-}
-
-impl SavedCheckout {
     /// Gives HEAD, branch, index and submodules back; the files have been given back before.
     ///
     /// # Errors

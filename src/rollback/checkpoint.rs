@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::checkout::SavedCheckout;
 use super::saved_file::{Back, SavedFile};
-use crate::assess::Assessment;
-use crate::assess::read_files;
+use crate::assessment::Assessment;
+use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::read_files;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::compose::ProjectArgs;
-use crate::docker::container::{Container, Health, State};
+use crate::docker::reference::split_tag;
 use crate::event::RunId;
 use crate::fault::fault;
-use crate::hash::sha256;
 use crate::host::files;
-use crate::rollback::pinned_images::{self, SavedImage};
+use crate::rollback::pinned_images;
 use crate::stack::Place;
 use crate::stack::snapshot::EngineSide;
+use crate::state;
 use crate::state::document::{self, StateError};
 
 const NAME: &str = "checkpoint.json";
@@ -54,7 +55,7 @@ pub struct Checkpoint {
     /// What the engine has of the project.
     pub engine: EngineSide,
     /// Images of the services that get new containers.
-    pub images: Vec<SavedImage>,
+    pub images: Vec<PinnedImage>,
 }
 
 impl Checkpoint {
@@ -89,11 +90,11 @@ impl Checkpoint {
             .map(|(index, (path, side))| SavedFile::save_read(path, side, index, folder))
             .collect::<anyhow::Result<Vec<SavedFile>>>()?;
         let checkout = match moving {
-            Some(moving) => Some(moving.save(run, folder).await?),
+            Some(moving) => Some(SavedCheckout::save(moving, run, folder).await?),
             None => None,
         };
         let containers = place.of_project(project);
-        let prefix = format!("{project}-{run}-{}", whose(folder));
+        let prefix = format!("{project}-{run}-{}", state::short_name(folder));
         let images =
             pinned_images::images_of(&place.docker, &prefix, model, assessment, &containers)
                 .await?;
@@ -113,7 +114,7 @@ impl Checkpoint {
         document::write(&path(folder), &checkpoint)?;
         fault!("checkpoint.stored");
         for image in &checkpoint.images {
-            let (repository, tag) = pinned_images::split_tag(&image.kept_as);
+            let (repository, tag) = split_tag(&image.kept_as);
             place.docker.tag(&image.id, repository, tag).await?;
             fault!("checkpoint.tagged");
         }
@@ -198,25 +199,6 @@ pub struct Restored {
     pub failed: Vec<(SavedFile, anyhow::Error)>,
 }
 
-/// Whether a container is in trouble: an old fault is not to be blamed on a change.
-pub fn is_failing(container: &Container) -> bool {
-    match container.state {
-        State::Restarting | State::Dead => true,
-        State::Exited => !container.stopped_on_purpose(),
-        State::Created => true,
-        State::Running | State::Paused | State::Removing => {
-            container.crashing || container.health == Health::Unhealthy
-        }
-    }
-}
-
-/// A short name of a run's folder. Root and a user have a state folder each, and count their runs
-/// by themselves: one must not take the other's names.
-pub(crate) fn whose(folder: &Path) -> String {
-    let hash = sha256(folder.as_os_str().as_encoded_bytes());
-    hash.get(..6).unwrap_or(&hash).to_owned()
-}
-
 /// Lets the images and the old commit of a checkpoint go.
 ///
 /// # Errors
@@ -226,7 +208,7 @@ pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Com
         let _ = checkout.release().await;
     }
     for image in &checkpoint.images {
-        image.release(docker).await?;
+        pinned_images::release(image, docker).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::apply::converge;
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::docker::compose::{Scale, UpMode};
+use crate::docker::reference::split_tag;
 use crate::event::{Action, NoteCode, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
@@ -290,7 +291,7 @@ impl Rollback<'_> {
             if present.as_ref() == Some(&image.id) || image.name.starts_with("sha256:") {
                 continue;
             }
-            let (repository, tag) = pinned_images::split_tag(&image.name);
+            let (repository, tag) = split_tag(&image.name);
             if let Err(error) = docker.tag(&image.id, repository, tag).await {
                 let (name, service) = (&image.name, &image.service);
                 let text = format!("the old image of {service} is gone: {error}");

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::checkout::{Moving, SavedCheckout};
+use super::checkout::SavedCheckout;
 use super::checkpoint::{self, Checkpoint};
 use super::saved_file::{self, SavedFile};
-use crate::assess::edits::Edited;
-use crate::assess::key_diff::describe;
+use crate::assessment::edited::Edited;
+use crate::assessment::key_diff::describe;
+use crate::assessment::moving::Moving;
+use crate::assessment::pinned_image::PinnedImage;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Outcome, RunId};
-use crate::rollback::pinned_images::SavedImage;
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
 use crate::state::StackState;
@@ -26,7 +27,7 @@ pub struct Undo {
     /// The files as they are to be again.
     pub edited: Edited,
     /// The images that services are to run again.
-    pub images: Vec<SavedImage>,
+    pub images: Vec<PinnedImage>,
     /// The move of the checkout back to where it was, if one of them moved it.
     pub moving: Option<Moving>,
     /// The runs that are undone.
@@ -51,7 +52,7 @@ pub async fn undo(
     let runs = to_undo(state, target)?;
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
     let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
-    let mut images: Vec<SavedImage> = Vec::new();
+    let mut images: Vec<PinnedImage> = Vec::new();
     let mut checkout: Option<SavedCheckout> = None;
     let mut before = None;
     for run in &runs {

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 pub use end::{Cause, End, Problem, Undone};
 
 use crate::apply::images;
+use crate::docker::reference::split_tag;
 use crate::rollback::checkout::SavedCheckout;
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::saved_file::{SavedFile, SavedSide};
@@ -221,7 +222,7 @@ pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
         // A name that was gone means what runs again, and not what came under it.
         let meant = image.meant.as_ref().unwrap_or(&image.id);
         if now.as_ref() != Some(meant) && (now.is_some() || image.meant.is_some()) {
-            let (repository, tag) = pinned_images::split_tag(&image.name);
+            let (repository, tag) = split_tag(&image.name);
             // An image that is gone by now has no name to give back.
             let _ = docker.tag(meant, repository, tag).await;
         }

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::run_report::RunEnd;
 use super::transaction::Transaction;
-use crate::assess::hooks::HookEnvironment;
+use crate::assessment::hooks::HookEnvironment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, NoteCode, Outcome};
 use crate::host::script::{self, ScriptEnd};

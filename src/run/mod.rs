@@ -11,7 +11,7 @@ pub mod transaction;
 use std::time::{Duration, Instant};
 
 use crate::assess::{self, profile_probe, text_diff};
-use crate::assess::{Assessment, Decision};
+use crate::assessment::{Assessment, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::docker::client::Docker;
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
@@ -82,7 +82,7 @@ impl Runner {
         }
         emitter.emit(Kind::Finished {
             outcome: report.end.outcome,
-            exit_code: crate::exit::of_run(&report.end).code(),
+            exit_code: report.end.exit().code(),
             duration: began.elapsed(),
             services: report.end.services.clone(),
             next: report.end.text.clone(),

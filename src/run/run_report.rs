@@ -1,9 +1,10 @@
 //! What became of a run: the only thing that a run hands back. Exit code, last line, notification, the
 //! memory of upgrades and the record of timers are functions of it.
 
-use crate::assess::Assessment;
+use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId, ServiceSummary};
+use crate::exit::Exit;
 use crate::host::signals::Signal;
 use crate::settings::Settings;
 use crate::stack::locate::Located;
@@ -53,6 +54,26 @@ pub struct RunEnd {
     pub todo: Vec<String>,
     /// What the person reads last.
     pub text: Option<String>,
+}
+
+impl RunEnd {
+    /// How it ends the process.
+    pub fn exit(&self) -> Exit {
+        let code = self.failure.as_ref().map(|failure| failure.code);
+        match (self.outcome, self.signal) {
+            (Outcome::Refused, _) if code == Some(Code::Locked) => Exit::Locked,
+            (Outcome::RollbackFailed, _) => Exit::NotRolledBack,
+            (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
+                Exit::Signal(signal)
+            }
+            (Outcome::RolledBack, None) => Exit::RolledBack,
+            (Outcome::Refused | Outcome::FailedBefore, None) => Exit::Refused,
+            (Outcome::Applied | Outcome::NothingToDo, _) if self.something_to_do => {
+                Exit::SomethingToDo
+            }
+            (Outcome::Applied | Outcome::NothingToDo, _) => Exit::Done,
+        }
+    }
 }
 
 /// Why a run did not do what was asked, without the secrets that are known.

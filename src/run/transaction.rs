@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::run_report::RunEnd;
 use crate::apply::converge::Convergence;
 use crate::apply::images;
-use crate::assess::Assessment;
-use crate::assess::edits::KeyChange;
+use crate::assessment::Assessment;
+use crate::assessment::edited::KeyChange;
 use crate::complaint::{Code, Complaint};
 use crate::event::{
     Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,

@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::event::RunId;
+use crate::hash::sha256;
 use crate::host::files::sync_folder;
 use document::StateError;
 
@@ -197,4 +198,11 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A short name of a run's folder. Root and a user have a state folder each, and count their runs
+/// by themselves: one must not take the other's names.
+pub(crate) fn short_name(folder: &Path) -> String {
+    let hash = sha256(folder.as_os_str().as_encoded_bytes());
+    hash.get(..6).unwrap_or(&hash).to_owned()
 }

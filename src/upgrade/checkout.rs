@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::UpgradeRequest;
 use super::env::SAMPLE_NAMES;
 use super::source::{self, Target, Waiting, Wanted};
+use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
 use crate::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
 use crate::plan::guard::Guard;
 use crate::request::Options;
-use crate::rollback::checkout::Moving;
 use crate::settings::Track;
 use crate::stack::Place;
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::assessment::moving::Moving;
 use crate::event::Action;
 use crate::git::ChangeKind;
 use crate::plan::Plan;
-use crate::rollback::checkout::Moving;
 use crate::stack::build;
 use crate::stack::model::Model;
 

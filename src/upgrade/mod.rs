@@ -10,12 +10,13 @@ mod required;
 pub(crate) mod sample_diff;
 pub mod source;
 
-use crate::apply::images::Supply;
-use crate::apply::images::fetch::Wanted;
 use crate::apply::images::fetch_all;
-use crate::assess::edits::Edited;
-use crate::assess::hooks::{Around, HookEnvironment};
-use crate::assess::{self, Assessment, Decision};
+use crate::assess;
+use crate::assessment::edited::Edited;
+use crate::assessment::hooks::{Around, HookEnvironment};
+use crate::assessment::supply::Supply;
+use crate::assessment::supply::WantedImage;
+use crate::assessment::{Assessment, Decision};
 use crate::complaint::Complaint;
 use crate::event::{Emitter, Kind, News, NoteCode, Phase};
 use crate::request::{Options, Request};
@@ -177,7 +178,7 @@ async fn images_of(
     options: &Options,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<(Vec<crate::event::ImageNews>, Vec<Wanted>), Complaint> {
+) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>), Complaint> {
     let logins = crate::docker::credentials::Logins::of_cli();
     let found = images::news(
         &place.docker,
@@ -200,7 +201,7 @@ async fn images_of(
     for news in &newer {
         let text = format!("a newer image of {} is available", news.name);
         if !assessment.plan.stack_is_down && assessment.recreate(&news.service, text) {
-            wanted.push(Wanted::from(news));
+            wanted.push(WantedImage::from(news));
         }
         told.push(crate::event::ImageNews {
             service: news.service.clone(),
@@ -226,7 +227,7 @@ async fn old_enough(
     let now = jiff::Timestamp::now();
     let mut old_enough = Vec::new();
     for one in news {
-        let fetched = fetch_all(place, &[Wanted::from(&one)], emitter).await;
+        let fetched = fetch_all(place, &[WantedImage::from(&one)], emitter).await;
         let created = match &fetched {
             Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
             // What else is new does not wait for this one.

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::UpgradeRequest;
 use super::env::{self, EnvNews, NewKey, SAMPLE_NAMES, Shape};
-use crate::assess::edits::{Edited, KeyChange};
+use crate::assessment::edited::{Edited, KeyChange};
+use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event;
 use crate::host::files;
-use crate::rollback::checkout::Moving;
 use crate::secret::generate::Generate;
 use crate::secret::{Secret, is_secret};
 use crate::stack::Place;

@@ -141,7 +141,7 @@ fn the_exit_codes_are_those_of_the_program() {
         Exit::Refused,
         Exit::Usage,
         Exit::RolledBack,
-        Exit::NotGivenBack,
+        Exit::NotRolledBack,
         Exit::Locked,
         Exit::SomethingToDo,
         Exit::Signal(Signal::Interrupt),

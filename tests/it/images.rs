@@ -11,7 +11,8 @@ use crate::stack::{BUSYBOX, TestStack, idle};
 use jiff::Timestamp;
 use refit::apply::images::build_file::{build_file, with_contexts};
 use refit::apply::images::built::PassingNames;
-use refit::apply::images::fetch::{Wanted, fetch};
+use refit::apply::images::fetch::fetch;
+use refit::assessment::supply::WantedImage;
 use refit::docker::client::Docker;
 use refit::docker::credentials::Logins;
 use refit::docker::endpoint;
@@ -103,7 +104,7 @@ async fn a_password_is_taken_from_the_logins_of_the_docker_cli() {
 
     let found = engine.registry_digest(&name, &logins(&registry)).await;
     assert_eq!(found.unwrap(), Some(digest.clone()));
-    let wanted = [Wanted {
+    let wanted = [WantedImage {
         name: name.clone(),
         platform: None,
         digest: None,
@@ -181,7 +182,7 @@ async fn what_is_fetched_by_digest_moves_no_name_and_tells_its_size() {
     registry.push("app:1", "two", u32::try_from(NOISE).unwrap());
     let engine = engine().await;
     let found = news(&stack, &engine).await;
-    let wanted: Vec<Wanted> = found.images.iter().map(Wanted::from).collect();
+    let wanted: Vec<WantedImage> = found.images.iter().map(WantedImage::from).collect();
     let mut told: Vec<(u64, u64)> = Vec::new();
     let progress = |of: &str, done, total| {
         assert_eq!(of, name);

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use crate::complaint::Code;
 use crate::docker::client::Docker;
+use crate::docker::reference::split_tag;
 use crate::event::ServiceName;
 use crate::failure::Failure;
 use crate::hash::sha256;
-use crate::rollback::checkpoint::whose;
-use crate::rollback::pinned_images;
 use crate::stack::model::Model;
+use crate::state::short_name;
 
 /// The repository of the passing names.
 const BUILT: &str = "refit-build";
@@ -28,7 +28,7 @@ impl PassingNames {
         folder: &Path,
         services: impl IntoIterator<Item = ServiceName>,
     ) -> Self {
-        let prefix = format!("{}{}", prefix(project), whose(folder));
+        let prefix = format!("{}{}", prefix(project), short_name(folder));
         let services = services.into_iter().enumerate();
         let named = services.map(|(index, service)| (service, format!("{BUILT}:{prefix}-{index}")));
         Self(named.collect())
@@ -69,7 +69,7 @@ impl PassingNames {
             names.extend(own(model, service).map(|name| (id.clone(), name)));
         }
         for (id, name) in &names {
-            let (repository, tag) = pinned_images::split_tag(name);
+            let (repository, tag) = split_tag(name);
             docker.tag(id, repository, tag).await?;
         }
         Ok(())

@@ -2,23 +2,12 @@
 //! the stack goes on as it was until the run gives the name to the new image. Until it has a name,
 //! `docker image prune` takes it: the run gives it one of its own at once.
 
+use crate::assessment::supply::WantedImage;
 use crate::docker::client::Docker;
 use crate::docker::credentials::Logins;
 use crate::docker::image::LocalImage;
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
-
-/// An image to be fetched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    /// The name that the model gives it.
-    pub name: String,
-    /// `platform:` of the service.
-    pub platform: Option<String>,
-    /// The digest that was seen at the registry; without it the name's own tag is fetched, and the
-    /// name moves at once.
-    pub digest: Option<String>,
-}
 
 /// An image that has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +25,11 @@ pub struct Fetched {
 /// The first one's; those before it have come.
 pub async fn fetch(
     docker: &Docker,
-    wanted: &[Wanted],
+    wanted: &[WantedImage],
     logins: &Logins,
     mut progress: impl FnMut(&str, u64, u64),
 ) -> Result<Vec<Fetched>, RegistryError> {
-    let mut fetched: Vec<(&Wanted, Fetched)> = Vec::new();
+    let mut fetched: Vec<(&WantedImage, Fetched)> = Vec::new();
     for one in wanted {
         if fetched.iter().any(|(earlier, _)| *earlier == one) {
             continue;

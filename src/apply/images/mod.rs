@@ -9,28 +9,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::assess::Assessment;
+use crate::assessment::Assessment;
+use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::supply::WantedImage;
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::{BuildOptions, ProjectArgs};
 use crate::docker::credentials::Logins;
+use crate::docker::reference::split_tag;
 use crate::event::{Action, Emitter, Kind, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
-use crate::rollback::pinned_images;
 use crate::stack::Place;
 use built::PassingNames;
-use fetch::{Fetched, Wanted, fetch};
-
-/// New images that a change asks for by itself.
-#[derive(Debug, Default)]
-pub struct Supply {
-    /// To be fetched by digest; what is here already costs nothing.
-    pub wanted: Vec<Wanted>,
-    /// Fetch the base images of builds anew.
-    pub refresh_bases: bool,
-    /// Throw the engine's build cache away once the change is proven.
-    pub prune_build_cache: bool,
-}
+use fetch::{Fetched, fetch};
 
 /// Fetches and builds what the plan needs and the engine does not have, and gives the names that
 /// the stack uses to what has come. `folder` is the run's.
@@ -45,13 +36,13 @@ pub async fn images(
 ) -> Result<(), Failure> {
     for image in assessment.images() {
         // F32: the old image gets its name back before Compose looks for it.
-        let (repository, tag) = pinned_images::split_tag(&image.name);
+        let (repository, tag) = split_tag(&image.name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
     let needs = needs(place, assessment).await?;
     let fetched = fetch_all(place, &needs.fetch, emitter).await?;
     for Fetched { name, image } in &fetched {
-        let (repository, tag) = pinned_images::split_tag(name);
+        let (repository, tag) = split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
     build(place, assessment, &needs.build, folder, emitter).await
@@ -60,7 +51,7 @@ pub async fn images(
 /// What is missing.
 #[derive(Default)]
 struct Needs {
-    fetch: Vec<Wanted>,
+    fetch: Vec<WantedImage>,
     build: Vec<ServiceName>,
 }
 
@@ -71,7 +62,7 @@ async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure>
     };
     let steps = assessment.plan.steps.iter();
     for step in steps.filter(|step| step.action.makes_container()) {
-        let given = |image: &pinned_images::SavedImage| image.service == step.service;
+        let given = |image: &PinnedImage| image.service == step.service;
         if assessment.images().iter().any(given) {
             continue;
         }
@@ -86,7 +77,7 @@ async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure>
             needs.build.push(step.service.clone());
         } else if missing && needs.fetch.iter().all(|wanted| wanted.name != name) {
             let platform = service.raw.get("platform");
-            needs.fetch.push(Wanted {
+            needs.fetch.push(WantedImage {
                 name,
                 platform: platform.and_then(|p| p.as_str()).map(Into::into),
                 digest: None,
@@ -102,7 +93,7 @@ async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure>
 /// `pull_failed`, with the registry's message.
 pub async fn fetch_all(
     place: &Place,
-    wanted: &[Wanted],
+    wanted: &[WantedImage],
     emitter: &Emitter,
 ) -> Result<Vec<Fetched>, Failure> {
     if wanted.is_empty() {

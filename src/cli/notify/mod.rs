@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Global;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::host::signals::Signals;
 use crate::report::notify::{Beat, Message, Story};
 use crate::report::{self, page};
@@ -81,7 +81,7 @@ pub(super) async fn telling(
     };
     let story = story(occasion, command, Some(&report));
     if let Some(known) = known {
-        let good = exit::of_run(&report.end) == Exit::Done;
+        let good = report.end.exit() == Exit::Done;
         let told = patiently(global, known.tell(&story, good, &signals)).await;
         known.remember(global, story.run, early.into_iter().chain(told).collect());
     }

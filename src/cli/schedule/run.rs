@@ -11,7 +11,7 @@ use super::super::{Global, duration};
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, Outcome};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::host::signals::{Signal, Signals};
 use crate::request::{Options, Request};
 use crate::run::run_report::RunReport;
@@ -60,7 +60,7 @@ pub(super) struct RunArgs {
 pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
     if args.test {
         let report = upgrade(global, Action::Check, &args).await?;
-        return Ok(exit::of_run(&report.end));
+        return Ok(report.end.exit());
     }
     if let Some(signal) = wait(global, &args).await? {
         return Ok(Exit::Signal(signal));
@@ -90,7 +90,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
         Ok(report) => report,
         Err(complaint) => &RunReport::of_refusal(complaint),
     };
-    let exit = exit::of_run(&report.end);
+    let exit = report.end.exit();
     record.add(entry(args.action, report))?;
     let failures = policy::failures(&record.read()?, repaired(&stack.state)?);
     if exit != Exit::Done && failures == policy.max_failures {
@@ -103,7 +103,7 @@ pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complain
 }
 
 fn entry(action: Action, report: &RunReport) -> Entry {
-    let exit = exit::of_run(&report.end);
+    let exit = report.end.exit();
     let failure = report.end.failure.as_ref();
     Entry {
         at: Timestamp::now(),

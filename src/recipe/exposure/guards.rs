@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::ports;
-use crate::assess::Assessment;
 use crate::assess::edit_target;
+use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
@@ -221,7 +221,7 @@ fn rebind_entries(
             }
             continue;
         }
-        let short = crate::assess::edits::value_text(entry);
+        let short = crate::edit::value_text(entry);
         let bound = match (ports::is_on_loopback(&short), ip) {
             (true, _) => short.clone(),
             (false, IpAddr::V4(ip)) => ports::bound(&short, &ip.to_string()),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt as _;
 
 use super::origin::{Origin, origin};
-use crate::apply::images::fetch::Wanted;
+use crate::assessment::supply::WantedImage;
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::Container;
@@ -36,7 +36,7 @@ pub struct ImageNews {
     pub registry_digest: String,
 }
 
-impl From<&ImageNews> for Wanted {
+impl From<&ImageNews> for WantedImage {
     fn from(news: &ImageNews) -> Self {
         Self {
             name: news.name.clone(),

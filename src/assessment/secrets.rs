@@ -1,6 +1,6 @@
 //! What is secret in a stack: everything that its env files and edits say, for redaction.
 
-use super::edits::Edited;
+use crate::assessment::edited::Edited;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::host::files;
 use crate::secret::Redactor;

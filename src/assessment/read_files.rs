@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::edits::Edited;
-use crate::assess::Assessment;
+use crate::assessment::Assessment;
+use crate::assessment::edited::Edited;
 use crate::host::files;
 use crate::stack::Place;
 use crate::stack::included;

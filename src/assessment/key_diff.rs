@@ -1,12 +1,20 @@
-//! In which keys two texts of a file differ, for a person and for the record. Pure.
+//! In which keys two texts of a file differ, for a person and for the record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::edits::{KeyChange, is_yaml, value_of, value_text};
-use crate::edit::dotenv::{Dotenv, Format};
+use crate::assessment::edited::KeyChange;
+use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, Segment, YamlPath};
+use crate::edit::{is_yaml, value_text};
 use crate::stack::Place;
 use crate::stack::side::FileEdit;
+
+/// The value as Compose reads it; none where the file cannot be read.
+pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
+    tree.get(key, &|name| std::env::var(name).ok())
+        .ok()
+        .flatten()
+}
 
 /// The keys in which two texts of a file differ; for other files the file itself.
 pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {

@@ -8,13 +8,13 @@ use crate::stack::locate::{self, Located};
 use crate::state::{StackState, StateHome};
 
 /// The stack as far as it can be found without a right to the engine.
-pub(super) struct FoundStack {
+pub(super) struct LocatedStack {
     pub(super) located: Located,
     pub(super) docker: Option<Docker>,
     pub(super) containers: Vec<Container>,
 }
 
-impl FoundStack {
+impl LocatedStack {
     pub(super) async fn of(global: &Global) -> Result<Self, Complaint> {
         let docker = global.connect().await.ok();
         let containers = match &docker {

@@ -1,14 +1,14 @@
 //! What kind of change it is: each with exactly its own fields.
 
 use super::Assessment;
-use crate::apply::images::Supply;
-use crate::apply::images::fetch::Wanted;
-use crate::assess::hooks::Around;
+use crate::assessment::hooks::Around;
+use crate::assessment::moving::Moving;
+use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::supply::Supply;
+use crate::assessment::supply::WantedImage;
 use crate::complaint::Complaint;
 use crate::event::{News, RunId};
 use crate::health::check::Proofs;
-use crate::rollback::checkout::Moving;
-use crate::rollback::pinned_images::SavedImage;
 
 /// A change.
 pub enum Change {
@@ -49,7 +49,7 @@ pub struct Undoing {
     /// They, the oldest first.
     pub runs: Vec<RunId>,
     /// Images that get their names back first, for services that are to run them again.
-    pub images: Vec<SavedImage>,
+    pub images: Vec<PinnedImage>,
     /// The move of the git checkout back to where it was.
     pub moving: Option<Box<Moving>>,
     /// Networks that there were before those runs.
@@ -129,7 +129,7 @@ impl Assessment {
     }
 
     /// Images that get their names back first.
-    pub fn images(&self) -> &[SavedImage] {
+    pub fn images(&self) -> &[PinnedImage] {
         self.undoing().map_or(&[], |undoing| &undoing.images)
     }
 
@@ -146,7 +146,7 @@ impl Assessment {
     }
 
     /// The images among them that are to be fetched.
-    pub fn wanted(&self) -> &[Wanted] {
+    pub fn wanted(&self) -> &[WantedImage] {
         self.supply().map_or(&[], |supply| &supply.wanted)
     }
 
