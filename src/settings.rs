@@ -259,7 +259,7 @@ fn wrong(file: &Path, text: &str, error: &serde_saphyr::Error) -> Complaint {
     }
     Complaint::new(Code::BadSettings, format!("cannot use {}", file.display()))
         .details(&said)
-        .hint("the README lists the fields")
+        .hint("docs/refit.yaml.md lists the fields")
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Level {
 
 /// What was found; part of the contract of `--json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the README explains each")]
+#[allow(missing_docs, reason = "docs/doctor.md explains each")]
 pub enum FindingCode {
     SettingsUnusable,
     StackUnreadable,

@@ -71,7 +71,13 @@ fn sources() -> Vec<(PathBuf, String)> {
 #[test]
 fn every_command_line_of_the_documents_parses() {
     let mut seen = 0;
-    for name in ["README.md", "docs/refusals.md", "docs/recipes.md"] {
+    for name in [
+        "README.md",
+        "docs/commands.md",
+        "docs/doctor.md",
+        "docs/recipes.md",
+        "docs/schedules.md",
+    ] {
         let text = read(name);
         let typed = text
             .lines()
@@ -109,8 +115,8 @@ fn every_verb_is_in_the_table_and_nothing_else() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help")
         .collect();
-    let readme = read("README.md");
-    let listed: BTreeSet<&str> = rows(section(&readme, "## Commands"))
+    let document = read("docs/commands.md");
+    let listed: BTreeSet<&str> = rows(section(&document, "## Commands"))
         .iter()
         .flat_map(|row| code_words(row[0]))
         .filter_map(|typed| typed.strip_prefix("refit ")?.split_whitespace().next())
@@ -127,8 +133,8 @@ fn the_table_of_dependencies_is_that_of_the_manifest() {
         .lines()
         .filter_map(|line| Some(line.split_once('=')?.0.trim()))
         .collect();
-    let readme = read("README.md");
-    let rows = rows(section(&readme, "## Dependencies"));
+    let document = read("docs/decisions/dependencies.md");
+    let rows = rows(&document);
     let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
     assert_eq!(listed, real);
 }
@@ -150,8 +156,8 @@ fn the_exit_codes_are_those_of_the_program() {
     ]
     .map(Exit::code)
     .into();
-    let readme = read("README.md");
-    let listed: BTreeSet<u8> = rows(section(&readme, "## Exit codes"))
+    let document = read("docs/commands.md");
+    let listed: BTreeSet<u8> = rows(section(&document, "## Exit codes"))
         .iter()
         .flat_map(|row| row[0].split(", "))
         .map(|code| code.parse().unwrap())
@@ -166,8 +172,8 @@ fn the_findings_of_doctor_are_those_of_the_program() {
         .iter()
         .map(|(_, word, level)| (*word, level.word()))
         .collect();
-    let readme = read("README.md");
-    let rows = rows(section(&readme, "## Doctor"));
+    let document = read("docs/doctor.md");
+    let rows = rows(&document);
     let listed: Vec<(&str, &str)> = rows
         .iter()
         .map(|row| (row[0].trim_matches('`'), row[1]))
@@ -177,8 +183,7 @@ fn the_findings_of_doctor_are_those_of_the_program() {
 
 #[test]
 fn the_example_of_refit_yaml_can_be_read() {
-    let readme = read("README.md");
-    let text = section(&readme, "## refit.yaml");
+    let text = read("docs/refit.yaml.md");
     let (_, example) = text.split_once("```yaml\n").unwrap();
     let (example, _) = example.split_once("```").unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -238,8 +243,8 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
 
 #[test]
 fn the_events_are_those_of_the_program() {
-    let readme = read("README.md");
-    let listed = section(&readme, "## JSON");
+    let document = read("docs/json.md");
+    let listed = document.as_str();
     let source = read("src/report/json.rs");
     let (_, fields) = source.split_once("fn fields(").unwrap();
     let (fields, _) = fields.split_once("\n}\n").unwrap();
@@ -254,7 +259,7 @@ fn the_events_are_those_of_the_program() {
         .collect();
     assert!(
         names.len() > 10 && missing.is_empty(),
-        "not in README.md: {missing:?}"
+        "not in docs/json.md: {missing:?}"
     );
     for row in rows(listed) {
         for name in code_words(row[0]) {
