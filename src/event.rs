@@ -222,7 +222,7 @@ impl Shown {
 #[serde(rename_all = "snake_case")]
 #[allow(
     missing_docs,
-    reason = "each is the word itself; DESIGN's picture of a run explains them"
+    reason = "each is the word itself; docs/architecture.md has their order"
 )]
 pub enum Phase {
     Plan,
@@ -462,10 +462,7 @@ impl Event {
 
 /// What happened.
 #[derive(Debug, Clone)]
-#[allow(
-    missing_docs,
-    reason = "fields carry the names of DESIGN's table of events"
-)]
+#[allow(missing_docs, reason = "fields carry the names of docs/json.md")]
 pub enum Kind {
     RunStarted {
         command: String,

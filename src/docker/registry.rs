@@ -284,7 +284,7 @@ impl Docker {
 
 /// Gives the header with the login the alphabet that the engine reads. bollard writes the one with
 /// `+` and `/`, which passwords with `?`, `>` or `~` in some places need; the engine then takes the
-/// request for one without a login.
+/// request for one without a login (F70).
 pub(crate) fn url_safe_login(mut request: BollardRequest) -> BollardRequest {
     if let Some(header) = request.headers_mut().get_mut("x-registry-auth")
         && let Ok(text) = header.to_str()

@@ -307,7 +307,7 @@ impl Git {
 
     /// Merges two trees that come from a third; the paths are those in conflict.
     ///
-    /// The base is given as the parent of two commits made for it: `--merge-base` would need git 2.40.
+    /// The base is given as the parent of two commits made for it: `--merge-base` would need git 2.40 (F33).
     async fn merge(
         &self,
         base: &Oid,

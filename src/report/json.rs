@@ -1,4 +1,4 @@
-//! JSON Lines: one event a line, with the names of DESIGN's table. The fields are written out here,
+//! JSON Lines: one event a line, with the names of docs/json.md. The fields are written out here,
 //! never taken from internal types, so that they stay when those change.
 
 use serde_json::{Map, Value, json};

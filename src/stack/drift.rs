@@ -112,7 +112,7 @@ fn hash_of(container: &Container) -> Option<&String> {
 }
 
 /// Compose 2.26 takes `depends_on` into the hash, and out of it again with `--no-deps`, by which refit
-/// makes containers: such a container has not drifted.
+/// makes containers: such a container has not drifted (F69).
 async fn hashes_alone(
     place: &Place,
     resolved: &super::Resolved,

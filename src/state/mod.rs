@@ -33,7 +33,8 @@ pub struct StateHome(PathBuf);
 impl StateHome {
     /// Makes nothing: a question is answered also where nothing can be written.
     ///
-    /// `$REFIT_STATE_HOME`, else `/var/lib/refit` as root, else `$XDG_STATE_HOME/refit` or its default.
+    /// `$REFIT_STATE_HOME`, else `$XDG_STATE_HOME/refit`, else `/var/lib/refit` as root, else the default
+    /// in the home folder.
     ///
     /// # Errors
     /// There is no home directory.

@@ -175,7 +175,7 @@ impl Said<'_> {
         }
     }
 
-    /// Whether the exit code is one of those that README gives to this outcome.
+    /// Whether the exit code is one of those that docs/commands.md gives to this outcome.
     pub(super) fn code_fits(&self) -> Result<(), String> {
         if self.code == 101 || self.all().contains("panicked at") {
             return Err("it panicked".to_owned());
