@@ -1,18 +1,54 @@
 //! What README.md and docs/ promise, held against the program: command lines parse, tables are
-//! complete, examples can be read. Needs no engine.
+//! complete, examples can be read, links, paths and names lead somewhere. Needs no engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use refit::complaint::Code;
+use refit::event::NoteCode;
 use refit::exit::Exit;
 use refit::plan::guard::Guard;
 use refit::settings::Settings;
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The files below a folder whose names end so, relative to the repository.
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let (mut folders, mut found) = (vec![PathBuf::from(folder)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root().join(&folder)).unwrap().flatten() {
+            let path = folder.join(entry.file_name());
+            if entry.path().is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == ending) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every page, with its text.
+fn pages() -> Vec<(String, String)> {
+    let mut names = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
+    names.extend(files("docs", "md"));
+    let pages = names.into_iter().map(|name| (name.clone(), read(&name)));
+    pages.collect()
+}
+
+/// Pages for whoever works on refit.
+fn is_for_developers(page: &str) -> bool {
+    let names = ["CONTRIBUTING.md", "docs/architecture.md", "docs/facts.md"];
+    names.contains(&page) || page.starts_with("docs/decisions/")
 }
 
 /// The text between a heading and the next one of any level.
@@ -46,97 +82,280 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
     rows
 }
 
+/// What stands between backticks in the cells of one column.
+fn column<'a>(rows: &[Vec<&'a str>], at: usize) -> BTreeSet<&'a str> {
+    rows.iter().flat_map(|row| code_words(row[at])).collect()
+}
+
 /// What stands between backticks.
 fn code_words(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path, text));
+/// Fenced blocks with their language.
+fn blocks(text: &str) -> Vec<(&str, String)> {
+    let mut blocks: Vec<(&str, String)> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), is_open) {
+            (Some(language), false) => {
+                blocks.push((language, String::new()));
+                is_open = true;
             }
+            (Some(_), true) => is_open = false,
+            (None, true) => {
+                let block = &mut blocks.last_mut().unwrap().1;
+                block.push_str(line);
+                block.push('\n');
+            }
+            (None, false) => {}
         }
     }
-    found
+    assert!(!is_open, "a block is not closed");
+    blocks
 }
 
-#[test]
-fn every_command_line_of_the_documents_parses() {
-    let mut seen = 0;
-    for name in [
-        "README.md",
-        "docs/commands.md",
-        "docs/doctor.md",
-        "docs/recipes.md",
-        "docs/schedules.md",
-    ] {
-        let text = read(name);
-        let typed = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("$ refit "));
-        for line in typed {
-            seen += 1;
-            // An unknown word before it is an error all the same.
-            let words = line.split_whitespace().chain(["--help"]);
-            let ran = Command::cargo_bin("refit")
-                .unwrap()
-                .args(words)
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&ran.stderr).into_owned();
-            assert!(ran.status.success(), "{name}: refit {line}: {said}");
-        }
-    }
-    assert!(seen > 3, "the README shows how refit is used");
+/// A page without its fenced blocks.
+fn prose(text: &str) -> String {
+    let parts = text.split("\n```").step_by(2);
+    let after_fence = |(at, part): (usize, &str)| match at {
+        0 => part.to_owned(),
+        _ => part
+            .split_once('\n')
+            .map_or("", |(_, rest)| rest)
+            .to_owned(),
+    };
+    let parts: Vec<String> = parts.enumerate().map(after_fence).collect();
+    let text = parts.join("\n");
+    let marks = text.matches('`').count();
+    assert!(marks.is_multiple_of(2), "a backtick is not closed");
+    text
 }
 
-#[test]
-fn every_verb_is_in_the_table_and_nothing_else() {
-    let help = Command::cargo_bin("refit")
-        .unwrap()
-        .arg("--help")
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
-    let (_, commands) = help.split_once("Commands:\n").unwrap();
-    let real: BTreeSet<&str> = commands
+fn sources() -> Vec<(PathBuf, String)> {
+    let names = files("src", "rs").into_iter();
+    names
+        .map(|name| (root().join(&name), read(&name)))
+        .collect()
+}
+
+fn refit(words: &[&str]) -> String {
+    let ran = Command::cargo_bin("refit").unwrap().args(words).output();
+    let ran = ran.unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "refit {words:?}: {said}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+/// The commands that a help lists.
+fn listed_commands(help: &str) -> Vec<String> {
+    let Some((_, commands)) = help.split_once("Commands:\n") else {
+        return Vec::new();
+    };
+    let names = commands
         .lines()
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.strip_prefix("  "))
         .filter(|line| !line.starts_with(' '))
         .filter_map(|line| line.split_whitespace().next())
-        .filter(|verb| *verb != "help")
-        .collect();
+        .filter(|verb| *verb != "help");
+    names.map(str::to_owned).collect()
+}
+
+/// Every command with its options by heading of its help, such as `Options of every run`.
+fn commands() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let mut found = BTreeMap::new();
+    for verb in listed_commands(&refit(&["--help"])) {
+        let help = refit(&[&verb, "--help"]);
+        let below = listed_commands(&help);
+        if below.is_empty() {
+            found.insert(verb, options(&help));
+            continue;
+        }
+        for word in below {
+            let help = refit(&[&verb, &word, "--help"]);
+            found.insert(format!("{verb} {word}"), options(&help));
+        }
+    }
+    found
+}
+
+fn options(help: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = BTreeMap::new();
+    let mut heading = String::new();
+    for line in help.lines() {
+        if let Some(name) = line.strip_suffix(':')
+            && !line.starts_with(' ')
+        {
+            heading = name.to_owned();
+        }
+        let is_option = line.trim_start().starts_with('-') && line.find('-') < Some(7);
+        let long = line.split_whitespace().find(|word| word.starts_with("--"));
+        if let Some(long) = long.filter(|_| is_option) {
+            let long = long.trim_end_matches("...").to_owned();
+            let of = found.entry(heading.clone()).or_insert_with(BTreeSet::new);
+            of.insert(long);
+        }
+    }
+    for of in found.values_mut() {
+        of.retain(|option| option != "--help" && option != "--version");
+    }
+    found.retain(|_, of| !of.is_empty());
+    found
+}
+
+/// The options that a table names.
+fn options_in(rows: &[Vec<&str>], at: usize) -> BTreeSet<String> {
+    let words = column(rows, at).into_iter();
+    let options = words.flat_map(str::split_whitespace);
+    let options = options.filter(|word| word.starts_with("--"));
+    options.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_is_read_in_five_minutes() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 150, "README.md has {lines} lines; docs/ has room");
+}
+
+#[test]
+fn every_command_line_of_the_documents_parses() {
+    let mut seen = 0;
+    for (name, text) in pages() {
+        for (language, block) in blocks(&text) {
+            assert!(!language.is_empty(), "{name}: a block without a language");
+            let typed = block.lines().filter_map(|line| line.strip_prefix("$ "));
+            for line in typed {
+                seen += 1;
+                let Some(words) = line.strip_prefix("refit ") else {
+                    assert_eq!(line, "echo $?", "{name}");
+                    continue;
+                };
+                // An unknown word before it is an error all the same.
+                let words: Vec<&str> = words.split_whitespace().chain(["--help"]).collect();
+                refit(&words);
+            }
+        }
+    }
+    assert!(seen > 10, "the documents show how refit is used");
+}
+
+#[test]
+fn every_command_that_a_sentence_names_is_one() {
+    let commands = commands();
+    let verbs: BTreeSet<&str> = commands.keys().map(String::as_str).collect();
+    let first = |verb: &str| verbs.iter().any(|it| it.split(' ').next() == Some(verb));
+    for (name, text) in pages() {
+        let text = prose(&text);
+        for span in code_words(&text) {
+            let Some(typed) = span.strip_prefix("refit ") else {
+                continue;
+            };
+            let words: Vec<&str> = typed.split_whitespace().collect();
+            let verb = words[0];
+            assert!(first(verb) || verb == "undo", "{name}: {span}");
+            let of = commands
+                .iter()
+                .filter(|(command, _)| command.split(' ').next() == Some(verb))
+                .flat_map(|(_, options)| options.values().flatten());
+            let of: BTreeSet<&str> = of.map(String::as_str).collect();
+            for word in words.iter().filter(|word| word.starts_with("--")) {
+                assert!(of.contains(word), "{name}: {span}: no {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_verb_is_in_the_table_and_nothing_else() {
+    let help = refit(&["--help"]);
+    let real: BTreeSet<String> = listed_commands(&help).into_iter().collect();
     let document = read("docs/commands.md");
-    let listed: BTreeSet<&str> = rows(section(&document, "## Commands"))
+    let listed: BTreeSet<String> = rows(section(&document, "## All commands"))
         .iter()
         .flat_map(|row| code_words(row[0]))
         .filter_map(|typed| typed.strip_prefix("refit ")?.split_whitespace().next())
+        .map(str::to_owned)
         .collect();
     assert_eq!(listed, real);
 }
 
 #[test]
+fn every_option_is_in_its_table_and_nothing_else() {
+    let document = read("docs/commands.md");
+    let table = |heading: &str| options_in(&rows(section(&document, heading)), 0);
+    let commands = commands();
+    let (global, run) = ("Global options", "Options of every run");
+    assert_eq!(
+        table("## Options of every command"),
+        commands["set"][global]
+    );
+    assert_eq!(table("## Options of every run"), commands["set"][run]);
+
+    let single = rows(section(&document, "## Options of single commands"));
+    let mut listed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in &single {
+        for command in code_words(row[1]) {
+            let of = listed.entry(command).or_default();
+            of.extend(options_in(std::slice::from_ref(row), 0));
+        }
+    }
+    let mut real: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (command, headings) in &commands {
+        let own = headings.iter().filter(|(heading, _)| *heading != global);
+        let own = own.filter(|(heading, _)| *heading != run);
+        let own: BTreeSet<String> = own.flat_map(|(_, options)| options.clone()).collect();
+        if !own.is_empty() {
+            real.insert(command, own);
+        }
+    }
+    assert_eq!(listed, real);
+}
+
+#[test]
+fn the_page_of_a_command_has_all_its_options() {
+    let commands = commands();
+    for (command, page) in [
+        ("upgrade", "docs/upgrades.md"),
+        ("use", "docs/recipes.md"),
+        ("schedule install", "docs/schedules.md"),
+        ("schedule run", "docs/schedules.md"),
+    ] {
+        let text = read(page);
+        let listed = options_in(&rows(&text), 0);
+        let own = commands[command].get("Options").unwrap();
+        // What several verbs have is explained in docs/commands.md.
+        let missing: Vec<_> = own
+            .iter()
+            .filter(|option| !listed.contains(*option) && *option != "--no-apply")
+            .collect();
+        assert!(missing.is_empty(), "{page}: {missing:?}");
+    }
+}
+
+#[test]
 fn the_table_of_dependencies_is_that_of_the_manifest() {
     let manifest = read("Cargo.toml");
-    let dependencies = section(&manifest, "[dependencies]");
-    let dependencies = &dependencies[..dependencies.find("\n[").unwrap_or(dependencies.len())];
-    let real: BTreeSet<&str> = dependencies
-        .lines()
-        .filter_map(|line| Some(line.split_once('=')?.0.trim()))
-        .collect();
+    let of = |heading: &str| -> BTreeSet<String> {
+        let text = section(&manifest, heading);
+        let text = &text[..text.find("\n[").unwrap_or(text.len())];
+        let names = text.lines().filter_map(|line| line.split_once('='));
+        names.map(|(name, _)| name.trim().to_owned()).collect()
+    };
     let document = read("docs/decisions/dependencies.md");
-    let rows = rows(&document);
-    let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
-    assert_eq!(listed, real);
+    let (product, tests) = document.split_once("\n## For tests").unwrap();
+    let listed = |text: &str| -> BTreeSet<String> {
+        let words = rows(text);
+        let words = column(&words, 0).into_iter();
+        words.map(str::to_owned).collect()
+    };
+    let real = of("[dependencies]");
+    assert_eq!(listed(product), real);
+    let of_tests = of("[dev-dependencies]")
+        .difference(&real)
+        .cloned()
+        .collect();
+    assert_eq!(listed(tests), of_tests);
 }
 
 #[test]
@@ -181,26 +400,52 @@ fn the_findings_of_doctor_are_those_of_the_program() {
     assert_eq!(listed, real);
 }
 
+/// The fields of a struct in the source.
+fn fields<'a>(source: &'a str, of: &str) -> BTreeSet<&'a str> {
+    let (_, fields) = source.split_once(&format!("pub struct {of} {{")).unwrap();
+    let (fields, _) = fields.split_once("\n}\n").unwrap();
+    fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
+        .map(|(name, _)| if name == "kind" { "type" } else { name })
+        .collect()
+}
+
 #[test]
-fn the_example_of_refit_yaml_can_be_read() {
-    let text = read("docs/refit.yaml.md");
-    let (_, example) = text.split_once("```yaml\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("refit.yaml"), example).unwrap();
-    let settings = Settings::load(folder.path(), &[]).unwrap();
-    assert!(settings.services.len() > 1);
+fn every_example_of_refit_yaml_can_be_read_and_its_tables_are_whole() {
+    let mut services = 0;
+    for (name, text) in pages() {
+        let examples = blocks(&text).into_iter();
+        let examples = examples.filter(|(language, _)| *language == "yaml");
+        for (_, example) in examples.filter(|(_, text)| !text.contains("\napplications:")) {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("refit.yaml"), example).unwrap();
+            let settings = Settings::load(folder.path(), &[]);
+            let settings = settings.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            services += settings.services.len();
+        }
+    }
+    assert!(services > 1);
+
+    let document = read("docs/refit.yaml.md");
+    let listed = |heading: &str| column(&rows(section(&document, heading)), 0);
+    let settings = read("src/settings.rs");
+    let upgrade = read("src/settings/upgrade.rs");
+    assert_eq!(listed("## All of it"), fields(&settings, "Settings"));
+    assert_eq!(listed("## A service"), fields(&settings, "ServiceSettings"));
+    assert_eq!(listed("## An upgrade"), fields(&upgrade, "UpgradeSettings"));
+    assert_eq!(listed("## Hooks"), fields(&upgrade, "Hooks"));
 }
 
 #[test]
 fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
     let document = read("docs/recipes.md");
-    let (_, example) = document.split_once("```yaml\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
+    let blocks = blocks(&document);
+    let example = blocks.iter().find(|(language, _)| *language == "yaml");
     let home = tempfile::tempdir().unwrap();
     let recipes = home.path().join("refit/recipes");
     fs::create_dir_all(&recipes).unwrap();
-    fs::write(recipes.join("mine.yaml"), example).unwrap();
+    fs::write(recipes.join("mine.yaml"), &example.unwrap().1).unwrap();
     let page = Command::cargo_bin("refit")
         .unwrap()
         .args(["recipes", "quiet-log"])
@@ -222,16 +467,8 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
         ("## An account", "MakeAccount"),
         ("## A check", "Check"),
     ] {
-        let (_, fields) = source.split_once(&format!("pub struct {of} {{")).unwrap();
-        let (fields, _) = fields.split_once("\n}\n").unwrap();
-        let real: BTreeSet<&str> = fields
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'))
-            .map(|(name, _)| if name == "kind" { "type" } else { name })
-            .collect();
         let rows = rows(section(&document, heading));
-        let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
-        assert_eq!(listed, real, "{heading}");
+        assert_eq!(column(&rows, 0), fields(&source, of), "{heading}");
     }
     let (_, kinds) = source.split_once("pub enum Type {").unwrap();
     let (kinds, _) = kinds.split_once('}').unwrap();
@@ -239,40 +476,308 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
         let word = kind.trim_end_matches(',').to_lowercase();
         assert!(document.contains(&format!("`{word}`")), "{word}");
     }
+    for recipe in files("templates/recipes", "yaml") {
+        let name = Path::new(&recipe).file_stem().unwrap().to_string_lossy();
+        let listed = document.contains(&format!("\n| `{name}"));
+        assert!(listed, "docs/recipes.md does not list {name}");
+    }
 }
 
 #[test]
 fn the_events_are_those_of_the_program() {
     let document = read("docs/json.md");
-    let listed = document.as_str();
+    let rows = rows(section(&document, "## Events"));
     let source = read("src/report/json.rs");
-    let (_, fields) = source.split_once("fn fields(").unwrap();
-    let (fields, _) = fields.split_once("\n}\n").unwrap();
-    let names: BTreeSet<&str> = fields
+    let (_, arms) = source.split_once("fn fields(").unwrap();
+    let (arms, _) = arms.split_once("\n}\n").unwrap();
+    let names: BTreeSet<&str> = arms
         .split("=> (")
         .skip(1)
         .filter_map(|arm| arm.trim_start().strip_prefix('"')?.split('"').next())
         .collect();
-    let missing: Vec<_> = names
-        .iter()
-        .filter(|name| !code_words(listed).any(|word| word == **name))
-        .collect();
+    let listed = column(&rows, 0);
+    let missing: Vec<_> = names.difference(&listed).collect();
     assert!(
         names.len() > 10 && missing.is_empty(),
         "not in docs/json.md: {missing:?}"
     );
-    for row in rows(listed) {
-        for name in code_words(row[0]) {
-            assert!(source.contains(&format!("\"{name}\"")), "no event {name}");
+    for word in listed.union(&column(&rows, 1)) {
+        let is_field = source.contains(&format!("\"{word}\""));
+        let is_of_news = ["checkout", "images", "env"].contains(word);
+        assert!(is_field || is_of_news || *word == "--dry-run", "no {word}");
+    }
+}
+
+#[test]
+fn the_words_and_notes_of_json_are_those_of_the_program() {
+    let document = read("docs/json.md");
+    let words = rows(section(&document, "## Words"));
+    let source = read("src/event.rs");
+    let mut notes = BTreeSet::new();
+    for row in &words {
+        if ![
+            "`action`",
+            "`route`",
+            "`phase`",
+            "`verdict`",
+            "`how`",
+            "`result`",
+            "`outcome`",
+        ]
+        .contains(&row[0])
+        {
+            notes.extend(code_words(row[0]).filter(|word| *word != "code" && *word != "error"));
+            continue;
+        }
+        for word in code_words(row[1]) {
+            assert!(source.contains(&format!("=> \"{word}\"")), "no {word}");
+        }
+    }
+    let real: BTreeSet<&str> = NoteCode::ALL.iter().map(|code| code.word()).collect();
+    assert_eq!(notes, real);
+}
+
+#[test]
+fn the_news_and_documents_of_json_are_those_of_the_program() {
+    let document = read("docs/json.md");
+    let event = read("src/event.rs");
+    let real: BTreeSet<&str> = ["CheckoutNews", "ImageNews", "EnvNews", "SampleKey", "News"]
+        .iter()
+        .flat_map(|of| fields(&event, of))
+        .collect();
+    let listed: BTreeSet<&str> = code_words(section(&document, "## News")).collect();
+    assert_eq!(listed, real);
+
+    let commands = commands();
+    let questions = sources().into_iter().map(|(_, text)| text);
+    let questions: String = questions.collect();
+    for row in rows(section(&document, "## Documents")) {
+        let command = row[0].trim_matches('`').replace(" --since", "");
+        assert!(commands.contains_key(&command), "no {command}");
+        for field in code_words(row[1]).filter(|word| !word.contains(['-', ' '])) {
+            let is_written = questions.contains(&format!("\"{field}\""));
+            let is_derived = questions.contains(&format!("pub {field}:"));
+            assert!(is_written || is_derived, "{command}: no {field}");
+        }
+    }
+}
+
+/// A path as a page names it: tests lie in one folder, or in one below it.
+fn exists(path: &str) -> bool {
+    root().join(path).exists()
+        || root()
+            .join(path.replacen("tests/it/", "tests/", 1))
+            .exists()
+}
+
+/// Where GitHub puts a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let plain: String = heading.trim().to_lowercase().chars().filter(kept).collect();
+    plain.replace(' ', "-")
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut seen = 0;
+    for (name, text) in pages() {
+        let folder = Path::new(&name).parent().unwrap().to_owned();
+        let prose = prose(&text);
+        for link in prose.split("](").skip(1) {
+            let (target, _) = link.split_once(')').unwrap();
+            if target.starts_with("http") {
+                continue;
+            }
+            seen += 1;
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => PathBuf::from(&name),
+                file => folder.join(file),
+            };
+            assert!(root().join(&file).exists(), "{name}: {target}");
+            if place.is_empty() {
+                continue;
+            }
+            let page = read(&file.display().to_string());
+            let headings = page.lines().filter(|line| line.starts_with('#'));
+            let mut headings = headings.map(|line| anchor(line.trim_start_matches('#')));
+            assert!(headings.any(|it| it == place), "{name}: {target}");
+        }
+    }
+    assert!(seen > 40);
+}
+
+#[test]
+fn every_path_and_name_of_the_source_is_there() {
+    let folders = [
+        "src/",
+        "tests/",
+        "scripts/",
+        "templates/",
+        "docs/",
+        "compose/",
+        "benches/",
+    ];
+    let makefile = read("Makefile");
+    for (name, text) in pages() {
+        let text = prose(&text);
+        for span in code_words(&text) {
+            let first = span.split_whitespace().next().unwrap_or_default();
+            if folders.iter().any(|folder| first.starts_with(folder)) {
+                assert!(exists(first), "{name}: {span}");
+            }
+            if let Some(goal) = span.strip_prefix("make ") {
+                assert!(makefile.contains(&format!("\n{goal}:")), "{name}: {span}");
+            }
+            let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+            if span.contains("::") && span.chars().all(is_path) {
+                assert!(is_in_source(span), "{name}: {span}");
+            }
+        }
+        for goal in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("    make "))
+        {
+            let goal = goal.split_whitespace().next().unwrap();
+            assert!(makefile.contains(&format!("\n{goal}:")), "{name}: {goal}");
+        }
+    }
+}
+
+/// Whether `plan::guard::Guard`, or `run::transaction`, names a module, or what one defines.
+fn is_in_source(name: &str) -> bool {
+    let parts: Vec<&str> = name.split("::").collect();
+    let is_module = |parts: &[&str]| {
+        let path = root().join("src").join(parts.join("/"));
+        path.is_dir() || path.with_extension("rs").is_file()
+    };
+    if is_module(&parts) {
+        return true;
+    }
+    let (last, module) = parts.split_last().unwrap();
+    let module = module.join("/");
+    let files = [format!("src/{module}.rs"), format!("src/{module}/mod.rs")];
+    let texts = files.iter().filter(|file| root().join(file).is_file());
+    let words = ["enum", "struct", "trait", "fn", "mod", "type"];
+    let mut texts = texts.map(|file| read(file));
+    texts.any(|text| {
+        let mut lines = text.lines();
+        let shown = lines.any(|line| line.starts_with("pub use ") && line.contains(last));
+        let is_end = |c: char| !c.is_alphanumeric() && c != '_';
+        let defined = |word: &&str| {
+            let definition = format!("{word} {last}");
+            let mut after = text.split(&definition).skip(1);
+            after.any(|rest| rest.starts_with(is_end))
+        };
+        shown || words.iter().any(defined)
+    })
+}
+
+#[test]
+fn every_room_is_explained() {
+    let library = read("src/lib.rs");
+    let rooms = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "));
+    let real: BTreeSet<&str> = rooms.map(|room| room.trim_end_matches(';')).collect();
+    let document = read("docs/architecture.md");
+    let listed = column(&rows(section(&document, "## Rooms and arrows")), 0);
+    assert_eq!(listed, real);
+}
+
+/// `F5` and its kin in a text.
+fn numbers_of_facts(text: &str) -> BTreeSet<String> {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = text.split(|c: char| !is_of_word(c));
+    let is_number = |word: &&str| {
+        let digits = word.strip_prefix('F').unwrap_or_default();
+        !digits.is_empty() && digits.len() < 3 && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    words.filter(is_number).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_fact_is_held_by_a_test_that_exists() {
+    let document = read("docs/facts.md");
+    let mut numbers = BTreeSet::new();
+    let mut before = String::new();
+    for row in rows(&document) {
+        assert!(numbers.insert(row[0].to_owned()), "{} stands twice", row[0]);
+        assert_eq!(row.len(), 4, "{row:?}");
+        let held = row[3];
+        let is_word_alone = held == "the same" || held.starts_with("a measurement");
+        assert!(is_word_alone || held.contains('`'), "{}: {held}", row[0]);
+        let mut file = String::new();
+        for word in code_words(held) {
+            if word.contains('/') {
+                assert!(exists(word), "{}: {word}", row[0]);
+                let moved = word.replacen("tests/it/", "tests/", 1);
+                file = match root().join(word).exists() {
+                    true => read(word),
+                    false => read(&moved),
+                };
+            } else {
+                let is_there = file.contains(&format!("fn {word}("));
+                assert!(is_there, "{}: no test {word}", row[0]);
+            }
+        }
+        assert!(held != "the same" || !before.is_empty(), "{}", row[0]);
+        before = held.to_owned();
+    }
+    let cited = ["src", "tests", "benches", "compose"].into_iter();
+    for file in cited.flat_map(|folder| files(folder, "rs")) {
+        let text = read(&file);
+        let comments = text.lines().filter_map(|line| line.split_once("//"));
+        for (_, comment) in comments {
+            let unknown: Vec<_> = numbers_of_facts(comment)
+                .difference(&numbers)
+                .cloned()
+                .collect();
+            assert!(
+                unknown.is_empty(),
+                "{file}: {unknown:?} is not in docs/facts.md"
+            );
+        }
+    }
+    for (name, text) in pages().iter().filter(|(name, _)| is_for_developers(name)) {
+        let unknown: Vec<_> = numbers_of_facts(text)
+            .difference(&numbers)
+            .cloned()
+            .collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?}");
+    }
+}
+
+#[test]
+fn what_is_cited_lies_in_the_repository() {
+    let cited = ["src", "tests", "benches", "compose"].into_iter();
+    let sources = cited.flat_map(|folder| files(folder, "rs"));
+    let templates = files("templates", "yaml").into_iter();
+    for file in sources.chain(templates) {
+        let text = read(&file);
+        for (at, _) in text.match_indices("docs/") {
+            let rest = &text[at..];
+            let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+            let end = rest.find(|c| !is_path(c)).unwrap_or(rest.len());
+            let path = rest[..end].trim_end_matches('.');
+            let is_page = path.ends_with(".md");
+            assert!(!is_page || exists(path), "{file}: {path}");
+        }
+        let comments = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("//"));
+        for line in comments {
+            for page in ["DESIGN", "GLOSSARY", "PEERS", "shared/"] {
+                assert!(!line.contains(page), "{file}: {line}");
+            }
         }
     }
 }
 
 #[test]
 fn every_refusal_is_explained_and_every_explanation_has_a_refusal() {
-    let document = read("docs/refusals.md") + &read("docs/refusals-edits.md");
-    let rows = rows(&document);
-    let listed: BTreeSet<&str> = rows.iter().flat_map(|row| code_words(row[0])).collect();
+    let document = read("docs/refusals.md");
+    let listed = column(&rows(&document), 0);
     let real: BTreeSet<&str> = Code::ALL.iter().map(|code| code.word()).collect();
     assert_eq!(listed, real);
     // A code that nothing raises is not to be explained.
@@ -308,15 +813,16 @@ fn allowed(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_guard_that_is_named_can_be_allowed_and_is_explained() {
-    let document = read("docs/refusals.md") + &read("docs/refusals-edits.md");
+    let document = read("docs/refusals.md");
     let explained: BTreeSet<&str> = allowed(&document).collect();
     let real: BTreeSet<&str> = Guard::ALL.iter().map(|guard| guard.word()).collect();
     assert_eq!(explained, real);
     let recipes = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/recipes"));
     let recipes = recipes.unwrap().flatten().map(|entry| entry.path());
     let texts = recipes.map(|path| (path.clone(), fs::read_to_string(path).unwrap()));
-    let readme = (PathBuf::from("README.md"), read("README.md"));
-    for (path, text) in sources().into_iter().chain(texts).chain([readme]) {
+    let pages = pages().into_iter();
+    let pages = pages.map(|(name, text)| (PathBuf::from(name), text));
+    for (path, text) in sources().into_iter().chain(texts).chain(pages) {
         for word in allowed(&text) {
             assert!(real.contains(word), "{}: --allow {word}", path.display());
         }
@@ -336,6 +842,13 @@ fn nobody_has_to_know_our_notes_to_read_a_message() {
             });
             assert!(!numbers, "{}: {line}", path.display());
         }
+    }
+    for (name, text) in pages() {
+        let numbers = numbers_of_facts(&text);
+        assert!(
+            is_for_developers(&name) || numbers.is_empty(),
+            "{name}: {numbers:?}"
+        );
     }
 }
 

@@ -194,7 +194,7 @@ impl Said<'_> {
             }
             "rolled_back" => &[3, 129, 130, 143],
             "rollback_failed" => &[4],
-            other => return Err(format!("{other} is no outcome that README knows")),
+            other => return Err(format!("{other} is no outcome that docs/json.md has")),
         };
         if self.code >= 0 && !fits.contains(&self.code) {
             return Err(format!(
