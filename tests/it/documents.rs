@@ -1,143 +1,19 @@
 //! What README.md and docs/ promise, held against the program: command lines parse, tables are
-//! complete, examples can be read, links, paths and names lead somewhere. Needs no engine.
+//! complete, examples can be read. Needs no engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::papers::{
+    blocks, code_words, column, files, pages, prose, read, rows, section, sources,
+};
 use assert_cmd::Command;
 use refit::complaint::Code;
 use refit::event::NoteCode;
 use refit::exit::Exit;
 use refit::plan::guard::Guard;
 use refit::settings::Settings;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// The files below a folder whose names end so, relative to the repository.
-fn files(folder: &str, ending: &str) -> Vec<String> {
-    let (mut folders, mut found) = (vec![PathBuf::from(folder)], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root().join(&folder)).unwrap().flatten() {
-            let path = folder.join(entry.file_name());
-            if entry.path().is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == ending) {
-                found.push(path.display().to_string());
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// Every page, with its text.
-fn pages() -> Vec<(String, String)> {
-    let mut names = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
-    names.extend(files("docs", "md"));
-    let pages = names.into_iter().map(|name| (name.clone(), read(&name)));
-    pages.collect()
-}
-
-/// Pages for whoever works on refit.
-fn is_for_developers(page: &str) -> bool {
-    let names = ["CONTRIBUTING.md", "docs/architecture.md", "docs/facts.md"];
-    names.contains(&page) || page.starts_with("docs/decisions/")
-}
-
-/// The text between a heading and the next one of any level.
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
-    let start = text
-        .find(&format!("\n{heading}\n"))
-        .unwrap_or_else(|| panic!("no heading {heading}"));
-    let body = &text[start + heading.len() + 2..];
-    &body[..body.find("\n#").unwrap_or(body.len())]
-}
-
-/// The cells of each row of the tables in a text, without heads and rules.
-fn rows(text: &str) -> Vec<Vec<&str>> {
-    let mut rows = Vec::new();
-    let mut in_body = false;
-    for line in text.lines() {
-        match line.strip_prefix('|') {
-            None => in_body = false,
-            Some(rest) if rest.starts_with("---") => in_body = true,
-            Some(rest) if in_body => {
-                rows.push(
-                    rest.trim_end_matches('|')
-                        .split('|')
-                        .map(str::trim)
-                        .collect(),
-                );
-            }
-            Some(_) => {}
-        }
-    }
-    rows
-}
-
-/// What stands between backticks in the cells of one column.
-fn column<'a>(rows: &[Vec<&'a str>], at: usize) -> BTreeSet<&'a str> {
-    rows.iter().flat_map(|row| code_words(row[at])).collect()
-}
-
-/// What stands between backticks.
-fn code_words(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
-
-/// Fenced blocks with their language.
-fn blocks(text: &str) -> Vec<(&str, String)> {
-    let mut blocks: Vec<(&str, String)> = Vec::new();
-    let mut is_open = false;
-    for line in text.lines() {
-        match (line.strip_prefix("```"), is_open) {
-            (Some(language), false) => {
-                blocks.push((language, String::new()));
-                is_open = true;
-            }
-            (Some(_), true) => is_open = false,
-            (None, true) => {
-                let block = &mut blocks.last_mut().unwrap().1;
-                block.push_str(line);
-                block.push('\n');
-            }
-            (None, false) => {}
-        }
-    }
-    assert!(!is_open, "a block is not closed");
-    blocks
-}
-
-/// A page without its fenced blocks.
-fn prose(text: &str) -> String {
-    let parts = text.split("\n```").step_by(2);
-    let after_fence = |(at, part): (usize, &str)| match at {
-        0 => part.to_owned(),
-        _ => part
-            .split_once('\n')
-            .map_or("", |(_, rest)| rest)
-            .to_owned(),
-    };
-    let parts: Vec<String> = parts.enumerate().map(after_fence).collect();
-    let text = parts.join("\n");
-    let marks = text.matches('`').count();
-    assert!(marks.is_multiple_of(2), "a backtick is not closed");
-    text
-}
-
-fn sources() -> Vec<(PathBuf, String)> {
-    let names = files("src", "rs").into_iter();
-    names
-        .map(|name| (root().join(&name), read(&name)))
-        .collect()
-}
 
 fn refit(words: &[&str]) -> String {
     let ran = Command::cargo_bin("refit").unwrap().args(words).output();
@@ -210,12 +86,6 @@ fn options_in(rows: &[Vec<&str>], at: usize) -> BTreeSet<String> {
     let options = words.flat_map(str::split_whitespace);
     let options = options.filter(|word| word.starts_with("--"));
     options.map(str::to_owned).collect()
-}
-
-#[test]
-fn the_readme_is_read_in_five_minutes() {
-    let lines = read("README.md").lines().count();
-    assert!(lines <= 150, "README.md has {lines} lines; docs/ has room");
 }
 
 #[test]
@@ -562,218 +432,6 @@ fn the_news_and_documents_of_json_are_those_of_the_program() {
     }
 }
 
-/// A path as a page names it: tests lie in one folder, or in one below it.
-fn exists(path: &str) -> bool {
-    root().join(path).exists()
-        || root()
-            .join(path.replacen("tests/it/", "tests/", 1))
-            .exists()
-}
-
-/// Where GitHub puts a heading.
-fn anchor(heading: &str) -> String {
-    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-    let plain: String = heading.trim().to_lowercase().chars().filter(kept).collect();
-    plain.replace(' ', "-")
-}
-
-#[test]
-fn every_link_leads_somewhere() {
-    let mut seen = 0;
-    for (name, text) in pages() {
-        let folder = Path::new(&name).parent().unwrap().to_owned();
-        let prose = prose(&text);
-        for link in prose.split("](").skip(1) {
-            let (target, _) = link.split_once(')').unwrap();
-            if target.starts_with("http") {
-                continue;
-            }
-            seen += 1;
-            let (file, place) = target.split_once('#').unwrap_or((target, ""));
-            let file = match file {
-                "" => PathBuf::from(&name),
-                file => folder.join(file),
-            };
-            assert!(root().join(&file).exists(), "{name}: {target}");
-            if place.is_empty() {
-                continue;
-            }
-            let page = read(&file.display().to_string());
-            let headings = page.lines().filter(|line| line.starts_with('#'));
-            let mut headings = headings.map(|line| anchor(line.trim_start_matches('#')));
-            assert!(headings.any(|it| it == place), "{name}: {target}");
-        }
-    }
-    assert!(seen > 40);
-}
-
-#[test]
-fn every_path_and_name_of_the_source_is_there() {
-    let folders = [
-        "src/",
-        "tests/",
-        "scripts/",
-        "templates/",
-        "docs/",
-        "compose/",
-        "benches/",
-    ];
-    let makefile = read("Makefile");
-    for (name, text) in pages() {
-        let text = prose(&text);
-        for span in code_words(&text) {
-            let first = span.split_whitespace().next().unwrap_or_default();
-            if folders.iter().any(|folder| first.starts_with(folder)) {
-                assert!(exists(first), "{name}: {span}");
-            }
-            if let Some(goal) = span.strip_prefix("make ") {
-                assert!(makefile.contains(&format!("\n{goal}:")), "{name}: {span}");
-            }
-            let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
-            if span.contains("::") && span.chars().all(is_path) {
-                assert!(is_in_source(span), "{name}: {span}");
-            }
-        }
-        for goal in text
-            .lines()
-            .filter_map(|line| line.strip_prefix("    make "))
-        {
-            let goal = goal.split_whitespace().next().unwrap();
-            assert!(makefile.contains(&format!("\n{goal}:")), "{name}: {goal}");
-        }
-    }
-}
-
-/// Whether `plan::guard::Guard`, or `run::transaction`, names a module, or what one defines.
-fn is_in_source(name: &str) -> bool {
-    let parts: Vec<&str> = name.split("::").collect();
-    let is_module = |parts: &[&str]| {
-        let path = root().join("src").join(parts.join("/"));
-        path.is_dir() || path.with_extension("rs").is_file()
-    };
-    if is_module(&parts) {
-        return true;
-    }
-    let (last, module) = parts.split_last().unwrap();
-    let module = module.join("/");
-    let files = [format!("src/{module}.rs"), format!("src/{module}/mod.rs")];
-    let texts = files.iter().filter(|file| root().join(file).is_file());
-    let words = ["enum", "struct", "trait", "fn", "mod", "type"];
-    let mut texts = texts.map(|file| read(file));
-    texts.any(|text| {
-        let mut lines = text.lines();
-        let shown = lines.any(|line| line.starts_with("pub use ") && line.contains(last));
-        let is_end = |c: char| !c.is_alphanumeric() && c != '_';
-        let defined = |word: &&str| {
-            let definition = format!("{word} {last}");
-            let mut after = text.split(&definition).skip(1);
-            after.any(|rest| rest.starts_with(is_end))
-        };
-        shown || words.iter().any(defined)
-    })
-}
-
-#[test]
-fn every_room_is_explained() {
-    let library = read("src/lib.rs");
-    let rooms = library
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub mod "));
-    let real: BTreeSet<&str> = rooms.map(|room| room.trim_end_matches(';')).collect();
-    let document = read("docs/architecture.md");
-    let listed = column(&rows(section(&document, "## Rooms and arrows")), 0);
-    assert_eq!(listed, real);
-}
-
-/// `F5` and its kin in a text.
-fn numbers_of_facts(text: &str) -> BTreeSet<String> {
-    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = text.split(|c: char| !is_of_word(c));
-    let is_number = |word: &&str| {
-        let digits = word.strip_prefix('F').unwrap_or_default();
-        !digits.is_empty() && digits.len() < 3 && digits.bytes().all(|b| b.is_ascii_digit())
-    };
-    words.filter(is_number).map(str::to_owned).collect()
-}
-
-#[test]
-fn every_fact_is_held_by_a_test_that_exists() {
-    let document = read("docs/facts.md");
-    let mut numbers = BTreeSet::new();
-    let mut before = String::new();
-    for row in rows(&document) {
-        assert!(numbers.insert(row[0].to_owned()), "{} stands twice", row[0]);
-        assert_eq!(row.len(), 4, "{row:?}");
-        let held = row[3];
-        let is_word_alone = held == "the same" || held.starts_with("a measurement");
-        assert!(is_word_alone || held.contains('`'), "{}: {held}", row[0]);
-        let mut file = String::new();
-        for word in code_words(held) {
-            if word.contains('/') {
-                assert!(exists(word), "{}: {word}", row[0]);
-                let moved = word.replacen("tests/it/", "tests/", 1);
-                file = match root().join(word).exists() {
-                    true => read(word),
-                    false => read(&moved),
-                };
-            } else {
-                let is_there = file.contains(&format!("fn {word}("));
-                assert!(is_there, "{}: no test {word}", row[0]);
-            }
-        }
-        assert!(held != "the same" || !before.is_empty(), "{}", row[0]);
-        before = held.to_owned();
-    }
-    let cited = ["src", "tests", "benches", "compose"].into_iter();
-    for file in cited.flat_map(|folder| files(folder, "rs")) {
-        let text = read(&file);
-        let comments = text.lines().filter_map(|line| line.split_once("//"));
-        for (_, comment) in comments {
-            let unknown: Vec<_> = numbers_of_facts(comment)
-                .difference(&numbers)
-                .cloned()
-                .collect();
-            assert!(
-                unknown.is_empty(),
-                "{file}: {unknown:?} is not in docs/facts.md"
-            );
-        }
-    }
-    for (name, text) in pages().iter().filter(|(name, _)| is_for_developers(name)) {
-        let unknown: Vec<_> = numbers_of_facts(text)
-            .difference(&numbers)
-            .cloned()
-            .collect();
-        assert!(unknown.is_empty(), "{name}: {unknown:?}");
-    }
-}
-
-#[test]
-fn what_is_cited_lies_in_the_repository() {
-    let cited = ["src", "tests", "benches", "compose"].into_iter();
-    let sources = cited.flat_map(|folder| files(folder, "rs"));
-    let templates = files("templates", "yaml").into_iter();
-    for file in sources.chain(templates) {
-        let text = read(&file);
-        for (at, _) in text.match_indices("docs/") {
-            let rest = &text[at..];
-            let is_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-            let end = rest.find(|c| !is_path(c)).unwrap_or(rest.len());
-            let path = rest[..end].trim_end_matches('.');
-            let is_page = path.ends_with(".md");
-            assert!(!is_page || exists(path), "{file}: {path}");
-        }
-        let comments = text
-            .lines()
-            .filter(|line| line.trim_start().starts_with("//"));
-        for line in comments {
-            for page in ["DESIGN", "GLOSSARY", "PEERS", "shared/"] {
-                assert!(!line.contains(page), "{file}: {line}");
-            }
-        }
-    }
-}
-
 #[test]
 fn every_refusal_is_explained_and_every_explanation_has_a_refusal() {
     let document = read("docs/refusals.md");
@@ -826,29 +484,6 @@ fn every_guard_that_is_named_can_be_allowed_and_is_explained() {
         for word in allowed(&text) {
             assert!(real.contains(word), "{}: --allow {word}", path.display());
         }
-    }
-}
-
-#[test]
-fn nobody_has_to_know_our_notes_to_read_a_message() {
-    for (path, text) in sources() {
-        let code = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        for line in code {
-            let numbers = line.match_indices("(F").any(|(at, _)| {
-                let digits = line[at + 2..].trim_start_matches(|c: char| c.is_ascii_digit());
-                digits.len() < line.len() - at - 2 && digits.starts_with(')')
-            });
-            assert!(!numbers, "{}: {line}", path.display());
-        }
-    }
-    for (name, text) in pages() {
-        let numbers = numbers_of_facts(&text);
-        assert!(
-            is_for_developers(&name) || numbers.is_empty(),
-            "{name}: {numbers:?}"
-        );
     }
 }
 

@@ -15,6 +15,7 @@ mod cron;
 mod demo;
 mod faulty;
 mod imaged;
+mod papers;
 mod receiver;
 mod stack;
 
@@ -58,6 +59,7 @@ mod recipes_plans;
 mod recipes_store;
 mod recipes_typed;
 mod recovery;
+mod references;
 mod refusals;
 mod routes;
 mod schedule;
