@@ -14,12 +14,8 @@ fn the_readme_is_read_in_five_minutes() {
     assert!(lines <= 150, "README.md has {lines} lines; docs/ has room");
 }
 
-/// A path as a page names it: tests lie in one folder, or in one below it.
 fn exists(path: &str) -> bool {
     root().join(path).exists()
-        || root()
-            .join(path.replacen("tests/it/", "tests/", 1))
-            .exists()
 }
 
 /// Where GitHub puts a heading.
@@ -163,11 +159,7 @@ fn every_fact_is_held_by_a_test_that_exists() {
         for word in code_words(held) {
             if word.contains('/') {
                 assert!(exists(word), "{}: {word}", row[0]);
-                let moved = word.replacen("tests/it/", "tests/", 1);
-                file = match root().join(word).exists() {
-                    true => read(word),
-                    false => read(&moved),
-                };
+                file = read(word);
             } else {
                 let is_there = file.contains(&format!("fn {word}("));
                 assert!(is_there, "{}: no test {word}", row[0]);
