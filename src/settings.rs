@@ -13,10 +13,12 @@ use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::http::Answer;
 
+mod duration;
 mod notify;
 mod upgrade;
 pub mod window;
 
+pub use duration::parse_duration;
 pub use notify::{Piece, Receiver, Text};
 pub use upgrade::{Allow, Hook, Hooks, MaxFailures, Track, UpgradeSettings};
 
@@ -56,7 +58,7 @@ pub struct Keep {
     /// At most so many.
     pub runs: usize,
     /// At most so long.
-    #[serde(deserialize_with = "age")]
+    #[serde(deserialize_with = "duration::age")]
     pub age: Duration,
 }
 
@@ -64,24 +66,8 @@ impl Default for Keep {
     fn default() -> Self {
         Self {
             runs: 50,
-            age: Duration::from_secs(90 * DAY),
+            age: duration::days(90),
         }
-    }
-}
-
-/// Seconds.
-const DAY: u64 = 86_400;
-
-/// `90d` as well as what durations have: days of 24 hours.
-fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    let days = text
-        .trim()
-        .strip_suffix('d')
-        .and_then(|days| days.trim().parse::<u32>().ok());
-    match days {
-        Some(days) => Ok(Duration::from_secs(u64::from(days) * DAY)),
-        None => parse_duration(&text).map_err(de::Error::custom),
     }
 }
 
@@ -90,10 +76,10 @@ fn age<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceSettings {
     /// How long it must run without a healthcheck before it counts as settled.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration::optional")]
     pub settle: Option<Duration>,
     /// How long it may take to a verdict.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration::optional")]
     pub timeout: Option<Duration>,
     /// A URL, asked from the host, that decides on its health.
     pub probe: Option<Probe>,
@@ -183,21 +169,6 @@ impl<'de> Deserialize<'de> for Probe {
         }
         Ok(probe)
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_duration(&text).map(Some).map_err(de::Error::custom)
-}
-
-/// Reads `5s`, `1m30s`, `500ms`, `2h`; a bare number is refused, its unit would be a guess.
-///
-/// # Errors
-/// A sentence on what is wrong with it.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration such as 5s, 500ms or 1m30s");
-    let span: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
-    Duration::try_from(span).map_err(|_| wrong())
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,6 @@
 //! All that is known before anything is touched: the edits, both sides of the change, the plan, and
 //! what must be seen afterwards. Refuses what cannot work.
 
-mod apply;
 mod edit;
 pub mod edit_target;
 pub mod edits;
@@ -10,6 +9,7 @@ pub mod preflight;
 pub(crate) mod profile_probe;
 pub mod suggest;
 pub mod text_diff;
+mod unedited;
 pub(crate) mod validate;
 pub(crate) mod warnings;
 
@@ -19,16 +19,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::assessment::edited::Edited;
-use crate::assessment::{Assessment, Change, Decision};
-use crate::assessment::{key_diff, read_files, secrets};
+use crate::assessment::key_diff;
+use crate::assessment::{Assessment, Decision};
 use crate::complaint::{Code, Complaint};
-use crate::docker::EngineError;
-use crate::docker::container::Container;
-use crate::event::{Action, ServiceName};
-use crate::plan::{self, Inputs, Plan, guard};
+use crate::event::Action;
+use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
-use crate::stack::{Place, Resolved, application, resolve};
+use crate::stack::{Place, application};
 use crate::state::StackState;
 
 /// Makes the assessment.
@@ -59,8 +57,8 @@ pub async fn make(
             edited.files.push(edit.clone());
             edit::of_edit(place, edited, options).await?
         }
-        What::Apply(services) => apply::of_apply(place, services, state).await?,
-        What::Restart(services) => of_restart(place, services).await?,
+        What::Apply(services) => unedited::of_apply(place, services, state).await?,
+        What::Restart(services) => unedited::of_restart(place, services).await?,
         What::Rollback(target) => edit::of_rollback(place, *target, options, state).await?,
     };
     Ok(checked(place, assessment, options).await)
@@ -172,76 +170,6 @@ fn guards(
         },
         &options.allow,
     )
-}
-
-async fn of_restart(place: &Place, services: &[ServiceName]) -> Result<Assessment, Complaint> {
-    let resolved = resolve(&place.compose, &place.located)
-        .await
-        .map_err(unreadable)?;
-    preflight::services_exist(&resolved.model, services)?;
-    let containers = place.of_project(&resolved.model.name);
-    let assessment = quiet(place, resolved, containers, |inputs| {
-        plan::of_restart(inputs, services)
-    });
-    Ok(Assessment {
-        change: Change::Restart {
-            all: services.is_empty(),
-        },
-        ..assessment
-    })
-}
-
-fn unreadable(error: EngineError) -> Complaint {
-    let text = "Compose cannot read this stack";
-    Complaint {
-        code: Code::InvalidStack,
-        text: text.into(),
-        ..Complaint::from(error)
-    }
-}
-
-/// A assessment without edits.
-fn quiet(
-    place: &Place,
-    resolved: Resolved,
-    containers: Vec<Container>,
-    plan: impl FnOnce(&Inputs<'_>) -> Plan,
-) -> Assessment {
-    let shots = place.one_shots(&resolved.model);
-    let plan = plan(&Inputs {
-        before: &resolved.model,
-        source: &resolved.source,
-        after: &resolved.model,
-        containers: &containers,
-        reaches: &[],
-        keys: &[],
-        profiles_before: &place.located.args.profiles,
-        profiles: &place.located.args.profiles,
-        one_shots: &shots,
-        reloads: &[],
-    });
-    let edited = Edited {
-        read: read_files::of_stack(place, &resolved.source, &Edited::default()),
-        ..Edited::default()
-    };
-    Assessment {
-        edited,
-        before: Some(resolved.model.clone()),
-        source: resolved.source,
-        after: resolved.model,
-        args_before: place.located.args.clone(),
-        args: place.located.args.clone(),
-        plan,
-        effects: Vec::new(),
-        differing: Vec::new(),
-        notes: Vec::new(),
-        env: secrets::env_of(place, &Edited::default()),
-        containers,
-        change: Change::Edit,
-        decision: Decision::Made,
-        one_shots: shots,
-        strategy: Strategy::Auto,
-    }
 }
 
 /// `--strategy` in place of the cheapest action.

@@ -1,11 +1,9 @@
 //! What kind of change it is: each with exactly its own fields.
 
-use super::Assessment;
 use crate::assessment::hooks::Around;
 use crate::assessment::moving::Moving;
 use crate::assessment::pinned_image::PinnedImage;
 use crate::assessment::supply::Supply;
-use crate::assessment::supply::WantedImage;
 use crate::complaint::Complaint;
 use crate::event::{News, RunId};
 use crate::health::check::Proofs;
@@ -66,123 +64,4 @@ pub enum Decision {
     CalledOff(String),
     /// Something speaks against it: told after the plan, and nothing is done.
     Refused(Complaint),
-}
-
-impl Assessment {
-    /// The same as an upgrade.
-    #[must_use]
-    pub fn upgrade(
-        self,
-        moving: Option<Moving>,
-        supply: Supply,
-        hooks: Around,
-        news: News,
-    ) -> Self {
-        Self {
-            change: Change::Upgrade {
-                moving: moving.map(Box::new),
-                supply,
-                hooks,
-                news,
-            },
-            ..self
-        }
-    }
-
-    /// The same as a recipe.
-    #[must_use]
-    pub fn recipe(self, proofs: Proofs) -> Self {
-        Self {
-            change: Change::Recipe { proofs },
-            ..self
-        }
-    }
-
-    /// The move of the git checkout that brings the files' new texts, if there is one.
-    pub fn moving(&self) -> Option<&Moving> {
-        match &self.change {
-            Change::Upgrade { moving, .. } | Change::Rollback(Undoing { moving, .. }) => {
-                moving.as_deref()
-            }
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Recipe { .. } => None,
-        }
-    }
-
-    /// What it undoes, if it is a rollback.
-    pub fn undoing(&self) -> Option<&Undoing> {
-        match &self.change {
-            Change::Rollback(undoing) => Some(undoing),
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Upgrade { .. }
-            | Change::Recipe { .. } => None,
-        }
-    }
-
-    /// The runs that it undoes.
-    pub fn undoes(&self) -> &[RunId] {
-        self.undoing().map_or(&[], |undoing| &undoing.runs)
-    }
-
-    /// Images that get their names back first.
-    pub fn images(&self) -> &[PinnedImage] {
-        self.undoing().map_or(&[], |undoing| &undoing.images)
-    }
-
-    /// New images that it asks for by itself.
-    pub fn supply(&self) -> Option<&Supply> {
-        match &self.change {
-            Change::Upgrade { supply, .. } => Some(supply),
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Rollback(_)
-            | Change::Recipe { .. } => None,
-        }
-    }
-
-    /// The images among them that are to be fetched.
-    pub fn wanted(&self) -> &[WantedImage] {
-        self.supply().map_or(&[], |supply| &supply.wanted)
-    }
-
-    /// What the person wants to run around it.
-    pub fn hooks(&self) -> Option<&Around> {
-        match &self.change {
-            Change::Upgrade { hooks, .. } => Some(hooks),
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Rollback(_)
-            | Change::Recipe { .. } => None,
-        }
-    }
-
-    /// What an upgrade found.
-    pub fn news(&self) -> Option<&News> {
-        match &self.change {
-            Change::Upgrade { news, .. } => Some(news),
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Rollback(_)
-            | Change::Recipe { .. } => None,
-        }
-    }
-
-    /// What is to be seen of the application itself afterwards.
-    pub fn proofs(&self) -> Option<&Proofs> {
-        match &self.change {
-            Change::Recipe { proofs } => Some(proofs),
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Rollback(_)
-            | Change::Upgrade { .. } => None,
-        }
-    }
 }

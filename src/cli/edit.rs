@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::process::{Child, Command};
 
-use super::Global;
+use super::global::Global;
 use super::located_stack::LocatedStack;
 use super::run_options::{RunOptions, execute};
 use crate::assess::edits;

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::global::Global;
 use super::located_stack::LocatedStack;
-use super::{Global, schedule};
+use super::schedule;
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;

@@ -1,6 +1,6 @@
 //! The stack that a question is about.
 
-use super::Global;
+use super::global::Global;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::container::Container;

@@ -2,6 +2,7 @@
 //! about stacks.
 
 mod apply;
+mod argument;
 mod command_line;
 mod completions;
 mod doctor;
@@ -36,11 +37,10 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
-use crate::event::{Emitter, ServiceName};
+use crate::event::Emitter;
 use crate::exit::{self, Exit};
 use crate::host::signals::Signals;
 use crate::report::{self, page};
-use crate::settings::parse_duration;
 use command_line::CommandLine;
 use global::Global;
 
@@ -305,13 +305,4 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Watch(args) => watch::watch(global, &args).await,
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
     }
-}
-
-/// Reads a duration option.
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text)
-}
-
-fn service_names(names: &[String]) -> Vec<ServiceName> {
-    names.iter().map(|name| name.as_str().into()).collect()
 }

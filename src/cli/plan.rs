@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::argument::service_names;
+use super::global::Global;
 use super::run_options::execute;
-use super::{Global, service_names};
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::request::{Options, What};

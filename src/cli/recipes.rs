@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::Global;
+use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::complaint::Complaint;
 use crate::exit::Exit;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Global;
+use super::global::Global;
 use super::run_options::{RunOptions, execute};
 use crate::complaint::Complaint;
 use crate::event::RunId;

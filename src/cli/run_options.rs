@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use super::argument::duration;
+use super::global::Global;
 use super::notify::{self, Occasion};
-use super::{Global, duration};
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::health::limits::Limits;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::argument::service_names;
+use super::global::Global;
 use super::run_options::{RunOptions, execute};
 use super::standard_input::StandardInput;
-use super::{Global, service_names};
 use crate::assess::edit_target::is_compose_path;
 use crate::complaint::{Code, Complaint};
 use crate::edit::is_yaml;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::Global;
+use super::global::Global;
 use super::history::{local, outcome, summary};
 use super::located_stack::LocatedStack;
 use crate::complaint::{Code, Complaint};

@@ -4,7 +4,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Global, notify, schedule};
+use super::global::Global;
+use super::{notify, schedule};
 use crate::complaint::Complaint;
 use crate::docker::container::{Container, Inspected};
 use crate::event::ServiceName;

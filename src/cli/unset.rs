@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Global;
+use super::global::Global;
 use super::run_options::{RunOptions, execute};
 use crate::complaint::Complaint;
 use crate::exit::Exit;

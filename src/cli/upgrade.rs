@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Global;
+use super::global::Global;
 use super::notify::{self, Occasion};
 use super::run_options::RunOptions;
 use crate::complaint::Complaint;

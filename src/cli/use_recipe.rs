@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::Global;
+use super::global::Global;
 use super::notify::{self, Occasion};
 use super::recipes::catalogue;
 use super::run_options::RunOptions;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Global, duration};
+use super::argument::duration;
+use super::global::Global;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::event::{Action, Emitter, NoteCode, ServiceName, VerdictWord};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Global;
+use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::assess::edit_target;
 use crate::assess::edits;

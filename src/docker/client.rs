@@ -9,11 +9,10 @@ use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 
-use super::EngineError;
 use super::container::{Container, Inspected, is_young, label};
 use super::endpoint::Endpoint;
-use super::events::{self, EventStream};
-use super::registry;
+use super::error::EngineError;
+use bollard::BollardRequest;
 
 /// How long the engine may take to begin an answer to a question. One that is stopped or hangs still
 /// takes connections, and would be waited for without an end.
@@ -61,7 +60,7 @@ impl Docker {
         };
         let api = api
             .map_err(silent)?
-            .with_request_modifier(registry::url_safe_login)
+            .with_request_modifier(url_safe_login)
             .negotiate_version()
             .await
             .map_err(silent)?;
@@ -142,20 +141,6 @@ impl Docker {
     /// Whether the engine still answers.
     pub async fn answers(&self) -> bool {
         self.api.ping().await.is_ok()
-    }
-
-    /// The events of a project's containers, from `since` (seconds since 1970, with fraction) on.
-    pub fn events(&self, project: &str, since: &str) -> EventStream {
-        let filters = HashMap::from([
-            ("type", vec!["container".to_owned()]),
-            ("label", vec![format!("{}={project}", label::PROJECT)]),
-        ]);
-        let options = query::EventsOptionsBuilder::new()
-            .since(since)
-            .filters(&filters)
-            .build();
-        let api = self.api.clone();
-        events::stream(api, options)
     }
 
     /// Stops and starts a container; bind mounts are resolved again (F2).
@@ -423,6 +408,24 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// Gives the header with the login the alphabet that the engine reads. bollard writes the one with
+/// `+` and `/`, which passwords with `?`, `>` or `~` in some places need; the engine then takes the
+/// request for one without a login (F70).
+fn url_safe_login(mut request: BollardRequest) -> BollardRequest {
+    if let Some(header) = request.headers_mut().get_mut("x-registry-auth")
+        && let Ok(text) = header.to_str()
+        && let Ok(mut safe) = url_safe(text).parse()
+    {
+        std::mem::swap(header, &mut safe);
+        header.set_sensitive(true);
+    }
+    request
+}
+
+fn url_safe(text: &str) -> String {
+    text.replace('+', "-").replace('/', "_")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,5 +438,15 @@ mod tests {
         assert_eq!(line("2026-08-01T10:00:00.500000000Z a b"), Some("a b"));
         assert_eq!(line("2026-08-01T10:00:01Z"), Some(""));
         assert_eq!(line("no timestamp here"), Some("no timestamp here"));
+    }
+
+    /// What bollard's alphabet and the engine's differ in.
+    #[test]
+    fn a_login_is_written_in_the_alphabet_of_urls() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+        for text in ["~~~", "???", ">>>", "{\"password\":\"a?b~c>d\"}"] {
+            assert_eq!(url_safe(&STANDARD.encode(text)), URL_SAFE.encode(text));
+        }
     }
 }

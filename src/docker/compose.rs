@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::EngineError;
 use super::endpoint::Endpoint;
+use super::error::{EngineError, KILLED};
 use super::plugin;
 use crate::event::ServiceName;
 use crate::host::process::{self, Call, Ended, run};
@@ -493,9 +493,6 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(path)?.write_all(text.as_bytes())
 }
-
-/// What is said of a call that did not end by itself, as by an out-of-memory killer.
-pub(crate) const KILLED: &str = "a signal ended it";
 
 fn up_args<'a>(services: &'a [ServiceName], mode: UpMode, scales: &'a [String]) -> Vec<&'a str> {
     let how: &[&str] = match mode {

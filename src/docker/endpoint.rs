@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::EngineError;
+use super::error::EngineError;
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 

@@ -8,8 +8,8 @@ use bollard::query_parameters as query;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::EngineError;
 use super::container::{Health, label};
+use super::error::EngineError;
 use crate::docker::client::{Docker, failed};
 use crate::event::ServiceName;
 
@@ -48,7 +48,7 @@ pub enum EventAction {
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
 
 /// Follows the engine's events. The stream borrows nothing: bollard makes the request at once.
-pub(crate) fn stream(api: bollard::Docker, options: query::EventsOptions) -> EventStream {
+fn stream(api: bollard::Docker, options: query::EventsOptions) -> EventStream {
     let told = api.events(Some(options)).filter_map(|message| async move {
         match message {
             Ok(message) => EngineEvent::of_message(message).map(Ok),
@@ -59,6 +59,20 @@ pub(crate) fn stream(api: bollard::Docker, options: query::EventsOptions) -> Eve
 }
 
 impl Docker {
+    /// The events of a project's containers, from `since` (seconds since 1970, with fraction) on.
+    pub fn events(&self, project: &str, since: &str) -> EventStream {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("label", vec![format!("{}={project}", label::PROJECT)]),
+        ]);
+        let options = query::EventsOptionsBuilder::new()
+            .since(since)
+            .filters(&filters)
+            .build();
+        let api = self.api.clone();
+        stream(api, options)
+    }
+
     /// The containers of a project that were sent a signal since then, as far as the engine still knows:
     /// one that has its grace period ahead of it looks like any other that runs.
     ///

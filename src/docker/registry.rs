@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bollard::BollardRequest;
 use bollard::errors::Error as ApiError;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters as query;
 use futures_util::StreamExt as _;
 use thiserror::Error;
 
-use super::EngineError;
 use super::credentials::Logins;
+use super::error::EngineError;
 use super::reference::Reference;
 use crate::complaint::{Code, Complaint};
 use crate::docker::client::{Docker, failed};
@@ -280,24 +279,6 @@ impl Docker {
         }
         Ok(())
     }
-}
-
-/// Gives the header with the login the alphabet that the engine reads. bollard writes the one with
-/// `+` and `/`, which passwords with `?`, `>` or `~` in some places need; the engine then takes the
-/// request for one without a login (F70).
-pub(crate) fn url_safe_login(mut request: BollardRequest) -> BollardRequest {
-    if let Some(header) = request.headers_mut().get_mut("x-registry-auth")
-        && let Ok(text) = header.to_str()
-        && let Ok(mut safe) = url_safe(text).parse()
-    {
-        std::mem::swap(header, &mut safe);
-        header.set_sensitive(true);
-    }
-    request
-}
-
-fn url_safe(text: &str) -> String {
-    text.replace('+', "-").replace('/', "_")
 }
 
 #[cfg(test)]

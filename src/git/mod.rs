@@ -15,6 +15,7 @@ mod fetch;
 pub mod grep;
 mod history;
 pub(crate) mod identical;
+mod index;
 mod owner;
 mod predict;
 mod progress;

@@ -2,7 +2,6 @@
 //! branch, the index, submodules.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
 
 use super::error::GitError;
+use super::index::{install_index, sync};
 use super::predict::{Prediction, copy_index};
 use super::{Checkout, Git, Oid, Submodule};
-use crate::host::files;
 
 /// A checkout as it was, apart from its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,27 +158,6 @@ impl GitState {
 /// What the reflog says of the way back.
 const BACK: &str = "refit: back to before the upgrade";
 
-/// Puts an index in place: the old or the new one is there at every moment.
-pub(super) fn install_index(index: &Path, checkout: &Checkout) -> Result<(), GitError> {
-    let temporary = checkout.git_dir.join("refit-index");
-    copy_index(index, &temporary)?;
-    sync(&temporary)?;
-    let put = || {
-        if let Ok(metadata) = fs::metadata(checkout.index()) {
-            fs::set_permissions(&temporary, metadata.permissions())?;
-            // Root in somebody's checkout: the index stays theirs.
-            if rustix::process::geteuid().is_root() {
-                let (uid, gid) = (metadata.uid(), metadata.gid());
-                std::os::unix::fs::chown(&temporary, Some(uid), Some(gid))?;
-            }
-        }
-        fs::rename(&temporary, checkout.index())
-    };
-    put().map_err(|error| GitError::failed("index", &format!("cannot write it: {error}")))?;
-    let _ = files::sync_folder(&checkout.git_dir);
-    Ok(())
-}
-
 /// git holds these locks for moments; one that is older was left by a git that was killed.
 const STALE: Duration = Duration::from_secs(2);
 
@@ -199,15 +177,4 @@ fn read(path: &Path) -> Result<Vec<u8>, GitError> {
     fs::read(path).map_err(|error| {
         GitError::failed("index", &format!("cannot read {}: {error}", path.display()))
     })
-}
-
-fn sync(path: &Path) -> Result<(), GitError> {
-    fs::File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| {
-            GitError::failed(
-                "index",
-                &format!("cannot store {}: {error}", path.display()),
-            )
-        })
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Inputs, Wishes, wish};
+use super::inputs::Inputs;
+use super::wishes::{Wishes, wish};
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::{Section, Service};
 use crate::stack::routes::route_of_place;

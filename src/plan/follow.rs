@@ -1,7 +1,7 @@
 //! Services that must follow others: those that live in another container's namespaces or use its
 //! anonymous volumes, and those whose `depends_on` says `restart: true`.
 
-use super::{Wishes, wish};
+use super::wishes::{Wishes, wish};
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::Model;

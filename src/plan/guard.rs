@@ -41,7 +41,7 @@ words! {
     }
 }
 
-use super::Plan;
+use super::steps::Plan;
 use super::store::{STORE_PASSWORDS, store_of};
 
 /// A key whose value changes.

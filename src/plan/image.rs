@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Plan, Step, Wishes, follow, wish};
+use super::follow;
+use super::steps::{Plan, Step};
+use super::wishes::{Wishes, wish};
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::Model;

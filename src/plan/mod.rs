@@ -5,122 +5,21 @@ mod diff;
 mod follow;
 pub mod guard;
 pub mod image;
+mod inputs;
 mod state;
+mod steps;
 mod store;
+mod wishes;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub use inputs::Inputs;
+pub use steps::{Plan, Step};
 
 use crate::docker::container::Container;
-use crate::event::{Action, PlannedStep, Reason, Route, ServiceName};
+use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::FileReach;
-use crate::stack::source::Source;
-
-/// What a plan is made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
-    /// The stack before the change.
-    pub before: &'a Model,
-    /// Where its values come from.
-    pub source: &'a Source,
-    /// The stack after the change.
-    pub after: &'a Model,
-    /// The project's containers.
-    pub containers: &'a [Container],
-    /// Whom the edited files reach, with the file's name as shown.
-    pub reaches: &'a [(String, FileReach)],
-    /// The edited keys of env files, with the file's name as shown.
-    pub keys: &'a [(String, String)],
-    /// Profiles that were on before the change.
-    pub profiles_before: &'a [String],
-    /// Profiles that are on.
-    pub profiles: &'a [String],
-    /// Services that end with 0 when their work is done.
-    pub one_shots: &'a BTreeSet<ServiceName>,
-    /// Files for which a service takes a signal instead of a restart: service, shown file, signal.
-    pub reloads: &'a [(ServiceName, String, String)],
-}
-
-/// What is to be done to one service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The service.
-    pub service: ServiceName,
-    /// What.
-    pub action: Action,
-    /// Why; the reasons of the action first.
-    pub reasons: Vec<Reason>,
-    /// For [`Action::Signal`]: which.
-    pub signal: Option<String>,
-}
-
-/// The ordered steps, and what is left alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// In dependency order; none of them is [`Action::None`].
-    pub steps: Vec<Step>,
-    /// Services that nothing is done to.
-    pub untouched: Vec<ServiceName>,
-    /// What the person should know: stopped services that stay so, fields that need no restart.
-    pub remarks: Vec<(ServiceName, String)>,
-    /// No container of the stack is up: files are edited, nothing is started.
-    pub stack_is_down: bool,
-}
-
-impl Plan {
-    /// Whether there is nothing to be done to any service.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// The step of a service.
-    pub fn step(&self, service: &ServiceName) -> Option<&Step> {
-        self.steps.iter().find(|step| step.service == *service)
-    }
-
-    /// The form in which it is told.
-    pub fn told(&self) -> Vec<PlannedStep> {
-        self.steps
-            .iter()
-            .map(|step| PlannedStep {
-                service: step.service.clone(),
-                action: step.action,
-                reasons: step.reasons.clone(),
-            })
-            .collect()
-    }
-}
-
-/// Actions wished for, before it is known which services run.
-type Wishes = BTreeMap<ServiceName, (Action, Vec<Reason>)>;
-
-/// Adds a reason; the heavier action wins, and its reasons come first.
-fn wish(wishes: &mut Wishes, service: &ServiceName, action: Action, reason: Reason) -> bool {
-    let entry = wishes
-        .entry(service.clone())
-        .or_insert((Action::None, Vec::new()));
-    let (before, both) = (entry.0, both(entry.0, action));
-    let heavier = both != before;
-    if heavier {
-        entry.0 = both;
-        entry.1.insert(0, reason);
-    } else if !entry.1.contains(&reason) {
-        entry.1.push(reason);
-    }
-    heavier
-}
-
-/// The action that does what both ask for. Of a service for which more is wished than that containers
-/// go, only some go: making the others anew leaves as many as the files say.
-fn both(one: Action, other: Action) -> Action {
-    match (one.min(other), one.max(other)) {
-        (Action::None, Action::Remove) => Action::Remove,
-        (Action::Signal | Action::Restart, Action::Remove) => Action::Recreate,
-        (lighter, Action::Remove) => lighter,
-        (_, heavier) => heavier,
-    }
-}
+use wishes::{Wishes, wish};
 
 /// The plan of a change: only what the change reaches.
 pub fn of_change(inputs: &Inputs<'_>) -> Plan {

@@ -1,7 +1,8 @@
 //! Which of the wished actions are carried out, given what runs: services that somebody stopped stay
 //! stopped, services without a container are not made by the way.
 
-use super::{Inputs, Wishes};
+use super::inputs::Inputs;
+use super::wishes::Wishes;
 use crate::docker::container::{Container, State};
 use crate::event::{Action, ServiceName};
 

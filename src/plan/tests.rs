@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::docker::container::{Health, State};
+use crate::stack::source::Source;
 
 /// A service whose container is in this state.
 fn container(service: &str, state: State, exit_code: Option<i64>) -> Container {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Using;
+use super::using::Using;
 use crate::complaint::{Code, Complaint};
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::health::set_cookie::SameSite;

@@ -8,45 +8,31 @@ pub mod exposure;
 pub mod format;
 pub mod input;
 pub mod store;
+mod using;
+
+pub use using::Use;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::assess;
 use crate::assess::edits;
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Emitter, NoteCode, ServiceName};
-use crate::health::check::Credentials;
+use crate::event::{Emitter, NoteCode};
 use crate::plan::guard::Guard;
 use crate::recipe::evidence::{Gathered, gather};
 use crate::recipe::exposure::guards;
 use crate::recipe::format::catalogue;
-use crate::recipe::format::fields::{Application, Change, Recipe, Refusal, RefusalCode};
-use crate::recipe::input::params::{self, Given, Values};
+use crate::recipe::format::fields::{Change, Refusal, RefusalCode};
+use crate::recipe::input::params::{self, Given};
 use crate::recipe::input::render::Filling;
 use crate::recipe::store::Wanted;
 use crate::request::Options;
-use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
-use crate::stack::{Place, Resolved, resolve};
+use crate::stack::{Place, resolve};
 use edit_target::Edits;
-
-/// A recipe as it is to be used.
-#[derive(Debug, Clone)]
-pub struct Use {
-    /// The recipe's name.
-    pub name: String,
-    /// Names and values as typed.
-    pub typed: Vec<(String, Secret)>,
-    /// The service that is the application, where the person names one.
-    pub service: Option<ServiceName>,
-    /// Publish on this address alone.
-    pub bind: Option<IpAddr>,
-    /// The account to sign in with, for the proof.
-    pub sign_in: Option<Credentials>,
-}
+use using::Using;
 
 /// Assesses the use of a recipe: what it changes here, seen to be read, and allowed.
 ///
@@ -101,18 +87,6 @@ fn tell_subject(subject: &Subject, emitter: &Emitter) {
         ),
     };
     emitter.note(NoteCode::Evidence, text);
-}
-
-/// A recipe on its way to becoming edits.
-struct Using<'a> {
-    place: &'a Place,
-    options: &'a Options,
-    wanted: &'a Use,
-    recipe: &'a Recipe,
-    application: &'a Application,
-    resolved: &'a Resolved,
-    subject: &'a Subject,
-    values: Values,
 }
 
 impl Using<'_> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::print;
+use super::output::print;
 use crate::complaint::Complaint;
 use crate::event::{Event, Kind, PlannedStep, ServiceSummary, Shown, Tell};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{err, out, print};
+use super::output::{err, out, print};
 use crate::complaint::Complaint;
 use crate::report::json;
 

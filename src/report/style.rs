@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use super::Color;
+use super::options::Color;
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

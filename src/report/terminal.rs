@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::news;
+use super::options::Options;
+use super::output::{err, out};
 use super::screen;
 use super::style::Style;
 use super::words::{changed, counted, recovered, secs, shown};
-use super::{Options, err, news, out};
 use crate::complaint::Complaint;
 use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
+use super::duration::{self, parse_duration};
 use super::window::Window;
-use super::{age, parse_duration};
 
 /// A hook that says nothing of its time limit.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(600);
@@ -23,7 +23,7 @@ pub struct UpgradeSettings {
     /// How far a tag may be from the version that runs.
     pub allow: Allow,
     /// A commit, tag or image younger than this waits.
-    #[serde(deserialize_with = "age")]
+    #[serde(deserialize_with = "duration::age")]
     pub min_age: Duration,
     /// The hours in which an unattended upgrade may begin.
     pub window: Option<Window>,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::write_file;
+use super::files::write_file;
 use crate::complaint::{Code, Complaint};
 
 /// The format that this program writes, in every file. Files without a number are of format 1.

@@ -2,6 +2,7 @@
 //! Folders 0700, files 0600: checkpoints hold the person's secrets.
 
 pub mod document;
+mod files;
 pub mod journal;
 pub mod lock;
 pub mod notification_log;
@@ -10,9 +11,10 @@ pub mod runs;
 mod scratch;
 pub mod statistics;
 
+pub use files::{make_folder, write_file};
+
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -165,40 +167,6 @@ pub fn edited_of(run_folder: &Path) -> PathBuf {
     let run = run_folder.file_name().unwrap_or_default();
     let stack = run_folder.ancestors().nth(2).unwrap_or(run_folder);
     stack.join("edited").join(run)
-}
-
-/// Makes a folder, and those above it, for this user alone.
-///
-/// # Errors
-/// It cannot be made.
-pub fn make_folder(path: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-/// Writes a new file of the state and makes it durable, under its name only when it is whole.
-///
-/// # Errors
-/// The disk is full, or the folder is gone.
-pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let write = || -> io::Result<()> {
-        let partial = path.with_extension("partial");
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)?;
-        path.parent()
-            .map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A short name of a run's folder. Root and a user have a state folder each, and count their runs

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::UpgradeRequest;
 use super::env::SAMPLE_NAMES;
 use super::source::{self, Target, Waiting, Wanted};
+use super::upgrade_request::UpgradeRequest;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};

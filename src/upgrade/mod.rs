@@ -9,6 +9,9 @@ mod memory;
 mod required;
 pub(crate) mod sample_diff;
 pub mod source;
+mod upgrade_request;
+
+pub use upgrade_request::UpgradeRequest;
 
 use crate::apply::images::fetch_all;
 use crate::assess;
@@ -27,27 +30,6 @@ use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use memory::{Attempt, Memory};
-
-/// What is asked of an upgrade.
-#[derive(Debug, Clone, Default)]
-pub struct UpgradeRequest {
-    /// `--to`: a tag, branch or commit.
-    pub to: Option<String>,
-    /// Leave the checkout where it is.
-    pub images_only: bool,
-    /// Try again what has failed before.
-    pub retry: bool,
-    /// Nobody watches: what failed before is no error, it waits for something newer.
-    pub unattended: bool,
-    /// Fetch the base images of builds anew.
-    pub refresh_bases: bool,
-    /// Throw the engine's build cache away after a good upgrade.
-    pub prune_build_cache: bool,
-    /// Append new keys of the sample to the env file.
-    pub merge_env: bool,
-    /// Generate those of them whose default is a secret that everybody can read.
-    pub new_secrets: bool,
-}
 
 /// Carries out an upgrade, and remembers what came of what it went to.
 pub async fn execute(

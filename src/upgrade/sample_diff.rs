@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::UpgradeRequest;
 use super::env::{self, EnvNews, NewKey, SAMPLE_NAMES, Shape};
+use super::upgrade_request::UpgradeRequest;
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};

@@ -14,7 +14,8 @@ use jiff::civil::Time;
 use jiff::{Timestamp, ZonedDateTime};
 use serde_json::{Value, json};
 
-use super::{Global, duration};
+use super::argument::duration;
+use super::global::Global;
 use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::report::{self, page};

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::super::argument::duration;
+use super::super::global::Global;
 use super::super::notify::{self, Occasion};
-use super::super::{Global, duration};
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, Outcome};

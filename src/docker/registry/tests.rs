@@ -79,13 +79,3 @@ fn layers_are_summed_and_unpacking_is_not_counted() {
     assert!(sum.take(&message("a", "Pull complete", 0, 0)));
     assert_eq!((sum.done(), sum.total()), (150, 150));
 }
-
-/// What bollard's alphabet and the engine's differ in.
-#[test]
-fn a_login_is_written_in_the_alphabet_of_urls() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-    for text in ["~~~", "???", ">>>", "{\"password\":\"a?b~c>d\"}"] {
-        assert_eq!(url_safe(&STANDARD.encode(text)), URL_SAFE.encode(text));
-    }
-}

@@ -25,6 +25,12 @@ pub(super) struct Builder<'a> {
     peeked: Option<(Event<'a>, Span)>,
 }
 
+impl<'a> Tree<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, YamlError> {
+        Builder::new(text).document()
+    }
+}
+
 impl<'a> Builder<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let options = granit_parser::options! {

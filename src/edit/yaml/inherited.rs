@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::change::{add, nested};
 use super::error::YamlError;
 use super::fence::{Change, Draft};
 use super::lists;
 use super::path::{Segment, show};
 use super::render::{self, Shape};
-use super::set::{add, nested};
 use super::splice::splice;
 use super::tree::{Kind, NodeId, Tree};
 use super::walk::{self, Place};

@@ -6,6 +6,7 @@
 //! (`${VAR}`, schema, other files) is not decided here.
 
 mod build;
+mod change;
 mod delete;
 mod error;
 mod fence;

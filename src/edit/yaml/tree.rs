@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::ScalarStyle;
 
-use super::build::Builder;
-use super::error::YamlError;
 use super::layout::Layout;
 
 pub(super) type NodeId = usize;
@@ -64,10 +62,6 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, YamlError> {
-        Builder::new(text).document()
-    }
-
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
     }

@@ -6,6 +6,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The label by which a recipe knows its own service again.
+pub const LABEL: &str = "refit.recipe";
+
+/// Lower-case words with hyphens.
+pub fn is_name(text: &str) -> bool {
+    let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(ok) && !text.starts_with('-')
+}
+
 /// A named group of changes for one aim.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

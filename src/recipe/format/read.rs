@@ -2,6 +2,7 @@
 //! Pure.
 
 use crate::complaint::{Code, Complaint};
+use crate::recipe::format::fields::is_name;
 use crate::recipe::format::fields::{Application, Check, Proves, Recipe};
 use crate::recipe::format::validate;
 use crate::recipe::input::render;
@@ -68,12 +69,6 @@ impl Recipe {
         let own = self.applications.get(profile);
         own.or_else(|| self.applications.get(crate::profile::GENERIC))
     }
-}
-
-/// Lower-case words with hyphens.
-pub fn is_name(text: &str) -> bool {
-    let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty() && text.chars().all(ok) && !text.starts_with('-')
 }
 
 impl Check {

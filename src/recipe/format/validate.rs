@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::assess::suggest::nearest;
 use crate::edit::dotenv::EnvKey;
 use crate::edit::yaml::YamlPath;
-use crate::recipe::format::fields::{AddedService, Change, Check, Recipe, Type};
-use crate::recipe::store::LABEL;
+use crate::recipe::format::fields::{AddedService, Change, Check, LABEL, Recipe, Type, is_name};
 use crate::secret::is_secret_key;
 
 /// Names that templates know besides the parameters. `url` may be a parameter: it takes the place of a
@@ -101,7 +100,7 @@ fn of_change(change: &Change, recipe: &Recipe) -> Result<(), String> {
 
 fn of_service(service: &AddedService, recipe: &Recipe) -> Result<(), String> {
     let name = &service.name;
-    if !super::read::is_name(name) {
+    if !is_name(name) {
         return Err(format!("{name:?} is no name of a service"));
     }
     let labels = service.definition.get("labels");

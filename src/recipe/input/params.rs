@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
-use crate::recipe::format::fields::{Parameter, Type};
+use crate::recipe::format::fields::{Parameter, Type, is_name};
 use crate::secret::Secret;
 
 /// A value that was understood.
@@ -51,7 +51,7 @@ impl Parameter {
     /// In a sentence.
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
-        if !crate::recipe::format::read::is_name(name) {
+        if !is_name(name) {
             return Err(format!("{name:?} is no name of a parameter"));
         }
         if (self.kind == Type::Choice) == self.of.is_empty() {

@@ -2,6 +2,7 @@
 //! the project: the next `up --remove-orphans` would take it away (F11).
 
 pub(crate) mod added;
+pub(crate) mod existing_store;
 pub(crate) mod other_projects;
 pub(crate) mod reuse;
 use std::collections::BTreeMap;
@@ -11,16 +12,13 @@ use serde_json::Value;
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::recipe::edit_target::{Edits, below};
-use crate::recipe::format::fields::{AddedService, Application, Recipe};
+use crate::recipe::format::fields::{AddedService, Application, LABEL, Recipe};
 use crate::recipe::input::render::Filling;
 use crate::request::{Kind, To};
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section, Service};
 use crate::stack::url::Address;
-
-/// The label by which a recipe knows its own service again.
-pub const LABEL: &str = "refit.recipe";
 
 /// What a store is added for.
 pub struct Wanted<'a> {

@@ -6,7 +6,7 @@ use crate::docker::running::Neighbour;
 use crate::health::check::encoded;
 use crate::host::redis;
 use crate::recipe::store::Wanted;
-use crate::recipe::store::reuse::{Found, Stranger, is_one_of, password_of};
+use crate::recipe::store::existing_store::{ExistingStore, Stranger, is_one_of, password_of};
 use crate::stack::address::is_open;
 use crate::stack::url::Address;
 
@@ -18,7 +18,7 @@ pub(crate) async fn called(
     wanted: &Wanted<'_>,
     host: &str,
     url: &str,
-) -> Result<Option<Found>, Complaint> {
+) -> Result<Option<ExistingStore>, Complaint> {
     let running = others(wanted).await?;
     let Some(other) = running
         .iter()
@@ -30,7 +30,7 @@ pub(crate) async fn called(
     let stranger = wanted.ask_as_stranger(&other.id).await;
     let protected = stranger.is_kept_out(has_password);
     wanted.protected(protected, &format!("the container {host}"))?;
-    Ok(Some(Found {
+    Ok(Some(ExistingStore {
         host: host.to_owned(),
         url: url.to_owned(),
         note: format!("the container {host} of another stack is used, as it was before"),
@@ -46,7 +46,7 @@ pub(crate) async fn of(
     wanted: &Wanted<'_>,
     images: &[String],
     notes: &mut Vec<String>,
-) -> Result<Option<Found>, Complaint> {
+) -> Result<Option<ExistingStore>, Complaint> {
     for other in &others(wanted).await? {
         let named = images.contains(&other.name);
         let Some(network) = network(wanted, other) else {
@@ -64,7 +64,7 @@ pub(crate) async fn of(
         let password = password_of(&inspected.command, |key| inspected.env.get(key).cloned());
         match (wanted.ask_as_stranger(&other.id).await, password) {
             (Stranger::Refused, Some(password)) => {
-                return Ok(Some(Found {
+                return Ok(Some(ExistingStore {
                     host: name.clone(),
                     url: format!("redis://:{}@{name}:6379", encoded(&password)),
                     note: format!(

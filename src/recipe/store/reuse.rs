@@ -7,46 +7,14 @@ use serde_json::Value;
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::health::check::encoded;
-use crate::profile::recognise::image_name;
 use crate::recipe::format::fields::AddedService;
 use crate::recipe::input::render::Filling;
 use crate::recipe::store::Wanted;
+use crate::recipe::store::existing_store::{ExistingStore, Stranger, is_one_of, password_of};
 use crate::recipe::store::other_projects;
 use crate::stack::address::is_open;
 use crate::stack::model::{Service, unescape};
 use crate::stack::url::Address;
-
-/// A store that is there already, and can be used.
-pub(crate) struct Found {
-    /// Its name in the application's network.
-    pub(crate) host: String,
-    /// Where the application finds it.
-    pub(crate) url: String,
-    /// What is said of it.
-    pub(crate) note: String,
-}
-
-/// What a Redis answers to whoever gives no password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stranger {
-    /// It wants a password.
-    Refused,
-    /// Whatever is asked.
-    Answered,
-    /// It does not run, or cannot be asked.
-    Unknown,
-}
-
-impl Stranger {
-    /// Whether others are kept out; of one that cannot be asked a password that is known tells it.
-    pub(crate) fn is_kept_out(self, has_password: bool) -> bool {
-        match self {
-            Self::Refused => true,
-            Self::Answered => false,
-            Self::Unknown => has_password,
-        }
-    }
-}
 
 impl Wanted<'_> {
     /// The store to be used in place of one that would be added; what keeps another from being used
@@ -59,7 +27,7 @@ impl Wanted<'_> {
         added: &AddedService,
         filling: &Filling,
         notes: &mut Vec<String>,
-    ) -> Result<Option<Found>, Complaint> {
+    ) -> Result<Option<ExistingStore>, Complaint> {
         if let Some((key, url)) = self.url_in_force(filling)? {
             match self.of_url(added, key, url, notes).await? {
                 Named::Own => return Ok(None),
@@ -152,7 +120,7 @@ impl Wanted<'_> {
             return Ok(Named::Used(found));
         } else if address.is_elsewhere() {
             self.protected(address.has_password, &format!("the store of {key}"))?;
-            return Ok(Named::Used(Found {
+            return Ok(Named::Used(ExistingStore {
                 host: host.to_owned(),
                 url: url.to_owned(),
                 note: format!("{key} names a store outside of this stack, and it is used as it is"),
@@ -173,7 +141,7 @@ impl Wanted<'_> {
         name: &ServiceName,
         service: &Service,
         url: Option<&str>,
-    ) -> Result<Found, Complaint> {
+    ) -> Result<ExistingStore, Complaint> {
         let given = url.and_then(Address::parse);
         let is_redis = given.as_ref().is_none_or(|given| given.kind() == "redis");
         let password = password_of(&words_of(service), |key| {
@@ -202,7 +170,7 @@ impl Wanted<'_> {
         }
         let user = password.map(|word| format!(":{}@", encoded(&word)));
         let made = || format!("redis://{}{name}:6379", user.unwrap_or_default());
-        Ok(Found {
+        Ok(ExistingStore {
             host: name.to_string(),
             url: url.map_or_else(made, str::to_owned),
             note: format!("{name} is a store of this stack already, and is used"),
@@ -265,7 +233,7 @@ enum Named {
     /// The recipe's own store.
     Own,
     /// Another one, which is used.
-    Used(Found),
+    Used(ExistingStore),
     /// Nothing that the application would find.
     Nowhere,
 }
@@ -274,11 +242,6 @@ pub(crate) fn password_unknown(name: &str) -> Complaint {
     let text = format!("{name} wants a password that its definition does not show");
     Complaint::new(Code::StorePasswordUnknown, text)
         .hint("give the whole address on standard input: refit use session-store store=redis url")
-}
-
-pub(crate) fn is_one_of(known: &[String], image: Option<&str>) -> bool {
-    let image = image.map(image_name).unwrap_or_default();
-    known.iter().any(|known| known == image)
 }
 
 /// What a service's container is told to run.
@@ -292,33 +255,6 @@ fn words_of(service: &Service) -> Vec<String> {
         Some(Value::String(line)) => line.split_whitespace().map(unescape).collect(),
         _ => Vec::new(),
     }
-}
-
-/// The password that a Redis is started with: behind `--requirepass`, also in a line for a shell, or in
-/// the variable of images that take it from there.
-pub(crate) fn password_of(
-    command: &[String],
-    variable: impl Fn(&str) -> Option<String>,
-) -> Option<String> {
-    // As an argument it is one word; in a line for a shell it may be quoted, or a variable.
-    let at = command.iter().position(|word| word == "--requirepass");
-    let argument = at.and_then(|at| command.get(at + 1)).cloned();
-    let in_line = || {
-        let line = command
-            .iter()
-            .find(|word| word.contains("--requirepass "))?;
-        let (_, rest) = line.split_once("--requirepass ")?;
-        let word = rest.split([' ', ';', '&']).find(|word| !word.is_empty())?;
-        let word = word.trim_matches(['"', '\'']);
-        match word.strip_prefix('$') {
-            Some(name) => variable(name.trim_matches(['{', '}'])),
-            None => Some(word.to_owned()),
-        }
-    };
-    argument
-        .or_else(in_line)
-        .or_else(|| variable("REDIS_PASSWORD"))
-        .filter(|word| !word.is_empty())
 }
 
 /// The first port that others can reach, with its number in `ports`.

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::EngineSide;
-use super::verified::Handled;
+use super::engine_side::EngineSide;
+use super::handled::Handled;
 use crate::docker::container::Health;
 use crate::docker::network::NetworkSide;
 use crate::docker::observed::{Attachment, Replica, RunState};

@@ -3,134 +3,15 @@
 //! everything is as it was.
 
 mod differences;
+mod engine_side;
+mod handled;
 mod verified;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
-
+pub use crate::docker::observed::{Replica, RunState};
 #[cfg(test)]
 pub(crate) use differences::tests;
 pub use differences::{About, Difference, differences};
 pub(crate) use differences::{of_network, pairs};
-pub use verified::{Compared, Handled, Left, Verified, compare};
-
-use crate::docker::EngineError;
-use crate::docker::client::Docker;
-use crate::docker::network::{NetworkSide, VolumeSide};
-pub use crate::docker::observed::{Replica, RunState};
-use crate::event::ServiceName;
-
-/// What the engine has of a project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineSide {
-    /// Compose's project.
-    pub project: String,
-    /// Its containers, by service and number.
-    pub containers: Vec<Replica>,
-    /// The project's networks, and those that its containers are on.
-    pub networks: BTreeMap<String, NetworkSide>,
-    /// The project's volumes, and those that its containers mount.
-    pub volumes: BTreeMap<String, VolumeSide>,
-    /// What names of images mean; `None`: nothing.
-    pub images: BTreeMap<String, Option<String>>,
-}
-
-impl EngineSide {
-    /// Looks at the engine, also at what these names of images mean, and at what an earlier look had
-    /// found: a network that no container is on any more is there all the same.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn look(
-        docker: &Docker,
-        project: &str,
-        images: BTreeSet<String>,
-        earlier: Option<&Self>,
-    ) -> Result<Self, EngineError> {
-        let meanings = images.into_iter().map(async |name| {
-            let id = docker.image_id(&name).await?;
-            Ok::<_, EngineError>((name, id))
-        });
-        let (containers, networks, volumes, images) = tokio::join!(
-            docker.replicas(project),
-            docker.all_networks(),
-            docker.all_volumes(),
-            futures_util::future::try_join_all(meanings)
-        );
-        let containers = containers?;
-        let used = |name: &String| {
-            earlier.is_some_and(|side| side.networks.contains_key(name))
-                || containers.iter().any(|c| c.networks.contains_key(name))
-        };
-        let mounted = |name: &String| {
-            if earlier.is_some_and(|side| side.volumes.contains_key(name)) {
-                return true;
-            }
-            let mut mounts = containers.iter().flat_map(|c| &c.mounts);
-            mounts.any(|mount| mount.kind == "volume" && mount.source == *name)
-        };
-        let own = |owner: &Option<String>| owner.as_deref() == Some(project);
-        Ok(Self {
-            project: project.to_owned(),
-            networks: networks?
-                .into_iter()
-                .filter(|(name, network)| own(&network.project) || used(name))
-                .collect(),
-            volumes: volumes?
-                .into_iter()
-                .filter(|(name, volume)| own(&volume.project) || mounted(name))
-                .collect(),
-            images: images?.into_iter().collect(),
-            containers,
-        })
-    }
-
-    /// The services that have a container.
-    pub fn services(&self) -> BTreeSet<&ServiceName> {
-        let names = self.containers.iter().map(|container| &container.service);
-        names.collect()
-    }
-
-    /// The containers of a service, without what a cut-off or refused `up` left beside them.
-    pub fn of_service(&self, service: &ServiceName) -> Vec<&Replica> {
-        let own = self.containers.iter();
-        own.filter(|container| container.service == *service && !self.is_leftover(container))
-            .collect()
-    }
-
-    /// Whether a container was made to take the place of another one of its service, which is still
-    /// there, and was never started: Compose was cut off, or the engine refused one of several.
-    pub fn is_leftover(&self, container: &Replica) -> bool {
-        let other = |one: &&Replica| {
-            one.service == container.service
-                && one.number == container.number
-                && one.id != container.id
-                && !one.has_passing_name()
-        };
-        container.has_passing_name()
-            && container.state == RunState::Created
-            && self.containers.iter().any(|one| other(&one))
-    }
-
-    /// Whether a container of this ID is there.
-    pub fn container(&self, id: &str) -> Option<&Replica> {
-        self.containers.iter().find(|container| container.id == id)
-    }
-
-    /// Names of the networks that are the project's own.
-    pub fn own_networks(&self) -> Vec<String> {
-        let own = self.networks.iter();
-        own.filter(|(_, network)| network.project.as_deref() == Some(&*self.project))
-            .map(|(name, _)| name.clone())
-            .collect()
-    }
-
-    /// Names of the volumes that are the project's own.
-    pub fn own_volumes(&self) -> Vec<String> {
-        let own = self.volumes.iter();
-        own.filter(|(_, volume)| volume.project.as_deref() == Some(&*self.project))
-            .map(|(name, _)| name.clone())
-            .collect()
-    }
-}
+pub use engine_side::EngineSide;
+pub use handled::{Handled, Left};
+pub use verified::{Compared, Verified, compare};

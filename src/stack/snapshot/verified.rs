@@ -2,45 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::EngineSide;
 use super::differences::{Difference, differences};
+use super::engine_side::EngineSide;
+use super::handled::{Handled, Left};
 use crate::event::{RunId, ServiceName};
-
-/// What a run and its rollback did to services, as far as the comparison has to know.
-#[derive(Debug, Clone, Default)]
-pub struct Handled {
-    /// Services whose containers were touched: theirs may be other containers, or started anew.
-    pub services: BTreeSet<ServiceName>,
-    /// Those that had done their work before, and whose containers were recreated without being run.
-    pub not_run: BTreeSet<ServiceName>,
-    /// The engine itself may have ended meanwhile, and started everything again.
-    pub engine_ended: bool,
-    /// Files that stay as they lie there.
-    pub left: Vec<Left>,
-}
-
-/// A file that a way back leaves as it lies there, by the name that people know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
-    /// Somebody has edited it since it was put back.
-    Edited(String),
-    /// Somebody has given it another mode, owner or attribute since.
-    Attributes(String),
-    /// What it held before is not known.
-    NotKnown(String),
-}
-
-impl Left {
-    fn phrase(&self) -> String {
-        match self {
-            Self::Edited(file) => format!("{file}, which somebody has edited meanwhile"),
-            Self::Attributes(file) => {
-                format!("mode or owner of {file}, which somebody has changed meanwhile")
-            }
-            Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
-        }
-    }
-}
 
 /// Everything is as it was: what only [`compare`] can say.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,17 +1,21 @@
-//! The assessment of `apply`: where files and containers differ, and what was edited by hand.
+//! Assessments without an edit: `apply`, where files and containers differ and what was edited by
+//! hand, and `restart`.
 
-use super::{quiet, unreadable};
 use crate::assess::{expected_effects, preflight};
-use crate::assessment::key_diff;
-use crate::assessment::{Assessment, Change};
-use crate::complaint::Complaint;
+use crate::assessment::edited::Edited;
+use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
+use crate::complaint::{Code, Complaint};
+use crate::docker::EngineError;
+use crate::docker::container::Container;
 use crate::event::ServiceName;
 use crate::plan;
+use crate::plan::{Inputs, Plan};
+use crate::request::Strategy;
 use crate::rollback::baseline;
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
-use crate::stack::{Place, resolve};
+use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
 use crate::state::document::StateError;
 
@@ -103,4 +107,82 @@ fn by_hand(
         assessment.args_before = baseline.args;
     }
     Ok(())
+}
+
+/// Assesses a restart of these services, or of all that run.
+///
+/// # Errors
+/// Compose cannot read the stack, or there is no such service.
+pub(super) async fn of_restart(
+    place: &Place,
+    services: &[ServiceName],
+) -> Result<Assessment, Complaint> {
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(unreadable)?;
+    preflight::services_exist(&resolved.model, services)?;
+    let containers = place.of_project(&resolved.model.name);
+    let assessment = quiet(place, resolved, containers, |inputs| {
+        plan::of_restart(inputs, services)
+    });
+    Ok(Assessment {
+        change: Change::Restart {
+            all: services.is_empty(),
+        },
+        ..assessment
+    })
+}
+
+/// The stack as it is cannot be read.
+pub(super) fn unreadable(error: EngineError) -> Complaint {
+    let text = "Compose cannot read this stack";
+    Complaint {
+        code: Code::InvalidStack,
+        text: text.into(),
+        ..Complaint::from(error)
+    }
+}
+
+/// A assessment without edits.
+fn quiet(
+    place: &Place,
+    resolved: Resolved,
+    containers: Vec<Container>,
+    plan: impl FnOnce(&Inputs<'_>) -> Plan,
+) -> Assessment {
+    let shots = place.one_shots(&resolved.model);
+    let plan = plan(&Inputs {
+        before: &resolved.model,
+        source: &resolved.source,
+        after: &resolved.model,
+        containers: &containers,
+        reaches: &[],
+        keys: &[],
+        profiles_before: &place.located.args.profiles,
+        profiles: &place.located.args.profiles,
+        one_shots: &shots,
+        reloads: &[],
+    });
+    let edited = Edited {
+        read: read_files::of_stack(place, &resolved.source, &Edited::default()),
+        ..Edited::default()
+    };
+    Assessment {
+        edited,
+        before: Some(resolved.model.clone()),
+        source: resolved.source,
+        after: resolved.model,
+        args_before: place.located.args.clone(),
+        args: place.located.args.clone(),
+        plan,
+        effects: Vec::new(),
+        differing: Vec::new(),
+        notes: Vec::new(),
+        env: secrets::env_of(place, &Edited::default()),
+        containers,
+        change: Change::Edit,
+        decision: Decision::Made,
+        one_shots: shots,
+        strategy: Strategy::Auto,
+    }
 }
