@@ -61,6 +61,9 @@ pub mod profile;
 /// Events in; terminal, JSON and messages out.
 pub mod report;
 
+/// Exit codes.
+pub mod exit;
+
 /// The engine, Compose and registries.
 pub mod docker;
 
@@ -72,9 +75,6 @@ pub mod host;
 
 /// What can be told.
 pub mod event;
-
-/// Exit codes.
-pub mod exit;
 
 /// Why something is refused or failed: text, hint, stable code.
 pub mod complaint;

@@ -6,12 +6,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::attributes::KeptAttributes;
-use super::changes::ChangeKind;
+use super::changes::{Change, ChangeKind};
+use super::checkout::Checkout;
 use super::error::GitError;
 use super::index::install_index;
+use super::index_lock::{IndexLock, OURS, is_ours};
+use super::oid::Oid;
 use super::predict::{MANY, Prediction};
 use super::scratch::scratch;
-use super::{Checkout, Oid};
 use crate::fault::fault;
 use crate::host::process;
 
@@ -24,33 +26,6 @@ pub struct Move {
     pub to: Oid,
     /// What is to lie in the work tree.
     pub prediction: Prediction,
-}
-
-/// Begins the content of our index lock, so that it can be told from git's own.
-const OURS: &str = "refit ";
-
-/// The index lock; released when this is dropped.
-struct IndexLock(PathBuf);
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Whether an index lock was left by a refit that has ended.
-pub(super) fn is_ours(lock: &Path) -> bool {
-    let text = fs::read_to_string(lock).unwrap_or_default();
-    let Some((pid, started)) = text
-        .strip_prefix(OURS)
-        .and_then(|rest| rest.split_once(' '))
-    else {
-        return false;
-    };
-    let (Ok(pid), started) = (pid.parse::<u32>(), started.trim().parse::<u64>().ok()) else {
-        return false;
-    };
-    pid == std::process::id() || process::start_time(pid) != started || started.is_none()
 }
 
 impl Checkout {
@@ -98,7 +73,7 @@ impl Checkout {
         self.move_index(to, &index).await?;
         fault!("git.index");
         drop(lock);
-        let moved = |change: &&super::Change| change.after == ChangeKind::Submodule;
+        let moved = |change: &&Change| change.after == ChangeKind::Submodule;
         let moved = to.prediction.changes.iter().filter(moved);
         let initialised = |path: &PathBuf| self.git.top().join(path).join(".git").exists();
         let paths: Vec<PathBuf> = moved.map(|c| c.path.clone()).filter(initialised).collect();
@@ -143,7 +118,7 @@ impl Checkout {
     /// What a killed move has done is no edit; anything else is.
     async fn refuse_edits_since(&self, now: &Oid, planned: &Prediction) -> Result<(), GitError> {
         let since = self.git.changes(&planned.worktree, now).await?;
-        let by_us = |change: &super::Change| {
+        let by_us = |change: &Change| {
             planned.changes.iter().any(|plan| {
                 plan.path == change.path
                     && plan.object == change.object

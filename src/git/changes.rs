@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::command::Git;
 use super::error::GitError;
-use super::{Git, Oid};
+use super::oid::Oid;
 use crate::git::command::{fields, path};
 
 /// A path that differs. A renamed file is one that went and one that came.

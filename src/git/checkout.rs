@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::command::Git;
 use super::error::GitError;
-use super::{Git, Oid};
+use super::oid::Oid;
 use crate::git::command::fields;
 
 /// A checkout with at least one commit.

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::GitError;
-use super::{Git, Oid};
+use super::oid::Oid;
 use crate::host::process::{self, Call, Ended};
 
 /// Variables by which a git that calls refit (in a hook, an alias) would point ours elsewhere.
@@ -29,7 +29,57 @@ pub(crate) struct Ask<'a> {
     git: &'a Git,
     options: Vec<OsString>,
     args: Vec<OsString>,
-    env: Vec<(OsString, OsString)>,
+    pub(super) env: Vec<(OsString, OsString)>,
+}
+
+/// A work tree and how git is called in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Git {
+    top: PathBuf,
+    unattended: bool,
+    pub(super) env: Vec<(OsString, OsString)>,
+    mark: Option<PathBuf>,
+}
+
+impl Git {
+    /// git in a folder; `unattended` also keeps graphical password prompts from opening.
+    pub fn at(top: impl Into<PathBuf>, unattended: bool) -> Self {
+        Self {
+            top: top.into(),
+            unattended,
+            env: Vec::new(),
+            mark: None,
+        }
+    }
+
+    /// The same, with a mark on each process that it starts: one that outlives refit must be found.
+    #[must_use]
+    pub fn marked(self, mark: PathBuf) -> Self {
+        Self {
+            mark: Some(mark),
+            ..self
+        }
+    }
+
+    /// The same with a variable in the environment of every call.
+    #[must_use]
+    pub fn with_env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// The folder in which it is called: the top of the work tree, once that is known.
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// The same way of calling in another folder.
+    pub(super) fn in_folder(&self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            top: folder.into(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Git {

@@ -6,11 +6,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::changes::ChangeKind;
+use super::changes::{Change, ChangeKind};
+use super::checkout::Checkout;
+use super::command::Git;
 use super::error::GitError;
+use super::oid::Oid;
 use super::predict::Prediction;
 use super::scratch::scratch;
-use super::{Checkout, Git, Oid};
 
 /// What lies at a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -206,7 +208,7 @@ impl Checkout {
 
     async fn edits_inside(
         &self,
-        change: &super::Change,
+        change: &Change,
         exported: &Path,
     ) -> Result<Vec<TreeEdit>, GitError> {
         let folder = self.git.top().join(&change.path);

@@ -1,9 +1,11 @@
 //! What comes from a remote. Writes remote-tracking refs, tags and objects; never the work tree, the
 //! index or a branch.
 
+use super::checkout::Checkout;
+use super::command::Git;
 use super::error::GitError;
+use super::oid::Oid;
 use super::progress::{Progress, parse};
-use super::{Checkout, Git, Oid};
 use crate::git::command::Ask;
 
 /// Which tags come along.

@@ -1,9 +1,12 @@
 //! How two commits stand to each other, and what lies between them.
 
 use super::changes::Change;
+use super::checkout::Checkout;
+use super::checkout::Upstream;
+use super::command::Git;
 use super::error::Commits;
 use super::error::GitError;
-use super::{Checkout, Git, Oid, Upstream};
+use super::oid::Oid;
 use crate::git::command::fields;
 
 /// How a target stands to the commit that is checked out.

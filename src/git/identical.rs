@@ -1,10 +1,11 @@
 //! Files that git does not know and that the target brings just as they are: nobody's edit, and
 //! nobody's loss, if the way back leaves them where they are.
 
+use super::checkout::Checkout;
 use super::error::GitError;
+use super::oid::Oid;
 use super::predict::Prediction;
 use super::scratch::scratch;
-use super::{Checkout, Oid};
 
 impl Checkout {
     /// The work tree before a move, as a tree: its tracked files, and those that git did not know and

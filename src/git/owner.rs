@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::Checkout;
+use super::checkout::Checkout;
 
 /// What git writes in its folder; configuration and hooks are the person's.
 const WRITTEN: [&str; 10] = [

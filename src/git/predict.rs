@@ -7,9 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::changes::{Change, ChangeKind};
+use super::checkout::Checkout;
+use super::command::Git;
 use super::error::GitError;
+use super::oid::Oid;
 use super::scratch::scratch;
-use super::{Checkout, Git, Oid};
 use crate::git::command::{fields, path};
 
 /// What was edited here, from the top of the work tree.

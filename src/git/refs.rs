@@ -1,7 +1,8 @@
 //! Branches, tags and commits that an upgrade can go to, and refs of our own that keep a commit.
 
+use super::command::Git;
 use super::error::GitError;
-use super::{Git, Oid};
+use super::oid::Oid;
 use crate::git::command::fields;
 
 /// A tag of a commit.

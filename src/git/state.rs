@@ -3,15 +3,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::hash::sha256;
 use serde::{Deserialize, Serialize};
 
+use super::checkout::Checkout;
+use super::command::Git;
 use super::error::GitError;
 use super::index::{install_index, sync};
+use super::index_lock::{is_ours, remove_stale};
+use super::oid::Oid;
 use super::predict::{Prediction, copy_index};
-use super::{Checkout, Git, Oid, Submodule};
+use super::submodule::Submodule;
 
 /// A checkout as it was, apart from its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +88,7 @@ impl GitState {
         super::scratch::sweep();
         let git = git.in_folder(&self.top);
         let lock = self.git_dir.join("index.lock");
-        if super::advance::is_ours(&lock) {
+        if is_ours(&lock) {
             let _ = fs::remove_file(&lock);
         }
         let checkout = Checkout::find(&git, &self.top).await?;
@@ -157,21 +160,6 @@ impl GitState {
 
 /// What the reflog says of the way back.
 const BACK: &str = "refit: back to before the upgrade";
-
-/// git holds these locks for moments; one that is older was left by a git that was killed.
-const STALE: Duration = Duration::from_secs(2);
-
-/// Removes a lock that a killed git left, once it is certain that none writes.
-pub(super) async fn remove_stale(lock: &Path) {
-    let age = |metadata: fs::Metadata| metadata.modified().ok()?.elapsed().ok();
-    let Some(age) = lock.symlink_metadata().ok().and_then(age) else {
-        return;
-    };
-    if age < STALE {
-        tokio::time::sleep(STALE.saturating_sub(age)).await;
-    }
-    let _ = fs::remove_file(lock);
-}
 
 fn read(path: &Path) -> Result<Vec<u8>, GitError> {
     fs::read(path).map_err(|error| {

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::changes::{Change, ChangeKind};
+use super::checkout::Checkout;
+use super::command::Git;
 use super::error::GitError;
 use super::fetch::Tags;
+use super::index_lock::remove_stale;
+use super::oid::Oid;
 use super::predict::{MANY, Prediction};
 use super::progress::Progress;
-use super::{Checkout, Git, Oid};
 use crate::git::command::{fields, path};
 
 /// An initialised submodule as it is checked out.
@@ -142,7 +145,7 @@ impl Checkout {
             let Some(inner) = self.inner(&folder).await? else {
                 continue;
             };
-            super::state::remove_stale(&inner.git_dir.join("index.lock")).await;
+            remove_stale(&inner.git_dir.join("index.lock")).await;
             let ask = inner.git.write("checkout").args(["-q", "-f"]);
             let ask = match &submodule.branch {
                 Some(branch) => ask.arg(branch).arg("--"),

@@ -2,6 +2,7 @@
 //! own file; and the new keys put behind that. Pure: bytes in, bytes out. Never holds a value of the
 //! person's file.
 
+mod env_news;
 mod librechat;
 mod merge;
 mod sample;
@@ -10,11 +11,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use env_news::{ChangedDefault, EnvNews, NewKey, NewOption, Own};
 pub use librechat::librechat_version;
 pub use merge::{Generate, MergeError, Merged, Shape, merge};
 
 use crate::edit::dotenv::{Dotenv, DotenvError, Format};
-use crate::secret::is_secret;
 use sample::Sample;
 
 /// The names under which applications keep a sample, the usual one first.
@@ -26,90 +27,6 @@ pub const SAMPLE_NAMES: [&str; 6] = [
     "env.example",
     "example.env",
 ];
-
-/// What a new version says about the env file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EnvNews {
-    /// The sample's name.
-    pub sample: String,
-    /// Keys that the sample sets now, did not before, and that the person does not set.
-    pub added: Vec<NewKey>,
-    /// Keys that it now shows commented out, likewise.
-    pub options: Vec<NewOption>,
-    /// Keys whose default changed.
-    pub changed: Vec<ChangedDefault>,
-    /// Keys that it no longer has, and that the person still sets.
-    pub removed: Vec<String>,
-    /// Keys of secrets where the person uses the value that the sample publishes for everybody to
-    /// read.
-    pub published: Vec<String>,
-    /// Keys that it leaves to be filled in, and that the person does not have.
-    pub required: Vec<String>,
-}
-
-impl EnvNews {
-    /// Whether there is nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.options.is_empty()
-            && self.changed.is_empty()
-            && self.removed.is_empty()
-            && self.published.is_empty()
-            && self.required.is_empty()
-    }
-}
-
-/// A key that is new in the sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewKey {
-    /// Its name.
-    pub key: String,
-    /// The lines of comment above it, with their `#`.
-    pub comment: Vec<String>,
-    /// The value that the sample gives it, as Compose reads it.
-    pub default: String,
-    /// The assignment as the sample writes it, without the line end.
-    pub text: String,
-    /// Whether the default is a secret that everybody can read.
-    pub is_published_secret: bool,
-}
-
-/// A key that is new in the sample, commented out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewOption {
-    /// Its name.
-    pub key: String,
-    /// The lines of comment above it, with their `#`.
-    pub comment: Vec<String>,
-    /// What stands behind the `=`.
-    pub example: String,
-}
-
-/// A key whose value in the sample changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedDefault {
-    /// Its name.
-    pub key: String,
-    /// What the sample said.
-    pub before: String,
-    /// What it says.
-    pub after: String,
-    /// What the person does with the key.
-    pub own: Own,
-}
-
-/// How the person's file stands to a default that changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
-    /// It does not set the key.
-    Unset,
-    /// It sets the old default.
-    Old,
-    /// It sets the new default.
-    New,
-    /// It sets something else.
-    Other,
-}
 
 /// Compares the sample before and after, and the person's own file. `old` or `new` is `None` where that
 /// version has no sample.
@@ -194,17 +111,4 @@ type Values = BTreeMap<String, Option<String>>;
 fn values(bytes: &[u8]) -> Result<Values, DotenvError> {
     let file = Dotenv::parse(bytes, Format::Compose)?;
     Ok(file.read(&|_| None)?.into_iter().collect())
-}
-
-/// Whether a value of a sample is a secret that somebody may use as it is, and not a word that stands
-/// for one. `changeme` is the former: it works.
-fn is_published_secret(key: &str, value: &str) -> bool {
-    const STANDS_FOR_ONE: [&str; 6] = ["user_provided", "none", "null", "true", "false", "xxx"];
-    let lower = value.to_ascii_lowercase();
-    let stands_for_one = STANDS_FOR_ONE.contains(&lower.as_str())
-        || lower.starts_with("your")
-        || lower.starts_with('<')
-        || lower.contains("${")
-        || lower.bytes().all(|byte| byte == b'x' || byte == b'*');
-    !value.is_empty() && !stands_for_one && is_secret(key, value)
 }

@@ -1,6 +1,6 @@
 //! Where in the file a new line goes, and which bytes an old one takes up.
 
-use super::Dotenv;
+use super::env_file::Dotenv;
 use super::error::Problem;
 use super::key::EnvKey;
 use super::syntax::{Item, Kind, Span};

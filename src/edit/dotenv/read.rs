@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use super::env_file::{Dotenv, Format};
 use super::error::{DotenvError, Problem, RAW_LINE_LIMIT};
 use super::key::EnvKey;
 use super::syntax::{Item, Kind, Span, Style};
 use super::template::{self, GROWTH_LIMIT, Variables};
 use super::value::{Unquoted, unquote};
-use super::{Dotenv, Format};
 
 /// Where a value is looked for by name.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;

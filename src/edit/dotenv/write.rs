@@ -3,11 +3,11 @@
 
 use std::fmt;
 
+use super::env_file::{Dotenv, Format};
 use super::error::DotenvError;
 use super::key::EnvKey;
 use super::quote::{self, Place};
 use super::syntax::{Item, Kind, Span, Style};
-use super::{Dotenv, Format};
 
 /// What a person should know about an edit that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]

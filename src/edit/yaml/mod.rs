@@ -13,6 +13,7 @@ mod fence;
 mod inherited;
 mod layout;
 mod lists;
+mod new_value;
 mod path;
 mod render;
 mod scalar;
@@ -29,27 +30,12 @@ mod tests;
 use serde_json::Value;
 
 pub use error::{Position, YamlError};
+pub use new_value::NewValue;
 pub use path::{Segment, YamlPath};
 pub use value::read;
 
 use tree::{Kind, NodeId, Tree};
 use walk::{Found, Place};
-
-/// A value to be written.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NewValue {
-    /// A word as a person typed it. It is a string where the old value is one in quotes or in a
-    /// block, and where Compose wants strings (`environment`, `labels`, `args`, `image`,
-    /// `command`, `ports` and the like); elsewhere it is what YAML makes of it, written as typed.
-    Auto(String),
-    /// This very string.
-    String(String),
-    /// A whole number.
-    Int(i64),
-    /// Any value: a mapping adds a service, a volume or a network. Null removes the value and
-    /// leaves the key.
-    Json(Value),
-}
 
 /// What an edit gives.
 #[derive(Debug, Clone, PartialEq)]

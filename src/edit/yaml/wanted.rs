@@ -3,9 +3,9 @@
 use serde_json::Value;
 use serde_saphyr::granit_parser::ScalarStyle;
 
-use super::NewValue;
 use super::error::YamlError;
 use super::lists::{self, ListKind};
+use super::new_value::NewValue;
 use super::path::{Segment, show};
 use super::scalar::is_plain_shape;
 use super::tree::Tree;

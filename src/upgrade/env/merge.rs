@@ -1,6 +1,6 @@
 //! New keys put behind what the person's env file has. Nothing that is there is replaced or moved.
 
-use super::{EnvNews, NewKey};
+use super::env_news::{EnvNews, NewKey};
 use crate::complaint::Code;
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 use crate::secret::Secret;

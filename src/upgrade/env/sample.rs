@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{NewKey, NewOption, is_published_secret};
+use super::env_news::{NewKey, NewOption};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
+use crate::secret::is_secret;
 
 /// A sample in memory.
 #[derive(Debug, Clone, Default)]
@@ -117,4 +118,17 @@ fn assignment(lines: &[&str], line: usize, key: &EnvKey, value: &str) -> String 
             .to_owned();
     }
     format!("{key}=")
+}
+
+/// Whether a value of a sample is a secret that somebody may use as it is, and not a word that stands
+/// for one. `changeme` is the former: it works.
+fn is_published_secret(key: &str, value: &str) -> bool {
+    const STANDS_FOR_ONE: [&str; 6] = ["user_provided", "none", "null", "true", "false", "xxx"];
+    let lower = value.to_ascii_lowercase();
+    let stands_for_one = STANDS_FOR_ONE.contains(&lower.as_str())
+        || lower.starts_with("your")
+        || lower.starts_with('<')
+        || lower.contains("${")
+        || lower.bytes().all(|byte| byte == b'x' || byte == b'*');
+    !value.is_empty() && !stands_for_one && is_secret(key, value)
 }
