@@ -1,82 +1,13 @@
 //! The terminal and the pipes that refit writes to: what goes away while it works, what cannot be
 //! written, and what must never reach a terminal.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use crate::stack::answer::Answer;
 use crate::stack::engine::docker;
 use crate::stack::holder::Holder;
+use crate::stack::window::Window;
 use crate::stack::{TestStack, idle, service};
-use rustix::fs::OFlags;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-/// The other end of a terminal that refit has.
-struct Window {
-    master: File,
-    seen: String,
-}
-
-impl Window {
-    /// Starts a program of a test as a person does in a window: it leads a session, and the terminal
-    /// is its own.
-    fn open(command: &crate::stack::refit::Refit) -> (Self, Child) {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let terminal = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(i32::try_from(OFlags::NOCTTY.bits()).unwrap())
-            .open(name.to_str().unwrap())
-            .unwrap();
-        let mut within = Command::new("setsid");
-        within.arg("--ctty").arg(command.get_program());
-        within.args(command.get_args());
-        within.current_dir(command.get_current_dir().unwrap());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => within.env(name, value),
-                None => within.env_remove(name),
-            };
-        }
-        within
-            .stdin(terminal.try_clone().unwrap())
-            .stdout(terminal.try_clone().unwrap())
-            .stderr(terminal);
-        let child = within.spawn().unwrap();
-        let window = Self {
-            master: File::from(master),
-            seen: String::new(),
-        };
-        (window, child)
-    }
-
-    /// Reads on; false: nobody has the terminal open any more.
-    fn read(&mut self) -> bool {
-        let mut bytes = [0; 4096];
-        match self.master.read(&mut bytes) {
-            Ok(0) | Err(_) => false,
-            Ok(count) => {
-                self.seen
-                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
-                true
-            }
-        }
-    }
-
-    /// Reads until this has been shown.
-    #[track_caller]
-    fn shows(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            assert!(self.read(), "never shows {text:?}: {}", self.seen);
-        }
-    }
-}
 
 fn environment_of(stack: &TestStack) -> String {
     let id = stack.container("web").id;
@@ -101,9 +32,9 @@ fn a_window_that_is_closed_is_a_hangup_and_the_change_is_rolled_back() {
         let (mut window, mut refit) = Window::open(&command);
         window.shows(moment);
         for _ in 0..draws {
-            assert!(window.read(), "{}", window.seen);
+            assert!(window.read(), "{}", window.seen());
         }
-        let seen = window.seen.clone();
+        let seen = window.seen();
         drop(window);
         let ended = refit.wait().unwrap();
         assert_eq!(ended.code(), Some(129), "{moment} {draws}: {seen}");

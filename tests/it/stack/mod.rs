@@ -12,6 +12,7 @@ pub(crate) mod holder;
 pub(crate) mod own_engine;
 pub(crate) mod refit;
 pub(crate) mod registry;
+pub(crate) mod window;
 mod witness;
 
 use std::collections::BTreeMap;
