@@ -64,6 +64,7 @@ mod refusals;
 mod routes;
 mod schedule;
 mod schedule_timers;
+mod screens;
 mod secrets;
 mod strategy;
 mod terminal;

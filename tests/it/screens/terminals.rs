@@ -1,0 +1,54 @@
+//! Screens in a window, narrow and wide.
+
+use super::{Screens, shop};
+
+/// What a terminal sends for Ctrl-C.
+const CTRL_C: u8 = 3;
+
+#[test]
+fn narrow_and_wide() {
+    let Some(stack) = shop() else { return };
+    let screens = Screens::of(&stack);
+    for columns in [60, 100] {
+        let shows = |name: &str, line: &str| {
+            screens.shows_in_window(&format!("{name}-{columns}"), columns, line);
+        };
+        shows("status", "status");
+        shows("set-dry-run", "set MODE=two --dry-run");
+        shows("set-applied", "set MODE=two WORKERS=2");
+        shows("set-failed", "set MODE=bad --settle 3s");
+        shows("set-guarded", "set JWT_SECRET=xyz");
+        shows("restart", "restart");
+        shows("show", "show 2");
+        shows("rollback-applied", "rollback 1 --settle 300ms");
+        shows("history", "history");
+    }
+}
+
+#[test]
+fn a_run_is_interrupted() {
+    let Some(stack) = shop() else { return };
+    let screens = Screens::of(&stack);
+    for columns in [60, 100] {
+        // The service that is waited for runs, and has been drawn often enough for Compose to have ended.
+        let interrupted = |verb: &str, line: &str, moment: &str| {
+            let name = format!("{verb}-interrupted-{columns}");
+            screens.shows_in_window_until(&name, columns, line, |window| {
+                window.shows(moment);
+                for _ in 0..20 {
+                    assert!(window.read(), "{}", window.seen());
+                }
+                window.press(CTRL_C);
+            });
+        };
+        interrupted("set", "set WORKERS=2 --settle 60s", "worker  running");
+        let restart = "restart worker --settle 60s";
+        interrupted("restart", restart, "worker  running");
+        screens.shows(&format!("interrupted-history-{columns}"), "history");
+    }
+    // It draws nothing while it waits.
+    screens.shows_in_window_until("watch-interrupted-60", 60, "watch --settle 60s", |window| {
+        window.shows("web  healthy");
+        window.press(CTRL_C);
+    });
+}
