@@ -1,7 +1,6 @@
 //! Whole screens as a person has them: what was typed, the exit code, and all that was printed, as
 //! snapshots. Times, dates, ids and the names that a test makes up stand as fixed words of the same
-//! shape; nothing else is changed. A screen on a terminal is what is left there at the end. Verbs that
-//! wait do so for a moment only, by a `--settle` that no screen shows.
+//! shape; nothing else is changed. A screen on a terminal is what is left there at the end.
 //!
 //! `INSTA_UPDATE=always` accepts what has changed: read the difference before it is committed.
 
@@ -35,9 +34,10 @@ const VARIES: &[(&str, &str)] = &[
     (r"sha256:[0-9a-f]{12,64}", "sha256:DIGEST"),
     (r"\b[0-9a-f]{12,64}\b", "ID"),
     (r"\bpid \d+", "pid PID"),
-    // A line that moves, where one is left behind.
-    ("[\u{2800}-\u{28ff}]( .*) \\d+s\\b", "⠿$1 Ns"),
 ];
+
+/// A line that moves, where one is left behind: which frame of it hangs on the moment.
+const MOVES: (&str, &str) = ("[\u{2800}-\u{28ff}]( .*) \\d+s\\b", "⠿$1 Ns");
 
 /// The screens of one stack.
 struct Screens<'a> {
@@ -115,6 +115,7 @@ impl<'a> Screens<'a> {
     fn shows_changed(&self, name: &str, line: &str, change: impl FnOnce(&mut Refit)) {
         let mut command = (self.command)(&words(line));
         change(&mut command);
+        let typed = self.typed(&command);
         let answer = Answer::of(command, b"");
         let mut parts = String::new();
         for (stream, text) in [("stdout", &answer.stdout), ("stderr", &answer.stderr)] {
@@ -122,7 +123,7 @@ impl<'a> Screens<'a> {
                 parts.push_str(&format!("--- {stream}\n{}", self.fixed(text)));
             }
         }
-        self.hold(name, line, answer.code, &parts);
+        hold(name, &typed, answer.code, &parts);
     }
 
     /// A command in a window of so many columns.
@@ -146,22 +147,27 @@ impl<'a> Screens<'a> {
         while window.read() {}
         let code = child.wait().unwrap().code().unwrap_or(-1);
         let left = left_on_screen(columns, &self.fixed(&window.seen()));
+        let left = Regex::new(MOVES.0).unwrap().replace_all(&left, MOVES.1);
         let part = format!("--- terminal of {columns} columns\n{left}");
-        self.hold(name, line, code, &part);
+        hold(name, &self.typed(&command), code, &part);
     }
 
-    #[track_caller]
-    fn hold(&self, name: &str, line: &str, code: i32, parts: &str) {
-        let settle = Regex::new(r" --settle \S+").unwrap();
-        let typed = format!("refit {}", settle.replace(&self.fixed(line), ""));
-        let text = format!("$ {}\nexit code: {code}\n{parts}", typed.trim_end());
-        insta::with_settings!({
-            prepend_module_to_snapshot => false,
-            omit_expression => true,
-        }, {
-            insta::assert_snapshot!(name, text);
-        });
+    fn typed(&self, command: &Refit) -> String {
+        let words = command.get_args().map(|word| word.to_string_lossy());
+        let line = words.fold("refit".to_owned(), |line, word| line + " " + &word);
+        self.fixed(&line)
     }
+}
+
+#[track_caller]
+fn hold(name: &str, typed: &str, code: i32, parts: &str) {
+    let text = format!("$ {typed}\nexit code: {code}\n{parts}");
+    insta::with_settings!({
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
 }
 
 /// Words of a line: none that a screen shows has a blank in it.

@@ -1,9 +1,20 @@
 //! Screens in a window, narrow and wide.
 
 use super::{Screens, shop};
+use crate::stack::window::Window;
 
 /// What a terminal sends for Ctrl-C.
 const CTRL_C: u8 = 3;
+
+/// Presses Ctrl-C when the service that is waited for runs, and has been drawn often enough for Compose
+/// to have ended.
+pub(super) fn interrupts(window: &mut Window, moment: &str) {
+    window.shows(moment);
+    for _ in 0..20 {
+        assert!(window.read(), "{}", window.seen());
+    }
+    window.press(CTRL_C);
+}
 
 #[test]
 fn narrow_and_wide() {
@@ -30,20 +41,14 @@ fn a_run_is_interrupted() {
     let Some(stack) = shop() else { return };
     let screens = Screens::of(&stack);
     for columns in [60, 100] {
-        // The service that is waited for runs, and has been drawn often enough for Compose to have ended.
-        let interrupted = |verb: &str, line: &str, moment: &str| {
+        let interrupted = |verb: &str, line: &str| {
             let name = format!("{verb}-interrupted-{columns}");
             screens.shows_in_window_until(&name, columns, line, |window| {
-                window.shows(moment);
-                for _ in 0..20 {
-                    assert!(window.read(), "{}", window.seen());
-                }
-                window.press(CTRL_C);
+                interrupts(window, "worker  running");
             });
         };
-        interrupted("set", "set WORKERS=2 --settle 60s", "worker  running");
-        let restart = "restart worker --settle 60s";
-        interrupted("restart", restart, "worker  running");
+        interrupted("set", "set WORKERS=2 --settle 60s");
+        interrupted("restart", "restart worker --settle 60s");
         screens.shows(&format!("interrupted-history-{columns}"), "history");
     }
     // It draws nothing while it waits.

@@ -49,6 +49,10 @@ fn a_checkout_is_upgraded() {
     clone.stack.write("web.conf", &config("one", "mine"));
     two.shows("upgrade-check", "upgrade --check");
     two.shows("upgrade-dry-run", "upgrade --dry-run");
+    let line = "upgrade --settle 60s";
+    two.shows_in_window_until("upgrade-interrupted-60", 60, line, |window| {
+        super::terminals::interrupts(window, "web  running");
+    });
     two.shows("upgrade-applied", "upgrade");
     two.shows("upgrade-history", "history");
     two.shows("upgrade-show", "show");
