@@ -34,14 +34,22 @@ const VARIES: &[(&str, &str)] = &[
     (r"sha256:[0-9a-f]{12,64}", "sha256:DIGEST"),
     (r"\b[0-9a-f]{12,64}\b", "ID"),
     (r"\bpid \d+", "pid PID"),
+    // Each version of Compose has words of its own for what it cannot read.
+    (
+        r"(?m)^  (validating|failed to (read|parse)|yaml:) .*$",
+        "  WHAT COMPOSE SAYS",
+    ),
 ];
 
 /// A line that moves, where one is left behind: which frame of it hangs on the moment.
 const MOVES: (&str, &str) = ("[\u{2800}-\u{28ff}]( .*) \\d+s\\b", "⠿$1 Ns");
 
+/// Makes a call of refit from its words.
+type Command<'a> = dyn Fn(&[&str]) -> Refit + 'a;
+
 /// The screens of one stack.
 struct Screens<'a> {
-    command: Box<dyn Fn(&[&str]) -> Refit + 'a>,
+    command: Box<Command<'a>>,
     varies: Vec<(Regex, String)>,
 }
 

@@ -9,6 +9,7 @@ fn services_are_restarted() {
     let screens = Screens::of(&stack);
     screens.shows("restart", "restart");
     screens.shows("restart-one", "restart web");
+    screens.shows("rollback-of-restart", "rollback --settle 300ms");
     screens.shows("restart-unknown", "restart wbe");
     screens.shows("restart-down", "restart --down");
     stack.write("web.conf", "bad\n");
