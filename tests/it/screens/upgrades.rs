@@ -7,7 +7,7 @@ use crate::stack::{TestStack, idle, service};
 /// `web` mounts `web.conf`, and ends at once where that is bad. No registry is asked for its image.
 fn files() -> Vec<(&'static str, String)> {
     let web = service(
-        "grep -q bad /etc/web.conf && { echo 'web.conf: bad line'; exit 7; }; exec sleep infinity",
+        "grep -q bad /etc/web.conf && { echo 'web.conf: bad line'; sleep 0.2; exit 7; }; exec sleep infinity",
         "pull_policy: never, volumes: ['./web.conf:/etc/web.conf:ro']",
     );
     vec![
