@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use xattr::FileExt as _;
 
 use crate::fault::fault;
+use crate::host::extended_attributes;
 
 /// Temporary files start like this, so that recovery can tell them from the user's.
 pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
@@ -138,8 +138,8 @@ impl Attributes {
     pub fn of_open(file: &File, metadata: &fs::Metadata) -> io::Result<Self> {
         let mut extended = Vec::new();
         // A file system without extended attributes has none to keep.
-        for name in file.list_xattr().into_iter().flatten() {
-            if let Some(value) = file.get_xattr(&name)? {
+        for name in extended_attributes::names_of(file).into_iter().flatten() {
+            if let Some(value) = extended_attributes::of_open(file, &name)? {
                 extended.push((name, value));
             }
         }
@@ -164,7 +164,7 @@ impl Attributes {
         }
         file.set_permissions(fs::Permissions::from_mode(self.mode))?;
         for (name, value) in &self.extended {
-            file.set_xattr(name, value)
+            extended_attributes::set_on_open(file, name, value)
                 .with_context(|| format!("cannot keep its attribute {}", name.display()))?;
         }
         Ok(())
@@ -282,7 +282,7 @@ mod tests {
         let link = dir.path().join(".env");
         fs::write(&real, "A=1\n").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        let has_xattr = xattr::set(&real, "user.note", b"mine").is_ok();
+        let has_xattr = extended_attributes::set(&real, "user.note", b"mine").is_ok();
         std::os::unix::fs::symlink("real.env", &link).unwrap();
 
         replace(&link, b"A=2\n").unwrap();
@@ -294,7 +294,12 @@ mod tests {
             0o640
         );
         if has_xattr {
-            assert_eq!(xattr::get(&real, "user.note").unwrap().unwrap(), b"mine");
+            assert_eq!(
+                extended_attributes::get(&real, "user.note")
+                    .unwrap()
+                    .unwrap(),
+                b"mine"
+            );
         }
         assert_eq!(
             fs::read_dir(dir.path()).unwrap().count(),

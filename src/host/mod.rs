@@ -3,6 +3,7 @@
 
 pub mod claims;
 pub mod exchange;
+pub mod extended_attributes;
 pub mod files;
 pub mod http;
 pub mod peer;

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::host::extended_attributes;
 use crate::secret::{HIDDEN, is_secret};
 
 /// The rights by which the kernel decides.
@@ -45,7 +46,9 @@ impl Rights {
         let Ok(metadata) = fs::metadata(path) else {
             return self.overrides;
         };
-        let acl = xattr::get(path, "system.posix_acl_access").ok().flatten();
+        let acl = extended_attributes::get(path, "system.posix_acl_access")
+            .ok()
+            .flatten();
         self.overrides
             || self.may(
                 metadata.uid(),

@@ -15,6 +15,7 @@ use super::document::StateError;
 use super::runs::Record;
 use super::{StackState, document};
 use crate::event::RunId;
+use crate::host::extended_attributes;
 
 const NAME: &str = "user.refit.run";
 
@@ -44,13 +45,13 @@ impl OpenRun {
             inode: metadata.ino(),
         };
         let bytes = document::line(&open).unwrap_or_default();
-        xattr::set_deref(directory, NAME, &bytes).is_ok()
+        extended_attributes::set(directory, NAME, &bytes).is_ok()
     }
 
     /// Takes it away again, where it is of this user's own run.
     pub fn end(directory: &Path, state: &StackState) {
         if Self::read(directory).is_some_and(|open| open.is_of(state)) {
-            let _ = xattr::remove_deref(directory, NAME);
+            let _ = extended_attributes::remove(directory, NAME);
         }
     }
 
@@ -66,7 +67,7 @@ impl OpenRun {
         let theirs = StackState::at(open.state.clone());
         match Record::read(&theirs, open.run) {
             Ok(Some(record)) if record.outcome.is_some() => {
-                let _ = xattr::remove_deref(directory, NAME);
+                let _ = extended_attributes::remove(directory, NAME);
                 Ok(None)
             }
             Ok(Some(_)) | Err(StateError::Unreadable { .. }) => Ok(Some(open)),
@@ -87,7 +88,7 @@ impl OpenRun {
     }
 
     fn read(directory: &Path) -> Option<Self> {
-        let bytes = xattr::get_deref(directory, NAME).ok().flatten()?;
+        let bytes = extended_attributes::get(directory, NAME).ok().flatten()?;
         let open: Self = serde_json::from_slice(&bytes).ok()?;
         let inode = std::fs::metadata(directory).ok()?.ino();
         (open.inode == inode).then_some(open)
@@ -108,8 +109,8 @@ mod tests {
         let open = OpenRun::read(dir.path()).unwrap();
         assert_eq!((open.run, open.is_of(&state)), (RunId(3), true));
         let copy = tempfile::tempdir().unwrap();
-        let bytes = xattr::get(dir.path(), NAME).unwrap().unwrap();
-        xattr::set(copy.path(), NAME, &bytes).unwrap();
+        let bytes = extended_attributes::get(dir.path(), NAME).unwrap().unwrap();
+        extended_attributes::set(copy.path(), NAME, &bytes).unwrap();
         assert_eq!(OpenRun::read(copy.path()), None);
         // A stack may be reached through a symlink.
         let link = copy.path().join("link");

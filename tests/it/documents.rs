@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::papers::{
     blocks, code_words, column, files, pages, prose, read, rows, section, sources,
 };
-use assert_cmd::Command;
 use refit::complaint::Code;
 use refit::event::NoteCode;
 use refit::exit::Exit;
@@ -16,7 +16,9 @@ use refit::plan::guard::Guard;
 use refit::settings::Settings;
 
 fn refit(words: &[&str]) -> String {
-    let ran = Command::cargo_bin("refit").unwrap().args(words).output();
+    let ran = Command::new(env!("CARGO_BIN_EXE_refit"))
+        .args(words)
+        .output();
     let ran = ran.unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "refit {words:?}: {said}");
@@ -316,8 +318,7 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
     let recipes = home.path().join("refit/recipes");
     fs::create_dir_all(&recipes).unwrap();
     fs::write(recipes.join("mine.yaml"), &example.unwrap().1).unwrap();
-    let page = Command::cargo_bin("refit")
-        .unwrap()
+    let page = Command::new(env!("CARGO_BIN_EXE_refit"))
         .args(["recipes", "quiet-log"])
         .env("XDG_CONFIG_HOME", home.path())
         .current_dir(home.path())
@@ -489,8 +490,7 @@ fn every_guard_that_is_named_can_be_allowed_and_is_explained() {
 
 #[test]
 fn the_help_of_a_command_says_its_own_options_first() {
-    let help = Command::cargo_bin("refit")
-        .unwrap()
+    let help = Command::new(env!("CARGO_BIN_EXE_refit"))
         .args(["set", "--help"])
         .output()
         .unwrap();
@@ -519,13 +519,15 @@ fn a_verb_of_compose_is_answered_with_what_does_it() {
         ("logs", "docker compose logs"),
         ("exec", "docker compose exec"),
     ] {
-        let ran = Command::cargo_bin("refit").unwrap().arg(typed).output();
+        let ran = Command::new(env!("CARGO_BIN_EXE_refit"))
+            .arg(typed)
+            .output();
         let ran = ran.unwrap();
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         assert_eq!(ran.status.code(), Some(2), "{typed}: {said}");
         assert!(said.contains(told), "{typed}: {said}");
     }
-    let mut undo = Command::cargo_bin("refit").unwrap();
+    let mut undo = Command::new(env!("CARGO_BIN_EXE_refit"));
     assert!(
         undo.args(["undo", "--help"])
             .output()

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use granit_parser::ScalarStyle;
 use serde_json::Value;
-use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::scalar::{self, Setting};
 use super::tree::Tree;

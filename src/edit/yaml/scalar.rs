@@ -1,7 +1,7 @@
 //! A single value as YAML text: which notations can carry it, and how it is written in each.
 
+use granit_parser::ScalarStyle;
 use serde_json::Value;
-use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::value::plain_value;
 

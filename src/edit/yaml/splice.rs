@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
+use granit_parser::ScalarStyle;
 use serde_json::Value;
-use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::render::{self, Shape};
 use super::scalar::{self, Setting};

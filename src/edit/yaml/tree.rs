@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use serde_saphyr::granit_parser::ScalarStyle;
+use granit_parser::ScalarStyle;
 
 use super::layout::Layout;
 

@@ -2,8 +2,8 @@
 //! serde-saphyr over the whole text; `resolve` walks our own tree. The fence holds one against the
 //! other.
 
+use granit_parser::ScalarStyle;
 use serde_json::{Map, Value};
-use serde_saphyr::granit_parser::ScalarStyle;
 use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use super::error::{Position, YamlError};

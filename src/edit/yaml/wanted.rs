@@ -1,7 +1,7 @@
 //! What a person means by a value at a place, and what is there before it.
 
+use granit_parser::ScalarStyle;
 use serde_json::Value;
-use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::error::YamlError;
 use super::lists::{self, ListKind};
