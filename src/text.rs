@@ -99,7 +99,10 @@ pub fn last<T>(mut lines: Vec<T>) -> Vec<T> {
 
 /// A line as it is taken in from outside, before anybody knows which secrets it may hold.
 pub fn taken(line: &str) -> String {
-    let end = line.floor_char_boundary(LONGEST_TAKEN.min(line.len()));
+    let mut end = LONGEST_TAKEN.min(line.len());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
     printable(&line[..end])
 }
 
