@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
+use super::suggest;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::PublishedPort;
 use crate::docker::running::Neighbour;
@@ -197,13 +198,8 @@ pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Compla
         if model.services.contains_key(name) {
             continue;
         }
-        let nearest = model
-            .services
-            .keys()
-            .max_by(|a, b| {
-                let near = |other: &ServiceName| strsim::jaro(other.as_str(), name.as_str());
-                near(a).total_cmp(&near(b))
-            })
+        let known = model.services.keys().map(ServiceName::as_str);
+        let nearest = suggest::nearest(name.as_str(), known)
             .map(|nearest| format!("did you mean {nearest}? "))
             .unwrap_or_default();
         let all: Vec<&str> = model.services.keys().map(ServiceName::as_str).collect();

@@ -278,7 +278,13 @@ fn out_of_time(expect: &Expectation, life: &Life) -> String {
     if expect.must_complete {
         return format!("did not end {limit}");
     }
-    format!("did not become healthy {limit}")
+    match expect.healthcheck {
+        Some(_) => format!("did not become healthy {limit}"),
+        None => format!(
+            "did not run for {:.0} s {limit}",
+            expect.settle.as_secs_f64()
+        ),
+    }
 }
 
 #[cfg(test)]

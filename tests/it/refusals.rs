@@ -315,7 +315,8 @@ fn a_port_that_another_container_has() {
 
 #[test]
 fn unknown_services() {
-    let compose = format!("services:\n  web: {}\n", idle(""));
+    let web = idle("");
+    let compose = format!("services:\n  web: {web}\n  worker: {web}\n");
     let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
         return;
     };

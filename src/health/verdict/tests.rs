@@ -70,6 +70,19 @@ fn without_a_healthcheck_it_must_run_through_the_settle_window() {
     assert_eq!(told(&plain(), &history, 6), "settled at 6");
 }
 
+/// Without a healthcheck there is none that it did not pass.
+#[test]
+fn a_settle_window_longer_than_the_limit_is_told_as_such() {
+    let expect = Expectation {
+        settle: Duration::from_secs(90),
+        ..plain()
+    };
+    assert_eq!(
+        told(&expect, &[at(1, Seen::Started)], 61),
+        "failed at 61: did not run for 90 s within 60 s"
+    );
+}
+
 #[test]
 fn a_healthcheck_decides_at_its_event() {
     let history = [at(1, Seen::Started), at(2, health(Health::Healthy))];
