@@ -20,6 +20,9 @@ use crate::stack::model::{Condition, Model};
 use crate::stack::snapshot::EngineSide;
 use crate::state::journal::{Entry, Journal};
 
+/// How long after an end of Compose a signal that ended it may be heard.
+const SIGNAL_DELAY: Duration = Duration::from_millis(200);
+
 /// How long Compose may take to its end after a signal: as long as it takes to stop a container that
 /// does not obey, and to make another one.
 const COMPOSE_END: Duration = Duration::from_secs(20);
@@ -131,7 +134,13 @@ impl Convergence<'_> {
     ) -> Result<(), Failure> {
         let mut work = std::pin::pin!(work);
         let signal = match watch.during(&mut work, self.signals).await {
-            Ok(done) => return done,
+            Ok(Ok(())) => return Ok(()),
+            // A Ctrl-C reaches Compose as well in the moment before it has a process group of its own:
+            // its end may be heard of before the signal is.
+            Ok(Err(failure)) => {
+                let signal = tokio::time::timeout(SIGNAL_DELAY, self.signals.wait()).await;
+                return Err(signal.map_or(failure, Failure::of_signal));
+            }
             Err(Stopped::Signal(signal)) => signal,
             Err(lost @ Stopped::EngineLost) => return Err(Failure::of_stopped(lost)),
         };

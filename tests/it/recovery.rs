@@ -130,6 +130,35 @@ fn compose_up_of(refit: u32) -> Option<String> {
     children.split_whitespace().find(is_up).map(str::to_owned)
 }
 
+/// A Ctrl-C reaches Compose too in the moment before it has a process group of its own: whichever end
+/// is heard of first, the person asked for it.
+#[test]
+fn a_signal_that_ends_compose_as_well_is_a_signal() {
+    let Some(faulty) = Faulty::new() else { return };
+    let old = faulty.files();
+    let mut command = faulty.stack.command(&["set", "KEY=v1", "--settle", "50ms"]);
+    command.env("FAILPOINTS", "call.spawned=sleep(1500)");
+    command.stdout(std::process::Stdio::piped());
+    command.stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let up = loop {
+        if let Some(pid) = compose_up_of(child.id()) {
+            break pid;
+        }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it calls no docker compose up");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    for (signal, pid) in [("-KILL", up), ("-INT", child.id().to_string())] {
+        let kill = std::process::Command::new("kill")
+            .args([signal, &pid])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+    Answer::of_output(format!("{command:?}"), &child.wait_with_output().unwrap()).exits(130);
+    faulty.is_whole(&[&old], "after a signal that ended Compose as well");
+}
+
 /// What somebody did to services that the run had not touched is theirs, as an edited file is.
 #[test]
 fn a_stack_that_was_stopped_by_hand_after_a_kill_is_asked_about() {
