@@ -81,21 +81,12 @@ fn known(read: Result<Vec<u8>, Errno>) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// All that a call gives, whatever its size: an empty buffer asks for that.
+/// The most that Linux keeps: of one value, and of all names of a file.
+const LARGEST: usize = 1 << 16;
+
 fn whole(call: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
-    loop {
-        let mut buffer = vec![0; call(&mut [])?];
-        if buffer.is_empty() {
-            return Ok(buffer);
-        }
-        match call(&mut buffer) {
-            Ok(length) => {
-                buffer.truncate(length);
-                return Ok(buffer);
-            }
-            // It has grown in between.
-            Err(Errno::RANGE) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let mut buffer = vec![0; LARGEST];
+    let length = call(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
 }
