@@ -1,14 +1,65 @@
-//! What a run is asked for: data that the command line fills in.
+//! What is asked for: data that the command line fills in.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::event::{RunId, ServiceName};
+use crate::complaint::Complaint;
+use crate::docker::client::Docker;
+use crate::docker::container::Container;
+use crate::docker::endpoint::{self, EndpointRequest};
+use crate::event::{Emitter, RunId, ServiceName};
 use crate::health::limits::Limits;
 use crate::plan::guard::Guard;
+use crate::report;
 use crate::secret::Secret;
+use crate::stack::locate::LocateRequest;
 use crate::stack::side::FileEdit;
+
+/// Which stack is meant, and at which engine.
+#[derive(Debug, Clone, Default)]
+pub struct StackRequest {
+    /// What was said of its files.
+    pub files: LocateRequest,
+    /// The folder in which refit was started, under the name by which the person went there.
+    pub came_from: PathBuf,
+    /// What was said of the engine.
+    pub engine: EndpointRequest,
+}
+
+impl StackRequest {
+    /// The engine that is meant.
+    ///
+    /// # Errors
+    /// It does not answer, or is of a kind that refit cannot use.
+    pub async fn connect(&self) -> Result<Docker, Complaint> {
+        Ok(Docker::connect(endpoint::resolve(&self.engine)?).await?)
+    }
+
+    /// Every container of Compose, or none where no engine answers.
+    pub async fn containers_if_any(&self) -> Vec<Container> {
+        match self.connect().await {
+            Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// How refit was called: on which stack, and how it prints.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The stack.
+    pub stack: StackRequest,
+    /// How much is told, and in which form.
+    pub output: report::Options,
+}
+
+impl Invocation {
+    /// Where events go. Each has a renderer of its own.
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(report::renderer(self.output))
+    }
+}
 
 /// A run.
 #[derive(Debug, Clone)]

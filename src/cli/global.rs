@@ -8,11 +8,10 @@ use clap::Args;
 use super::command_line::CommandLine;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
-use crate::docker::endpoint::{self, EndpointRequest};
-use crate::event::{Emitter, Tell};
-use crate::host::signals::Signals;
+use crate::docker::endpoint::EndpointRequest;
+use crate::event::Tell;
 use crate::report::{self, Color};
-use crate::run::Runner;
+use crate::request::{Invocation, StackRequest};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StateHome;
@@ -82,31 +81,35 @@ impl Global {
         }
     }
 
+    pub(super) fn stack_request(&self) -> StackRequest {
+        StackRequest {
+            files: self.locate_request(),
+            came_from: self.came_from.clone(),
+            engine: EndpointRequest {
+                host: self.host.clone(),
+                context: self.context.clone(),
+            },
+        }
+    }
+
     pub(super) async fn connect(&self) -> Result<Docker, Complaint> {
-        let request = EndpointRequest {
-            host: self.host.clone(),
-            context: self.context.clone(),
-        };
-        Ok(Docker::connect(endpoint::resolve(&request)?).await?)
+        self.stack_request().connect().await
+    }
+
+    pub(super) fn invocation(&self) -> Invocation {
+        Invocation {
+            stack: self.stack_request(),
+            output: report::Options {
+                json: self.json,
+                quiet: self.quiet,
+                verbose: self.verbose > 0,
+                color: self.color,
+            },
+        }
     }
 
     pub(super) fn renderer(&self) -> Rc<dyn Tell> {
-        report::renderer(report::Options {
-            json: self.json,
-            quiet: self.quiet,
-            verbose: self.verbose > 0,
-            color: self.color,
-        })
-    }
-
-    /// A runner whose events go to the renderer.
-    pub(super) async fn runner(&self) -> Result<Runner, Complaint> {
-        Ok(Runner {
-            docker: self.connect().await?,
-            home: StateHome::find()?,
-            emitter: Emitter::new(self.renderer()),
-            signals: Signals::listen().map_err(anyhow::Error::from)?,
-        })
+        report::renderer(self.invocation().output)
     }
 
     /// The stack, of which the engine must tell.

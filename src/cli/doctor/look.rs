@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Application, Looked, Report, complained, files};
-use crate::cli::Global;
 use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
 use crate::docker::container::{Container, Inspected};
 use crate::doctor::{self, EnvText, Finding, FindingCode, Patient, Seen};
+use crate::request::StackRequest;
 use crate::rollback::unfinished;
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
@@ -26,9 +26,9 @@ pub(super) struct Running {
 }
 
 /// Looks at the stack that is meant.
-pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, Complaint> {
+pub(super) async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Complaint> {
     let mut looked = Looked::default();
-    let docker = global.connect().await;
+    let docker = stack.connect().await;
     let docker = docker
         .map_err(|complaint| looked.not.push(format!("services: {}", complaint.text)))
         .ok();
@@ -36,7 +36,7 @@ pub(super) async fn at(global: &Global, url: Option<Address>) -> Result<Report, 
         Some(docker) => docker.compose_containers().await?,
         None => Vec::new(),
     };
-    let located = locate::locate(&global.locate_request(), &containers)?;
+    let located = locate::locate(&stack.files, &containers)?;
     let compose = Compose::find(docker.as_ref().map(|docker| &docker.endpoint))?;
     let home = StateHome::find()?;
     compose.require_version(&home.compose_stamp()).await?;

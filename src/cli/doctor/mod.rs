@@ -53,7 +53,7 @@ struct Application {
 
 pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> Result<Exit, Complaint> {
     let address = args.url.as_deref().map(address).transpose()?;
-    let report = look::at(global, address).await?;
+    let report = look::at(&global.stack_request(), address).await?;
     let is_wrong = |finding: &Finding| finding.code.level() == Level::Wrong;
     let exit = match report.findings.iter().any(is_wrong) {
         true => Exit::Refused,

@@ -4,10 +4,10 @@
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-use crate::cli::Global;
 use crate::complaint::Complaint;
 use crate::host::signals::Signals;
 use crate::report::notify::{self, Beat, Message, Payload, Sent, Story, Target};
+use crate::request::StackRequest;
 use crate::run::run_report::FoundStack;
 use crate::secret::{Redactor, Secret};
 use crate::settings::{Receiver, Settings};
@@ -51,12 +51,9 @@ impl Known {
 
     /// Found with the engine's help where that answers, and without it where not: that it is dead
     /// is what somebody wants to hear.
-    pub(super) async fn without_engine(global: &Global) -> Result<Self, Complaint> {
-        let containers = match global.connect().await {
-            Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        let located = locate::locate(&global.locate_request(), &containers)?;
+    pub(super) async fn without_engine(stack: &StackRequest) -> Result<Self, Complaint> {
+        let containers = stack.containers_if_any().await;
+        let located = locate::locate(&stack.files, &containers)?;
         let settings = Settings::load(&located.args.directory, &located.args.files)?;
         let state = StateHome::find()?.of_stack(&located.args.directory);
         let env = env_of(&located);

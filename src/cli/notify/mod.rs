@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 
 use super::Global;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Emitter, NoteCode};
+use crate::event::{NoteCode, RunId};
 use crate::exit::Exit;
 use crate::host::signals::Signals;
 use crate::report::notify::{Beat, Message, Story};
 use crate::report::{self, page};
+use crate::request::Invocation;
 use crate::run::Runner;
 use crate::run::run_report::RunReport;
+use crate::state::StateHome;
 use crate::state::notification_log::{self, Register, Told};
 use known::{Known, Letter};
 
@@ -48,26 +50,36 @@ pub(super) struct Occasion {
     pub(super) dry: bool,
 }
 
-/// A run, and afterwards, its lock given back, the news of it to those whom `refit.yaml` names. What
-/// becomes of that changes nothing of the run's result.
-///
-/// # Errors
-/// The run could not even begin.
+/// A run, and the news of it.
 pub(super) async fn telling(
     global: &Global,
     occasion: Occasion,
     command: &str,
     run: impl AsyncFnOnce(&Runner) -> RunReport,
 ) -> Result<RunReport, Complaint> {
+    run_and_tell(&global.invocation(), occasion, command, run).await
+}
+
+/// A run, and afterwards, its lock given back, the news of it to those whom `refit.yaml` names. What
+/// becomes of that changes nothing of the run's result.
+///
+/// # Errors
+/// The run could not even begin.
+pub(super) async fn run_and_tell(
+    invocation: &Invocation,
+    occasion: Occasion,
+    command: &str,
+    run: impl AsyncFnOnce(&Runner) -> RunReport,
+) -> Result<RunReport, Complaint> {
     let before = match occasion.unattended {
-        true => Known::without_engine(global).await.ok(),
+        true => Known::without_engine(&invocation.stack).await.ok(),
         false => None,
     };
     let early = match &before {
         Some(known) => known.begin(&story(occasion, command, None)).await,
         None => Vec::new(),
     };
-    let (known, signals, done) = match global.runner().await {
+    let (known, signals, done) = match runner(invocation).await {
         Ok(runner) => {
             let report = run(&runner).await;
             let known = report.stack.clone().and_then(Known::of);
@@ -82,20 +94,34 @@ pub(super) async fn telling(
     let story = story(occasion, command, Some(&report));
     if let Some(known) = known {
         let good = report.end.exit() == Exit::Done;
-        let told = patiently(global, known.tell(&story, good, &signals)).await;
-        known.remember(global, story.run, early.into_iter().chain(told).collect());
+        let told = patiently(invocation, known.tell(&story, good, &signals)).await;
+        known.remember(
+            invocation,
+            story.run,
+            early.into_iter().chain(told).collect(),
+        );
     }
     done
 }
 
+/// A runner that tells what it does as refit was told to.
+async fn runner(invocation: &Invocation) -> Result<Runner, Complaint> {
+    Ok(Runner {
+        docker: invocation.stack.connect().await?,
+        home: StateHome::find()?,
+        emitter: invocation.emitter(),
+        signals: Signals::listen().map_err(anyhow::Error::from)?,
+    })
+}
+
 /// A person who waits for the prompt wants to know for whom.
-async fn patiently<T>(global: &Global, telling: impl Future<Output = T>) -> T {
+async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>) -> T {
     let mut telling = std::pin::pin!(telling);
     tokio::select! {
         told = &mut telling => return told,
         () = tokio::time::sleep(IMPATIENCE) => {}
     }
-    if std::io::stderr().is_terminal() && !global.quiet {
+    if std::io::stderr().is_terminal() && !invocation.output.quiet {
         report::err("… those who are to be told do not answer yet; Ctrl-C gives up");
     }
     telling.await
@@ -103,8 +129,8 @@ async fn patiently<T>(global: &Global, telling: impl Future<Output = T>) -> T {
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
-pub(super) async fn warn(global: &Global, command: &str, complaint: &Complaint) {
-    let Ok(known) = Known::without_engine(global).await else {
+pub(super) async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
+    let Ok(known) = Known::without_engine(&invocation.stack).await else {
         return;
     };
     let occasion = Occasion {
@@ -114,7 +140,7 @@ pub(super) async fn warn(global: &Global, command: &str, complaint: &Complaint) 
     let report = RunReport::of_refusal(complaint);
     let story = story(occasion, command, Some(&report));
     let told = known.tell(&story, false, &Signals::none()).await;
-    known.remember(global, None, told);
+    known.remember(invocation, None, told);
 }
 
 fn story(occasion: Occasion, command: &str, report: Option<&RunReport>) -> Story {
@@ -195,11 +221,11 @@ impl Known {
     }
 
     /// Writes down what came of it, and says what did not work.
-    fn remember(&self, global: &Global, run: Option<crate::event::RunId>, told: Vec<Told>) {
+    fn remember(&self, invocation: &Invocation, run: Option<RunId>, told: Vec<Told>) {
         if told.is_empty() {
             return;
         }
-        let emitter = Emitter::new(global.renderer());
+        let emitter = invocation.emitter();
         let emitter = run.map_or(emitter.clone(), |run| emitter.of_run(run));
         for one in &told {
             if let Some(error) = &one.error {
@@ -220,7 +246,7 @@ impl Known {
 
 pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, Complaint> {
     let NotifyCommand::Test { name } = &args.command;
-    let known = Known::without_engine(global).await?;
+    let known = Known::without_engine(&global.stack_request()).await?;
     let all = &known.settings.notify;
     let is_meant = |name: &str| {
         let named = move |one: &crate::settings::Receiver| one.name == name;

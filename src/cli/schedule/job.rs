@@ -1,16 +1,16 @@
 //! What a timer of a stack is told.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::civil::Time;
 
-use super::super::Global;
-use super::InstallArgs;
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
+use crate::request::StackRequest;
 use crate::schedule::calendar::When;
-use crate::schedule::{Job, Via};
+use crate::schedule::{Action, Job, Via};
 use crate::secret::is_secret;
 use crate::settings::window::Window;
 use crate::stack::locate;
@@ -43,16 +43,39 @@ const KEPT: [&str; 21] = [
     "no_proxy",
 ];
 
+/// What a timer is asked for.
+#[derive(Debug)]
+pub(super) struct InstallRequest {
+    /// `day`, `week`, or an expression of systemd or cron.
+    pub(super) every: String,
+    /// The time of the day.
+    pub(super) at: Option<Time>,
+    /// The hours in which it may begin; else those of `refit.yaml`.
+    pub(super) window: Option<Window>,
+    /// By how much it may be later.
+    pub(super) random_delay: Duration,
+    /// What is done.
+    pub(super) action: Action,
+    /// Who keeps the time; `None`: who can.
+    pub(super) via: Option<Via>,
+    /// How long it waits for another run.
+    pub(super) wait_lock: Option<Duration>,
+    /// Further folders that it writes to.
+    pub(super) writable: Vec<PathBuf>,
+    /// Its files are only wanted to be seen, maybe for another machine.
+    pub(super) only_print: bool,
+}
+
 impl Stack {
     /// What a timer is told.
     pub(super) async fn job(
         &self,
-        global: &Global,
-        args: &InstallArgs,
+        request: &StackRequest,
+        wanted: &InstallRequest,
         via: Via,
     ) -> Result<Job, Complaint> {
-        let window = args.window.or(self.usable()?.upgrade.window);
-        let when = when(args, window)?;
+        let window = wanted.window.or(self.usable()?.upgrade.window);
+        let when = when(wanted, window)?;
         if let When::Calendar(text) = &when
             && let Some(wrong) = timekeeper::calendar(text).await
         {
@@ -61,12 +84,12 @@ impl Stack {
         let here = std::env::current_dir().map_err(anyhow::Error::from)?;
         let program = own_program()?;
         let mut words = vec!["-q".to_owned(), "-C".to_owned(), here.display().to_string()];
-        words.extend(global_words(global));
-        words.extend(["schedule", "run", "--action", args.action.word()].map(str::to_owned));
-        if let Some(window) = args.window {
+        words.extend(global_words(request));
+        words.extend(["schedule", "run", "--action", wanted.action.word()].map(str::to_owned));
+        if let Some(window) = wanted.window {
             words.extend(["--window".to_owned(), window.to_string()]);
         }
-        if let Some(wait) = args.wait_lock {
+        if let Some(wait) = wanted.wait_lock {
             let wait = match wait.subsec_millis() {
                 0 => format!("{}s", wait.as_secs()),
                 _ => format!("{}ms", wait.as_millis()),
@@ -83,7 +106,7 @@ impl Stack {
                 "no timer can be told {odd:?}: it is not one line"
             )));
         }
-        let action = args.action.word();
+        let action = wanted.action.word();
         Ok(Job {
             id: self.id.clone(),
             title: format!(
@@ -92,13 +115,13 @@ impl Stack {
                 self.directory.display()
             ),
             account: self.account.clone(),
-            writes: self.writes(&here, &args.writable),
+            writes: self.writes(&here, &wanted.writable),
             directory: here,
             program,
             args: words,
             env,
             when,
-            delay: args.random_delay,
+            delay: wanted.random_delay,
             mails: self.mails(),
         })
     }
@@ -193,32 +216,33 @@ fn repository(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The global options as they were typed: the timer begins in the same folder.
-fn global_words(global: &Global) -> Vec<String> {
+fn global_words(request: &StackRequest) -> Vec<String> {
+    let StackRequest { files, engine, .. } = request;
     let mut words = Vec::new();
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     let shown = |path: &PathBuf| path.display().to_string();
-    global.file.iter().for_each(|file| add("-f", shown(file)));
-    global
+    files.files.iter().for_each(|file| add("-f", shown(file)));
+    files
         .project_name
         .iter()
         .for_each(|name| add("-p", name.clone()));
-    global
-        .env_file
+    files
+        .env_files
         .iter()
         .for_each(|file| add("--env-file", shown(file)));
-    global
-        .profile
+    files
+        .profiles
         .iter()
         .for_each(|name| add("--profile", name.clone()));
-    global
+    files
         .project_directory
         .iter()
         .for_each(|dir| add("--project-directory", shown(dir)));
-    global
+    engine
         .context
         .iter()
         .for_each(|name| add("-c", name.clone()));
-    global.host.iter().for_each(|host| add("-H", host.clone()));
+    engine.host.iter().for_each(|host| add("-H", host.clone()));
     words
 }
 
@@ -226,17 +250,17 @@ fn bad(text: impl Into<String>) -> Complaint {
     Complaint::new(Code::BadSchedule, text).hint("refit schedule install --help shows the forms")
 }
 
-fn when(args: &InstallArgs, window: Option<Window>) -> Result<When, Complaint> {
+fn when(wanted: &InstallRequest, window: Option<Window>) -> Result<When, Complaint> {
     let usual = Time::new(AT.0, AT.1, 0, 0).unwrap_or_default();
     let or_at = window.map_or(usual, Window::from);
-    let when = When::read(&args.every, args.at, or_at).map_err(bad)?;
+    let when = When::read(&wanted.every, wanted.at, or_at).map_err(bad)?;
     let Some((window, times)) = window.zip(when.times()) else {
         return Ok(when);
     };
     let fits = |time: &Time| {
         let after = time.duration_since(window.from()).as_secs();
         let after = after.rem_euclid(86_400).unsigned_abs();
-        let latest = std::time::Duration::from_secs(after) + args.random_delay;
+        let latest = Duration::from_secs(after) + wanted.random_delay;
         window.holds(*time) && latest < window.length()
     };
     // One that fires more often does nothing the other times.
@@ -246,7 +270,7 @@ fn when(args: &InstallArgs, window: Option<Window>) -> Result<When, Complaint> {
              all that time",
             first.hour(),
             first.minute(),
-            args.random_delay.as_secs()
+            wanted.random_delay.as_secs()
         ))),
         _ => Ok(when),
     }

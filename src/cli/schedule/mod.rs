@@ -25,6 +25,7 @@ use crate::settings::window::{Window, time_of_day};
 use crate::state::StackState;
 use crate::state::document::StateError;
 use health::{Health, Moment};
+use job::InstallRequest;
 use place::Found;
 use stack::Stack;
 
@@ -111,13 +112,24 @@ pub(super) async fn schedule(global: &Global, args: ScheduleArgs) -> Result<Exit
 }
 
 async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> {
-    let stack = Stack::find(global).await?;
+    let request = global.stack_request();
+    let wanted = InstallRequest {
+        every: args.every,
+        at: args.at,
+        window: args.window,
+        random_delay: args.random_delay,
+        action: args.action,
+        via: args.via.or(args.user.then_some(Via::User)),
+        wait_lock: args.wait_lock,
+        writable: args.writable,
+        only_print: args.print,
+    };
+    let stack = Stack::find(&request).await?;
     stack.usable()?;
-    let asked = args.via.or(args.user.then_some(Via::User));
-    let via = place::choose(asked, args.print, &stack.account).await?;
-    let job = stack.job(global, &args, via).await?;
+    let via = place::choose(wanted.via, wanted.only_print, &stack.account).await?;
+    let job = stack.job(&request, &wanted, via).await?;
     let files = place::files(&job, via, &stack.scratch).await?;
-    if args.print {
+    if wanted.only_print {
         print_files(global, &job.id, via, &files);
         return Ok(Exit::Done);
     }
@@ -184,7 +196,7 @@ fn print_files(global: &Global, id: &str, via: Via, files: &[(PathBuf, String)])
 }
 
 async fn remove(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(global).await?;
+    let stack = Stack::find(&global.stack_request()).await?;
     let found = place::find(&stack.id, &stack.account).await;
     if found.is_empty() && !stack.directory.is_dir() {
         stack.usable()?;
@@ -204,7 +216,7 @@ async fn remove(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn status(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(global).await?;
+    let stack = Stack::find(&global.stack_request()).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let mut timers = Vec::new();
     for one in &found {
@@ -253,7 +265,7 @@ async fn status(global: &Global) -> Result<Exit, Complaint> {
 }
 
 async fn test(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(global).await?;
+    let stack = Stack::find(&global.stack_request()).await?;
     let found = place::find(&stack.id, &stack.account).await;
     let Some(one) = found.first() else {
         let text = "no timer is installed for this stack, so there is none to test";

@@ -11,10 +11,10 @@ use super::super::global::Global;
 use super::super::notify::{self, Occasion};
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Emitter, Kind, Outcome};
+use crate::event::{Kind, Outcome};
 use crate::exit::Exit;
 use crate::host::signals::{Signal, Signals};
-use crate::request::{Options, Request};
+use crate::request::{Invocation, Options, Request, StackRequest};
 use crate::run::run_report::RunReport;
 use crate::schedule::Action;
 use crate::schedule::fields::Fields;
@@ -58,47 +58,98 @@ pub(super) struct RunArgs {
     pub(super) test: bool,
 }
 
+/// What an unattended run is asked for.
+#[derive(Debug)]
+pub(super) struct UnattendedRequest {
+    /// What is done.
+    pub(super) action: Action,
+    /// Nothing is done outside of these hours; else of those of `refit.yaml`.
+    pub(super) window: Option<Window>,
+    /// It waits by chance up to so long before anything else.
+    pub(super) random_delay: Duration,
+    /// Nothing is done unless these have been due since the last run.
+    pub(super) missed: Option<Fields>,
+    /// How long it waits for the engine.
+    pub(super) wait_engine: Duration,
+    /// How long it waits for another run.
+    pub(super) wait_lock: Duration,
+    /// What has failed before is tried again.
+    pub(super) retry: bool,
+}
+
 pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
-    if args.test {
-        let report = upgrade(global, Action::Check, &args).await?;
-        return Ok(report.end.exit());
+    let invocation = global.invocation();
+    let request = UnattendedRequest {
+        action: args.action,
+        window: args.window,
+        random_delay: args.random_delay,
+        missed: args.missed,
+        wait_engine: args.wait_engine,
+        wait_lock: args.wait_lock,
+        retry: args.retry,
+    };
+    match args.test {
+        true => check(&invocation, &request).await,
+        false => unattended(&invocation, &request).await,
     }
-    if let Some(signal) = wait(global, &args).await? {
+}
+
+/// A check at once, that is not remembered.
+///
+/// # Errors
+/// It could not even begin.
+pub(super) async fn check(
+    invocation: &Invocation,
+    request: &UnattendedRequest,
+) -> Result<Exit, Complaint> {
+    let report = upgrade(invocation, Action::Check, request).await?;
+    Ok(report.end.exit())
+}
+
+/// What is due now, or nothing, and its line in the record.
+///
+/// # Errors
+/// It could not even begin.
+pub(super) async fn unattended(
+    invocation: &Invocation,
+    request: &UnattendedRequest,
+) -> Result<Exit, Complaint> {
+    if let Some(signal) = wait(&invocation.stack, request).await? {
         return Ok(Exit::Signal(signal));
     }
-    let stack = Stack::find(global).await?;
+    let stack = Stack::find(&invocation.stack).await?;
     let record = Record::of(&stack.state);
     let settings = match stack.usable() {
         Ok(settings) => &settings.upgrade,
         Err(complaint) => {
-            record.add(entry(args.action, &RunReport::of_refusal(&complaint)))?;
+            record.add(entry(request.action, &RunReport::of_refusal(&complaint)))?;
             return Err(complaint);
         }
     };
     let policy = Policy {
-        window: args.window.or(settings.window),
-        max_failures: match args.retry {
+        window: request.window.or(settings.window),
+        max_failures: match request.retry {
             true => u32::MAX,
             false => settings.max_failures.0.get(),
         },
-        if_missed: args.missed.clone(),
+        if_missed: request.missed.clone(),
     };
     if let Err(pass) = policy.decide(&super::now(), &record.read()?, repaired(&stack.state)?) {
-        return let_pass(global, &record, args.action, &pass);
+        return let_pass(invocation, &record, request.action, &pass);
     }
-    let done = upgrade(global, args.action, &args).await;
+    let done = upgrade(invocation, request.action, request).await;
     let report = match &done {
         Ok(report) => report,
         Err(complaint) => &RunReport::of_refusal(complaint),
     };
     let exit = report.end.exit();
-    record.add(entry(args.action, report))?;
+    record.add(entry(request.action, report))?;
     let failures = policy::failures(&record.read()?, repaired(&stack.state)?);
     if exit != Exit::Done && failures == policy.max_failures {
         let pass = Pass::MaxFailures(failures);
         let complaint = Complaint::new(pass.code(), pass.text())
             .hint("refit history tells what happened; refit schedule run --retry tries it again");
-        notify::warn(global, "schedule run", &complaint).await;
+        notify::warn(invocation, "schedule run", &complaint).await;
     }
     done.map(|_| exit)
 }
@@ -133,12 +184,12 @@ pub(super) fn repaired(state: &StackState) -> Result<Option<Timestamp>, StateErr
 }
 
 fn let_pass(
-    global: &Global,
+    invocation: &Invocation,
     record: &Record,
     action: Action,
     pass: &Pass,
 ) -> Result<Exit, Complaint> {
-    let emitter = Emitter::new(global.renderer());
+    let emitter = invocation.emitter();
     emitter.note(pass.note_code(), pass.text());
     emitter.emit(Kind::Finished {
         outcome: Outcome::NothingToDo,
@@ -160,8 +211,11 @@ fn let_pass(
 }
 
 /// Waits by chance, and for the engine; gives the signal that ended it.
-async fn wait(global: &Global, args: &RunArgs) -> Result<Option<Signal>, Complaint> {
-    if args.random_delay.is_zero() && args.wait_engine.is_zero() {
+async fn wait(
+    stack: &StackRequest,
+    request: &UnattendedRequest,
+) -> Result<Option<Signal>, Complaint> {
+    if request.random_delay.is_zero() && request.wait_engine.is_zero() {
         return Ok(None);
     }
     // Its keys are random in each process: enough for not meeting others.
@@ -169,10 +223,10 @@ async fn wait(global: &Global, args: &RunArgs) -> Result<Option<Signal>, Complai
     let share = chance as f64 / f64::from(u32::MAX);
     let signals = Signals::listen().map_err(anyhow::Error::from)?;
     let waiting = async {
-        tokio::time::sleep(args.random_delay.mul_f64(share)).await;
+        tokio::time::sleep(request.random_delay.mul_f64(share)).await;
         let patience = Instant::now();
         // Nothing tells when a socket begins to answer.
-        while patience.elapsed() < args.wait_engine && global.connect().await.is_err() {
+        while patience.elapsed() < request.wait_engine && stack.connect().await.is_err() {
             tokio::time::sleep(ENGINE_PAUSE).await;
         }
     };
@@ -187,22 +241,26 @@ fn fields(text: &str) -> Result<Fields, String> {
     Fields::read(text).ok_or_else(|| format!("{text:?} is not the five fields of a crontab"))
 }
 
-async fn upgrade(global: &Global, action: Action, args: &RunArgs) -> Result<RunReport, Complaint> {
+async fn upgrade(
+    invocation: &Invocation,
+    action: Action,
+    asked: &UnattendedRequest,
+) -> Result<RunReport, Complaint> {
     let dry = action == Action::Check;
     let request = Request {
-        command: match (dry, args.retry) {
+        command: match (dry, asked.retry) {
             (true, _) => "upgrade --check --unattended".to_owned(),
             (false, true) => "upgrade --unattended --retry".to_owned(),
             (false, false) => "upgrade --unattended".to_owned(),
         },
         options: Options {
             dry_run: dry,
-            wait_lock: args.wait_lock,
+            wait_lock: asked.wait_lock,
             ..Options::default()
         },
     };
     let upgrade = UpgradeRequest {
-        retry: args.retry,
+        retry: asked.retry,
         unattended: true,
         ..UpgradeRequest::default()
     };
@@ -210,9 +268,9 @@ async fn upgrade(global: &Global, action: Action, args: &RunArgs) -> Result<RunR
         unattended: true,
         dry,
     };
-    let located = global.locate_request();
-    notify::telling(global, occasion, &request.command, async |runner| {
-        upgrade::execute(runner, &located, &request, &upgrade).await
+    let located = &invocation.stack.files;
+    notify::run_and_tell(invocation, occasion, &request.command, async |runner| {
+        upgrade::execute(runner, located, &request, &upgrade).await
     })
     .await
 }

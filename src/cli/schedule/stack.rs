@@ -3,9 +3,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::super::Global;
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
+use crate::request::StackRequest;
 use crate::schedule::{self, Account};
 use crate::settings::Settings;
 use crate::stack::env_of;
@@ -36,31 +36,27 @@ impl Stack {
     ///
     /// # Errors
     /// What was typed names no folder, or more than one stack.
-    pub(super) async fn find(global: &Global) -> Result<Self, Complaint> {
-        let containers = match global.connect().await {
-            Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
+    pub(super) async fn find(request: &StackRequest) -> Result<Self, Complaint> {
+        let containers = request.containers_if_any().await;
         let mut env = Vec::new();
-        let (directory, name, settings) =
-            match locate::locate(&global.locate_request(), &containers) {
-                Ok(located) => {
-                    env = env_of(&located);
-                    let args = located.args;
-                    let settings = Settings::load(&args.directory, &args.files);
-                    (args.directory, args.name, settings)
-                }
-                Err(error @ (LocateError::Ambiguous { .. } | LocateError::Stdin)) => {
-                    return Err(error.into());
-                }
-                Err(error) => (typed_folder(global), None, Err(error.into())),
-            };
+        let (directory, name, settings) = match locate::locate(&request.files, &containers) {
+            Ok(located) => {
+                env = env_of(&located);
+                let args = located.args;
+                let settings = Settings::load(&args.directory, &args.files);
+                (args.directory, args.name, settings)
+            }
+            Err(error @ (LocateError::Ambiguous { .. } | LocateError::Stdin)) => {
+                return Err(error.into());
+            }
+            Err(error) => (typed_folder(request), None, Err(error.into())),
+        };
         let home = StateHome::find()?;
         let state = home.of_stack(&directory);
         let folder = directory.file_name().unwrap_or_default().to_string_lossy();
         let folder = folder.to_lowercase();
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let typed = global.project_name.clone();
+        let typed = request.files.project_name.clone();
         let typed = typed.or_else(|| set("COMPOSE_PROJECT_NAME"));
         let state_name = state.folder().file_name().unwrap_or_default();
         let (account, settings) = match account(&directory).await {
@@ -150,13 +146,15 @@ pub(super) async fn state_of_owner(directory: &Path) -> Option<StackState> {
 }
 
 /// The folder that is meant, where no stack is in it.
-fn typed_folder(global: &Global) -> PathBuf {
-    let here = match &global.directory {
-        Some(directory) => global.came_from.join(directory),
-        None => global.came_from.clone(),
-    };
-    let beside = global.file.first().and_then(|file| file.parent());
-    let named = global.project_directory.as_deref().or(beside);
+fn typed_folder(request: &StackRequest) -> PathBuf {
+    let StackRequest {
+        files: typed,
+        came_from,
+        ..
+    } = request;
+    let here = typed.directory.as_ref().unwrap_or(came_from);
+    let beside = typed.files.first().and_then(|file| file.parent());
+    let named = typed.project_directory.as_deref().or(beside);
     files::follow(&named.map_or_else(|| here.clone(), |named| here.join(named)))
 }
 
