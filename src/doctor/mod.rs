@@ -1,9 +1,11 @@
-//! What is wrong with a stack, from what was looked at: rules on settings, files, stores, services,
-//! pages and cookies. Pure: looks at nothing itself, changes nothing.
+//! What is wrong with a stack: `gather` looks at it, and rules on settings, files, stores, services, pages
+//! and cookies judge what it saw. The rules are pure, and nothing here changes anything.
 
 pub mod cookie;
+mod diagnosis;
 mod files;
 mod finding;
+pub mod gather;
 mod given;
 mod keys;
 mod pages;
@@ -16,6 +18,7 @@ mod value;
 
 use std::collections::BTreeSet;
 
+pub use diagnosis::{Application, Looked, Report};
 pub use files::{Lies, Mount};
 pub use finding::{Finding, FindingCode, Level, in_order};
 pub use given::{EnvText, Line, Reach};

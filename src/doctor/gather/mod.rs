@@ -1,13 +1,16 @@
 //! Gathers what the rules of `doctor` judge: files, containers, pages. Decides nothing.
 
+mod files;
+mod pages;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Application, Looked, Report, complained, files};
+use super::diagnosis::{Application, Looked, Report};
+use super::{EnvText, Finding, FindingCode, Patient, Seen};
 use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
 use crate::docker::container::{Container, Inspected};
-use crate::doctor::{self, EnvText, Finding, FindingCode, Patient, Seen};
 use crate::request::StackRequest;
 use crate::rollback::unfinished;
 use crate::settings::Settings;
@@ -19,14 +22,17 @@ use crate::stack::{Place, Resolved, resolve};
 use crate::state::StateHome;
 
 /// The engine's side of a stack.
-pub(super) struct Running {
-    pub(super) place: Place,
-    pub(super) containers: Vec<(Container, Option<Inspected>)>,
+struct Running {
+    place: Place,
+    containers: Vec<(Container, Option<Inspected>)>,
     drifts: Vec<Drift>,
 }
 
 /// Looks at the stack that is meant.
-pub(super) async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Complaint> {
+///
+/// # Errors
+/// There is no stack, or Compose and the engine do not let it be looked at.
+pub async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Complaint> {
     let mut looked = Looked::default();
     let docker = stack.connect().await;
     let docker = docker
@@ -69,7 +75,7 @@ pub(super) async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Rep
                 .await?;
         }
     }
-    report.findings = doctor::in_order(report.findings);
+    report.findings = super::in_order(report.findings);
     Ok(report)
 }
 
@@ -81,6 +87,19 @@ fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
         .into_iter();
     told.map(|text| Finding::new(FindingCode::UnfinishedRun, text).hint("refit show"))
         .collect()
+}
+
+/// What Compose, or a file of refit's own, says against the stack.
+fn complained(code: FindingCode, complaint: Complaint) -> Finding {
+    let finding = Finding::new(code, complaint.text);
+    let finding = match complaint.details.first() {
+        Some(first) => finding.why(first.clone()),
+        None => finding,
+    };
+    match complaint.hint {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    }
 }
 
 impl Report {
@@ -162,11 +181,11 @@ async fn running(
 }
 
 /// All that one look at a stack needs.
-pub(super) struct Looking<'a> {
-    pub(super) located: &'a Located,
-    pub(super) resolved: &'a Resolved,
-    pub(super) subject: Option<&'a Subject>,
-    pub(super) running: Option<&'a Running>,
+struct Looking<'a> {
+    located: &'a Located,
+    resolved: &'a Resolved,
+    subject: Option<&'a Subject>,
+    running: Option<&'a Running>,
 }
 
 impl Looking<'_> {
@@ -210,7 +229,7 @@ impl Looking<'_> {
             .also
             .extend(visit.as_ref().map(|visit| visit.address.origin()));
         let outside = self.outside().await;
-        doctor::examine(&Patient {
+        super::examine(&Patient {
             resolved: self.resolved,
             profiles: &self.located.args.profiles,
             subject: self.subject,
@@ -227,7 +246,7 @@ impl Looking<'_> {
     }
 
     /// Whether files of this machine are the engine's.
-    pub(super) fn is_local(&self) -> bool {
+    fn is_local(&self) -> bool {
         self.running
             .is_none_or(|running| running.place.docker.endpoint.is_local())
     }

@@ -1,14 +1,55 @@
-//! A diagnosis as lines for a person, or as one JSON document.
+//! `refit doctor`: what is wrong with a stack, its settings, cookies and pages, as lines for a person or
+//! as one JSON document. Changes nothing and takes no lock.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Application, Looked, Report};
-use crate::cli::Global;
-use crate::doctor::{Finding, Level};
+use super::Global;
+use crate::complaint::{Code, Complaint};
+use crate::doctor::{Application, Finding, Level, Looked, Report, gather};
+use crate::exit::Exit;
 use crate::report::style::Style;
 use crate::report::{self, page};
+use crate::stack::url::Address;
 
-pub(super) fn report(global: &Global, report: &Report) {
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// The address in the browser: it is asked once, and its cookies are judged
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> Result<Exit, Complaint> {
+    let address = args.url.as_deref().map(address).transpose()?;
+    let report = gather::at(&global.stack_request(), address).await?;
+    let is_wrong = |finding: &Finding| finding.code.level() == Level::Wrong;
+    let exit = match report.findings.iter().any(is_wrong) {
+        true => Exit::Refused,
+        false => Exit::Done,
+    };
+    print(global, &report);
+    Ok(exit)
+}
+
+fn address(text: &str) -> Result<Address, Complaint> {
+    let wrong = |why: &str| {
+        Complaint::new(Code::Usage, format!("--url {why}"))
+            .hint("such as --url https://chat.example.org")
+    };
+    let parsed = Address::parse(text)
+        .ok_or_else(|| wrong("takes an address with its scheme, as it stands in the browser"))?;
+    if !matches!(parsed.scheme.as_str(), "http" | "https") {
+        return Err(wrong("takes http:// or https://"));
+    }
+    if parsed.has_login {
+        return Err(wrong(
+            "takes no name and password: it would be on the command line",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn print(global: &Global, report: &Report) {
     if global.json {
         return page::document(&document(report));
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Looked;
-use super::look::Looking;
+use super::Looking;
 use crate::assess::edits::format_of;
+use crate::doctor::diagnosis::Looked;
 use crate::doctor::{EnvText, Lies, Line, Mount, Reach};
 use crate::edit::dotenv::Dotenv;
 use crate::event::Route;

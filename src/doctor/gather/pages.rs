@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::look::Looking;
+use super::Looking;
 use crate::docker::container::Health;
 use crate::doctor::{Answered, Outside, REDIS, Visit};
 use crate::host::{http, redis};
