@@ -5,6 +5,7 @@ mod application_check;
 pub mod finish;
 pub mod hooks;
 mod neighbours;
+pub mod notify;
 pub mod run_report;
 pub mod transaction;
 

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::super::argument::duration;
 use super::super::global::Global;
-use super::super::notify::{self, Occasion};
 use super::stack::Stack;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, Outcome};
 use crate::exit::Exit;
 use crate::host::signals::{Signal, Signals};
 use crate::request::{Invocation, Options, Request, StackRequest};
+use crate::run::notify::{self, Occasion};
 use crate::run::run_report::RunReport;
 use crate::schedule::Action;
 use crate::schedule::fields::Fields;
@@ -269,7 +269,7 @@ async fn upgrade(
         dry,
     };
     let located = &invocation.stack.files;
-    notify::run_and_tell(invocation, occasion, &request.command, async |runner| {
+    notify::telling(invocation, occasion, &request.command, async |runner| {
         upgrade::execute(runner, located, &request, &upgrade).await
     })
     .await

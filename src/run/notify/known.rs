@@ -17,16 +17,19 @@ use crate::state::notification_log::Told;
 use crate::state::{StackState, StateHome};
 
 /// The stack.
-pub(super) struct Known {
-    pub(super) located: Located,
-    pub(super) settings: Settings,
-    pub(super) state: StackState,
+pub struct Known {
+    /// Where it is.
+    pub located: Located,
+    /// What its `refit.yaml` says.
+    pub settings: Settings,
+    /// What refit keeps of it.
+    pub state: StackState,
     /// What the stack's env files set: a timer has no other environment.
     env: Vec<(String, String)>,
 }
 
 /// What is to be sent to one, or why there is nothing that could be sent.
-pub(super) struct Letter<'a> {
+pub struct Letter<'a> {
     to: &'a Receiver,
     payload: Result<Payload, String>,
     /// Hides what must not be printed in what comes back.
@@ -35,7 +38,7 @@ pub(super) struct Letter<'a> {
 
 impl Known {
     /// The same stack as a run has found it.
-    pub(super) fn of(found: FoundStack) -> Option<Self> {
+    pub fn of(found: FoundStack) -> Option<Self> {
         let FoundStack {
             located, settings, ..
         } = found;
@@ -51,7 +54,10 @@ impl Known {
 
     /// Found with the engine's help where that answers, and without it where not: that it is dead
     /// is what somebody wants to hear.
-    pub(super) async fn without_engine(stack: &StackRequest) -> Result<Self, Complaint> {
+    ///
+    /// # Errors
+    /// There is no stack, or its `refit.yaml` cannot be read.
+    pub async fn without_engine(stack: &StackRequest) -> Result<Self, Complaint> {
         let containers = stack.containers_if_any().await;
         let located = locate::locate(&stack.files, &containers)?;
         let settings = Settings::load(&located.args.directory, &located.args.files)?;
@@ -66,14 +72,14 @@ impl Known {
     }
 
     /// Compose's name for it, as far as it is told; else that of its folder.
-    pub(super) fn project(&self) -> String {
+    pub fn project(&self) -> String {
         let folder = self.located.args.directory.file_name();
         let folder = || folder.unwrap_or_default().to_string_lossy().into_owned();
         self.located.args.name.clone().unwrap_or_else(folder)
     }
 
     /// A story with what a run tells only when it comes so far.
-    pub(super) fn complete(&self, story: &Story) -> Story {
+    pub fn complete(&self, story: &Story) -> Story {
         let mut story = story.clone();
         if story.project.is_empty() {
             story.project = self.project();
@@ -84,7 +90,7 @@ impl Known {
     }
 
     /// Knows every secret of the env files.
-    pub(super) fn redactor(&self) -> Redactor {
+    pub fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
         for (key, value) in &self.env {
             redactor.learn(key, value);
@@ -92,12 +98,14 @@ impl Known {
         redactor
     }
 
-    pub(super) fn heartbeats(&self) -> impl Iterator<Item = &Receiver> {
+    /// Those who hear of every unattended run.
+    pub fn heartbeats(&self) -> impl Iterator<Item = &Receiver> {
         let all = self.settings.notify.iter();
         all.filter(|one| matches!(one.target, Target::Heartbeat { .. }))
     }
 
-    pub(super) fn letter<'a>(&self, to: &'a Receiver, message: &Message, beat: Beat) -> Letter<'a> {
+    /// What one of them is sent.
+    pub fn letter<'a>(&self, to: &'a Receiver, message: &Message, beat: Beat) -> Letter<'a> {
         let variable = |name: &str| {
             let own = std::env::var(name).ok().filter(|value| !value.is_empty());
             let of_file = || self.env.iter().rfind(|(key, _)| key == name);
@@ -122,7 +130,7 @@ impl Known {
     }
 
     /// Sends them side by side; a signal ends what has not come through by then.
-    pub(super) async fn send(
+    pub async fn send(
         &self,
         letters: Vec<Letter<'_>>,
         of: Option<(&Story, String)>,
@@ -161,7 +169,7 @@ impl Known {
 }
 
 /// This machine's name.
-pub(super) fn host() -> String {
+pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "this machine".to_owned(),

@@ -1,63 +1,36 @@
-//! Telling others: `refit notify test`, and a run with those around it who want to hear of it.
+//! A run with those around it who want to hear of it: whom `refit.yaml` names, and what they are told.
+//! What a message says and how it is sent is `report::notify`.
 
-mod known;
+pub mod known;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-use super::Global;
-use crate::complaint::{Code, Complaint};
+use super::Runner;
+use super::run_report::RunReport;
+use crate::complaint::Complaint;
 use crate::event::{NoteCode, RunId};
 use crate::exit::Exit;
 use crate::host::signals::Signals;
+use crate::report;
 use crate::report::notify::{Beat, Message, Story};
-use crate::report::{self, page};
 use crate::request::Invocation;
-use crate::run::Runner;
-use crate::run::run_report::RunReport;
 use crate::state::StateHome;
 use crate::state::notification_log::{self, Register, Told};
-use known::{Known, Letter};
-
-#[derive(Debug, Args)]
-pub(super) struct NotifyArgs {
-    #[command(subcommand)]
-    command: NotifyCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum NotifyCommand {
-    /// Send a test to everybody whom refit.yaml names under notify, or to one of them
-    Test {
-        /// Its name: what name says, or the kind, such as ntfy
-        name: Option<String>,
-    },
-}
+use known::Known;
 
 /// After this a person wonders what is going on.
 const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// What is known of a run before it begins, for those who hear of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Occasion {
+pub struct Occasion {
     /// Nobody watches: refusals are told too, and heartbeats hear of begin and end.
-    pub(super) unattended: bool,
+    pub unattended: bool,
     /// Nothing is to be changed.
-    pub(super) dry: bool,
-}
-
-/// A run, and the news of it.
-pub(super) async fn telling(
-    global: &Global,
-    occasion: Occasion,
-    command: &str,
-    run: impl AsyncFnOnce(&Runner) -> RunReport,
-) -> Result<RunReport, Complaint> {
-    run_and_tell(&global.invocation(), occasion, command, run).await
+    pub dry: bool,
 }
 
 /// A run, and afterwards, its lock given back, the news of it to those whom `refit.yaml` names. What
@@ -65,7 +38,7 @@ pub(super) async fn telling(
 ///
 /// # Errors
 /// The run could not even begin.
-pub(super) async fn run_and_tell(
+pub async fn telling(
     invocation: &Invocation,
     occasion: Occasion,
     command: &str,
@@ -129,7 +102,7 @@ async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>)
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
-pub(super) async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
+pub async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
     let Ok(known) = Known::without_engine(&invocation.stack).await else {
         return;
     };
@@ -241,85 +214,5 @@ impl Known {
                 format!("what was told is not kept: {error:#}"),
             );
         }
-    }
-}
-
-pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, Complaint> {
-    let NotifyCommand::Test { name } = &args.command;
-    let known = Known::without_engine(&global.stack_request()).await?;
-    let all = &known.settings.notify;
-    let is_meant = |name: &str| {
-        let named = move |one: &crate::settings::Receiver| one.name == name;
-        let of_kind = move |one: &crate::settings::Receiver| one.target.kind() == name;
-        match all.iter().any(named) {
-            true => all.iter().filter(|one| named(one)).collect::<Vec<_>>(),
-            false => all.iter().filter(|one| of_kind(one)).collect(),
-        }
-    };
-    let meant = name
-        .as_deref()
-        .map_or_else(|| all.iter().collect(), is_meant);
-    if meant.is_empty() {
-        return Err(nobody(&known, name.as_deref()));
-    }
-    let project = known.project();
-    let directory = &known.located.args.directory;
-    let message = Message::test(&project, directory, &known::host(), Timestamp::now());
-    let letters: Vec<Letter<'_>> = meant
-        .into_iter()
-        .map(|receiver| known.letter(receiver, &message, Beat::Success))
-        .collect();
-    let signals = Signals::listen().map_err(anyhow::Error::from)?;
-    let told = known.send(letters, None, false, &signals).await;
-    Register::of(&known.state).add(&told)?;
-    if global.json {
-        let rows: Vec<Value> = told.iter().map(row).collect();
-        page::document(&json!({"receivers": rows}));
-    } else {
-        told.iter().for_each(|told| print(told, global.quiet));
-    }
-    let failed = told.iter().any(|told| told.error.is_some());
-    Ok(match (failed, signals.received()) {
-        (_, Some(signal)) => Exit::Signal(signal),
-        (true, None) => Exit::Refused,
-        (false, None) => Exit::Done,
-    })
-}
-
-fn nobody(known: &Known, name: Option<&str>) -> Complaint {
-    let all = &known.settings.notify;
-    let Some(name) = name.filter(|_| !all.is_empty()) else {
-        let text = "refit.yaml names nobody to tell";
-        return Complaint::new(Code::NoReceiver, text).hint(
-            "add notify: [{ntfy: \"https://ntfy.sh/TOPIC\"}] to refit.yaml beside the compose file",
-        );
-    };
-    let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-    let text = format!("notify in refit.yaml has no {name}");
-    Complaint::new(Code::NoReceiver, text).hint(format!("it has {}", names.join(", ")))
-}
-
-/// A try to tell somebody as JSON.
-pub(super) fn row(told: &Told) -> Value {
-    json!({
-        "name": told.to,
-        "at": told.at.to_string(),
-        "ok": told.error.is_none(),
-        "tries": told.tries,
-        "error": told.error,
-    })
-}
-
-fn print(told: &Told, quiet: bool) {
-    match &told.error {
-        Some(error) => {
-            let tries = match told.tries {
-                0 | 1 => String::new(),
-                tries => format!(" ({tries} tries)"),
-            };
-            report::err(&format!("✗ {}: {error}{tries}", told.to));
-        }
-        None if quiet => {}
-        None => report::out(&format!("✓ {}: delivered", told.to)),
     }
 }
