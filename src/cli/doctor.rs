@@ -4,7 +4,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Global;
+use super::global::Global;
 use crate::complaint::{Code, Complaint};
 use crate::doctor::{Application, Finding, Level, Looked, Report, gather};
 use crate::exit::Exit;

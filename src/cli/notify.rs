@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Global;
+use super::global::Global;
 use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::host::signals::Signals;

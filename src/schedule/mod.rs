@@ -1,17 +1,24 @@
-//! Unattended upgrades: when they are due, what a timer is told, and what an unattended run may do.
-//! Knows no I/O and no clock, but for the record; the programs that keep time are `engine::timekeeper`.
+//! Unattended upgrades: timers are made, found, judged and taken out here, and what they call is run. When
+//! a timer is due, what it is told, its units and its lines, and what an unattended run may do know no I/O
+//! and no clock; the programs that keep time are `host::timekeeper`.
 
 pub mod calendar;
 pub mod command;
 pub mod cron;
 pub mod fields;
+pub mod health;
+pub mod job;
+pub mod place;
 pub mod policy;
 pub mod record;
+pub mod stack;
+pub mod unattended;
 pub mod unit;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::{Timestamp, ZonedDateTime};
 use serde::{Deserialize, Serialize};
 
 use calendar::When;
@@ -112,6 +119,16 @@ pub fn id(project: &str, state_name: &str) -> String {
         .collect();
     let hash = state_name.rsplit('-').next().unwrap_or_default();
     format!("{plain}-{hash}")
+}
+
+/// A moment to the minute.
+pub fn shown(at: &ZonedDateTime) -> String {
+    at.strftime("%F %H:%M").to_string()
+}
+
+/// The present moment, in this machine's zone.
+fn now() -> ZonedDateTime {
+    Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::system())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What came of unattended runs: one line each in `unattended.jsonl` of a stack's state. Most of them
 //! do nothing, and make no run of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -124,4 +124,28 @@ impl Record {
         }
         write_file(&self.0, &text)
     }
+}
+
+/// The last time that a timer fired.
+///
+/// # Errors
+/// What is remembered cannot be read.
+pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Entry>, StateError> {
+    Ok(entries(directory, state).await?.pop())
+}
+
+/// Every time that a timer fired, as far as it is kept. root sees as well what the owner of the stack
+/// remembers: a timer runs as that.
+///
+/// # Errors
+/// What is remembered cannot be read.
+pub async fn entries(directory: &Path, state: &StackState) -> Result<Vec<Entry>, StateError> {
+    let mut all = Record::of(state).read()?;
+    if rustix::process::geteuid().is_root()
+        && let Some(state) = super::stack::state_of_owner(directory).await
+    {
+        all.extend(Record::of(&state).read()?);
+        all.sort_by_key(|entry| entry.at);
+    }
+    Ok(all)
 }

@@ -4,22 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stack::Stack;
+use super::{Account, Job, Via, cron, unit};
 use crate::complaint::{Code, Complaint};
 use crate::host::timekeeper::{self, Passwd};
-use crate::schedule::{Account, Job, Via, cron, unit};
 
 /// A timer that is installed.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) via: Via,
-    pub(super) file: PathBuf,
+pub struct Found {
+    /// Who keeps the time.
+    pub via: Via,
+    /// Where; for a crontab in words.
+    pub file: PathBuf,
 }
 
 /// Who is to keep the time.
 ///
 /// # Errors
 /// `no_scheduler`: nobody does, or not the one that is asked for.
-pub(super) async fn choose(
+pub async fn choose(
     asked: Option<Via>,
     only_print: bool,
     account: &Account,
@@ -95,7 +97,7 @@ const LONGEST_LINE: usize = 990;
 ///
 /// # Errors
 /// The time is in the other program's words; systemd or cron would not take it.
-pub(super) async fn files(
+pub async fn files(
     job: &Job,
     via: Via,
     scratch: &Path,
@@ -154,7 +156,10 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
 }
 
 /// Puts a timer where it belongs, and then takes it out of everywhere else. `false`: it was so already.
-pub(super) async fn install(
+///
+/// # Errors
+/// It cannot be written, or systemd or cron does not take it.
+pub async fn install(
     job: &Job,
     via: Via,
     files: &[(PathBuf, String)],
@@ -223,7 +228,7 @@ pub(super) fn passwd(account: &Account) -> Passwd {
 }
 
 /// Every timer of this stack.
-pub(super) async fn find(id: &str, account: &Account) -> Vec<Found> {
+pub async fn find(id: &str, account: &Account) -> Vec<Found> {
     let mut found = Vec::new();
     for via in [Via::Systemd, Via::User] {
         let [_, file] = unit_files(via, id, account);
@@ -251,7 +256,10 @@ pub(super) async fn find(id: &str, account: &Account) -> Vec<Found> {
 }
 
 /// Takes a timer out.
-pub(super) async fn remove(
+///
+/// # Errors
+/// It cannot be removed, or systemd or cron does not let go of it.
+pub async fn remove(
     one: &Found,
     id: &str,
     account: &Account,

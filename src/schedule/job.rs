@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 
+use super::calendar::When;
 use super::stack::Stack;
+use super::{Action, Job, Via};
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
 use crate::request::StackRequest;
-use crate::schedule::calendar::When;
-use crate::schedule::{Action, Job, Via};
 use crate::secret::is_secret;
 use crate::settings::window::Window;
 use crate::stack::locate;
@@ -45,30 +45,30 @@ const KEPT: [&str; 21] = [
 
 /// What a timer is asked for.
 #[derive(Debug)]
-pub(super) struct InstallRequest {
+pub struct InstallRequest {
     /// `day`, `week`, or an expression of systemd or cron.
-    pub(super) every: String,
+    pub every: String,
     /// The time of the day.
-    pub(super) at: Option<Time>,
+    pub at: Option<Time>,
     /// The hours in which it may begin; else those of `refit.yaml`.
-    pub(super) window: Option<Window>,
+    pub window: Option<Window>,
     /// By how much it may be later.
-    pub(super) random_delay: Duration,
+    pub random_delay: Duration,
     /// What is done.
-    pub(super) action: Action,
+    pub action: Action,
     /// Who keeps the time; `None`: who can.
-    pub(super) via: Option<Via>,
+    pub via: Option<Via>,
     /// How long it waits for another run.
-    pub(super) wait_lock: Option<Duration>,
+    pub wait_lock: Option<Duration>,
     /// Further folders that it writes to.
-    pub(super) writable: Vec<PathBuf>,
+    pub writable: Vec<PathBuf>,
     /// Its files are only wanted to be seen, maybe for another machine.
-    pub(super) only_print: bool,
+    pub only_print: bool,
 }
 
 impl Stack {
     /// What a timer is told.
-    pub(super) async fn job(
+    pub async fn job(
         &self,
         request: &StackRequest,
         wanted: &InstallRequest,
@@ -169,7 +169,7 @@ impl Stack {
     }
 
     /// Variables that a timer is not told of, because they hold a secret.
-    pub(super) fn withheld() -> Vec<&'static str> {
+    pub fn withheld() -> Vec<&'static str> {
         let holds = |name: &&&str| std::env::var(name).is_ok_and(|value| is_secret(name, &value));
         KEPT.iter().filter(holds).copied().collect()
     }

@@ -7,30 +7,32 @@ use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::command::Command;
+use super::fields::Fields;
 use super::place::{self, Found};
+use super::policy::{self, Pass};
+use super::record::Record;
 use super::stack::Stack;
+use super::{Account, Via, cron, unit};
 use crate::complaint::{Code, Complaint};
 use crate::host::timekeeper;
-use crate::schedule::command::Command;
-use crate::schedule::fields::Fields;
-use crate::schedule::policy::{self, Pass};
-use crate::schedule::record::Record;
-use crate::schedule::{Account, Via, cron, unit};
 use crate::settings::Receiver;
 use crate::state::document::StateError;
 
 /// What a timer says of itself.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    pub(super) next: Option<Moment>,
-    pub(super) last: Option<Moment>,
+pub struct Health {
+    /// When it fires next.
+    pub next: Option<Moment>,
+    /// When it fired last, as far as systemd knows.
+    pub last: Option<Moment>,
     /// Why this machine would not run it.
-    pub(super) problems: Vec<String>,
+    pub problems: Vec<String>,
 }
 
 /// When a timer fires, as far as it can be known.
 #[derive(Debug)]
-pub(super) enum Moment {
+pub enum Moment {
     /// A point in time.
     At(ZonedDateTime),
     /// As the program that keeps time says it.
@@ -51,7 +53,7 @@ impl Moment {
     }
 
     /// For JSON.
-    pub(super) fn row(&self) -> String {
+    pub fn row(&self) -> String {
         match self {
             Self::At(at) => at.timestamp().to_string(),
             Self::Said(text) => text.clone(),
@@ -112,7 +114,7 @@ impl Kept {
 }
 
 /// Whether this machine will run it, and when.
-pub(super) async fn of(one: &Found, stack: &Stack) -> Health {
+pub async fn of(one: &Found, stack: &Stack) -> Health {
     let mut health = match one.via {
         Via::Systemd | Via::User => of_systemd(one.via, &stack.id, &stack.account).await,
         Via::Cron | Via::CronD => of_cron(),
@@ -188,7 +190,7 @@ fn what_is_refused(stack: &Stack) -> Option<String> {
     let state = stack.state_of_timer();
     let read = || -> Result<u32, StateError> {
         let entries = Record::of(&state).read()?;
-        let failures = policy::failures(&entries, super::run::repaired(&state)?);
+        let failures = policy::failures(&entries, super::unattended::repaired(&state)?);
         Ok(failures)
     };
     let failures = match read() {
@@ -281,14 +283,17 @@ fn of_cron() -> Health {
 }
 
 /// The command of a timer, as the program that keeps time would run it.
-pub(super) struct TimerCommand {
+pub struct TimerCommand {
     /// For `/bin/sh -c`.
     line: String,
     env: Vec<(String, String)>,
 }
 
 /// Reads it back from where it is kept.
-pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
+///
+/// # Errors
+/// It cannot be read, or is not as refit made it.
+pub async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
     let account = &stack.account;
     let line = Kept::read(one, stack).await?.line;
     let line = line.filter(|line| Command::read(line).is_some());
@@ -309,17 +314,17 @@ pub(super) async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, 
 }
 
 impl TimerCommand {
-    pub(super) fn shown(&self) -> &str {
+    /// For a person.
+    pub fn shown(&self) -> &str {
         &self.line
     }
 
     /// Runs it with `--test` behind it; gives the exit code.
     /// `loud`: with all that it prints, not only what failed.
-    pub(super) async fn run_as_check(
-        &self,
-        account: &Account,
-        loud: bool,
-    ) -> anyhow::Result<Option<i32>> {
+    ///
+    /// # Errors
+    /// It cannot be run at all.
+    pub async fn run_as_check(&self, account: &Account, loud: bool) -> anyhow::Result<Option<i32>> {
         let line = format!("{} --test", self.line);
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
         let other = place::of(account).map(|_| place::passwd(account));

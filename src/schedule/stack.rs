@@ -3,30 +3,34 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::Account;
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
 use crate::request::StackRequest;
-use crate::schedule::{self, Account};
 use crate::settings::Settings;
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
 use crate::state::{StackState, StateHome};
 
 /// A stack as far as a timer has to know it.
-pub(super) struct Stack {
+pub struct Stack {
     /// Names its timer. Of what was typed and of its folder alone: it is the same when the engine is
     /// down and when the compose file is gone.
-    pub(super) id: String,
-    pub(super) state: StackState,
+    pub id: String,
+    /// What refit keeps of it.
+    pub state: StackState,
     /// What its `refit.yaml` says, or why nothing can be done with this stack.
-    pub(super) settings: Result<Settings, Complaint>,
-    pub(super) account: Account,
-    pub(super) scratch: PathBuf,
-    pub(super) directory: PathBuf,
+    pub settings: Result<Settings, Complaint>,
+    /// As whom its timer runs.
+    pub account: Account,
+    /// A folder of refit's own for files that are not to stay.
+    pub scratch: PathBuf,
+    /// Its folder.
+    pub directory: PathBuf,
     /// What its env files set.
-    pub(super) env: Vec<(String, String)>,
+    pub env: Vec<(String, String)>,
     /// Its name, for people.
-    pub(super) project: String,
+    pub project: String,
     home: StateHome,
 }
 
@@ -36,7 +40,7 @@ impl Stack {
     ///
     /// # Errors
     /// What was typed names no folder, or more than one stack.
-    pub(super) async fn find(request: &StackRequest) -> Result<Self, Complaint> {
+    pub async fn find(request: &StackRequest) -> Result<Self, Complaint> {
         let containers = request.containers_if_any().await;
         let mut env = Vec::new();
         let (directory, name, settings) = match locate::locate(&request.files, &containers) {
@@ -64,7 +68,7 @@ impl Stack {
             Err((account, error)) => (account, settings.and(Err(error))),
         };
         Ok(Self {
-            id: schedule::id(
+            id: super::id(
                 typed.as_ref().unwrap_or(&folder),
                 &state_name.to_string_lossy(),
             ),
@@ -83,12 +87,12 @@ impl Stack {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn usable(&self) -> Result<&Settings, Complaint> {
+    pub fn usable(&self) -> Result<&Settings, Complaint> {
         self.settings.as_ref().map_err(Complaint::clone)
     }
 
     /// Whether its hooks are called.
-    pub(super) fn has_hooks(&self) -> bool {
+    pub fn has_hooks(&self) -> bool {
         let Ok(Settings { hooks, .. }) = &self.settings else {
             return false;
         };
@@ -101,7 +105,7 @@ impl Stack {
     }
 
     /// Whether somebody is told by mail.
-    pub(super) fn mails(&self) -> bool {
+    pub fn mails(&self) -> bool {
         let Ok(settings) = &self.settings else {
             return false;
         };
@@ -110,7 +114,7 @@ impl Stack {
     }
 
     /// Whether its timer runs as whoever asks.
-    pub(super) fn is_own(&self) -> bool {
+    pub fn is_own(&self) -> bool {
         rustix::process::geteuid().as_raw() == self.account.uid
     }
 
@@ -125,7 +129,7 @@ impl Stack {
     }
 
     /// What the account of the timer remembers of the stack.
-    pub(super) fn state_of_timer(&self) -> StackState {
+    pub fn state_of_timer(&self) -> StackState {
         match self.is_own() {
             true => self.state.clone(),
             false => StateHome::of_account(&self.account.home).of_stack(&self.directory),
@@ -133,13 +137,13 @@ impl Stack {
     }
 
     /// refit's own folder, and docker's for builds.
-    pub(super) fn own_folders(&self) -> [PathBuf; 2] {
+    pub fn own_folders(&self) -> [PathBuf; 2] {
         [self.state_home(), self.account.home.join(".docker")]
     }
 }
 
 /// Where the owner of a stack keeps what they remember of it, if that is another account.
-pub(super) async fn state_of_owner(directory: &Path) -> Option<StackState> {
+pub async fn state_of_owner(directory: &Path) -> Option<StackState> {
     let owner = account(directory).await.ok()?;
     let other = rustix::process::geteuid().as_raw() != owner.uid;
     other.then(|| StateHome::of_account(&owner.home).of_stack(directory))

@@ -1,0 +1,30 @@
+//! `refit schedule remove`: takes the timer of the stack out again.
+
+use serde_json::json;
+
+use super::super::global::Global;
+use crate::complaint::Complaint;
+use crate::exit::Exit;
+use crate::report::{self, page};
+use crate::schedule::place;
+use crate::schedule::stack::Stack;
+
+pub(super) async fn remove(global: &Global) -> Result<Exit, Complaint> {
+    let stack = Stack::find(&global.stack_request()).await?;
+    let found = place::find(&stack.id, &stack.account).await;
+    if found.is_empty() && !stack.directory.is_dir() {
+        stack.usable()?;
+    }
+    for one in &found {
+        place::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
+        if !global.json {
+            report::out(&format!("Taken out of {}", one.via.words()));
+        }
+    }
+    if global.json {
+        page::document(&json!({"removed": found.iter().map(|one| one.via).collect::<Vec<_>>()}));
+    } else if found.is_empty() {
+        report::out("Nothing to do: no timer is installed for this stack");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,62 @@
+//! `refit schedule status`: the timer, when it fires, what came of it, and whether this machine would run
+//! it.
+
+use serde_json::{Value, json};
+
+use super::super::global::Global;
+use super::{last, told};
+use crate::complaint::Complaint;
+use crate::exit::Exit;
+use crate::report::{self, page};
+use crate::schedule::health::{self, Moment};
+use crate::schedule::place::{self, Found};
+use crate::schedule::stack::Stack;
+
+pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
+    let stack = Stack::find(&global.stack_request()).await?;
+    let found = place::find(&stack.id, &stack.account).await;
+    let mut timers = Vec::new();
+    for one in &found {
+        timers.push((one, health::of(one, &stack).await));
+    }
+    if timers.is_empty() {
+        stack.usable()?;
+    }
+    let last = last(&stack.directory, &stack.state).await?;
+    if global.json {
+        let timers: Vec<Value> = timers
+            .iter()
+            .map(|(one, health)| {
+                json!({
+                    "via": one.via,
+                    "file": one.file,
+                    "next": health.next.as_ref().map(Moment::row),
+                    "last": health.last.as_ref().map(Moment::row),
+                    "problems": health.problems,
+                })
+            })
+            .collect();
+        page::document(&json!({"id": stack.id, "timers": timers, "last_result": last}));
+        return Ok(Exit::Done);
+    }
+    if timers.is_empty() {
+        report::out("no timer is installed for this stack; refit schedule install makes one");
+    }
+    for (Found { via, file, .. }, health) in &timers {
+        report::out(&format!("timer   {}, {}", via.words(), file.display()));
+        let next = health.next.as_ref();
+        let next = next.map_or_else(|| "unknown".to_owned(), Moment::to_string);
+        report::out(&format!("next    {next}"));
+        for problem in &health.problems {
+            report::out(&format!("! {problem}"));
+        }
+        if health.problems.is_empty() {
+            report::out("        this machine will run it");
+        }
+    }
+    report::out(&format!(
+        "last    {}",
+        last.as_ref().map_or_else(|| "none yet".to_owned(), told)
+    ));
+    Ok(Exit::Done)
+}
