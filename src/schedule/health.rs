@@ -1,20 +1,20 @@
 //! An installed timer as it is: when it fires, what it runs, and why this machine would not run it.
 
 use std::ffi::OsStr;
-use std::{fmt, fs};
+use std::fmt;
 
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::command::Command;
+use super::definition::Kept;
 use super::fields::Fields;
-use super::place::{self, Found};
 use super::policy::{self, Pass};
 use super::record::Record;
 use super::stack::Stack;
-use super::{Account, Via, cron, unit};
-use crate::complaint::{Code, Complaint};
+use super::timer::Found;
+use super::{Account, Via, unit};
 use crate::host::timekeeper;
 use crate::settings::Receiver;
 use crate::state::document::StateError;
@@ -67,49 +67,6 @@ impl fmt::Display for Moment {
             Self::At(at) => f.write_str(&super::shown(at)),
             Self::Said(text) => f.write_str(text),
         }
-    }
-}
-
-/// A timer as it is kept.
-struct Kept {
-    /// Its command, for the shell.
-    line: Option<String>,
-    /// The account that it names.
-    user: Option<String>,
-    /// A crontab's five fields.
-    fields: Option<String>,
-    /// The text of a systemd service.
-    service: Option<String>,
-}
-
-impl Kept {
-    async fn read(one: &Found, stack: &Stack) -> anyhow::Result<Self> {
-        let (id, account) = (&stack.id, &stack.account);
-        let of_cron = |text: &str, with_user: bool| Self {
-            line: cron::command(text, id, with_user),
-            user: cron::user(text, id)
-                .filter(|_| with_user)
-                .map(str::to_owned),
-            fields: cron::fields(text, id),
-            service: None,
-        };
-        Ok(match one.via {
-            Via::Cron => {
-                let text = timekeeper::crontab(place::of(account)).await?;
-                of_cron(&String::from_utf8_lossy(&text), false)
-            }
-            Via::CronD => of_cron(&fs::read_to_string(&one.file)?, true),
-            Via::Systemd | Via::User => {
-                let [service, _] = place::unit_files(one.via, id, account);
-                let service = fs::read_to_string(service)?;
-                Self {
-                    line: unit::command(&service),
-                    user: unit::user(&service).map(str::to_owned),
-                    fields: None,
-                    service: Some(service),
-                }
-            }
-        })
     }
 }
 
@@ -280,56 +237,6 @@ fn of_cron() -> Health {
             .push("no cron daemon runs on this machine: systemctl start cron".to_owned());
     }
     health
-}
-
-/// The command of a timer, as the program that keeps time would run it.
-pub struct TimerCommand {
-    /// For `/bin/sh -c`.
-    line: String,
-    env: Vec<(String, String)>,
-}
-
-/// Reads it back from where it is kept.
-///
-/// # Errors
-/// It cannot be read, or is not as refit made it.
-pub async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
-    let account = &stack.account;
-    let line = Kept::read(one, stack).await?.line;
-    let line = line.filter(|line| Command::read(line).is_some());
-    let line = line.ok_or_else(|| {
-        let text = format!("{} is not as refit made it", one.file.display());
-        Complaint::new(Code::NotScheduled, text).hint("refit schedule install writes it again")
-    })?;
-    // What cron and systemd give every command.
-    let env = [
-        ("HOME", account.home.display().to_string()),
-        ("LOGNAME", account.name.clone()),
-        ("USER", account.name.clone()),
-        ("SHELL", "/bin/sh".to_owned()),
-        ("PATH", "/usr/bin:/bin".to_owned()),
-    ];
-    let env = env.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    Ok(TimerCommand { line, env })
-}
-
-impl TimerCommand {
-    /// For a person.
-    pub fn shown(&self) -> &str {
-        &self.line
-    }
-
-    /// Runs it with `--test` behind it; gives the exit code.
-    /// `loud`: with all that it prints, not only what failed.
-    ///
-    /// # Errors
-    /// It cannot be run at all.
-    pub async fn run_as_check(&self, account: &Account, loud: bool) -> anyhow::Result<Option<i32>> {
-        let line = format!("{} --test", self.line);
-        let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
-        let other = place::of(account).map(|_| place::passwd(account));
-        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await
-    }
 }
 
 #[cfg(test)]

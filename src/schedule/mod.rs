@@ -5,13 +5,16 @@
 pub mod calendar;
 pub mod command;
 pub mod cron;
+mod definition;
 pub mod fields;
 pub mod health;
+pub mod install;
 pub mod job;
-pub mod place;
 pub mod policy;
 pub mod record;
 pub mod stack;
+pub mod test;
+pub mod timer;
 pub mod unattended;
 pub mod unit;
 

@@ -15,7 +15,7 @@ use crate::report::{self, page};
 use crate::schedule::health::{self, Health, Moment};
 use crate::schedule::job::InstallRequest;
 use crate::schedule::stack::Stack;
-use crate::schedule::{Action, Via, place};
+use crate::schedule::{Action, Via, install, timer};
 use crate::settings::window::{Window, time_of_day};
 
 #[derive(Debug, Args)]
@@ -67,15 +67,15 @@ pub(super) async fn install(global: &Global, args: InstallArgs) -> Result<Exit, 
     };
     let stack = Stack::find(&request).await?;
     stack.usable()?;
-    let via = place::choose(wanted.via, wanted.only_print, &stack.account).await?;
+    let via = install::choose(wanted.via, wanted.only_print, &stack.account).await?;
     let job = stack.job(&request, &wanted, via).await?;
-    let files = place::files(&job, via, &stack.scratch).await?;
+    let files = install::files(&job, via, &stack.scratch).await?;
     if wanted.only_print {
         print_files(global, &job.id, via, &files);
         return Ok(Exit::Done);
     }
-    let changed = place::install(&job, via, &files, &stack).await?;
-    let found = place::find(&job.id, &job.account).await;
+    let changed = install::install(&job, via, &files, &stack).await?;
+    let found = timer::find(&job.id, &job.account).await;
     let health = match found.iter().find(|one| one.via == via) {
         Some(one) => health::of(one, &stack).await,
         None => Health::default(),

@@ -6,17 +6,17 @@ use super::super::global::Global;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::schedule::place;
 use crate::schedule::stack::Stack;
+use crate::schedule::timer;
 
 pub(super) async fn remove(global: &Global) -> Result<Exit, Complaint> {
     let stack = Stack::find(&global.stack_request()).await?;
-    let found = place::find(&stack.id, &stack.account).await;
+    let found = timer::find(&stack.id, &stack.account).await;
     if found.is_empty() && !stack.directory.is_dir() {
         stack.usable()?;
     }
     for one in &found {
-        place::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
+        timer::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
         if !global.json {
             report::out(&format!("Taken out of {}", one.via.words()));
         }

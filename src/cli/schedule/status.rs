@@ -9,12 +9,12 @@ use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::schedule::health::{self, Moment};
-use crate::schedule::place::{self, Found};
 use crate::schedule::stack::Stack;
+use crate::schedule::timer::{self, Found};
 
 pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
     let stack = Stack::find(&global.stack_request()).await?;
-    let found = place::find(&stack.id, &stack.account).await;
+    let found = timer::find(&stack.id, &stack.account).await;
     let mut timers = Vec::new();
     for one in &found {
         timers.push((one, health::of(one, &stack).await));

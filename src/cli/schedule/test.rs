@@ -7,18 +7,18 @@ use crate::complaint::{Code, Complaint};
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::schedule::stack::Stack;
-use crate::schedule::{health, place};
+use crate::schedule::{test, timer};
 
 pub(super) async fn test(global: &Global) -> Result<Exit, Complaint> {
     let stack = Stack::find(&global.stack_request()).await?;
-    let found = place::find(&stack.id, &stack.account).await;
+    let found = timer::find(&stack.id, &stack.account).await;
     let Some(one) = found.first() else {
         let text = "no timer is installed for this stack, so there is none to test";
         return Err(
             Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes one")
         );
     };
-    let command = health::command(one, &stack).await?;
+    let command = test::command(one, &stack).await?;
     let loud = !global.quiet && !global.json;
     if loud {
         report::err(&format!("as {}: {}", stack.account.name, command.shown()));

@@ -1,21 +1,12 @@
-//! Where a timer is kept: put there, found there, taken out.
+//! Makes a timer: chooses who keeps the time, renders its files, has them checked, and puts them there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stack::Stack;
-use super::{Account, Job, Via, cron, unit};
+use super::{Account, Job, Via, cron, timer, unit};
 use crate::complaint::{Code, Complaint};
-use crate::host::timekeeper::{self, Passwd};
-
-/// A timer that is installed.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Who keeps the time.
-    pub via: Via,
-    /// Where; for a crontab in words.
-    pub file: PathBuf,
-}
+use crate::host::timekeeper;
 
 /// Who is to keep the time.
 ///
@@ -54,7 +45,7 @@ pub async fn choose(
             "only root may make a timer of the system",
             "sudo refit schedule install; or --via user, --via cron",
         ),
-        Via::User if of(account).is_some() => refuse(
+        Via::User if timer::of(account).is_some() => refuse(
             "the stack belongs to another user, who alone can make a timer of theirs",
             "log in as that user; or leave --user away for a timer of the system, that runs as them",
         ),
@@ -65,29 +56,6 @@ pub async fn choose(
         Via::Cron if !crontab => refuse("there is no crontab program on PATH", "install cron"),
         Via::Systemd | Via::User | Via::Cron | Via::CronD => Ok(via),
     }
-}
-
-/// Where units lie; cron has none, and is not asked about.
-fn unit_folder(via: Via, account: &Account) -> PathBuf {
-    match via {
-        Via::User => account.home.join(".config/systemd/user"),
-        Via::Systemd | Via::Cron | Via::CronD => PathBuf::from("/etc/systemd/system"),
-    }
-}
-
-pub(super) fn unit_files(via: Via, id: &str, account: &Account) -> [PathBuf; 2] {
-    let folder = unit_folder(via, account);
-    ["service", "timer"].map(|kind| folder.join(format!("refit-{id}.{kind}")))
-}
-
-fn cron_file(id: &str) -> PathBuf {
-    Path::new("/etc/cron.d").join(format!("refit-{id}"))
-}
-
-/// For `crontab -u`: only root may say whose, and only where it is another's.
-pub(super) fn of(account: &Account) -> Option<&str> {
-    let other = rustix::process::geteuid().as_raw() != account.uid;
-    other.then_some(account.name.as_str())
 }
 
 /// cron cuts what is longer (`MAX_COMMAND` of Debian's).
@@ -109,7 +77,7 @@ pub async fn files(
     match via {
         Via::Systemd | Via::User => {
             let units = unit::render(job, via == Via::Systemd).map_err(wrong)?;
-            let [service, timer] = unit_files(via, &job.id, &job.account);
+            let [service, timer] = timer::unit_files(via, &job.id, &job.account);
             let files = vec![(service, units.service), (timer, units.timer)];
             verify(&files).await?;
             Ok(files)
@@ -129,7 +97,7 @@ pub async fn files(
                 )));
             }
             let path = match own_file {
-                true => cron_file(&job.id),
+                true => timer::cron_file(&job.id),
                 false => PathBuf::from(format!("crontab of {}", job.account.name)),
             };
             Ok(vec![(path, lines.join("\n") + "\n")])
@@ -165,21 +133,21 @@ pub async fn install(
     files: &[(PathBuf, String)],
     stack: &Stack,
 ) -> Result<bool, Complaint> {
-    let before = find(&job.id, &job.account).await;
+    let before = timer::find(&job.id, &job.account).await;
     let mut changed = match via {
         Via::Cron => into_crontab(job, &files[0].1, &stack.scratch).await?,
         Via::CronD => timekeeper::write_config(&files[0].0, &files[0].1)?,
         Via::Systemd | Via::User => into_systemd(job, via, files, stack).await?,
     };
     for other in before.iter().filter(|one| one.via != via) {
-        remove(other, &job.id, &job.account, &stack.scratch).await?;
+        timer::remove(other, &job.id, &job.account, &stack.scratch).await?;
         changed = true;
     }
     Ok(changed)
 }
 
 async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Complaint> {
-    let now = timekeeper::crontab(of(&job.account)).await?;
+    let now = timekeeper::crontab(timer::of(&job.account)).await?;
     let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
     let text = cron::with(&now, &job.id, &lines);
     // Where it stands among the lines of others does not matter.
@@ -191,7 +159,7 @@ async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Co
     if sorted(&now) == sorted(&text) {
         return Ok(false);
     }
-    timekeeper::set_crontab(of(&job.account), &text, scratch).await?;
+    timekeeper::set_crontab(timer::of(&job.account), &text, scratch).await?;
     Ok(true)
 }
 
@@ -203,7 +171,7 @@ async fn into_systemd(
 ) -> Result<bool, Complaint> {
     // Behind its wall it could not make them itself.
     for folder in stack.own_folders() {
-        timekeeper::make_folder_for(&folder, &passwd(&job.account))?;
+        timekeeper::make_folder_for(&folder, &timer::passwd(&job.account))?;
     }
     let mut changed = false;
     for (path, text) in files {
@@ -215,88 +183,4 @@ async fn into_systemd(
     let begin = if changed { "restart" } else { "start" };
     timekeeper::systemctl(via == Via::User, &[begin, &timer]).await?;
     Ok(changed)
-}
-
-/// The account for those who know nothing of schedules.
-pub(super) fn passwd(account: &Account) -> Passwd {
-    Passwd {
-        name: account.name.clone(),
-        uid: account.uid,
-        gid: account.gid,
-        home: account.home.clone(),
-    }
-}
-
-/// Every timer of this stack.
-pub async fn find(id: &str, account: &Account) -> Vec<Found> {
-    let mut found = Vec::new();
-    for via in [Via::Systemd, Via::User] {
-        let [_, file] = unit_files(via, id, account);
-        if file.exists() {
-            found.push(Found { via, file });
-        }
-    }
-    if let Ok(bytes) = timekeeper::crontab(of(account)).await
-        && cron::is_in(&String::from_utf8_lossy(&bytes), id)
-    {
-        let file = PathBuf::from(format!("crontab of {}", account.name));
-        found.push(Found {
-            via: Via::Cron,
-            file,
-        });
-    }
-    let file = cron_file(id);
-    if file.exists() {
-        found.push(Found {
-            via: Via::CronD,
-            file,
-        });
-    }
-    found
-}
-
-/// Takes a timer out.
-///
-/// # Errors
-/// It cannot be removed, or systemd or cron does not let go of it.
-pub async fn remove(
-    one: &Found,
-    id: &str,
-    account: &Account,
-    scratch: &Path,
-) -> Result<(), Complaint> {
-    match one.via {
-        Via::Cron => {
-            let now = timekeeper::crontab(of(account)).await?;
-            let text = cron::without(&now, id);
-            timekeeper::set_crontab(of(account), &text, scratch).await?;
-        }
-        Via::CronD => delete(&one.file)?,
-        Via::Systemd | Via::User => {
-            let of_user = one.via == Via::User;
-            let timer = format!("refit-{id}.timer");
-            // Where systemd does not run, there is nothing to stop.
-            let stopped = timekeeper::systemctl(of_user, &["disable", "--now", &timer]).await;
-            // When it fired last: one that is made anew later has missed nothing. Older ones know no clean.
-            let _ = timekeeper::systemctl(of_user, &["clean", "--what=state", &timer]).await;
-            for file in unit_files(one.via, id, account) {
-                delete(&file)?;
-            }
-            if timekeeper::systemd_runs() {
-                stopped?;
-                timekeeper::systemctl(of_user, &["daemon-reload"]).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn delete(file: &Path) -> Result<(), Complaint> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let text = format!("cannot remove {}: {error}", file.display());
-            Err(Complaint::new(Code::SchedulerFailed, text).hint("try it with sudo"))
-        }
-        _ => Ok(()),
-    }
 }
