@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::global::Global;
 use crate::complaint::{Code, Complaint};
-use crate::doctor::{Application, Finding, Level, Looked, Report, gather};
+use crate::doctor::{self, Coverage, Diagnosis, Finding, Level, RecognisedApplication};
 use crate::exit::Exit;
 use crate::report::style::Style;
 use crate::report::{self, page};
@@ -21,13 +21,13 @@ pub(super) struct DoctorArgs {
 
 pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> Result<Exit, Complaint> {
     let address = args.url.as_deref().map(address).transpose()?;
-    let report = gather::at(&global.stack_request(), address).await?;
+    let diagnosis = doctor::diagnose(&global.stack_request(), address).await?;
     let is_wrong = |finding: &Finding| finding.code.level() == Level::Wrong;
-    let exit = match report.findings.iter().any(is_wrong) {
+    let exit = match diagnosis.findings.iter().any(is_wrong) {
         true => Exit::Refused,
         false => Exit::Done,
     };
-    print(global, &report);
+    print(global, &diagnosis);
     Ok(exit)
 }
 
@@ -49,18 +49,18 @@ fn address(text: &str) -> Result<Address, Complaint> {
     Ok(parsed)
 }
 
-fn print(global: &Global, report: &Report) {
+fn print(global: &Global, diagnosis: &Diagnosis) {
     if global.json {
-        return page::document(&document(report));
+        return page::document(&document(diagnosis));
     }
     let style = Style::for_stdout(global.color);
-    let findings: Vec<&Finding> = report
+    let findings: Vec<&Finding> = diagnosis
         .findings
         .iter()
         .filter(|finding| !global.quiet || finding.code.level() == Level::Wrong)
         .collect();
     if !global.quiet {
-        report::out(&head(report));
+        report::out(&head(diagnosis));
     }
     for (index, finding) in findings.iter().enumerate() {
         let next = findings.get(index + 1);
@@ -68,17 +68,17 @@ fn print(global: &Global, report: &Report) {
         lines(finding, same, style);
     }
     if !global.quiet {
-        report::out(&sum(report));
-        for not in &report.looked.not {
+        report::out(&sum(diagnosis));
+        for not in &diagnosis.looked.not {
             report::out(&style.dim(&format!("not looked at: {not}")));
         }
     }
 }
 
-fn head(report: &Report) -> String {
-    let place = format!("{} in {}", report.project, report.directory.display());
+fn head(diagnosis: &Diagnosis) -> String {
+    let place = format!("{} in {}", diagnosis.project, diagnosis.directory.display());
     let place = place.trim_start_matches(" in ");
-    let Some(application) = &report.application else {
+    let Some(application) = &diagnosis.application else {
         return place.to_owned();
     };
     let version = application
@@ -116,19 +116,19 @@ fn lines(finding: &Finding, as_next: bool, style: Style) {
     }
 }
 
-fn count(report: &Report, level: Level) -> usize {
+fn count(diagnosis: &Diagnosis, level: Level) -> usize {
     let of_level = |finding: &&Finding| finding.code.level() == level;
-    report.findings.iter().filter(of_level).count()
+    diagnosis.findings.iter().filter(of_level).count()
 }
 
 /// `12 keys, 3 services, health page: nothing wrong`.
-fn sum(report: &Report) -> String {
-    let Looked {
+fn sum(diagnosis: &Diagnosis) -> String {
+    let Coverage {
         keys,
         services,
         also,
         ..
-    } = &report.looked;
+    } = &diagnosis.looked;
     let several = |count: usize, word: &str| match count {
         1 => format!("1 {word}"),
         _ => format!("{count} {word}s"),
@@ -136,7 +136,10 @@ fn sum(report: &Report) -> String {
     let mut parts = vec![several(*keys, "key")];
     parts.extend(services.map(|count| several(count, "service")));
     parts.extend(also.iter().cloned());
-    let (wrong, warnings) = (count(report, Level::Wrong), count(report, Level::Warning));
+    let (wrong, warnings) = (
+        count(diagnosis, Level::Wrong),
+        count(diagnosis, Level::Warning),
+    );
     let warned = several(warnings, "warning");
     let verdict = match (wrong, warnings) {
         (0, 0) => "nothing wrong".to_owned(),
@@ -147,9 +150,9 @@ fn sum(report: &Report) -> String {
     format!("{}: {verdict}", parts.join(", "))
 }
 
-fn document(report: &Report) -> Value {
-    let application = report.application.as_ref().map(|application| {
-        let Application {
+fn document(diagnosis: &Diagnosis) -> Value {
+    let application = diagnosis.application.as_ref().map(|application| {
+        let RecognisedApplication {
             title,
             service,
             version,
@@ -157,7 +160,7 @@ fn document(report: &Report) -> Value {
         } = application;
         json!({"name": title, "service": service, "version": version, "because": because})
     });
-    let findings: Vec<Value> = report
+    let findings: Vec<Value> = diagnosis
         .findings
         .iter()
         .map(|finding| {
@@ -175,17 +178,17 @@ fn document(report: &Report) -> Value {
         })
         .collect();
     json!({
-        "project": report.project,
-        "directory": report.directory,
+        "project": diagnosis.project,
+        "directory": diagnosis.directory,
         "application": application,
         "findings": findings,
-        "wrong": count(report, Level::Wrong),
-        "warnings": count(report, Level::Warning),
+        "wrong": count(diagnosis, Level::Wrong),
+        "warnings": count(diagnosis, Level::Warning),
         "looked_at": {
-            "keys": report.looked.keys,
-            "services": report.looked.services,
-            "pages": report.looked.also,
+            "keys": diagnosis.looked.keys,
+            "services": diagnosis.looked.services,
+            "pages": diagnosis.looked.also,
         },
-        "not_looked_at": report.looked.not,
+        "not_looked_at": diagnosis.looked.not,
     })
 }

@@ -6,7 +6,7 @@ use super::Finding;
 
 /// What was looked at, and what was not.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct Coverage {
     /// Keys that are set in env files.
     pub keys: usize,
     /// Services of which a container was looked for.
@@ -18,21 +18,21 @@ pub struct Looked {
 }
 
 /// A stack, with all that is to be said of it.
-pub struct Report {
+pub struct Diagnosis {
     /// Compose's name for it, as far as it is told.
     pub project: String,
     /// Its folder.
     pub directory: PathBuf,
     /// What the application is, if refit knows it.
-    pub application: Option<Application>,
+    pub application: Option<RecognisedApplication>,
     /// The worst first.
     pub findings: Vec<Finding>,
     /// What was looked at.
-    pub looked: Looked,
+    pub looked: Coverage,
 }
 
 /// An application that refit knows.
-pub struct Application {
+pub struct RecognisedApplication {
     /// Its name.
     pub title: String,
     /// The service that it is.

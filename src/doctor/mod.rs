@@ -5,7 +5,7 @@ pub mod cookie;
 mod diagnosis;
 mod files;
 mod finding;
-pub mod gather;
+mod gather;
 mod given;
 mod keys;
 mod pages;
@@ -18,9 +18,10 @@ mod value;
 
 use std::collections::BTreeSet;
 
-pub use diagnosis::{Application, Looked, Report};
+pub use diagnosis::{Coverage, Diagnosis, RecognisedApplication};
 pub use files::{Lies, Mount};
 pub use finding::{Finding, FindingCode, Level, in_order};
+pub use gather::diagnose;
 pub use given::{EnvText, Line, Reach};
 pub use pages::{Answered, Visit};
 pub use services::Seen;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Looking;
+use super::Examination;
 use crate::assess::edits::format_of;
-use crate::doctor::diagnosis::Looked;
+use crate::doctor::diagnosis::Coverage;
 use crate::doctor::{EnvText, Lies, Line, Mount, Reach};
 use crate::edit::dotenv::Dotenv;
 use crate::event::Route;
@@ -77,8 +77,8 @@ fn lines(tree: &Dotenv) -> Vec<Line> {
         .collect()
 }
 
-impl Looking<'_> {
-    pub(super) fn mounts(&self, looked: &mut Looked) -> Vec<Mount> {
+impl Examination<'_> {
+    pub(super) fn mounts(&self, looked: &mut Coverage) -> Vec<Mount> {
         if !self.is_local() {
             looked
                 .not

@@ -6,7 +6,7 @@ mod pages;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::diagnosis::{Application, Looked, Report};
+use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
 use super::{EnvText, Finding, FindingCode, Patient, Seen};
 use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
@@ -22,7 +22,7 @@ use crate::stack::{Place, Resolved, resolve};
 use crate::state::StateHome;
 
 /// The engine's side of a stack.
-struct Running {
+struct Deployment {
     place: Place,
     containers: Vec<(Container, Option<Inspected>)>,
     drifts: Vec<Drift>,
@@ -32,8 +32,8 @@ struct Running {
 ///
 /// # Errors
 /// There is no stack, or Compose and the engine do not let it be looked at.
-pub async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Complaint> {
-    let mut looked = Looked::default();
+pub async fn diagnose(stack: &StackRequest, url: Option<Address>) -> Result<Diagnosis, Complaint> {
+    let mut looked = Coverage::default();
     let docker = stack.connect().await;
     let docker = docker
         .map_err(|complaint| looked.not.push(format!("services: {}", complaint.text)))
@@ -52,7 +52,7 @@ pub async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Co
         findings.push(complained(FindingCode::SettingsUnusable, complaint));
         Settings::default()
     });
-    let mut report = Report {
+    let mut diagnosis = Diagnosis {
         project: located.args.name.clone().unwrap_or_default(),
         directory,
         application: None,
@@ -60,7 +60,7 @@ pub async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Co
         looked,
     };
     match resolve(&compose, &located).await {
-        Err(error) => report.unreadable(error.into()),
+        Err(error) => diagnosis.unreadable(error.into()),
         Ok(resolved) => {
             let place = docker.map(|docker| Place {
                 docker,
@@ -70,13 +70,13 @@ pub async fn at(stack: &StackRequest, url: Option<Address>) -> Result<Report, Co
                 scratch: PathBuf::new(),
                 containers,
             });
-            report
+            diagnosis
                 .of_model(&located, &resolved, place, &home, url)
                 .await?;
         }
     }
-    report.findings = super::in_order(report.findings);
-    Ok(report)
+    diagnosis.findings = super::in_order(diagnosis.findings);
+    Ok(diagnosis)
 }
 
 /// Runs that were cut off, or are at work.
@@ -102,7 +102,7 @@ fn complained(code: FindingCode, complaint: Complaint) -> Finding {
     }
 }
 
-impl Report {
+impl Diagnosis {
     fn unreadable(&mut self, complaint: Complaint) {
         let complaint = Complaint {
             text: "Compose cannot read this stack".to_owned(),
@@ -129,13 +129,13 @@ impl Report {
             Some(place) => Some(running(place, home, resolved, &mut self.looked).await?),
             None => None,
         };
-        let looking = Looking {
+        let examination = Examination {
             located,
             resolved,
             subject: subject.as_ref(),
             running: running.as_ref(),
         };
-        let found = looking.examine(&env, url, &mut self.looked).await;
+        let found = examination.examine(&env, url, &mut self.looked).await;
         self.findings.extend(found);
         self.project = resolved.model.name.clone();
         self.application = subject.as_ref().and_then(of_subject);
@@ -143,8 +143,8 @@ impl Report {
     }
 }
 
-fn of_subject(subject: &Subject) -> Option<Application> {
-    subject.profile.is_known.then(|| Application {
+fn of_subject(subject: &Subject) -> Option<RecognisedApplication> {
+    subject.profile.is_known.then(|| RecognisedApplication {
         title: subject.profile.title.clone(),
         service: subject.service.to_string(),
         version: subject.version.clone(),
@@ -156,8 +156,8 @@ async fn running(
     mut place: Place,
     home: &StateHome,
     resolved: &Resolved,
-    looked: &mut Looked,
-) -> Result<Running, Complaint> {
+    looked: &mut Coverage,
+) -> Result<Deployment, Complaint> {
     place.scratch = home.scratch()?;
     let own = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, resolved, &own).await;
@@ -173,7 +173,7 @@ async fn running(
         let inspected = place.docker.inspect(&container.id).await?;
         containers.push((container, inspected));
     }
-    Ok(Running {
+    Ok(Deployment {
         place,
         containers,
         drifts,
@@ -181,19 +181,19 @@ async fn running(
 }
 
 /// All that one look at a stack needs.
-struct Looking<'a> {
+struct Examination<'a> {
     located: &'a Located,
     resolved: &'a Resolved,
     subject: Option<&'a Subject>,
-    running: Option<&'a Running>,
+    running: Option<&'a Deployment>,
 }
 
-impl Looking<'_> {
+impl Examination<'_> {
     async fn examine(
         &self,
         env: &[EnvText],
         url: Option<Address>,
-        looked: &mut Looked,
+        looked: &mut Coverage,
     ) -> Vec<Finding> {
         let keys = env.iter().flat_map(|file| &file.lines);
         looked.keys = keys.map(|line| &line.key).collect::<BTreeSet<_>>().len();
@@ -251,7 +251,7 @@ impl Looking<'_> {
             .is_none_or(|running| running.place.docker.endpoint.is_local())
     }
 
-    fn seen(&self, running: &Running, env: &[EnvText]) -> Vec<Seen> {
+    fn seen(&self, running: &Deployment, env: &[EnvText]) -> Vec<Seen> {
         let redactor = self.redactor(env);
         let one = |(container, inspected): &(Container, Option<Inspected>)| {
             let inspected = inspected.as_ref()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Looking;
+use super::Examination;
 use crate::docker::container::Health;
 use crate::doctor::{Answered, Outside, REDIS, Visit};
 use crate::host::{http, redis};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// An application that was started less than so many seconds ago may not answer yet.
 const YOUNG: i64 = 60;
 
-impl Looking<'_> {
+impl Examination<'_> {
     /// Redis servers that a person started by hand, open to others and without a password.
     pub(super) async fn outside(&self) -> Vec<Outside> {
         let Some(running) = self.running.filter(|_| self.is_local()) else {
