@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What a timer runs: `env -i NAME=VALUE… PROGRAM ARGUMENT…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct TimerCommand {
     /// Its environment.
     pub env: Vec<(String, String)>,
     /// Its program.
@@ -13,7 +13,7 @@ pub struct Command {
     pub args: Vec<String>,
 }
 
-impl Command {
+impl TimerCommand {
     /// `None`: it is not as refit made it.
     pub fn read(line: &str) -> Option<Self> {
         let words = words(line);
@@ -82,13 +82,13 @@ mod tests {
         let of_cron = cron::command(&crontab, &job.id, true).unwrap();
         let of_unit = unit::command(&unit::render(&job, true).unwrap().service).unwrap();
         for line in [of_cron, of_unit] {
-            let command = Command::read(&line).unwrap();
+            let command = TimerCommand::read(&line).unwrap();
             assert_eq!(command.program, job.program, "{line}");
             assert_eq!(command.directory(), Some(Path::new(odd)), "{line}");
             assert_eq!(command.variable("DOCKER_CONFIG"), Some(odd), "{line}");
             assert_eq!(command.variable("PATH"), None);
             assert_eq!(command.args[..6], job.args[..], "{line}");
         }
-        assert_eq!(Command::read("echo hello"), None);
+        assert_eq!(TimerCommand::read("echo hello"), None);
     }
 }

@@ -152,7 +152,7 @@ pub(super) mod tests {
 
     use jiff::civil::time;
 
-    use super::super::Account;
+    use super::super::TimerAccount;
     use super::super::calendar::When;
     use super::*;
 
@@ -160,7 +160,7 @@ pub(super) mod tests {
         Job {
             id: "chat-0123456789ab".to_owned(),
             title: "refit upgrade of chat".to_owned(),
-            account: Account {
+            account: TimerAccount {
                 name: "ann".to_owned(),
                 uid: 1000,
                 gid: 1000,

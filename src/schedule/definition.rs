@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use super::stack::Stack;
-use super::timer::{self, Found};
+use super::stack::ScheduledStack;
+use super::timer::{self, InstalledTimer};
 use super::{Via, cron, unit};
 use crate::host::timekeeper;
 
 /// A timer as it is kept.
-pub(super) struct Kept {
+pub(super) struct TimerDefinition {
     /// Its command, for the shell.
     pub(super) line: Option<String>,
     /// The account that it names.
@@ -19,8 +19,8 @@ pub(super) struct Kept {
     pub(super) service: Option<String>,
 }
 
-impl Kept {
-    pub(super) async fn read(one: &Found, stack: &Stack) -> anyhow::Result<Self> {
+impl TimerDefinition {
+    pub(super) async fn read(one: &InstalledTimer, stack: &ScheduledStack) -> anyhow::Result<Self> {
         let (id, account) = (&stack.id, &stack.account);
         let of_cron = |text: &str, with_user: bool| Self {
             line: cron::command(text, id, with_user),

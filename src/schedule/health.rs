@@ -7,21 +7,21 @@ use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::command::Command;
-use super::definition::Kept;
+use super::command::TimerCommand;
+use super::definition::TimerDefinition;
 use super::fields::Fields;
 use super::policy::{self, Pass};
-use super::record::Record;
-use super::stack::Stack;
-use super::timer::Found;
-use super::{Account, Via, unit};
+use super::record::UnattendedRecord;
+use super::stack::ScheduledStack;
+use super::timer::InstalledTimer;
+use super::{TimerAccount, Via, unit};
 use crate::host::timekeeper;
 use crate::settings::Receiver;
 use crate::state::document::StateError;
 
 /// What a timer says of itself.
 #[derive(Debug, Default)]
-pub struct Health {
+pub struct TimerHealth {
     /// When it fires next.
     pub next: Option<Moment>,
     /// When it fired last, as far as systemd knows.
@@ -71,12 +71,12 @@ impl fmt::Display for Moment {
 }
 
 /// Whether this machine will run it, and when.
-pub async fn of(one: &Found, stack: &Stack) -> Health {
+pub async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHealth {
     let mut health = match one.via {
         Via::Systemd | Via::User => of_systemd(one.via, &stack.id, &stack.account).await,
         Via::Cron | Via::CronD => of_cron(),
     };
-    match Kept::read(one, stack).await {
+    match TimerDefinition::read(one, stack).await {
         Err(error) => health.problems.push(format!("{error:#}")),
         Ok(kept) => {
             if let Some(fields) = &kept.fields {
@@ -84,7 +84,7 @@ pub async fn of(one: &Found, stack: &Stack) -> Health {
                 let unknown = || Moment::Said(format!("as cron reads {fields}"));
                 health.next = Some(next.map_or_else(unknown, Moment::At));
             }
-            let command = kept.line.as_deref().and_then(Command::read);
+            let command = kept.line.as_deref().and_then(TimerCommand::read);
             match command {
                 None => health
                     .problems
@@ -115,7 +115,7 @@ pub async fn of(one: &Found, stack: &Stack) -> Health {
 }
 
 /// Whom it could not tell how a run ends: a timer has no other environment than that of its command.
-fn who_is_not_told(command: &Command, stack: &Stack) -> Vec<String> {
+fn who_is_not_told(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
     let Ok(settings) = &stack.settings else {
         return Vec::new();
     };
@@ -135,7 +135,7 @@ fn who_is_not_told(command: &Command, stack: &Stack) -> Vec<String> {
 }
 
 /// Why each run of this stack ends at once.
-fn what_is_refused(stack: &Stack) -> Option<String> {
+fn what_is_refused(stack: &ScheduledStack) -> Option<String> {
     let settings = match &stack.settings {
         Ok(settings) => settings,
         Err(complaint) => {
@@ -146,7 +146,7 @@ fn what_is_refused(stack: &Stack) -> Option<String> {
     };
     let state = stack.state_of_timer();
     let read = || -> Result<u32, StateError> {
-        let entries = Record::of(&state).read()?;
+        let entries = UnattendedRecord::of(&state).read()?;
         let failures = policy::failures(&entries, super::unattended::repaired(&state)?);
         Ok(failures)
     };
@@ -160,7 +160,7 @@ fn what_is_refused(stack: &Stack) -> Option<String> {
 }
 
 /// What the command needs and this machine no longer has.
-fn what_is_gone(command: &Command, stack: &Stack) -> Vec<String> {
+fn what_is_gone(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
     let mut gone = Vec::new();
     if !timekeeper::is_program(&command.program) {
         let program = command.program.display();
@@ -185,8 +185,8 @@ fn what_is_gone(command: &Command, stack: &Stack) -> Vec<String> {
     gone
 }
 
-async fn of_systemd(via: Via, id: &str, account: &Account) -> Health {
-    let mut health = Health::default();
+async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
+    let mut health = TimerHealth::default();
     if !timekeeper::systemd_runs() {
         health
             .problems
@@ -229,8 +229,8 @@ async fn of_systemd(via: Via, id: &str, account: &Account) -> Health {
     health
 }
 
-fn of_cron() -> Health {
-    let mut health = Health::default();
+fn of_cron() -> TimerHealth {
+    let mut health = TimerHealth::default();
     if !timekeeper::cron_runs() {
         health
             .problems

@@ -3,19 +3,103 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::stack::Stack;
-use super::{Account, Job, Via, cron, timer, unit};
+use super::health::{self, TimerHealth};
+use super::job::InstallRequest;
+use super::stack::ScheduledStack;
+use super::{Job, TimerAccount, Via, cron, timer, unit};
 use crate::complaint::{Code, Complaint};
 use crate::host::timekeeper;
+use crate::request::StackRequest;
+
+/// A timer as it is to be installed.
+pub struct NewTimer {
+    /// The stack that it is for.
+    pub stack: ScheduledStack,
+    /// What it is told.
+    pub job: Job,
+    /// Who keeps the time.
+    pub via: Via,
+    /// Its files; for a crontab the lines that come into it.
+    pub files: Vec<(PathBuf, String)>,
+}
+
+/// What an installation came to.
+pub struct Installation {
+    /// It was not so already.
+    pub changed: bool,
+    /// What the timer now says of itself.
+    pub health: TimerHealth,
+}
+
+impl NewTimer {
+    /// All that can fail before anything is written.
+    ///
+    /// # Errors
+    /// There is no such stack, nobody keeps the time as it is asked for, or systemd or cron would not take
+    /// the timer.
+    pub async fn make(request: &StackRequest, wanted: &InstallRequest) -> Result<Self, Complaint> {
+        let stack = ScheduledStack::find(request).await?;
+        stack.usable()?;
+        let via = choose(wanted.via, wanted.only_print, &stack.account).await?;
+        let job = stack.job(request, wanted, via).await?;
+        let files = files(&job, via, &stack.scratch).await?;
+        Ok(Self {
+            stack,
+            job,
+            via,
+            files,
+        })
+    }
+
+    /// Puts it where it belongs, and looks whether this machine will run it.
+    ///
+    /// # Errors
+    /// It cannot be written, or systemd or cron does not take it.
+    pub async fn install(&self) -> Result<Installation, Complaint> {
+        let changed = self.put().await?;
+        let found = timer::find(&self.stack).await;
+        let health = match found.iter().find(|one| one.via == self.via) {
+            Some(one) => health::of(one, &self.stack).await,
+            None => TimerHealth::default(),
+        };
+        Ok(Installation { changed, health })
+    }
+
+    /// Whether the stack has hooks, and they would be called behind the wall of a service of the system.
+    pub fn walls_hooks_in(&self) -> bool {
+        self.stack.has_hooks() && self.via == Via::Systemd
+    }
+
+    /// Into its place, and then out of everywhere else. `false`: it was so already.
+    async fn put(&self) -> Result<bool, Complaint> {
+        let Self {
+            stack,
+            job,
+            via,
+            files,
+        } = self;
+        let before = timer::find(stack).await;
+        let mut changed = match via {
+            Via::Cron => into_crontab(job, &files[0].1, &stack.scratch).await?,
+            Via::CronD => timekeeper::write_config(&files[0].0, &files[0].1)?,
+            Via::Systemd | Via::User => into_systemd(job, *via, files, stack).await?,
+        };
+        for other in before.iter().filter(|one| one.via != *via) {
+            timer::remove(other, stack).await?;
+            changed = true;
+        }
+        Ok(changed)
+    }
+}
 
 /// Who is to keep the time.
 ///
 /// # Errors
 /// `no_scheduler`: nobody does, or not the one that is asked for.
-pub async fn choose(
+async fn choose(
     asked: Option<Via>,
     only_print: bool,
-    account: &Account,
+    account: &TimerAccount,
 ) -> Result<Via, Complaint> {
     let is_root = rustix::process::geteuid().is_root();
     let systemd = timekeeper::systemd_runs();
@@ -65,11 +149,7 @@ const LONGEST_LINE: usize = 990;
 ///
 /// # Errors
 /// The time is in the other program's words; systemd or cron would not take it.
-pub async fn files(
-    job: &Job,
-    via: Via,
-    scratch: &Path,
-) -> Result<Vec<(PathBuf, String)>, Complaint> {
+async fn files(job: &Job, via: Via, scratch: &Path) -> Result<Vec<(PathBuf, String)>, Complaint> {
     let wrong = |text: String| {
         Complaint::new(Code::BadSchedule, text)
             .hint("refit schedule install --help shows the forms")
@@ -123,29 +203,6 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
     }
 }
 
-/// Puts a timer where it belongs, and then takes it out of everywhere else. `false`: it was so already.
-///
-/// # Errors
-/// It cannot be written, or systemd or cron does not take it.
-pub async fn install(
-    job: &Job,
-    via: Via,
-    files: &[(PathBuf, String)],
-    stack: &Stack,
-) -> Result<bool, Complaint> {
-    let before = timer::find(&job.id, &job.account).await;
-    let mut changed = match via {
-        Via::Cron => into_crontab(job, &files[0].1, &stack.scratch).await?,
-        Via::CronD => timekeeper::write_config(&files[0].0, &files[0].1)?,
-        Via::Systemd | Via::User => into_systemd(job, via, files, stack).await?,
-    };
-    for other in before.iter().filter(|one| one.via != via) {
-        timer::remove(other, &job.id, &job.account, &stack.scratch).await?;
-        changed = true;
-    }
-    Ok(changed)
-}
-
 async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Complaint> {
     let now = timekeeper::crontab(timer::of(&job.account)).await?;
     let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
@@ -167,7 +224,7 @@ async fn into_systemd(
     job: &Job,
     via: Via,
     files: &[(PathBuf, String)],
-    stack: &Stack,
+    stack: &ScheduledStack,
 ) -> Result<bool, Complaint> {
     // Behind its wall it could not make them itself.
     for folder in stack.own_folders() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::calendar::When;
-use super::stack::Stack;
-use super::{Action, Job, Via};
+use super::stack::ScheduledStack;
+use super::{Job, TimerAction, Via};
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
 use crate::request::StackRequest;
@@ -55,7 +55,7 @@ pub struct InstallRequest {
     /// By how much it may be later.
     pub random_delay: Duration,
     /// What is done.
-    pub action: Action,
+    pub action: TimerAction,
     /// Who keeps the time; `None`: who can.
     pub via: Option<Via>,
     /// How long it waits for another run.
@@ -66,9 +66,9 @@ pub struct InstallRequest {
     pub only_print: bool,
 }
 
-impl Stack {
+impl ScheduledStack {
     /// What a timer is told.
-    pub async fn job(
+    pub(super) async fn job(
         &self,
         request: &StackRequest,
         wanted: &InstallRequest,
@@ -168,12 +168,6 @@ impl Stack {
         }
     }
 
-    /// Variables that a timer is not told of, because they hold a secret.
-    pub fn withheld() -> Vec<&'static str> {
-        let holds = |name: &&&str| std::env::var(name).is_ok_and(|value| is_secret(name, &value));
-        KEPT.iter().filter(holds).copied().collect()
-    }
-
     /// The stack, the repository that it lies in, refit's own folder, and docker's for builds.
     fn writes(&self, here: &Path, more: &[PathBuf]) -> Vec<PathBuf> {
         let mut writes = vec![self.directory.clone()];
@@ -186,6 +180,12 @@ impl Stack {
         writes.dedup();
         writes
     }
+}
+
+/// Variables that a timer is not told of, because they hold a secret.
+pub fn withheld() -> Vec<&'static str> {
+    let holds = |name: &&&str| std::env::var(name).is_ok_and(|value| is_secret(name, &value));
+    KEPT.iter().filter(holds).copied().collect()
 }
 
 /// refit itself, by the name under which a shell finds it where that is the same: an update may put

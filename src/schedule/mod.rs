@@ -13,6 +13,7 @@ pub mod job;
 pub mod policy;
 pub mod record;
 pub mod stack;
+pub mod status;
 pub mod test;
 pub mod timer;
 pub mod unattended;
@@ -29,14 +30,14 @@ use calendar::When;
 /// What is done by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub enum TimerAction {
     /// Bring the stack to its newest version
     Upgrade,
     /// Say what is new, and change nothing
     Check,
 }
 
-impl Action {
+impl TimerAction {
     /// The word on a command line.
     pub fn word(self) -> &'static str {
         match self {
@@ -74,7 +75,7 @@ impl Via {
 
 /// The account that a timer runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct TimerAccount {
     /// Its name.
     pub name: String,
     /// Its number.
@@ -93,7 +94,7 @@ pub struct Job {
     /// The stack, for people.
     pub title: String,
     /// As whom.
-    pub account: Account,
+    pub account: TimerAccount,
     /// The stack's folder.
     pub directory: PathBuf,
     /// refit's own program, absolute.

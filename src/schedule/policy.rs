@@ -115,7 +115,7 @@ pub fn failures(past: &[Entry], repaired: Option<Timestamp>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Action;
+    use crate::schedule::TimerAction;
 
     fn past(words: &str) -> Vec<Entry> {
         let outcome = |word| match word {
@@ -132,7 +132,7 @@ mod tests {
             let at = Timestamp::from_second(i64::try_from(index).unwrap() * 86_400).unwrap();
             Entry {
                 at,
-                action: Action::Upgrade,
+                action: TimerAction::Upgrade,
                 outcome,
                 exit_code: 0,
                 run: None,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Action;
+use super::TimerAction;
 use crate::complaint::Code;
 use crate::event::{Outcome, RunId};
 use crate::state::document::{self, StateError};
@@ -21,7 +21,7 @@ pub struct Entry {
     /// When it ended.
     pub at: Timestamp,
     /// What was to be done.
-    pub action: Action,
+    pub action: TimerAction,
     /// How it ended.
     pub outcome: Outcome,
     /// The exit code.
@@ -90,9 +90,9 @@ impl Tally {
 
 /// The record of one stack.
 #[derive(Debug)]
-pub struct Record(PathBuf);
+pub struct UnattendedRecord(PathBuf);
 
-impl Record {
+impl UnattendedRecord {
     /// That of a stack.
     pub fn of(state: &StackState) -> Self {
         Self(state.folder().join("unattended.jsonl"))
@@ -140,11 +140,11 @@ pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Entry>,
 /// # Errors
 /// What is remembered cannot be read.
 pub async fn entries(directory: &Path, state: &StackState) -> Result<Vec<Entry>, StateError> {
-    let mut all = Record::of(state).read()?;
+    let mut all = UnattendedRecord::of(state).read()?;
     if rustix::process::geteuid().is_root()
         && let Some(state) = super::stack::state_of_owner(directory).await
     {
-        all.extend(Record::of(&state).read()?);
+        all.extend(UnattendedRecord::of(&state).read()?);
         all.sort_by_key(|entry| entry.at);
     }
     Ok(all)

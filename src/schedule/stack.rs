@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Account;
+use super::TimerAccount;
 use crate::complaint::{Code, Complaint};
 use crate::host::{files, timekeeper};
 use crate::request::StackRequest;
@@ -13,7 +13,7 @@ use crate::stack::locate::{self, LocateError};
 use crate::state::{StackState, StateHome};
 
 /// A stack as far as a timer has to know it.
-pub struct Stack {
+pub struct ScheduledStack {
     /// Names its timer. Of what was typed and of its folder alone: it is the same when the engine is
     /// down and when the compose file is gone.
     pub id: String,
@@ -22,7 +22,7 @@ pub struct Stack {
     /// What its `refit.yaml` says, or why nothing can be done with this stack.
     pub settings: Result<Settings, Complaint>,
     /// As whom its timer runs.
-    pub account: Account,
+    pub account: TimerAccount,
     /// A folder of refit's own for files that are not to stay.
     pub scratch: PathBuf,
     /// Its folder.
@@ -34,7 +34,7 @@ pub struct Stack {
     home: StateHome,
 }
 
-impl Stack {
+impl ScheduledStack {
     /// Found with the engine's help where that answers, and as far as it is there: a timer is removed
     /// without engine and compose file too.
     ///
@@ -164,21 +164,21 @@ fn typed_folder(request: &StackRequest) -> PathBuf {
 
 /// Who owns the stack, for root; else whoever asks. A stack of nobody who is known goes with a name
 /// that is a number.
-async fn account(directory: &Path) -> Result<Account, (Account, Complaint)> {
+async fn account(directory: &Path) -> Result<TimerAccount, (TimerAccount, Complaint)> {
     let me = rustix::process::geteuid();
     let uid = match me.is_root() {
         true => std::fs::metadata(directory).map_or(0, |found| found.uid()),
         false => me.as_raw(),
     };
     match timekeeper::account(uid).await {
-        Ok(found) => Ok(Account {
+        Ok(found) => Ok(TimerAccount {
             name: found.name,
             uid: found.uid,
             gid: found.gid,
             home: found.home,
         }),
         Err(error) => {
-            let nobody = Account {
+            let nobody = TimerAccount {
                 name: uid.to_string(),
                 uid,
                 gid: uid,

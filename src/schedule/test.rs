@@ -1,28 +1,42 @@
 //! The command of an installed timer, run by hand in the timer's environment.
 
-use super::Account;
-use super::command::Command;
-use super::definition::Kept;
-use super::stack::Stack;
-use super::timer::{self, Found};
+use super::command::TimerCommand;
+use super::definition::TimerDefinition;
+use super::stack::ScheduledStack;
+use super::{TimerAccount, Via, timer};
 use crate::complaint::{Code, Complaint};
 use crate::host::timekeeper;
+use crate::request::StackRequest;
 
 /// The command of a timer, as the program that keeps time would run it.
-pub struct TimerCommand {
+pub struct Trial {
+    /// Names the timer.
+    pub id: String,
+    /// Who keeps its time.
+    pub via: Via,
+    /// As whom it runs.
+    pub account: TimerAccount,
     /// For `/bin/sh -c`.
     line: String,
     env: Vec<(String, String)>,
 }
 
-/// Reads it back from where it is kept.
+/// Of the stack's timer, read back from where it is kept.
 ///
 /// # Errors
-/// It cannot be read, or is not as refit made it.
-pub async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complaint> {
+/// There is none, or it cannot be read, or is not as refit made it.
+pub async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
+    let stack = ScheduledStack::find(request).await?;
+    let found = timer::find(&stack).await;
+    let Some(one) = found.first() else {
+        let text = "no timer is installed for this stack, so there is none to test";
+        return Err(
+            Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes one")
+        );
+    };
     let account = &stack.account;
-    let line = Kept::read(one, stack).await?.line;
-    let line = line.filter(|line| Command::read(line).is_some());
+    let line = TimerDefinition::read(one, &stack).await?.line;
+    let line = line.filter(|line| TimerCommand::read(line).is_some());
     let line = line.ok_or_else(|| {
         let text = format!("{} is not as refit made it", one.file.display());
         Complaint::new(Code::NotScheduled, text).hint("refit schedule install writes it again")
@@ -36,24 +50,33 @@ pub async fn command(one: &Found, stack: &Stack) -> Result<TimerCommand, Complai
         ("PATH", "/usr/bin:/bin".to_owned()),
     ];
     let env = env.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    Ok(TimerCommand { line, env })
+    Ok(Trial {
+        via: one.via,
+        line,
+        env,
+        id: stack.id,
+        account: stack.account,
+    })
 }
 
-impl TimerCommand {
+impl Trial {
     /// For a person.
     pub fn shown(&self) -> &str {
         &self.line
     }
 
-    /// Runs it with `--test` behind it; gives the exit code.
+    /// Runs it as a check that changes nothing; gives the exit code.
     /// `loud`: with all that it prints, not only what failed.
     ///
     /// # Errors
     /// It cannot be run at all.
-    pub async fn run_as_check(&self, account: &Account, loud: bool) -> anyhow::Result<Option<i32>> {
+    pub async fn run(&self, loud: bool) -> Result<Option<i32>, Complaint> {
+        let account = &self.account;
         let line = format!("{} --test", self.line);
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
         let other = timer::of(account).map(|_| timer::passwd(account));
-        timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await
+        let code =
+            timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await?;
+        Ok(code)
     }
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Account, Via, cron};
+use super::stack::ScheduledStack;
+use super::{TimerAccount, Via, cron};
 use crate::complaint::{Code, Complaint};
 use crate::host::timekeeper::{self, Passwd};
 
 /// A timer that is installed.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct InstalledTimer {
     /// Who keeps the time.
     pub via: Via,
     /// Where; for a crontab in words.
@@ -17,14 +18,14 @@ pub struct Found {
 }
 
 /// Where units lie; cron has none, and is not asked about.
-fn unit_folder(via: Via, account: &Account) -> PathBuf {
+fn unit_folder(via: Via, account: &TimerAccount) -> PathBuf {
     match via {
         Via::User => account.home.join(".config/systemd/user"),
         Via::Systemd | Via::Cron | Via::CronD => PathBuf::from("/etc/systemd/system"),
     }
 }
 
-pub(super) fn unit_files(via: Via, id: &str, account: &Account) -> [PathBuf; 2] {
+pub(super) fn unit_files(via: Via, id: &str, account: &TimerAccount) -> [PathBuf; 2] {
     let folder = unit_folder(via, account);
     ["service", "timer"].map(|kind| folder.join(format!("refit-{id}.{kind}")))
 }
@@ -34,13 +35,13 @@ pub(super) fn cron_file(id: &str) -> PathBuf {
 }
 
 /// For `crontab -u`: only root may say whose, and only where it is another's.
-pub(super) fn of(account: &Account) -> Option<&str> {
+pub(super) fn of(account: &TimerAccount) -> Option<&str> {
     let other = rustix::process::geteuid().as_raw() != account.uid;
     other.then_some(account.name.as_str())
 }
 
 /// The account for those who know nothing of schedules.
-pub(super) fn passwd(account: &Account) -> Passwd {
+pub(super) fn passwd(account: &TimerAccount) -> Passwd {
     Passwd {
         name: account.name.clone(),
         uid: account.uid,
@@ -50,26 +51,27 @@ pub(super) fn passwd(account: &Account) -> Passwd {
 }
 
 /// Every timer of this stack.
-pub async fn find(id: &str, account: &Account) -> Vec<Found> {
+pub async fn find(stack: &ScheduledStack) -> Vec<InstalledTimer> {
+    let (id, account) = (&stack.id, &stack.account);
     let mut found = Vec::new();
     for via in [Via::Systemd, Via::User] {
         let [_, file] = unit_files(via, id, account);
         if file.exists() {
-            found.push(Found { via, file });
+            found.push(InstalledTimer { via, file });
         }
     }
     if let Ok(bytes) = timekeeper::crontab(of(account)).await
         && cron::is_in(&String::from_utf8_lossy(&bytes), id)
     {
         let file = PathBuf::from(format!("crontab of {}", account.name));
-        found.push(Found {
+        found.push(InstalledTimer {
             via: Via::Cron,
             file,
         });
     }
     let file = cron_file(id);
     if file.exists() {
-        found.push(Found {
+        found.push(InstalledTimer {
             via: Via::CronD,
             file,
         });
@@ -77,21 +79,29 @@ pub async fn find(id: &str, account: &Account) -> Vec<Found> {
     found
 }
 
+/// The timers that are to be taken out: also where of the stack only its folder is left, or not even that.
+///
+/// # Errors
+/// There is neither a timer nor a folder.
+pub async fn to_remove(stack: &ScheduledStack) -> Result<Vec<InstalledTimer>, Complaint> {
+    let found = find(stack).await;
+    if found.is_empty() && !stack.directory.is_dir() {
+        stack.usable()?;
+    }
+    Ok(found)
+}
+
 /// Takes a timer out.
 ///
 /// # Errors
 /// It cannot be removed, or systemd or cron does not let go of it.
-pub async fn remove(
-    one: &Found,
-    id: &str,
-    account: &Account,
-    scratch: &Path,
-) -> Result<(), Complaint> {
+pub async fn remove(one: &InstalledTimer, stack: &ScheduledStack) -> Result<(), Complaint> {
+    let (id, account) = (&stack.id, &stack.account);
     match one.via {
         Via::Cron => {
             let now = timekeeper::crontab(of(account)).await?;
             let text = cron::without(&now, id);
-            timekeeper::set_crontab(of(account), &text, scratch).await?;
+            timekeeper::set_crontab(of(account), &text, &stack.scratch).await?;
         }
         Via::CronD => delete(&one.file)?,
         Via::Systemd | Via::User => {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::Action;
+use super::TimerAction;
 use super::fields::Fields;
 use super::policy::{self, Pass, Policy};
-use super::record::{Entry, Record};
-use super::stack::Stack;
+use super::record::{Entry, UnattendedRecord};
+use super::stack::ScheduledStack;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, Outcome};
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ const ENGINE_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct UnattendedRequest {
     /// What is done.
-    pub action: Action,
+    pub action: TimerAction,
     /// Nothing is done outside of these hours; else of those of `refit.yaml`.
     pub window: Option<Window>,
     /// It waits by chance up to so long before anything else.
@@ -53,7 +53,7 @@ pub async fn check(
     invocation: &Invocation,
     request: &UnattendedRequest,
 ) -> Result<Exit, Complaint> {
-    let report = upgrade(invocation, Action::Check, request).await?;
+    let report = upgrade(invocation, TimerAction::Check, request).await?;
     Ok(report.end.exit())
 }
 
@@ -65,8 +65,8 @@ pub async fn run(invocation: &Invocation, request: &UnattendedRequest) -> Result
     if let Some(signal) = wait(&invocation.stack, request).await? {
         return Ok(Exit::Signal(signal));
     }
-    let stack = Stack::find(&invocation.stack).await?;
-    let record = Record::of(&stack.state);
+    let stack = ScheduledStack::find(&invocation.stack).await?;
+    let record = UnattendedRecord::of(&stack.state);
     let settings = match stack.usable() {
         Ok(settings) => &settings.upgrade,
         Err(complaint) => {
@@ -102,7 +102,7 @@ pub async fn run(invocation: &Invocation, request: &UnattendedRequest) -> Result
     done.map(|_| exit)
 }
 
-fn entry(action: Action, report: &RunReport) -> Entry {
+fn entry(action: TimerAction, report: &RunReport) -> Entry {
     let exit = report.end.exit();
     let failure = report.end.failure.as_ref();
     Entry {
@@ -133,8 +133,8 @@ pub(super) fn repaired(state: &StackState) -> Result<Option<Timestamp>, StateErr
 
 fn let_pass(
     invocation: &Invocation,
-    record: &Record,
-    action: Action,
+    record: &UnattendedRecord,
+    action: TimerAction,
     pass: &Pass,
 ) -> Result<Exit, Complaint> {
     let emitter = invocation.emitter();
@@ -186,10 +186,10 @@ async fn wait(
 
 async fn upgrade(
     invocation: &Invocation,
-    action: Action,
+    action: TimerAction,
     asked: &UnattendedRequest,
 ) -> Result<RunReport, Complaint> {
-    let dry = action == Action::Check;
+    let dry = action == TimerAction::Check;
     let request = Request {
         command: match (dry, asked.retry) {
             (true, _) => "upgrade --check --unattended".to_owned(),

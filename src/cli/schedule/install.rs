@@ -12,10 +12,10 @@ use super::super::global::Global;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::schedule::health::{self, Health, Moment};
-use crate::schedule::job::InstallRequest;
-use crate::schedule::stack::Stack;
-use crate::schedule::{Action, Via, install, timer};
+use crate::schedule::health::Moment;
+use crate::schedule::install::{Installation, NewTimer};
+use crate::schedule::job::{self, InstallRequest};
+use crate::schedule::{TimerAction, Via};
 use crate::settings::window::{Window, time_of_day};
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub(super) struct InstallArgs {
     random_delay: Duration,
     /// What is done
     #[arg(long, value_enum, default_value = "upgrade")]
-    action: Action,
+    action: TimerAction,
     /// Who keeps the time [default: systemd where it runs, else cron]
     #[arg(long, value_enum)]
     via: Option<Via>,
@@ -53,7 +53,6 @@ pub(super) struct InstallArgs {
 }
 
 pub(super) async fn install(global: &Global, args: InstallArgs) -> Result<Exit, Complaint> {
-    let request = global.stack_request();
     let wanted = InstallRequest {
         every: args.every,
         at: args.at,
@@ -65,45 +64,45 @@ pub(super) async fn install(global: &Global, args: InstallArgs) -> Result<Exit, 
         writable: args.writable,
         only_print: args.print,
     };
-    let stack = Stack::find(&request).await?;
-    stack.usable()?;
-    let via = install::choose(wanted.via, wanted.only_print, &stack.account).await?;
-    let job = stack.job(&request, &wanted, via).await?;
-    let files = install::files(&job, via, &stack.scratch).await?;
+    let timer = NewTimer::make(&global.stack_request(), &wanted).await?;
     if wanted.only_print {
-        print_files(global, &job.id, via, &files);
+        print_files(global, &timer);
         return Ok(Exit::Done);
     }
-    let changed = install::install(&job, via, &files, &stack).await?;
-    let found = timer::find(&job.id, &job.account).await;
-    let health = match found.iter().find(|one| one.via == via) {
-        Some(one) => health::of(one, &stack).await,
-        None => Health::default(),
-    };
-    if global.json {
-        page::document(&json!({
-            "id": job.id,
-            "via": via,
-            "changed": changed,
-            "files": files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-            "next": health.next.as_ref().map(Moment::row),
-            "problems": health.problems,
-        }));
-        return Ok(Exit::Done);
+    let done = timer.install().await?;
+    match global.json {
+        true => page::document(&document(&timer, &done)),
+        false => print(&timer, done),
     }
-    let did = if changed {
+    Ok(Exit::Done)
+}
+
+fn document(timer: &NewTimer, done: &Installation) -> Value {
+    json!({
+        "id": timer.job.id,
+        "via": timer.via,
+        "changed": done.changed,
+        "files": timer.files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        "next": done.health.next.as_ref().map(Moment::row),
+        "problems": done.health.problems,
+    })
+}
+
+fn print(timer: &NewTimer, done: Installation) {
+    let job = &timer.job;
+    let did = if done.changed {
         "Installed in"
     } else {
         "Nothing to do: it is so already, in"
     };
-    report::out(&format!("{did} {}: {}", via.words(), job.title));
-    for (path, _) in &files {
+    report::out(&format!("{did} {}: {}", timer.via.words(), job.title));
+    for (path, _) in &timer.files {
         report::out(&format!("  {}", path.display()));
     }
-    if let Some(next) = health.next {
+    if let Some(next) = done.health.next {
         report::out(&format!("  next   {next}, as {}", job.account.name));
     }
-    if stack.has_hooks() && via == Via::Systemd {
+    if timer.walls_hooks_in() {
         report::out(
             "  hooks  may write to the stack and to what --writable DIR names, and nowhere else",
         );
@@ -111,23 +110,25 @@ pub(super) async fn install(global: &Global, args: InstallArgs) -> Result<Exit, 
             report::out("         and call no program that takes more rights, such as sudo");
         }
     }
-    for name in Stack::withheld() {
+    for name in job::withheld() {
         report::err(&format!(
             "! {name} holds a password, so the timer is not told of it"
         ));
     }
-    for problem in health.problems {
+    for problem in done.health.problems {
         report::err(&format!("! {problem}"));
     }
     report::out("Try it: refit schedule test");
-    Ok(Exit::Done)
 }
 
-fn print_files(global: &Global, id: &str, via: Via, files: &[(PathBuf, String)]) {
+fn print_files(global: &Global, timer: &NewTimer) {
+    let NewTimer {
+        job, via, files, ..
+    } = timer;
     if global.json {
         let file = |(path, text): &(PathBuf, String)| json!({"path": path, "text": text});
         let files: Vec<Value> = files.iter().map(file).collect();
-        page::document(&json!({"id": id, "via": via, "files": files}));
+        page::document(&json!({"id": job.id, "via": via, "files": files}));
         return;
     }
     for (path, text) in files {

@@ -32,7 +32,7 @@ enum ScheduleCommand {
     /// Show the timer, when it fires, what came of it, and whether this machine would really run it
     Status,
     /// What the timer calls: an upgrade with nobody watching
-    Run(run::RunArgs),
+    Run(run::UnattendedArgs),
     /// Run the timer's command in the timer's environment, as a check that changes nothing
     Test,
 }

@@ -6,17 +6,14 @@ use super::super::global::Global;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::schedule::stack::Stack;
+use crate::schedule::stack::ScheduledStack;
 use crate::schedule::timer;
 
 pub(super) async fn remove(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(&global.stack_request()).await?;
-    let found = timer::find(&stack.id, &stack.account).await;
-    if found.is_empty() && !stack.directory.is_dir() {
-        stack.usable()?;
-    }
+    let stack = ScheduledStack::find(&global.stack_request()).await?;
+    let found = timer::to_remove(&stack).await?;
     for one in &found {
-        timer::remove(one, &stack.id, &stack.account, &stack.scratch).await?;
+        timer::remove(one, &stack).await?;
         if !global.json {
             report::out(&format!("Taken out of {}", one.via.words()));
         }

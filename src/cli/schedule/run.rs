@@ -8,16 +8,16 @@ use super::super::argument::duration;
 use super::super::global::Global;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
-use crate::schedule::Action;
+use crate::schedule::TimerAction;
 use crate::schedule::fields::Fields;
 use crate::schedule::unattended::{self, UnattendedRequest};
 use crate::settings::window::Window;
 
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
+pub(super) struct UnattendedArgs {
     /// What is done
     #[arg(long, value_enum, default_value = "upgrade")]
-    action: Action,
+    action: TimerAction,
     /// Do nothing outside of these hours [default: upgrade.window of refit.yaml]
     #[arg(long, value_name = "FROM-TO")]
     window: Option<Window>,
@@ -42,7 +42,7 @@ pub(super) struct RunArgs {
     pub(super) test: bool,
 }
 
-pub(super) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Complaint> {
+pub(super) async fn run(global: &Global, args: UnattendedArgs) -> Result<Exit, Complaint> {
     let invocation = global.invocation();
     let request = UnattendedRequest {
         action: args.action,

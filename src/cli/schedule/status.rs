@@ -4,25 +4,16 @@
 use serde_json::{Value, json};
 
 use super::super::global::Global;
-use super::{last, told};
+use super::told;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::schedule::health::{self, Moment};
-use crate::schedule::stack::Stack;
-use crate::schedule::timer::{self, Found};
+use crate::schedule::health::Moment;
+use crate::schedule::status::{self, ScheduleStatus};
+use crate::schedule::timer::InstalledTimer;
 
 pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(&global.stack_request()).await?;
-    let found = timer::find(&stack.id, &stack.account).await;
-    let mut timers = Vec::new();
-    for one in &found {
-        timers.push((one, health::of(one, &stack).await));
-    }
-    if timers.is_empty() {
-        stack.usable()?;
-    }
-    let last = last(&stack.directory, &stack.state).await?;
+    let ScheduleStatus { id, timers, last } = status::of(&global.stack_request()).await?;
     if global.json {
         let timers: Vec<Value> = timers
             .iter()
@@ -36,13 +27,13 @@ pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
                 })
             })
             .collect();
-        page::document(&json!({"id": stack.id, "timers": timers, "last_result": last}));
+        page::document(&json!({"id": id, "timers": timers, "last_result": last}));
         return Ok(Exit::Done);
     }
     if timers.is_empty() {
         report::out("no timer is installed for this stack; refit schedule install makes one");
     }
-    for (Found { via, file, .. }, health) in &timers {
+    for (InstalledTimer { via, file, .. }, health) in &timers {
         report::out(&format!("timer   {}, {}", via.words(), file.display()));
         let next = health.next.as_ref();
         let next = next.map_or_else(|| "unknown".to_owned(), Moment::to_string);

@@ -3,34 +3,25 @@
 use serde_json::json;
 
 use super::super::global::Global;
-use crate::complaint::{Code, Complaint};
+use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};
-use crate::schedule::stack::Stack;
-use crate::schedule::{test, timer};
+use crate::schedule::test;
 
 pub(super) async fn test(global: &Global) -> Result<Exit, Complaint> {
-    let stack = Stack::find(&global.stack_request()).await?;
-    let found = timer::find(&stack.id, &stack.account).await;
-    let Some(one) = found.first() else {
-        let text = "no timer is installed for this stack, so there is none to test";
-        return Err(
-            Complaint::new(Code::NotScheduled, text).hint("refit schedule install makes one")
-        );
-    };
-    let command = test::command(one, &stack).await?;
+    let trial = test::of(&global.stack_request()).await?;
     let loud = !global.quiet && !global.json;
     if loud {
-        report::err(&format!("as {}: {}", stack.account.name, command.shown()));
+        report::err(&format!("as {}: {}", trial.account.name, trial.shown()));
     }
-    let code = command.run_as_check(&stack.account, loud).await?;
+    let code = trial.run(loud).await?;
     let works = code == Some(0);
     if global.json {
         page::document(&json!({
-            "id": stack.id,
-            "via": one.via,
-            "user": stack.account.name,
-            "command": command.shown(),
+            "id": trial.id,
+            "via": trial.via,
+            "user": trial.account.name,
+            "command": trial.shown(),
             "works": works,
             "exit_code": code,
         }));
