@@ -1,19 +1,16 @@
 //! `refit notify test`, and runs with those around them who want to hear of them.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::global::Global;
-use crate::complaint::{Code, Complaint};
+use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::host::signals::Signals;
-use crate::report::notify::{Beat, Message};
 use crate::report::{self, page};
-use crate::run::notify::known::{self, Known, Letter};
 use crate::run::run_report::RunReport;
 use crate::run::{self, Runner};
-use crate::state::notification_log::{Register, Told};
+use crate::state::notification_log::Told;
 
 pub(super) use crate::run::notify::Occasion;
 
@@ -44,32 +41,8 @@ pub(super) async fn telling(
 
 pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, Complaint> {
     let NotifyCommand::Test { name } = &args.command;
-    let known = Known::without_engine(&global.stack_request()).await?;
-    let all = &known.settings.notify;
-    let is_meant = |name: &str| {
-        let named = move |one: &crate::settings::Receiver| one.name == name;
-        let of_kind = move |one: &crate::settings::Receiver| one.target.kind() == name;
-        match all.iter().any(named) {
-            true => all.iter().filter(|one| named(one)).collect::<Vec<_>>(),
-            false => all.iter().filter(|one| of_kind(one)).collect(),
-        }
-    };
-    let meant = name
-        .as_deref()
-        .map_or_else(|| all.iter().collect(), is_meant);
-    if meant.is_empty() {
-        return Err(nobody(&known, name.as_deref()));
-    }
-    let project = known.project();
-    let directory = &known.located.args.directory;
-    let message = Message::test(&project, directory, &known::host(), Timestamp::now());
-    let letters: Vec<Letter<'_>> = meant
-        .into_iter()
-        .map(|receiver| known.letter(receiver, &message, Beat::Success))
-        .collect();
     let signals = Signals::listen().map_err(anyhow::Error::from)?;
-    let told = known.send(letters, None, false, &signals).await;
-    Register::of(&known.state).add(&told)?;
+    let told = run::notify::test(&global.stack_request(), name.as_deref(), &signals).await?;
     if global.json {
         let rows: Vec<Value> = told.iter().map(row).collect();
         page::document(&json!({"receivers": rows}));
@@ -82,19 +55,6 @@ pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, C
         (true, None) => Exit::Refused,
         (false, None) => Exit::Done,
     })
-}
-
-fn nobody(known: &Known, name: Option<&str>) -> Complaint {
-    let all = &known.settings.notify;
-    let Some(name) = name.filter(|_| !all.is_empty()) else {
-        let text = "refit.yaml names nobody to tell";
-        return Complaint::new(Code::NoReceiver, text).hint(
-            "add notify: [{ntfy: \"https://ntfy.sh/TOPIC\"}] to refit.yaml beside the compose file",
-        );
-    };
-    let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
-    let text = format!("notify in refit.yaml has no {name}");
-    Complaint::new(Code::NoReceiver, text).hint(format!("it has {}", names.join(", ")))
 }
 
 /// A try to tell somebody as JSON.

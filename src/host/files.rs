@@ -265,6 +265,13 @@ pub fn user_name(uid: u32) -> Option<String> {
     })
 }
 
+/// This machine's name.
+pub fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// Free bytes for this user on the file system of a path.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;

@@ -19,7 +19,7 @@ pub mod terminal;
 pub mod words;
 
 pub use options::{Color, Options};
-pub use output::{err, out, print, unwritten};
+pub use output::{err, out, print, to_watcher, unwritten};
 
 use std::io::{self, IsTerminal as _};
 use std::rc::Rc;

@@ -1,8 +1,9 @@
 //! The only place that prints.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
+use super::options::Options;
 use crate::text;
 
 /// Prints a line of a result. That it cannot be printed stops nothing: a run goes on to its end, and
@@ -34,4 +35,11 @@ pub fn unwritten() -> Option<&'static io::Error> {
 /// Prints a line that is not part of the result.
 pub fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text::coloured(line));
+}
+
+/// Prints a line for a person who waits at a terminal, unless they asked for quiet.
+pub fn to_watcher(options: Options, line: &str) {
+    if io::stderr().is_terminal() && !options.quiet {
+        err(line);
+    }
 }

@@ -1,7 +1,8 @@
 //! What is told to those who do not sit at the terminal: from the events of a run to a message, and
-//! from that to what each kind of receiver takes. All of it is pure but `send`; what was told is
+//! from that to what each kind of receiver takes. All of it is pure but `send` and `deliver`; what was told is
 //! remembered elsewhere.
 
+mod letter;
 mod message;
 mod payload;
 mod send;
@@ -10,6 +11,7 @@ mod target;
 
 use serde::{Deserialize, Serialize};
 
+pub use letter::{Letter, deliver};
 pub use message::Message;
 pub use payload::{Beat, Payload, payload};
 pub use send::{Sent, send};

@@ -1,9 +1,8 @@
 //! A run with those around it who want to hear of it: whom `refit.yaml` names, and what they are told.
 //! What a message says and how it is sent is `report::notify`.
 
-pub mod known;
+mod audience;
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,11 +14,11 @@ use crate::event::{NoteCode, RunId};
 use crate::exit::Exit;
 use crate::host::signals::Signals;
 use crate::report;
-use crate::report::notify::{Beat, Message, Story};
-use crate::request::Invocation;
+use crate::report::notify::{Beat, Letter, Message, Story};
+use crate::request::{Invocation, StackRequest};
 use crate::state::StateHome;
 use crate::state::notification_log::{self, Register, Told};
-use known::Known;
+use audience::Audience;
 
 /// After this a person wonders what is going on.
 const IMPATIENCE: Duration = Duration::from_secs(2);
@@ -45,18 +44,18 @@ pub async fn telling(
     run: impl AsyncFnOnce(&Runner) -> RunReport,
 ) -> Result<RunReport, Complaint> {
     let before = match occasion.unattended {
-        true => Known::without_engine(&invocation.stack).await.ok(),
+        true => Audience::find(&invocation.stack).await.ok(),
         false => None,
     };
     let early = match &before {
-        Some(known) => known.begin(&story(occasion, command, None)).await,
+        Some(audience) => audience.begin(&story(occasion, command, None)).await,
         None => Vec::new(),
     };
-    let (known, signals, done) = match runner(invocation).await {
+    let (audience, signals, done) = match runner(invocation).await {
         Ok(runner) => {
             let report = run(&runner).await;
-            let known = report.stack.clone().and_then(Known::of);
-            (known.or(before), runner.signals, Ok(report))
+            let audience = report.stack.clone().and_then(Audience::of);
+            (audience.or(before), runner.signals, Ok(report))
         }
         Err(complaint) => (before, Signals::none(), Err(complaint)),
     };
@@ -65,10 +64,10 @@ pub async fn telling(
         Err(complaint) => RunReport::of_refusal(complaint),
     };
     let story = story(occasion, command, Some(&report));
-    if let Some(known) = known {
+    if let Some(audience) = audience {
         let good = report.end.exit() == Exit::Done;
-        let told = patiently(invocation, known.tell(&story, good, &signals)).await;
-        known.remember(
+        let told = patiently(invocation, audience.tell(&story, good, &signals)).await;
+        audience.remember(
             invocation,
             story.run,
             early.into_iter().chain(told).collect(),
@@ -94,16 +93,15 @@ async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>)
         told = &mut telling => return told,
         () = tokio::time::sleep(IMPATIENCE) => {}
     }
-    if std::io::stderr().is_terminal() && !invocation.output.quiet {
-        report::err("… those who are to be told do not answer yet; Ctrl-C gives up");
-    }
+    let text = "… those who are to be told do not answer yet; Ctrl-C gives up";
+    report::to_watcher(invocation.output, text);
     telling.await
 }
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
 pub async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
-    let Ok(known) = Known::without_engine(&invocation.stack).await else {
+    let Ok(audience) = Audience::find(&invocation.stack).await else {
         return;
     };
     let occasion = Occasion {
@@ -112,8 +110,31 @@ pub async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint)
     };
     let report = RunReport::of_refusal(complaint);
     let story = story(occasion, command, Some(&report));
-    let told = known.tell(&story, false, &Signals::none()).await;
-    known.remember(invocation, None, told);
+    let told = audience.tell(&story, false, &Signals::none()).await;
+    audience.remember(invocation, None, told);
+}
+
+/// Sends a test to everybody whom `refit.yaml` names, or to those of a name or a kind.
+///
+/// # Errors
+/// There is no stack, or nobody to tell; what was told cannot be remembered.
+pub async fn test(
+    stack: &StackRequest,
+    name: Option<&str>,
+    signals: &Signals,
+) -> Result<Vec<Told>, Complaint> {
+    let audience = Audience::find(stack).await?;
+    let meant = audience.named(name)?;
+    let directory = &audience.located.args.directory;
+    let now = Timestamp::now();
+    let message = Message::test(&audience.project(), directory, &audience::host(), now);
+    let letters: Vec<Letter> = meant
+        .into_iter()
+        .map(|receiver| audience.letter(receiver, &message, Beat::Success))
+        .collect();
+    let told = audience::send(&letters, None, false, signals).await;
+    Register::of(&audience.state).add(&told)?;
+    Ok(told)
 }
 
 fn story(occasion: Occasion, command: &str, report: Option<&RunReport>) -> Story {
@@ -148,7 +169,7 @@ fn story_of(report: &RunReport) -> Story {
     }
 }
 
-impl Known {
+impl Audience {
     /// Tells heartbeats that it begins. No beat is missed for want of a second try: the next one
     /// tells more.
     async fn begin(&self, story: &Story) -> Vec<Told> {
@@ -157,7 +178,7 @@ impl Known {
             let message = Message::of(&self.complete(story), Timestamp::now(), &self.redactor());
             letters.push(self.letter(receiver, &message, Beat::Start));
         }
-        self.send(letters, None, true, &Signals::none()).await
+        audience::send(&letters, None, true, &Signals::none()).await
     }
 
     async fn tell(&self, story: &Story, good: bool, signals: &Signals) -> Vec<Told> {
@@ -189,8 +210,7 @@ impl Known {
         let ended = signals.received().is_some();
         let still = Signals::none();
         let signals = if ended { &still } else { signals };
-        self.send(letters, Some((&story, mark)), ended, signals)
-            .await
+        audience::send(&letters, Some((&story, mark)), ended, signals).await
     }
 
     /// Writes down what came of it, and says what did not work.
