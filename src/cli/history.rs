@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::global::Global;
 use super::located_stack::LocatedStack;
-use super::schedule;
 use crate::complaint::Complaint;
 use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
+use crate::schedule;
 use crate::schedule::record::Tally;
 use crate::state::document::StateError;
 use crate::state::runs::{self, Record, Runs};
@@ -48,7 +48,7 @@ pub(super) async fn history(global: &Global, args: &HistoryArgs) -> Result<Exit,
     let is_cut = since::is_cut(&records, since);
     records.retain(|record| record.began >= since);
     let sum = Sum::of(&records);
-    let mut fired = schedule::entries(directory, &state).await?;
+    let mut fired = schedule::record::entries(directory, &state).await?;
     fired.retain(|entry| entry.at >= since);
     let fired = Tally::of(&fired);
     if global.json {

@@ -12,6 +12,7 @@ use crate::event::ServiceName;
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::rollback::unfinished;
+use crate::schedule::record;
 use crate::stack::drift::{self, Drift};
 use crate::stack::{Place, resolve};
 use crate::state::StateHome;
@@ -63,7 +64,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         Err(error) => (Vec::new(), vec![error.to_string()]),
     };
     unreached.retain(|told| place.settings.notify.iter().any(|one| one.name == told.to));
-    let last = match schedule::last(&place.located.args.directory, &state).await {
+    let last = match record::last(&place.located.args.directory, &state).await {
         Ok(last) => last,
         Err(error) => {
             unreadable.push(error.to_string());

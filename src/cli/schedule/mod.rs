@@ -15,8 +15,6 @@ use crate::exit::Exit;
 use crate::schedule::record::Entry;
 use crate::schedule::shown;
 
-pub(super) use crate::schedule::record::{entries, last};
-
 #[derive(Debug, Args)]
 pub(super) struct ScheduleArgs {
     #[command(subcommand)]
