@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::global::Global;
 use crate::complaint::{Code, Complaint};
-use crate::doctor::{self, Coverage, Diagnosis, Finding, Level, RecognisedApplication};
+use crate::doctor::{Coverage, Diagnosis, Finding, Level, RecognisedApplication, gather};
 use crate::exit::Exit;
 use crate::report::style::Style;
 use crate::report::{self, page};
@@ -21,7 +21,7 @@ pub(super) struct DoctorArgs {
 
 pub(super) async fn doctor(global: &Global, args: &DoctorArgs) -> Result<Exit, Complaint> {
     let address = args.url.as_deref().map(address).transpose()?;
-    let diagnosis = doctor::diagnose(&global.stack_request(), address).await?;
+    let diagnosis = gather::diagnose(&global.stack_request(), address).await?;
     let is_wrong = |finding: &Finding| finding.code.level() == Level::Wrong;
     let exit = match diagnosis.findings.iter().any(is_wrong) {
         true => Exit::Refused,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Finding;
+use super::finding::Finding;
 
 /// What was looked at, and what was not.
 #[derive(Debug, Default)]

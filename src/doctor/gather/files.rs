@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::Examination;
+use super::examination::Examination;
 use crate::assess::edits::format_of;
 use crate::doctor::diagnosis::Coverage;
 use crate::doctor::{EnvText, Lies, Line, Mount, Reach};

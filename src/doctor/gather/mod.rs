@@ -1,32 +1,25 @@
 //! Gathers what the rules of `doctor` judge: files, containers, pages. Decides nothing.
 
+mod examination;
 mod files;
 mod pages;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
-use super::{EnvText, Finding, FindingCode, Patient, Seen};
+use super::finding::{Finding, FindingCode, in_order};
 use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
-use crate::docker::container::{Container, Inspected};
 use crate::request::StackRequest;
 use crate::rollback::unfinished;
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
-use crate::stack::drift::{self, Drift};
+use crate::stack::drift;
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
 use crate::stack::{Place, Resolved, resolve};
 use crate::state::StateHome;
-
-/// The engine's side of a stack.
-struct Deployment {
-    place: Place,
-    containers: Vec<(Container, Option<Inspected>)>,
-    drifts: Vec<Drift>,
-}
+use examination::{Deployment, Examination};
 
 /// Looks at the stack that is meant.
 ///
@@ -75,7 +68,7 @@ pub async fn diagnose(stack: &StackRequest, url: Option<Address>) -> Result<Diag
                 .await?;
         }
     }
-    diagnosis.findings = super::in_order(diagnosis.findings);
+    diagnosis.findings = in_order(diagnosis.findings);
     Ok(diagnosis)
 }
 
@@ -178,97 +171,4 @@ async fn running(
         containers,
         drifts,
     })
-}
-
-/// All that one look at a stack needs.
-struct Examination<'a> {
-    located: &'a Located,
-    resolved: &'a Resolved,
-    subject: Option<&'a Subject>,
-    running: Option<&'a Deployment>,
-}
-
-impl Examination<'_> {
-    async fn examine(
-        &self,
-        env: &[EnvText],
-        url: Option<Address>,
-        looked: &mut Coverage,
-    ) -> Vec<Finding> {
-        let keys = env.iter().flat_map(|file| &file.lines);
-        looked.keys = keys.map(|line| &line.key).collect::<BTreeSet<_>>().len();
-        let mounts = self.mounts(looked);
-        let config_files = self.config_files();
-        let containers = self.running.map(|running| self.seen(running, env));
-        looked.services = containers.as_ref().map(|_| {
-            let model = &self.resolved.model;
-            let names = model.services.keys();
-            names
-                .filter(|name| model.is_active(name, &self.located.args.profiles))
-                .count()
-        });
-        let one_shots = match self.running {
-            Some(running) => running.place.one_shots(&self.resolved.model),
-            None => BTreeSet::new(),
-        };
-        let health = match self.health().await {
-            Ok(health) => health,
-            Err(why) => {
-                looked.not.push(format!("health page: {why}"));
-                None
-            }
-        };
-        looked
-            .also
-            .extend(health.as_ref().map(|_| "health page".to_owned()));
-        let visit = match url {
-            Some(url) => Some(self.visit(url).await),
-            None => None,
-        };
-        looked
-            .also
-            .extend(visit.as_ref().map(|visit| visit.address.origin()));
-        let outside = self.outside().await;
-        super::examine(&Patient {
-            resolved: self.resolved,
-            profiles: &self.located.args.profiles,
-            subject: self.subject,
-            env,
-            mounts: &mounts,
-            config_files: &config_files,
-            one_shots: &one_shots,
-            containers: containers.as_deref(),
-            outside: &outside,
-            drifts: self.running.map_or(&[], |running| &running.drifts),
-            health: health.as_ref(),
-            visit: visit.as_ref(),
-        })
-    }
-
-    /// Whether files of this machine are the engine's.
-    fn is_local(&self) -> bool {
-        self.running
-            .is_none_or(|running| running.place.docker.endpoint.is_local())
-    }
-
-    fn seen(&self, running: &Deployment, env: &[EnvText]) -> Vec<Seen> {
-        let redactor = self.redactor(env);
-        let one = |(container, inspected): &(Container, Option<Inspected>)| {
-            let inspected = inspected.as_ref()?;
-            let output = inspected.health_output.as_deref();
-            Some(Seen {
-                service: container.service.clone(),
-                state: inspected.state,
-                exit_code: inspected.exit_code,
-                health: inspected.health,
-                health_output: output.map(|text| redactor.redact(text)),
-                error: redactor.redact(&inspected.error),
-                oom_killed: inspected.oom_killed,
-                restarts: inspected.restarts,
-                crashing: container.crashing,
-                on_purpose: container.stopped_on_purpose(),
-            })
-        };
-        running.containers.iter().filter_map(one).collect()
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Examination;
+use super::examination::Examination;
 use crate::docker::container::Health;
 use crate::doctor::{Answered, Outside, REDIS, Visit};
 use crate::host::{http, redis};

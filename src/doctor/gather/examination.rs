@@ -1,0 +1,112 @@
+//! One look at a stack: what files, engine and pages show, and what the rules say of it.
+
+use std::collections::BTreeSet;
+
+use crate::docker::container::{Container, Inspected};
+use crate::doctor::diagnosis::Coverage;
+use crate::doctor::{self, EnvText, Finding, Patient, Seen};
+use crate::stack::application::Subject;
+use crate::stack::drift::Drift;
+use crate::stack::locate::Located;
+use crate::stack::url::Address;
+use crate::stack::{Place, Resolved};
+
+/// The engine's side of a stack.
+pub(super) struct Deployment {
+    pub(super) place: Place,
+    pub(super) containers: Vec<(Container, Option<Inspected>)>,
+    pub(super) drifts: Vec<Drift>,
+}
+
+/// All that one look at a stack needs.
+pub(super) struct Examination<'a> {
+    pub(super) located: &'a Located,
+    pub(super) resolved: &'a Resolved,
+    pub(super) subject: Option<&'a Subject>,
+    pub(super) running: Option<&'a Deployment>,
+}
+
+impl Examination<'_> {
+    pub(super) async fn examine(
+        &self,
+        env: &[EnvText],
+        url: Option<Address>,
+        looked: &mut Coverage,
+    ) -> Vec<Finding> {
+        let keys = env.iter().flat_map(|file| &file.lines);
+        looked.keys = keys.map(|line| &line.key).collect::<BTreeSet<_>>().len();
+        let mounts = self.mounts(looked);
+        let config_files = self.config_files();
+        let containers = self.running.map(|running| self.seen(running, env));
+        looked.services = containers.as_ref().map(|_| {
+            let model = &self.resolved.model;
+            let names = model.services.keys();
+            names
+                .filter(|name| model.is_active(name, &self.located.args.profiles))
+                .count()
+        });
+        let one_shots = match self.running {
+            Some(running) => running.place.one_shots(&self.resolved.model),
+            None => BTreeSet::new(),
+        };
+        let health = match self.health().await {
+            Ok(health) => health,
+            Err(why) => {
+                looked.not.push(format!("health page: {why}"));
+                None
+            }
+        };
+        looked
+            .also
+            .extend(health.as_ref().map(|_| "health page".to_owned()));
+        let visit = match url {
+            Some(url) => Some(self.visit(url).await),
+            None => None,
+        };
+        looked
+            .also
+            .extend(visit.as_ref().map(|visit| visit.address.origin()));
+        let outside = self.outside().await;
+        doctor::examine(&Patient {
+            resolved: self.resolved,
+            profiles: &self.located.args.profiles,
+            subject: self.subject,
+            env,
+            mounts: &mounts,
+            config_files: &config_files,
+            one_shots: &one_shots,
+            containers: containers.as_deref(),
+            outside: &outside,
+            drifts: self.running.map_or(&[], |running| &running.drifts),
+            health: health.as_ref(),
+            visit: visit.as_ref(),
+        })
+    }
+
+    /// Whether files of this machine are the engine's.
+    pub(super) fn is_local(&self) -> bool {
+        self.running
+            .is_none_or(|running| running.place.docker.endpoint.is_local())
+    }
+
+    fn seen(&self, running: &Deployment, env: &[EnvText]) -> Vec<Seen> {
+        let redactor = self.redactor(env);
+        let one = |(container, inspected): &(Container, Option<Inspected>)| {
+            let inspected = inspected.as_ref()?;
+            let output = inspected.health_output.as_deref();
+            Some(Seen {
+                service: container.service.clone(),
+                state: inspected.state,
+                exit_code: inspected.exit_code,
+                health: inspected.health,
+                health_output: output.map(|text| redactor.redact(text)),
+                error: redactor.redact(&inspected.error),
+                oom_killed: inspected.oom_killed,
+                restarts: inspected.restarts,
+                crashing: container.crashing,
+                on_purpose: container.stopped_on_purpose(),
+            })
+        };
+        running.containers.iter().filter_map(one).collect()
+    }
+}
