@@ -1,9 +1,10 @@
 //! What browsers do with cookies: which ones they drop at an address, by the lines that set them and
 //! by the settings that make them. Pure; the value of a cookie is never handed on.
 
+use super::finding::{Finding, FindingCode};
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Finding, FindingCode, Patient};
+use super::patient::Patient;
 use crate::health::set_cookie::{SameSite, SetCookie};
 use crate::profile::key_facts::{Here, Told};
 use crate::stack::application::Subject;

@@ -1,37 +1,7 @@
 //! Files of settings: mounted but not there, or there but mounted nowhere. Pure.
 
-use super::{Finding, FindingCode, Patient};
-use crate::event::ServiceName;
-
-/// What lies at the source of a bind mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lies {
-    /// A file, or what is neither file nor folder.
-    Something,
-    /// A folder without anything in it.
-    EmptyFolder,
-    /// A folder with something in it.
-    Folder,
-    /// Nothing.
-    Nothing,
-}
-
-/// A bind mount with what was seen of its source.
-#[derive(Debug, Clone)]
-pub struct Mount {
-    /// The service.
-    pub service: ServiceName,
-    /// The source, as it is shown.
-    pub source: String,
-    /// Whether its name is that of a file.
-    pub is_file: bool,
-    /// Whether it is a file of the application's settings.
-    pub is_config: bool,
-    /// Docker makes a folder where there is nothing (F13).
-    pub creates_source: bool,
-    /// What lies there.
-    pub lies: Lies,
-}
+use super::finding::{Finding, FindingCode};
+use super::patient::{Lies, Mount, Patient};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let is_active = |mount: &&Mount| {

@@ -3,72 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Patient;
+use super::patient::{EnvText, Patient};
 use crate::event::{Route, ServiceName};
-use crate::secret::Secret;
 use crate::stack::routes;
-
-/// An env file with the services that it reaches.
-#[derive(Debug, Clone)]
-pub struct EnvText {
-    /// Its name, as it is shown.
-    pub name: String,
-    /// `set` without `-F` edits it.
-    pub is_first: bool,
-    /// Compose fills in `${KEY}` from it.
-    pub fills_in: bool,
-    /// Each key once, with the value that counts.
-    pub lines: Vec<Line>,
-    /// Whom it reaches as a file.
-    pub reaches: Vec<Reach>,
-}
-
-/// A key of an env file.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// The key.
-    pub key: String,
-    /// From 1.
-    pub line: usize,
-    /// The value as Compose reads it; empty counts as none.
-    pub value: Secret,
-}
-
-/// A service that gets an env file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reach {
-    /// The service.
-    pub service: ServiceName,
-    /// `env_file` or `bind`.
-    pub route: Route,
-}
-
-impl EnvText {
-    /// Whether a service gets it as a file.
-    pub(super) fn reaches(&self, service: &ServiceName) -> bool {
-        self.reaches.iter().any(|reach| reach.service == *service)
-    }
-
-    fn reaches_by(&self, service: &ServiceName, route: Route) -> bool {
-        let wanted = |reach: &Reach| reach.service == *service && reach.route == route;
-        self.reaches.iter().any(wanted)
-    }
-
-    /// Its lines with a value.
-    pub(super) fn set(&self) -> impl Iterator<Item = &Line> {
-        self.lines
-            .iter()
-            .filter(|line| !line.value.expose().is_empty())
-    }
-
-    /// ` -F NAME`, where a command has to name it.
-    pub(super) fn flag(&self) -> String {
-        match self.is_first {
-            true => String::new(),
-            false => format!(" -F {}", super::finding::quoted(&self.name)),
-        }
-    }
-}
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]

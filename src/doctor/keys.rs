@@ -1,8 +1,9 @@
 //! Keys that do nothing: the application does not read them, they do not reach it, something else
 //! wins over them. Pure.
 
-use super::given::{self, EnvText, Environment, Given, Line};
-use super::{Finding, FindingCode, Patient};
+use super::finding::{Finding, FindingCode};
+use super::given::{self, Environment, Given};
+use super::patient::{EnvText, Line, Patient};
 use crate::event::ServiceName;
 use crate::profile::key_facts::{Here, Told};
 use crate::stack::application::Subject;

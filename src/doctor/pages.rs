@@ -1,42 +1,12 @@
 //! What the application answers: its page of health on this host, and at the address that people
 //! use. Pure.
 
+use super::finding::{Finding, FindingCode};
 use super::given::Environment;
-use super::{Finding, FindingCode, Patient};
+use super::patient::{Answered, Patient, Visit};
 use crate::host::http::Reply;
 use crate::profile::Page;
 use crate::stack::url::Address;
-
-/// What a page answered; the transport's reason where there was no answer.
-#[derive(Debug, Clone)]
-pub struct Answered {
-    /// As it was asked for.
-    pub url: String,
-    /// The answer.
-    pub reply: Result<Reply, String>,
-}
-
-/// The address that the person named.
-#[derive(Debug, Clone)]
-pub struct Visit {
-    /// Taken apart.
-    pub address: Address,
-    /// What the address itself answered.
-    pub page: Answered,
-    /// The application's page of health at this address, where one is known: below its root, and
-    /// below its path where it has one.
-    pub health: Vec<Answered>,
-}
-
-impl Visit {
-    /// Where the answer sends browsers that is not this origin.
-    pub(super) fn sent_to(&self) -> Option<Address> {
-        let reply = self.page.reply.as_ref().ok()?;
-        let location = reply.location.as_deref()?;
-        let to = Address::parse(location).filter(|_| (300..400).contains(&reply.status))?;
-        (to.origin() != self.address.origin()).then_some(to)
-    }
-}
 
 /// Why an answer is not the page that is wanted; `None`: it is.
 fn unlike(page: &Page, reply: &Reply) -> Option<String> {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use super::finding::{Finding, FindingCode};
 use super::given::{At, Given};
 use super::keys::at;
-use super::{Finding, FindingCode, Patient};
+use super::patient::Patient;
 use crate::profile::{Change, Profile};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {

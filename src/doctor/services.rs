@@ -1,42 +1,9 @@
 //! Services that do not run as the files say. Pure.
 
-use super::{Finding, FindingCode, Patient};
+use super::finding::{Finding, FindingCode};
+use super::patient::{Patient, Seen};
 use crate::docker::container::{Health, State};
 use crate::event::{Action, ServiceName};
-
-/// A container as far as a diagnosis looks at it.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// Its service.
-    pub service: ServiceName,
-    /// State now.
-    pub state: State,
-    /// Exit code of the last end.
-    pub exit_code: i64,
-    /// Health now.
-    pub health: Health,
-    /// What the last failed check printed, without secrets.
-    pub health_output: Option<String>,
-    /// The engine's message on a failed start, without secrets.
-    pub error: String,
-    /// Whether the kernel killed it for want of memory.
-    pub oom_killed: bool,
-    /// Restarts by the engine since it was made.
-    pub restarts: u32,
-    /// It runs, and the engine had to start it again some seconds ago.
-    pub crashing: bool,
-    /// Somebody stopped it.
-    pub on_purpose: bool,
-}
-
-impl Seen {
-    fn is_up(&self) -> bool {
-        matches!(
-            self.state,
-            State::Running | State::Paused | State::Restarting
-        )
-    }
-}
 
 /// So many restarts are worth a word: a store that starts later than the application makes for one
 /// or two.

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::finding::quoted;
+use super::finding::{Finding, FindingCode};
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Finding, FindingCode, Patient};
+use super::patient::{Outside, Patient};
 use crate::event::ServiceName;
 use crate::profile::recognise::image_name;
 use crate::stack::address::is_open;
@@ -146,15 +147,6 @@ fn asks_for_password(service: &Service, image: &str) -> bool {
         "meilisearch" => set(&["MEILI_MASTER_KEY"]) || says(&["--master-key"]),
         _ => true,
     }
-}
-
-/// A Redis that a person started by hand: open to others, and without a password.
-#[derive(Debug, Clone)]
-pub struct Outside {
-    /// The container.
-    pub name: String,
-    /// The port on the host.
-    pub port: u16,
 }
 
 /// Redis servers beside the stack that its env files point at, as notes on the web have it.

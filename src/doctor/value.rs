@@ -1,8 +1,9 @@
 //! Whether the text of a key is what the application can read, and in which unit. Pure.
 
+use super::finding::{Finding, FindingCode};
 use super::given::{Environment, Given};
 use super::keys::at;
-use super::{Finding, FindingCode, Patient};
+use super::patient::Patient;
 use crate::profile::{Key, KeyType};
 use crate::stack::url::Address;
 

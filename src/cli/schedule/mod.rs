@@ -2,18 +2,18 @@
 
 mod install;
 mod remove;
+mod result;
 mod run;
 mod status;
 mod test;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
 use super::global::Global;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
-use crate::schedule::record::Entry;
-use crate::schedule::shown;
+
+pub(super) use result::{row, told};
 
 #[derive(Debug, Args)]
 pub(super) struct ScheduleArgs {
@@ -61,25 +61,4 @@ pub(super) async fn schedule(global: &Global, args: ScheduleArgs) -> Result<Exit
         ScheduleCommand::Run(args) => run::run(global, args).await,
         ScheduleCommand::Test => test::test(global).await,
     }
-}
-
-/// An unattended run in a line.
-pub(super) fn told(entry: &Entry) -> String {
-    let at = entry.at.to_zoned_datetime(jiff::tz::TimeZone::system());
-    let run = entry
-        .run
-        .map(|run| format!(" (refit show {run})"))
-        .unwrap_or_default();
-    let text = entry
-        .text
-        .as_ref()
-        .map(|text| format!(": {text}"))
-        .unwrap_or_default();
-    let word = entry.outcome.word().replace('_', " ");
-    format!("{}, {}, {word}{run}{text}", shown(&at), entry.action.word())
-}
-
-/// The same for JSON.
-pub(super) fn row(entry: Option<&Entry>) -> Value {
-    serde_json::to_value(entry).unwrap_or_default()
 }

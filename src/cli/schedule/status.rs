@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::global::Global;
-use super::told;
+use super::result::told;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::report::{self, page};

@@ -9,9 +9,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::Route;
+use crate::event::{Route, ServiceName};
 use crate::profile;
 use crate::secret::Secret;
+use crate::stack::Resolved;
+use crate::stack::application::Subject;
+use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::source::Source;
 

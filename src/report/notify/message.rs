@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Story, Word};
+use super::story::Story;
+use super::word::Word;
 use crate::event::{CheckoutNews, ImageNews, Outcome, ServiceSummary};
 use crate::report::words::{recovered, secs};
 use crate::secret::Redactor;

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Message, Target, Word};
+use super::message::Message;
+use super::target::Target;
+use super::word::Word;
 use crate::host::http::Post;
 use crate::host::sendmail::Mail;
 use crate::secret::Secret;

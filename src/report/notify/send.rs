@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Payload;
+use super::payload::Payload;
 use crate::host::http::{self, Again, Unsent};
 use crate::host::sendmail;
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::Word;
+use super::word::Word;
 use crate::complaint::Code;
 use crate::event::{News, Outcome, RunId, ServiceSummary};
 
