@@ -5,88 +5,123 @@
 pub mod cli;
 
 /// Unattended upgrades by systemd or cron.
-pub mod schedule;
+pub(crate) mod schedule;
 
 /// What is wrong with a stack.
-pub mod doctor;
+pub(crate) mod doctor;
 
 /// Named groups of changes, with their evidence and proofs.
-pub mod recipe;
+pub(crate) mod recipe;
 
 /// Another version: commits, images, new keys.
-pub mod upgrade;
+pub(crate) mod upgrade;
 
 /// The story of a run, from a request to a report.
-pub mod run;
+pub(crate) mod run;
 
 /// What would happen: base and target, plan, preflight, expected effects, warnings.
-pub mod assess;
+pub(crate) mod assess;
 
 /// Checkpoint, the way back and its verification, recovery.
-pub mod rollback;
+pub(crate) mod rollback;
 
 /// Makes the engine so, on the way there and on the way back: images, containers.
-pub mod apply;
+pub(crate) mod apply;
 
 /// What was found out, as a value: edits, both sides, plan, decision.
-pub mod assessment;
+pub(crate) mod assessment;
 
 /// What was asked.
-pub mod request;
+pub(crate) mod request;
 
 /// Why a change is given up.
-pub mod failure;
+pub(crate) mod failure;
 
 /// What refit keeps on disk.
-pub mod state;
+pub(crate) mod state;
 
 /// Whether services are well, and whether a value arrived.
-pub mod health;
+pub(crate) mod health;
 
 /// The steps of a change with their reasons. Pure.
-pub mod plan;
+pub(crate) mod plan;
 
 /// What is there: files, model, routes, the engine's side.
-pub mod stack;
+pub(crate) mod stack;
 
 /// `refit.yaml`.
-pub mod settings;
+pub(crate) mod settings;
 
 /// Edits that keep every other byte. Pure.
-pub mod edit;
+pub(crate) mod edit;
 
 /// What is known of one application, as data.
-pub mod profile;
+pub(crate) mod profile;
 
 /// Events in; terminal, JSON and messages out.
-pub mod report;
+pub(crate) mod report;
 
 /// Exit codes.
-pub mod exit;
+pub(crate) mod exit;
 
 /// The engine, Compose and registries.
-pub mod docker;
+pub(crate) mod docker;
 
 /// git.
-pub mod git;
+pub(crate) mod git;
 
 /// This machine: files, processes, HTTP, systemd, cron.
-pub mod host;
+pub(crate) mod host;
 
 /// What can be told.
-pub mod event;
+pub(crate) mod event;
 
 /// Why something is refused or failed: text, hint, stable code.
-pub mod complaint;
+pub(crate) mod complaint;
 
 /// Values that do not print.
-pub mod secret;
+pub(crate) mod secret;
 
 /// Text from outside, made fit for a terminal.
-pub mod text;
+pub(crate) mod text;
 
 /// Hashes in hex.
-pub mod hash;
+pub(crate) mod hash;
 
 mod fault;
 mod words;
+
+/// What the tests of this repository look at without the binary, and nobody else.
+#[doc(hidden)]
+pub mod tested {
+    pub use crate::apply::images::build_file::{build_file, with_contexts};
+    pub use crate::apply::images::built::PassingNames;
+    pub use crate::apply::images::fetch::fetch;
+    pub use crate::assessment::supply::WantedImage;
+    pub use crate::complaint::Code;
+    pub use crate::docker::client::Docker;
+    pub use crate::docker::credentials::Logins;
+    pub use crate::doctor::FindingCode;
+    pub use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+    pub use crate::event::NoteCode;
+    pub use crate::exit::Exit;
+    pub use crate::host::signals::Signal;
+    pub use crate::plan::guard::Guard;
+    pub use crate::settings::Settings;
+    pub use crate::stack::model::Model;
+
+    pub mod endpoint {
+        pub use crate::docker::endpoint::{EndpointRequest, resolve};
+    }
+
+    pub mod yaml {
+        pub use crate::edit::yaml::{
+            Edited, NewValue, Note, ScalarAt, Segment, YamlError, YamlPath, delete, get, read,
+            scalars, set,
+        };
+    }
+
+    pub mod images {
+        pub use crate::upgrade::images::{News, Note, news, too_young};
+    }
+}

@@ -19,8 +19,8 @@ mod upgrade;
 pub mod window;
 
 pub use duration::parse_duration;
-pub use notify::{Piece, Receiver, Text};
-pub use upgrade::{Allow, Hook, Hooks, MaxFailures, Track, UpgradeSettings};
+pub use notify::Receiver;
+pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
 
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use refit::edit::dotenv::{Dotenv, Format};
-use refit::edit::yaml::{self, NewValue, YamlPath};
+use refit::tested::yaml::{self, NewValue, YamlPath};
+use refit::tested::{Dotenv, Format};
 
 use super::measure::median;
 use super::table::{Row, Table};

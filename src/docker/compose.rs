@@ -152,11 +152,6 @@ impl Compose {
         self.mark.clone().or(own)
     }
 
-    /// The program that is called.
-    pub fn program(&self) -> &Path {
-        &self.program
-    }
-
     /// What `version --short` says.
     ///
     /// # Errors

@@ -62,6 +62,7 @@ impl Git {
     }
 
     /// The same with a variable in the environment of every call.
+    #[cfg(test)]
     #[must_use]
     pub fn with_env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));

@@ -111,17 +111,6 @@ impl Git {
         Ok(found)
     }
 
-    /// Takes a tag over as the remote has it, also where it means another commit here.
-    ///
-    /// # Errors
-    /// As [`Git::fetch`].
-    pub async fn fetch_moved_tag(&self, remote: &str, tag: &str) -> Result<(), GitError> {
-        let refspec = format!("+refs/tags/{tag}:refs/tags/{tag}");
-        let ask = self.fetch_ask().await?.args(["--no-tags", "--"]);
-        let ask = ask.arg(remote).arg(refspec);
-        self.fetched(ask, |_| ()).await.map(drop)
-    }
-
     async fn fetch_ask(&self) -> Result<Ask<'_>, GitError> {
         Ok(self.remote_ask("fetch").await?.args([
             "--progress",

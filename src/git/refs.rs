@@ -132,21 +132,6 @@ impl Git {
         Ok(text.lines().filter_map(branch).collect())
     }
 
-    /// The branch that a remote calls its own, as of cloning: `main`.
-    ///
-    /// # Errors
-    /// git fails.
-    pub async fn default_branch(&self, remote: &str) -> Result<Option<String>, GitError> {
-        let head = format!("refs/remotes/{remote}/HEAD");
-        let name = self
-            .ask("symbolic-ref")
-            .args(["-q", &head])
-            .text_if_any()
-            .await?;
-        let below = format!("refs/remotes/{remote}/");
-        Ok(name.and_then(|name| name.strip_prefix(&below).map(Into::into)))
-    }
-
     /// The names of all remotes.
     ///
     /// # Errors

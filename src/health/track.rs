@@ -394,11 +394,6 @@ impl Track {
         }
     }
 
-    /// Gives the verdict from outside: the engine refused to start the service at all.
-    pub fn fail(&mut self, reason: String, at: Duration) {
-        self.verdict = Some(self.blamed(failed(reason, at)));
-    }
-
     fn blamed(&self, verdict: Verdict) -> Verdict {
         if self.target.was_failing {
             Verdict {

@@ -308,7 +308,10 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+    use crate::host::extended_attributes;
 
     static NEW: Attributes = Attributes::NEW;
 
@@ -317,6 +320,56 @@ mod tests {
             bytes,
             attributes: &NEW,
         }
+    }
+
+    #[test]
+    fn a_replacement_keeps_mode_symlink_and_attributes() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("real.env");
+        let link = dir.path().join(".env");
+        fs::write(&real, "A=1\n").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        let has_xattr = extended_attributes::set(&real, "user.note", b"mine").is_ok();
+        std::os::unix::fs::symlink("real.env", &link).unwrap();
+
+        let seen = look(&link).unwrap().unwrap();
+        let to = New {
+            bytes: b"A=2\n",
+            attributes: &seen.attributes,
+        };
+        assert_eq!(
+            exchange(&link, Some(&seen), Some(to)).unwrap(),
+            Exchanged::Done
+        );
+
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("real.env"));
+        assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o7777,
+            0o640
+        );
+        if has_xattr {
+            assert_eq!(
+                extended_attributes::get(&real, "user.note")
+                    .unwrap()
+                    .unwrap(),
+                b"mine"
+            );
+        }
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "nothing temporary is left"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let error =
+            exchange(&dir.path().join("no/such/.env"), None, Some(new(b"A=1"))).unwrap_err();
+        assert!(format!("{error:#}").contains("no/such/.env"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

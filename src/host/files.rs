@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{
     FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::fault;
 use crate::host::extended_attributes;
 
 /// Temporary files start like this, so that recovery can tell them from the user's.
@@ -89,17 +88,6 @@ fn refuse_special(kind: fs::FileType) -> io::Result<()> {
     })
 }
 
-/// The same, and `None` as well where a folder lies.
-///
-/// # Errors
-/// It is a file and cannot be read.
-pub fn read_unless_folder(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    match path.is_dir() {
-        true => Ok(None),
-        false => read_if_exists(path),
-    }
-}
-
 /// What a file has besides its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
@@ -169,43 +157,6 @@ impl Attributes {
         }
         Ok(())
     }
-}
-
-/// Replaces a file's content, or makes the file; the old or the new content is there at every moment.
-///
-/// Attributes are those of the file that was there. The new bytes are on disk when this returns, and
-/// so is the rename.
-///
-/// # Errors
-/// The folder cannot be written, the disk is full, or the owner cannot be kept.
-pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let attributes = Attributes::of(path).unwrap_or(Attributes::NEW);
-    replace_with(path, bytes, &attributes)
-}
-
-/// The same with these attributes, whatever the file had.
-///
-/// # Errors
-/// As [`replace`].
-pub fn replace_with(path: &Path, bytes: &[u8], attributes: &Attributes) -> anyhow::Result<()> {
-    let real = follow(path);
-    let folder = real
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let write = || -> anyhow::Result<()> {
-        let mut temporary = tempfile::Builder::new()
-            .prefix(TEMPORARY_PREFIX)
-            .tempfile_in(folder)?;
-        temporary.write_all(bytes)?;
-        attributes.put_on(temporary.as_file())?;
-        temporary.as_file().sync_all()?;
-        fault!("file.temporary");
-        temporary.persist(&real)?;
-        fault!("file.renamed");
-        sync_folder(folder)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Removes a file and makes that durable; one that is not there is no error.
@@ -283,39 +234,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replacement_keeps_mode_symlink_and_attributes() {
-        let dir = tempfile::tempdir().unwrap();
-        let real = dir.path().join("real.env");
-        let link = dir.path().join(".env");
-        fs::write(&real, "A=1\n").unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        let has_xattr = extended_attributes::set(&real, "user.note", b"mine").is_ok();
-        std::os::unix::fs::symlink("real.env", &link).unwrap();
-
-        replace(&link, b"A=2\n").unwrap();
-
-        assert_eq!(fs::read_link(&link).unwrap(), Path::new("real.env"));
-        assert_eq!(fs::read(&real).unwrap(), b"A=2\n");
-        assert_eq!(
-            fs::metadata(&real).unwrap().permissions().mode() & 0o7777,
-            0o640
-        );
-        if has_xattr {
-            assert_eq!(
-                extended_attributes::get(&real, "user.note")
-                    .unwrap()
-                    .unwrap(),
-                b"mine"
-            );
-        }
-        assert_eq!(
-            fs::read_dir(dir.path()).unwrap().count(),
-            2,
-            "nothing temporary is left"
-        );
-    }
-
-    #[test]
     fn what_is_no_regular_file_is_refused_and_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
@@ -348,13 +266,5 @@ mod tests {
         File::create(&path).unwrap().set_len(TOO_LARGE + 1).unwrap();
         let error = read_if_exists(&path).unwrap_err();
         assert!(format!("{error:#}").contains("larger than"), "{error:#}");
-    }
-
-    #[test]
-    fn what_cannot_be_written_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = replace(&dir.path().join("no/such/.env"), b"A=1").unwrap_err();
-        assert!(format!("{error:#}").contains("no/such/.env"));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

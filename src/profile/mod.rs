@@ -8,9 +8,7 @@ pub mod recognise;
 use std::sync::OnceLock;
 
 use crate::complaint::{Code, Complaint};
-pub use format::{
-    Account, Change, CookieKeys, CookieKind, Key, KeyType, Page, Profile, Sends, SignIn, Signs,
-};
+pub use format::{Change, Key, KeyType, Page, Profile, Sends, SignIn};
 
 /// The profile of everything that no other one recognises.
 pub const GENERIC: &str = "generic";

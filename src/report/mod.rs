@@ -24,7 +24,7 @@ pub use output::{err, out, print, to_watcher, unwritten};
 use std::io::{self, IsTerminal as _};
 use std::rc::Rc;
 
-use crate::event::{Event, Tell};
+use crate::event::Tell;
 use style::Style;
 
 /// The renderer for these options.
@@ -38,11 +38,4 @@ pub fn renderer(options: Options) -> Rc<dyn Tell> {
         style,
         io::stderr().is_terminal(),
     ))
-}
-
-/// Tells nobody: for commands whose result is a page of its own.
-pub struct Silence;
-
-impl Tell for Silence {
-    fn tell(&self, _: &Event) {}
 }

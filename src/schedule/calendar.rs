@@ -1,6 +1,5 @@
 //! When a timer fires, in the words of the two programs that keep time.
 
-use jiff::ZonedDateTime;
 use jiff::civil::Time;
 
 use super::fields::Fields;
@@ -80,11 +79,6 @@ impl When {
         }
     }
 
-    /// The next time after a moment; `None` where only the program that keeps time knows.
-    pub fn next(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
-        Fields::read(&self.for_cron().ok()?)?.next(now)
-    }
-
     /// Times of the day at which it may fire; `None` where only systemd knows.
     pub fn times(&self) -> Option<Vec<Time>> {
         Some(Fields::read(&self.for_cron().ok()?)?.times().collect())
@@ -102,6 +96,8 @@ fn is_fields(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::civil::time;
+
+    use jiff::ZonedDateTime;
 
     use super::*;
 
@@ -137,13 +133,23 @@ mod tests {
 
     #[test]
     fn the_next_time_is_after_now_also_where_the_clock_is_changed() {
+        let next = |when: When, now| Fields::read(&when.for_cron().unwrap()).unwrap().next(now);
         let now: ZonedDateTime = "2026-03-29T01:30[Europe/Berlin]".parse().unwrap();
         // 02:30 is no time on that day: the clock goes from two to three.
-        let next = When::Daily(time(2, 30, 0, 0)).next(&now).unwrap();
-        assert_eq!(next.to_string(), "2026-03-29T03:30:00+02:00[Europe/Berlin]");
-        let next = When::Weekly(time(1, 30, 0, 0)).next(&now).unwrap();
-        assert_eq!(next.to_string(), "2026-03-30T01:30:00+02:00[Europe/Berlin]");
-        let next = When::Daily(time(1, 30, 0, 0)).next(&now).unwrap();
-        assert_eq!(next.to_string(), "2026-03-30T01:30:00+02:00[Europe/Berlin]");
+        let next_one = next(When::Daily(time(2, 30, 0, 0)), &now).unwrap();
+        assert_eq!(
+            next_one.to_string(),
+            "2026-03-29T03:30:00+02:00[Europe/Berlin]"
+        );
+        let next_one = next(When::Weekly(time(1, 30, 0, 0)), &now).unwrap();
+        assert_eq!(
+            next_one.to_string(),
+            "2026-03-30T01:30:00+02:00[Europe/Berlin]"
+        );
+        let next_one = next(When::Daily(time(1, 30, 0, 0)), &now).unwrap();
+        assert_eq!(
+            next_one.to_string(),
+            "2026-03-30T01:30:00+02:00[Europe/Berlin]"
+        );
     }
 }

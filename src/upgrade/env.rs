@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use env_news::{ChangedDefault, EnvNews, NewKey, NewOption, Own};
 pub use librechat::librechat_version;
-pub use merge::{Generate, MergeError, Merged, Shape, merge};
+pub use merge::{Generate, Shape, merge};
 
 use crate::edit::dotenv::{Dotenv, DotenvError, Format};
 use sample::Sample;

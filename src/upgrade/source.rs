@@ -7,6 +7,5 @@ mod find;
 mod tests;
 mod version;
 
-pub use decide::{Chosen, Waiting, newest_tag, old_enough};
+pub use decide::Waiting;
 pub use find::{Target, Wanted, find};
-pub use version::Version;

@@ -9,11 +9,11 @@ use std::process::Command;
 use crate::papers::{
     blocks, code_words, column, files, pages, prose, read, rows, section, sources,
 };
-use refit::complaint::Code;
-use refit::event::NoteCode;
-use refit::exit::Exit;
-use refit::plan::guard::Guard;
-use refit::settings::Settings;
+use refit::tested::Code;
+use refit::tested::Exit;
+use refit::tested::Guard;
+use refit::tested::NoteCode;
+use refit::tested::Settings;
 
 fn refit(words: &[&str]) -> String {
     let ran = Command::new(env!("CARGO_BIN_EXE_refit"))
@@ -232,7 +232,7 @@ fn the_table_of_dependencies_is_that_of_the_manifest() {
 
 #[test]
 fn the_exit_codes_are_those_of_the_program() {
-    use refit::host::signals::Signal;
+    use refit::tested::Signal;
     let real: BTreeSet<u8> = [
         Exit::Done,
         Exit::Refused,
@@ -258,7 +258,7 @@ fn the_exit_codes_are_those_of_the_program() {
 
 #[test]
 fn the_findings_of_doctor_are_those_of_the_program() {
-    use refit::doctor::FindingCode;
+    use refit::tested::FindingCode;
     let real: Vec<(&str, &str)> = FindingCode::ALL
         .iter()
         .map(|(_, word, level)| (*word, level.word()))

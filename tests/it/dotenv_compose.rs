@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use refit::edit::dotenv::{Dotenv, EnvKey, Format};
+use refit::tested::{Dotenv, EnvKey, Format};
 
 type Env = BTreeMap<String, String>;
 

@@ -9,15 +9,15 @@ use crate::stack::engine::docker;
 use crate::stack::registry::Registry;
 use crate::stack::{BUSYBOX, TestStack, idle};
 use jiff::Timestamp;
-use refit::apply::images::build_file::{build_file, with_contexts};
-use refit::apply::images::built::PassingNames;
-use refit::apply::images::fetch::fetch;
-use refit::assessment::supply::WantedImage;
-use refit::docker::client::Docker;
-use refit::docker::credentials::Logins;
-use refit::docker::endpoint;
-use refit::stack::model::Model;
-use refit::upgrade::images::{self, News, Note};
+use refit::tested::Docker;
+use refit::tested::Logins;
+use refit::tested::Model;
+use refit::tested::PassingNames;
+use refit::tested::WantedImage;
+use refit::tested::endpoint;
+use refit::tested::fetch;
+use refit::tested::images::{self, News, Note};
+use refit::tested::{build_file, with_contexts};
 
 async fn engine() -> Docker {
     let endpoint = endpoint::resolve(&endpoint::EndpointRequest::default()).unwrap();

@@ -8,7 +8,7 @@ use std::process::Command;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use refit::edit::yaml::{self, NewValue, YamlPath};
+use refit::tested::yaml::{self, NewValue, YamlPath};
 use serde_json::Value;
 
 /// Keys of each form in one file.

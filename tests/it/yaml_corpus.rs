@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use refit::edit::yaml::{self, NewValue, Note, ScalarAt, Segment, YamlError, YamlPath};
+use refit::tested::yaml::{self, NewValue, Note, ScalarAt, Segment, YamlError, YamlPath};
 use serde_json::Value;
 
 /// Values that a plain word, quotes or a block must carry.

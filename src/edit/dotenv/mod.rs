@@ -18,6 +18,6 @@ mod value;
 mod write;
 
 pub use env_file::{Dotenv, Format};
-pub use error::{DotenvError, Problem, RAW_LINE_LIMIT, ReferenceProblem};
+pub use error::DotenvError;
 pub use key::{EnvKey, EnvKeyError};
 pub use write::Note;

@@ -29,7 +29,7 @@ mod tests;
 
 use serde_json::Value;
 
-pub use error::{Position, YamlError};
+pub use error::YamlError;
 pub use new_value::NewValue;
 pub use path::{Segment, YamlPath};
 pub use value::read;
@@ -247,25 +247,6 @@ fn notes(tree: &Tree<'_>, place: &Place, change: &fence::Change) -> Vec<Note> {
         });
     }
     notes
-}
-
-/// The line of what a path names, from 1: of the key for an entry, of the item in a list, and for
-/// what comes through an anchor the line where it is written. `None` if there is nothing, or the
-/// text cannot be read.
-pub fn line_of(text: &str, path: &YamlPath) -> Option<usize> {
-    let tree = Tree::parse(text).ok()?;
-    let place = walk::walk(&tree, path.segments()).ok()?;
-    let id = match place.found? {
-        Found::Node(id) => id,
-        Found::Pairs { seq, at } => tree.items(seq).get(*at.last()?)?.value,
-    };
-    let key = tree.node(id).parent.and_then(|parent| {
-        tree.entries(parent)
-            .iter()
-            .find(|entry| entry.value == id)
-            .map(|entry| entry.key)
-    });
-    Some(tree.line(key.unwrap_or(id)))
 }
 
 /// Every scalar of a text with its place, in the order of the file; keys are not among them. For

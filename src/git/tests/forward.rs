@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::{Lab, lines};
-use crate::git::{At, Entry};
+use crate::git::Entry;
+use crate::git::checkout::At;
 
 #[tokio::test]
 async fn a_clean_checkout_moves_and_comes_back() {

@@ -1,6 +1,7 @@
 //! git as it is: real repositories in temporary folders, remotes by the file protocol.
 
 mod back;
+mod files;
 mod forward;
 mod look;
 mod refuse;

@@ -12,8 +12,8 @@ mod word;
 
 pub use letter::{Letter, deliver};
 pub use message::Message;
-pub use payload::{Beat, Payload, payload};
-pub use send::{Sent, send};
+pub use payload::Beat;
+pub use send::Sent;
 pub use story::Story;
 pub use target::Target;
 pub use word::Word;

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::payload::{Payload, payload};
 use super::*;
 
 use crate::event::{Action, CheckoutNews, ImageNews, News, Outcome, RunId, ServiceSummary};

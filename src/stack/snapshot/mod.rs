@@ -10,7 +10,7 @@ mod verified;
 pub use crate::docker::observed::{Replica, RunState};
 #[cfg(test)]
 pub(crate) use differences::tests;
-pub use differences::{About, Difference, differences};
+pub use differences::{About, Difference};
 pub(crate) use differences::{of_network, pairs};
 pub use engine_side::EngineSide;
 pub use handled::{Handled, Left};

@@ -7,4 +7,3 @@ pub mod origin;
 
 pub use age::too_young;
 pub use news::{ImageNews, News, Note, news};
-pub use origin::{Fixed, Origin, origin};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::decide::{newest_tag, old_enough};
+use super::version::Version;
 use super::*;
 use crate::git::{Checkout, Git, GitError, Tags};
 use crate::settings::Allow;

@@ -1,6 +1,7 @@
 //! Reading: what the golden file has no room for.
 
-use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Problem, ReferenceProblem};
+use crate::edit::dotenv::error::{Problem, ReferenceProblem};
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 
 type Entries = Vec<(String, Option<String>)>;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{get, line_of, read, scalars};
+use super::super::{get, read, scalars};
 use super::path;
 
 const STACK: &str = "x-env: &env\n  A: 1\n  B: two\nservices:\n  web:\n    image: \"a:${TAG}\" # why\n    \
@@ -27,22 +27,6 @@ fn values_are_read_through_aliases_and_merge_keys() {
     ];
     for (at, value) in cases {
         assert_eq!(get(STACK, &path(at)), Ok(value), "{at}");
-    }
-}
-
-#[test]
-fn lines_are_those_of_the_keys() {
-    let cases = [
-        ("services.web.image", Some(6)),
-        ("services.web.environment.A", Some(2)),
-        ("services.web.environment.B", Some(9)),
-        ("services.db.environment.R", Some(16)),
-        ("services.web.command", Some(10)),
-        ("services.web", Some(5)),
-        ("none", None),
-    ];
-    for (at, line) in cases {
-        assert_eq!(line_of(STACK, &path(at)), line, "{at}");
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{NewValue, YamlError, YamlPath, delete, get, line_of, read, scalars, set};
+use super::super::{NewValue, YamlError, YamlPath, delete, get, read, scalars, set};
 use super::path;
 
 fn refused(text: &str, at: &str, value: NewValue) -> YamlError {
@@ -46,7 +46,6 @@ fn what_is_not_one_document_of_yaml_is_refused_with_its_place() {
         );
         assert_eq!(get(text, &path("a")), Err(failure.clone()), "{text}");
         assert_eq!(delete(text, &path("a")), Err(failure), "{text}");
-        assert_eq!(line_of(text, &path("a")), None, "{text}");
     }
 }
 
@@ -191,7 +190,7 @@ fn aliases_that_grow_without_bounds_are_refused() {
 /// Everything that can be called, for its absence of panics; edits must be read back.
 fn exercise(text: &str, at: &YamlPath, word: &str) -> Result<(), TestCaseError> {
     let before = read(text);
-    let _ = (get(text, at), line_of(text, at), scalars(text));
+    let _ = (get(text, at), scalars(text));
     for value in [
         NewValue::Auto(word.into()),
         NewValue::Json(json!({"k": [word]})),
