@@ -529,9 +529,10 @@ pub enum Kind {
     Rollback {
         reason: String,
     },
-    /// The files are as they were before the run.
+    /// The files are as they were before the run: what it had brought is removed.
     Restored {
         files: Vec<String>,
+        removed: Vec<String>,
     },
     Recovered {
         run: RunId,

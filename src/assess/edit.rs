@@ -193,6 +193,8 @@ pub(super) async fn of_rollback(
     Ok(Assessment {
         change: Change::Rollback(Undoing {
             runs: undo.runs,
+            told: undo.told,
+            further: undo.further,
             images,
             moving: undo.moving.map(Box::new),
             networks: undo.networks,

@@ -25,6 +25,26 @@ pub fn is_compose_path(typed: &str) -> bool {
     goes_on && (SECTIONS.contains(&first) || first.starts_with("x-"))
 }
 
+/// The file in which a change belongs.
+pub struct EditTarget {
+    /// It.
+    pub file: PathBuf,
+    /// Why it and no other.
+    pub remark: Option<String>,
+    /// What speaks against it.
+    pub warning: Option<String>,
+}
+
+impl EditTarget {
+    fn plain(file: PathBuf) -> Self {
+        Self {
+            file,
+            remark: None,
+            warning: None,
+        }
+    }
+}
+
 /// The file that a change of `path` belongs in, and what the person should know about the choice.
 ///
 /// # Errors
@@ -33,12 +53,12 @@ pub fn file_for(
     path: &YamlPath,
     removes: bool,
     located: &Located,
-) -> Result<(PathBuf, Option<String>), Complaint> {
+) -> Result<EditTarget, Complaint> {
     let files = &located.args.files;
     let name = |file: &Path| shown(&located.args.directory, file);
     // No other file may say anything of what an included one defines.
     if let Some(included) = including(path, files) {
-        return Ok((included, None));
+        return Ok(EditTarget::plain(included));
     }
     let defining: Vec<usize> = (0..files.len())
         .rev()
@@ -49,22 +69,29 @@ pub fn file_for(
         .get(at)
         .ok_or_else(|| Complaint::new(Code::NoComposeFile, "no compose file"))?;
     if removes && let [_, below, ..] = defining[..] {
-        let note = format!("the value in {} counts again", name(&files[below]));
+        let remark = format!("the value in {} counts again", name(&files[below]));
         let refused = upstream_removal(path, natural, &name);
-        return refused.map_or_else(|| Ok((natural.clone(), Some(note))), Err);
+        let target = EditTarget {
+            remark: Some(remark),
+            ..EditTarget::plain(natural.clone())
+        };
+        return refused.map_or(Ok(target), Err);
     }
     if (removes && defining.is_empty()) || !git::is_tracked_upstream(natural) {
-        return Ok((natural.clone(), None));
+        return Ok(EditTarget::plain(natural.clone()));
     }
     // What is loaded later wins; another tracked file is no better place.
     let mut later = files[at + 1..].iter().rev();
     let loaded = later.find(|file| !git::is_tracked_upstream(file));
     let Some(other) = loaded.cloned().or_else(|| located.default_override()) else {
-        let note = format!(
-            "{} is tracked by git, and no other file overrides it: an upgrade may meet this change",
+        let warning = format!(
+            "{} is tracked by git, and no other file overrides it: an upgrade may conflict with this change",
             name(natural)
         );
-        return Ok((natural.clone(), Some(note)));
+        return Ok(EditTarget {
+            warning: Some(warning),
+            ..EditTarget::plain(natural.clone())
+        });
     };
     if removes && let Some(refused) = upstream_removal(path, natural, &name) {
         return Err(refused);
@@ -79,13 +106,15 @@ pub fn file_for(
         let hint = format!("to change it there all the same: -F {}", name(natural));
         return Err(Complaint::new(Code::DefinedUpstream, text).hint(hint));
     }
-    let note = format!(
-        "{} is tracked by git, so the change goes to {}, where no upgrade meets it; -F {0} decides \
-         otherwise",
+    let remark = format!(
+        "{} is tracked by git, so the change goes to {}, which upgrades leave alone; -F {0} overrides this",
         name(natural),
         name(&other)
     );
-    Ok((other, Some(note)))
+    Ok(EditTarget {
+        remark: Some(remark),
+        ..EditTarget::plain(other)
+    })
 }
 
 /// Why a value is not removed where it is: the next upgrade would bring it back.

@@ -120,13 +120,16 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
         Complaint::new(error.code(), error.to_string()).hint(error.hint())
     })?;
     let removes = matches!(edit.to, To::Unset);
-    let (path, note) = edit_target::file_for(&place, removes, located)?;
+    let target = edit_target::file_for(&place, removes, located)?;
+    let path = target.file;
     if !path.exists() {
         edited.new_compose_file = Some(path.clone());
     }
-    edited
-        .notes
-        .extend(note.filter(|note| !edited.notes.contains(note)));
+    let (remark, warning) = (target.remark, target.warning);
+    let is_new = |text: &String| !edited.remarks.contains(text) && !edited.notes.contains(text);
+    let (remark, warning) = (remark.filter(is_new), warning.filter(is_new));
+    edited.remarks.extend(remark);
+    edited.notes.extend(warning);
     edit_yaml(&path, std::slice::from_ref(edit), located, edited)
 }
 
@@ -229,7 +232,7 @@ fn edit_env(
     let was = edited.text(path)?;
     // A name that was mistyped makes a new file as well.
     if was == Side::Absent && path != located.first_env_file() {
-        edited.notes.push(format!("{file} is new"));
+        edited.remarks.push(format!("{file} is new"));
     }
     let format = format_of(path, located);
     let refused = |error: DotenvError| Complaint::new(error.code(), format!("{file}: {error}"));
@@ -256,10 +259,12 @@ fn edit_env(
         };
         let near = || suggest::nearest(key.as_str(), tree.keys().map(|(known, _)| known));
         for note in notes {
-            let near = near().filter(|_| matches!(note, Note::NotSet { .. }));
-            edited
-                .notes
-                .push(with_meant(format!("{file}: {note}"), near));
+            let text = format!("{file}: {note}");
+            match (&note, near()) {
+                (Note::NotSet { .. }, None) => edited.remarks.push(text),
+                (Note::NotSet { .. }, near) => edited.notes.push(with_meant(text, near)),
+                (_, _) => edited.notes.push(text),
+            }
         }
         edited.changes.push(KeyChange {
             file: file.clone(),

@@ -46,6 +46,10 @@ pub enum Change {
 pub struct Undoing {
     /// They, the oldest first.
     pub runs: Vec<RunId>,
+    /// Those among them whose change is there now.
+    pub told: Vec<RunId>,
+    /// The change before them, for whoever wants to go further back.
+    pub further: Option<RunId>,
     /// Images that get their names back first, for services that are to run them again.
     pub images: Vec<PinnedImage>,
     /// The move of the git checkout back to where it was.

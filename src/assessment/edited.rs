@@ -31,6 +31,8 @@ pub struct Edited {
     pub changes: Vec<KeyChange>,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// What is only told, such as which file was chosen.
+    pub remarks: Vec<String>,
     /// A person made the edits, and they are in place already.
     pub is_by_hand: bool,
     /// The services that the keys were made to reach.

@@ -11,7 +11,7 @@ use crate::request::{Options, What, WithUnfinished};
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
-    /// Services; all without any
+    /// Services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     #[command(flatten)]

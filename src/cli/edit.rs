@@ -32,10 +32,10 @@ const OPEN: &str = "-edit-";
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
-    /// File of the stack; without it the first env file
+    /// File of the stack [default: the first env file]
     #[arg(id = "edited", value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Edit the file only; refit apply brings the engine in line later
+    /// Edit the file only; refit apply does the rest
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]

@@ -25,7 +25,7 @@ use crate::stack::shown;
 pub(super) struct GetArgs {
     /// Key, or path in a YAML file
     key: String,
-    /// Env file or YAML file; without it the stack's first env file
+    /// Env or YAML file [default: where the key belongs]
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
 }

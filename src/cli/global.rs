@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::command_line::CommandLine;
 use crate::complaint::Complaint;
@@ -29,39 +29,63 @@ pub(super) struct Global {
     /// The whole command line, for the record.
     #[arg(skip)]
     pub(super) typed: CommandLine,
-    /// Compose file; may be given several times
+    /// Compose file; repeatable
     #[arg(short = 'f', long, global = true, value_name = "FILE")]
     pub(super) file: Vec<PathBuf>,
     /// Project name
     #[arg(short = 'p', long, global = true, value_name = "NAME")]
     pub(super) project_name: Option<String>,
-    /// Env file in place of .env; may be given several times
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Env file in place of .env; repeatable
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(super) env_file: Vec<PathBuf>,
-    /// Profile to turn on; may be given several times
-    #[arg(long, global = true, value_name = "PROFILE")]
+    /// Profile to enable; repeatable
+    #[arg(long, global = true, value_name = "PROFILE", hide_short_help = true)]
     pub(super) profile: Vec<String>,
-    /// Folder that relative paths of the compose file start from
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Folder that relative paths in the compose file start from
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(super) project_directory: Option<PathBuf>,
     /// Docker context
-    #[arg(short = 'c', long, global = true, value_name = "NAME")]
+    #[arg(
+        short = 'c',
+        long,
+        global = true,
+        value_name = "NAME",
+        hide_short_help = true
+    )]
     pub(super) context: Option<String>,
     /// Docker engine, such as unix:///run/docker.sock
-    #[arg(short = 'H', long, global = true, value_name = "ADDRESS")]
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        hide_short_help = true
+    )]
     pub(super) host: Option<String>,
-    /// JSON on standard output: lines of events for runs, one document for questions
+    /// JSON on standard output
+    ///
+    /// A run prints one event a line, a question one document.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Print only what failed
+    /// Print only failures
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Verbose (-vv: also show commands)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
-    /// Whether output is coloured
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// Colour of the output
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
     pub(super) color: Color,
+    /// Print help; --help says more, with examples
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 impl Global {

@@ -12,6 +12,7 @@ use crate::event::{Outcome, RunId};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
+use crate::rollback::in_force;
 use crate::schedule;
 use crate::schedule::record::Tally;
 use crate::state::document::StateError;
@@ -22,7 +23,7 @@ mod since;
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
-    /// Only runs that began since then, with their sum: 30d, 2w, 12h, or a date
+    /// Only runs since then, with their sum: 30d, 2w, 12h, or a date
     #[arg(long, value_name = "WHEN", value_parser = since::argument)]
     since: Option<Timestamp>,
 }
@@ -96,7 +97,7 @@ fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
                 local(record.began),
                 outcome(record).to_owned(),
                 secs(record.took),
-                record.typed().to_owned(),
+                typed(records, record),
             ]
         })
         .collect();
@@ -111,8 +112,32 @@ fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
     }
 }
 
+/// What was typed, and of a rollback what it undid.
+fn typed(records: &[Record], record: &Record) -> String {
+    match in_force::undid(records, record).as_slice() {
+        [] => record.typed().to_owned(),
+        runs => format!("{} (undid {})", record.typed(), in_force::named(runs)),
+    }
+}
+
+/// How a run ended, in words.
 pub(super) fn outcome(record: &Record) -> &'static str {
-    record.outcome.map_or("unfinished", Outcome::word)
+    match record.outcome {
+        Some(outcome) => told(outcome),
+        None => "unfinished",
+    }
+}
+
+/// An outcome in words; `--json` has its code.
+pub(super) fn told(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied => "applied",
+        Outcome::NothingToDo => "nothing to do",
+        Outcome::Refused => "refused",
+        Outcome::FailedBefore => "called off",
+        Outcome::RolledBack => "rolled back",
+        Outcome::RollbackFailed => "not rolled back",
+    }
 }
 
 pub(super) fn local(at: Timestamp) -> String {

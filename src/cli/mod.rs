@@ -7,6 +7,7 @@ mod command_line;
 mod completions;
 mod doctor;
 mod edit;
+mod examples;
 mod get;
 mod global;
 mod history;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::complaint::{Code, Complaint};
 use crate::event::Emitter;
@@ -44,60 +45,77 @@ use crate::report::{self, page};
 use command_line::CommandLine;
 use global::Global;
 
-/// Change a running Docker Compose stack in one command, and get it back when the change was wrong.
+/// What follows `refit --help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or nothing to do
+  1    refused, or stopped before anything was changed
+  2    wrong command line
+  3    failed and rolled back
+  4    failed and not rolled back: a person is needed
+  5    another run holds the lock
+  10   with --exit-code: there is something to do
+  129, 130, 143  ended by a signal, after the rollback
+
+Examples:
+  refit set SESSION_EXPIRY=604800  change a setting, and watch what it does
+  refit rollback                   undo it";
+
+/// Change a running Docker Compose stack in one command, with rollback
 #[derive(Debug, Parser)]
-#[command(name = "refit", version, about, max_term_width = 100)]
-#[command(after_help = "\
-Exit codes: 0 done or nothing to do; 1 refused or failed before anything was touched; 2 usage;
-3 failed and rolled back; 4 failed and not rolled back: a person is needed; 5 another run holds the lock;
-10 with --exit-code: something to do; 130, 143, 129 ended by a signal, after the rollback.")]
+#[command(name = "refit", version, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+#[command(after_help = "refit COMMAND --help shows examples", after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     global: Global,
+    /// Print version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Global options")]
+    version: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Set keys, apply the change, watch it, prove it, or roll it back
+    /// Set keys, apply the change, and roll back if it fails
     Set(set::SetArgs),
     /// Remove keys, in the same way
     Unset(unset::UnsetArgs),
-    /// Open a file in an editor, then do the same with what was changed
+    /// Edit a file in your editor, in the same way
     Edit(edit::EditArgs),
     /// Print a value as Compose reads it
     Get(get::GetArgs),
-    /// Make the engine match the files as they are now
+    /// Make containers match the files, as docker compose up -d does
     Apply(apply::ApplyArgs),
-    /// Restart services in the order of their dependencies, and watch them
+    /// Restart services in dependency order, and watch them
     Restart(restart::RestartArgs),
     /// Use a recipe: a named group of changes, with its checks
     Use(use_recipe::UseArgs),
     /// List recipes, or explain one
     Recipes(recipes::RecipesArgs),
-    /// Bring the stack to a newer version: its git checkout and its images, as one run
+    /// Upgrade the git checkout and the images, as one run
     Upgrade(upgrade::UpgradeArgs),
     /// Show what apply would do
     Plan(plan::PlanArgs),
-    /// Show services, their state, and what differs from the files
+    /// Show services, health, and what is out of sync with the files
     Status(status::StatusArgs),
-    /// Follow health until it is settled; the exit code is the verdict
+    /// Watch health until it settles; the exit code is the verdict
     Watch(watch::WatchArgs),
-    /// Undo the last run, or go back to before one; itself a run
+    /// Undo the last change, or all since a run
     #[command(visible_alias = "undo")]
     Rollback(rollback::RollbackArgs),
-    /// List the runs
+    /// List runs
     History(history::HistoryArgs),
-    /// Show one run whole, with what failed
+    /// Show one run in full, with the logs of what failed
     Show(show::ShowArgs),
-    /// Unattended upgrades: a timer of systemd or cron
+    /// Unattended upgrades, by a timer of systemd or cron
     Schedule(schedule::ScheduleArgs),
-    /// Send a test to those whom refit.yaml names under notify
+    /// Test the notifications of refit.yaml
     Notify(notify::NotifyArgs),
-    /// Show where a key is set, whom it reaches, and what a change of it would touch
+    /// Show where a key is set, what it reaches, and what runs now
     Why(why::WhyArgs),
-    /// Find what is wrong with the stack, its settings, cookies and pages; changes nothing
+    /// Find problems of services, settings, cookies and pages
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
@@ -150,6 +168,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let printed = error.print();
+            if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+                && FORCES.contains(&option.as_str())
+            {
+                report::err("\n  → refit never asks; what it refuses, --allow GUARD allows");
+            }
             if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
                 && let Some(meant) = use_recipe::meant_by_option(option)
             {
@@ -209,8 +232,16 @@ fn enough_files() -> Result<(), Complaint> {
     }
 }
 
+/// What other programs have for "do it all the same".
+const FORCES: [&str; 4] = ["--force", "--yes", "-y", "--assume-yes"];
+
+/// All that can be typed.
+fn command_line() -> clap::Command {
+    examples::add(Cli::command())
+}
+
 fn parse() -> Result<Cli, clap::Error> {
-    let command = Cli::command();
+    let command = command_line();
     let matches = command.clone().try_get_matches().map_err(with_hint)?;
     let mut cli =
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
@@ -220,17 +251,29 @@ fn parse() -> Result<Cli, clap::Error> {
 
 /// Whoever types a verb of Compose is told what does it here, or that Compose does.
 fn with_hint(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && FORCES.contains(&option.as_str())
+    {
+        error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::Usage);
+        return error;
+    }
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };
     let hint = match word.as_str() {
-        "up" | "start" | "create" => "refit apply makes what runs match the files",
+        "up" | "start" | "create" => "refit apply does what up -d does, and watches",
         "down" | "stop" | "kill" | "rm" => "refit stops no stack: docker compose down",
         "pull" | "build" => "refit upgrade pulls, builds and applies",
-        "ps" | "ls" => "refit status shows the services",
-        "logs" => "docker compose logs; refit show has those of a run that failed",
-        "config" => "refit plan shows what apply would do; refit why KEY where a value comes from",
+        "ps" | "ls" | "list" => "refit status shows the services",
+        "logs" | "log" => "docker compose logs; refit show has those of a run that failed",
+        "config" | "diff" => {
+            "refit plan shows what apply would do; refit why KEY where a value comes from"
+        }
+        "validate" | "check" => "refit doctor finds problems; refit plan shows what apply would do",
+        "env" => "refit get KEY prints a value; refit why KEY shows where it comes from",
         "exec" | "run" => "docker compose exec",
+        "version" => "refit --version",
         _ => return error,
     };
     error.remove(ContextKind::SuggestedSubcommand);
@@ -247,10 +290,10 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
         go_to(dir)?;
     }
     if let Command::Completions(args) = &cli.command {
-        return Ok(completions::completions(args, &mut Cli::command()));
+        return Ok(completions::completions(args, &mut command_line()));
     }
     if let Command::Man(args) = &cli.command {
-        return man::man(args, Cli::command());
+        return man::man(args, command_line());
     }
     enough_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()

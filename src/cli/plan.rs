@@ -11,7 +11,7 @@ use crate::request::{Options, What};
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// Services; all without any
+    /// Services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// Exit with 10 when there is something to do

@@ -13,7 +13,7 @@ use crate::report::{self, page};
 
 #[derive(Debug, Args)]
 pub(super) struct RecipesArgs {
-    /// Recipe to explain; all are listed without one
+    /// Recipe to explain [default: list all]
     recipe: Option<String>,
 }
 

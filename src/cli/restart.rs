@@ -11,10 +11,10 @@ use crate::request::{Strategy, What};
 
 #[derive(Debug, Args)]
 pub(super) struct RestartArgs {
-    /// Services; all that run without any
+    /// Services [default: all that run]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// The literal docker compose down and up -d --build, for the whole stack
+    /// docker compose down, then up -d --build: the whole stack
     #[arg(long, conflicts_with = "services")]
     down: bool,
     #[command(flatten)]

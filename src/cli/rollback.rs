@@ -11,7 +11,10 @@ use crate::request::{Options, What, WithUnfinished};
 
 #[derive(Debug, Args)]
 pub(super) struct RollbackArgs {
-    /// Go back to before this run; without it the last run is undone
+    /// Go back to before this run [default: undo the last change]
+    ///
+    /// Without it, each rollback goes further back: runs that changed nothing and runs that are
+    /// undone already are passed over. The number of a rollback undoes that rollback.
     #[arg(value_name = "RUN")]
     target: Option<u64>,
     #[command(flatten)]

@@ -16,31 +16,55 @@ use crate::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Options of every run")]
+#[command(next_help_heading = "Run options")]
 pub(super) struct RunOptions {
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: exit with 10 when there is something to do
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     exit_code: bool,
     /// Leave a failed change in place
     #[arg(long)]
     no_rollback: bool,
-    /// How containers are brought in line
-    #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
+    /// How containers are updated
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "HOW",
+        hide_short_help = true
+    )]
     strategy: StrategyArg,
-    /// Time to the verdict; by default what each healthcheck allows, else 5m
+    /// Time limit [default: as the healthchecks allow, else 5m]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     timeout: Option<Duration>,
     /// How long a service without a healthcheck must run
-    #[arg(long, value_parser = duration, default_value = "5s", value_name = "TIME")]
+    #[arg(
+        long,
+        value_parser = duration,
+        default_value = "5s",
+        value_name = "TIME",
+        hide_short_help = true
+    )]
     settle: Duration,
-    /// Allow what a guard refuses; may be given several times
-    #[arg(long, value_enum, value_name = "GUARD")]
+    /// Allow what a guard refuses; the refusal names it
+    #[arg(
+        long,
+        value_enum,
+        value_name = "GUARD",
+        hide_possible_values = true,
+        long_help = all_guards()
+    )]
     allow: Vec<Guard>,
     /// How long to wait for another run on this stack
-    #[arg(long, value_parser = duration, default_value = "0s", value_name = "TIME")]
+    #[arg(
+        long,
+        value_parser = duration,
+        default_value = "0s",
+        value_name = "TIME",
+        hide_short_help = true
+    )]
     wait_lock: Duration,
 }
 
@@ -50,7 +74,7 @@ enum StrategyArg {
     Auto,
     /// Restart what is touched
     Restart,
-    /// Make new containers for what is touched
+    /// Recreate what is touched
     Recreate,
     /// docker compose down, then up -d --build
     DownUp,
@@ -84,6 +108,14 @@ impl RunOptions {
             unfinished: WithUnfinished::Refuse,
         }
     }
+}
+
+fn all_guards() -> String {
+    let words: Vec<&str> = Guard::ALL.iter().map(|guard| guard.word()).collect();
+    format!(
+        "Allow what a guard refuses; repeatable. The refusal names its guard: {}",
+        words.join(", ")
+    )
 }
 
 impl ValueEnum for Guard {

@@ -19,29 +19,31 @@ use crate::secret::generate::Generate;
 
 #[derive(Debug, Args)]
 pub(super) struct SetArgs {
-    /// KEY=VALUE, or KEY alone to read the value from standard input
+    /// KEY=VALUE, or KEY alone: the value comes from standard input
     #[arg(required = true, value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// Env file or YAML file; without it the stack's first env file, or for a path such as
-    /// services.web.image the compose file where the change belongs
+    /// Env or YAML file [default: where the key belongs]
+    ///
+    /// Without it the stack's first env file, or for a path such as services.web.image the compose
+    /// file where the change belongs.
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Make a random value: hex:BYTES, base64:BYTES or alnum:LETTERS
+    /// Random value: hex:32, base64:32 or alnum:32
     #[arg(long, value_name = "KIND:SIZE")]
     generate: Option<Generate>,
-    /// Make the key reach this service as well; may be given several times
+    /// Make the key reach this service too; repeatable
     #[arg(long = "for", value_name = "SERVICE")]
     reach: Vec<String>,
-    /// In a YAML file: write text, whatever it looks like
+    /// YAML: write text, whatever it looks like
     #[arg(long, conflicts_with_all = ["int", "as_json"])]
     string: bool,
-    /// In a YAML file: write a whole number
+    /// YAML: write a whole number
     #[arg(long, conflicts_with = "as_json")]
     int: bool,
-    /// In a YAML file: the value is JSON, such as a list or a map
+    /// YAML: the value is JSON, such as a list
     #[arg(long)]
     as_json: bool,
-    /// Edit the files only; refit apply brings the engine in line later
+    /// Edit the file only; refit apply does the rest
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]

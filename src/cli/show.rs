@@ -4,21 +4,22 @@ use clap::Args;
 use serde_json::json;
 
 use super::global::Global;
-use super::history::{local, outcome, summary};
+use super::history::{self, local, outcome, summary};
 use super::located_stack::LocatedStack;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
+use crate::rollback::in_force;
 use crate::secret::HIDDEN;
 use crate::state::StackState;
 use crate::state::journal::Entry;
-use crate::state::runs::Record;
+use crate::state::runs::{self, Record};
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Number of the run; the last one without it
+    /// Number of the run [default: the last]
     run: Option<u64>,
 }
 
@@ -33,11 +34,7 @@ pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Compl
         None => None,
     };
     let Some(record) = record else {
-        let text = match args.run {
-            Some(run) => format!("no run {run} on this stack"),
-            None => "no runs on this stack yet".to_owned(),
-        };
-        return Err(Complaint::new(Code::NoRun, text).hint("refit history lists the runs"));
+        return Err(no_run(&state, args.run)?);
     };
     let logs = logs(&state, record.run);
     if global.json {
@@ -49,9 +46,20 @@ pub(super) async fn show(global: &Global, args: &ShowArgs) -> Result<Exit, Compl
             .collect();
         page::document(&document);
     } else {
-        print(&state, &record, &logs);
+        let undid = in_force::undid(&runs::all(&state)?.known, &record);
+        print(&state, &record, &undid, &logs);
     }
     Ok(Exit::Done)
+}
+
+fn no_run(state: &StackState, wanted: Option<u64>) -> Result<Complaint, Complaint> {
+    let refused = |text: String| Complaint::new(Code::NoRun, text);
+    Ok(match (wanted, state.runs()?.last()) {
+        (Some(run), Some(last)) => refused(format!("there is no run {run}; the last is {last}"))
+            .hint("refit history lists the runs"),
+        (Some(_) | None, _) => refused("this stack has no runs yet".to_owned())
+            .hint("every change of refit is one, such as refit apply"),
+    })
 }
 
 /// The logs that were saved before a container was replaced; secrets were hidden then.
@@ -71,7 +79,7 @@ fn logs(state: &StackState, run: RunId) -> Vec<(String, String)> {
     logs
 }
 
-fn print(state: &StackState, record: &Record, logs: &[(String, String)]) {
+fn print(state: &StackState, record: &Record, undid: &[RunId], logs: &[(String, String)]) {
     report::out(&format!("run {}  refit {}", record.run, record.typed()));
     for error in &record.damaged {
         report::out(&format!("! {error}"));
@@ -88,9 +96,8 @@ fn print(state: &StackState, record: &Record, logs: &[(String, String)]) {
     for todo in &record.todo {
         report::out(&format!("to do   {todo}"));
     }
-    if !record.undoes.is_empty() {
-        let runs: Vec<String> = record.undoes.iter().map(ToString::to_string).collect();
-        report::out(&format!("undoes  run {}", runs.join(", ")));
+    if !undid.is_empty() {
+        report::out(&format!("undid   {}", in_force::named(undid)));
     }
     report::out("");
     for line in &record.lines {
@@ -175,7 +182,7 @@ fn told(entry: &Entry) -> Option<String> {
         }
         Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
-        Entry::Finished { outcome, .. } => outcome.word().to_owned(),
+        Entry::Finished { outcome, .. } => history::told(*outcome).to_owned(),
         Entry::Begin { .. } | Entry::Writing { .. } | Entry::Proven => {
             return None;
         }

@@ -15,10 +15,10 @@ pub(super) struct UnsetArgs {
     /// Keys, or paths in a YAML file
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
-    /// Env file or YAML file; without it the stack's first env file
+    /// Env or YAML file [default: where the key belongs]
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Edit the files only; refit apply brings the engine in line later
+    /// Edit the file only; refit apply does the rest
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::upgrade::{self, UpgradeRequest};
 
 #[derive(Debug, Args)]
 pub(super) struct UpgradeArgs {
-    /// Fetch, and say what is new and what would be done; change nothing of the stack
+    /// Show what is new and what would be done
     #[arg(long)]
     check: bool,
     /// Go to this tag, branch or commit
@@ -21,22 +21,22 @@ pub(super) struct UpgradeArgs {
     /// Leave the git checkout where it is
     #[arg(long)]
     images_only: bool,
-    /// Try again what has failed before
+    /// Try again a version that failed before
     #[arg(long)]
     retry: bool,
-    /// Fetch the base images of builds anew
+    /// Pull newer base images for builds
     #[arg(long)]
     pull: bool,
-    /// After a good upgrade: throw the engine's build cache away
+    /// Remove the build cache after a successful upgrade
     #[arg(long)]
     prune_build_cache: bool,
-    /// Append new keys of the new version's sample (.env.example) to the env file
+    /// Append new keys of .env.example to the env file
     #[arg(long)]
     merge_env: bool,
-    /// With --merge-env: generate the new keys whose default is a secret that everybody can read
+    /// With --merge-env: generate secrets for public defaults
     #[arg(long, requires = "merge_env")]
     new_secrets: bool,
-    /// Nobody watches: never ask, and do not try again what has failed before
+    /// Skip what failed before; for timers
     #[arg(long)]
     unattended: bool,
     #[command(flatten)]

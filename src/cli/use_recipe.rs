@@ -24,22 +24,22 @@ use crate::secret::Secret;
 pub(super) struct UseArgs {
     /// Recipe; refit recipes lists them
     recipe: String,
-    /// Parameters of the recipe: NAME=VALUE, or NAME alone to read the value from standard input
+    /// Parameters; NAME alone: the value comes from standard input
     #[arg(value_name = "NAME=VALUE")]
     values: Vec<String>,
-    /// The same as as=NAME: another way to the same aim
+    /// Another way to the same aim, like as=NAME
     #[arg(long = "as", value_name = "NAME")]
     way: Option<String>,
-    /// The service that is the application, where refit cannot tell
+    /// The application's service, where refit cannot tell
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
-    /// Publish the application's ports on this address alone
+    /// Publish the application's ports on this address only
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     bind: Option<IpAddr>,
-    /// Account to sign in with for the proof; its password is read from standard input
+    /// Account for the check; the password comes from stdin
     #[arg(long, value_name = "NAME")]
     sign_in: Option<String>,
-    /// Edit the files only; refit apply brings the engine in line later
+    /// Edit the file only; refit apply does the rest
     #[arg(long)]
     no_apply: bool,
     #[command(flatten)]

@@ -19,7 +19,7 @@ use crate::stack::resolve;
 
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Give up after this time; by default what each healthcheck allows
+    /// Time limit [default: what the healthchecks allow]
     #[arg(long = "for", value_parser = duration, value_name = "TIME")]
     limit: Option<Duration>,
     /// How long a service without a healthcheck must run

@@ -30,6 +30,7 @@ words! {
         OutsideWindow = "outside_window",
         Remark = "remark",
         RollingBack = "rolling_back",
+        Undoes = "undoes",
         UndoneBefore = "undone_before",
         Unfinished = "unfinished",
         UnreadKey = "unread_key",
@@ -38,8 +39,38 @@ words! {
 }
 
 impl NoteCode {
-    /// Whether it warns. What a recipe stands on does not.
+    /// Whether it warns. What is only told - what was chosen, found or left as it should be - does not.
     pub const fn is_warning(self) -> bool {
-        !matches!(self, Self::Evidence)
+        match self {
+            Self::Account
+            | Self::Evidence
+            | Self::NotMissed
+            | Self::OutsideWindow
+            | Self::Remark
+            | Self::RollingBack
+            | Self::Undoes => false,
+            Self::Baseline
+            | Self::BuildCache
+            | Self::Differs
+            | Self::Edited
+            | Self::EngineAway
+            | Self::FailedBefore
+            | Self::HookFailed
+            | Self::LeftAsFound
+            | Self::Leftover
+            | Self::Located
+            | Self::MaxFailures
+            | Self::Neighbour
+            | Self::NotKnown
+            | Self::NotPruned
+            | Self::NotRemembered
+            | Self::Note
+            | Self::NotRunAgain
+            | Self::NotifyFailed
+            | Self::UndoneBefore
+            | Self::Unfinished
+            | Self::UnreadKey
+            | Self::VolumeKept => true,
+        }
     }
 }

@@ -103,8 +103,9 @@ impl Kind {
             Self::Rollback { reason } => Self::Rollback {
                 reason: clean(reason),
             },
-            Self::Restored { files } => Self::Restored {
+            Self::Restored { files, removed } => Self::Restored {
                 files: files.into_iter().map(name).collect(),
+                removed: removed.into_iter().map(name).collect(),
             },
             Self::Recovered { run, outcome } => Self::Recovered { run, outcome },
             Self::Note { code, text } => Self::Note {

@@ -122,8 +122,8 @@ fn is_handed_on(place: &Place, path: &str, key: &str) -> bool {
         return false;
     };
     let here = edit_target::file_for(&at, true, &place.located);
-    let written = here.ok().and_then(|(file, _)| {
-        let bytes = files::read_if_exists(&file).ok().flatten()?;
+    let written = here.ok().and_then(|target| {
+        let bytes = files::read_if_exists(&target.file).ok().flatten()?;
         yaml::get(&String::from_utf8_lossy(&bytes), &at)
             .ok()
             .flatten()

@@ -123,7 +123,9 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             json!({"service": service, "check": check, "result": result.word(), "text": what}),
         ),
         Kind::Rollback { reason } => ("rollback", json!({"reason": reason})),
-        Kind::Restored { files } => ("restored", json!({"files": files})),
+        Kind::Restored { files, removed } => {
+            ("restored", json!({"files": files, "removed": removed}))
+        }
         Kind::Recovered { run, outcome } => (
             "recovered",
             json!({"recovered_run": run, "outcome": outcome.word()}),

@@ -36,6 +36,7 @@ struct State {
     /// Changes as file and text, held back until the names below them are known: one column for all.
     changes: Vec<(String, String)>,
     rolling_back: bool,
+    /// What became of the files, in words.
     restored: Vec<String>,
     began_results: bool,
     something_shown: bool,
@@ -243,7 +244,11 @@ impl Terminal {
             }
         };
         let down = match down.filter(|_| verdict != VerdictWord::Failed) {
-            Some(down) => format!(", {} without answer", secs(down)),
+            Some(down) => format!(
+                ", {} in {}",
+                replaced(state.actions.get(service)),
+                secs(down)
+            ),
             None => String::new(),
         };
         self.result(state, &format!("{mark} {service:<width$}  {text}{down}"));
@@ -260,7 +265,10 @@ impl Terminal {
     ) {
         let done = match state.actions.get(service) {
             Some(Action::Restart | Action::Signal) => "restarted",
-            _ => "back on its old definition",
+            Some(
+                Action::None | Action::Start | Action::Recreate | Action::Rebuild | Action::Remove,
+            )
+            | None => "rolled back",
         };
         let text = match verdict {
             VerdictWord::Failed => format!("failed: {}", reason.unwrap_or_default()),
@@ -271,11 +279,7 @@ impl Terminal {
             }
         };
         let files = std::mem::take(&mut state.restored);
-        let files = if files.is_empty() {
-            String::new()
-        } else {
-            format!("{} restored, ", files.join(", "))
-        };
+        let files: String = files.iter().map(|text| format!("{text}, ")).collect();
         self.result(state, &format!("↩ {files}{service} {done}, {text}"));
     }
 
@@ -299,7 +303,7 @@ impl Terminal {
         }
         if !state.restored.is_empty() {
             let files = std::mem::take(&mut state.restored).join(", ");
-            self.result(state, &format!("↩ {files} restored"));
+            self.result(state, &format!("↩ {files}"));
         }
         let Some(next) = next else { return };
         let bad = matches!(outcome, Outcome::RolledBack | Outcome::RollbackFailed);
@@ -311,6 +315,29 @@ impl Terminal {
         }
         self.print(state, next);
     }
+}
+
+/// What was done while the service was away.
+fn replaced(action: Option<&Action>) -> &'static str {
+    match action {
+        Some(Action::Restart | Action::Signal) => "container restarted",
+        Some(
+            Action::None | Action::Start | Action::Recreate | Action::Rebuild | Action::Remove,
+        )
+        | None => "container replaced",
+    }
+}
+
+/// `.env restored`, `extra.yaml removed`.
+fn restored(files: &[String], removed: &[String]) -> Vec<String> {
+    let of = |files: &[String], word| match files.is_empty() {
+        true => None,
+        false => Some(format!("{} {word}", files.join(", "))),
+    };
+    [of(files, "restored"), of(removed, "removed")]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl Tell for Terminal {
@@ -427,11 +454,11 @@ impl Tell for Terminal {
                     Self::settle_line(state, &name);
                 }
             }
-            Kind::Restored { files } => state.restored.clone_from(files),
+            Kind::Restored { files, removed } => state.restored = restored(files, removed),
             Kind::Recovered { run, outcome } => {
                 let files = std::mem::take(&mut state.restored);
                 if !files.is_empty() {
-                    self.result(state, &format!("↩ {} restored", files.join(", ")));
+                    self.result(state, &format!("↩ {}", files.join(", ")));
                 }
                 self.result(state, &format!("↩ {}", recovered(*run, *outcome)));
                 state.rolling_back = false;

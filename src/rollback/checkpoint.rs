@@ -139,6 +139,17 @@ impl Checkpoint {
         })
     }
 
+    /// Whether there is something to undo: a file, the checkout, or what the name of an image means.
+    /// A restart leaves nothing, nor does a container that was recreated as it was.
+    pub fn leaves_something(&self, rebuilt: bool) -> bool {
+        let is_another =
+            |image: &SavedImage| image.fetched.is_some() || image.meant.as_ref() != Some(&image.id);
+        rebuilt
+            || !self.files.is_empty()
+            || self.checkout.is_some()
+            || self.images.iter().any(is_another)
+    }
+
     /// All files of which it knows how they were.
     pub fn all_files(&self) -> impl Iterator<Item = &SavedFile> {
         self.files.iter().chain(&self.read)
@@ -167,7 +178,11 @@ impl Checkpoint {
         for file in came.into_iter().rev().chain(was) {
             match file.restore(folder, aside) {
                 Ok(Back::Put { kept }) => {
-                    done.restored.push(file.path.clone());
+                    let list = match file.was_there() {
+                        true => &mut done.restored,
+                        false => &mut done.removed,
+                    };
+                    list.push(file.path.clone());
                     done.kept.extend(kept.map(|copy| (file.path.clone(), copy)));
                 }
                 Ok(Back::AsItWas) => {}
@@ -191,6 +206,8 @@ impl Checkpoint {
 pub struct Restored {
     /// Those that had to be put back.
     pub restored: Vec<PathBuf>,
+    /// Those that the run had brought, and that are gone again.
+    pub removed: Vec<PathBuf>,
     /// Texts that somebody wrote meanwhile, and where they are now.
     pub kept: Vec<(PathBuf, PathBuf)>,
     /// Those whose earlier text nobody knows, and why: they were left as they are.

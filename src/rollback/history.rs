@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::checkout::SavedCheckout;
 use super::checkpoint::{self, Checkpoint};
+use super::in_force::InForce;
 use super::saved_file::{self, SavedFile};
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff::describe;
@@ -32,6 +33,10 @@ pub struct Undo {
     pub moving: Option<Moving>,
     /// The runs that are undone.
     pub runs: Vec<RunId>,
+    /// Those among them whose change is there now.
+    pub told: Vec<RunId>,
+    /// The change before them, for whoever wants to go further back.
+    pub further: Option<RunId>,
     /// The networks that there were before them.
     pub networks: Vec<String>,
     /// The volumes that there were before them.
@@ -49,7 +54,7 @@ pub async fn undo(
     target: Option<RunId>,
     allow_edited: bool,
 ) -> Result<Undo, Complaint> {
-    let runs = to_undo(state, target)?;
+    let (in_force, runs) = to_undo(state, target)?;
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
     let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
     let mut images: Vec<PinnedImage> = Vec::new();
@@ -149,27 +154,24 @@ pub async fn undo(
         edited,
         images,
         moving,
+        told: in_force.told(&runs),
+        further: in_force.further_back(&runs, state),
         runs,
         networks,
         volumes,
     })
 }
 
-/// The runs that left their change in place, from `target` on. All of them must be known: a run that
-/// cannot be read may have changed anything.
-fn to_undo(state: &StackState, target: Option<RunId>) -> Result<Vec<RunId>, Complaint> {
+/// The runs that left their change in place, and those of them from `target` on. All of these must be
+/// known: a run that cannot be read may have changed anything.
+fn to_undo(state: &StackState, target: Option<RunId>) -> Result<(InForce, Vec<RunId>), Complaint> {
     let all = runs::all(state)?;
-    let in_force: Vec<RunId> = all
-        .known
-        .iter()
-        .filter(|record| record.is_in_force())
-        .map(|record| record.run)
-        .collect();
+    let in_force = InForce::of(&all.known);
+    let from = target.or_else(|| in_force.last_change(state));
     let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
     let half = all.known.iter().filter(|record| record.outcome.is_none());
     let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
     let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
-    let from = target.or(in_force.last().copied());
     unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
     if let Some((run, error)) = unknown.first() {
         let text = format!("run {run} cannot be read, so it is not known what it left in place");
@@ -178,21 +180,39 @@ fn to_undo(state: &StackState, target: Option<RunId>) -> Result<Vec<RunId>, Comp
             .hint("refit history lists the runs that are known"));
     }
     let Some(from) = from.filter(|_| !in_force.is_empty()) else {
-        return Err(
-            Complaint::new(Code::NoRun, "there is no run to undo on this stack")
-                .hint("refit history lists the runs"),
-        );
+        return Err(nothing_left(&in_force));
     };
-    let exists = state.runs()?.contains(&from);
-    let runs: Vec<RunId> = in_force.into_iter().filter(|run| *run >= from).collect();
-    if runs.is_empty() || !exists {
-        return Err(Complaint::new(
-            Code::NoRun,
-            format!("no run from {from} on changed anything"),
-        )
-        .hint("refit history lists the runs"));
+    let runs = in_force.since(from);
+    let numbers = state.runs()?;
+    let refused = |text: String, hint: String| Err(Complaint::new(Code::NoRun, text).hint(hint));
+    if !numbers.contains(&from) {
+        let last = numbers.last().map(|last| format!("; the last is {last}"));
+        let text = format!("there is no run {from}{}", last.unwrap_or_default());
+        return refused(text, "refit history lists the runs".to_owned());
     }
-    Ok(runs)
+    if in_force.told(&runs).is_empty() {
+        return match in_force.undone_by(from) {
+            Some(by) => refused(
+                format!("run {from} is undone already, by run {by}"),
+                format!("to have it back: refit rollback {by}"),
+            ),
+            None => refused(
+                format!("no run from {from} on left a change"),
+                "refit history lists the runs".to_owned(),
+            ),
+        };
+    }
+    Ok((in_force, runs))
+}
+
+/// Every run is undone, or none was ever applied.
+fn nothing_left(in_force: &InForce) -> Complaint {
+    match in_force.last_rollback() {
+        Some(last) => Complaint::new(Code::NoRun, "every run of this stack is undone already")
+            .hint(format!("to have the last one back: refit rollback {last}")),
+        None => Complaint::new(Code::NoRun, "there is no run to undo on this stack")
+            .hint("refit set, edit, apply and the like make one"),
+    }
 }
 
 /// Removes old runs, and the names that kept their images; never the newest one that was applied, and

@@ -9,6 +9,7 @@ pub mod checkpoint;
 mod containers;
 mod end;
 pub mod history;
+pub mod in_force;
 pub mod pinned_images;
 pub mod recovery;
 pub mod saved_file;
@@ -126,6 +127,7 @@ impl Rollback<'_> {
         let done = self.checkpoint.restore_files(self.folder, &aside);
         self.emitter.emit(Kind::Restored {
             files: self.told(&done.restored),
+            removed: self.told_removed(&done.removed),
         });
         for (path, copy) in &done.kept {
             let (file, copy) = (self.place.shown(path), copy.display());
@@ -168,6 +170,14 @@ impl Rollback<'_> {
         std::iter::once(at)
             .chain(others.map(|path| shown(&path)))
             .collect()
+    }
+
+    /// The same of what is gone again; of a checkout git has said so.
+    fn told_removed(&self, removed: &[PathBuf]) -> Vec<String> {
+        let is_told =
+            |path: &&PathBuf| self.checkpoint.checkout.is_none() || self.place.is_config(path);
+        let told = removed.iter().filter(is_told);
+        told.map(|path| self.place.shown(path)).collect()
     }
 
     async fn checkout(&self, checkout: &SavedCheckout) -> anyhow::Result<()> {

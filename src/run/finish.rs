@@ -1,4 +1,4 @@
-//! How a run ends: committed and recorded, or given back. What the guilty service said is saved
+//! How a run ends: committed and recorded, or rolled back. What the guilty service said is saved
 //! before its container is replaced.
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::watch::Watch;
 use crate::rollback::checkpoint::Checkpoint;
+use crate::rollback::in_force;
 use crate::rollback::{self, End, Rollback};
 use crate::state;
 use crate::state::journal::{self, Entry};
@@ -25,26 +26,54 @@ impl Transaction<'_> {
         self.emitter.phase(Phase::Commit);
         let services = self.summaries(watch);
         self.record(Outcome::Applied, &services, &[]);
+        RunEnd {
+            services,
+            ..RunEnd::of(Outcome::Applied, Some(self.applied_text()))
+        }
+    }
+
+    /// What was done, and what undoes it: nothing is offered that would not work.
+    fn applied_text(&self) -> String {
         let run = self.run;
+        let undoing = self.assessment.undoing();
+        let begin = match undoing {
+            Some(undoing) => format!("Undone: {}, as run {run}.", in_force::named(&undoing.told)),
+            None => format!("Applied as run {run}."),
+        };
         let done = match (
             self.request.options.no_apply,
             self.assessment.plan.stack_is_down,
         ) {
             (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
             (_, true) => format!(
-                "Written as run {run}. The stack is down, and stays so: docker compose up -d starts it."
+                "Written as run {run}. The stack is down and stays down; docker compose up -d starts it."
             ),
-            _ if self.assessment.plan.is_empty() => {
-                format!("Written as run {run}. No service is touched by it.")
+            _ if self.assessment.plan.is_empty() && undoing.is_none() => {
+                format!("Written as run {run}. No service is affected.")
             }
-            _ => format!("Applied as run {run}."),
+            _ => begin,
         };
-        RunEnd {
-            services,
-            ..RunEnd::of(
-                Outcome::Applied,
-                Some(format!("{done} Undo: refit rollback")),
-            )
+        match undoing {
+            Some(undoing) => {
+                let further = undoing.further;
+                let further = further.map(|run| format!(" Further back: refit rollback {run}."));
+                format!(
+                    "{done}{} Redo: refit rollback {run}",
+                    further.unwrap_or_default()
+                )
+            }
+            None if self.leaves_something() => format!("{done} Undo: refit rollback"),
+            None => done,
+        }
+    }
+
+    /// Whether a rollback would find something to undo.
+    fn leaves_something(&self) -> bool {
+        let steps = &self.assessment.plan.steps;
+        let rebuilt = steps.iter().any(|step| step.action == Action::Rebuild);
+        match Checkpoint::read(&self.folder) {
+            Ok(Some(checkpoint)) => checkpoint.leaves_something(rebuilt),
+            Ok(None) | Err(_) => true,
         }
     }
 
@@ -215,7 +244,7 @@ impl Transaction<'_> {
         let _ = self.journal.add(Entry::RollingBack { reason, code });
         self.record(Outcome::FailedBefore, &[], &[]);
         let run = self.run;
-        let text = format!("Nothing was changed: it failed before. More: refit show {run}");
+        let text = format!("Stopped before anything was changed. More: refit show {run}");
         RunEnd {
             signal: failure.signal,
             failure: Some(self.reason(failure)),
@@ -224,12 +253,17 @@ impl Transaction<'_> {
     }
 
     fn leave_in_place(&self, failure: &Failure, services: Vec<ServiceSummary>) -> RunEnd {
-        let todo = vec!["refit rollback".to_owned()];
-        self.record(Outcome::RollbackFailed, &services, &todo);
+        // Without a number the runs before a rollback are meant.
+        let undo = match self.assessment.undoing() {
+            Some(_) => format!("refit rollback {}", self.run),
+            None => "refit rollback".to_owned(),
+        };
         let text = format!(
-            "Run {} failed and is left in place, as asked. Undo: refit rollback",
+            "Run {} failed and is left in place, as asked. Undo: {undo}",
             self.run
         );
+        let todo = vec![undo];
+        self.record(Outcome::RollbackFailed, &services, &todo);
         RunEnd {
             signal: failure.signal,
             services,

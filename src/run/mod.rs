@@ -22,7 +22,7 @@ use crate::host::signals::Signals;
 use crate::request::{Request, What, WithUnfinished};
 use crate::rollback::recovery::{self, Recovered, files_outside};
 use crate::rollback::unfinished::{self, Ahead};
-use crate::rollback::{self, baseline, history};
+use crate::rollback::{self, baseline, history, in_force};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
@@ -301,6 +301,10 @@ impl Runner {
         if let Decision::CalledOff(_) = assessment.decision {
             return;
         }
+        if let Some(undoing) = assessment.undoing() {
+            let text = format!("undoes {}", in_force::named(&undoing.told));
+            self.emitter.note(NoteCode::Undoes, text);
+        }
         for change in &assessment.edited.changes {
             self.emitter.emit(Kind::Change {
                 file: change.file.clone(),
@@ -319,7 +323,7 @@ impl Runner {
             }
             for drift in &assessment.differing {
                 let text = format!(
-                    "{} {}, since before this change; refit apply mends it",
+                    "{} {}: out of sync since before this run; refit apply fixes it",
                     drift.service, drift.reason.text
                 );
                 self.emitter.note(NoteCode::Differs, text);
@@ -334,6 +338,9 @@ impl Runner {
                 let (file, lines) = (place.shown(&edit.path), text_diff::lines(edit, &redactor));
                 self.emitter.emit(Kind::Diff { file, lines });
             }
+        }
+        for remark in &assessment.edited.remarks {
+            self.emitter.note(NoteCode::Remark, remark);
         }
         for note in &assessment.notes {
             self.emitter.note(NoteCode::Note, note);

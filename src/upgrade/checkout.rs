@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub(super) target: Option<Newer>,
     /// What the person should know.
     pub(super) notes: Vec<String>,
+    /// What is only told.
+    pub(super) remarks: Vec<String>,
 }
 
 /// A newer version.
@@ -59,7 +61,8 @@ pub(super) async fn find(
         let text = "the checkout has no remote: only images can be newer";
         return Ok(Found {
             target: None,
-            notes: vec![text.to_owned()],
+            remarks: vec![text.to_owned()],
+            ..Found::default()
         });
     };
     let wanted = wanted(place, upgrade, &remote);
@@ -71,17 +74,21 @@ pub(super) async fn find(
     let fetched = checkout.git.fetch(&remote, tags, progress).await;
     checkout.give_to_owner();
     let fetched = fetched?;
-    let mut notes: Vec<String> = fetched.moved_tags.iter().map(moved_tag).collect();
+    let notes = fetched.moved_tags.iter().map(moved_tag).collect();
     let min_age = place.settings.upgrade.min_age;
     let now = Timestamp::now().as_second();
     let target = source::find(&checkout, &remote, &wanted, min_age, now, progress).await?;
-    notes.extend(target.waiting.map(|waiting| waits(waiting, now)));
+    let waiting = target.waiting.map(|waiting| waits(waiting, now, min_age));
     let found = newer(place, &checkout, &remote, target, options, emitter).await;
     checkout.give_to_owner();
     let found = found?;
-    notes.extend(found.notes);
+    let remarks = waiting.into_iter().chain(found.remarks).collect();
     let target = found.target;
-    Ok(Found { target, notes })
+    Ok(Found {
+        target,
+        notes,
+        remarks,
+    })
 }
 
 /// The checkout that the stack's compose file is tracked in.
@@ -152,15 +159,16 @@ async fn newer(
     }
     let upstream = target.upstream.as_ref();
     let relation = checkout.relation(&target.commit, upstream).await?;
-    let mut notes = Vec::new();
+    let mut remarks = Vec::new();
     match relation {
         // Whoever is ahead of upstream has made commits of his own; nothing is newer.
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
             let (ours, name) = (Commits(count), &target.name);
-            notes.push(format!("{ours} ahead of {name}"));
+            remarks.push(format!("{ours} ahead of {name}"));
             return Ok(Found {
                 target: None,
-                notes,
+                remarks,
+                ..Found::default()
             });
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
@@ -172,7 +180,7 @@ async fn newer(
                 checkout.head.short(),
                 target.name
             );
-            notes.push(text);
+            remarks.push(text);
         }
         Relation::Same
         | Relation::Forward { .. }
@@ -198,13 +206,14 @@ async fn newer(
     let local = checkout.local_edits().await?.edited;
     if !local.is_empty() {
         let names: Vec<String> = local.iter().map(|p| p.display().to_string()).collect();
-        notes.push(format!("edited here, and kept: {}", names.join(", ")));
+        remarks.push(format!("edited here, and kept: {}", names.join(", ")));
     }
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
     Ok(Found {
         target: Some(Newer { moving, news: told }),
-        notes,
+        remarks,
+        ..Found::default()
     })
 }
 
@@ -244,12 +253,14 @@ fn moved_tag(tag: &String) -> String {
     )
 }
 
-fn waits(waiting: Waiting, now: i64) -> String {
+fn waits(waiting: Waiting, now: i64, min_age: Duration) -> String {
     let left = u64::try_from(waiting.next_at.saturating_sub(now)).unwrap_or(0);
-    let left = in_words(Duration::from_secs(left));
+    let (left, min_age) = (in_words(Duration::from_secs(left)), in_words(min_age));
     match waiting.count {
-        1 => format!("1 newer version, eligible in {left} (min_age)"),
-        count => format!("{count} newer versions, the next eligible in {left} (min_age)"),
+        1 => format!("1 newer version, eligible in {left} (min_age: {min_age})"),
+        count => {
+            format!("{count} newer versions, the next eligible in {left} (min_age: {min_age})")
+        }
     }
 }
 
@@ -258,6 +269,8 @@ pub(super) fn in_words(time: Duration) -> String {
     let minutes = time.as_secs().div_ceil(60);
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
         (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (days, 0, 0) => format!("{days} d"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, hours, _) => format!("{days} d {hours} h"),
     }

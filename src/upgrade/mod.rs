@@ -64,7 +64,7 @@ async fn assessed(
         false => checkout::find(place, options, upgrade, emitter).await?,
     };
     let mut edited = Edited::default();
-    let mut notes = moving.notes;
+    let (mut notes, mut remarks) = (moving.notes, moving.remarks);
     let mut news = News::default();
     let mut around = HookEnvironment::default();
     if let Some(found) = &moving.target {
@@ -77,7 +77,7 @@ async fn assessed(
         news.env = told.news;
         notes.extend(told.notes);
     } else if upgrade.merge_env {
-        notes.push("there is no new version, so its sample brings no new keys".to_owned());
+        remarks.push("no new version, so --merge-env has no new keys".to_owned());
     }
     let moving = moving.target.map(|found| found.moving);
     let assessment = assess::of_edit(place, edited, options).await;
@@ -90,6 +90,7 @@ async fn assessed(
         }
     })?;
     let (images, wanted) = images_of(place, &mut assessment, options, emitter, &mut notes).await?;
+    assessment.edited.remarks.splice(0..0, remarks);
     news.images = images;
     let attempt = Attempt::of(&news);
     emitter.emit(Kind::News(Box::new(news.clone())));
@@ -223,8 +224,9 @@ async fn old_enough(
             Some(left) => {
                 let left = checkout::in_words(left);
                 let text = format!(
-                    "the new image of {} is eligible in {left} (min_age)",
-                    one.name
+                    "the new image of {} is eligible in {left} (min_age: {})",
+                    one.name,
+                    checkout::in_words(min_age)
                 );
                 if !notes.contains(&text) {
                     notes.push(text);

@@ -34,31 +34,53 @@ fn history(stack: &TestStack) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn runs_are_undone_and_undoing_is_undone() {
+fn each_rollback_goes_further_back_and_a_number_goes_forward_again() {
     let Some(stack) = started() else { return };
     let neighbour = stack.container("neighbour");
+    let back = |words: &[&str]| {
+        let words = [&["rollback"], words, &["--settle", "300ms"]].concat();
+        stack.refit(&words)
+    };
     stack.refit(&["history"]).exits(0).says("no runs");
-    stack.refit(&["rollback"]).exits(1);
+    back(&[]).exits(1).says("there is no run to undo");
     stack.refit(&["set", "MODE=two"]).exits(0);
     stack.refit(&["set", "MODE=three"]).exits(0);
-    stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+    let answer = back(&[]).exits(0);
     assert_eq!(mode(&stack), "two");
-    stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
-    assert_eq!(mode(&stack), "three");
-    stack
-        .refit(&["rollback", "1", "--settle", "300ms"])
-        .exits(0);
+    assert_eq!(
+        answer.stdout.lines().next(),
+        Some("  undoes run 2"),
+        "{answer}"
+    );
+    let last = "Undone: run 2, as run 3. Further back: refit rollback 1. Redo: refit rollback 3";
+    assert_eq!(answer.stdout.lines().last(), Some(last), "{answer}");
+    let again = back(&["2"]).exits(1);
+    again
+        .says("run 2 is undone already, by run 3")
+        .says("refit rollback 3");
+    let answer = back(&[]).exits(0).says("undoes run 1\n");
     assert_eq!(mode(&stack), "one");
-    stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+    answer.says("Undone: run 1, as run 4. Redo: refit rollback 4");
+    let none = back(&[]).exits(1);
+    none.says("every run of this stack is undone already")
+        .says("refit rollback 4");
+    assert_eq!(mode(&stack), "one");
+    // What was said works.
+    back(&["4"]).exits(0).says("Undone: run 4, as run 5.");
+    assert_eq!(mode(&stack), "two");
+    back(&["3"]).exits(0).says("Undone: run 3, as run 6.");
     assert_eq!(mode(&stack), "three");
-    is_in_line(&stack, "after four rollbacks");
+    back(&["1"]).exits(0).says("undoes runs 1–2\n");
+    assert_eq!(mode(&stack), "one");
+    is_in_line(&stack, "after six rollbacks");
     let applied = |run| (run, "applied".to_owned());
-    assert_eq!(history(&stack), (1..=6).map(applied).collect::<Vec<_>>());
+    assert_eq!(history(&stack), (1..=7).map(applied).collect::<Vec<_>>());
     stack
         .refit(&["history"])
         .exits(0)
         .has_line(&["1", "applied", "set MODE=two"])
-        .has_line(&["5", "applied", "rollback 1"]);
+        .has_line(&["3", "applied", "rollback", "(undid run 2)"])
+        .has_line(&["7", "applied", "rollback 1", "(undid runs 1–2)"]);
     stack
         .refit(&["show", "2"])
         .exits(0)
@@ -67,10 +89,38 @@ fn runs_are_undone_and_undoing_is_undone() {
     stack
         .refit(&["show"])
         .exits(0)
-        .says("undoes")
+        .says("undid   runs 1–2")
         .never_says("no run");
-    stack.refit(&["show", "77"]).exits(1).says("no run 77");
+    let none = stack.refit(&["show", "77"]).exits(1);
+    none.says("there is no run 77; the last is 7");
+    back(&["77"])
+        .exits(1)
+        .says("there is no run 77; the last is 7");
     neighbour.is_untouched(&stack.container("neighbour"));
+}
+
+#[test]
+fn a_run_that_changed_nothing_is_passed_over_and_offers_no_undo() {
+    let Some(stack) = started() else { return };
+    let offer = "Undo: refit rollback";
+    stack.refit(&["set", "MODE=two"]).exits(0).says(offer);
+    let restarted = stack.refit(&["restart", "web", "--settle", "300ms"]);
+    restarted
+        .exits(0)
+        .says("Applied as run 2")
+        .never_says(offer);
+    let by = [
+        "apply",
+        "web",
+        "--strategy",
+        "recreate",
+        "--settle",
+        "300ms",
+    ];
+    stack.refit(&by).exits(0);
+    let answer = stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+    answer.says("Undone: runs 1–");
+    assert_eq!(mode(&stack), "one");
 }
 
 #[test]
@@ -112,7 +162,9 @@ fn an_edit_since_then_stands_in_the_way() {
         .iter()
         .any(|(_, bytes)| bytes == b"MODE=two\nMINE=precious\n");
     assert!(copy, "the overwritten text is kept nowhere");
-    stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+    stack
+        .refit(&["rollback", "2", "--settle", "300ms"])
+        .exits(0);
     assert_eq!(stack.read(".env"), "MODE=two\nMINE=precious\n");
 }
 

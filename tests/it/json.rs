@@ -17,7 +17,7 @@ const FIELDS: [(&str, &[&str]); 13] = [
     ),
     ("effect", &["service", "key", "route", "ok", "how", "text"]),
     ("rollback", &["reason"]),
-    ("restored", &["files"]),
+    ("restored", &["files", "removed"]),
     ("logs", &["service", "lines"]),
     ("error", &["code", "text", "details", "hint"]),
     (

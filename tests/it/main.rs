@@ -39,6 +39,7 @@ mod faults;
 mod fence;
 mod followers;
 mod guards;
+mod help;
 mod history;
 mod house;
 mod hundred;

@@ -258,7 +258,7 @@ fn runs_are_told_once_without_values_and_to_those_who_want_it() {
     let folder = stack.folder();
     let look = format!("refit -C {} show 1", folder.display());
     assert!(
-        text.contains("Without service: web ") && text.ends_with(&look),
+        text.contains("Containers replaced: web in ") && text.ends_with(&look),
         "{text}"
     );
 
@@ -505,7 +505,7 @@ fn the_runs_since_a_time_and_what_they_come_to() {
     let answer = answer
         .says("3 runs: 2 applied, 1 rolled back")
         .says("1 undid others");
-    answer.has_line(&["web", "without service in 3 runs"]);
+    answer.has_line(&["web", "to replace containers in 3 runs"]);
     let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
     assert_eq!(sum(&stack, &tomorrow.to_string())["runs"], 0);
     stack.refit(&["history", "--since", "lately"]).exits(2);

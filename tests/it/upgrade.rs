@@ -88,7 +88,9 @@ fn a_good_upgrade_and_its_way_back() {
     neighbour.is_untouched(&clone.neighbour());
     is_in_line(&clone.stack, "after the rollback");
 
-    clone.refit(&["rollback"]).exits(0);
+    // Another one would go further back, and there is nothing.
+    clone.refit(&["rollback"]).exits(1);
+    clone.refit(&["rollback", "2"]).exits(0);
     assert_eq!(clone.side().content(), new.content());
     assert_eq!(clone.inside("/app/version"), "v2");
     assert_eq!((clone.head(), clone.status()), (second, String::new()));

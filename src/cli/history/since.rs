@@ -106,9 +106,9 @@ pub(super) fn print(sum: &Sum, is_cut: bool) {
         };
         let unmeasured = match away.unmeasured {
             0 => String::new(),
-            count => format!("; in {count} it was not seen to go down"),
+            count => format!("; in {count} not seen to go down"),
         };
-        let text = format!("  {name:<width$}  {down} without service in {runs}{unmeasured}");
+        let text = format!("  {name:<width$}  {down} to replace containers in {runs}{unmeasured}");
         report::out(&text);
     }
     if is_cut {

@@ -198,7 +198,7 @@ impl Wanted<'_> {
         let path: Result<YamlPath, _> = one.parse();
         let file = path.map(|path| {
             let found = edit_target::file_for(&path, false, &self.place.located);
-            found.ok().map(|(file, _)| file)
+            found.ok().map(|target| target.file)
         });
         let listed = file.ok().flatten().and_then(|file| self.listed(&file));
         match listed {

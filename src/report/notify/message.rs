@@ -161,7 +161,7 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
         .collect();
     lines.extend(what_changes(story));
     if word != Some(Word::Available) {
-        lines.extend(without_service(&story.services));
+        lines.extend(replaced(&story.services));
     }
     if let Some(reason) = &story.reason {
         lines.push(format!("Reason: {}", cut(reason)));
@@ -226,17 +226,17 @@ fn of_image(news: &ImageNews) -> String {
     format!("{}: {} {from} → {to}", news.service, news.name)
 }
 
-fn without_service(services: &[ServiceSummary]) -> Option<String> {
+fn replaced(services: &[ServiceSummary]) -> Option<String> {
     let down = |one: &ServiceSummary| {
         let down = Duration::from_millis(one.down_ms?);
-        Some(format!("{} {}", one.service, secs(down)))
+        Some(format!("{} in {}", one.service, secs(down)))
     };
     let known: Vec<String> = services.iter().filter_map(down).collect();
     match (services.is_empty(), known.is_empty()) {
         (true, _) => None,
         (false, true) => Some("No service was seen to go down".to_owned()),
         _ => Some(format!(
-            "Without service: {}",
+            "Containers replaced: {}",
             some(known.iter().map(String::as_str))
         )),
     }

@@ -126,9 +126,11 @@ impl Said<'_> {
         let last = self.last();
         let begins = [
             ("Applied as run", "applied"),
+            ("Undone: run", "applied"),
             ("Written as run", "applied"),
             ("Nothing to do", "nothing_to_do"),
             ("Nothing was done", "nothing_to_do"),
+            ("Stopped before anything was changed", "failed_before"),
             ("Nothing was changed: this was a dry run", "nothing_to_do"),
             ("Nothing was changed", "failed_before"),
             ("Rolled back", "rolled_back"),

@@ -1,0 +1,236 @@
+//! Which runs are in force, and which of them a rollback without a number undoes: the newest whose
+//! change is still there. So a second rollback goes further back, and never forward again.
+
+use std::collections::BTreeSet;
+
+use super::checkpoint::Checkpoint;
+use crate::event::{Action, Outcome, RunId};
+use crate::state::StackState;
+use crate::state::journal::Entry;
+use crate::state::runs::Record;
+
+/// The runs that left their change in place, the oldest first.
+#[derive(Debug, Clone)]
+pub(super) struct InForce {
+    runs: Vec<RunInForce>,
+}
+
+/// What a run left.
+#[derive(Debug, Clone)]
+struct RunInForce {
+    run: RunId,
+    /// Whether it is a rollback.
+    is_rollback: bool,
+    /// The runs that it undid, where it came to its end.
+    undid: Vec<RunId>,
+    rebuilt: bool,
+    is_undone: bool,
+}
+
+impl InForce {
+    pub(super) fn of(records: &[Record]) -> Self {
+        let left = records.iter().filter(|record| record.is_in_force());
+        let runs = left.map(|record| RunInForce {
+            run: record.run,
+            is_rollback: !record.undoes.is_empty(),
+            // One that a person has to finish may have undone anything, or nothing.
+            undid: match record.outcome == Some(Outcome::Applied) {
+                true => record.undoes.clone(),
+                false => Vec::new(),
+            },
+            rebuilt: has_rebuilt(record),
+            is_undone: false,
+        });
+        let mut found = Self {
+            runs: runs.collect(),
+        };
+        found.judge();
+        found
+    }
+
+    /// A rollback counts unless it is undone itself; what undoes it is newer than it.
+    fn judge(&mut self) {
+        let mut undone: BTreeSet<RunId> = BTreeSet::new();
+        for left in self.runs.iter_mut().rev() {
+            left.is_undone = undone.contains(&left.run);
+            if !left.is_undone {
+                undone.extend(&left.undid);
+            }
+        }
+    }
+
+    /// All of them from a run on: what undoing it has to go through.
+    pub(super) fn since(&self, from: RunId) -> Vec<RunId> {
+        let runs = self.runs.iter().map(|left| left.run);
+        runs.filter(|run| *run >= from).collect()
+    }
+
+    /// Whether there is none at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// What a rollback without a number undoes. A run that changed nothing is its last resort: so it
+    /// can be said that there is nothing to undo.
+    pub(super) fn last_change(&self, state: &StackState) -> Option<RunId> {
+        let changes = || self.changes().map(|left| left.run);
+        self.newest_change(state).or_else(|| changes().next())
+    }
+
+    fn newest_change(&self, state: &StackState) -> Option<RunId> {
+        let mut changes = self.changes();
+        let found = changes.find(|left| leaves_something(state, left.run, left.rebuilt));
+        found.map(|left| left.run)
+    }
+
+    /// The runs whose change is there, the newest first.
+    fn changes(&self) -> impl Iterator<Item = &RunInForce> {
+        let newest_first = self.runs.iter().rev();
+        newest_first.filter(|left| !left.is_undone && !left.is_rollback)
+    }
+
+    /// Those among some runs whose change is there now and goes with them: not what is undone
+    /// already, nor a rollback of others among them.
+    pub(super) fn told(&self, runs: &[RunId]) -> Vec<RunId> {
+        let among = |run: &RunId| runs.contains(run);
+        let goes = |left: &&RunInForce| {
+            let within = left.is_rollback && left.undid.iter().all(among);
+            among(&left.run) && !left.is_undone && !within
+        };
+        let told = self.runs.iter().filter(goes);
+        told.map(|left| left.run).collect()
+    }
+
+    /// The change that is the newest once some runs are undone.
+    pub(super) fn further_back(&self, runs: &[RunId], state: &StackState) -> Option<RunId> {
+        let mut later = self.clone();
+        later.runs.retain(|left| !runs.contains(&left.run));
+        later.newest_change(state)
+    }
+
+    /// The rollback that undid a run.
+    pub(super) fn undone_by(&self, run: RunId) -> Option<RunId> {
+        let rollbacks = self.runs.iter().filter(|left| !left.is_undone);
+        let by = rollbacks.filter(|left| left.undid.contains(&run));
+        by.map(|left| left.run).next_back()
+    }
+
+    /// The newest rollback, for whoever wants to have back what it took.
+    pub(super) fn last_rollback(&self) -> Option<RunId> {
+        let mut newest_first = self.runs.iter().rev();
+        newest_first
+            .find(|left| left.is_rollback)
+            .map(|left| left.run)
+    }
+}
+
+/// What a rollback undid of what was there then, for whoever lists the runs; the oldest first.
+pub fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
+    let end = records.partition_point(|record| record.run < rollback.run);
+    InForce::of(records.get(..end).unwrap_or_default()).told(&rollback.undoes)
+}
+
+/// `run 16`, `runs 14–16`, `runs 12, 14`.
+pub fn named(runs: &[RunId]) -> String {
+    let follow = runs.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
+    match runs {
+        [run] => format!("run {run}"),
+        [first, .., last] if follow => format!("runs {first}–{last}"),
+        runs => {
+            let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+            format!("runs {}", runs.join(", "))
+        }
+    }
+}
+
+fn has_rebuilt(record: &Record) -> bool {
+    record.lines.iter().any(|line| {
+        matches!(
+            line.entry,
+            Entry::Planned {
+                action: Action::Rebuild,
+                ..
+            }
+        )
+    })
+}
+
+/// Whether there is something to undo of a run. One of which that is not known is not passed over.
+fn leaves_something(state: &StackState, run: RunId, rebuilt: bool) -> bool {
+    match Checkpoint::read(&state.run_folder(run)) {
+        Ok(Some(checkpoint)) => checkpoint.leaves_something(rebuilt),
+        Ok(None) | Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of numbers and what each undid; nothing for a change.
+    fn runs(all: &[(u64, &[u64])]) -> InForce {
+        let left = |(run, undid): &(u64, &[u64])| RunInForce {
+            run: RunId(*run),
+            is_rollback: !undid.is_empty(),
+            undid: undid.iter().copied().map(RunId).collect(),
+            rebuilt: false,
+            is_undone: false,
+        };
+        let mut found = InForce {
+            runs: all.iter().map(left).collect(),
+        };
+        found.judge();
+        found
+    }
+
+    fn next(all: &InForce) -> Option<u64> {
+        all.changes().next().map(|left| left.run.0)
+    }
+
+    fn told(all: &InForce, from: u64) -> Vec<u64> {
+        let told = all.told(&all.since(RunId(from)));
+        told.iter().map(|run| run.0).collect()
+    }
+
+    #[test]
+    fn each_rollback_goes_further_back() {
+        let mut past: Vec<(u64, &[u64])> = vec![(14, &[]), (15, &[]), (16, &[])];
+        assert_eq!(next(&runs(&past)), Some(16));
+        past.push((17, &[16]));
+        assert_eq!(next(&runs(&past)), Some(15));
+        assert_eq!(told(&runs(&past), 15), [15]);
+        past.push((18, &[15, 16, 17]));
+        assert_eq!(next(&runs(&past)), Some(14));
+        past.push((19, &[14, 15, 16, 17, 18]));
+        assert_eq!(next(&runs(&past)), None);
+        assert_eq!(runs(&past).last_rollback(), Some(RunId(19)));
+    }
+
+    #[test]
+    fn a_rollback_that_is_undone_undoes_nothing() {
+        let past: &[(u64, &[u64])] = &[(15, &[]), (16, &[]), (17, &[16]), (18, &[17])];
+        let all = runs(past);
+        assert_eq!(next(&all), Some(16));
+        assert_eq!(told(&all, 16), [16]);
+        assert_eq!(told(&all, 15), [15, 16]);
+        // To undo the redo is to undo the change again.
+        assert_eq!(told(&all, 18), [18]);
+        assert_eq!(all.undone_by(RunId(16)), None);
+    }
+
+    #[test]
+    fn runs_are_named_in_short() {
+        let named = |runs: &[u64]| named(&runs.iter().copied().map(RunId).collect::<Vec<_>>());
+        assert_eq!(named(&[16]), "run 16");
+        assert_eq!(named(&[14, 15, 16]), "runs 14–16");
+        assert_eq!(named(&[12, 14]), "runs 12, 14");
+    }
+
+    #[test]
+    fn what_is_undone_is_not_undone_twice() {
+        let all = runs(&[(15, &[]), (16, &[]), (17, &[16])]);
+        assert!(told(&all, 16).is_empty());
+        assert_eq!(all.undone_by(RunId(16)), Some(RunId(17)));
+        assert_eq!(told(&all, 17), [17]);
+    }
+}
