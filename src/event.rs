@@ -281,6 +281,9 @@ pub struct CheckoutNews {
     pub target: String,
     /// How many commits it brings.
     pub commits: u64,
+    /// How many commits it is behind the present one, where it brings none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older: Option<u64>,
     /// Subject of the oldest.
     pub oldest: Option<String>,
     /// Subject of the newest.

@@ -8,17 +8,19 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::complaint::{Code, Complaint};
+use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::http::Answer;
 
 mod duration;
+mod explain;
 mod notify;
 mod upgrade;
 pub mod window;
 
 pub use duration::parse_duration;
+use explain::wrong;
 pub use notify::Receiver;
 pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
 
@@ -171,6 +173,15 @@ impl<'de> Deserialize<'de> for Probe {
     }
 }
 
+/// The settings of a stack: `refit.yaml`, or `refit.yml` where there is only that.
+pub fn file_in(directory: &Path) -> PathBuf {
+    let (own, other) = (directory.join("refit.yaml"), directory.join("refit.yml"));
+    match !own.exists() && other.exists() {
+        true => other,
+        false => own,
+    }
+}
+
 #[derive(Deserialize)]
 struct ComposeFile {
     #[serde(rename = "x-refit")]
@@ -183,7 +194,7 @@ impl Settings {
     /// # Errors
     /// An unknown field or a wrong value, with line and column.
     pub fn load(directory: &Path, compose_files: &[PathBuf]) -> Result<Self, Complaint> {
-        let own = directory.join("refit.yaml");
+        let own = file_in(directory);
         if let Some(bytes) = files::read_if_exists(&own)? {
             let text = String::from_utf8_lossy(&bytes);
             let read = serde_saphyr::from_str::<Option<Self>>(&text);
@@ -219,18 +230,6 @@ impl Settings {
     pub fn service(&self, name: &ServiceName) -> ServiceSettings {
         self.services.get(name).cloned().unwrap_or_default()
     }
-}
-
-/// The lines around the error are shown, unless they may hold what others must not see: addresses
-/// of `notify` are as good as passwords.
-fn wrong(file: &Path, text: &str, error: &serde_saphyr::Error) -> Complaint {
-    let mut said = error.to_string();
-    if text.contains("notify") {
-        said.truncate(said.find('\n').unwrap_or(said.len()));
-    }
-    Complaint::new(Code::BadSettings, format!("cannot use {}", file.display()))
-        .details(&said)
-        .hint("docs/refit.yaml.md lists the fields")
 }
 
 #[cfg(test)]

@@ -144,6 +144,24 @@ fn cut(line: &str) -> String {
     }
 }
 
+/// Lines that end with the same block again and again, as of a crash loop: the block once, and how
+/// often it came.
+pub fn folded(lines: Vec<String>) -> Vec<String> {
+    let count = lines.len();
+    let repeats = |size: &usize| {
+        lines
+            .iter()
+            .skip(*size)
+            .eq(lines.iter().take(count - *size))
+    };
+    let Some(size) = (1..=count / 2).find(repeats) else {
+        return lines;
+    };
+    let mut block = lines[count - size..].to_vec();
+    block.push(format!("({} times)", count / size));
+    block
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,5 +204,15 @@ mod tests {
         assert!(told.starts_with("(980 more lines)\n980\n"), "{told}");
         assert!(told.ends_with("999"));
         assert_eq!(last(many).len(), MOST_LINES);
+    }
+
+    #[test]
+    fn a_crash_loop_says_it_once() {
+        let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(folded(lines("a b a b a b")), ["a", "b", "(3 times)"]);
+        // The first one was cut off.
+        assert_eq!(folded(lines("b a b a b")), ["a", "b", "(2 times)"]);
+        assert_eq!(folded(lines("a b c")), ["a", "b", "c"]);
+        assert!(folded(Vec::new()).is_empty());
     }
 }

@@ -46,11 +46,13 @@ pub async fn of_edit(
         // Compose may repeat what it cannot read.
         let mut redactor = Redactor::default();
         secrets::learn(&mut redactor, &edited, &env);
-        let paths = edited
-            .changes
-            .iter()
+        let changes = edited.changes.iter();
+        let mut paths: Vec<&str> = changes
             .filter(|change| is_yaml(Path::new(&change.file)))
-            .map(|change| change.key.as_str());
+            .map(|change| change.key.as_str())
+            .collect();
+        // Of several the one that Compose names.
+        paths.sort_by_key(|path| !is_named(&complaint, path));
         let hint = suggest::after_refusal(paths, &place.located);
         let hint = complaint.hint.clone().or(hint);
         Complaint { hint, ..complaint }.redacted(&redactor)
@@ -152,8 +154,8 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
 /// The present containers would stay behind under the old name, holding ports and volumes.
 fn another_project(name: Option<&str>) -> Complaint {
     let text = match name {
-        Some(name) => format!("as {name} this would be another project to Compose: its containers and volumes would be new ones, and the present ones would stay behind"),
-        None => "without COMPOSE_PROJECT_NAME this would be another project to Compose, and the present containers would stay behind".to_owned(),
+        Some(name) => format!("with the name {name} Compose would start another project: it would create new containers and volumes, and leave the present ones behind"),
+        None => "without COMPOSE_PROJECT_NAME Compose would start another project, and leave the present containers behind".to_owned(),
     };
     Complaint::new(Code::GuardProject, text)
         .hint("docker compose down first, set the name, then docker compose up -d")
@@ -184,7 +186,7 @@ pub(super) async fn of_rollback(
         if named.as_ref() == Some(&image.id) && runs || !defined || assessment.plan.stack_is_down {
             continue;
         }
-        let text = format!("goes back to the image it ran before ({})", image.kept_as);
+        let text = format!("returns to its previous image ({})", image.kept_as);
         if assessment.recreate(&image.service, text) {
             plan::image::without_build(&mut assessment.plan, &image.service);
             images.push(image);
@@ -202,6 +204,16 @@ pub(super) async fn of_rollback(
         }),
         ..assessment
     })
+}
+
+/// Whether Compose names the service, or the like, that a path leads to.
+fn is_named(complaint: &Complaint, path: &str) -> bool {
+    let mut steps = path.split('.');
+    let (Some(section), Some(name)) = (steps.next(), steps.next()) else {
+        return false;
+    };
+    let place = format!("{section}.{name}");
+    complaint.details.iter().any(|line| line.contains(&place))
 }
 
 /// Whom the edited files reach.

@@ -176,7 +176,7 @@ pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
     }
     // A pipe would be waited for without end, and a device replaced by a file.
     if path.exists() && !path.is_file() {
-        let text = format!("{shown} is no regular file");
+        let text = format!("{shown} is not a regular file");
         return Err(Complaint::new(Code::NotAFile, text).hint("name an env file or a YAML file"));
     }
     match std::fs::read_link(path) {
@@ -193,7 +193,7 @@ pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
 fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complaint> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     if let Some("json" | "toml" | "xml") = ending {
-        let text = format!("{shown} is no env file and no YAML file");
+        let text = format!("{shown} is neither an env file nor a YAML file");
         return Err(Complaint::new(Code::NotAnEnvFile, text).hint(format!("refit edit {shown}")));
     }
     match edits
@@ -202,7 +202,7 @@ fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complain
     {
         Some(edit) => {
             let text = format!(
-                "{} is a path into a compose file, and {shown} is none",
+                "{} is a path in a compose file, and {shown} is not one",
                 edit.key
             );
             Err(Complaint::new(Code::Usage, text).hint("leave -F out, or name the compose file"))
@@ -372,7 +372,7 @@ fn slip(
     let meant = suggest::path(place, located);
     match edit.to {
         To::Unset => {
-            let text = format!("{file}: {place} was not set, so there was nothing to remove");
+            let text = format!("{file}: {place} was not set; nothing to remove");
             Some(with_meant(text, meant.as_deref()))
         }
         To::Set(..) => meant.map(|meant| format!("{place} is new; did you mean {meant}?")),
@@ -397,15 +397,12 @@ fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
         Kind::Auto => NewValue::Auto(text.to_owned()),
         Kind::String => NewValue::String(text.to_owned()),
         Kind::Int => NewValue::Int(text.trim().parse().map_err(|_| {
-            Complaint::new(
-                Code::BadValue,
-                "the value given with --int is no whole number",
-            )
+            Complaint::new(Code::BadValue, "--int: the value is not a whole number")
         })?),
         Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
             Complaint::new(
                 Code::BadValue,
-                format!("the value given with --as-json is no JSON: {error}"),
+                format!("--as-json: the value is not JSON: {error}"),
             )
         })?),
     })
@@ -475,7 +472,7 @@ fn override_file(located: &Located) -> Result<PathBuf, Complaint> {
 fn no_override() -> Complaint {
     Complaint::new(
         Code::NoOverride,
-        "this stack loads no override file to which the key could be added",
+        "this stack loads no override file that --for could edit",
     )
     .hint("make one, and load it as well: -f COMPOSE_FILE -f override.yaml")
 }

@@ -74,7 +74,7 @@ fn of_mounts(
         };
         let own = keys.iter().filter(|(known, _)| known == file);
         let mut own: Vec<&str> = own.map(|(_, key)| key.as_str()).collect();
-        // What is no key of an env file is shown by the file as a whole.
+        // What is not a key of an env file is shown by the file as a whole.
         if own.iter().any(|key| key.parse::<EnvKey>().is_err()) {
             own.truncate(1);
         }

@@ -47,7 +47,7 @@ pub async fn make(
         What::Replace(edit) => {
             if !Side::read(&edit.path).is_same_file(&edit.before) {
                 let text = format!(
-                    "{} was changed by somebody else meanwhile",
+                    "{} was changed meanwhile, and not by this edit",
                     place.shown(&edit.path)
                 );
                 return Err(Complaint::new(Code::Edited, text).hint("open it again: refit edit"));
@@ -86,6 +86,8 @@ pub async fn checked(place: &Place, mut assessment: Assessment, options: &Option
     assessment
         .notes
         .extend(warnings::other_names(place, &assessment.edited));
+    let unknown = warnings::unknown_services(place, &assessment.after);
+    assessment.notes.extend(unknown);
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
@@ -184,8 +186,7 @@ fn apply_strategy(assessment: &mut Assessment, strategy: Strategy) {
                 .iter()
                 .any(|step| step.action == Action::Recreate)
             {
-                let text = "a restart does not bring a new environment into a container; \
-                            whether it arrived is checked at the end";
+                let text = "a restart does not change a container's environment; the value is checked at the end";
                 assessment.notes.push(text.to_owned());
             }
             plan::with_action(plan, Action::Restart)

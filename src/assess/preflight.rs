@@ -58,11 +58,11 @@ fn bind_sources(
         let source = bind.source.display();
         if bind.creates_source && !bind.looks_like_file() {
             notes.push(format!(
-                "{source} does not exist; Docker will make a folder of root's there"
+                "{source} does not exist; Docker will create a folder there, owned by root"
             ));
         } else if !allow.contains(&Guard::MissingBind) {
             let then = if bind.creates_source {
-                "Docker would make a folder in its place"
+                "Docker would create a folder in its place"
             } else {
                 // 2.26 refuses the long syntax, 2.40 makes a folder unless it is told not to.
                 "it would not start, or find an empty folder there"
@@ -139,7 +139,7 @@ fn in_use(service: &ServiceName, port: &Port, by: &str) -> Complaint {
     Complaint::new(
         Code::PortInUse,
         format!(
-            "port {}/{} that {service} publishes is taken {by}",
+            "port {}/{} that {service} publishes is in use {by}",
             port.published, port.protocol
         ),
     )

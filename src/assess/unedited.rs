@@ -75,8 +75,7 @@ fn by_hand(
 ) -> Result<(), StateError> {
     let Some(baseline) = baseline::read(state)? else {
         assessment.notes.push(
-            "no earlier text of this stack's files is known: should this fail, its files stay as \
-             they are now"
+            "no earlier version of this stack's files is known; if this fails, the files stay as they are"
                 .to_owned(),
         );
         return Ok(());
@@ -88,7 +87,7 @@ fn by_hand(
             Side::Unknown(why) => {
                 let file = place.shown(&edit.path);
                 let text = format!(
-                    "the earlier text of {file} is not known ({why}): should this fail, it stays as it is now"
+                    "the earlier version of {file} is not known ({why}); if this fails, it stays as it is"
                 );
                 assessment.notes.push(text);
             }

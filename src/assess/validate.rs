@@ -25,7 +25,7 @@ pub(crate) fn fence(
             // Without a model of before there is nothing to compare this one with, and no way back
             // for containers: they are left alone.
             let note = "Compose could not read this stack before; with this change it can. \
-                        Containers are left as they are: refit apply brings them in line";
+                        Containers are left as they are; refit apply updates them";
             Ok((None, Source::default(), after, vec![note.to_owned()]))
         }
         (Ok(_), Err(error)) => Err(Complaint {
@@ -53,7 +53,7 @@ pub(crate) fn fence(
                     text: text.into(),
                     ..before
                 }
-                .hint("mend what it names first; --no-apply writes the change all the same"));
+                .hint("fix what it names first; --no-apply writes the change anyway"));
             }
             let note = format!(
                 "Compose cannot read this stack: {}",

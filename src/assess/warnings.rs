@@ -4,10 +4,11 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use super::suggest;
 use crate::assessment::edited::Edited;
 use crate::docker::container::Container;
 use crate::edit::is_yaml;
-use crate::event::{Action, Reason, Route};
+use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
 use crate::stack::Place;
 use crate::stack::drift::Drift;
@@ -26,6 +27,21 @@ pub(crate) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
             format!(
                 "{file} is also known under another name (a hard link), which keeps the old text"
             )
+        })
+        .collect()
+}
+
+/// A service that only `refit.yaml` names: what it says there would never count.
+pub(crate) fn unknown_services(place: &Place, model: &Model) -> Vec<String> {
+    let known = || model.services.keys().map(ServiceName::as_str);
+    let named = place.settings.services.keys();
+    named
+        .filter(|name| known().all(|known| known != name.as_str()))
+        .map(|name| {
+            let meant = suggest::nearest(name.as_str(), known());
+            let meant = meant.map(|meant| format!("; did you mean {meant}?"));
+            let meant = meant.unwrap_or_default();
+            format!("refit.yaml: {name} is not a service of this stack{meant}")
         })
         .collect()
 }
@@ -50,8 +66,8 @@ pub(crate) fn unreached(
             // On a stack that is down the plan is empty whomever the key reaches.
             let may_reach = plan.stack_is_down && in_file;
             if std::env::var_os(key).is_some() && !may_reach {
-                let wins = "the shell that refit runs in has its own";
-                return Some(format!("{key} in {file} has no effect here: {wins} {key}, which wins"));
+                let wins = "this shell has a variable";
+                return Some(format!("{key} in {file} is overridden: {wins} {key}"));
             }
             let by_key = routes::of_key(model, source, key);
             if in_file || !by_key.is_empty() {

@@ -30,14 +30,47 @@ pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
         describe_env(&file, before, after, changes);
     }
     if changes.len() == known {
-        let words = |bytes: Option<&[u8]>| bytes.map(|bytes| format!("{} bytes", bytes.len()));
         changes.push(KeyChange {
             file,
             key: "the file".into(),
             name: String::new(),
-            before: words(before),
-            after: words(after),
+            before: before.map(size),
+            after: after.map(|after| match before {
+                Some(before) => changed_size(before, after),
+                None => size(after),
+            }),
         });
+    }
+}
+
+/// `12 lines`, or bytes of what is no text.
+fn size(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes).map(|text| text.lines().count()) {
+        Ok(1) => "1 line".to_owned(),
+        Ok(lines) => format!("{lines} lines"),
+        Err(_) => format!("{} bytes", bytes.len()),
+    }
+}
+
+/// The same of a text that took the place of another; of the same size it is another all the same.
+fn changed_size(before: &[u8], after: &[u8]) -> String {
+    let size = size(after);
+    let (Ok(before), Ok(after)) = (std::str::from_utf8(before), std::str::from_utf8(after)) else {
+        return format!("{size}, changed");
+    };
+    let mut old: Vec<&str> = before.lines().collect();
+    let is_new = |line: &&str| match old.iter().position(|known| known == line) {
+        Some(at) => {
+            old.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    match after.lines().filter(is_new).count() {
+        // Removed lines, or others in another order.
+        0 => format!("{size}, changed"),
+        1 => format!("{size}, 1 changed"),
+        count => format!("{size}, {count} changed"),
     }
 }
 
@@ -138,7 +171,7 @@ fn whole_ones(old: &Scalars, new: &Scalars) -> Vec<(YamlPath, Vec<String>)> {
 }
 
 fn parts(scalars: &Scalars) -> BTreeMap<YamlPath, Vec<String>> {
-    let mut found: BTreeMap<YamlPath, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<YamlPath, (Vec<String>, usize)> = BTreeMap::new();
     for path in scalars.keys() {
         let [Segment::Key(section), Segment::Key(name), rest @ ..] = path.segments() else {
             continue;
@@ -146,16 +179,18 @@ fn parts(scalars: &Scalars) -> BTreeMap<YamlPath, Vec<String>> {
         let Ok(whole) = YamlPath::of_keys([section, name]) else {
             continue;
         };
-        let fields = found.entry(whole).or_default();
+        let (fields, values) = found.entry(whole).or_default();
+        *values += 1;
         if let Some(Segment::Key(field)) = rest.first()
             && !fields.contains(field)
         {
             fields.push(field.clone());
         }
     }
-    // Without fields it is a value, which is told as such.
-    found.retain(|_, fields| !fields.is_empty());
-    found
+    // One value is told as such.
+    let several = found.into_iter().filter(|(_, (_, values))| *values > 1);
+    let fields = several.map(|(whole, (fields, _))| (whole, fields));
+    fields.filter(|(_, fields)| !fields.is_empty()).collect()
 }
 
 /// Whether a path leads to a place or to a part of it.
@@ -166,6 +201,14 @@ fn is_below(path: &YamlPath, whole: &YamlPath) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_of_the_same_size_is_another_one() {
+        assert_eq!(size(b"a\nb\n"), "2 lines");
+        assert_eq!(changed_size(b"a\nb\n", b"a\nc\n"), "2 lines, 1 changed");
+        assert_eq!(changed_size(b"a\nb\n", b"b\na\n"), "2 lines, changed");
+        assert_eq!(changed_size(b"\xff", b"\xfe"), "1 bytes, changed");
+    }
 
     #[test]
     fn a_service_that_comes_or_goes_is_told_in_one_line() {
@@ -198,6 +241,8 @@ mod tests {
             told(without, with)[0],
             "services.redis:  > {command, image}"
         );
+        let one = "services:\n  web:\n    environment: {A: 1}\n";
+        assert_eq!(told("x-a: 1\n", one)[0], "services.web.environment.A:  > 1");
         let item = |n: u8| format!("services:\n  web:\n    ports: [1, 2, {n}]\n");
         assert_eq!(told(&item(3), &item(4)), ["services.web.ports[2]: 3 > 4"]);
     }

@@ -14,3 +14,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn service_names(names: &[String]) -> Vec<ServiceName> {
     names.iter().map(|name| name.as_str().into()).collect()
 }
+
+/// Reads the number of a run.
+pub(super) fn run_number(text: &str) -> Result<u64, String> {
+    let number = text.parse();
+    number.map_err(|_| format!("{text:?} is not the number of a run; refit history lists them"))
+}

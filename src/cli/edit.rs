@@ -1,6 +1,7 @@
 //! `refit edit`: the person's editor on a copy, then a run with what was made of it. A text that is
 //! refused or rolled back is not lost, nor one that was typed when refit was ended.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -144,9 +145,14 @@ async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
     let named = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
-    let editor = named
-        .filter(|text| !text.trim().is_empty())
-        .unwrap_or_else(|| "vi".into());
+    let named = named.filter(|text| !text.trim().is_empty());
+    // An editor that was chosen may need none.
+    if named.is_none() && !std::io::stdin().is_terminal() {
+        let text = "there is no terminal to open vi in";
+        let complaint = Complaint::new(Code::EditorFailed, text);
+        return Err(complaint.hint("set VISUAL or EDITOR to a command that edits a file"));
+    }
+    let editor = named.unwrap_or_else(|| "vi".into());
     let mut signals = Signals::listen().map_err(anyhow::Error::from)?;
     let mut child = Command::new("sh")
         .arg("-c")
@@ -162,7 +168,7 @@ async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
             Code::EditorFailed,
             format!("{editor} ended with an error; nothing was changed"),
         )
-        .hint("set VISUAL or EDITOR to the editor you want")),
+        .hint("for another editor: set VISUAL or EDITOR")),
     };
     tokio::select! {
         biased;

@@ -54,9 +54,9 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
             false => report::print(&format!("{text}\n")),
         }
     } else if !global.quiet {
-        report::err(&format!("{} is not set in {name}", args.key));
+        report::err(&format!("✗ {} is not set in {name}", args.key));
         if let Some(meant) = meant {
-            report::err(&format!("→ did you mean {meant}?"));
+            report::err(&format!("  → did you mean {meant}?"));
         }
     }
     Ok(if value.is_some() {

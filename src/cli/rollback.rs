@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::argument::run_number;
 use super::global::Global;
 use super::run_options::{RunOptions, execute};
 use crate::complaint::Complaint;
@@ -15,7 +16,7 @@ pub(super) struct RollbackArgs {
     ///
     /// Without it, each rollback goes further back: runs that changed nothing and runs that are
     /// undone already are passed over. The number of a rollback undoes that rollback.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = run_number)]
     target: Option<u64>,
     #[command(flatten)]
     run: RunOptions,

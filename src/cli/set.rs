@@ -70,6 +70,10 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     let mut edits = Vec::new();
     for word in &args.assignments {
         let (key, value) = split(word, yaml)?;
+        if key.trim().is_empty() {
+            let text = format!("{word:?} has no key");
+            return Err(Complaint::new(Code::KeyInvalid, text).hint("write KEY=VALUE"));
+        }
         let value = match (value, args.generate) {
             (Some(_), Some(_)) => {
                 return Err(

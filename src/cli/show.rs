@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::argument::run_number;
 use super::global::Global;
 use super::history::{self, local, outcome, summary};
 use super::located_stack::LocatedStack;
@@ -20,6 +21,7 @@ use crate::state::runs::{self, Record};
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// Number of the run [default: the last]
+    #[arg(value_parser = run_number)]
     run: Option<u64>,
 }
 
@@ -152,7 +154,7 @@ fn told(entry: &Entry) -> Option<String> {
         Entry::Preparing => "fetching and building images".to_owned(),
         Entry::Touching { services } => {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
-            format!("touching {}", names.join(", "))
+            format!("updating {}", names.join(", "))
         }
         Entry::Converged => "containers are as planned".to_owned(),
         Entry::Verdict {

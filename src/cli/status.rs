@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::global::Global;
 use super::{notify, schedule};
-use crate::complaint::Complaint;
+use crate::assess::warnings;
+use crate::complaint::{Code, Complaint};
 use crate::docker::container::{Container, Inspected};
 use crate::event::ServiceName;
 use crate::exit::Exit;
@@ -24,16 +25,23 @@ pub(super) struct StatusArgs {}
 /// A row of the table.
 struct Row {
     service: ServiceName,
+    /// There is no container.
+    is_missing: bool,
     state: String,
     health: String,
     image: String,
-    since: String,
-    restarts: String,
+    since: Option<Timestamp>,
+    restarts: Option<u32>,
 }
 
 pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Complaint> {
     let place = global.place().await?;
-    let resolved = resolve(&place.compose, &place.located).await?;
+    let resolved = resolve(&place.compose, &place.located).await;
+    let resolved = resolved.map_err(|error| Complaint {
+        code: Code::InvalidStack,
+        text: "Compose cannot read this stack".into(),
+        ..Complaint::from(error)
+    })?;
     let containers = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, &resolved, &containers).await?;
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
@@ -79,6 +87,9 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         page::document(&document);
     } else {
         print(&resolved.model.name, &place, &rows, &drifts);
+        warnings::unknown_services(&place, &resolved.model)
+            .iter()
+            .for_each(|text| report::out(&format!("! {text}")));
         unfinished
             .iter()
             .for_each(|text| report::out(&format!("! {text}")));
@@ -98,11 +109,12 @@ impl Row {
         let none = || "-".to_owned();
         Self {
             service,
+            is_missing: true,
             state: "no container".into(),
             health: none(),
             image: none(),
-            since: none(),
-            restarts: none(),
+            since: None,
+            restarts: None,
         }
     }
 
@@ -122,16 +134,17 @@ impl Row {
             .filter(|_| container.is_up());
         Self {
             service: service.clone(),
+            is_missing: false,
             state,
             health: health.to_owned(),
             image: container.image.clone(),
-            since: since.map(ago).unwrap_or_else(|| "-".into()),
-            restarts: found.map_or_else(|| "-".into(), |inspected| inspected.restarts.to_string()),
+            since,
+            restarts: found.map(|inspected| inspected.restarts),
         }
     }
 }
 
-/// `3 min`, `2 days`.
+/// `3 min`, `2 d`.
 fn ago(at: Timestamp) -> String {
     let seconds = Timestamp::now()
         .as_second()
@@ -141,7 +154,7 @@ fn ago(at: Timestamp) -> String {
         0..120 => format!("{seconds} s"),
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -153,32 +166,34 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
     for note in &place.located.notes {
         report::out(&format!("! {note}"));
     }
-    let head = ["SERVICE", "STATE", "HEALTH", "IMAGE", "SINCE", "RESTARTS"];
-    let rows: Vec<Vec<String>> = rows
+    let head = ["SERVICE", "STATE", "HEALTH", "IMAGE", "UP", "RESTARTS"];
+    let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
-            let name = row.service.to_string();
-            let rest = [
-                &row.state,
-                &row.health,
-                &row.image,
-                &row.since,
-                &row.restarts,
-            ];
-            std::iter::once(name)
-                .chain(rest.into_iter().cloned())
-                .collect()
+            let none = || "-".to_owned();
+            let restarts = row.restarts.map(|count| count.to_string());
+            vec![
+                row.service.to_string(),
+                row.state.clone(),
+                row.health.clone(),
+                row.image.clone(),
+                row.since.map_or_else(none, ago),
+                restarts.unwrap_or_else(none),
+            ]
         })
         .collect();
-    page::table(&head, &rows);
+    page::table(&head, &cells);
     if drifts.is_empty() {
         return;
     }
     report::out("");
-    for drift in drifts {
-        report::out(&format!("! {} {}", drift.service, drift.reason.text));
+    if rows.iter().all(|row| row.is_missing) {
+        return report::out("! the stack is down; refit apply starts it");
     }
-    report::out("refit plan shows what would be done about it, refit apply does it");
+    for drift in drifts {
+        report::out(&format!("! {}: {}", drift.service, drift.reason.text));
+    }
+    report::out("refit plan shows what would be done; refit apply does it");
 }
 
 fn document(
@@ -193,7 +208,8 @@ fn document(
         .map(|row| {
             json!({
                 "service": row.service, "state": row.state, "health": row.health,
-                "image": row.image, "since": row.since, "restarts": row.restarts,
+                "image": row.image, "since": row.since.map(|at| at.to_string()),
+                "restarts": row.restarts,
             })
         })
         .collect();

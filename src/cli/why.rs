@@ -24,6 +24,8 @@ use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
 use crate::stack::{Resolved, application, drift, of_project, resolve, routes, shown};
 
+mod definitions;
+
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
     /// Key of the env files
@@ -102,11 +104,17 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         }
         if let Some(title) = published {
             report::out(&format!(
-                "  {:<8}  this value was published with {title}: everybody knows it",
+                "  {:<8}  this is the public default of {title}: everybody can read it",
                 "!"
             ));
         }
-        print(&key, &set, &reached, documented.as_deref());
+        let given = definitions::given(&asked.located, &resolved, &key);
+        print(&key, &set, &given, documented.as_deref());
+        print_reached(&key, &reached);
+        let is_known = !set.is_empty() || !given.is_empty() || documented.is_some();
+        if !is_known && let Some(meant) = definitions::meant(&asked.located, &resolved, &key) {
+            report::out(&format!("  →         did you mean {meant}?"));
+        }
     }
     Ok(Exit::Done)
 }
@@ -179,18 +187,16 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
     for path in paths {
         let file = shown(&located.args.directory, path);
         for reach in routes::of_file(&resolved.model, &resolved.source, path) {
-            let named = resolved.source.services.get(&reach.service);
-            let hidden = reach.route == Route::EnvFile
-                && named.is_some_and(|service| service.environment.contains(key.as_str()));
-            let text = if hidden {
-                format!("{file} is its env_file, but its environment names {key}, which wins")
-            } else {
-                format!("{file} {}", reach.text)
+            let over = match reach.route == Route::EnvFile {
+                true => definitions::over(located, resolved, &reach.service, path, key),
+                false => None,
             };
-            let action = if hidden {
-                Action::None
-            } else {
-                action_of(reach.route)
+            let (text, action) = match over {
+                Some(by) => {
+                    let text = format!("{file} is its env_file, overridden by {by}");
+                    (text, Action::None)
+                }
+                None => (format!("{file} {}", reach.text), action_of(reach.route)),
             };
             let (service, route) = (reach.service, reach.route);
             found.push(Reached {
@@ -203,7 +209,10 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
         }
     }
     for reach in routes::of_key(&resolved.model, &resolved.source, key.as_str()) {
-        let places = lines_of(located, key.as_str(), &reach);
+        let mut places = lines_of(located, key.as_str(), &reach);
+        if places.is_empty() && reach.route == Route::Environment {
+            places = definitions::places(located, &reach.service, key);
+        }
         let text = match (reach.route, places.is_empty()) {
             (Route::Environment, true) => format!("environment names {key}"),
             (Route::Environment, false) => format!("environment names {key} ({places})"),
@@ -329,25 +338,33 @@ fn print_known(key: &EnvKey, told: &Told<'_>, version: Option<&str>) {
     }
 }
 
-fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) {
-    if set.is_empty() {
-        let place = documented
-            .map(|place| format!("; documented in {place}"))
-            .unwrap_or_default();
-        report::out(&format!("  set in    no env file{place}"));
+fn print(key: &EnvKey, set: &[SetAt], given: &[definitions::Given], documented: Option<&str>) {
+    let of_files = set
+        .iter()
+        .map(|at| format!("{}:{}  {}", at.file, at.line, words(&at.value)));
+    let of_environments = given.iter().map(|one| {
+        let place = match one.places.is_empty() {
+            true => String::new(),
+            false => format!("{}  ", one.places),
+        };
+        let (value, service) = (words(&one.value), &one.service);
+        format!("{place}{value}  (environment of {service})")
+    });
+    let mut lines: Vec<String> = of_files.chain(of_environments).collect();
+    if lines.is_empty() {
+        let place = documented.map(|place| format!("; documented in {place}"));
+        lines.push(format!("no env file{}", place.unwrap_or_default()));
     }
-    for (index, at) in set.iter().enumerate() {
+    for (index, line) in lines.iter().enumerate() {
         let head = if index == 0 { "set in" } else { "" };
-        report::out(&format!(
-            "  {head:<8}  {}:{}  {}",
-            at.file,
-            at.line,
-            words(&at.value)
-        ));
+        report::out(&format!("  {head:<8}  {line}"));
     }
     if std::env::var_os(key.as_str()).is_some() {
-        report::out("  !         the shell has its own value, which wins wherever ${…} is used");
+        report::out("  !         overridden by this shell's own value wherever ${…} is used");
     }
+}
+
+fn print_reached(key: &EnvKey, reached: &[Reached]) {
     if reached.is_empty() {
         report::out("  reaches   no service");
         report::out(&format!(
@@ -365,10 +382,10 @@ fn print(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&s
             true => "nothing",
             false => one.action.word(),
         };
-        let runs = one
-            .runs
-            .as_ref()
-            .map(|value| format!("; runs with {}", words(value)));
+        let runs = one.runs.as_ref().map(|value| match value {
+            Shown::Absent => "; not set in what runs".to_owned(),
+            Shown::Secret | Shown::Plain(_) => format!("; runs with {}", words(value)),
+        });
         report::out(&format!(
             "  {head:<8}  {:<width$}  {:<13}  {}; a change means: {then}{}",
             one.service,

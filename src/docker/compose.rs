@@ -475,7 +475,7 @@ impl Compose {
 /// It is no JSON.
 pub fn parse_json(text: &str) -> Result<Value, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Compose {
-        what: "docker compose config printed something that is no JSON".into(),
+        what: "docker compose config printed something that is not JSON".into(),
         message: error.to_string(),
     })
 }

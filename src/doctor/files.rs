@@ -53,7 +53,7 @@ fn of_mount(mount: &Mount) -> Option<Finding> {
         Lies::Nothing if mount.creates_source && !mount.is_file => return None,
         Lies::Nothing => {
             let then = match mount.creates_source {
-                true => "Docker would make a folder in its place",
+                true => "Docker would create a folder in its place",
                 false => "it would not start, or find an empty folder there",
             };
             let text = format!("{service} mounts {source}, which does not exist");

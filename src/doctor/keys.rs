@@ -118,17 +118,15 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
         let place = format!("{}:{}", file.name, line.line);
         let finding = if is_named {
             let text = format!(
-                "{key} ({place}) does nothing: environment of {service} has a value of its own"
+                "{key} ({place}) does nothing: it is overridden by `environment:` of {service}"
             );
             Finding::new(FindingCode::KeyBeaten, text)
-                .why(format!(
-                    "{service} gets the value that stands in the compose file"
-                ))
+                .why(format!("the compose file's value counts"))
                 .hint(format!("refit why {key}"))
         } else if used {
             continue;
         } else {
-            let text = format!("{key} ({place}) does nothing: it does not reach {service}");
+            let text = format!("{key} ({place}) is not used by {service}");
             let value = line.value.expose();
             // What would be wrong inside of the container is not handed on as it is.
             let known = subject.profile.keys.get(key).filter(|known| known.inside);
@@ -140,7 +138,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
                 false => format!("{key}={value}"),
             };
             Finding::new(FindingCode::KeyUnreached, text)
-                .why("Compose fills in ${…} from this file, and hands nothing on by itself")
+                .why("Compose fills in ${…} from this file, and passes nothing else to containers")
                 .hint(format!(
                     "refit set {} --for {service}",
                     super::finding::quoted(&word)
@@ -167,7 +165,7 @@ fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Optio
     let first = lines.first()?;
     let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
     let text = format!(
-        "{} in {} {} not what {service} gets: its environment has other values, which win",
+        "{} in {} {} overridden by `environment:` of {service}",
         listed(&keys),
         file.name,
         if keys.len() == 1 { "is" } else { "are" },
@@ -209,8 +207,7 @@ fn stored(environment: &Environment<'_>, subject: &Subject) -> Vec<Finding> {
         .filter_map(|(key, given)| {
             let stored = subject.profile.knows(key, version)?.in_database.as_ref()?;
             let text = format!(
-                "{key} ({}) counts for the first start only: after it the value in {}'s database \
-                 wins ({stored})",
+                "{key} ({}) counts for the first start only: then it is overridden by {}'s database ({stored})",
                 given.place(),
                 subject.profile.title
             );

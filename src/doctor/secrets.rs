@@ -39,7 +39,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
 
 fn tell(profile: &Profile, key: &str, given: &Given<'_>) -> Finding {
     let text = format!(
-        "{key} ({}) was published with {}: everybody can read it",
+        "{key} ({}) has the public default of {}: everybody can read it",
         given.place(),
         profile.title
     );

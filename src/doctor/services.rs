@@ -77,23 +77,27 @@ fn of_container(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Optio
     };
     let code = seen.exit_code;
     Some(match seen.state {
-        State::Exited | State::Restarting | State::Dead if seen.oom_killed => starved(patient, name),
+        State::Exited | State::Restarting | State::Dead if seen.oom_killed => {
+            starved(patient, name)
+        }
         State::Restarting => failed(format!(
-            "{name} ends with {code} again and again: {} restarts",
+            "{name} exits with {code} again and again: {} restarts",
             seen.restarts
         )),
         State::Exited if seen.on_purpose && code != 0 => stopped(name, "is stopped"),
-        State::Exited if seen.on_purpose => stopped(name, "has ended with 0, and is not running")
-            .why(format!(
-                "if it ends when its work is done, say so in refit.yaml: services: {{{name}: {{one_shot: true}}}}"
-            )),
-        State::Exited => failed(format!("{name} has ended with {code}")),
+        State::Exited if seen.on_purpose => {
+            stopped(name, "exited with 0, and is not running").why(format!(
+                "if it is a one-off, say so in refit.yaml: services: {{{name}: {{one_shot: true}}}}"
+            ))
+        }
+        State::Exited => failed(format!("{name} exited with {code}")),
         State::Created => {
             let why = match seen.error.as_str() {
                 "" => String::new(),
                 error => format!(": {error}"),
             };
-            failed(format!("{name} was made and never started{why}")).hint(format!("refit apply {name}"))
+            failed(format!("{name} was created and never started{why}"))
+                .hint(format!("refit apply {name}"))
         }
         State::Dead => failed(format!("{name} is dead: the engine could not remove it")),
         State::Paused => stopped(name, "is paused").hint(format!("docker compose unpause {name}")),
@@ -147,13 +151,11 @@ fn starved(patient: &Patient<'_>, name: &ServiceName) -> Finding {
         }
     });
     match limit {
-        Some(limit) => finding
-            .why(format!("its {limit} is too low for what it does"))
-            .hint(format!(
-                "refit get services.{name}.{limit}, and refit set it higher"
-            )),
+        Some(limit) => finding.why(format!("its {limit} is too low")).hint(format!(
+            "refit get services.{name}.{limit}, and refit set it higher"
+        )),
         None => finding
-            .why("it has no limit of its own, so the machine has too little")
+            .why("it has no limit of its own, so the machine ran out of memory")
             .hint("docker stats --no-stream"),
     }
 }

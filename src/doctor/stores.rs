@@ -86,7 +86,7 @@ fn open_port(name: &ServiceName, service: &Service, image: &str) -> Option<Findi
         .why("only its password is between its data and whoever reaches this machine"),
         false => Finding::new(
             FindingCode::StoreOpen,
-            format!("{name} ({image}) is published on {ip}:{published}, and asks for no password"),
+            format!("{name} ({image}) is published on {ip}:{published} without a password"),
         )
         .why("whoever reaches this machine can read and write it; a firewall such as ufw does not stop published ports"),
     };
@@ -166,7 +166,7 @@ pub(super) fn outside(patient: &Patient<'_>) -> Vec<Finding> {
         let (key, port) = meant(&store)?;
         let text = format!(
             "the container {} runs outside of this stack: a Redis on port {port} that is open to \
-             others and asks for no password",
+             others without a password",
             store.name
         );
         let finding = Finding::new(FindingCode::StoreOutside, text)

@@ -59,7 +59,7 @@ fn consequence(known: &Key) -> String {
     match (&known.misfit, known.kind, &known.default) {
         (Some(misfit), ..) => format!("it {misfit}"),
         (None, KeyType::Bool, _) => "only the text true is true: it counts as false".to_owned(),
-        (None, _, Some(default)) => format!("it is ignored without a word, and {default} counts"),
+        (None, _, Some(default)) => format!("it is ignored silently, and {default} is used"),
         (None, _, None) => "the application cannot use it".to_owned(),
     }
 }
@@ -154,7 +154,7 @@ fn of_milliseconds(text: &str) -> Option<Misfit> {
     Some(Misfit {
         code: FindingCode::ValueUnit,
         what: format!(
-            "is in milliseconds, so it means {}; as seconds it would be {}",
+            "is in milliseconds, so it means {}; in seconds it would be {}",
             lasting(number),
             lasting(number.saturating_mul(1_000))
         ),

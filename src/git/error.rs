@@ -25,7 +25,7 @@ pub enum GitError {
         me: String,
     },
     /// The remote wants a user name, a password or a key.
-    #[error("the remote wants credentials that git does not have without asking")]
+    #[error("the remote requires a login, and git has none without asking")]
     Credentials {
         /// git's words.
         message: String,

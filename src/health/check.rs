@@ -192,7 +192,7 @@ pub fn judge_open(page: &Page, reply: &Reply) -> Finding {
         return Finding::failed(format!("sends a visitor without a cookie on to {location}"));
     }
     if reply.body.contains("type=\"password\"") {
-        return Finding::failed(format!("{path} still asks for a password"));
+        return Finding::failed(format!("{path} still requires a password"));
     }
     if is_page(page, reply) {
         return Finding::proven(format!("a visitor without a cookie gets {path}"));

@@ -95,8 +95,8 @@ pub async fn prove(
 fn of_container(inspected: &Inspected, written_at: Timestamp) -> Proof {
     let ok = inspected.created.is_some_and(|at| at >= written_at);
     let what = match ok {
-        true => "runs the new definition",
-        false => "still runs the old definition",
+        true => "runs the new configuration",
+        false => "still runs the old configuration",
     };
     Proof {
         ok,

@@ -224,12 +224,12 @@ impl Track {
         self.lacking = if existing.len() < wanted {
             let there = existing.len();
             Some(format!(
-                "has {there} of the {wanted} containers that the files ask for, and Compose makes no more"
+                "has {there} of {wanted} containers, and Compose creates no more"
             ))
         } else {
             idle.map(|(id, _)| {
                 let short: String = id.chars().take(12).collect();
-                format!("has a container that Compose made and did not start ({short})")
+                format!("has a container that was created and never started ({short})")
             })
         };
         // Events come later than the end of the command that they tell of.

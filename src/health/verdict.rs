@@ -273,7 +273,7 @@ fn out_of_time(expect: &Expectation, life: &Life) -> String {
         return format!("exited with {exit_code} and did not come back {limit}");
     }
     if let Some(answer) = &life.last_probe {
-        return format!("probe not answered as wanted {limit}: {answer}");
+        return format!("probe failed {limit}: {answer}");
     }
     if expect.must_complete {
         return format!("did not end {limit}");

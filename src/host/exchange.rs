@@ -66,7 +66,7 @@ fn id_of(metadata: &fs::Metadata) -> (u64, u64) {
 /// Reads a file by one descriptor; `None`: there is none.
 ///
 /// # Errors
-/// It cannot be read, or is no regular file.
+/// It cannot be read, or is not a regular file.
 pub fn look(path: &Path) -> anyhow::Result<Option<Seen>> {
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
@@ -120,7 +120,7 @@ fn open_in(folder: &OwnedFd, name: &OsString) -> io::Result<Option<(File, fs::Me
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        let text = "it is no regular file";
+        let text = "it is not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     Ok(Some((file, metadata)))

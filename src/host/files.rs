@@ -39,7 +39,7 @@ fn special_kind(kind: fs::FileType) -> Option<&'static str> {
 /// A file's bytes; `None` when there is no such file. Never waits for somebody to write them.
 ///
 /// # Errors
-/// It exists and cannot be read, is no regular file, or is larger than any that a person writes.
+/// It exists and cannot be read, is not a regular file, or is larger than any that a person writes.
 pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let told = || format!("cannot read {}", path.display());
     match read_regular(path) {

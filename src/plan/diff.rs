@@ -91,7 +91,7 @@ fn fields(
             other if NO_CONTAINER.contains(&other) => {
                 remarks.push((
                     name.clone(),
-                    format!("{other} changes nothing in its container"),
+                    format!("a change of {other} does not affect its container"),
                 ));
             }
             other => {

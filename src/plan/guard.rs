@@ -147,8 +147,7 @@ fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
             Some((changed, store))
         })?;
     Some(format!(
-        "{} is read by {store} only when its volume is made: the database keeps the old password, \
-         and the application would be locked out",
+        "{} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out",
         changed.key
     ))
 }
@@ -208,8 +207,7 @@ fn store_major(guarded: &Guarded<'_>) -> Option<String> {
                 after.image.as_deref().unwrap_or("a build"),
             );
             return Some(format!(
-                "{name} would go from {from} to {to} on data that the other version may not read: \
-                 it may not start, and what it writes cannot be read by the old one"
+                "{name} would go from {from} to {to}: it may not read the data of the old version, and the old one may not read what it writes"
             ));
         }
     }
@@ -248,12 +246,11 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
                 let real = real.unwrap_or_default();
                 if !guarded.after.services.contains_key(name) {
                     return Some(format!(
-                        "{name} would be removed, and nobody would use its data in the volume {real}"
+                        "{name} would be removed, and its data in the volume {real} would not be used any more"
                     ));
                 }
                 return Some(format!(
-                    "{name} would no longer use the volume {real}: it would start without the data \
-                     that lies there"
+                    "{name} would no longer use the volume {real}, and would start without its data"
                 ));
             }
         }
@@ -277,8 +274,7 @@ fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
         (guarded.down || goes) && anonymous(container)
     })?;
     Some(format!(
-        "{} keeps data in a volume without a name, which is lost from view when its container is \
-         removed",
+        "{} keeps data in an anonymous volume, which a new container would not get",
         lost.service
     ))
 }
@@ -302,8 +298,7 @@ fn bind_vanishes(guarded: &Guarded<'_>) -> Option<String> {
                 && guarded.missing_sources.contains(&bind.source)
             {
                 return Some(format!(
-                    "{name} would see {} at {} in place of {}, and it does not exist: what lies there \
-                     would be out of its sight",
+                    "{name} would mount {} at {} in place of {}, and it does not exist: its data would not be there",
                     bind.source.display(),
                     bind.target.display(),
                     was.display()

@@ -24,7 +24,7 @@ pub struct Of<'a> {
 /// stays so, and is told; says whether the service is made anew.
 pub fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
     if stays_stopped(of, service) {
-        let remark = "is stopped and stays so, with the image that it has".to_owned();
+        let remark = "is stopped and stays stopped, with its present image".to_owned();
         let remark = (service.clone(), remark);
         if !plan.remarks.contains(&remark) {
             plan.remarks.push(remark);

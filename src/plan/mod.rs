@@ -229,8 +229,9 @@ fn number(inputs: &Inputs<'_>, wishes: &mut Wishes) {
         let told = reasons.iter().any(|reason| reason.text.starts_with("has "));
         if before == Some(service.replicas) && !told {
             let (surplus, wanted) = (there - service.replicas, service.replicas);
-            let text =
-                format!("has {there} containers, the files say {wanted}: {surplus} of them go");
+            let text = format!(
+                "has {there} containers, the files say {wanted}: {surplus} will be removed"
+            );
             reasons.push(Reason {
                 route: Route::Definition,
                 file: None,

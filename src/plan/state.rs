@@ -72,7 +72,7 @@ fn kept(
             | Action::Recreate
             | Action::Rebuild => {
                 if active {
-                    remarks.push((name.clone(), "has no container and is left so".to_owned()));
+                    remarks.push((name.clone(), "has no container, and gets none".to_owned()));
                 }
                 Action::None
             }
@@ -96,7 +96,7 @@ fn kept(
     if own.iter().all(|container| container.stopped_on_purpose()) {
         remarks.push((
             name.clone(),
-            "is stopped and stays so; it will start with the change".into(),
+            "is stopped and stays stopped; it gets the change when it is started".into(),
         ));
         return Action::None;
     }

@@ -115,12 +115,12 @@ impl Told<'_> {
         }
         if let Some(stored) = &key.in_database {
             lines.push(format!(
-                "after the first start the value stored in the application's database wins ({stored})"
+                "after the first start it is overridden by the application's database ({stored})"
             ));
         }
         if *guarded {
             lines.push(
-                "it signs or encrypts what is stored: changing it takes --allow guarded-key"
+                "it signs or encrypts what is stored: changing it needs --allow guarded-key"
                     .to_owned(),
             );
         }
@@ -181,7 +181,7 @@ mod tests {
         );
         let told = lines("open-webui", "JWT_EXPIRES_IN", None);
         assert!(
-            told[2].contains("database wins (auth.jwt_expiry)"),
+            told[2].contains("overridden by the application's database (auth.jwt_expiry)"),
             "{told:?}"
         );
         let told = lines("open-webui", "WEBUI_SECRET_KEY", None);

@@ -23,10 +23,12 @@ pub(super) fn lines(news: &News, style: &Style, verbose: bool) -> Vec<String> {
 }
 
 fn of_checkout(news: &CheckoutNews) -> Vec<String> {
-    let commits = match news.commits {
-        0 => "no new commit, another one".to_owned(),
-        1 => "1 new commit".to_owned(),
-        count => format!("{count} new commits"),
+    let commits = match (news.commits, news.older) {
+        (0, Some(1)) => "1 commit older".to_owned(),
+        (0, Some(count)) => format!("{count} commits older"),
+        (0, None) => "another commit".to_owned(),
+        (1, _) => "1 new commit".to_owned(),
+        (count, _) => format!("{count} new commits"),
     };
     let tags = match news.tags.as_slice() {
         [] => String::new(),
@@ -90,18 +92,18 @@ fn of_env(news: &EnvNews, style: &Style, verbose: bool) -> Vec<String> {
         lines.push(format!("  optional   {}", assigned(key)));
     }
     let lists = [
-        ("changed", &news.changed, "has another default"),
+        ("changed", &news.changed, "has a new default".to_owned()),
         (
             "gone",
             &news.removed,
-            "is set here, and no longer in the sample",
+            format!("is set here, and no longer in {}", news.sample),
         ),
         (
             "published",
             &news.published,
-            "is set here to the public default of the sample",
+            format!("is set to the public default from {}", news.sample),
         ),
-        ("required", &news.required, "is left to be filled in"),
+        ("required", &news.required, "needs a value".to_owned()),
     ];
     for (word, keys, text) in lists {
         lines.extend(keys.iter().map(|key| format!("  {word:<9}  {key} {text}")));

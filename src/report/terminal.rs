@@ -19,6 +19,12 @@ use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
 };
 
+/// So many untouched services have a line each.
+const FEW: usize = 2;
+
+/// So many are named.
+const MANY: usize = 8;
+
 /// The renderer for terminals, pipes and log files.
 pub struct Terminal {
     options: Options,
@@ -36,6 +42,8 @@ struct State {
     /// Changes as file and text, held back until the names below them are known: one column for all.
     changes: Vec<(String, String)>,
     rolling_back: bool,
+    /// Containers are being exchanged: one that ends now does so by that.
+    converging: bool,
     /// What became of the files, in words.
     restored: Vec<String>,
     began_results: bool,
@@ -53,6 +61,7 @@ impl Terminal {
             width: 0,
             changes: Vec::new(),
             rolling_back: false,
+            converging: false,
             restored: Vec::new(),
             began_results: false,
             something_shown: false,
@@ -130,22 +139,31 @@ impl Terminal {
                 self.print(state, &self.style.dim(&line));
             }
         }
-        let shown = if self.options.verbose {
-            untouched.len()
-        } else {
-            untouched.len().min(6)
+        self.untouched(state, untouched);
+    }
+
+    /// A line for each of a few, one line for many.
+    fn untouched(&self, state: &mut State, untouched: &[ServiceName]) {
+        let width = state.width;
+        if untouched.len() <= FEW {
+            for service in untouched {
+                let word = self.style.dim("untouched");
+                self.print(state, &format!("  {service:<width$}  {word}"));
+            }
+            return;
+        }
+        let shown = match self.options.verbose {
+            true => untouched.len(),
+            false => untouched.len().min(MANY),
         };
-        for service in untouched.iter().take(shown) {
-            let word = self.style.dim("untouched");
-            self.print(state, &format!("  {service:<width$}  {word}"));
-        }
-        if shown < untouched.len() {
-            let more = untouched.len() - shown;
-            self.print(
-                state,
-                &self.style.dim(&format!("  and {more} more untouched")),
-            );
-        }
+        let names = untouched.iter().take(shown).map(ServiceName::as_str);
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = match untouched.len() - shown {
+            0 => String::new(),
+            more => format!(" and {more} more (-v shows them)"),
+        };
+        let line = self.style.dim(&format!("  untouched: {names}{more}"));
+        self.print(state, &line);
     }
 
     fn diff(&self, state: &mut State, file: &str, lines: &[String]) {
@@ -183,13 +201,15 @@ impl Terminal {
     }
 
     fn container(&self, state: &mut State, service: &ServiceName, words: String) {
+        state.width = state.width.max(service.as_str().chars().count());
         let Some(live) = &state.live else { return };
         let width = state.width;
         let line = state.lines.entry(service.clone()).or_insert_with(|| {
             let line = live.add(ProgressBar::new_spinner());
             let style = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}");
             line.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            line.set_prefix(format!("{service:<width$}"));
+            let mark = if state.rolling_back { "↩ " } else { "" };
+            line.set_prefix(format!("{mark}{service:<width$}"));
             line.enable_steady_tick(Duration::from_millis(120));
             line
         });
@@ -239,6 +259,10 @@ impl Terminal {
                 )
             }
             (VerdictWord::Failed, None) => verdict.word().to_owned(),
+            // It was not started now: nobody waited for it.
+            (VerdictWord::Healthy, _) if !state.actions.contains_key(service) => {
+                verdict.word().to_owned()
+            }
             (VerdictWord::Healthy | VerdictWord::Completed, _) => {
                 format!("{} after {}", verdict.word(), secs(after))
             }
@@ -383,8 +407,9 @@ impl Tell for Terminal {
                 self.print(state, &line);
             }
             Kind::Phase {
-                phase: Phase::Prepare | Phase::Converge,
+                phase: phase @ (Phase::Prepare | Phase::Converge),
             } if !quiet => {
+                state.converging = *phase == Phase::Converge;
                 let steps: Vec<_> = state.actions.iter().map(|(s, a)| (s.clone(), *a)).collect();
                 for (service, action) in steps {
                     self.container(state, &service, format!("{} …", action.word()));
@@ -400,7 +425,12 @@ impl Tell for Terminal {
                     .as_ref()
                     .map(|word| format!(", {word}"))
                     .unwrap_or_default();
-                self.container(state, service, format!("{word}{health}"));
+                let words =
+                    match state.converging && ["exited", "removing"].contains(&word.as_str()) {
+                        true => "replacing …".to_owned(),
+                        false => format!("{word}{health}"),
+                    };
+                self.container(state, service, words);
             }
             Kind::Progress { what, done, total } => self.progress(state, what, *done, *total),
             Kind::Verdict {
@@ -468,13 +498,13 @@ impl Tell for Terminal {
             Kind::Finished { outcome, next, .. } => {
                 self.finished(state, *outcome, next.as_deref());
             }
+            Kind::Phase { .. } => state.converging = false,
             // Told by what comes after it, or not asked for.
             Kind::RunStarted { .. }
             | Kind::Change { .. }
             | Kind::Diff { .. }
             | Kind::Plan { .. }
             | Kind::News(_)
-            | Kind::Phase { .. }
             | Kind::Effect { .. }
             | Kind::Proof { .. }
             | Kind::Note { .. }

@@ -65,12 +65,12 @@ const LONGEST_VALUE: usize = 200;
 /// What became of a run that had been cut off, for everybody who is told of it.
 pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
     let how = match outcome {
-        Outcome::Applied => "had been cut off; it was complete, and is recorded as applied",
-        Outcome::RolledBack => "had been cut off, and was rolled back",
+        Outcome::Applied => "was cut off after it was complete; it is recorded as applied",
+        Outcome::RolledBack => "was cut off, and is rolled back now",
         Outcome::FailedBefore | Outcome::NothingToDo | Outcome::Refused => {
-            "had been cut off before it touched anything; nothing was changed"
+            "was cut off before it changed anything"
         }
-        Outcome::RollbackFailed => "had been cut off, and could not be rolled back",
+        Outcome::RollbackFailed => "was cut off, and could not be rolled back",
     };
     format!("run {run} {how}")
 }

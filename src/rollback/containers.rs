@@ -372,7 +372,7 @@ impl Rollback<'_> {
             ended.unwrap_or_else(|_| {
                 Err(EngineError::NotAnswering {
                     address: place.docker.endpoint.address(),
-                    cause: "docker compose up does not come to its end".to_owned(),
+                    cause: "docker compose up does not finish".to_owned(),
                 })
             })
         };

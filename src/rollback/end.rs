@@ -138,8 +138,7 @@ impl End {
         match self {
             Self::Back(verified) => format!("{} More: refit show {run}", verified.sentence(run)),
             Self::Open(_) => format!(
-                "Not rolled back yet: run {run} stays open, and the next command that changes something \
-                 (refit apply) goes on with it"
+                "Not rolled back yet: run {run} is unfinished, and the next command that changes something (refit apply) goes on with it"
             ),
             Self::Failed(_) => format!(
                 "Not rolled back to before run {run}: a person is needed. To do: {}",

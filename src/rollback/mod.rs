@@ -192,7 +192,7 @@ impl Rollback<'_> {
         match &file.before {
             SavedSide::Text { name, .. } => match file.before.read(self.folder) {
                 Ok(_) => format!("cp {}/{name} {path}", self.folder.display()),
-                Err(_) => format!("put {path} right by hand, then refit apply"),
+                Err(_) => format!("restore {path} by hand, then refit apply"),
             },
             SavedSide::Absent | SavedSide::Unknown { .. } => format!("mv {path} {path}.edited"),
         }

@@ -236,7 +236,9 @@ async fn finish_open(
                 close(Outcome::RollbackFailed, &[todo])?;
                 emitter.note(
                     NoteCode::LeftAsFound,
-                    format!("run {run} had been cut off; what was mended by hand since stays"),
+                    format!(
+                        "run {run} was cut off; what was edited by hand since then stays as it is"
+                    ),
                 );
                 return Ok(Recovered::LeftAsFound(*run));
             }

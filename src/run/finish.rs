@@ -80,7 +80,11 @@ impl Transaction<'_> {
     /// Says what failed, with the guilty service's own words.
     pub(super) async fn tell_failure(&self, failure: &Failure, watch: &Watch) {
         let Some(service) = &failure.service else {
-            let complaint = Complaint::new(failure.code, failure.text());
+            let then = match failure.signal.is_some() && self.is_rolled_back() {
+                true => "; rolling back",
+                false => "",
+            };
+            let complaint = Complaint::new(failure.code, format!("{}{then}", failure.text()));
             let complaint = complaint.details(&failure.details.join("\n"));
             self.emitter.emit(Kind::Complaint(complaint));
             return;
@@ -103,7 +107,7 @@ impl Transaction<'_> {
         }
         self.emitter.emit(Kind::Logs {
             service: service.clone(),
-            lines,
+            lines: crate::text::folded(lines),
         });
     }
 
@@ -208,6 +212,11 @@ impl Transaction<'_> {
             code: failure.code,
             text: self.emitter.told(&failure.text()),
         }
+    }
+
+    /// Whether a failure from here on is undone.
+    fn is_rolled_back(&self) -> bool {
+        self.has_touched() && !self.request.options.no_rollback
     }
 
     /// Whether a file or a container may be another by now.

@@ -199,15 +199,19 @@ impl Runner {
                     change.key
                 );
                 let complaint = Complaint::new(Code::Edited, text);
-                return Err(complaint.hint("look at it, and type it again").into());
+                return Err(complaint
+                    .hint("check it, then run the command again")
+                    .into());
             }
             let text = format!("{file} was edited meanwhile; planned again from the new text");
             self.emitter.note(NoteCode::Edited, text);
             made = anew;
         }
-        let text = "somebody goes on writing to the files of this stack";
+        let text = "the files of this stack keep changing";
         let complaint = Complaint::new(Code::Edited, text);
-        Err(complaint.hint("wait for it, and type it again").into())
+        Err(complaint
+            .hint("run the command again when they are left alone")
+            .into())
     }
 
     /// Nothing is touched yet: a signal simply ends it.
@@ -278,7 +282,7 @@ impl Runner {
             }
         }
         if let Err(complaint) = history::prune(place, state).await {
-            let text = format!("old runs are kept: {complaint}");
+            let text = format!("old runs were not removed: {complaint}");
             self.emitter.note(NoteCode::NotPruned, text);
         }
         end
@@ -287,7 +291,7 @@ impl Runner {
     /// A baseline that is not kept is missing when an `apply` fails.
     fn kept(&self, kept: anyhow::Result<()>) {
         if let Err(error) = kept {
-            let text = format!("the present text of the stack's files is not kept: {error:#}");
+            let text = format!("cannot keep a copy of the stack's files: {error:#}");
             self.emitter.note(NoteCode::Baseline, text);
         }
     }
@@ -319,7 +323,7 @@ impl Runner {
             self.emitter.emit(Kind::Plan { steps, untouched });
             for (service, remark) in &assessment.plan.remarks {
                 self.emitter
-                    .note(NoteCode::Remark, format!("{service} {remark}"));
+                    .note(NoteCode::Remark, format!("{service}: {remark}"));
             }
             for drift in &assessment.differing {
                 let text = format!(
@@ -391,11 +395,11 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
     match docker.prune_build_cache().await {
         Ok(bytes) => {
             let mib = bytes as f64 / f64::from(1 << 20);
-            let text = format!("the engine's build cache is pruned: {mib:.1} MiB");
+            let text = format!("build cache removed: {mib:.1} MiB");
             emitter.note(NoteCode::BuildCache, text);
         }
         Err(error) => {
-            let text = format!("the engine's build cache is not pruned: {error}");
+            let text = format!("the build cache was not removed: {error}");
             emitter.note(NoteCode::BuildCache, text);
         }
     }

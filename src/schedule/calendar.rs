@@ -42,7 +42,7 @@ impl When {
         match expression.split_whitespace().count() {
             5 if is_fields(&expression) => Ok(Self::Fields(expression)),
             5.. => Err(format!(
-                "{expression:?} is neither five fields of a crontab nor a calendar expression of systemd"
+                "{expression:?} is not a time; write day, week, 'Tue 04:00' (systemd) or '0 4 * * 2' (cron)"
             )),
             _ => Ok(Self::Calendar(expression)),
         }

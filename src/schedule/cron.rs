@@ -47,9 +47,7 @@ pub fn lines(job: &Job, with_user: bool) -> Result<Vec<String>, String> {
 }
 
 fn begin(id: &str) -> String {
-    format!(
-        "# BEGIN refit {id} (made by refit schedule install; refit schedule remove takes it out)"
-    )
+    format!("# BEGIN refit {id} (made by refit schedule install; refit schedule remove removes it)")
 }
 
 fn end(id: &str) -> String {

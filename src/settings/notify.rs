@@ -55,7 +55,7 @@ impl Text {
                 .ok_or("a ${ without its closing brace")?;
             let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             if name.is_empty() || !is_name {
-                return Err(format!("{name:?} is no name of a variable"));
+                return Err(format!("{name:?} is not a variable name"));
             }
             pieces.push(Piece::Plain(before.to_owned()));
             pieces.push(Piece::Variable(name.to_owned()));
@@ -167,7 +167,7 @@ fn is_url(text: Text) -> Result<Text, &'static str> {
         Some(host) if follows || host.starts_with(|c: char| c.is_alphanumeric() || c == '[') => {
             Ok(text)
         }
-        _ => Err("this is no URL that starts with http:// or https:// and names a host"),
+        _ => Err("this is not a URL that starts with http:// or https:// and names a host"),
     }
 }
 

@@ -122,9 +122,7 @@ fn branch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error
     let name = String::deserialize(from)?;
     // git itself would take the second for an option.
     if name.is_empty() || name.starts_with('-') {
-        return Err(de::Error::custom(format!(
-            "{name:?} is no name of a branch"
-        )));
+        return Err(de::Error::custom(format!("{name:?} is not a branch name")));
     }
     Ok(Some(name))
 }

@@ -51,7 +51,7 @@ impl Window {
 /// # Errors
 /// A sentence on what is wrong with it.
 pub fn time_of_day(text: &str) -> Result<Time, String> {
-    let wrong = || format!("{text:?} is no time of the day such as 04:00");
+    let wrong = || format!("{text:?} is not a time of day; write 04:00");
     let (hour, minute) = text.trim().split_once(':').ok_or_else(wrong)?;
     let number = |text: &str| {
         let plain = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
@@ -70,7 +70,7 @@ impl FromStr for Window {
     fn from_str(text: &str) -> Result<Self, String> {
         let (from, to) = text
             .split_once('-')
-            .ok_or_else(|| format!("{text:?} is no window such as 02:00-05:00"))?;
+            .ok_or_else(|| format!("{text:?} is not a window; write 02:00-05:00"))?;
         let (from, to) = (time_of_day(from)?, time_of_day(to)?);
         if from == to {
             return Err(format!("the window {text} is never open, or always"));

@@ -57,7 +57,7 @@ fn private(folder: &Path) -> anyhow::Result<()> {
     };
     let is_own = found.uid() == rustix::process::geteuid().as_raw();
     if !found.is_dir() || !is_own || found.permissions().mode() & 0o077 != 0 {
-        anyhow::bail!("{} is no private folder of this user", folder.display());
+        anyhow::bail!("{} is not a private folder of this user", folder.display());
     }
     Ok(())
 }

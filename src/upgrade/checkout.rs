@@ -46,7 +46,7 @@ pub(super) async fn find(
 ) -> Result<Found, Complaint> {
     let Some(checkout) = of_stack(place, upgrade.unattended).await? else {
         if upgrade.to.is_some() {
-            let text = "this stack is not a git repository: --to has nothing to name";
+            let text = "--to needs a git checkout, and this stack is not a git repository";
             return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
@@ -148,7 +148,11 @@ async fn newer(
     emitter: &Emitter,
 ) -> Result<Found, Complaint> {
     if target.commit == checkout.head {
-        return Ok(Found::default());
+        let text = format!("{} is up to date at {}", target.name, checkout.head.short());
+        return Ok(Found {
+            remarks: vec![text],
+            ..Found::default()
+        });
     }
     let progress = |progress: Progress| tell(emitter, &progress);
     if checkout.is_shallow {
@@ -198,6 +202,14 @@ async fn newer(
         to: target.commit.to_string(),
         target: target.name,
         commits: news.count,
+        older: match relation {
+            Relation::Behind { count } => Some(count),
+            Relation::Same
+            | Relation::Forward { .. }
+            | Relation::Aside { .. }
+            | Relation::Rewritten { .. }
+            | Relation::Diverged { .. } => None,
+        },
         oldest: news.oldest,
         newest: news.newest,
         tags: news.tags,
@@ -206,7 +218,7 @@ async fn newer(
     let local = checkout.local_edits().await?.edited;
     if !local.is_empty() {
         let names: Vec<String> = local.iter().map(|p| p.display().to_string()).collect();
-        remarks.push(format!("edited here, and kept: {}", names.join(", ")));
+        remarks.push(format!("local edits kept: {}", names.join(", ")));
     }
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
@@ -232,7 +244,7 @@ fn sets_up(place: &Place, checkout: &Checkout, path: &Path) -> bool {
     let below = whole.starts_with(&place.located.args.directory);
     place.is_config(&whole)
         || (below && SAMPLE_NAMES.contains(&&*name))
-        || whole == place.located.args.directory.join("refit.yaml")
+        || whole == crate::settings::file_in(&place.located.args.directory)
 }
 
 fn tell(emitter: &Emitter, progress: &Progress) {

@@ -173,7 +173,7 @@ impl<'a> Memory<'a> {
         });
         Ok(by.map(|by| {
             format!(
-                "{} had come in run {}, and was rolled back on {} in run {}",
+                "{} was applied in run {}, and rolled back on {} in run {}",
                 attempt.words(),
                 worked.run,
                 date(by.began),

@@ -45,7 +45,7 @@ pub async fn execute(
     if let Some(stack) = &report.stack {
         let state = runner.home.of_stack(&stack.located.args.directory);
         if let Err(error) = Memory::of(&state).take(&report) {
-            let text = format!("what came of this version is not remembered: {error:#}");
+            let text = format!("cannot record the result of this version: {error:#}");
             runner.emitter.note(NoteCode::NotRemembered, text);
         }
     }
@@ -215,7 +215,7 @@ async fn old_enough(
             Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
             // What else is new does not wait for this one.
             Err(failure) => {
-                notes.push(format!("{} waits: {}", one.name, failure.text()));
+                notes.push(format!("{} is not upgraded: {}", one.name, failure.text()));
                 continue;
             }
         };

@@ -212,7 +212,7 @@ fn what_an_override_file_cannot_do_is_refused() {
     stack
         .refit(&["unset", "services.web.environment.NONE", "--no-apply"])
         .exits(0)
-        .says("there was nothing to remove");
+        .says("nothing to remove");
     for word in [
         "services.list.command=[\"sleep\", \"1\"]",
         "services.list.ports[+]=\"1:1\"",

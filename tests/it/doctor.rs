@@ -156,7 +156,7 @@ fn what_stops_the_start_is_found_and_mended_by_what_it_says() {
     stack
         .refit(&["why", "DEMO_PASSWORD"])
         .exits(0)
-        .says("this value was published with refit's demo: everybody knows it")
+        .says("this is the public default of refit's demo: everybody can read it")
         .never_says("change-me");
     let why = stack.refit(&["why", "DEMO_PASSWORD", "--json"]).exits(0);
     let why: Value = serde_json::from_str(&why.stdout).unwrap();

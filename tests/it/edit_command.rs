@@ -145,7 +145,7 @@ fn a_file_that_somebody_else_changed_meanwhile_is_theirs() {
     let editor = format!("echo B=2 >> \"$1\"; echo THEIRS=1 >> {}", env.display());
     let answer = edit(&stack, &editor, &[])
         .exits(1)
-        .says("changed by somebody else meanwhile");
+        .says("changed meanwhile");
     assert_eq!(kept(&answer), "# mine\nA=1\nB=2\n");
     assert_eq!(stack.read(".env"), "# mine\nA=1\nTHEIRS=1\n");
 }

@@ -248,10 +248,10 @@ fn the_file_that_is_named_is_the_one_that_is_edited() {
     rustix::fs::mkfifoat(rustix::fs::CWD, stack.path("pipe.env"), 0o600.into()).unwrap();
     no_apply(&["set", "A=5", "-F", "pipe.env"])
         .exits(1)
-        .says("pipe.env is no regular file");
+        .says("pipe.env is not a regular file");
     no_apply(&["set", "A=5", "-F", "/dev/null"])
         .exits(1)
-        .says("/dev/null is no regular file");
+        .says("/dev/null is not a regular file");
     stack.write("data.json", "{}\n");
     no_apply(&["set", "A=5", "-F", "data.json"])
         .exits(1)

@@ -384,9 +384,8 @@ fn a_path_that_leads_nowhere_gets_a_hint() {
         .says("enviroment")
         .says("services.web.environment");
     // Nothing to remove is no error, but may be a slip.
-    edits(&stack, "unset", &["services.web.enviroment.MODE"]).says(
-        "was not set, so there was nothing to remove; did you mean services.web.environment.MODE?",
-    );
+    edits(&stack, "unset", &["services.web.enviroment.MODE"])
+        .says("was not set; nothing to remove; did you mean services.web.environment.MODE?");
     edits(&stack, "set", &["services.wbe.image=x", "--dry-run"])
         .says("services.wbe.image is new; did you mean services.web.image?");
     refused(&["set", "MODE=1", "-F", "compose.yaml"]).says("services.SERVICE.environment.MODE");

@@ -437,7 +437,7 @@ fn why_tells_what_the_application_makes_of_a_key() {
         .has_line(&["a duration such as 7d; 4w when it is not set"])
         .has_line(&[
             "!",
-            "the value stored in the application's database wins (auth.jwt_expiry)",
+            "overridden by the application's database (auth.jwt_expiry)",
         ]);
 }
 

@@ -119,7 +119,7 @@ fn a_volume_without_a_name() {
         &args,
         "guard_anonymous",
         "anonymous-volumes",
-        "volume without a name",
+        "anonymous volume",
     );
 }
 

@@ -277,7 +277,7 @@ fn where_no_earlier_text_is_known_that_is_said_before_it_starts() {
     let Some(stack) = started() else { return };
     stack.write(".env", "MODE=bad\n");
     let answer = stack.refit(&["apply"]);
-    let answer = answer.says("no earlier text of this stack's files is known");
+    let answer = answer.says("no earlier version of this stack's files is known");
     assert!([3, 4].contains(&answer.code), "{answer}");
     assert_eq!(stack.read(".env"), "MODE=bad\n");
 }

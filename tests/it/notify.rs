@@ -637,7 +637,7 @@ fn a_run_that_is_cut_off_by_hand_or_by_force_is_told_of() {
     stack.refit(&["apply"]).exits(0);
     let told = receiver.taken()["/x"].json();
     let title = format!(
-        "{}: run 2 had been cut off, and was rolled back",
+        "{}: run 2 was cut off, and is rolled back now",
         stack.project
     );
     assert_eq!(

@@ -425,7 +425,7 @@ fn what_was_scaled_by_hand_is_told_before_it_goes() {
     stack
         .refit(&["set", "MODE=two", "--dry-run"])
         .exits(0)
-        .says("has 3 containers, the files say 1: 2 of them go");
+        .says("has 3 containers, the files say 1: 2 will be removed");
 }
 
 /// Compose's rule for the names of files is one, whatever separates them.

@@ -116,7 +116,7 @@ fn open_webui_is_told_what_its_database_keeps() {
     let (answer, changes) = dry(&stack, &["stay-signed-in", "for=7d"]);
     let wanted = [("services.open-webui.environment.JWT_EXPIRES_IN", "7d")];
     assert!(is(&changes, &wanted), "{changes:?}");
-    answer.says("database").says("the stored one wins");
+    answer.says("database").says("then overrides this setting");
     let answer = stack.refit(&["use", "no-login"]).exits(1);
     answer
         .says("could be used by others")

@@ -148,7 +148,7 @@ fn a_longer_login_that_the_database_overrules_is_taken_back() {
     let (result, what) = proof(&answer, "session_lasts");
     assert_eq!(result, "failed", "{what}");
     assert!(what.contains("lives 2419200 s, not 604800 s"), "{what}");
-    let answer = answer.says("the stored one wins");
+    let answer = answer.says("then overrides this setting");
     answer.never_says(PASSWORD);
     is_kept_nowhere(stack, PASSWORD);
     assert_eq!(files(&app), before);

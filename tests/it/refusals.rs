@@ -280,7 +280,7 @@ fn a_port_that_another_program_of_this_host_has() {
     ] {
         let answer = stack.refit(&["--json", "set", &change]).exits(1);
         assert_eq!(answer.refusal(), "port_in_use", "{answer}");
-        answer.says(&format!("port {port} that web publishes is taken"));
+        answer.says(&format!("port {port} that web publishes is in use"));
     }
     assert_eq!(stack.read(".env"), "TCP=\nUDP=\n");
     before.is_untouched(&stack.container("web"));

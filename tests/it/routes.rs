@@ -306,6 +306,35 @@ fn a_key_that_reaches_no_service_is_told_and_written() {
 }
 
 #[test]
+fn why_says_what_overrides_a_line_and_what_was_meant() {
+    let compose = format!(
+        "services:\n  filed: {}\n  named: {}\n",
+        idle("env_file: [a.env, b.env]"),
+        idle("env_file: a.env, environment: {A: '3'}"),
+    );
+    let files = [("a.env", "A=1\n"), ("b.env", "A=2\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    stack
+        .refit(&["why", "A"])
+        .exits(0)
+        .has_line(&["a.env:1", "1"])
+        .has_line(&["compose.yaml:3", "3", "(environment of named)"])
+        .has_line(&["filed", "a.env", "overridden by b.env", "nothing"])
+        .has_line(&["filed", "b.env is its env_file", "recreate"])
+        .has_line(&[
+            "named",
+            "a.env",
+            "overridden by `environment:` in compose.yaml:3",
+            "nothing",
+        ]);
+    stack.write(".env", "SITE_TITLE=x\n");
+    let slip = stack.refit(&["why", "SITE_TITEL"]).exits(0);
+    slip.says("did you mean SITE_TITLE?");
+}
+
+#[test]
 fn why_names_each_route_and_what_runs() {
     let compose = format!(
         "services:\n  bound: {}\n  filed: {}\n  named: {}\n  neighbour: {}\n",

@@ -39,7 +39,7 @@ fn restart_in_place_of_a_recreate_fails_its_proof_and_is_taken_back() {
     let answer = stack.refit(&["set", "A=2", "--strategy", "restart"]);
     answer
         .exits(3)
-        .says("a restart does not bring a new environment into a container")
+        .says("a restart does not change a container's environment")
         .has_line(&["✗ web", "environment has A=1"]);
     assert_eq!(stack.read(".env"), "A=1\n");
     let after = stack.containers();

@@ -39,7 +39,7 @@ fn an_edit_on_other_lines_is_kept_also_by_a_failed_upgrade_and_a_rollback() {
     clone
         .refit(&["upgrade"])
         .exits(0)
-        .says("edited here, and kept: web.conf");
+        .says("local edits kept: web.conf");
     assert_eq!(clone.stack.read("web.conf"), config("new", "mine"));
     assert_eq!(
         clone.inside("/etc/web.conf"),

@@ -63,7 +63,7 @@ fn a_major_version_of_a_store_is_refused_there_and_back() {
     );
     let refused = clone.refit(&["--json", "rollback"]).exits(1);
     assert_eq!(refused.refusal(), "guard_store");
-    refused.says("cannot be read by the old one");
+    refused.says("may not read the data of the old version");
     assert_eq!((version(&clone), clone.head()), ("17.0".to_owned(), major));
     clone
         .refit(&["rollback", "--allow", "store-major"])

@@ -328,7 +328,7 @@ fn replicas_that_a_run_took_come_back_with_its_undoing() {
     assert_eq!(replicas(&stack, "rep"), 0);
     let answer = stack.refit(&["rollback"]).exits(0);
     assert_eq!(replicas(&stack, "rep"), 2, "{answer}");
-    answer.never_says("is left so");
+    answer.never_says("gets none");
 }
 
 #[test]
@@ -502,7 +502,7 @@ fn who_asks_twice_leaves_an_open_run_that_the_next_command_finishes() {
     running.signal("INT");
     let answer = running.answer().exits(4);
     answer
-        .says("stays open")
+        .says("is unfinished")
         .never_says("everything is as it was");
     assert_eq!(unfinished(&stack).len(), 1);
     stack.refit(&["apply"]).exits(0).says("Nothing to do");
@@ -565,7 +565,7 @@ fn a_disk_that_is_full_in_the_rollback_leaves_the_run_open() {
     let answer = answer.says("No space left on device");
     let answer = answer.never_says("with the old files as well");
     answer.never_says("everything is as it was");
-    // Still full: it stays open, however often somebody tries.
+    // Still full: it is unfinished, however often somebody tries.
     for _ in 0..2 {
         stack
             .refit(&["apply"])
@@ -576,7 +576,7 @@ fn a_disk_that_is_full_in_the_rollback_leaves_the_run_open() {
     disk.empty();
     let answer = stack.refit(&["apply"]).exits(0);
     assert_eq!(before, witness(&stack), "{answer}");
-    answer.says("was rolled back").says("Nothing to do");
+    answer.says("rolled back now").says("Nothing to do");
 }
 
 #[test]

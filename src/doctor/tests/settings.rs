@@ -101,7 +101,7 @@ fn values_are_told_with_what_comes_of_them() {
         "REFRESH_TOKEN_EXPIRY=7d (.env:1) is not a whole number of milliseconds"
     );
     let why = found.why.unwrap();
-    assert_eq!(why, "it is ignored without a word, and 604800000 counts");
+    assert_eq!(why, "it is ignored silently, and 604800000 is used");
     assert_eq!(
         found.hint.as_deref(),
         Some("refit set REFRESH_TOKEN_EXPIRY=604800000")
@@ -112,7 +112,7 @@ fn values_are_told_with_what_comes_of_them() {
     assert!(
         case.the()
             .text
-            .ends_with("is in milliseconds, so it means 10 min; as seconds it would be 7 days")
+            .ends_with("is in milliseconds, so it means 10 min; in seconds it would be 7 days")
     );
 }
 
@@ -125,7 +125,7 @@ fn the_database_wins_unless_it_is_told_not_to() {
     assert!(
         found
             .text
-            .contains("Open WebUI's database wins (auth.jwt_expiry)")
+            .contains("overridden by Open WebUI's database (auth.jwt_expiry)")
     );
     let environment = json!({"JWT_EXPIRES_IN": "7d", "ENABLE_PERSISTENT_CONFIG": "False"});
     assert!(Case::open_webui(environment, &[]).told().is_empty());

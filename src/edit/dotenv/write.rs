@@ -50,7 +50,7 @@ impl fmt::Display for Note {
                     Lines(lines)
                 )
             }
-            Note::NotSet { key } => write!(f, "{key} was not set, so there was nothing to remove"),
+            Note::NotSet { key } => write!(f, "{key} was not set; nothing to remove"),
         }
     }
 }

@@ -220,7 +220,7 @@ fn a_probe_must_succeed_twice_in_a_row() {
     assert_eq!(told(&expect, &history, 30), "pending 61");
     assert_eq!(
         told(&expect, &history, 61),
-        "failed at 61: probe not answered as wanted within 60 s: status 500"
+        "failed at 61: probe failed within 60 s: status 500"
     );
     history.extend([at(4, probe(true)), at(5, probe(true))]);
     assert_eq!(told(&expect, &history, 5), "healthy at 5");

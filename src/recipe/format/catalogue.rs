@@ -114,7 +114,7 @@ impl Catalogue {
         directory: &Path,
         compose_files: &[PathBuf],
     ) -> Result<(), Complaint> {
-        let own = directory.join("refit.yaml");
+        let own = crate::settings::file_in(directory);
         let wrong = |file: &Path, error: &serde_saphyr::Error| {
             Complaint::new(Code::BadRecipe, format!("cannot use {}", file.display()))
                 .details(&error.to_string())

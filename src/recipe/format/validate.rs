@@ -62,7 +62,7 @@ pub(crate) fn check(recipe: &Recipe, profiles: &[&str]) -> Result<(), String> {
 fn is_key(key: &str) -> Result<(), String> {
     let read: Result<EnvKey, _> = key.parse();
     read.map(|_| ())
-        .map_err(|_| format!("{key:?} is no key of an env file"))
+        .map_err(|_| format!("{key:?} is not a key of an env file"))
 }
 
 fn of_change(change: &Change, recipe: &Recipe) -> Result<(), String> {
@@ -85,13 +85,13 @@ fn of_change(change: &Change, recipe: &Recipe) -> Result<(), String> {
     }
     if let Some(path) = &change.path {
         let read: Result<YamlPath, _> = path.parse();
-        read.map_err(|error| format!("{path:?} is no path: {error}"))?;
+        read.map_err(|error| format!("{path:?} is not a path: {error}"))?;
     }
     if let Some(file) = &change.file {
         let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if file.is_empty() || !Path::new(file).components().all(inside) {
             return Err(format!(
-                "{file:?} is no file of the stack: it is relative, and below it"
+                "{file:?} is not a file of the stack; give a path relative to its folder"
             ));
         }
     }
@@ -101,7 +101,7 @@ fn of_change(change: &Change, recipe: &Recipe) -> Result<(), String> {
 fn of_service(service: &AddedService, recipe: &Recipe) -> Result<(), String> {
     let name = &service.name;
     if !is_name(name) {
-        return Err(format!("{name:?} is no name of a service"));
+        return Err(format!("{name:?} is not a service name"));
     }
     let labels = service.definition.get("labels");
     let label = match labels {
@@ -138,7 +138,7 @@ fn of_check(check: &Check) -> Result<(), String> {
     if let Some(text) = plain(&check.seconds)
         && text.trim().parse::<u64>().is_err()
     {
-        return Err(format!("seconds: {text:?} is no whole number"));
+        return Err(format!("seconds: {text:?} is not a whole number"));
     }
     if let Some(text) = plain(&check.secure)
         && text.trim().parse::<bool>().is_err()

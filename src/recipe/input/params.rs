@@ -52,7 +52,7 @@ impl Parameter {
     pub fn check(&self) -> Result<(), String> {
         let name = &self.name;
         if !is_name(name) {
-            return Err(format!("{name:?} is no name of a parameter"));
+            return Err(format!("{name:?} is not a parameter name"));
         }
         if (self.kind == Type::Choice) == self.of.is_empty() {
             return Err(format!("{name}: of is for a choice, and a choice needs it"));
@@ -126,7 +126,9 @@ impl Parameter {
             Type::Domain => domain(text).map(Given::Word),
             Type::Port => match text.parse::<u16>() {
                 Ok(port) if port > 0 => Ok(Given::Word(port.to_string())),
-                _ => Err(format!("{text:?} is no port; write a number up to 65535")),
+                _ => Err(format!(
+                    "{text:?} is not a port; write a number up to 65535"
+                )),
             },
             Type::Text if text.is_empty() => Err("the value is empty".to_owned()),
             Type::Text if text.chars().any(char::is_control) => {
@@ -147,7 +149,7 @@ fn amount(given: &Given) -> u128 {
 
 /// `7d`, `1h30m`, `7 days`; a bare number is refused, its unit would be a guess.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration; write 90m, 12h, 7d or 7d12h");
+    let wrong = || format!("{text:?} is not a duration; write 90m, 12h, 7d or 7d12h");
     if let Some(rest) = text.strip_prefix('-') {
         let shown = rest.trim();
         return Err(format!(
@@ -201,7 +203,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// `256m`, `1g`: powers of 1024, as in Compose.
 fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size; write 256m or 1g");
+    let wrong = || format!("{text:?} is not a size; write 256m or 1g");
     let lower = text.to_ascii_lowercase();
     let digits = lower.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = lower[..digits].parse().map_err(|_| wrong())?;
@@ -241,7 +243,7 @@ fn domain(text: &str) -> Result<String, String> {
             true => "",
             false => "; write it as DNS has it, with xn-- in front",
         };
-        return Err(format!("{text:?} is no host's name{hint}"));
+        return Err(format!("{text:?} is not a host name{hint}"));
     }
     Ok(text.to_ascii_lowercase())
 }

@@ -167,7 +167,7 @@ pub(crate) fn check(recipe: &Recipe) -> Result<(), String> {
         let mut names: Vec<String> = names.into_iter().filter(|n| !known.contains(n)).collect();
         names.sort();
         match names.first() {
-            Some(name) => Err(format!("{name} is no parameter, in {text:?}")),
+            Some(name) => Err(format!("{name} is not a parameter, in {text:?}")),
             None => Ok(()),
         }
     };

@@ -74,8 +74,7 @@ pub(crate) async fn of(
                 }));
             }
             (Stranger::Refused, None) => notes.push(format!(
-                "the container {name} in the network {network} wants a password that it does not \
-                 show, so this stack gets a store of its own; to use that one, give its address on \
+                "the container {name} in the network {network} requires a password that it does not show, so this stack gets a store of its own; to use that one, give its address on \
                  standard input: refit use session-store store=redis url"
             )),
             (Stranger::Answered | Stranger::Unknown, _) => {

@@ -239,7 +239,7 @@ enum Named {
 }
 
 pub(crate) fn password_unknown(name: &str) -> Complaint {
-    let text = format!("{name} wants a password that its definition does not show");
+    let text = format!("{name} requires a password that its configuration does not show");
     Complaint::new(Code::StorePasswordUnknown, text)
         .hint("give the whole address on standard input: refit use session-store store=redis url")
 }

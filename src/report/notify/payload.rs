@@ -104,7 +104,7 @@ pub fn payload(
         .any(|scheme| post.url.starts_with(scheme))
     {
         true => Ok(Payload::Post(post)),
-        false => Err("its address is no URL that starts with http:// or https://".to_owned()),
+        false => Err("its address is not a URL that starts with http:// or https://".to_owned()),
     }
 }
 
@@ -240,7 +240,7 @@ fn mail(
     for address in to.iter().chain(from) {
         let address = address.expose();
         if address.starts_with('-') || address.contains(char::is_whitespace) {
-            return Err(format!("{address:?} is no address of mail"));
+            return Err(format!("{address:?} is not a mail address"));
         }
     }
     let to: Vec<&str> = to.iter().map(Secret::expose).collect();

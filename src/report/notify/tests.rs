@@ -29,6 +29,7 @@ fn story() -> Story {
                 to: "2222222222222222".into(),
                 target: "v1.3.0".into(),
                 commits: 14,
+                older: None,
                 oldest: None,
                 newest: None,
                 tags: Vec::new(),
@@ -120,7 +121,7 @@ fn each_end_has_its_word_and_its_headline() {
         of(Outcome::NothingToDo, cut_off),
         told(
             "rollback",
-            "chat: run 11 had been cut off, and was rolled back"
+            "chat: run 11 was cut off, and is rolled back now"
         )
     );
     let both = Story {
@@ -129,7 +130,7 @@ fn each_end_has_its_word_and_its_headline() {
     };
     assert_eq!(
         message(&both).lines[0],
-        "First: run 11 had been cut off before it touched anything; nothing was changed"
+        "First: run 11 was cut off before it changed anything"
     );
     let found = Story {
         dry: true,

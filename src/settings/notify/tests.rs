@@ -126,7 +126,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("notify:\n  - slack: 'https://${A'\n", "closing brace"),
         (
             "notify:\n  - slack: 'https://${A B}'\n",
-            "no name of a variable",
+            "not a variable name",
         ),
         ("notify:\n  - slack: ''\n", "empty"),
         (

@@ -95,7 +95,7 @@ impl Note {
             } => {
                 let hosts: Vec<&str> = registries.iter().map(String::as_str).collect();
                 format!(
-                    "{} cannot be reached, {} not asked for: {cause}",
+                    "{} cannot be reached, {} not checked: {cause}",
                     hosts.join(", "),
                     names.join(", ")
                 )

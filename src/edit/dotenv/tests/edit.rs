@@ -315,10 +315,7 @@ fn removing_takes_the_line_and_no_other_comment() {
     );
     let result = edited(Format::Compose, "B=2\n", |f| f.unset(&key("A")));
     let note = Note::NotSet { key: key("A") };
-    assert_eq!(
-        note.to_string(),
-        "A was not set, so there was nothing to remove"
-    );
+    assert_eq!(note.to_string(), "A was not set; nothing to remove");
     assert_eq!(result, Ok(("B=2\n".to_owned(), vec![note])));
 }
 

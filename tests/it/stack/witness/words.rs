@@ -272,7 +272,8 @@ impl Said<'_> {
         let text = self.all();
         let mut lines = text
             .lines()
-            .filter(|line| !line.trim_end().ends_with("untouched"));
+            .filter(|line| !line.trim_end().ends_with("untouched"))
+            .filter(|line| !line.trim_start().starts_with("untouched: "));
         lines.any(|line| has_word(line, service))
     }
 }
