@@ -142,7 +142,7 @@ fn what_compose_does_not_make_is_not_waited_for() {
     track.counted(&[("c2".into(), State::Running)], 3);
     assert_eq!(track.judge(SECOND * 9), Judged::Decided);
     let reason = reason(track);
-    assert!(reason.starts_with("has 1 of the 3 containers"), "{reason}");
+    assert!(reason.starts_with("has 1 of 3 containers"), "{reason}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_container_that_was_made_and_not_started_is_not_waited_for() {
     track.counted(&there, 1);
     assert_eq!(track.judge(SECOND * 9), Judged::Decided);
     let reason = reason(track);
-    assert!(reason.contains("did not start (c3)"), "{reason}");
+    assert!(reason.contains("created and never started (c3)"), "{reason}");
 }
 
 /// Whatever is seen, and in whatever order: asked again whenever it says so, a service has its verdict

@@ -32,7 +32,7 @@ impl Recipe {
                 .hint("docs/recipes.md lists the fields of a recipe")
         };
         if !is_name(&self.name) {
-            return Err(wrong(format!("{:?} is no name", self.name)));
+            return Err(wrong(format!("{:?} is not a name", self.name)));
         }
         for (index, parameter) in self.parameters.iter().enumerate() {
             parameter.check().map_err(&wrong)?;
@@ -105,7 +105,7 @@ mod tests {
             "{details}"
         );
         let error = Recipe::parse(SMALL, "x.yaml").unwrap_err();
-        assert!(error.text.contains("n is no parameter"), "{error}");
+        assert!(error.text.contains("n is not a parameter"), "{error}");
         let with = format!("{SMALL}parameters: [{{name: n, type: bool, about: a}}]\n");
         assert!(Recipe::parse(&with, "x.yaml").is_ok());
         let broken = with.replace("{{ n }}", "{{ n");

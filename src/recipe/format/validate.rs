@@ -185,7 +185,7 @@ mod tests {
                 plain.replace("generic", "libre-chat"),
                 "did you mean librechat?",
             ),
-            ("", plain.replace("A,", "'A B',"), "\"A B\" is no key"),
+            ("", plain.replace("A,", "'A B',"), "\"A B\" is not a key"),
             (
                 &text("service"),
                 plain.to_owned(),
@@ -214,12 +214,12 @@ mod tests {
             (
                 "",
                 "generic: {changes: [{file: a.yaml, path: 'a..b', value: c}]}".to_owned(),
-                "is no path",
+                "is not a path",
             ),
             (
                 "",
                 "generic: {changes: [{file: ../a.yaml, path: a, value: c}]}".to_owned(),
-                "no file of the stack",
+                "is not a file of the stack",
             ),
             (
                 "",
@@ -241,7 +241,7 @@ mod tests {
             (
                 "",
                 "generic: {checks: [{proves: session_lasts, seconds: soon}]}".to_owned(),
-                "no whole number",
+                "not a whole number",
             ),
             (
                 "",

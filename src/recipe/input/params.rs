@@ -159,7 +159,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
     if text.starts_with(is_number) && text.chars().all(is_number) {
         return Err(match text {
-            "0" => "0 is no duration: a login that lasts no time is none".to_owned(),
+            "0" => "0 is not a duration: the login would end at once".to_owned(),
             _ if text.contains('.') => wrong(),
             _ => format!("{text} has no unit: write {text}s, {text}m, {text}h or {text}d"),
         });
@@ -194,7 +194,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err(wrong());
     }
     if total == 0 {
-        return Err(format!("{text} is no time at all"));
+        return Err(format!("{text} is no time"));
     }
     u64::try_from(total)
         .map(Duration::from_millis)
@@ -345,22 +345,22 @@ mod tests {
             assert_eq!(days.read(text), Ok(given), "{text}");
         }
         for (text, said) in [
-            ("0", "no time"),
-            ("0d", "no time at all"),
+            ("0", "at once"),
+            ("0d", "no time"),
             ("-3d", "negative"),
             ("604800", "no unit"),
-            ("100 years", "no duration"),
+            ("100 years", "not a duration"),
             ("36500d", "at most 1825d"),
             ("5s", "at least 1m"),
             ("7 days and a half", "7d12h"),
-            ("week", "no duration"),
-            ("1e9", "no duration"),
-            ("NaN", "no duration"),
-            ("1.5", "no duration"),
-            ("7d7d", "no duration"),
-            ("30m1h", "no duration"),
-            ("", "no duration"),
-            ("99999999999999999999d", "no duration"),
+            ("week", "not a duration"),
+            ("1e9", "not a duration"),
+            ("NaN", "not a duration"),
+            ("1.5", "not a duration"),
+            ("7d7d", "not a duration"),
+            ("30m1h", "not a duration"),
+            ("", "not a duration"),
+            ("99999999999999999999d", "not a duration"),
             ("18446744073709551615w", "longer"),
         ] {
             let error = days.read(text).unwrap_err();

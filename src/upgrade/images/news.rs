@@ -268,7 +268,7 @@ mod tests {
         let texts: Vec<String> = notes_of(answers.into()).iter().map(Note::text).collect();
         let expected = [
             "no registry has c",
-            "docker.io, ghcr.io cannot be reached, a, b, ghcr.io/e not asked for: no such host",
+            "docker.io, ghcr.io cannot be reached, a, b, ghcr.io/e not checked: no such host",
         ];
         assert_eq!(texts, expected);
     }
