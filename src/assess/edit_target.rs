@@ -103,7 +103,7 @@ pub fn file_for(
             name(natural),
             name(&other)
         );
-        let hint = format!("to change it there all the same: -F {}", name(natural));
+        let hint = format!("to change it there anyway: -F {}", name(natural));
         return Err(Complaint::new(Code::DefinedUpstream, text).hint(hint));
     }
     let remark = format!(
@@ -127,7 +127,7 @@ fn upstream_removal(
         return None;
     }
     let text = format!("{path} is defined in {}, which git tracks", name(natural));
-    let hint = format!("to remove it there all the same: -F {}", name(natural));
+    let hint = format!("to remove it there anyway: -F {}", name(natural));
     Some(Complaint::new(Code::DefinedUpstream, text).hint(hint))
 }
 

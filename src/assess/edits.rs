@@ -91,7 +91,7 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
         Some(path) if !own(&path) => {
             let file = shown(&located.args.directory, &path);
             let text =
-                format!("--for cannot hand on a key of {file}: Compose does not fill in from it");
+                format!("--for cannot pass on a key of {file}: Compose does not read it for ${{…}}");
             let hint = format!(
                 "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
             );

@@ -16,7 +16,7 @@ use crate::request::{Options, Request, Strategy, What, WithUnfinished};
 
 /// The options of every run.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Run options")]
+#[command(next_help_heading = "Options of every run")]
 pub(super) struct RunOptions {
     /// Show what would be done, and do nothing
     #[arg(long)]

@@ -71,7 +71,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     for word in &args.assignments {
         let (key, value) = split(word, yaml)?;
         if key.trim().is_empty() {
-            let text = format!("{word:?} has no key");
+            let text = "a variable needs a name".to_owned();
             return Err(Complaint::new(Code::KeyInvalid, text).hint("write KEY=VALUE"));
         }
         let value = match (value, args.generate) {

@@ -162,7 +162,7 @@ fn of_settings(
             && !is_of_domain(address, given.value.trim().trim_start_matches('.'))
         {
             let text = format!(
-                "{key}={} ({}) is no domain of {}",
+                "{key}={} ({}) is not a domain of {}",
                 given.value,
                 given.place(),
                 address.host

@@ -79,7 +79,7 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
         if let Some((answered, Some(what))) = judged.next().filter(|_| !is_there) {
             found.push(
                 Finding::new(FindingCode::UrlElsewhere, format!("{} {what}", answered.url))
-                    .why(format!("{title} answers otherwise: this address leads elsewhere, or to a proxy that hands on not all of it"))
+                    .why(format!("{title} answers differently: this address leads elsewhere, or its proxy does not pass everything on"))
                     .hint("refit status"),
             );
         }

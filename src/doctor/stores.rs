@@ -83,12 +83,12 @@ fn open_port(name: &ServiceName, service: &Service, image: &str) -> Option<Findi
             FindingCode::StorePublished,
             format!("{name} ({image}) is published on {ip}:{published}"),
         )
-        .why("only its password is between its data and whoever reaches this machine"),
+        .why("only its password protects it from anyone who can reach this machine"),
         false => Finding::new(
             FindingCode::StoreOpen,
             format!("{name} ({image}) is published on {ip}:{published} without a password"),
         )
-        .why("whoever reaches this machine can read and write it; a firewall such as ufw does not stop published ports"),
+        .why("anyone who can reach this machine can read and write it; a firewall such as ufw does not stop published ports"),
     };
     Some(finding.of(name).hint(hint))
 }
@@ -171,7 +171,7 @@ pub(super) fn outside(patient: &Patient<'_>) -> Vec<Finding> {
         );
         let finding = Finding::new(FindingCode::StoreOutside, text)
             .key(key)
-            .why("whoever reaches this machine can read and write it, and docker compose knows nothing of it")
+            .why("anyone who can reach this machine can read and write it, and it is in no compose file")
             .hint(format!(
                 "once nothing uses it: docker update --restart=no {0} && docker stop {0}",
                 store.name

@@ -117,7 +117,7 @@ fn first_no(
             && let Some(text) = rule(guarded)
         {
             return Err(
-                Complaint::new(*code, text).hint(format!("--allow {guard} does it all the same"))
+                Complaint::new(*code, text).hint(format!("--allow {guard} does it anyway"))
             );
         }
     }

@@ -20,6 +20,7 @@ use crate::assess::edits;
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode};
+use crate::health::check::{Check, Proofs};
 use crate::plan::guard::Guard;
 use crate::recipe::evidence::{Gathered, gather};
 use crate::recipe::exposure::guards;
@@ -89,6 +90,15 @@ fn tell_subject(subject: &Subject, emitter: &Emitter) {
     emitter.note(NoteCode::Evidence, text);
 }
 
+/// What the plan does not show: one check restarts the application.
+fn another_restart(proofs: &Proofs) -> Option<String> {
+    let signs_in = proofs.credentials.is_some() || proofs.account.is_some();
+    (signs_in && proofs.checks.contains(&Check::SessionSurvives)).then(|| {
+        let service = &proofs.service;
+        format!("{service} is restarted once more at the end, to check that a login survives it")
+    })
+}
+
 impl Using<'_> {
     async fn assessment(&self, emitter: &Emitter) -> Result<Assessment, Complaint> {
         let (model, service) = (&self.resolved.model, &self.subject.service);
@@ -138,6 +148,7 @@ impl Using<'_> {
             }
             assessment.notes.extend(notes);
             let proofs = application_checks::of(self, &filling, &configured, account)?;
+            assessment.edited.remarks.extend(another_restart(&proofs));
             return Ok(assessment.recipe(proofs));
         }
         Ok(assessment)
@@ -236,12 +247,10 @@ impl Using<'_> {
         let similar = evidence::similar(&self.application.similar, gathered);
         let hint = match similar.first() {
             Some((other, at)) => format!(
-                "{at} documents {other}: refit set {other}=VALUE; --allow unread-key writes {key} all \
-                 the same"
+                "{at} documents {other}: refit set {other}=VALUE; --allow unread-key writes {key} anyway"
             ),
             None => format!(
-                "nothing here documents a key for this aim; --allow unread-key writes {key} all the \
-                 same"
+                "no documented key does this; --allow unread-key writes {key} anyway"
             ),
         };
         Complaint::new(Code::KeyNotRead, text).hint(hint)

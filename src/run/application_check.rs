@@ -163,7 +163,7 @@ impl Transaction<'_> {
         let sign_in = proofs
             .sign_in
             .as_ref()
-            .ok_or("how one signs in is not known")?;
+            .ok_or("how to sign in is not known")?;
         let credentials = proofs.credentials.as_ref().ok_or(
             "no account to sign in with; --sign-in NAME reads the password from standard input",
         )?;
@@ -189,7 +189,7 @@ impl Transaction<'_> {
                 credentials.user, reply.status
             ),
             _ => format!(
-                "the sign-in brought no cookie {}, neither over http nor as a proxy hands on https",
+                "the sign-in brought no cookie {}, neither over http nor as through an https proxy",
                 sign_in.cookie
             ),
         })?;

@@ -305,7 +305,7 @@ impl<'a> Transaction<'a> {
     fn edited_meanwhile(&self, path: &Path) -> Failure {
         let file = self.place.shown(path);
         let text =
-            format!("{file} was edited while this run was prepared, and is left as it is now");
+            format!("{file} was edited while this run was prepared, and is left as it is");
         Failure::new(Code::Edited, text)
     }
 

@@ -28,7 +28,7 @@ impl When {
         let expression = match every {
             "day" | "daily" => return Ok(Self::Daily(time)),
             "week" | "weekly" => return Ok(Self::Weekly(time)),
-            "" => return Err("--every wants day, week, or a calendar expression".to_owned()),
+            "" => return Err("--every takes day, week, or a calendar expression".to_owned()),
             other => other.to_owned(),
         };
         if expression.contains(|c: char| c.is_control()) {
@@ -59,7 +59,7 @@ impl When {
             Self::Weekly(time) => Ok(format!("Mon *-*-* {}", clock(time))),
             Self::Calendar(text) => Ok(text.clone()),
             Self::Fields(text) => Err(format!(
-                "{text:?} is cron's; a systemd timer wants an expression such as \"Mon..Fri 04:00\""
+                "{text:?} is a time of cron; a systemd timer takes an expression such as \"Mon..Fri 04:00\""
             )),
         }
     }
@@ -74,7 +74,7 @@ impl When {
             Self::Weekly(time) => Ok(format!("{} {} * * 1", time.minute(), time.hour())),
             Self::Fields(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(" ")),
             Self::Calendar(text) => Err(format!(
-                "{text:?} is systemd's; cron wants five fields such as \"0 4 * * 1-5\""
+                "{text:?} is a time of systemd; cron takes five fields such as \"0 4 * * 1-5\""
             )),
         }
     }

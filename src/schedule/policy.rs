@@ -54,7 +54,7 @@ impl Pass {
         match self {
             Self::OutsideWindow(window) => format!("it is outside of the window {window}"),
             Self::MaxFailures(count) => format!(
-                "{count} unattended runs in a row have failed, so it is not tried again by itself"
+                "{count} unattended runs in a row failed, so this one is skipped"
             ),
             Self::NotMissed => "no run was missed".to_owned(),
         }

@@ -254,7 +254,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error
                 all.push(one);
             }
             match all.is_empty() {
-                true => Err(de::Error::custom("a mail to nobody")),
+                true => Err(de::Error::custom("a mail without an address")),
                 false => Ok(all),
             }
         }

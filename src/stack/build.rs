@@ -29,7 +29,7 @@ pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
             .map(Path::new)
             .filter(|path| path.is_absolute());
         if path.is_some_and(|path| file.starts_with(files::follow(path))) {
-            return Some(format!("lies in its build context {name}"));
+            return Some(format!("is in its build context {name}"));
         }
     }
     let inside = file.strip_prefix(files::follow(context)).ok()?;

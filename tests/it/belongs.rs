@@ -67,7 +67,7 @@ fn the_change_goes_to_an_override_file_that_is_made() {
             "slow",
         ])
         .says("compose.yaml is tracked by git, so the change goes to compose.override.yaml")
-        .says("-F compose.yaml decides otherwise");
+        .says("-F compose.yaml overrides this");
     assert_eq!(stack.read("compose.yaml"), compose);
     let made = stack.read("compose.override.yaml");
     assert_eq!(

@@ -264,3 +264,13 @@ fn a_killed_edit_loses_no_text() {
     assert_eq!(kept(&answer.says("was cut off")), "# mine\nA=1\nB=2\n");
     edit(&stack, "true", &[]).exits(0).never_says("cut off");
 }
+
+#[test]
+fn without_an_editor_and_a_terminal_nothing_is_started() {
+    let stack = TestStack::without_engine();
+    stack.write("compose.yaml", "services:\n  web: {image: x}\n");
+    let mut command = stack.command(&["edit", "compose.yaml"]);
+    command.env_remove("VISUAL").env_remove("EDITOR");
+    let answer = Answer::of(command, b"").exits(1);
+    answer.says("no terminal").says("set VISUAL or EDITOR");
+}

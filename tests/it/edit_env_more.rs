@@ -287,7 +287,9 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
     refused(1, &["A B=1"])
         .says("\"A B\" is not a variable name")
         .says("KEY=VALUE");
-    refused(1, &["=1"]).says("a variable needs a name");
+    for none in ["=1", ""] {
+        refused(1, &[none]).says("a variable needs a name").says("write KEY=VALUE");
+    }
     refused(2, &["A=1", "A=2"])
         .says("A is given twice")
         .says("give each key once");
@@ -298,7 +300,7 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
         .says("no service wbe in this stack")
         .says("did you mean web?");
     refused(1, &["A=2", "--for", "web", "-F", "other.env"])
-        .says("--for cannot hand on a key of other.env")
+        .says("--for cannot pass on a key of other.env")
         .says("env_file[+]=other.env");
     refused(1, &["services.web.image=y", "--for", "web"]).says("leave --for out");
     stack

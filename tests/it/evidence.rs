@@ -223,7 +223,7 @@ fn without_evidence_each_recipe_refuses_and_names_what_is_documented() {
         };
         let answer = stack.refit(&typed).exits(1);
         assert!(
-            hint(&answer).starts_with("nothing here documents a key"),
+            hint(&answer).starts_with("no documented key does this"),
             "{answer}"
         );
         stack.write(".env.example", sample);

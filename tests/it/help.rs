@@ -57,7 +57,7 @@ fn short_help_fits_a_screen_and_begins_with_what_is_its_own() {
         let widest = answer.stdout.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(80), "{verb}\n{answer}");
         let global = line_of(&answer, "Global options:").expect(verb);
-        let run = line_of(&answer, "Run options:").unwrap_or(global);
+        let run = line_of(&answer, "Options of every run:").unwrap_or(global);
         let own = line_of(&answer, "Options:").unwrap_or_default();
         assert!(own < run || own == 0, "{verb}\n{answer}");
         assert!(run <= global, "{verb}\n{answer}");

@@ -119,7 +119,7 @@ fn open_webui_is_told_what_its_database_keeps() {
     answer.says("database").says("then overrides this setting");
     let answer = stack.refit(&["use", "no-login"]).exits(1);
     answer
-        .says("could be used by others")
+        .says("would be open to others")
         .says("--allow public");
 }
 

@@ -369,7 +369,12 @@ fn an_unknown_field_in_the_settings() {
     };
     let answer = stack.refit(&["--json", "plan"]).exits(1);
     assert_eq!(answer.refusal(), "bad_settings");
-    answer.says("refit.yaml").says("setle").says("line 3");
+    answer
+        .says("refit.yaml:3:5: unknown field setle")
+        .says("did you mean settle?");
+    stack.write("refit.yaml", "services: {wbe: {settle: 5s}}\n");
+    let slip = "refit.yaml: wbe is not a service of this stack; did you mean web?";
+    stack.refit(&["status"]).exits(0).says(slip);
 
     fs::remove_file(stack.path("refit.yaml")).unwrap();
     let compose =
@@ -378,8 +383,7 @@ fn an_unknown_field_in_the_settings() {
     stack
         .refit(&["plan"])
         .exits(1)
-        .says("compose.yaml")
-        .says("line 5")
+        .says("compose.yaml:5:")
         .says("http://");
 }
 

@@ -72,15 +72,15 @@ async fn public(using: &Using<'_>, assessment: &Assessment) -> Result<(), Compla
     }
     let list: Vec<String> = found.iter().map(told).collect();
     let text = format!(
-        "{} could be used by others than you: {}",
+        "{} would be open to others: {}",
         using.subject.service,
         list.join(", ")
     );
     let hint = match found.iter().all(|binding| binding.port.is_some()) {
         true => {
-            "--bind 127.0.0.1 publishes it on this machine alone; --allow public does it all the same"
+            "--bind 127.0.0.1 publishes it on this machine alone; --allow public does it anyway"
         }
-        false => "take that away first; --allow public does it all the same",
+        false => "take that away first; --allow public does it anyway",
     };
     Err(Complaint::new(Code::GuardPublic, text).hint(hint))
 }
@@ -130,7 +130,7 @@ async fn existing_users(using: &Using<'_>) -> Result<(), Complaint> {
     let title = &using.subject.profile.title;
     let text = format!("{text}: {title} runs without a login on fresh data alone");
     Err(Complaint::new(Code::ExistingUsers, text)
-        .hint("--allow existing-users tries it all the same, and is rolled back when it fails"))
+        .hint("--allow existing-users tries it anyway, and is rolled back when it fails"))
 }
 
 /// Where the application's data lies already, in words: its volume, or its folder with something in it.
@@ -261,7 +261,7 @@ pub(crate) fn documented(
     }
     let text = format!("{file} has no {path}, so the application is not seen to read it");
     Err(Complaint::new(Code::KeyNotRead, text)
-        .hint("refit recipes shows the other ways; --allow unread-key writes it all the same"))
+        .hint("refit recipes shows the other ways; --allow unread-key writes it anyway"))
 }
 
 /// A value of a settings file, read as YAML; none takes the path out.

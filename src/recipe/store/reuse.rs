@@ -155,8 +155,7 @@ impl Wanted<'_> {
         let protected = stranger.is_kept_out(known);
         if let (false, Some((at, index))) = (protected, open_port(service)) {
             let text = format!(
-                "{name} is a store without a password, published on {at}: whoever reaches this \
-                 machine can read and write it"
+                "{name} is a store without a password, published on {at}: anyone who can reach this machine can read and write it"
             );
             let entry = &service.ports[index];
             return Err(Complaint::new(Code::StoreOpen, text).hint(format!(
