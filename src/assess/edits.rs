@@ -90,8 +90,9 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
     match file {
         Some(path) if !own(&path) => {
             let file = shown(&located.args.directory, &path);
-            let text =
-                format!("--for cannot pass on a key of {file}: Compose does not read it for ${{…}}");
+            let text = format!(
+                "--for cannot pass on a key of {file}: Compose does not read it for ${{…}}"
+            );
             let hint = format!(
                 "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
             );

@@ -91,7 +91,7 @@ fn fields(
             other if NO_CONTAINER.contains(&other) => {
                 remarks.push((
                     name.clone(),
-                    format!("a change of {other} does not affect its container"),
+                    format!("is not affected by a change of {other}"),
                 ));
             }
             other => {

@@ -116,9 +116,7 @@ fn first_no(
         if !allow.contains(guard)
             && let Some(text) = rule(guarded)
         {
-            return Err(
-                Complaint::new(*code, text).hint(format!("--allow {guard} does it anyway"))
-            );
+            return Err(Complaint::new(*code, text).hint(format!("--allow {guard} does it anyway")));
         }
     }
     Ok(())

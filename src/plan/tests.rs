@@ -263,7 +263,7 @@ fn what_compose_leaves_out_of_its_hash_is_ours_to_compare() {
         case.plan().remarks,
         [(
             "a".into(),
-            "a change of depends_on does not affect its container".into()
+            "is not affected by a change of depends_on".into()
         )]
     );
 }

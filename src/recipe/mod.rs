@@ -249,9 +249,7 @@ impl Using<'_> {
             Some((other, at)) => format!(
                 "{at} documents {other}: refit set {other}=VALUE; --allow unread-key writes {key} anyway"
             ),
-            None => format!(
-                "no documented key does this; --allow unread-key writes {key} anyway"
-            ),
+            None => format!("no documented key does this; --allow unread-key writes {key} anyway"),
         };
         Complaint::new(Code::KeyNotRead, text).hint(hint)
     }

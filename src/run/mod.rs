@@ -323,7 +323,7 @@ impl Runner {
             self.emitter.emit(Kind::Plan { steps, untouched });
             for (service, remark) in &assessment.plan.remarks {
                 self.emitter
-                    .note(NoteCode::Remark, format!("{service}: {remark}"));
+                    .note(NoteCode::Remark, format!("{service} {remark}"));
             }
             for drift in &assessment.differing {
                 let text = format!(

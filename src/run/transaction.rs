@@ -304,8 +304,7 @@ impl<'a> Transaction<'a> {
 
     fn edited_meanwhile(&self, path: &Path) -> Failure {
         let file = self.place.shown(path);
-        let text =
-            format!("{file} was edited while this run was prepared, and is left as it is");
+        let text = format!("{file} was edited while this run was prepared, and is left as it is");
         Failure::new(Code::Edited, text)
     }
 

@@ -53,9 +53,9 @@ impl Pass {
     pub fn text(&self) -> String {
         match self {
             Self::OutsideWindow(window) => format!("it is outside of the window {window}"),
-            Self::MaxFailures(count) => format!(
-                "{count} unattended runs in a row failed, so this one is skipped"
-            ),
+            Self::MaxFailures(count) => {
+                format!("{count} unattended runs in a row failed, so this one is skipped")
+            }
             Self::NotMissed => "no run was missed".to_owned(),
         }
     }

@@ -67,7 +67,7 @@ fn in_words(what: &str) -> (String, String) {
         let near = words
             .iter()
             .map(|one| (strsim::damerau_levenshtein(word, one), *one))
-            .filter(|(distance, _)| *distance <= 2)
+            .filter(|(distance, _)| *distance <= (word.chars().count() / 3).clamp(1, 2))
             .min();
         let hint = match near {
             Some((_, near)) => format!("did you mean {near}?"),

@@ -288,7 +288,9 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
         .says("\"A B\" is not a variable name")
         .says("KEY=VALUE");
     for none in ["=1", ""] {
-        refused(1, &[none]).says("a variable needs a name").says("write KEY=VALUE");
+        refused(1, &[none])
+            .says("a variable needs a name")
+            .says("write KEY=VALUE");
     }
     refused(2, &["A=1", "A=2"])
         .says("A is given twice")

@@ -174,7 +174,7 @@ fn what_cannot_be_sent_is_told_apart_and_the_others_are_sent() {
     stack.write(".env", "ADDRESS=ntfy.sh/mine\n");
     let answer = stack.refit(&["notify", "test"]).exits(1);
     let answer = answer
-        .says("✗ unclear: its address is no URL")
+        .says("✗ unclear: its address is not a URL")
         .never_says("ntfy.sh/mine");
     let answer = answer.says("✗ discord: NOT_SET is not set").says("✓ ntfy");
     let answer = answer
@@ -194,7 +194,7 @@ fn settings_that_are_wrong_are_refused_with_their_place_and_without_addresses() 
     let stack =
         unstarted("notify:\n  - slack: https://example.com/s3cret-address\n    only: [failure]\n");
     let answer = stack.refit(&["notify", "test"]).exits(1);
-    let answer = answer.says("line 3 column 5").says("unknown field `only`");
+    let answer = answer.says("refit.yaml:3:5: unknown field only");
     answer.never_says("s3cret-address");
 }
 

@@ -73,7 +73,7 @@ fn what_is_stopped_on_purpose_stays_so() {
     let answer = stack.refit(&["--json", "set", "A=2"]).exits(0);
     answer
         .plans(&[("web", "recreate")])
-        .says("worker is stopped and stays so");
+        .says("worker is stopped and stays stopped");
     let after = stack.containers();
     assert_eq!(after["worker"].status(), "exited");
     before["worker"].is_untouched(&after["worker"]);
@@ -93,7 +93,7 @@ fn a_stack_that_is_down_is_edited_and_stays_down() {
     stack
         .refit(&["set", "A=2"])
         .exits(0)
-        .says("The stack is down, and stays so: docker compose up -d starts it");
+        .says("The stack is down and stays down; docker compose up -d starts it");
     assert_eq!(stack.read(".env"), "A=2\n");
     assert!(stack.containers().is_empty());
 
@@ -236,7 +236,7 @@ fn what_differed_before_is_named_and_left_alone() {
         .refit(&["status"])
         .exits(0)
         .has_line(&["gone", "no container"])
-        .says("stale runs with another B");
+        .says("stale: runs with another B");
 }
 
 #[test]

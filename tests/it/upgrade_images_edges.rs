@@ -169,7 +169,7 @@ fn what_was_stopped_on_purpose_stays_so() {
     it.push("two");
     let answer = it.upgrade(&[]).exits(0).plans(&[("web", "recreate")]);
     assert!(
-        notes(&answer).contains("rest is stopped and stays so"),
+        notes(&answer).contains("rest is stopped and stays stopped"),
         "{answer}"
     );
     it.is_at("two");

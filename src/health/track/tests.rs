@@ -154,7 +154,10 @@ fn a_container_that_was_made_and_not_started_is_not_waited_for() {
     track.counted(&there, 1);
     assert_eq!(track.judge(SECOND * 9), Judged::Decided);
     let reason = reason(track);
-    assert!(reason.contains("created and never started (c3)"), "{reason}");
+    assert!(
+        reason.contains("created and never started (c3)"),
+        "{reason}"
+    );
 }
 
 /// Whatever is seen, and in whatever order: asked again whenever it says so, a service has its verdict
