@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::assess::edit_target;
-use crate::assess::edits;
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::Compose;
@@ -119,28 +118,12 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     Ok(Exit::Done)
 }
 
-/// Every env file of the stack, Compose's own and the services', each once.
-fn env_files(located: &Located, resolved: &Resolved) -> Vec<PathBuf> {
-    let mut paths = located.env_files();
-    for service in resolved.source.services.values() {
-        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    paths.retain(|path| seen.insert(files::follow(path)));
-    paths
-}
-
-fn tree_of(path: &Path, located: &Located) -> Option<Dotenv> {
-    let bytes = files::read_if_exists(path).ok()??;
-    Dotenv::parse(&bytes, edits::format_of(path, located)).ok()
-}
-
 /// Every env file that sets the key.
 fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
-    env_files(located, resolved)
+    definitions::env_files(located, resolved)
         .into_iter()
         .filter_map(|path| {
-            let tree = tree_of(&path, located)?;
+            let tree = definitions::tree_of(&path, located)?;
             let line = tree.line_of(key)?;
             let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
             Some(SetAt {
@@ -155,8 +138,8 @@ fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
 
 /// Whether a value of the key, in a file or in a definition, came with the application.
 fn is_published(located: &Located, resolved: &Resolved, key: &EnvKey, profile: &Profile) -> bool {
-    let paths = env_files(located, resolved).into_iter();
-    let of_files = paths.filter_map(|path| value_of(&tree_of(&path, located)?, key));
+    let paths = definitions::env_files(located, resolved).into_iter();
+    let of_files = paths.filter_map(|path| value_of(&definitions::tree_of(&path, located)?, key));
     let services = resolved.model.services.values();
     let given = services.filter_map(|service| service.environment.get(key.as_str())?.clone());
     of_files
@@ -338,7 +321,7 @@ fn print_known(key: &EnvKey, told: &Told<'_>, version: Option<&str>) {
     }
 }
 
-fn print(key: &EnvKey, set: &[SetAt], given: &[definitions::Given], documented: Option<&str>) {
+fn print(key: &EnvKey, set: &[SetAt], given: &[definitions::GivenValue], documented: Option<&str>) {
     let of_files = set
         .iter()
         .map(|at| format!("{}:{}  {}", at.file, at.line, words(&at.value)));

@@ -121,7 +121,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
                 "{key} ({place}) does nothing: it is overridden by `environment:` of {service}"
             );
             Finding::new(FindingCode::KeyBeaten, text)
-                .why(format!("the compose file's value counts"))
+                .why("the compose file's value counts")
                 .hint(format!("refit why {key}"))
         } else if used {
             continue;

@@ -13,6 +13,7 @@ pub mod notify;
 mod options;
 mod output;
 pub mod page;
+mod plan;
 mod screen;
 pub mod style;
 pub mod terminal;

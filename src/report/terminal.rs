@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::news;
 use super::options::Options;
 use super::output::{err, out};
+use super::plan;
 use super::screen;
 use super::style::Style;
 use super::words::{changed, counted, recovered, secs, shown};
@@ -18,12 +19,6 @@ use crate::complaint::Complaint;
 use crate::event::{
     Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
 };
-
-/// So many untouched services have a line each.
-const FEW: usize = 2;
-
-/// So many are named.
-const MANY: usize = 8;
 
 /// The renderer for terminals, pipes and log files.
 pub struct Terminal {
@@ -105,65 +100,19 @@ impl Terminal {
     }
 
     fn plan(&self, state: &mut State, steps: &[PlannedStep], untouched: &[ServiceName]) {
-        let names = steps.iter().map(|s| &s.service).chain(untouched);
-        let widest = names
-            .map(|name| name.as_str().chars().count())
-            .max()
-            .unwrap_or_default();
-        state.width = state.width.max(widest);
+        let (style, verbose) = (&self.style, self.options.verbose);
+        state.width = state.width.max(plan::width(steps, untouched));
         let width = state.width;
         self.print_changes(state);
         for step in steps {
             state.actions.insert(step.service.clone(), step.action);
-            // One file reaches a service by one route for all of its keys: that is said once.
-            let mut texts: Vec<&str> = Vec::new();
-            for reason in &step.reasons {
-                if !texts.contains(&reason.text.as_str()) {
-                    texts.push(&reason.text);
-                }
-            }
-            let first = texts.first().copied().unwrap_or_default();
-            let action = self.style.warn(&format!("{:<9}", step.action.word()));
-            self.print(
-                state,
-                &format!("  {:<width$}  {action}  {first}", step.service),
-            );
-            let shown = if self.options.verbose { usize::MAX } else { 3 };
-            for text in texts.iter().skip(1).take(shown) {
-                let line = format!("  {0:<width$}  {0:<9}  {text}", "");
+            for line in plan::step(step, width, style, verbose) {
                 self.print(state, &line);
             }
-            let more = texts.len().saturating_sub(4);
-            if more > 0 && !self.options.verbose {
-                let line = format!("  {0:<width$}  {0:<9}  and {more} more (-v shows them)", "");
-                self.print(state, &self.style.dim(&line));
-            }
         }
-        self.untouched(state, untouched);
-    }
-
-    /// A line for each of a few, one line for many.
-    fn untouched(&self, state: &mut State, untouched: &[ServiceName]) {
-        let width = state.width;
-        if untouched.len() <= FEW {
-            for service in untouched {
-                let word = self.style.dim("untouched");
-                self.print(state, &format!("  {service:<width$}  {word}"));
-            }
-            return;
+        for line in plan::untouched(untouched, width, style, verbose) {
+            self.print(state, &line);
         }
-        let shown = match self.options.verbose {
-            true => untouched.len(),
-            false => untouched.len().min(MANY),
-        };
-        let names = untouched.iter().take(shown).map(ServiceName::as_str);
-        let names = names.collect::<Vec<_>>().join(", ");
-        let more = match untouched.len() - shown {
-            0 => String::new(),
-            more => format!(" and {more} more (-v shows them)"),
-        };
-        let line = self.style.dim(&format!("  untouched: {names}{more}"));
-        self.print(state, &line);
     }
 
     fn diff(&self, state: &mut State, file: &str, lines: &[String]) {

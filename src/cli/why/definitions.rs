@@ -1,18 +1,34 @@
 //! What compose files and later env files say of a key: what overrides a line of an env file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::tree_of;
+use crate::assess::edits;
 use crate::assess::suggest;
-use crate::edit::dotenv::EnvKey;
+use crate::edit::dotenv::{Dotenv, EnvKey};
 use crate::edit::yaml;
 use crate::event::{ServiceName, Shown};
 use crate::host::files;
 use crate::stack::locate::Located;
 use crate::stack::{Resolved, shown};
 
+/// Every env file of the stack, Compose's own and the services', each once.
+pub(super) fn env_files(located: &Located, resolved: &Resolved) -> Vec<PathBuf> {
+    let mut paths = located.env_files();
+    for service in resolved.source.services.values() {
+        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    paths.retain(|path| seen.insert(files::follow(path)));
+    paths
+}
+
+pub(super) fn tree_of(path: &Path, located: &Located) -> Option<Dotenv> {
+    let bytes = files::read_if_exists(path).ok()??;
+    Dotenv::parse(&bytes, edits::format_of(path, located)).ok()
+}
+
 /// A value that `environment:` of a service gives.
-pub(super) struct Given {
+pub(super) struct GivenValue {
     pub(super) service: ServiceName,
     /// `compose.yaml:8`; empty where it comes through an anchor.
     pub(super) places: String,
@@ -20,7 +36,7 @@ pub(super) struct Given {
 }
 
 /// Every service whose `environment:` names the key.
-pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<Given> {
+pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<GivenValue> {
     let services = resolved.source.services.iter();
     let named = services.filter(|(_, service)| service.environment.contains(key.as_str()));
     named
@@ -28,7 +44,7 @@ pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec
             let service = resolved.model.services.get(name);
             let value = service.and_then(|service| service.environment.get(key.as_str()));
             let value = value.cloned().flatten();
-            Given {
+            GivenValue {
                 service: name.clone(),
                 places: places(located, name, key),
                 value: Shown::of(key.as_str(), value.as_deref()),
@@ -90,7 +106,7 @@ pub(super) fn over(
 /// The key that was probably meant, where nothing knows the one that was typed.
 pub(super) fn meant(located: &Located, resolved: &Resolved, key: &EnvKey) -> Option<String> {
     let mut known: Vec<String> = Vec::new();
-    for path in super::env_files(located, resolved) {
+    for path in env_files(located, resolved) {
         let tree = tree_of(&path, located);
         let keys = tree.iter().flat_map(|tree| tree.keys());
         known.extend(keys.map(|(known, _)| known.to_owned()));
