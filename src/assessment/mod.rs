@@ -117,12 +117,14 @@ impl Assessment {
         if !self.differing.is_empty() {
             format!("{said}. Out of sync since before; refit apply fixes it")
         } else if never_ran.is_empty() {
-            said.to_owned()
+            let further = self.undoing().and_then(|undoing| undoing.further);
+            let further = further.map(|run| format!(". Further back: refit rollback {run}"));
+            format!("{said}{}", further.unwrap_or_default())
         } else {
             // Such as work that a rollback did not do again.
             let names: Vec<&str> = never_ran.into_iter().collect();
             let names = names.join(" ");
-            format!("{said}. Made and not run: {names}; docker compose up -d {names} runs it")
+            format!("{said}. Created and not run: {names}; docker compose up -d {names} runs it")
         }
     }
 

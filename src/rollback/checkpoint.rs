@@ -141,14 +141,11 @@ impl Checkpoint {
 
     /// Whether there is something to undo: a file, the checkout, or what the name of an image means.
     /// A restart leaves nothing, nor does a container that was recreated as it was.
-    pub fn leaves_something(&self, rebuilt: bool) -> bool {
+    pub fn leaves_something(&self) -> bool {
         let is_another = |image: &PinnedImage| {
             image.fetched.is_some() || image.meant.as_ref() != Some(&image.id)
         };
-        rebuilt
-            || !self.files.is_empty()
-            || self.checkout.is_some()
-            || self.images.iter().any(is_another)
+        !self.files.is_empty() || self.checkout.is_some() || self.images.iter().any(is_another)
     }
 
     /// All files of which it knows how they were.

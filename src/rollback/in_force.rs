@@ -23,7 +23,8 @@ struct RunInForce {
     is_rollback: bool,
     /// The runs that it undid, where it came to its end.
     undid: Vec<RunId>,
-    rebuilt: bool,
+    /// Never passed over: an image was built, or nobody knows how it ended.
+    counts: bool,
     is_undone: bool,
 }
 
@@ -38,7 +39,7 @@ impl InForce {
                 true => record.undoes.clone(),
                 false => Vec::new(),
             },
-            rebuilt: has_rebuilt(record),
+            counts: has_rebuilt(record) || record.outcome == Some(Outcome::RollbackFailed),
             is_undone: false,
         });
         let mut found = Self {
@@ -79,7 +80,7 @@ impl InForce {
 
     fn newest_change(&self, state: &StackState) -> Option<RunId> {
         let mut changes = self.changes();
-        let found = changes.find(|left| leaves_something(state, left.run, left.rebuilt));
+        let found = changes.find(|left| left.counts || leaves_something(state, left.run));
         found.map(|left| left.run)
     }
 
@@ -130,15 +131,16 @@ pub fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
     InForce::of(records.get(..end).unwrap_or_default()).told(&rollback.undoes)
 }
 
-/// `run 16`, `runs 14–16`, `runs 12, 14`.
+/// `run 16`, `runs 14–16`, `runs 12 and 14`.
 pub fn named(runs: &[RunId]) -> String {
     let follow = runs.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
     match runs {
         [run] => format!("run {run}"),
         [first, .., last] if follow => format!("runs {first}–{last}"),
-        runs => {
-            let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
-            format!("runs {}", runs.join(", "))
+        [] => "no run".to_owned(),
+        [most @ .., last] => {
+            let most: Vec<String> = most.iter().map(ToString::to_string).collect();
+            format!("runs {} and {last}", most.join(", "))
         }
     }
 }
@@ -156,9 +158,9 @@ fn has_rebuilt(record: &Record) -> bool {
 }
 
 /// Whether there is something to undo of a run. One of which that is not known is not passed over.
-fn leaves_something(state: &StackState, run: RunId, rebuilt: bool) -> bool {
+fn leaves_something(state: &StackState, run: RunId) -> bool {
     match Checkpoint::read(&state.run_folder(run)) {
-        Ok(Some(checkpoint)) => checkpoint.leaves_something(rebuilt),
+        Ok(Some(checkpoint)) => checkpoint.leaves_something(),
         Ok(None) | Err(_) => true,
     }
 }
@@ -173,7 +175,7 @@ mod tests {
             run: RunId(*run),
             is_rollback: !undid.is_empty(),
             undid: undid.iter().copied().map(RunId).collect(),
-            rebuilt: false,
+            counts: false,
             is_undone: false,
         };
         let mut found = InForce {
@@ -223,7 +225,7 @@ mod tests {
         let named = |runs: &[u64]| named(&runs.iter().copied().map(RunId).collect::<Vec<_>>());
         assert_eq!(named(&[16]), "run 16");
         assert_eq!(named(&[14, 15, 16]), "runs 14–16");
-        assert_eq!(named(&[12, 14]), "runs 12, 14");
+        assert_eq!(named(&[12, 14]), "runs 12 and 14");
     }
 
     #[test]

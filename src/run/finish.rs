@@ -72,7 +72,7 @@ impl Transaction<'_> {
         let steps = &self.assessment.plan.steps;
         let rebuilt = steps.iter().any(|step| step.action == Action::Rebuild);
         match Checkpoint::read(&self.folder) {
-            Ok(Some(checkpoint)) => checkpoint.leaves_something(rebuilt),
+            Ok(Some(checkpoint)) => rebuilt || checkpoint.leaves_something(),
             Ok(None) | Err(_) => true,
         }
     }

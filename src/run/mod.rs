@@ -305,7 +305,9 @@ impl Runner {
         if let Decision::CalledOff(_) = assessment.decision {
             return;
         }
-        if let Some(undoing) = assessment.undoing() {
+        if let Some(undoing) = assessment.undoing()
+            && !assessment.is_nothing()
+        {
             let text = format!("undoes {}", in_force::named(&undoing.told));
             self.emitter.note(NoteCode::Undoes, text);
         }

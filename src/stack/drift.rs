@@ -331,7 +331,7 @@ fn of_state(name: &ServiceName, own: &[&Container]) -> Option<Drift> {
     })?;
     let text = match down.exit_code {
         Some(code) if down.state == State::Exited && code != 0 => {
-            format!("is stopped (exit code {code})")
+            format!("stopped (exit code {code})")
         }
         _ => format!("is {}", stopped_word(down.state)),
     };

@@ -109,6 +109,12 @@ fn a_run_that_changed_nothing_is_passed_over_and_offers_no_undo() {
         .exits(0)
         .says("Applied as run 2")
         .never_says(offer);
+    stack
+        .refit(&["rollback", "2"])
+        .exits(0)
+        .says("Nothing to do: there is no change of a file to undo")
+        .says("Further back: refit rollback 1")
+        .never_says("undoes");
     let by = [
         "apply",
         "web",

@@ -671,7 +671,7 @@ fn that_it_is_given_up_is_told_once() {
         .collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert!(
-        bodies[0].contains("2 unattended runs in a row have failed"),
+        bodies[0].contains("2 unattended runs in a row failed"),
         "{bodies:?}"
     );
     assert!(

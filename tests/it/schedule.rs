@@ -258,7 +258,7 @@ fn after_so_many_failures_it_waits_for_a_person() {
     clone
         .refit(&["status"])
         .exits(0)
-        .says("2 unattended runs in a row have failed");
+        .says("2 unattended runs in a row failed");
     clone.refit(&[&run[..], &["--retry"]].concat()).exits(1);
 
     // There again, and tried again by hand: from then on it counts anew.

@@ -76,7 +76,7 @@ fn a_text_whose_earlier_side_cannot_be_read_stays_where_it_is() {
     }
     stack.write(".env", TYPED);
     let answer = stack.refit(&["apply", "--settle", "2s"]);
-    answer.exits(4).says("earlier text of .env is not known");
+    answer.exits(4).says("earlier version of .env is not known");
     assert_eq!(stack.read(".env"), TYPED);
 }
 

@@ -80,5 +80,5 @@ fn the_build_cache_goes_only_on_request_and_only_after_a_good_upgrade() {
     let answer = upgrade(&["--prune-build-cache"]).exits(0);
     it.is_at("three");
     assert_eq!(pruned(), 1, "{answer}");
-    answer.says("build cache is pruned: 3.0 MiB");
+    answer.says("build cache removed: 3.0 MiB");
 }

@@ -206,7 +206,7 @@ fn what_differs_is_told_once() {
     };
     let mut case = Case::new("librechat", "api", json!({"api": {}, "db": {}}));
     case.drifts = vec![
-        drift(Action::Start, "is stopped (exit code 1)"),
+        drift(Action::Start, "stopped (exit code 1)"),
         drift(Action::Recreate, "runs with another PORT"),
     ];
     let mut api = seen("api", State::Exited);

@@ -332,7 +332,7 @@ impl Case<'_> {
                 say(Of::Model, text);
             }
             for seen in self.after.of_service(service) {
-                let told = self.said.last().contains("Made and not run: ");
+                let told = self.said.last().contains("Created and not run: ");
                 if seen.face["state"] == "created" && !told {
                     say(Of::Model, format!("{} was never started", seen.name));
                 }
