@@ -166,7 +166,7 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
     for note in &place.located.notes {
         report::out(&format!("! {note}"));
     }
-    let head = ["SERVICE", "STATE", "HEALTH", "IMAGE", "UP", "RESTARTS"];
+    let head = ["SERVICE", "STATE", "HEALTH", "IMAGE", "UP FOR", "RESTARTS"];
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {

@@ -93,7 +93,9 @@ pub async fn undo(
     let edited_since = saved_file::edited_since(newest.values())?;
     if !edited_since.is_empty() && !allow_edited {
         let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
-        let last = runs.last().map_or_else(String::new, |run| format!(" run {run}"));
+        let last = runs
+            .last()
+            .map_or_else(String::new, |run| format!(" run {run}"));
         let text = format!("{} was edited since{last}", names.join(", "));
         return Err(Complaint::new(Code::Edited, text)
             .hint("--allow edited replaces it; the present text is kept, and told where"));
