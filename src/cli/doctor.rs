@@ -37,7 +37,7 @@ fn address(text: &str) -> Result<Address, Complaint> {
             .hint("such as --url https://chat.example.org")
     };
     let parsed = Address::parse(text)
-        .ok_or_else(|| wrong("takes an address with its scheme, as it stands in the browser"))?;
+        .ok_or_else(|| wrong("takes an address with its scheme, as in the browser"))?;
     if !matches!(parsed.scheme.as_str(), "http" | "https") {
         return Err(wrong("takes http:// or https://"));
     }

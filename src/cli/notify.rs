@@ -22,7 +22,7 @@ pub(super) struct NotifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum NotifyCommand {
-    /// Send a test to everybody whom refit.yaml names under notify, or to one of them
+    /// Send a test to every receiver in refit.yaml, or to one
     Test {
         /// Its name: what name says, or the kind, such as ntfy
         name: Option<String>,

@@ -98,7 +98,10 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         }
         for told in unreached {
             let (ago, error) = (ago(told.at), told.error.unwrap_or_default());
-            report::out(&format!("! {} was not told, {ago} ago: {error}", told.to));
+            report::out(&format!(
+                "! {} could not be notified, {ago} ago: {error}",
+                told.to
+            ));
         }
     }
     Ok(Exit::Done)

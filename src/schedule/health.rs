@@ -88,7 +88,7 @@ pub async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHealth {
             match command {
                 None => health
                     .problems
-                    .push("it is not as refit made it: refit schedule install".to_owned()),
+                    .push("it was changed since refit wrote it: refit schedule install".to_owned()),
                 Some(command) => {
                     health.problems.extend(what_is_gone(&command, stack));
                     health.problems.extend(who_is_not_told(&command, stack));
@@ -98,7 +98,7 @@ pub async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHealth {
                 && !timekeeper::has_account(user).await
             {
                 health.problems.push(format!(
-                    "it runs as {user}, and there is no such account any more"
+                    "it runs as {user}, an account that does not exist any more"
                 ));
             }
             if kept.service.is_some_and(|text| unit::forbids_mail(&text)) && stack.mails() {
@@ -129,7 +129,7 @@ fn who_is_not_told(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String
             .target
             .try_map(|text| text.value(&stack.directory, &variable));
         let error = known.err()?;
-        Some(format!("{} would not be told: {error}", one.name))
+        Some(format!("{} could not be notified: {error}", one.name))
     };
     settings.notify.iter().filter_map(wrong).collect()
 }
@@ -234,7 +234,7 @@ fn of_cron() -> TimerHealth {
     if !timekeeper::cron_runs() {
         health
             .problems
-            .push("no cron daemon runs on this machine: systemctl start cron".to_owned());
+            .push("no cron daemon runs on this machine: service cron start".to_owned());
     }
     health
 }

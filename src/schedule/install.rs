@@ -113,7 +113,7 @@ async fn choose(
         None => {
             let text = "neither systemd nor cron is on this machine";
             return Err(Complaint::new(Code::NoScheduler, text)
-                .hint("install cron, or call refit schedule run from what keeps time here"));
+                .hint("install cron, or call refit schedule run from another scheduler"));
         }
     };
     if only_print {

@@ -38,7 +38,7 @@ pub async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
     let line = TimerDefinition::read(one, &stack).await?.line;
     let line = line.filter(|line| TimerCommand::read(line).is_some());
     let line = line.ok_or_else(|| {
-        let text = format!("{} is not as refit made it", one.file.display());
+        let text = format!("{} was changed since refit wrote it", one.file.display());
         Complaint::new(Code::NotScheduled, text).hint("refit schedule install writes it again")
     })?;
     // What cron and systemd give every command.

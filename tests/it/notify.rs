@@ -155,7 +155,7 @@ fn one_of_them_can_be_named_and_nobody_is_refused() {
     stack
         .refit(&["notify", "test"])
         .exits(1)
-        .says("names nobody");
+        .says("has no receivers");
 }
 
 #[test]
@@ -302,18 +302,18 @@ fn a_receiver_that_fails_changes_nothing_of_a_run_and_is_seen_later() {
     assert_eq!(note["run"], 1);
     assert_eq!(
         note["text"],
-        "ntfy was not told: it answers 403: not you: •••"
+        "ntfy could not be notified: it answers 403: not you: •••"
     );
     stack
         .refit(&["status"])
         .exits(0)
-        .has_line(&["! ntfy was not told", "403"]);
+        .has_line(&["! ntfy could not be notified", "403"]);
     let status = stack.refit(&["--json", "status"]).exits(0);
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(status["not_told"][0]["name"], "ntfy");
     // Who is named no more need not be reached.
     stack.write("refit.yaml", "notify: []\n");
-    stack.refit(&["status"]).exits(0).never_says("not told");
+    stack.refit(&["status"]).exits(0).never_says("could not be notified");
 }
 
 #[test]

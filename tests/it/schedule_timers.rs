@@ -285,7 +285,7 @@ fn lines_of_others_stay_byte_for_byte_and_ours_are_there_once() {
     stack.write("commented", &commented.replace('\u{fffd}', "u"));
     cron.within(&stack, "crontab", &["commented"]).exits(0);
     let status = cron.refit(&stack, &["schedule", "status"]).exits(0);
-    status.says("! it is not as refit made it: refit schedule install");
+    status.says("! it was changed since refit wrote it: refit schedule install");
     cron.refit(&stack, &["schedule", "test"]).exits(1);
     cron.refit(&stack, &["schedule", "remove"])
         .exits(0)
@@ -445,7 +445,7 @@ fn what_would_keep_a_timer_from_running_is_told() {
     );
     changed("env -i ", "date ");
     assert!(
-        problems().contains("not as refit made it"),
+        problems().contains("changed since refit wrote it"),
         "{}",
         problems()
     );
@@ -462,11 +462,11 @@ fn what_would_keep_a_timer_from_running_is_told() {
     stack.write("refit.yaml", notify);
     let told = problems();
     assert!(
-        told.contains("ntfy would not be told: TOPIC is not set"),
+        told.contains("ntfy could not be notified: TOPIC is not set"),
         "{told}"
     );
     assert!(
-        told.contains("slack would not be told: slack.url does not exist"),
+        told.contains("slack could not be notified: slack.url does not exist"),
         "{told}"
     );
     stack.write(".env", "TOPIC=https://ntfy.example/x\n");
@@ -720,6 +720,6 @@ fn systemd_is_told_of_a_timer_and_of_its_end() {
     assert_eq!((units().len(), cron.files().len()), (2, 0));
     refit(&["schedule", "remove"])
         .exits(0)
-        .says("Taken out of systemd");
+        .says("Removed from systemd");
     assert_eq!(units().len(), 0);
 }

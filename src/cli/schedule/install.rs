@@ -93,7 +93,7 @@ fn print(timer: &NewTimer, done: Installation) {
     let did = if done.changed {
         "Installed in"
     } else {
-        "Nothing to do: it is so already, in"
+        "Nothing to do: already installed in"
     };
     report::out(&format!("{did} {}: {}", timer.via.words(), job.title));
     for (path, _) in &timer.files {
@@ -112,7 +112,7 @@ fn print(timer: &NewTimer, done: Installation) {
     }
     for name in job::withheld() {
         report::err(&format!(
-            "! {name} holds a password, so the timer is not told of it"
+            "! {name} holds a password, so it is not passed to the timer"
         ));
     }
     for problem in done.health.problems {

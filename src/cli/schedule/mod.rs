@@ -23,13 +23,13 @@ pub(super) struct ScheduleArgs {
 
 #[derive(Debug, Subcommand)]
 enum ScheduleCommand {
-    /// Make a timer for this stack: systemd's where it runs, else cron's
+    /// Install a timer for this stack, with systemd or else cron
     Install(install::InstallArgs),
-    /// Take the timer of this stack out again
+    /// Remove the timer of this stack
     Remove,
-    /// Show the timer, when it fires, what came of it, and whether this machine would really run it
+    /// Show the timer, its last run, and whether this machine runs it
     Status,
-    /// What the timer calls: an upgrade with nobody watching
+    /// What the timer calls: an unattended upgrade
     Run(run::UnattendedArgs),
     /// Run the timer's command in the timer's environment, as a check that changes nothing
     Test,

@@ -15,7 +15,7 @@ pub(super) async fn remove(global: &Global) -> Result<Exit, Complaint> {
     for one in &found {
         timer::remove(one, &stack).await?;
         if !global.json {
-            report::out(&format!("Taken out of {}", one.via.words()));
+            report::out(&format!("Removed from {}", one.via.words()));
         }
     }
     if global.json {

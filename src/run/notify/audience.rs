@@ -140,7 +140,7 @@ impl Audience {
     fn nobody(&self, name: Option<&str>) -> Complaint {
         let all = &self.settings.notify;
         let Some(name) = name.filter(|_| !all.is_empty()) else {
-            let text = "refit.yaml names nobody to tell";
+            let text = "refit.yaml has no receivers under notify";
             return Complaint::new(Code::NoReceiver, text).hint(
                 "add notify: [{ntfy: \"https://ntfy.sh/TOPIC\"}] to refit.yaml beside the compose file",
             );

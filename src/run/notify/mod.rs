@@ -93,7 +93,7 @@ async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>)
         told = &mut telling => return told,
         () = tokio::time::sleep(IMPATIENCE) => {}
     }
-    let text = "… those who are to be told do not answer yet; Ctrl-C gives up";
+    let text = "… the receivers of the notification do not answer yet; Ctrl-C gives up";
     report::to_watcher(invocation.output, text);
     telling.await
 }
@@ -224,14 +224,14 @@ impl Audience {
             if let Some(error) = &one.error {
                 emitter.note(
                     NoteCode::NotifyFailed,
-                    format!("{} was not told: {error}", one.to),
+                    format!("{} could not be notified: {error}", one.to),
                 );
             }
         }
         if let Err(error) = Register::of(&self.state).add(&told) {
             emitter.note(
                 NoteCode::NotifyFailed,
-                format!("what was told is not kept: {error:#}"),
+                format!("cannot record the notification: {error:#}"),
             );
         }
     }
