@@ -172,7 +172,7 @@ async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
     };
     tokio::select! {
         biased;
-        signal = signals.to_end() => Ok(told_to_end(&mut child, signal).await),
+        signal = signals.asked_to_end() => Ok(told_to_end(&mut child, signal).await),
         status = child.wait() => match signals.ended() {
             // The terminal tells the editor as well, and it may be quicker.
             Some(signal) => Ok(Edited::Ended(signal)),

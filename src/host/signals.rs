@@ -119,7 +119,7 @@ impl Signals {
     }
 
     /// Waits for a signal that is no Ctrl-C; for ever, where none can come.
-    pub async fn to_end(&mut self) -> Signal {
+    pub async fn asked_to_end(&mut self) -> Signal {
         let waited = self.came.wait_for(|came| came.ended.is_some()).await;
         let first = waited.ok().and_then(|came| came.ended);
         match first {

@@ -24,6 +24,10 @@ impl Style {
         Self { on }
     }
 
+    /// Without colours.
+    #[cfg(test)]
+    pub const PLAIN: Self = Self { on: false };
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.on {
             format!("\x1b[{code}m{text}\x1b[0m")

@@ -313,7 +313,10 @@ fn a_receiver_that_fails_changes_nothing_of_a_run_and_is_seen_later() {
     assert_eq!(status["not_told"][0]["name"], "ntfy");
     // Who is named no more need not be reached.
     stack.write("refit.yaml", "notify: []\n");
-    stack.refit(&["status"]).exits(0).never_says("could not be notified");
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .never_says("could not be notified");
 }
 
 #[test]
