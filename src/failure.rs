@@ -4,7 +4,7 @@
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::event::{ServiceName, VerdictWord};
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signal;
 
 /// The cause.
@@ -44,10 +44,10 @@ impl Failure {
     }
 
     /// The watch came to no end.
-    pub fn of_stopped(stopped: Stopped) -> Self {
+    pub fn of_stopped(stopped: WatchStopped) -> Self {
         match stopped {
-            Stopped::Signal(signal) => Self::of_signal(signal),
-            Stopped::EngineLost => {
+            WatchStopped::Signal(signal) => Self::of_signal(signal),
+            WatchStopped::EngineLost => {
                 Self::new(Code::EngineError, "the engine does not answer any more")
             }
         }

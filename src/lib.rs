@@ -116,12 +116,12 @@ pub mod tested {
 
     pub mod yaml {
         pub use crate::edit::yaml::{
-            Edited, NewValue, Note, ScalarAt, Segment, YamlError, YamlPath, delete, get, read,
-            scalars, set,
+            NewValue, ScalarAt, Segment, YamlEdit, YamlError, YamlNote, YamlPath, delete, get,
+            read, scalars, set,
         };
     }
 
     pub mod images {
-        pub use crate::upgrade::images::{News, Note, news, too_young};
+        pub use crate::upgrade::images::{ImageNote, RegistryNews, news, too_young};
     }
 }

@@ -51,7 +51,7 @@ pub struct Invocation {
     /// The stack.
     pub stack: StackRequest,
     /// How much is told, and in which form.
-    pub output: report::Options,
+    pub output: report::PrintOptions,
 }
 
 impl Invocation {
@@ -109,14 +109,14 @@ pub struct Edit {
 #[derive(Debug, Clone)]
 pub enum To {
     /// This value.
-    Set(Secret, Kind),
+    Set(Secret, ValueType),
     /// Gone.
     Unset,
 }
 
 /// How a typed value is to be read in a YAML file. Env files know only text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum ValueType {
     /// As its place and its look suggest.
     #[default]
     Auto,

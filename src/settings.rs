@@ -145,24 +145,24 @@ impl<'de> Deserialize<'de> for Probe {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Long {
+        struct ProbeFields {
             url: String,
             status: Option<u16>,
             body: Option<String>,
         }
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Form {
+        enum ProbeForm {
             Short(String),
-            Long(Long),
+            Long(ProbeFields),
         }
-        let probe = match Form::deserialize(from)? {
-            Form::Short(url) => Self {
+        let probe = match ProbeForm::deserialize(from)? {
+            ProbeForm::Short(url) => Self {
                 url,
                 status: None,
                 body: None,
             },
-            Form::Long(Long { url, status, body }) => Self { url, status, body },
+            ProbeForm::Long(ProbeFields { url, status, body }) => Self { url, status, body },
         };
         if !probe.url.starts_with("http://") && !probe.url.starts_with("https://") {
             return Err(de::Error::custom(

@@ -12,7 +12,7 @@ use crate::docker::container::State;
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signals;
 use crate::plan::Step;
 use crate::stack::Place;
@@ -141,8 +141,8 @@ impl Convergence<'_> {
                 let signal = tokio::time::timeout(SIGNAL_DELAY, self.signals.wait()).await;
                 return Err(signal.map_or(failure, Failure::of_signal));
             }
-            Err(Stopped::Signal(signal)) => signal,
-            Err(lost @ Stopped::EngineLost) => return Err(Failure::of_stopped(lost)),
+            Err(WatchStopped::Signal(signal)) => signal,
+            Err(lost @ WatchStopped::EngineLost) => return Err(Failure::of_stopped(lost)),
         };
         let asked = self.signals.asked();
         tokio::select! {

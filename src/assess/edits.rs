@@ -8,12 +8,12 @@ use crate::assess::{edit_target, suggest};
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
-use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, EnvNote, Format};
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::edit::{is_yaml, value_text};
 use crate::event::ServiceName;
 use crate::host::files;
-use crate::request::{Edit, EditRequest, Kind, To};
+use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::Side;
@@ -262,8 +262,8 @@ fn edit_env(
         for note in notes {
             let text = format!("{file}: {note}");
             match (&note, near()) {
-                (Note::NotSet { .. }, None) => edited.remarks.push(text),
-                (Note::NotSet { .. }, near) => edited.notes.push(with_meant(text, near)),
+                (EnvNote::NotSet { .. }, None) => edited.remarks.push(text),
+                (EnvNote::NotSet { .. }, near) => edited.notes.push(with_meant(text, near)),
                 (_, _) => edited.notes.push(text),
             }
         }
@@ -364,7 +364,7 @@ fn slip(
     file: &str,
     place: &YamlPath,
     edit: &Edit,
-    done: &yaml::Edited,
+    done: &yaml::YamlEdit,
     located: &Located,
 ) -> Option<String> {
     if done.before.is_some() {
@@ -393,14 +393,14 @@ pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
     })
 }
 
-fn new_value(text: &str, kind: Kind) -> Result<NewValue, Complaint> {
+fn new_value(text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
     Ok(match kind {
-        Kind::Auto => NewValue::Auto(text.to_owned()),
-        Kind::String => NewValue::String(text.to_owned()),
-        Kind::Int => NewValue::Int(text.trim().parse().map_err(|_| {
+        ValueType::Auto => NewValue::Auto(text.to_owned()),
+        ValueType::String => NewValue::String(text.to_owned()),
+        ValueType::Int => NewValue::Int(text.trim().parse().map_err(|_| {
             Complaint::new(Code::BadValue, "--int: the value is not a whole number")
         })?),
-        Kind::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
+        ValueType::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
             Complaint::new(
                 Code::BadValue,
                 format!("--as-json: the value is not JSON: {error}"),

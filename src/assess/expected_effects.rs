@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::edit::dotenv::EnvKey;
 use crate::event::{Action, Route};
-use crate::health::effect::{Expected, Wanted};
+use crate::health::effect::{Expected, ExpectedValue};
 use crate::plan::{Plan, Step};
 use crate::stack::model::Model;
 use crate::stack::routes::FileReach;
@@ -50,7 +50,7 @@ fn of_step(
                 key: reason
                     .and_then(|reason| reason.key.clone())
                     .unwrap_or_default(),
-                wanted: Wanted::NewContainer,
+                wanted: ExpectedValue::NewContainer,
             });
         }
     }
@@ -85,7 +85,7 @@ fn of_mounts(
             service: step.service.clone(),
             route: reach.route,
             key: key.to_owned(),
-            wanted: Wanted::File {
+            wanted: ExpectedValue::File {
                 host: reach.file.clone(),
                 target: target.clone(),
             },
@@ -124,7 +124,7 @@ fn of_environment(before: &Model, after: &Model, step: &Step) -> Vec<Expected> {
             service: step.service.clone(),
             route: route_of(step, key),
             key: key.clone(),
-            wanted: Wanted::Variable {
+            wanted: ExpectedValue::Variable {
                 value: new.environment.get(key).cloned().flatten(),
                 before: old.get(key).cloned().flatten(),
             },

@@ -22,7 +22,7 @@ use crate::event::{Action, News, RunId, ServiceName};
 use crate::health::check::Proofs;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
-use crate::health::track::Target;
+use crate::health::track::WatchTarget;
 use crate::plan::{self, Plan};
 use crate::request::Strategy;
 use crate::secret::Redactor;
@@ -168,7 +168,7 @@ impl Assessment {
     }
 
     /// What the watch is to know of each.
-    pub fn targets(&self, place: &Place) -> Vec<Target> {
+    pub fn targets(&self, place: &Place) -> Vec<WatchTarget> {
         let of_step = |name: &ServiceName, action: Action| {
             let own: Vec<&Container> = self
                 .containers
@@ -182,7 +182,7 @@ impl Assessment {
                 .map_or(1, |service| service.replicas);
             let wanted = usize::try_from(replicas).unwrap_or(1);
             let up = own.iter().filter(|container| container.is_up()).count();
-            Target {
+            WatchTarget {
                 service: name.clone(),
                 action,
                 past: Past {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::edited::KeyChange;
 use crate::complaint::Complaint;
 use crate::failure::Failure;
-use crate::git::{Checkout, Entry, Move, Oid, Prediction, TreeEdit};
+use crate::git::{Checkout, Move, Oid, Prediction, TreeEdit, TreeEntry};
 use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.
@@ -76,7 +76,7 @@ impl Moving {
             .find(|edit| self.top().join(&edit.path) == path)?
             .after
         {
-            Some(Entry::Link { target }) => Some(target.clone()),
+            Some(TreeEntry::Link { target }) => Some(target.clone()),
             _ => None,
         }
     }
@@ -108,12 +108,12 @@ impl Moving {
 }
 
 /// What a path holds as a file; a symlink is read through, as everybody who mounts it does.
-fn content(entry: Option<&Entry>, root: &Path, path: &Path) -> Side {
+fn content(entry: Option<&TreeEntry>, root: &Path, path: &Path) -> Side {
     match entry {
         None => Side::Absent,
-        Some(Entry::File { bytes, .. }) => Side::new(bytes.clone(), &Side::Absent),
+        Some(TreeEntry::File { bytes, .. }) => Side::new(bytes.clone(), &Side::Absent),
         // One that leads to a folder, or to nothing, holds no text.
-        Some(Entry::Link { .. }) => match Side::read(&root.join(path)) {
+        Some(TreeEntry::Link { .. }) => match Side::read(&root.join(path)) {
             Side::Text(text) => Side::new(text.bytes, &Side::Absent),
             textless @ (Side::Absent | Side::Unknown(_)) => textless,
         },

@@ -13,11 +13,11 @@ const OF_NO_CONSEQUENCE: [&str; 5] = ["directory", "json", "quiet", "verbose", "
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CommandLine {
     verb: String,
-    words: Vec<Word>,
+    words: Vec<CommandWord>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+enum CommandWord {
     /// What the command is about: `KEY=VALUE`, a service, a file.
     Plain(String),
     /// An option, and its value where it takes one.
@@ -33,7 +33,7 @@ impl CommandLine {
         let own = command.find_subcommand(verb);
         let arguments = command.get_arguments().filter(|arg| arg.is_global_set());
         let arguments = arguments.chain(own.into_iter().flat_map(Command::get_arguments));
-        let mut found: Vec<((bool, usize), Word)> = Vec::new();
+        let mut found: Vec<((bool, usize), CommandWord)> = Vec::new();
         for argument in arguments {
             let id = argument.get_id().as_str();
             let typed = matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -50,8 +50,8 @@ impl CommandLine {
             for (place, value) in places.zip(values) {
                 let value = value.to_string_lossy().into_owned();
                 let word = match &flag {
-                    None => Word::Plain(value),
-                    Some(flag) => Word::Option {
+                    None => CommandWord::Plain(value),
+                    Some(flag) => CommandWord::Option {
                         flag: flag.clone(),
                         value: takes_value.then_some(value),
                     },
@@ -74,8 +74,8 @@ impl CommandLine {
         let mut words = vec![self.verb.clone()];
         for word in &self.words {
             match word {
-                Word::Plain(text) => words.push(plain(text, &is_secret_name)),
-                Word::Option { flag, value } => {
+                CommandWord::Plain(text) => words.push(plain(text, &is_secret_name)),
+                CommandWord::Option { flag, value } => {
                     words.push(flag.clone());
                     words.extend(value.iter().map(|value| quoted(&urls.redact(value))));
                 }

@@ -75,8 +75,8 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
     let after = files::read_if_exists(&copy)?;
     let is_same = after.as_deref().unwrap_or_default() == before.bytes().unwrap_or_default();
     match edited {
-        Ok(Edited::Done) => {}
-        Ok(Edited::Ended(signal)) => {
+        Ok(EditorEnd::Done) => {}
+        Ok(EditorEnd::Ended(signal)) => {
             report::err(&format!(
                 "interrupted by {}; nothing was changed",
                 signal.name()
@@ -87,7 +87,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
             }
             return Ok(Exit::Signal(signal));
         }
-        Ok(Edited::StillOpen(signal)) => {
+        Ok(EditorEnd::StillOpen(signal)) => {
             let name = signal.name();
             report::err(&format!(
                 "interrupted by {name}; nothing was changed, and the editor is still open"
@@ -130,7 +130,7 @@ fn tell_kept(kept: &Path) {
 }
 
 /// How an editor ended that could be started and complained of nothing.
-enum Edited {
+enum EditorEnd {
     /// By itself.
     Done,
     /// As it was told to, because refit was.
@@ -141,7 +141,7 @@ enum Edited {
 
 /// Runs the editor as git does: by the shell, so that it may have arguments. Ctrl-C is the editor's
 /// while it is open; whatever else asks refit to end is passed on to it.
-async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
+async fn open_editor(file: &Path) -> Result<EditorEnd, Complaint> {
     let named = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -163,7 +163,7 @@ async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
         .spawn()
         .with_context(|| format!("cannot start {editor}"))?;
     let ended = |status: std::io::Result<ExitStatus>| match status {
-        Ok(status) if status.success() => Ok(Edited::Done),
+        Ok(status) if status.success() => Ok(EditorEnd::Done),
         Ok(_) | Err(_) => Err(Complaint::new(
             Code::EditorFailed,
             format!("{editor} ended with an error; nothing was changed"),
@@ -175,19 +175,19 @@ async fn open_editor(file: &Path) -> Result<Edited, Complaint> {
         signal = signals.asked_to_end() => Ok(told_to_end(&mut child, signal).await),
         status = child.wait() => match signals.ended() {
             // The terminal tells the editor as well, and it may be quicker.
-            Some(signal) => Ok(Edited::Ended(signal)),
+            Some(signal) => Ok(EditorEnd::Ended(signal)),
             None => ended(status),
         },
     }
 }
 
-async fn told_to_end(child: &mut Child, signal: Signal) -> Edited {
+async fn told_to_end(child: &mut Child, signal: Signal) -> EditorEnd {
     if let Some(pid) = child.id() {
         signal_tree(pid, signal.number());
     }
     match tokio::time::timeout(EDITOR_END, child.wait()).await {
-        Ok(_) => Edited::Ended(signal),
-        Err(_) => Edited::StillOpen(signal),
+        Ok(_) => EditorEnd::Ended(signal),
+        Err(_) => EditorEnd::StillOpen(signal),
     }
 }
 

@@ -85,9 +85,9 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
 }
 
 /// A value, and what was probably meant where there is none.
-type Answer = (Option<Value>, Option<String>);
+type GotValue = (Option<Value>, Option<String>);
 
-fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<Answer, Complaint> {
+fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<GotValue, Complaint> {
     let key: EnvKey = key
         .parse()
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
@@ -104,7 +104,7 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<Answer,
     Ok((value.map(Value::String), meant.map(str::to_owned)))
 }
 
-fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<Answer, Complaint> {
+fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<GotValue, Complaint> {
     let text = edits::text_of(name, bytes)?;
     let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;

@@ -123,7 +123,7 @@ impl Global {
     pub(super) fn invocation(&self) -> Invocation {
         Invocation {
             stack: self.stack_request(),
-            output: report::Options {
+            output: report::PrintOptions {
                 json: self.json,
                 quiet: self.quiet,
                 verbose: self.verbose > 0,

@@ -10,7 +10,7 @@ use crate::host::signals::Signals;
 use crate::report::{self, page};
 use crate::run::run_report::RunReport;
 use crate::run::{self, Runner};
-use crate::state::notification_log::Told;
+use crate::state::notification_log::Delivery;
 
 pub(super) use crate::run::notify::Occasion;
 
@@ -58,7 +58,7 @@ pub(super) async fn notify(global: &Global, args: &NotifyArgs) -> Result<Exit, C
 }
 
 /// A try to tell somebody as JSON.
-pub(super) fn row(told: &Told) -> Value {
+pub(super) fn row(told: &Delivery) -> Value {
     json!({
         "name": told.to,
         "at": told.at.to_string(),
@@ -68,7 +68,7 @@ pub(super) fn row(told: &Told) -> Value {
     })
 }
 
-fn print(told: &Told, quiet: bool) {
+fn print(told: &Delivery, quiet: bool) {
     match &told.error {
         Some(error) => {
             let tries = match told.tries {

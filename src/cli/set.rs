@@ -13,7 +13,7 @@ use crate::complaint::{Code, Complaint};
 use crate::edit::is_yaml;
 use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
-use crate::request::{Edit, EditRequest, Kind, Options, To, What};
+use crate::request::{Edit, EditRequest, Options, To, ValueType, What};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 
@@ -52,14 +52,14 @@ pub(super) struct SetArgs {
 
 pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complaint> {
     let kind = match (args.string, args.int, args.as_json) {
-        (true, ..) => Kind::String,
-        (_, true, _) => Kind::Int,
-        (.., true) => Kind::Json,
-        _ => Kind::Auto,
+        (true, ..) => ValueType::String,
+        (_, true, _) => ValueType::Int,
+        (.., true) => ValueType::Json,
+        _ => ValueType::Auto,
     };
     let paths = args.assignments.iter().any(|word| is_compose_path(word));
     let yaml = args.file.as_deref().map_or(paths, is_yaml);
-    if kind != Kind::Auto && !yaml {
+    if kind != ValueType::Auto && !yaml {
         return Err(Complaint::new(
             Code::Usage,
             "--string, --int and --as-json are for YAML files",

@@ -12,8 +12,8 @@ use crate::docker::container::Container;
 use crate::event::{Action, Emitter, NoteCode, ServiceName, VerdictWord};
 use crate::exit::Exit;
 use crate::health::limits::{Limits, Past};
-use crate::health::track::Target;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::track::WatchTarget;
+use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signals;
 use crate::stack::resolve;
 
@@ -64,7 +64,7 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     }
     let targets = by_service
         .iter()
-        .map(|(service, own)| Target {
+        .map(|(service, own)| WatchTarget {
             service: service.clone(),
             action: Action::None,
             past: Past {
@@ -94,8 +94,8 @@ pub(super) async fn watch(global: &Global, args: &WatchArgs) -> Result<Exit, Com
     while !services.is_empty() {
         match watch.settle(&services, &signals).await {
             Ok(()) => {}
-            Err(Stopped::Signal(signal)) => return Ok(Exit::Signal(signal)),
-            Err(Stopped::EngineLost) => {
+            Err(WatchStopped::Signal(signal)) => return Ok(Exit::Signal(signal)),
+            Err(WatchStopped::EngineLost) => {
                 let text = "the engine does not answer any more";
                 return Err(
                     Complaint::new(Code::NoEngine, text).hint("start it: systemctl start docker")

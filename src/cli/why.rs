@@ -17,7 +17,7 @@ use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
 use crate::host::files;
 use crate::profile::Profile;
-use crate::profile::key_facts::Told;
+use crate::profile::key_facts::KeyFact;
 use crate::report::{self, page};
 use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
@@ -311,7 +311,7 @@ fn words(value: &Shown) -> String {
 }
 
 /// What the application is known to make of the key.
-fn print_known(key: &EnvKey, told: &Told<'_>, version: Option<&str>) {
+fn print_known(key: &EnvKey, told: &KeyFact<'_>, version: Option<&str>) {
     for (index, line) in told.means().iter().enumerate() {
         let head = if index == 0 { "means" } else { "" };
         report::out(&format!("  {head:<8}  {line}"));
@@ -321,7 +321,12 @@ fn print_known(key: &EnvKey, told: &Told<'_>, version: Option<&str>) {
     }
 }
 
-fn print(key: &EnvKey, set: &[SetAt], given: &[definitions::GivenValue], documented: Option<&str>) {
+fn print(
+    key: &EnvKey,
+    set: &[SetAt],
+    given: &[definitions::DefinedValue],
+    documented: Option<&str>,
+) {
     let of_files = set
         .iter()
         .map(|at| format!("{}:{}  {}", at.file, at.line, words(&at.value)));

@@ -29,19 +29,19 @@ const TOKEN_USER: &str = "<token>";
 
 /// A login for one registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct RegistryLogin {
     server: String,
-    login: Login,
+    login: RegistrySecret,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Login {
+enum RegistrySecret {
     Password { user: String, password: Secret },
     IdentityToken(Secret),
     RegistryToken(Secret),
 }
 
-impl Credentials {
+impl RegistryLogin {
     /// The form in which the API takes them.
     pub(crate) fn to_api(&self) -> DockerCredentials {
         let mut api = DockerCredentials {
@@ -49,12 +49,16 @@ impl Credentials {
             ..DockerCredentials::default()
         };
         match &self.login {
-            Login::Password { user, password } => {
+            RegistrySecret::Password { user, password } => {
                 api.username = Some(user.clone());
                 api.password = Some(password.expose().to_owned());
             }
-            Login::IdentityToken(token) => api.identitytoken = Some(token.expose().to_owned()),
-            Login::RegistryToken(token) => api.registrytoken = Some(token.expose().to_owned()),
+            RegistrySecret::IdentityToken(token) => {
+                api.identitytoken = Some(token.expose().to_owned())
+            }
+            RegistrySecret::RegistryToken(token) => {
+                api.registrytoken = Some(token.expose().to_owned())
+            }
         }
         api
     }
@@ -121,7 +125,7 @@ impl Logins {
     /// The login for a registry, as [`super::reference::Reference`] names it.
     ///
     /// A helper that fails leaves us without one, as it does the docker CLI: many images need none.
-    pub async fn of_registry(&self, registry: &str) -> Option<Credentials> {
+    pub async fn of_registry(&self, registry: &str) -> Option<RegistryLogin> {
         let server = if registry == HUB { HUB_KEY } else { registry };
         let helper = self
             .helpers
@@ -131,7 +135,7 @@ impl Logins {
             none if none.is_empty() => self.stored(server)?.login(),
             name => ask_helper(&format!("docker-credential-{name}"), server).await,
         };
-        login.map(|login| Credentials {
+        login.map(|login| RegistryLogin {
             server: server.to_owned(),
             login,
         })
@@ -154,19 +158,19 @@ fn host_of(server: &str) -> &str {
 }
 
 impl Stored {
-    fn login(&self) -> Option<Login> {
+    fn login(&self) -> Option<RegistrySecret> {
         if let Some(token) = &self.identity_token {
-            return Some(Login::IdentityToken(token.clone()));
+            return Some(RegistrySecret::IdentityToken(token.clone()));
         }
         if let Some(token) = &self.registry_token {
-            return Some(Login::RegistryToken(token.clone()));
+            return Some(RegistrySecret::RegistryToken(token.clone()));
         }
         if let Some((user, password)) = self.auth.as_ref().and_then(decoded) {
-            return Some(Login::Password { user, password });
+            return Some(RegistrySecret::Password { user, password });
         }
         let password = self.password.clone()?;
         let user = self.username.clone();
-        Some(Login::Password { user, password })
+        Some(RegistrySecret::Password { user, password })
     }
 }
 
@@ -181,7 +185,7 @@ fn decoded(auth: &Secret) -> Option<(String, Secret)> {
 
 /// Asks a credential helper, which must not ask anybody in turn: it has no terminal to read
 /// from, being in a process group of its own, and not for ever.
-async fn ask_helper(program: &str, server: &str) -> Option<Login> {
+async fn ask_helper(program: &str, server: &str) -> Option<RegistrySecret> {
     let asked = tokio::time::timeout(HELPER_PATIENCE, run_helper(program, server));
     let Ok(Some(output)) = asked.await else {
         tracing::debug!(program, server, "no answer of a credential helper");
@@ -190,9 +194,9 @@ async fn ask_helper(program: &str, server: &str) -> Option<Login> {
     let helped: Helped = serde_json::from_slice(&output).ok()?;
     let secret = helped.secret?;
     if helped.username == TOKEN_USER {
-        return Some(Login::IdentityToken(secret));
+        return Some(RegistrySecret::IdentityToken(secret));
     }
-    Some(Login::Password {
+    Some(RegistrySecret::Password {
         user: helped.username,
         password: secret,
     })

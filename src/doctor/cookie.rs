@@ -2,11 +2,11 @@
 //! by the settings that make them. Pure; the value of a cookie is never handed on.
 
 use super::finding::{Finding, FindingCode};
-use super::given::{Environment, Given};
+use super::given::{Environment, GivenValue};
 use super::keys::at;
 use super::patient::Patient;
 use crate::health::set_cookie::{SameSite, SetCookie};
-use crate::profile::key_facts::{Here, Told};
+use crate::profile::key_facts::{Here, KeyFact};
 use crate::stack::application::Subject;
 use crate::stack::url::Address;
 
@@ -182,7 +182,7 @@ fn of_settings(
 /// Whether this version reads a key; one whose version cannot be seen is taken for new.
 fn reads(subject: &Subject, key: &str) -> bool {
     let told = subject.profile.tells(key, subject.version.as_deref());
-    matches!(told, Some(Told::Reads { here, .. }) if !matches!(here, Here::TooOld(_)))
+    matches!(told, Some(KeyFact::Reads { here, .. }) if !matches!(here, Here::TooOld(_)))
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -217,7 +217,7 @@ fn secure_over_http(
     environment: &Environment<'_>,
     subject: &Subject,
     (address, source): (&Address, Option<&str>),
-    by: Option<(&str, &Given<'_>)>,
+    by: Option<(&str, &GivenValue<'_>)>,
 ) -> Finding {
     let title = &subject.profile.title;
     let why = match by {
@@ -259,7 +259,7 @@ fn secure_over_http(
     }
 }
 
-fn none_without_secure(subject: &Subject, key: &str, given: &Given<'_>) -> Finding {
+fn none_without_secure(subject: &Subject, key: &str, given: &GivenValue<'_>) -> Finding {
     let text = format!(
         "{key}=none ({}) without Secure: browsers drop the cookie",
         given.place()

@@ -1,10 +1,10 @@
 //! Files of settings: mounted but not there, or there but mounted nowhere. Pure.
 
 use super::finding::{Finding, FindingCode};
-use super::patient::{Lies, Mount, Patient};
+use super::patient::{BindMount, MountSource, Patient};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
-    let is_active = |mount: &&Mount| {
+    let is_active = |mount: &&BindMount| {
         let model = &patient.resolved.model;
         model.is_active(&mount.service, patient.profiles)
     };
@@ -31,16 +31,16 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     found
 }
 
-fn of_mount(mount: &Mount) -> Option<Finding> {
-    let Mount {
+fn of_mount(mount: &BindMount) -> Option<Finding> {
+    let BindMount {
         service, source, ..
     } = mount;
     let finding = match mount.lies {
-        Lies::Something => return None,
+        MountSource::Something => return None,
         // Docker's own folder is empty; one with files in it is meant.
-        Lies::Folder if !mount.is_config => return None,
-        Lies::EmptyFolder if !mount.is_file => return None,
-        Lies::Folder | Lies::EmptyFolder => {
+        MountSource::Folder if !mount.is_config => return None,
+        MountSource::EmptyFolder if !mount.is_file => return None,
+        MountSource::Folder | MountSource::EmptyFolder => {
             let text = format!("{source} is a folder, and {service} mounts it as a file");
             Finding::new(FindingCode::MountFolder, text)
                 .why("Docker makes one where a file is missing, and the application cannot read it")
@@ -50,8 +50,8 @@ fn of_mount(mount: &Mount) -> Option<Finding> {
                 ))
         }
         // A folder for data is made by Docker, as it is meant.
-        Lies::Nothing if mount.creates_source && !mount.is_file => return None,
-        Lies::Nothing => {
+        MountSource::Nothing if mount.creates_source && !mount.is_file => return None,
+        MountSource::Nothing => {
             let then = match mount.creates_source {
                 true => "Docker would create a folder in its place",
                 false => "it would not start, or find an empty folder there",

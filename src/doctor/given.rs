@@ -9,7 +9,7 @@ use crate::stack::routes;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum At<'a> {
+pub(super) enum ValueSource<'a> {
     /// A line of an env file.
     File(&'a EnvText, usize),
     /// `environment` of the definition.
@@ -18,29 +18,31 @@ pub(super) enum At<'a> {
 
 /// A value as the application has it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Given<'a> {
+pub(super) struct GivenValue<'a> {
     pub(super) value: &'a str,
-    pub(super) at: At<'a>,
+    pub(super) at: ValueSource<'a>,
 }
 
-impl Given<'_> {
+impl GivenValue<'_> {
     /// Its place, in words.
     pub(super) fn place(&self) -> String {
         match self.at {
-            At::File(file, line) => format!("{}:{line}", file.name),
-            At::Definition(service) => format!("environment of {service}"),
+            ValueSource::File(file, line) => format!("{}:{line}", file.name),
+            ValueSource::Definition(service) => format!("environment of {service}"),
         }
     }
 
     /// The command that gives the key another value.
     pub(super) fn set(&self, key: &str, value: &str) -> String {
         let word = match self.at {
-            At::File(..) => format!("{key}={value}"),
-            At::Definition(service) => format!("services.{service}.environment.{key}={value}"),
+            ValueSource::File(..) => format!("{key}={value}"),
+            ValueSource::Definition(service) => {
+                format!("services.{service}.environment.{key}={value}")
+            }
         };
         let flag = match self.at {
-            At::File(file, _) => file.flag(),
-            At::Definition(_) => String::new(),
+            ValueSource::File(file, _) => file.flag(),
+            ValueSource::Definition(_) => String::new(),
         };
         format!("refit set {}{flag}", super::finding::quoted(&word))
     }
@@ -48,8 +50,8 @@ impl Given<'_> {
     /// The command that takes the key away.
     pub(super) fn unset(&self, key: &str) -> String {
         match self.at {
-            At::File(file, _) => format!("refit unset {key}{}", file.flag()),
-            At::Definition(service) => {
+            ValueSource::File(file, _) => format!("refit unset {key}{}", file.flag()),
+            ValueSource::Definition(service) => {
                 format!("refit unset services.{service}.environment.{key}")
             }
         }
@@ -57,7 +59,7 @@ impl Given<'_> {
 }
 
 /// What the application is given, by key; what is empty is left out.
-pub(super) type Environment<'a> = BTreeMap<&'a str, Given<'a>>;
+pub(super) type Environment<'a> = BTreeMap<&'a str, GivenValue<'a>>;
 
 /// The environment of the application: the definition's, then its `env_file`s, then the env files
 /// that it reads itself, which win over nothing.
@@ -68,9 +70,9 @@ pub(super) fn of<'a>(patient: &'a Patient<'_>) -> Environment<'a> {
     };
     for file in patient.env.iter().filter(|file| file.reaches(name)) {
         for line in file.set() {
-            let at = At::File(file, line.line);
+            let at = ValueSource::File(file, line.line);
             let value = line.value.expose();
-            found.insert(&line.key, Given { value, at });
+            found.insert(&line.key, GivenValue { value, at });
         }
     }
     let Some(service) = patient.resolved.model.services.get(name) else {
@@ -85,22 +87,22 @@ pub(super) fn of<'a>(patient: &'a Patient<'_>) -> Environment<'a> {
         let by_file = patient.env.iter().rev().find_map(|file| {
             let line = file.lines.iter().find(|line| line.key == *key)?;
             let own = file.reaches_by(name, Route::EnvFile);
-            own.then_some(At::File(file, line.line))
+            own.then_some(ValueSource::File(file, line.line))
         });
         // What `environment` hands on from an env file is changed in the env file.
         let handed_on = patient.env.iter().rev().find_map(|file| {
             let line = file.lines.iter().find(|line| line.key == *key)?;
             let hands_on = by_definition && is_handed_on(patient, name, key);
-            (file.fills_in && hands_on).then_some(At::File(file, line.line))
+            (file.fills_in && hands_on).then_some(ValueSource::File(file, line.line))
         });
         let at = match by_definition {
-            true => handed_on.unwrap_or(At::Definition(name)),
-            false => by_file.unwrap_or(At::Definition(name)),
+            true => handed_on.unwrap_or(ValueSource::Definition(name)),
+            false => by_file.unwrap_or(ValueSource::Definition(name)),
         };
         // An empty value of the process hides the file's as well.
         match value {
             "" => drop(found.remove(key.as_str())),
-            value => drop(found.insert(key, Given { value, at })),
+            value => drop(found.insert(key, GivenValue { value, at })),
         }
     }
     found

@@ -2,10 +2,10 @@
 //! wins over them. Pure.
 
 use super::finding::{Finding, FindingCode};
-use super::given::{self, Environment, Given};
-use super::patient::{EnvText, Line, Patient};
+use super::given::{self, Environment, GivenValue};
+use super::patient::{EnvLine, EnvText, Patient};
 use crate::event::ServiceName;
-use crate::profile::key_facts::{Here, Told};
+use crate::profile::key_facts::{Here, KeyFact};
 use crate::stack::application::Subject;
 use crate::stack::url::Address;
 
@@ -37,13 +37,13 @@ fn not_read(
     let lacks = |key: &str| -> Option<String> {
         let told = subject.profile.tells(key, version)?;
         let is_read = match told {
-            Told::Lacks { .. } => false,
-            Told::Reads { here, .. } => !matches!(here, Here::TooOld(_)),
+            KeyFact::Lacks { .. } => false,
+            KeyFact::Reads { here, .. } => !matches!(here, Here::TooOld(_)),
         };
         let sentence = told.warns(key, version).into_iter().next();
         sentence.filter(|_| !is_read)
     };
-    let tell = |key: &str, given: &Given<'_>| {
+    let tell = |key: &str, given: &GivenValue<'_>| {
         let sentence = lacks(key)?;
         let text = format!("{key} ({}) does nothing: {sentence}", given.place());
         let finding = Finding::new(FindingCode::KeyNotRead, text)
@@ -72,7 +72,7 @@ fn not_read(
 fn not_handed_on<'a>(
     patient: &'a Patient<'_>,
     subject: &'a Subject,
-) -> impl Iterator<Item = (&'a EnvText, &'a Line)> {
+) -> impl Iterator<Item = (&'a EnvText, &'a EnvLine)> {
     patient
         .env
         .iter()
@@ -80,16 +80,16 @@ fn not_handed_on<'a>(
         .flat_map(|file| file.set().map(move |line| (file, line)))
 }
 
-fn of_line<'a>(file: &'a EnvText, line: &'a Line) -> Given<'a> {
-    Given {
+fn of_line<'a>(file: &'a EnvText, line: &'a EnvLine) -> GivenValue<'a> {
+    GivenValue {
         value: line.value.expose(),
-        at: given::At::File(file, line.line),
+        at: given::ValueSource::File(file, line.line),
     }
 }
 
 /// The place of a value, put into a finding.
-pub(super) fn at(mut finding: Finding, given: &Given<'_>) -> Finding {
-    if let given::At::File(file, line) = given.at {
+pub(super) fn at(mut finding: Finding, given: &GivenValue<'_>) -> Finding {
+    if let given::ValueSource::File(file, line) = given.at {
         finding.file = Some(file.name.clone());
         finding.line = Some(line);
     }
@@ -156,12 +156,12 @@ fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Optio
     }
     let definition = patient.resolved.model.services.get(service)?;
     let named = patient.resolved.source.services.get(service)?;
-    let other = |line: &&Line| {
+    let other = |line: &&EnvLine| {
         let has = definition.environment.get(&line.key).cloned().flatten();
         named.environment.contains(&line.key)
             && has.is_some_and(|value| value != line.value.expose())
     };
-    let lines: Vec<&Line> = file.set().filter(other).collect();
+    let lines: Vec<&EnvLine> = file.set().filter(other).collect();
     let first = lines.first()?;
     let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
     let text = format!(

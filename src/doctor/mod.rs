@@ -19,7 +19,10 @@ mod value;
 
 pub use diagnosis::{Coverage, Diagnosis, RecognisedApplication};
 pub use finding::{Finding, FindingCode, Level, in_order};
-pub use patient::{Answered, EnvText, Lies, Line, Mount, Outside, Patient, Reach, Seen, Visit};
+pub use patient::{
+    Answered, BindMount, EnvLine, EnvText, MountSource, Outside, Patient, Reach, SeenContainer,
+    Visit,
+};
 pub use stores::REDIS;
 
 /// Everything that is to be said of it, the worst first.

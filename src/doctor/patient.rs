@@ -23,13 +23,13 @@ pub struct Patient<'a> {
     /// Its env files, and those of its services.
     pub env: &'a [EnvText],
     /// Bind mounts of its services, and what lies at their sources.
-    pub mounts: &'a [Mount],
+    pub mounts: &'a [BindMount],
     /// Files of the application's settings beside the compose file, with whether a service gets them.
     pub config_files: &'a [(String, bool)],
     /// Services that end when their work is done.
     pub one_shots: &'a BTreeSet<ServiceName>,
     /// Its containers; none where no engine was asked.
-    pub containers: Option<&'a [Seen]>,
+    pub containers: Option<&'a [SeenContainer]>,
     /// Redis servers of nobody's stack that answer everybody.
     pub outside: &'a [Outside],
     /// What differs from the files.
@@ -49,7 +49,7 @@ impl Patient<'_> {
 
 /// What lies at the source of a bind mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lies {
+pub enum MountSource {
     /// A file, or what is neither file nor folder.
     Something,
     /// A folder without anything in it.
@@ -62,7 +62,7 @@ pub enum Lies {
 
 /// A bind mount with what was seen of its source.
 #[derive(Debug, Clone)]
-pub struct Mount {
+pub struct BindMount {
     /// The service.
     pub service: ServiceName,
     /// The source, as it is shown.
@@ -74,7 +74,7 @@ pub struct Mount {
     /// Docker makes a folder where there is nothing (F13).
     pub creates_source: bool,
     /// What lies there.
-    pub lies: Lies,
+    pub lies: MountSource,
 }
 
 /// An env file with the services that it reaches.
@@ -87,14 +87,14 @@ pub struct EnvText {
     /// Compose fills in `${KEY}` from it.
     pub fills_in: bool,
     /// Each key once, with the value that counts.
-    pub lines: Vec<Line>,
+    pub lines: Vec<EnvLine>,
     /// Whom it reaches as a file.
     pub reaches: Vec<Reach>,
 }
 
 /// A key of an env file.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct EnvLine {
     /// The key.
     pub key: String,
     /// From 1.
@@ -124,7 +124,7 @@ impl EnvText {
     }
 
     /// Its lines with a value.
-    pub(super) fn set(&self) -> impl Iterator<Item = &Line> {
+    pub(super) fn set(&self) -> impl Iterator<Item = &EnvLine> {
         self.lines
             .iter()
             .filter(|line| !line.value.expose().is_empty())
@@ -172,7 +172,7 @@ impl Visit {
 
 /// A container as far as a diagnosis looks at it.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct SeenContainer {
     /// Its service.
     pub service: ServiceName,
     /// State now.
@@ -195,7 +195,7 @@ pub struct Seen {
     pub on_purpose: bool,
 }
 
-impl Seen {
+impl SeenContainer {
     pub(super) fn is_up(&self) -> bool {
         matches!(
             self.state,

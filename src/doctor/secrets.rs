@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::finding::{Finding, FindingCode};
-use super::given::{At, Given};
+use super::given::{GivenValue, ValueSource};
 use super::keys::at;
 use super::patient::Patient;
-use crate::profile::{Change, Profile};
+use crate::profile::{Profile, SecretChange};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let Some(subject) = patient.known() else {
@@ -20,8 +20,8 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         for line in file.set() {
             let (key, value) = (line.key.as_str(), line.value.expose());
             if profile.has_published(key, value) && told.insert(key) {
-                let at = At::File(file, line.line);
-                found.push(tell(profile, key, &Given { value, at }));
+                let at = ValueSource::File(file, line.line);
+                found.push(tell(profile, key, &GivenValue { value, at }));
             }
         }
     }
@@ -29,15 +29,15 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         for (key, value) in &service.environment {
             let value = value.as_deref().unwrap_or_default();
             if profile.has_published(key, value) && told.insert(key) {
-                let at = At::Definition(name);
-                found.push(tell(profile, key, &Given { value, at }).of(name));
+                let at = ValueSource::Definition(name);
+                found.push(tell(profile, key, &GivenValue { value, at }).of(name));
             }
         }
     }
     found
 }
 
-fn tell(profile: &Profile, key: &str, given: &Given<'_>) -> Finding {
+fn tell(profile: &Profile, key: &str, given: &GivenValue<'_>) -> Finding {
     let text = format!(
         "{key} ({}) has the public default of {}: everybody can read it",
         given.place(),
@@ -64,10 +64,10 @@ fn tell(profile: &Profile, key: &str, given: &Given<'_>) -> Finding {
     finding.why(change.costs.clone()).hint(hint)
 }
 
-fn command(profile: &Profile, key: &str, given: &Given<'_>, change: &Change) -> String {
+fn command(profile: &Profile, key: &str, given: &GivenValue<'_>, change: &SecretChange) -> String {
     let (word, flag) = match given.at {
-        At::File(file, _) => (key.to_owned(), file.flag()),
-        At::Definition(service) => (
+        ValueSource::File(file, _) => (key.to_owned(), file.flag()),
+        ValueSource::Definition(service) => (
             format!("services.{service}.environment.{key}"),
             String::new(),
         ),

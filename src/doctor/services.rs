@@ -1,7 +1,7 @@
 //! Services that do not run as the files say. Pure.
 
 use super::finding::{Finding, FindingCode};
-use super::patient::{Patient, Seen};
+use super::patient::{Patient, SeenContainer};
 use crate::docker::container::{Health, State};
 use crate::event::{Action, ServiceName};
 
@@ -13,11 +13,11 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let Some(containers) = patient.containers else {
         return Vec::new();
     };
-    let is_done = |seen: &Seen| {
+    let is_done = |seen: &SeenContainer| {
         let ended = seen.state == State::Exited && seen.exit_code == 0;
         ended && patient.one_shots.contains(&seen.service)
     };
-    let is_quiet = |seen: &Seen| !seen.is_up() && (seen.on_purpose || is_done(seen));
+    let is_quiet = |seen: &SeenContainer| !seen.is_up() && (seen.on_purpose || is_done(seen));
     if containers.iter().all(is_quiet) {
         let finding = Finding::new(FindingCode::StackDown, "nothing of this stack runs");
         return vec![finding.hint("refit apply")];
@@ -25,7 +25,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let model = &patient.resolved.model;
     let mut found = Vec::new();
     for name in model.in_dependency_order() {
-        let own: Vec<&Seen> = containers
+        let own: Vec<&SeenContainer> = containers
             .iter()
             .filter(|seen| seen.service == name)
             .collect();
@@ -69,7 +69,11 @@ fn stopped(name: &ServiceName, how: &str) -> Finding {
         .hint(format!("refit apply {name}"))
 }
 
-fn of_container(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<Finding> {
+fn of_container(
+    patient: &Patient<'_>,
+    name: &ServiceName,
+    seen: &SeenContainer,
+) -> Option<Finding> {
     let failed = |text: String| {
         Finding::new(FindingCode::ServiceFailed, text)
             .of(name)
@@ -106,7 +110,7 @@ fn of_container(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Optio
     })
 }
 
-fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &Seen) -> Option<Finding> {
+fn of_running(patient: &Patient<'_>, name: &ServiceName, seen: &SeenContainer) -> Option<Finding> {
     if seen.oom_killed {
         return Some(starved(patient, name));
     }

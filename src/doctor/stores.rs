@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::finding::quoted;
 use super::finding::{Finding, FindingCode};
-use super::given::{Environment, Given};
+use super::given::{Environment, GivenValue};
 use super::keys::at;
 use super::patient::{Outside, Patient};
 use crate::event::ServiceName;
@@ -195,7 +195,7 @@ fn from_inside(
     if network.as_deref().is_some_and(elsewhere) {
         return Vec::new();
     }
-    let tell = |(key, given): (&&str, &Given<'_>)| {
+    let tell = |(key, given): (&&str, &GivenValue<'_>)| {
         let known = subject.profile.keys.get(*key).filter(|key| key.inside)?;
         let parsed = Address::parse(given.value)?;
         if !(parsed.is_loopback() || parsed.host == "0.0.0.0") {
@@ -221,7 +221,7 @@ fn from_inside(
 }
 
 /// The command that names the store by its service.
-fn reachable(patient: &Patient<'_>, key: &str, given: &Given<'_>, parsed: &Address) -> String {
+fn reachable(patient: &Patient<'_>, key: &str, given: &GivenValue<'_>, parsed: &Address) -> String {
     let images: &[&str] = match parsed.scheme.as_str() {
         "redis" | "rediss" => &REDIS,
         "postgres" | "postgresql" => &["postgres", "postgresql", "pgvector"],

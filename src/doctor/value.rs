@@ -1,7 +1,7 @@
 //! Whether the text of a key is what the application can read, and in which unit. Pure.
 
 use super::finding::{Finding, FindingCode};
-use super::given::{Environment, Given};
+use super::given::{Environment, GivenValue};
 use super::keys::at;
 use super::patient::Patient;
 use crate::profile::{Key, KeyType};
@@ -35,7 +35,7 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
         .collect()
 }
 
-fn tell(key: &str, given: &Given<'_>, known: &Key, misfit: &Misfit) -> Finding {
+fn tell(key: &str, given: &GivenValue<'_>, known: &Key, misfit: &Misfit) -> Finding {
     // An address without its scheme may hold a password all the same.
     let hidden = crate::secret::is_secret(key, given.value) || given.value.contains('@');
     let text = match hidden {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::attributes::KeptAttributes;
-use super::changes::{Change, ChangeKind};
+use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
 use super::error::GitError;
 use super::index::install_index;
@@ -73,7 +73,7 @@ impl Checkout {
         self.move_index(to, &index).await?;
         fault!("git.index");
         drop(lock);
-        let moved = |change: &&Change| change.after == ChangeKind::Submodule;
+        let moved = |change: &&PathChange| change.after == ChangeKind::Submodule;
         let moved = to.prediction.changes.iter().filter(moved);
         let initialised = |path: &PathBuf| self.git.top().join(path).join(".git").exists();
         let paths: Vec<PathBuf> = moved.map(|c| c.path.clone()).filter(initialised).collect();
@@ -118,7 +118,7 @@ impl Checkout {
     /// What a killed move has done is no edit; anything else is.
     async fn refuse_edits_since(&self, now: &Oid, planned: &Prediction) -> Result<(), GitError> {
         let since = self.git.changes(&planned.worktree, now).await?;
-        let by_us = |change: &Change| {
+        let by_us = |change: &PathChange| {
             planned.changes.iter().any(|plan| {
                 plan.path == change.path
                     && plan.object == change.object

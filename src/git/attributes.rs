@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::changes::{Change, ChangeKind};
+use super::changes::{ChangeKind, PathChange};
 
 /// What the files of a move had besides their content.
 pub(super) struct KeptAttributes {
@@ -24,7 +24,7 @@ struct Kept {
 }
 
 impl KeptAttributes {
-    pub(super) fn of(top: &Path, changes: &[Change]) -> Self {
+    pub(super) fn of(top: &Path, changes: &[PathChange]) -> Self {
         let is_file = |kind| matches!(kind, ChangeKind::File | ChangeKind::Executable);
         let files = changes.iter().filter(|change| is_file(change.after));
         let kept = files.map(|change| {

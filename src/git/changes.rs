@@ -9,7 +9,7 @@ use crate::git::command::{fields, path};
 
 /// A path that differs. A renamed file is one that went and one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct PathChange {
     /// From the top of the work tree.
     pub path: PathBuf,
     /// What it was.
@@ -63,7 +63,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn changes(&self, from: &Oid, to: &Oid) -> Result<Vec<Change>, GitError> {
+    pub async fn changes(&self, from: &Oid, to: &Oid) -> Result<Vec<PathChange>, GitError> {
         let ask = self
             .ask("diff-tree")
             .args(["-r", "-z", "--raw", "--no-renames", "--no-abbrev"]);
@@ -81,7 +81,7 @@ impl Git {
             let (before, after) = (ChangeKind::of_mode(next()), ChangeKind::of_mode(next()));
             let (_, object) = (next(), next());
             let object = String::from_utf8_lossy(object).parse().ok();
-            changes.push(Change {
+            changes.push(PathChange {
                 path: path(name),
                 before,
                 object: object.filter(|_| after != ChangeKind::Nothing),

@@ -17,7 +17,7 @@ pub struct Checkout {
     /// The commit that is checked out.
     pub head: Oid,
     /// What names it.
-    pub at: At,
+    pub at: HeadName,
     /// What the branch follows.
     pub upstream: Option<Upstream>,
     /// Its own git folder: `.git`, or that of a worktree.
@@ -34,7 +34,7 @@ pub struct Checkout {
 
 /// What HEAD names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
+pub enum HeadName {
     /// A branch.
     Branch(String),
     /// A commit, with the tags that name it.
@@ -103,8 +103,8 @@ impl Checkout {
         let at = at?;
         Ok(Some(Self {
             upstream: match &at {
-                At::Branch(branch) => git.upstream(branch).await?,
-                At::Detached { .. } => None,
+                HeadName::Branch(branch) => git.upstream(branch).await?,
+                HeadName::Detached { .. } => None,
             },
             at,
             prefix: PathBuf::from(prefix),
@@ -121,8 +121,8 @@ impl Checkout {
     /// The branch, unless HEAD is detached.
     pub fn branch(&self) -> Option<&str> {
         match &self.at {
-            At::Branch(branch) => Some(branch),
-            At::Detached { .. } => None,
+            HeadName::Branch(branch) => Some(branch),
+            HeadName::Detached { .. } => None,
         }
     }
 
@@ -216,12 +216,12 @@ impl Git {
         Ok(String::from_utf8_lossy(&ended.stdout).trim().parse().ok())
     }
 
-    async fn head_at(&self, head: &Oid) -> Result<At, GitError> {
+    async fn head_at(&self, head: &Oid) -> Result<HeadName, GitError> {
         if let Some(branch) = self.head_branch().await? {
-            return Ok(At::Branch(branch));
+            return Ok(HeadName::Branch(branch));
         }
         let tags = self.ask("tag").arg("--points-at").arg(head).text().await?;
-        Ok(At::Detached {
+        Ok(HeadName::Detached {
             tags: tags.lines().map(Into::into).collect(),
         })
     }

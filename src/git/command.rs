@@ -25,7 +25,7 @@ const ELSEWHERE: [&str; 11] = [
 
 /// A call that is being put together.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct GitCall<'a> {
     git: &'a Git,
     options: Vec<OsString>,
     args: Vec<OsString>,
@@ -85,8 +85,8 @@ impl Git {
 
 impl Git {
     /// Asks for something: `git VERB`.
-    pub(crate) fn ask(&self, verb: &str) -> Ask<'_> {
-        Ask {
+    pub(crate) fn ask(&self, verb: &str) -> GitCall<'_> {
+        GitCall {
             git: self,
             options: Vec::new(),
             args: vec![verb.into()],
@@ -96,7 +96,7 @@ impl Git {
 
     /// The same for what writes refs or an index: the user's hooks must neither run twice nor refuse
     /// the way back (`reference-transaction` and `post-index-change` run for plumbing as well).
-    pub(crate) fn write(&self, verb: &str) -> Ask<'_> {
+    pub(crate) fn write(&self, verb: &str) -> GitCall<'_> {
         self.ask(verb)
             .option("core.hooksPath=/dev/null")
             .option("core.fsmonitor=false")
@@ -105,7 +105,7 @@ impl Git {
     }
 }
 
-impl<'a> Ask<'a> {
+impl<'a> GitCall<'a> {
     /// `-c NAME=VALUE`.
     pub(crate) fn option(mut self, setting: &str) -> Self {
         self.options.extend(["-c".into(), setting.into()]);

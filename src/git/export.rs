@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::changes::{Change, ChangeKind};
+use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
@@ -16,7 +16,7 @@ use super::scratch::scratch;
 
 /// What lies at a path.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum TreeEntry {
     /// A file.
     File {
         /// Its bytes.
@@ -32,7 +32,7 @@ pub enum Entry {
 }
 
 /// Shows how much there is, never what: a tracked file may hold secrets.
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for TreeEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File { bytes, executable } => f
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-impl Entry {
+impl TreeEntry {
     /// What lies at a path now; `None`: nothing, or a folder.
     ///
     /// # Errors
@@ -81,9 +81,9 @@ pub struct TreeEdit {
     /// From the top of the work tree.
     pub path: PathBuf,
     /// What lies there now.
-    pub before: Option<Entry>,
+    pub before: Option<TreeEntry>,
     /// What is to lie there.
-    pub after: Option<Entry>,
+    pub after: Option<TreeEntry>,
 }
 
 impl Checkout {
@@ -128,7 +128,7 @@ impl Checkout {
 
     async fn edits_inside(
         &self,
-        change: &Change,
+        change: &PathChange,
         exported: &Path,
     ) -> Result<Vec<TreeEdit>, GitError> {
         let folder = self.git.top().join(&change.path);
@@ -147,7 +147,7 @@ impl Checkout {
 fn edit_at(top: &Path, exported: &Path, path: &Path) -> Result<Option<TreeEdit>, GitError> {
     let read = |root: &Path| {
         let file = root.join(path);
-        Entry::read(&file).map_err(|error| {
+        TreeEntry::read(&file).map_err(|error| {
             GitError::failed(
                 "export",
                 &format!("cannot read {}: {error}", file.display()),

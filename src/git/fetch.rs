@@ -5,8 +5,8 @@ use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
 use super::oid::Oid;
-use super::progress::{Progress, parse};
-use crate::git::command::Ask;
+use super::progress::{GitProgress, parse};
+use crate::git::command::GitCall;
 
 /// Which tags come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const STALLED: &str = "60";
 
 impl Git {
     /// A call that talks to a remote, without prompts.
-    pub(super) async fn remote_ask(&self, verb: &str) -> Result<Ask<'_>, GitError> {
+    pub(super) async fn remote_ask(&self, verb: &str) -> Result<GitCall<'_>, GitError> {
         let ask = self
             .ask(verb)
             .option("http.lowSpeedLimit=1")
@@ -64,7 +64,7 @@ impl Git {
         &self,
         remote: &str,
         tags: Tags,
-        progress: impl FnMut(Progress),
+        progress: impl FnMut(GitProgress),
     ) -> Result<Fetched, GitError> {
         if remote == "." {
             return Ok(Fetched::default());
@@ -86,7 +86,7 @@ impl Git {
         &self,
         remote: &str,
         name: &str,
-        mut progress: impl FnMut(Progress),
+        mut progress: impl FnMut(GitProgress),
     ) -> Result<bool, GitError> {
         if remote == "." || name.is_empty() || name.contains([':', '*', '+', '^', '~', ' ']) {
             return Ok(false);
@@ -111,7 +111,7 @@ impl Git {
         Ok(found)
     }
 
-    async fn fetch_ask(&self) -> Result<Ask<'_>, GitError> {
+    async fn fetch_ask(&self) -> Result<GitCall<'_>, GitError> {
         Ok(self.remote_ask("fetch").await?.args([
             "--progress",
             "--no-auto-gc",
@@ -122,8 +122,8 @@ impl Git {
 
     async fn fetched(
         &self,
-        ask: Ask<'_>,
-        mut progress: impl FnMut(Progress),
+        ask: GitCall<'_>,
+        mut progress: impl FnMut(GitProgress),
     ) -> Result<Fetched, GitError> {
         let tell = |line: &str| {
             if let Some(state) = parse(line) {
@@ -183,7 +183,7 @@ impl Checkout {
         remote: &str,
         head: &Oid,
         target: &Oid,
-        mut progress: impl FnMut(Progress),
+        mut progress: impl FnMut(GitProgress),
     ) -> Result<(), GitError> {
         let steps = STEPS.map(|step| format!("--deepen={step}"));
         for step in steps.into_iter().chain(["--unshallow".to_owned()]) {

@@ -1,6 +1,6 @@
 //! How two commits stand to each other, and what lies between them.
 
-use super::changes::Change;
+use super::changes::PathChange;
 use super::checkout::Checkout;
 use super::checkout::Upstream;
 use super::command::Git;
@@ -75,7 +75,7 @@ impl Relation {
 
 /// What a target brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct NewCommits {
     /// How many commits.
     pub count: u64,
     /// Subject of the oldest of them.
@@ -85,7 +85,7 @@ pub struct News {
     /// Tags among them, oldest first.
     pub tags: Vec<String>,
     /// Every path in which the two commits differ.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PathChange>,
 }
 
 impl Git {
@@ -115,7 +115,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn news(&self, head: &Oid, target: &Oid) -> Result<News, GitError> {
+    pub async fn news(&self, head: &Oid, target: &Oid) -> Result<NewCommits, GitError> {
         let subjects = self
             .ask("log")
             .args(["-z", "--topo-order", "--format=%s"])
@@ -133,7 +133,7 @@ impl Git {
             text => text.split(|byte| *byte == 0).collect(),
         };
         let text = |subject: &&[u8]| String::from_utf8_lossy(subject).trim().to_owned();
-        Ok(News {
+        Ok(NewCommits {
             count: all.len() as u64,
             oldest: all.last().map(text),
             newest: all.first().map(text),

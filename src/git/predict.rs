@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::changes::{Change, ChangeKind};
+use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
@@ -40,7 +40,7 @@ pub struct Prediction {
     /// Files that git does not know and that are what the target brings.
     pub untracked_and_same: Vec<PathBuf>,
     /// Every path in which `worktree` and `tree` differ.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PathChange>,
 }
 
 impl Prediction {
@@ -205,7 +205,7 @@ impl Checkout {
     /// the same.
     async fn untracked_below(
         &self,
-        changes: &[Change],
+        changes: &[PathChange],
     ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), GitError> {
         let going: BTreeSet<&Path> = changes
             .iter()
@@ -213,7 +213,7 @@ impl Checkout {
             .map(|change| change.path.as_path())
             .collect();
         let (mut in_the_way, mut same) = (BTreeSet::new(), Vec::new());
-        let coming = |change: &&Change| change.before == ChangeKind::Nothing;
+        let coming = |change: &&PathChange| change.before == ChangeKind::Nothing;
         for change in changes.iter().filter(coming) {
             let found = obstacles(self.git.top(), &change.path, &going);
             if found == [change.path.clone()] && self.is_same(change).await? {
@@ -226,7 +226,7 @@ impl Checkout {
     }
 
     /// Whether what lies at a path is what the target has there.
-    pub(super) async fn is_same(&self, change: &Change) -> Result<bool, GitError> {
+    pub(super) async fn is_same(&self, change: &PathChange) -> Result<bool, GitError> {
         let file = self.git.top().join(&change.path);
         let Ok(metadata) = file.symlink_metadata() else {
             return Ok(false);

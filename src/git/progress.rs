@@ -2,7 +2,7 @@
 
 /// A line such as `Receiving objects:  45% (9/20), 1.20 MiB | 2.00 MiB/s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct GitProgress {
     /// What git does, in its words: `Receiving objects`.
     pub what: String,
     /// How many are done.
@@ -14,7 +14,7 @@ pub struct Progress {
 }
 
 /// Reads one state of a progress line; `None` for any other line.
-pub(super) fn parse(line: &str) -> Option<Progress> {
+pub(super) fn parse(line: &str) -> Option<GitProgress> {
     let line = line.trim();
     let line = line.strip_prefix("remote: ").unwrap_or(line);
     let (what, rest) = line.split_once(": ")?;
@@ -33,7 +33,7 @@ pub(super) fn parse(line: &str) -> Option<Progress> {
         }
         None => (counted.trim().parse().ok()?, None),
     };
-    Some(Progress {
+    Some(GitProgress {
         what: what.to_owned(),
         done,
         total,
@@ -65,8 +65,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(what: &str, done: u64, total: Option<u64>, bytes: Option<u64>) -> Option<Progress> {
-        Some(Progress {
+    fn of(what: &str, done: u64, total: Option<u64>, bytes: Option<u64>) -> Option<GitProgress> {
+        Some(GitProgress {
             what: what.to_owned(),
             done,
             total,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{Change, ChangeKind};
+use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
@@ -13,7 +13,7 @@ use super::fetch::Tags;
 use super::index_lock::remove_stale;
 use super::oid::Oid;
 use super::predict::{MANY, Prediction};
-use super::progress::Progress;
+use super::progress::GitProgress;
 use crate::git::command::{fields, path};
 
 /// An initialised submodule as it is checked out.
@@ -57,8 +57,8 @@ impl Checkout {
     /// The changes that move an initialised submodule, with its checkout.
     async fn moved_inner<'a>(
         &self,
-        changes: &'a [Change],
-    ) -> Result<Vec<(&'a Change, &'a Oid, Self)>, GitError> {
+        changes: &'a [PathChange],
+    ) -> Result<Vec<(&'a PathChange, &'a Oid, Self)>, GitError> {
         let mut moved = Vec::new();
         for change in changes {
             if let (ChangeKind::Submodule, Some(object)) = (change.after, &change.object)
@@ -74,7 +74,7 @@ impl Checkout {
     /// them.
     pub(super) async fn edited_submodules(
         &self,
-        changes: &[Change],
+        changes: &[PathChange],
     ) -> Result<Vec<PathBuf>, GitError> {
         let mut edited = Vec::new();
         for (change, _, inner) in self.moved_inner(changes).await? {
@@ -107,7 +107,7 @@ impl Checkout {
     pub async fn fetch_submodules(
         &self,
         prediction: &Prediction,
-        mut progress: impl FnMut(Progress),
+        mut progress: impl FnMut(GitProgress),
     ) -> Result<(), GitError> {
         for (_, commit, inner) in self.moved_inner(&prediction.changes).await? {
             if inner.git.commit(commit.as_str()).await?.is_some() {

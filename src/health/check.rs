@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::set_cookie::{SameSite, SetCookie, http_date};
 use crate::event::{ProofResult, ServiceName};
-use crate::host::http::{Ask, Reply};
+use crate::host::http::{PageRequest, Reply};
 use crate::profile::{Page, Sends, SignIn};
 use crate::secret::Secret;
 
@@ -92,14 +92,14 @@ impl Check {
 
 /// What came of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct CheckResult {
     /// In a word.
     pub result: ProofResult,
     /// In a sentence.
     pub what: String,
 }
 
-impl Finding {
+impl CheckResult {
     /// It is as asked.
     pub fn proven(what: impl Into<String>) -> Self {
         Self {
@@ -126,8 +126,8 @@ impl Finding {
 }
 
 /// The request for a page.
-pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> Ask {
-    Ask {
+pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> PageRequest {
+    PageRequest {
         url: format!("{base}{}", page.path),
         body: page.post.then(|| ("application/json", "{}".to_owned())),
         cookie: cookie.map(str::to_owned),
@@ -137,7 +137,7 @@ pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> Ask {
 }
 
 /// The request that signs in.
-pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> Ask {
+pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> PageRequest {
     let (user, password) = (&credentials.user, credentials.password.expose());
     let body = match sign_in.sends {
         Sends::Form => (
@@ -160,7 +160,7 @@ pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> Ask 
             )
         }
     };
-    Ask {
+    PageRequest {
         url: format!("{base}{}", sign_in.path),
         body: Some(body),
         cookie: None,
@@ -186,18 +186,18 @@ pub fn is_page(page: &Page, reply: &Reply) -> bool {
 }
 
 /// The judgement on what a visitor without a cookie got.
-pub fn judge_open(page: &Page, reply: &Reply) -> Finding {
+pub fn judge_open(page: &Page, reply: &Reply) -> CheckResult {
     let path = &page.path;
     if let Some(location) = &reply.location {
-        return Finding::failed(format!("sends a visitor without a cookie on to {location}"));
+        return CheckResult::failed(format!("sends a visitor without a cookie on to {location}"));
     }
     if reply.body.contains("type=\"password\"") {
-        return Finding::failed(format!("{path} still requires a password"));
+        return CheckResult::failed(format!("{path} still requires a password"));
     }
     if is_page(page, reply) {
-        return Finding::proven(format!("a visitor without a cookie gets {path}"));
+        return CheckResult::proven(format!("a visitor without a cookie gets {path}"));
     }
-    Finding::failed(format!(
+    CheckResult::failed(format!(
         "answers a visitor without a cookie with {} on {path}",
         reply.status
     ))
@@ -213,25 +213,30 @@ pub fn cookie_of(name: &str, reply: &Reply) -> Option<SetCookie> {
 const TOLERANCE: i64 = 60;
 
 /// The judgement on a new login's cookie, by the clock of whoever sent it, else by ours.
-pub fn judge_life(cookie: &SetCookie, reply: &Reply, now: Timestamp, wanted: Duration) -> Finding {
+pub fn judge_life(
+    cookie: &SetCookie,
+    reply: &Reply,
+    now: Timestamp,
+    wanted: Duration,
+) -> CheckResult {
     let name = &cookie.name;
     let clock = reply.date.as_deref().and_then(http_date).unwrap_or(now);
     let wanted = i64::try_from(wanted.as_secs()).unwrap_or(i64::MAX);
     match cookie.lives(clock) {
         Some(lives) if (lives - wanted).abs() <= TOLERANCE => {
-            Finding::proven(format!("a new login's cookie {name} lives {lives} s"))
+            CheckResult::proven(format!("a new login's cookie {name} lives {lives} s"))
         }
-        Some(lives) => Finding::failed(format!(
+        Some(lives) => CheckResult::failed(format!(
             "a new login's cookie {name} lives {lives} s, not {wanted} s"
         )),
-        None => Finding::failed(format!(
+        None => CheckResult::failed(format!(
             "a new login's cookie {name} ends with the browser, not after {wanted} s"
         )),
     }
 }
 
 /// The judgement on how a new login's cookie is sent.
-pub fn judge_fit(cookie: &SetCookie, secure: bool, same_site: Option<SameSite>) -> Finding {
+pub fn judge_fit(cookie: &SetCookie, secure: bool, same_site: Option<SameSite>) -> CheckResult {
     let name = &cookie.name;
     let told = |secure: bool, same_site: Option<SameSite>| {
         let site = same_site.map(|site| format!(" and SameSite={}", site.word()));
@@ -242,8 +247,8 @@ pub fn judge_fit(cookie: &SetCookie, secure: bool, same_site: Option<SameSite>) 
     let shown = told(cookie.secure, same_site.and(cookie.same_site));
     let fits = cookie.secure == secure && (same_site.is_none() || cookie.same_site == same_site);
     match fits {
-        true => Finding::proven(format!("a new login's cookie {name} is {shown}")),
-        false => Finding::failed(format!(
+        true => CheckResult::proven(format!("a new login's cookie {name} is {shown}")),
+        false => CheckResult::failed(format!(
             "a new login's cookie {name} is {shown}, and was to be {}",
             told(secure, same_site)
         )),

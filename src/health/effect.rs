@@ -25,12 +25,12 @@ pub struct Expected {
     /// The edited key, or the place in the definition.
     pub key: String,
     /// What to look for.
-    pub wanted: Wanted,
+    pub wanted: ExpectedValue,
 }
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ExpectedValue {
     /// The variable has this value; `None`: it is not there, or no longer has `before`.
     Variable {
         /// Its value after the change.
@@ -79,16 +79,16 @@ pub async fn prove(
         });
     };
     Ok(match &expected.wanted {
-        Wanted::Variable { value, before } => of_variable(
+        ExpectedValue::Variable { value, before } => of_variable(
             &inspected,
             &expected.key,
             value.as_deref(),
             before.as_deref(),
         ),
-        Wanted::File { host, target } => {
+        ExpectedValue::File { host, target } => {
             of_file(docker, &inspected, expected, host, target, written_at).await
         }
-        Wanted::NewContainer => of_container(&inspected, written_at),
+        ExpectedValue::NewContainer => of_container(&inspected, written_at),
     })
 }
 

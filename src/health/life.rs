@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
+use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge};
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::VerdictWord;
 
@@ -86,7 +86,7 @@ impl Life {
     pub(super) fn started(&mut self, at: Duration) {
         self.oom = false;
         self.halt = Halt::None;
-        let seen = Seen::Started;
+        let seen = LifeEvent::Started;
         self.history.push(Observation { at, seen });
     }
 
@@ -97,7 +97,7 @@ impl Life {
             self.history.clear();
             return;
         }
-        let seen = Seen::Died { exit_code, oom };
+        let seen = LifeEvent::Died { exit_code, oom };
         self.history.push(Observation { at, seen });
     }
 
@@ -119,14 +119,14 @@ impl Life {
 
     /// When its process was started last.
     pub(super) fn last_start(&self) -> Option<Duration> {
-        let starts = |o: &&Observation| o.seen == Seen::Started;
+        let starts = |o: &&Observation| o.seen == LifeEvent::Started;
         self.history.iter().rfind(starts).map(|o| o.at)
     }
 
     /// Whether its end was the last thing that was seen.
     pub(super) fn has_ended(&self) -> bool {
         let last = self.history.last();
-        last.is_some_and(|o| matches!(o.seen, Seen::Died { .. }))
+        last.is_some_and(|o| matches!(o.seen, LifeEvent::Died { .. }))
     }
 
     /// Compares a look at the container with what was seen of it, and adds what differs. Events come
@@ -147,7 +147,7 @@ impl Life {
             State::Running if found.health == Health::Unhealthy => {
                 let output = found.health_output.clone();
                 let health = found.health;
-                let seen = Seen::Health { health, output };
+                let seen = LifeEvent::Health { health, output };
                 self.history.push(Observation { at: now, seen });
             }
             State::Running if !self.has_ended() => {

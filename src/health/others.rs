@@ -7,7 +7,7 @@ use crate::docker::events::{EngineEvent, EventAction};
 
 /// How a container ended that nobody had touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum UnexpectedEnd {
     /// The engine was away, and has stopped all containers; what it did of its own is not known.
     WithTheEngine,
     /// Somebody sent it a signal.
@@ -22,7 +22,7 @@ pub struct Others {
     /// The engine's stream of events broke, and is open again.
     pub(super) engine_was_away: bool,
     told_to_end: BTreeSet<String>,
-    ended: BTreeMap<String, End>,
+    ended: BTreeMap<String, UnexpectedEnd>,
 }
 
 impl Others {
@@ -34,8 +34,8 @@ impl Others {
             }
             EventAction::Die { exit_code } => {
                 let end = match self.told_to_end.remove(&id) {
-                    true => End::Stopped,
-                    false => End::Exited(exit_code),
+                    true => UnexpectedEnd::Stopped,
+                    false => UnexpectedEnd::Exited(exit_code),
                 };
                 self.ended.insert(id, end);
             }
@@ -57,11 +57,11 @@ impl Others {
     }
 
     /// How a container ended that does not run any more.
-    pub fn end_of(&self, id: &str) -> End {
+    pub fn end_of(&self, id: &str) -> UnexpectedEnd {
         match self.ended.get(id) {
             Some(end) if !self.engine_was_away => *end,
             // Its end was told by nobody.
-            Some(_) | None => End::WithTheEngine,
+            Some(_) | None => UnexpectedEnd::WithTheEngine,
         }
     }
 }
@@ -86,12 +86,15 @@ mod tests {
     #[test]
     fn how_it_ended() {
         let die = EventAction::Die { exit_code: 3 };
-        assert_eq!(seen(&[die]).end_of("a"), End::Exited(3));
-        assert_eq!(seen(&[EventAction::Kill, die]).end_of("a"), End::Stopped);
+        assert_eq!(seen(&[die]).end_of("a"), UnexpectedEnd::Exited(3));
+        assert_eq!(
+            seen(&[EventAction::Kill, die]).end_of("a"),
+            UnexpectedEnd::Stopped
+        );
         assert!(!seen(&[die, EventAction::Start]).may_have_ended());
         assert!(!seen(&[die, EventAction::Destroy]).may_have_ended());
         let mut away = seen(&[EventAction::Kill, die]);
         away.engine_was_away = true;
-        assert_eq!(away.end_of("a"), End::WithTheEngine);
+        assert_eq!(away.end_of("a"), UnexpectedEnd::WithTheEngine);
     }
 }

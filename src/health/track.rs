@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::downtime::Downtime;
 use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
-use super::verdict::{Expectation, Judgement, Observation, Seen, Verdict, judge};
+use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge};
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::{Action, ServiceName, VerdictWord};
 use crate::host::http::Answer;
@@ -15,7 +15,7 @@ use crate::settings::{Probe, ServiceSettings};
 
 /// A service that is watched.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct WatchTarget {
     /// Its name.
     pub service: ServiceName,
     /// What is done to it; [`Action::None`]: it is only looked at.
@@ -35,9 +35,9 @@ pub struct Target {
 
 /// One service as the watch has seen it.
 #[derive(Debug)]
-pub struct Track {
+pub struct ServiceTrack {
     /// What is watched.
-    pub target: Target,
+    pub target: WatchTarget,
     /// The verdict, once it stands.
     pub verdict: Option<Verdict>,
     /// Time without service.
@@ -69,9 +69,9 @@ pub enum Judged {
     },
 }
 
-impl Track {
+impl ServiceTrack {
     /// A track without observations.
-    pub fn new(target: Target, limits: Limits) -> Self {
+    pub fn new(target: WatchTarget, limits: Limits) -> Self {
         let serving = target.old.iter().filter(|(_, up)| *up);
         let down = Downtime::served_by(serving.map(|(id, _)| id.clone()));
         let waiting = limits::before_start(&target.settings, target.past, limits);
@@ -125,7 +125,7 @@ impl Track {
         let life = self.life(&found.id);
         life.expect = limits::after_reload(life.expect);
         if found.health == Health::Healthy {
-            let seen = Seen::Health {
+            let seen = LifeEvent::Health {
                 health: Health::Healthy,
                 output: None,
             };
@@ -149,7 +149,7 @@ impl Track {
         };
         life.oom = true;
         let last = life.history.last_mut().map(|last| &mut last.seen);
-        if let Some(Seen::Died {
+        if let Some(LifeEvent::Died {
             exit_code: 137,
             oom,
         }) = last
@@ -190,7 +190,7 @@ impl Track {
         let Some(life) = self.lives.get_mut(id) else {
             return;
         };
-        if let Seen::Health {
+        if let LifeEvent::Health {
             health: Health::Healthy,
             ..
         } = observation.seen
@@ -271,7 +271,7 @@ impl Track {
             self.down.down(&found.id, now);
         } else if matches!(found.health, Health::Healthy | Health::Unhealthy) && runs {
             let output = found.health_output.clone();
-            let seen = Seen::Health {
+            let seen = LifeEvent::Health {
                 health: found.health,
                 output,
             };
@@ -293,11 +293,11 @@ impl Track {
     pub fn probed(&mut self, at: Duration, answer: &Answer) -> Option<Probe> {
         let probe = self.target.settings.probe.clone()?;
         let judged = probe.judge(answer);
-        let seen = Seen::Probe {
+        let seen = LifeEvent::Probe {
             ok: judged.is_ok(),
             answer: judged.err().unwrap_or_default(),
         };
-        let ok = matches!(seen, Seen::Probe { ok: true, .. });
+        let ok = matches!(seen, LifeEvent::Probe { ok: true, .. });
         for (id, life) in &mut self.lives {
             life.history.push(Observation {
                 at,

@@ -30,7 +30,7 @@ pub struct Expectation {
 
 /// One thing that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum LifeEvent {
     /// The process was started.
     Started,
     /// The process ended.
@@ -62,7 +62,7 @@ pub struct Observation {
     /// Since the watch began.
     pub at: Duration,
     /// What.
-    pub seen: Seen,
+    pub seen: LifeEvent,
 }
 
 /// The judgement so far.
@@ -96,7 +96,7 @@ const PROBES_WANTED: usize = 2;
 
 /// What the observations add up to.
 #[derive(Default)]
-struct Life {
+struct LifeSummary {
     first_start: Option<Duration>,
     running_since: Option<Duration>,
     deaths: Vec<(Duration, i64)>,
@@ -107,18 +107,18 @@ struct Life {
     last_probe: Option<String>,
 }
 
-impl Life {
+impl LifeSummary {
     fn of(history: &[Observation]) -> Self {
         let mut life = Self::default();
         for Observation { at, seen } in history {
             match seen {
-                Seen::Started => {
+                LifeEvent::Started => {
                     life.first_start.get_or_insert(*at);
                     life.running_since = Some(*at);
                     life.health = None;
                     life.probes_ok = 0;
                 }
-                Seen::Died { exit_code, oom } => {
+                LifeEvent::Died { exit_code, oom } => {
                     life.running_since = None;
                     life.deaths.push((*at, *exit_code));
                     life.probes_ok = 0;
@@ -126,10 +126,10 @@ impl Life {
                         life.oom_at = Some(*at);
                     }
                 }
-                Seen::Health { health, output } => {
+                LifeEvent::Health { health, output } => {
                     life.health = Some((*at, *health, output.clone()));
                 }
-                Seen::Probe { ok, answer } => {
+                LifeEvent::Probe { ok, answer } => {
                     life.probes_ok = if *ok { life.probes_ok + 1 } else { 0 };
                     life.probe_at = *at;
                     life.last_probe = (!*ok).then(|| answer.clone());
@@ -142,7 +142,7 @@ impl Life {
 
 /// Judges a container. `now` is the time since the watch began; observations are in order.
 pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Judgement {
-    let life = Life::of(history);
+    let life = LifeSummary::of(history);
     let deadline = life.first_start.unwrap_or_default() + expect.limit;
     let decided = match life.running_since {
         Some(since) => alive(expect, &life, since, now),
@@ -179,7 +179,7 @@ fn pending(ask_again: Duration) -> Judgement {
     Judgement::Pending { ask_again }
 }
 
-fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> Judgement {
+fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duration) -> Judgement {
     if let Some((at, Health::Unhealthy, output)) = &life.health {
         return failed(*at, unhealthy(output.as_deref()));
     }
@@ -216,7 +216,7 @@ fn alive(expect: &Expectation, life: &Life, since: Duration, now: Duration) -> J
 /// much later than the end itself.
 const OOM_LATE: Duration = Duration::from_secs(1);
 
-fn dead(expect: &Expectation, life: &Life, now: Duration) -> Judgement {
+fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     let Some(&(at, exit_code)) = life.deaths.last() else {
         return pending(Duration::MAX);
     };
@@ -262,7 +262,7 @@ fn unhealthy(output: Option<&str>) -> String {
     }
 }
 
-fn out_of_time(expect: &Expectation, life: &Life) -> String {
+fn out_of_time(expect: &Expectation, life: &LifeSummary) -> String {
     let limit = format!("within {:.0} s", expect.limit.as_secs_f64());
     if life.first_start.is_none() {
         return format!("did not start {limit}");

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use super::feed::{ENGINE_PATIENCE, Feed, pump};
 use super::limits::Limits;
 use super::others::Others;
-use super::track::{Judged, Target, Track};
-use super::verdict::{Observation, Seen, Verdict};
+use super::track::{Judged, ServiceTrack, WatchTarget};
+use super::verdict::{LifeEvent, Observation, Verdict};
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, Inspected, State};
@@ -49,7 +49,7 @@ pub struct Watch {
     began_nanos: i64,
     feed: mpsc::UnboundedReceiver<Feed>,
     pump: tokio::task::JoinHandle<()>,
-    tracks: BTreeMap<ServiceName, Track>,
+    tracks: BTreeMap<ServiceName, ServiceTrack>,
     probing: FuturesUnordered<Probing>,
     engine_lost: bool,
     /// Since when looks at containers are not answered.
@@ -61,7 +61,7 @@ pub struct Watch {
 
 /// What came of looks at a service's containers at the verdict's moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looked {
+enum LastLook {
     Agrees,
     Differs,
     /// It says little: ask again.
@@ -70,7 +70,7 @@ enum Looked {
 
 /// Why a watch ended without its verdicts.
 #[derive(Debug)]
-pub enum Stopped {
+pub enum WatchStopped {
     /// A signal came.
     Signal(Signal),
     /// The engine does not answer any more.
@@ -88,7 +88,7 @@ impl Watch {
     pub fn begin(
         docker: &Docker,
         project: &str,
-        targets: Vec<Target>,
+        targets: Vec<WatchTarget>,
         limits: Limits,
         emitter: Emitter,
     ) -> Self {
@@ -97,7 +97,7 @@ impl Watch {
         let pump = tokio::spawn(pump(docker.clone(), project.to_owned(), now, tell));
         let tracks = targets
             .into_iter()
-            .map(|target| (target.service.clone(), Track::new(target, limits)))
+            .map(|target| (target.service.clone(), ServiceTrack::new(target, limits)))
             .collect();
         Self {
             docker: docker.clone(),
@@ -151,18 +151,18 @@ impl Watch {
         &mut self,
         work: impl Future<Output = T>,
         signals: &Signals,
-    ) -> Result<T, Stopped> {
+    ) -> Result<T, WatchStopped> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+                signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
                 Some(feed) = self.feed.recv() => self.take(feed).await,
                 Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
             }
             if self.engine_lost {
-                return Err(Stopped::EngineLost);
+                return Err(WatchStopped::EngineLost);
             }
         }
     }
@@ -194,26 +194,26 @@ impl Watch {
         &mut self,
         services: &[ServiceName],
         signals: &Signals,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), WatchStopped> {
         loop {
             self.drain().await;
             let judged = tokio::select! {
                 biased;
-                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+                signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
                 judged = self.judge(services) => judged,
             };
             let Some(wake) = judged else {
                 return Ok(());
             };
             if self.engine_lost {
-                return Err(Stopped::EngineLost);
+                return Err(WatchStopped::EngineLost);
             }
             let pause = wake.saturating_sub(self.began.elapsed());
             tokio::select! {
                 Some(feed) = self.feed.recv() => self.take(feed).await,
                 Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
                 () = tokio::time::sleep(pause) => {}
-                signal = signals.wait() => return Err(Stopped::Signal(signal)),
+                signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
             }
         }
     }
@@ -227,25 +227,25 @@ impl Watch {
         &mut self,
         services: &[ServiceName],
         signals: &Signals,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), WatchStopped> {
         let looks = async {
             for name in services {
                 self.drain().await;
                 let mut looked = self.look_at(name).await;
-                while looked == Looked::Unsure && !self.engine_lost {
+                while looked == LastLook::Unsure && !self.engine_lost {
                     tokio::time::sleep(LOOK_PAUSE).await;
                     self.drain().await;
                     looked = self.look_at(name).await;
                 }
                 let track = self.tracks.get_mut(name);
-                if let Some(track) = track.filter(|_| looked != Looked::Agrees) {
+                if let Some(track) = track.filter(|_| looked != LastLook::Agrees) {
                     track.reopen();
                 }
             }
         };
         tokio::select! {
             biased;
-            signal = signals.wait() => return Err(Stopped::Signal(signal)),
+            signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
             () = looks => {}
         }
         self.settle(services, signals).await
@@ -292,7 +292,7 @@ impl Watch {
     pub fn containers(&self, service: &ServiceName) -> Vec<String> {
         self.tracks
             .get(service)
-            .map(Track::watched)
+            .map(ServiceTrack::watched)
             .unwrap_or_default()
     }
 
@@ -327,11 +327,11 @@ impl Watch {
                 Judged::Decided => None,
                 Judged::Open { ask_again } => Some(ask_again),
                 Judged::Good(verdict) => match self.look_at(name).await {
-                    Looked::Agrees => {
+                    LastLook::Agrees => {
                         self.tracks.get_mut(name)?.verdict = Some(verdict);
                         None
                     }
-                    Looked::Differs | Looked::Unsure => Some(self.began.elapsed() + LOOK_PAUSE),
+                    LastLook::Differs | LastLook::Unsure => Some(self.began.elapsed() + LOOK_PAUSE),
                 },
             };
             wake = [wake, ask_again].into_iter().flatten().min();
@@ -349,14 +349,14 @@ impl Watch {
     }
 
     /// Looks at a service's containers: what the events told may be old.
-    async fn look_at(&mut self, name: &ServiceName) -> Looked {
-        let mut looked = Looked::Agrees;
+    async fn look_at(&mut self, name: &ServiceName) -> LastLook {
+        let mut looked = LastLook::Agrees;
         for id in self.containers(name) {
             let asked = Instant::now();
             let Ok(found) = self.docker.inspect(&id).await else {
                 let since = *self.unanswered.get_or_insert(asked);
                 self.engine_lost |= since.elapsed() > ENGINE_PATIENCE;
-                return Looked::Unsure;
+                return LastLook::Unsure;
             };
             self.unanswered = None;
             let now = self.began.elapsed();
@@ -364,20 +364,20 @@ impl Watch {
                 continue;
             };
             if !track.look(&id, found.as_ref(), now) {
-                looked = Looked::Differs;
-            } else if asked.elapsed() > PROMPT && looked == Looked::Agrees {
-                looked = Looked::Unsure;
+                looked = LastLook::Differs;
+            } else if asked.elapsed() > PROMPT && looked == LastLook::Agrees {
+                looked = LastLook::Unsure;
             }
         }
-        if looked == Looked::Unsure && self.slow_looks < SLOW_LOOKS {
+        if looked == LastLook::Unsure && self.slow_looks < SLOW_LOOKS {
             self.slow_looks += 1;
             tokio::time::sleep(PROMPT).await;
-            return Looked::Unsure;
+            return LastLook::Unsure;
         }
         self.slow_looks = 0;
         match looked {
-            Looked::Agrees | Looked::Unsure => Looked::Agrees,
-            Looked::Differs => Looked::Differs,
+            LastLook::Agrees | LastLook::Unsure => LastLook::Agrees,
+            LastLook::Differs => LastLook::Differs,
         }
     }
 
@@ -454,7 +454,7 @@ impl Watch {
                     id,
                     Observation {
                         at,
-                        seen: Seen::Health { health, output },
+                        seen: LifeEvent::Health { health, output },
                     },
                 );
                 self.emitter.emit(Kind::Container {
@@ -529,7 +529,7 @@ impl Watch {
     }
 }
 
-fn told(name: &ServiceName, track: &Track, verdict: &Verdict, now: Duration) -> Kind {
+fn told(name: &ServiceName, track: &ServiceTrack, verdict: &Verdict, now: Duration) -> Kind {
     Kind::Verdict {
         service: name.clone(),
         verdict: verdict.word,

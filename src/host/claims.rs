@@ -44,7 +44,7 @@ pub struct Claim {
 
 /// A claim as anybody sees it.
 #[derive(Debug)]
-pub struct Seen {
+pub struct SeenClaim {
     /// How far its process is.
     pub stage: Stage,
     name: String,
@@ -88,7 +88,7 @@ pub fn make(key: &str, stage: Stage) -> anyhow::Result<Claim> {
 ///
 /// # Errors
 /// The kernel does not tell.
-pub fn others(key: &str, own: &[Claim]) -> anyhow::Result<Vec<Seen>> {
+pub fn others(key: &str, own: &[Claim]) -> anyhow::Result<Vec<SeenClaim>> {
     let list = "/proc/net/unix";
     let text = std::fs::read(list).with_context(|| format!("cannot read {list}"))?;
     let text = String::from_utf8_lossy(&text);
@@ -98,17 +98,17 @@ pub fn others(key: &str, own: &[Claim]) -> anyhow::Result<Vec<Seen>> {
         .collect())
 }
 
-fn seen_in(line: &str, key: &str) -> Option<Seen> {
+fn seen_in(line: &str, key: &str) -> Option<SeenClaim> {
     let name = line.split_whitespace().last()?.strip_prefix('@')?;
     let rest = name.strip_prefix(PREFIX)?.strip_prefix(key)?;
     let (word, _) = rest.strip_prefix('/')?.split_once('/')?;
     let stages = [Stage::Wanted, Stage::Held];
     let stage = stages.into_iter().find(|stage| stage.word() == word)?;
     let name = name.to_owned();
-    Some(Seen { stage, name })
+    Some(SeenClaim { stage, name })
 }
 
-impl Seen {
+impl SeenClaim {
     /// Whose it is; `None` when it was given up meanwhile.
     pub async fn owner(&self) -> Option<Owner> {
         let connection = match UnixStream::connect(format!("\0{}", self.name)).await {

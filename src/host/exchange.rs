@@ -31,7 +31,7 @@ pub struct FileId {
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct FileAsRead {
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// What it has besides.
@@ -67,13 +67,13 @@ fn id_of(metadata: &fs::Metadata) -> (u64, u64) {
 ///
 /// # Errors
 /// It cannot be read, or is not a regular file.
-pub fn look(path: &Path) -> anyhow::Result<Option<Seen>> {
+pub fn look(path: &Path) -> anyhow::Result<Option<FileAsRead>> {
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    let read = || -> io::Result<Option<Seen>> {
+    let read = || -> io::Result<Option<FileAsRead>> {
         let (folder, name) = folder_of(&real)?;
         let folder_id = id_of(&File::from(folder.try_clone()?).metadata()?);
         let Some((file, metadata)) = open_in(&folder, &name)? else {
@@ -81,7 +81,7 @@ pub fn look(path: &Path) -> anyhow::Result<Option<Seen>> {
         };
         let mut bytes = Vec::new();
         (&file).read_to_end(&mut bytes)?;
-        Ok(Some(Seen {
+        Ok(Some(FileAsRead {
             bytes,
             attributes: Attributes::of_open(&file, &metadata)?,
             id: FileId {
@@ -133,7 +133,7 @@ fn open_in(folder: &OwnedFd, name: &OsString) -> io::Result<Option<(File, fs::Me
 /// The folder cannot be written, the disk is full, or the owner cannot be kept.
 pub fn exchange(
     path: &Path,
-    seen: Option<&Seen>,
+    seen: Option<&FileAsRead>,
     new: Option<New<'_>>,
 ) -> anyhow::Result<Exchanged> {
     let work = || -> anyhow::Result<Exchanged> {
@@ -152,7 +152,7 @@ pub fn exchange(
         {
             return Ok(Exchanged::Edited);
         }
-        let place = Place { folder, name };
+        let place = NameInFolder { folder, name };
         let done = match (seen, new) {
             (Some(seen), Some(new)) => place.swap(seen, new)?,
             (None, Some(new)) => place.create(new)?,
@@ -172,7 +172,7 @@ fn system(error: Errno) -> anyhow::Error {
 }
 
 /// A name in an open folder.
-struct Place {
+struct NameInFolder {
     folder: OwnedFd,
     name: OsString,
 }
@@ -189,7 +189,7 @@ impl Drop for Temporary<'_> {
     }
 }
 
-impl Place {
+impl NameInFolder {
     fn temporary_name() -> anyhow::Result<OsString> {
         let mut random = [0; 8];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -219,7 +219,7 @@ impl Place {
     }
 
     /// Whether the file of this name is the one that was seen, unchanged.
-    fn is_as_seen(&self, name: &OsString, seen: &Seen) -> io::Result<bool> {
+    fn is_as_seen(&self, name: &OsString, seen: &FileAsRead) -> io::Result<bool> {
         let (file, metadata) = match open_in(&self.folder, name) {
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(false),
@@ -240,7 +240,7 @@ impl Place {
         Ok(bytes == seen.bytes)
     }
 
-    fn swap(&self, seen: &Seen, new: New<'_>) -> anyhow::Result<Exchanged> {
+    fn swap(&self, seen: &FileAsRead, new: New<'_>) -> anyhow::Result<Exchanged> {
         let temporary = self.write(new)?;
         match self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE) {
             Ok(()) => {}
@@ -285,7 +285,7 @@ impl Place {
     }
 
     /// The name goes first, so that nobody writes to what is about to be removed.
-    fn take_away(&self, seen: &Seen) -> anyhow::Result<Exchanged> {
+    fn take_away(&self, seen: &FileAsRead) -> anyhow::Result<Exchanged> {
         let aside = Self::temporary_name()?;
         match renameat(&self.folder, &self.name, &self.folder, &aside) {
             Ok(()) => {}

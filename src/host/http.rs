@@ -51,7 +51,7 @@ pub async fn get(url: String, timeout: Duration) -> Answer {
 
 /// A request as a browser makes it; nothing is followed and no cookie is kept.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct PageRequest {
     /// Where to.
     pub url: String,
     /// Sent with POST, if there is one; with its type.
@@ -83,7 +83,7 @@ pub struct Reply {
 ///
 /// # Errors
 /// The transport's reason.
-pub async fn ask(ask: Ask, timeout: Duration) -> Result<Reply, String> {
+pub async fn ask(ask: PageRequest, timeout: Duration) -> Result<Reply, String> {
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .tls_config(trust::tls(&ask.url))

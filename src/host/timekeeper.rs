@@ -147,7 +147,7 @@ pub async fn crontab(of: Option<&str>) -> anyhow::Result<Vec<u8>> {
 /// cron does not take it.
 pub async fn set_crontab(of: Option<&str>, text: &[u8], scratch: &Path) -> anyhow::Result<()> {
     let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
-    let file = Draft::write(text, scratch)?;
+    let file = CrontabFile::write(text, scratch)?;
     let name = file.0.display().to_string();
     let last = if text.is_empty() { "-r" } else { &name };
     let ended = call("crontab", &[user, vec![last]].concat()).await?;
@@ -179,7 +179,7 @@ pub async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option
         Some(line) if line.trim_start().starts_with("-n") => "-n",
         _ => return Ok(None),
     };
-    let file = Draft::write(text, scratch)?;
+    let file = CrontabFile::write(text, scratch)?;
     let name = file.0.display().to_string();
     let ended = call("crontab", &[option, &name]).await?;
     // By its name the person would look for a file that is gone.
@@ -188,9 +188,9 @@ pub async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option
 }
 
 /// A file for `crontab`, gone when it is dropped.
-struct Draft(PathBuf);
+struct CrontabFile(PathBuf);
 
-impl Draft {
+impl CrontabFile {
     fn write(text: &[u8], scratch: &Path) -> anyhow::Result<Self> {
         let file = scratch.join(format!("{}-crontab", std::process::id()));
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
@@ -198,7 +198,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for CrontabFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }

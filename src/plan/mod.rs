@@ -29,7 +29,12 @@ pub fn of_change(inputs: &Inputs<'_>) -> Plan {
     for (file, reach) in inputs.reaches {
         of_reach(inputs, file, reach, &mut wishes);
     }
-    finish(inputs, wishes, remarks, state::Stopped::StaysStopped)
+    finish(
+        inputs,
+        wishes,
+        remarks,
+        state::StoppedServices::StaysStopped,
+    )
 }
 
 /// The plan of `apply`: everything in which files and containers differ.
@@ -43,7 +48,12 @@ pub fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
             drift.reason.clone(),
         );
     }
-    finish(inputs, wishes, Vec::new(), state::Stopped::IsStarted)
+    finish(
+        inputs,
+        wishes,
+        Vec::new(),
+        state::StoppedServices::IsStarted,
+    )
 }
 
 /// The plan of `restart`: these services, or all that run.
@@ -62,9 +72,9 @@ pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
         wish(&mut wishes, service, Action::Restart, reason);
     }
     let stopped = if asked.is_empty() {
-        state::Stopped::StaysStopped
+        state::StoppedServices::StaysStopped
     } else {
-        state::Stopped::IsStarted
+        state::StoppedServices::IsStarted
     };
     finish(inputs, wishes, Vec::new(), stopped)
 }
@@ -152,14 +162,14 @@ fn finish(
     inputs: &Inputs<'_>,
     mut wishes: Wishes,
     mut remarks: Vec<(ServiceName, String)>,
-    stopped: state::Stopped,
+    stopped: state::StoppedServices,
 ) -> Plan {
     // Where the files ask for no container at all, none is missing.
     let any = inputs.before.services.iter().any(|(name, service)| {
         service.replicas > 0 && inputs.before.is_active(name, inputs.profiles_before)
     });
     let down = any && !inputs.containers.iter().any(Container::is_up);
-    if down && stopped == state::Stopped::StaysStopped {
+    if down && stopped == state::StoppedServices::StaysStopped {
         let untouched = inputs.after.services.keys().cloned().collect();
         return Plan {
             untouched,

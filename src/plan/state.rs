@@ -8,7 +8,7 @@ use crate::event::{Action, ServiceName};
 
 /// What is done with services that do not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stopped {
+pub(super) enum StoppedServices {
     /// They stay as they are: the change is not about them.
     StaysStopped,
     /// They are started: the person asked for it.
@@ -19,7 +19,7 @@ pub(super) fn settle(
     inputs: &Inputs<'_>,
     wishes: &mut Wishes,
     remarks: &mut Vec<(ServiceName, String)>,
-    stopped: Stopped,
+    stopped: StoppedServices,
 ) {
     for (name, (action, _)) in wishes.iter_mut() {
         let own: Vec<&Container> = inputs
@@ -28,8 +28,8 @@ pub(super) fn settle(
             .filter(|container| container.service == *name)
             .collect();
         let settled = match stopped {
-            Stopped::IsStarted => started(*action, &own),
-            Stopped::StaysStopped => kept(inputs, name, *action, &own, remarks),
+            StoppedServices::IsStarted => started(*action, &own),
+            StoppedServices::StaysStopped => kept(inputs, name, *action, &own, remarks),
         };
         *action = settled;
     }

@@ -117,7 +117,7 @@ pub struct Key {
     #[serde(default)]
     pub inside: bool,
     /// What another value brings with it.
-    pub change: Option<Change>,
+    pub change: Option<SecretChange>,
     /// In a sentence.
     pub about: String,
 }
@@ -125,7 +125,7 @@ pub struct Key {
 /// What another value of a secret brings with it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub struct SecretChange {
     /// In a sentence that begins with "another value".
     pub costs: String,
     /// What it costs cannot be had back by anything but the old value.
@@ -216,7 +216,7 @@ pub struct SignIn {
     /// What a person sees who is signed in, and nobody else.
     pub page: Page,
     /// The stack's own keys that hold an account, where the application has such.
-    pub account: Option<Account>,
+    pub account: Option<AccountKeys>,
 }
 
 /// The form of a sign-in.
@@ -232,7 +232,7 @@ pub enum Sends {
 /// Keys of an env file that hold an account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct AccountKeys {
     /// Key of the name.
     pub user: String,
     /// The name where the key is not set.

@@ -7,7 +7,7 @@ use super::{Key, Profile, numbers};
 
 /// What is known of a key in one application.
 #[derive(Debug, Clone, Copy)]
-pub enum Told<'p> {
+pub enum KeyFact<'p> {
     /// The application reads it.
     Reads {
         /// The application's own name.
@@ -43,10 +43,10 @@ pub enum Here<'p> {
 
 impl Profile {
     /// What is known of a key; nothing of one that the profile does not name.
-    pub fn tells(&self, key: &str, version: Option<&str>) -> Option<Told<'_>> {
+    pub fn tells(&self, key: &str, version: Option<&str>) -> Option<KeyFact<'_>> {
         let application = self.title.as_str();
         if let Some(sentence) = self.not_read.get(key) {
-            return Some(Told::Lacks {
+            return Some(KeyFact::Lacks {
                 application,
                 sentence,
             });
@@ -60,7 +60,7 @@ impl Profile {
             }
             (Some(since), Some(_)) => Here::TooOld(since),
         };
-        Some(Told::Reads {
+        Some(KeyFact::Reads {
             application,
             key: known,
             here,
@@ -69,10 +69,10 @@ impl Profile {
     }
 }
 
-impl Told<'_> {
+impl KeyFact<'_> {
     /// What it means, as lines.
     pub fn means(&self) -> Vec<String> {
-        let Told::Reads {
+        let KeyFact::Reads {
             application, key, ..
         } = self
         else {
@@ -91,11 +91,11 @@ impl Told<'_> {
     /// What a person would stumble over who sets it, as lines.
     pub fn warns(&self, name: &str, version: Option<&str>) -> Vec<String> {
         let (application, key, here, guarded) = match self {
-            Told::Lacks {
+            KeyFact::Lacks {
                 application,
                 sentence,
             } => return vec![format!("{application} has no {name}; {sentence}")],
-            Told::Reads {
+            KeyFact::Reads {
                 application,
                 key,
                 here,
@@ -130,11 +130,11 @@ impl Told<'_> {
     /// The same as a document.
     pub fn document(&self) -> Value {
         match self {
-            Told::Lacks {
+            KeyFact::Lacks {
                 application,
                 sentence,
             } => json!({"application": application, "reads": false, "instead": sentence}),
-            Told::Reads {
+            KeyFact::Reads {
                 application,
                 key,
                 here,

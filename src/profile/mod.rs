@@ -8,7 +8,7 @@ pub mod recognise;
 use std::sync::OnceLock;
 
 use crate::complaint::{Code, Complaint};
-pub use format::{Change, Key, KeyType, Page, Profile, Sends, SignIn};
+pub use format::{Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
 
 /// The profile of everything that no other one recognises.
 pub const GENERIC: &str = "generic";

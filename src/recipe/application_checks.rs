@@ -10,7 +10,7 @@ use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::health::set_cookie::SameSite;
 use crate::recipe::edit_target::{Edits, text};
 use crate::recipe::format::fields::{self, Proves};
-use crate::recipe::input::params::Given;
+use crate::recipe::input::params::ParameterValue;
 use crate::recipe::input::render::Filling;
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
@@ -35,11 +35,14 @@ pub(super) fn of(
     }
     let made = account.as_ref().zip(using.values.get("email"));
     let made = made.and_then(|(account, email)| match email {
-        Given::Word(user) => Some(Credentials {
+        ParameterValue::Word(user) => Some(Credentials {
             user: user.clone(),
             password: account.password.clone(),
         }),
-        Given::Duration(_) | Given::Size(_) | Given::Bool(_) | Given::Secret(_) => None,
+        ParameterValue::Duration(_)
+        | ParameterValue::Size(_)
+        | ParameterValue::Bool(_)
+        | ParameterValue::Secret(_) => None,
     });
     let credentials = using.wanted.sign_in.clone().or(made);
     Ok(Proofs {
@@ -53,7 +56,7 @@ pub(super) fn of(
     })
 }
 
-fn of_check(check: &fields::Check, filling: &Filling) -> Result<Check, Complaint> {
+fn of_check(check: &fields::RecipeCheck, filling: &Filling) -> Result<Check, Complaint> {
     let text = |template: &Option<String>| filling.text(template.as_deref().unwrap_or_default());
     let wrong = |text: &str| Complaint::new(Code::BadRecipe, text);
     Ok(match check.proves {
@@ -104,13 +107,13 @@ pub(super) fn account(
     }
     let words = account.command.iter().map(|word| filling.text(word));
     let password = match using.values.get("account-password") {
-        Some(Given::Secret(password)) => password.clone(),
+        Some(ParameterValue::Secret(password)) => password.clone(),
         _ => match (configured.get(&account.keep), edits) {
             (Some(kept), _) => Secret::new(kept.clone()),
             (None, Some(edits)) => {
                 let made = Generate::Alnum(24).value()?;
                 let file = using.place.located.first_env_file();
-                if let Some(Given::Word(name)) = using.values.get("email") {
+                if let Some(ParameterValue::Word(name)) = using.values.get("email") {
                     edits.add(Some(file.clone()), &account.keep_name, text(name));
                 }
                 edits.add(Some(file), &account.keep, text(made.expose()));

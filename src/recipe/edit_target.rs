@@ -8,7 +8,7 @@ use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::{Route, ServiceName};
 use crate::host::files;
-use crate::request::{Edit, EditRequest, Kind, To};
+use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::secret::{Secret, is_secret};
 use crate::stack::routes;
 use crate::stack::{Place, Resolved};
@@ -69,11 +69,11 @@ pub fn below(service: &ServiceName, rest: &[&str]) -> String {
 
 /// Text for a value.
 pub fn text(value: &str) -> To {
-    To::Set(Secret::new(value.to_owned()), Kind::String)
+    To::Set(Secret::new(value.to_owned()), ValueType::String)
 }
 
 /// Where the application's environment takes a key from.
-enum Source {
+enum KeySource {
     /// An env file.
     File(PathBuf),
     /// Its own definition.
@@ -92,8 +92,8 @@ pub fn env(
     let first = place.located.first_env_file();
     let path = below(service, &["environment", key]);
     match (source_of(place, resolved, service, key), value) {
-        (Source::File(file), Some(value)) => edits.add(Some(file), key, text(value)),
-        (Source::File(file), None) => {
+        (KeySource::File(file), Some(value)) => edits.add(Some(file), key, text(value)),
+        (KeySource::File(file), None) => {
             if sets(&file, key) {
                 edits.add(Some(file), key, To::Unset);
             }
@@ -103,12 +103,14 @@ pub fn env(
             }
         }
         // A definition may be shared; what is secret stays in the env file.
-        (Source::Definition, Some(value)) if is_secret(key, value) => {
+        (KeySource::Definition, Some(value)) if is_secret(key, value) => {
             edits.add(Some(first), key, text(value));
             edits.add(None, path, text(&format!("${{{key}}}")));
         }
-        (Source::Definition, Some(value)) => edits.add(None, path, text(&value.replace('$', "$$"))),
-        (Source::Definition, None) => {
+        (KeySource::Definition, Some(value)) => {
+            edits.add(None, path, text(&value.replace('$', "$$")))
+        }
+        (KeySource::Definition, None) => {
             if named(resolved, service, key) {
                 edits.add(None, path, To::Unset);
             }
@@ -136,7 +138,7 @@ fn named(resolved: &Resolved, service: &ServiceName, key: &str) -> bool {
     source.is_some_and(|source| source.environment.contains(key))
 }
 
-fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &str) -> Source {
+fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &str) -> KeySource {
     let first = place.located.first_env_file();
     let source = resolved.source.services.get(service);
     if let Some(source) = source
@@ -149,8 +151,8 @@ fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &st
                 .iter()
                 .any(|reference| reference.place == at && reference.variable == key);
         return match from_key {
-            true => Source::File(first),
-            false => Source::Definition,
+            true => KeySource::File(first),
+            false => KeySource::Definition,
         };
     }
     let reads = |file: &PathBuf| {
@@ -164,18 +166,18 @@ fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &st
     let own: Vec<PathBuf> = own.map(|entry| entry.path.clone()).collect();
     // The last file that sets a key wins.
     if let Some(setting) = own.iter().rev().find(|file| sets(file, key)) {
-        return Source::File(setting.clone());
+        return KeySource::File(setting.clone());
     }
     if reads(&first) {
-        return Source::File(first);
+        return KeySource::File(first);
     }
     if let Some(last) = own.last() {
-        return Source::File(last.clone());
+        return KeySource::File(last.clone());
     }
     let used = source.is_some_and(|s| s.references.iter().any(|r| r.variable == key));
     match used {
-        true => Source::File(first),
-        false => Source::Definition,
+        true => KeySource::File(first),
+        false => KeySource::Definition,
     }
 }
 

@@ -25,10 +25,10 @@ use crate::plan::guard::Guard;
 use crate::recipe::evidence::{Gathered, gather};
 use crate::recipe::exposure::guards;
 use crate::recipe::format::catalogue;
-use crate::recipe::format::fields::{Change, Refusal, RefusalCode};
-use crate::recipe::input::params::{self, Given};
+use crate::recipe::format::fields::{RecipeChange, Refusal, RefusalCode};
+use crate::recipe::input::params::{self, ParameterValue};
 use crate::recipe::input::render::Filling;
-use crate::recipe::store::Wanted;
+use crate::recipe::store::StoreRequest;
 use crate::request::Options;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, resolve};
@@ -164,11 +164,11 @@ impl Using<'_> {
         options: &mut Options,
     ) -> Result<(), Complaint> {
         let url = match self.values.get("url") {
-            Some(Given::Secret(url)) => Some(url.expose().to_owned()),
+            Some(ParameterValue::Secret(url)) => Some(url.expose().to_owned()),
             _ => None,
         };
         let typed = self.wanted.typed.iter();
-        let wanted = Wanted {
+        let wanted = StoreRequest {
             place: self.place,
             model: &self.resolved.model,
             recipe: self.recipe,
@@ -190,8 +190,8 @@ impl Using<'_> {
     /// What was typed behind the recipe's name, but for secrets.
     fn words(&self) -> String {
         let typed = self.wanted.typed.iter();
-        let shown =
-            typed.filter(|(name, _)| !matches!(self.values.get(name), Some(Given::Secret(_))));
+        let shown = typed
+            .filter(|(name, _)| !matches!(self.values.get(name), Some(ParameterValue::Secret(_))));
         let words: Vec<String> = shown
             .map(|(name, value)| format!("{name}={}", value.expose()))
             .collect();
@@ -279,7 +279,7 @@ impl Using<'_> {
 
     fn change(
         &self,
-        change: &Change,
+        change: &RecipeChange,
         filling: &Filling,
         edits: &mut Edits,
     ) -> Result<(), Complaint> {

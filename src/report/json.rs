@@ -8,9 +8,9 @@ use crate::complaint::Complaint;
 use crate::event::{Event, Kind, PlannedStep, ServiceSummary, Shown, Tell};
 
 /// Prints each event as a line.
-pub struct Lines;
+pub struct JsonLines;
 
-impl Tell for Lines {
+impl Tell for JsonLines {
     fn tell(&self, event: &Event) {
         if let Some(line) = line(event) {
             print(&format!("{line}\n"));

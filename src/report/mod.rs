@@ -19,7 +19,7 @@ pub mod style;
 pub mod terminal;
 pub mod words;
 
-pub use options::{Color, Options};
+pub use options::{Color, PrintOptions};
 pub use output::{err, out, print, to_watcher, unwritten};
 
 use std::io::{self, IsTerminal as _};
@@ -29,9 +29,9 @@ use crate::event::Tell;
 use style::Style;
 
 /// The renderer for these options.
-pub fn renderer(options: Options) -> Rc<dyn Tell> {
+pub fn renderer(options: PrintOptions) -> Rc<dyn Tell> {
     if options.json {
-        return Rc::new(json::Lines);
+        return Rc::new(json::JsonLines);
     }
     let style = Style::for_stdout(options.color);
     Rc::new(terminal::Terminal::new(

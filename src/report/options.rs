@@ -2,7 +2,7 @@
 
 /// The options of every command that are about printing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
+pub struct PrintOptions {
     /// JSON Lines.
     pub json: bool,
     /// Only what failed.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
-use super::options::Options;
+use super::options::PrintOptions;
 use crate::text;
 
 /// Prints a line of a result. That it cannot be printed stops nothing: a run goes on to its end, and
@@ -38,7 +38,7 @@ pub fn err(line: &str) {
 }
 
 /// Prints a line for a person who waits at a terminal, unless they asked for quiet.
-pub fn to_watcher(options: Options, line: &str) {
+pub fn to_watcher(options: PrintOptions, line: &str) {
     if io::stderr().is_terminal() && !options.quiet {
         err(line);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::news;
-use super::options::Options;
+use super::options::PrintOptions;
 use super::output::{err, out};
 use super::plan;
 use super::screen;
@@ -22,12 +22,12 @@ use crate::event::{
 
 /// The renderer for terminals, pipes and log files.
 pub struct Terminal {
-    options: Options,
+    options: PrintOptions,
     style: Style,
-    state: RefCell<State>,
+    state: RefCell<ScreenState>,
 }
 
-struct State {
+struct ScreenState {
     /// Only where standard error is a terminal: indicatif prints nothing elsewhere.
     live: Option<MultiProgress>,
     lines: BTreeMap<ServiceName, ProgressBar>,
@@ -47,8 +47,8 @@ struct State {
 
 impl Terminal {
     /// A renderer; `live` says whether standard error is a terminal.
-    pub fn new(options: Options, style: Style, live: bool) -> Self {
-        let state = State {
+    pub fn new(options: PrintOptions, style: Style, live: bool) -> Self {
+        let state = ScreenState {
             live: (live && !options.quiet).then(screen::live),
             lines: BTreeMap::new(),
             counted: None,
@@ -68,7 +68,7 @@ impl Terminal {
         }
     }
 
-    fn print(&self, state: &mut State, line: &str) {
+    fn print(&self, state: &mut ScreenState, line: &str) {
         state.something_shown = true;
         match &state.live {
             // The bars step aside while a line is printed.
@@ -78,7 +78,7 @@ impl Terminal {
     }
 
     /// A result's line; the first one is set apart from the plan.
-    fn result(&self, state: &mut State, line: &str) {
+    fn result(&self, state: &mut ScreenState, line: &str) {
         if !state.began_results && state.something_shown {
             self.print(state, "");
         }
@@ -86,20 +86,20 @@ impl Terminal {
         self.print(state, line);
     }
 
-    fn change(&self, state: &mut State, file: &str, key: &str, text: &str) {
+    fn change(&self, state: &mut ScreenState, file: &str, key: &str, text: &str) {
         state.width = state.width.max(file.chars().count());
         let text = format!("{}  {text}", self.style.bold(key));
         state.changes.push((file.to_owned(), text));
     }
 
-    fn print_changes(&self, state: &mut State) {
+    fn print_changes(&self, state: &mut ScreenState) {
         let width = state.width;
         for (file, text) in std::mem::take(&mut state.changes) {
             self.print(state, &format!("  {file:<width$}  {text}"));
         }
     }
 
-    fn plan(&self, state: &mut State, steps: &[PlannedStep], untouched: &[ServiceName]) {
+    fn plan(&self, state: &mut ScreenState, steps: &[PlannedStep], untouched: &[ServiceName]) {
         let (style, verbose) = (&self.style, self.options.verbose);
         state.width = state.width.max(plan::width(steps, untouched));
         let width = state.width;
@@ -115,7 +115,7 @@ impl Terminal {
         }
     }
 
-    fn diff(&self, state: &mut State, file: &str, lines: &[String]) {
+    fn diff(&self, state: &mut ScreenState, file: &str, lines: &[String]) {
         self.print(state, "");
         self.print(state, &self.style.dim(&format!("  {file}")));
         for line in lines {
@@ -130,7 +130,7 @@ impl Terminal {
 
     /// Counted work is shown where there is a terminal, while it lasts; `-v` also prints each line of
     /// the programs that are called.
-    fn progress(&self, state: &mut State, what: &str, done: u64, total: Option<u64>) {
+    fn progress(&self, state: &mut ScreenState, what: &str, done: u64, total: Option<u64>) {
         match (&state.live, total) {
             (Some(live), Some(total)) if !self.options.verbose => {
                 let line = state.counted.get_or_insert_with(|| {
@@ -149,7 +149,7 @@ impl Terminal {
         }
     }
 
-    fn container(&self, state: &mut State, service: &ServiceName, words: String) {
+    fn container(&self, state: &mut ScreenState, service: &ServiceName, words: String) {
         state.width = state.width.max(service.as_str().chars().count());
         let Some(live) = &state.live else { return };
         let width = state.width;
@@ -165,7 +165,7 @@ impl Terminal {
         line.set_message(words);
     }
 
-    fn settle_line(state: &mut State, service: &ServiceName) {
+    fn settle_line(state: &mut ScreenState, service: &ServiceName) {
         if let (Some(line), Some(live)) = (state.lines.remove(service), &state.live) {
             line.finish_and_clear();
             live.remove(&line);
@@ -174,7 +174,7 @@ impl Terminal {
 
     fn verdict(
         &self,
-        state: &mut State,
+        state: &mut ScreenState,
         service: &ServiceName,
         verdict: VerdictWord,
         reason: Option<&str>,
@@ -230,7 +230,7 @@ impl Terminal {
     /// `↩ .env restored, web restarted, healthy after 1.3 s`
     fn verdict_back(
         &self,
-        state: &mut State,
+        state: &mut ScreenState,
         service: &ServiceName,
         verdict: VerdictWord,
         after: Duration,
@@ -256,7 +256,7 @@ impl Terminal {
         self.result(state, &format!("↩ {files}{service} {done}, {text}"));
     }
 
-    fn complaint(&self, state: &mut State, complaint: &Complaint) {
+    fn complaint(&self, state: &mut ScreenState, complaint: &Complaint) {
         state.something_shown = true;
         let mut lines = vec![format!("{} {}", self.style.bad("✗"), complaint.text)];
         lines.extend(complaint.details.iter().map(|line| format!("  {line}")));
@@ -270,7 +270,7 @@ impl Terminal {
         }
     }
 
-    fn finished(&self, state: &mut State, outcome: Outcome, next: Option<&str>) {
+    fn finished(&self, state: &mut ScreenState, outcome: Outcome, next: Option<&str>) {
         for line in std::mem::take(&mut state.lines).into_values() {
             line.finish_and_clear();
         }

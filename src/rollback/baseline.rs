@@ -29,13 +29,13 @@ pub struct Baseline {
     /// What Compose was told.
     pub args: ProjectArgs,
     /// Every file that was looked at, and what was there.
-    files: BTreeMap<PathBuf, Kept>,
+    files: BTreeMap<PathBuf, BaselineSide>,
 }
 
 /// A file as it was then. One that is not in the list was not looked at: nothing is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "side", rename_all = "snake_case")]
-enum Kept {
+enum BaselineSide {
     Absent,
     Text {
         /// Names the kept text.
@@ -167,7 +167,7 @@ fn try_keep(
     place: &Place,
     assessment: &Assessment,
     state: &StackState,
-    retained: impl Fn(&PathBuf) -> Option<Kept>,
+    retained: impl Fn(&PathBuf) -> Option<BaselineSide>,
 ) -> anyhow::Result<()> {
     let folder = folder_of(state);
     let mut files = BTreeMap::new();
@@ -190,14 +190,14 @@ fn try_keep(
     remove_unused(&folder, &baseline)
 }
 
-fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<Kept> {
+fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<BaselineSide> {
     if std::fs::metadata(path).is_ok_and(|found| found.len() > LARGEST) {
         let why = "it is too large to be kept".to_owned();
-        return Ok(Kept::Unknown { why });
+        return Ok(BaselineSide::Unknown { why });
     }
     Ok(match Side::read(path) {
-        Side::Absent => Kept::Absent,
-        Side::Unknown(why) => Kept::Unknown { why },
+        Side::Absent => BaselineSide::Absent,
+        Side::Unknown(why) => BaselineSide::Unknown { why },
         Side::Text(text) => {
             let hash = sha256(&text.bytes);
             let copy = folder.join(&hash);
@@ -206,7 +206,7 @@ fn kept_now(path: &Path, folder: &Path) -> anyhow::Result<Kept> {
                 make_folder(folder)?;
                 write_file(&copy, &text.bytes)?;
             }
-            Kept::Text {
+            BaselineSide::Text {
                 hash,
                 attributes: text.attributes,
             }
@@ -219,8 +219,8 @@ fn remove_unused(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
         .files
         .values()
         .filter_map(|kept| match kept {
-            Kept::Text { hash, .. } => Some(hash.as_str()),
-            Kept::Absent | Kept::Unknown { .. } => None,
+            BaselineSide::Text { hash, .. } => Some(hash.as_str()),
+            BaselineSide::Absent | BaselineSide::Unknown { .. } => None,
         })
         .collect();
     for entry in std::fs::read_dir(folder)? {
@@ -257,9 +257,9 @@ impl Baseline {
     fn side(&self, path: &Path, state: &StackState) -> Side {
         let (known, attributes) = match self.files.get(path) {
             None => return Side::Unknown("it was no file of the stack then".to_owned()),
-            Some(Kept::Absent) => return Side::Absent,
-            Some(Kept::Unknown { why }) => return Side::Unknown(why.clone()),
-            Some(Kept::Text { hash, attributes }) => (hash, attributes),
+            Some(BaselineSide::Absent) => return Side::Absent,
+            Some(BaselineSide::Unknown { why }) => return Side::Unknown(why.clone()),
+            Some(BaselineSide::Text { hash, attributes }) => (hash, attributes),
         };
         let copy = folder_of(state).join(known);
         match std::fs::read(&copy) {

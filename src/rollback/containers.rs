@@ -15,7 +15,7 @@ use crate::event::{Action, NoteCode, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::limits::Past;
-use crate::health::track::Target;
+use crate::health::track::WatchTarget;
 use crate::health::watch::Watch;
 use crate::host::signals::Signals;
 use crate::plan::Step;
@@ -396,7 +396,7 @@ impl Rollback<'_> {
         let target = |step: &Step| {
             let was = base.of_service(&step.service);
             let old = now.containers.iter().filter(|c| c.service == step.service);
-            Target {
+            WatchTarget {
                 service: step.service.clone(),
                 action: step.action,
                 past: Past {

@@ -78,7 +78,7 @@ impl Problem {
 
 /// How a rollback ended.
 #[derive(Debug)]
-pub enum End {
+pub enum RollbackEnd {
     /// The comparison found everything as it was.
     Back(Verified),
     /// Something that passes came between: the run stays open, and the next command goes on with it.
@@ -91,12 +91,12 @@ pub enum End {
 #[derive(Debug)]
 pub struct Undone {
     /// How it ended.
-    pub end: End,
+    pub end: RollbackEnd,
     /// How long services were away while it lasted.
     pub down: BTreeMap<ServiceName, Duration>,
 }
 
-impl End {
+impl RollbackEnd {
     pub(super) fn of(problems: Vec<Problem>, compared: Result<Verified, Vec<Problem>>) -> Self {
         let (mut all, compared) = (problems, compared);
         match compared {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use end::{Cause, End, Problem, Undone};
+pub use end::{Cause, Problem, RollbackEnd, Undone};
 
 use crate::apply::images;
 use crate::docker::reference::split_tag;
@@ -218,7 +218,7 @@ fn checkout_by_hand(checkout: &SavedCheckout) -> String {
 impl Progress {
     fn ended(self, compared: Result<Verified, Vec<Problem>>) -> Undone {
         Undone {
-            end: End::of(self.problems, compared),
+            end: RollbackEnd::of(self.problems, compared),
             down: self.down,
         }
     }

@@ -19,13 +19,13 @@ use crate::host::files;
 use crate::host::process::end_orphans;
 use crate::host::signals::Signals;
 use crate::request::WithUnfinished;
-use crate::rollback::{End, Rollback, Undone};
+use crate::rollback::{Rollback, RollbackEnd, Undone};
 use crate::stack::Place;
 use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::journal::{self, Entry, Journal, touched};
-use crate::state::lock::{Lock, Subject};
+use crate::state::lock::{Lock, LockSubject};
 use crate::state::open_run::OpenRun;
 
 /// What became of a run that was cut off.
@@ -77,16 +77,16 @@ impl Locking<'_> {
         place: &Place,
         checkpoint: &Checkpoint,
         signals: &Signals,
-    ) -> Result<(), Stopped> {
-        let project = Subject::Project(checkpoint.project.clone());
+    ) -> Result<(), RecoveryStopped> {
+        let project = LockSubject::Project(checkpoint.project.clone());
         let paths = checkpoint.files.iter().map(|file| &*file.path);
-        let wanted: Vec<Subject> = std::iter::once(project)
+        let wanted: Vec<LockSubject> = std::iter::once(project)
             .chain(files_outside(place, paths))
             .collect();
         tokio::select! {
-            locked = self.lock.also(wanted, self.wait) => locked.map_err(Stopped::Choice),
+            locked = self.lock.also(wanted, self.wait) => locked.map_err(RecoveryStopped::Choice),
             signal = signals.wait() => {
-                Err(Stopped::Choice(interrupted(signal)))
+                Err(RecoveryStopped::Choice(interrupted(signal)))
             }
         }
     }
@@ -123,9 +123,9 @@ pub async fn finish(
     let run = open.run;
     let recovered = match finish_open(place, &open, how, locking, emitter, signals).await {
         Ok(recovered) => recovered,
-        Err(Stopped::Choice(complaint)) => return Err(complaint),
+        Err(RecoveryStopped::Choice(complaint)) => return Err(complaint),
         // The run stays open, and the next command tries again.
-        Err(Stopped::Failed(complaint)) => {
+        Err(RecoveryStopped::Failed(complaint)) => {
             emitter.emit(Kind::Complaint(complaint));
             Recovered::Failed {
                 run,
@@ -150,20 +150,20 @@ fn not_yet(run: RunId) -> String {
 }
 
 /// Why recovery came to no end.
-enum Stopped {
+enum RecoveryStopped {
     /// A person has to choose, or somebody else is at work; nothing was touched.
     Choice(Complaint),
     /// Something failed that may work later.
     Failed(Complaint),
 }
 
-impl From<Complaint> for Stopped {
+impl From<Complaint> for RecoveryStopped {
     fn from(complaint: Complaint) -> Self {
         Self::Failed(complaint)
     }
 }
 
-impl From<anyhow::Error> for Stopped {
+impl From<anyhow::Error> for RecoveryStopped {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error.into())
     }
@@ -189,7 +189,7 @@ async fn finish_open(
     mut locking: Locking<'_>,
     emitter: &Emitter,
     signals: &Signals,
-) -> Result<Recovered, Stopped> {
+) -> Result<Recovered, RecoveryStopped> {
     let CutOff { run, folder, .. } = open;
     // Compose may outlive the refit that started it, and would go on with the change.
     let mark = journal::mark(folder)?;
@@ -228,7 +228,9 @@ async fn finish_open(
     if !edited.is_empty() || !by_others.is_empty() {
         match how {
             WithUnfinished::Refuse => {
-                return Err(Stopped::Choice(choice(place, open, &edited, &by_others)));
+                return Err(RecoveryStopped::Choice(choice(
+                    place, open, &edited, &by_others,
+                )));
             }
             WithUnfinished::KeepPresent => {
                 let todo =
@@ -256,12 +258,12 @@ async fn finish_open(
         emitter.emit(Kind::Complaint(complaint));
     }
     let text = match &undone.end {
-        End::Back(_) => {
+        RollbackEnd::Back(_) => {
             close(Outcome::RolledBack, &[])?;
             return Ok(Recovered::RolledBack(*run, undone.end.text(*run)));
         }
-        End::Open(_) => not_yet(*run),
-        End::Failed(_) => {
+        RollbackEnd::Open(_) => not_yet(*run),
+        RollbackEnd::Failed(_) => {
             close(Outcome::RollbackFailed, &undone.end.todo())?;
             format!(
                 "Nothing of this command was done: run {run} could not be rolled back. More: refit show {run}"
@@ -277,7 +279,7 @@ fn lost(
     error: StateError,
     close: impl Fn(Outcome, &[String]) -> anyhow::Result<()>,
     emitter: &Emitter,
-) -> Result<Recovered, Stopped> {
+) -> Result<Recovered, RecoveryStopped> {
     let run = open.run;
     let passes = error.may_pass();
     let todo = format!("see what run {run} changed (refit show {run}), and undo it by hand");
@@ -397,10 +399,10 @@ async fn roll_back(
 pub fn files_outside<'a>(
     place: &Place,
     paths: impl Iterator<Item = &'a Path>,
-) -> impl Iterator<Item = Subject> {
+) -> impl Iterator<Item = LockSubject> {
     let directory = files::follow(&place.located.args.directory);
     let paths = paths.map(files::follow);
     paths
         .filter(move |path| !path.starts_with(&directory))
-        .map(Subject::File)
+        .map(LockSubject::File)
 }

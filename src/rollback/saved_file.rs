@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::sha256;
-use crate::host::exchange::{self, Exchanged, New, Seen};
+use crate::host::exchange::{self, Exchanged, FileAsRead, New};
 use crate::host::files::{self, Attributes};
 use crate::stack::side::{FileEdit, Origin, Side};
-use crate::state::document::{self, Place, StateError};
+use crate::state::document::{self, DamagedAt, StateError};
 use crate::state::write_file;
 
 /// A file on both sides of a run.
@@ -75,7 +75,7 @@ pub(crate) enum Back {
 
 /// Which side of a run lies in the place of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Lies {
+pub(crate) enum PresentSide {
     /// The one before it.
     Before,
     /// What the run made of it.
@@ -127,7 +127,7 @@ pub fn of_neither_side<'a>(
 
 impl SavedSide {
     /// Whether this is what lies there. What is not known is like everything.
-    fn is(&self, now: Option<&Seen>) -> bool {
+    fn is(&self, now: Option<&FileAsRead>) -> bool {
         match (self, now) {
             (Self::Unknown { .. }, _) | (Self::Absent, None) => true,
             (Self::Text { hash: known, .. }, Some(now)) => *known == sha256(&now.bytes),
@@ -183,7 +183,7 @@ fn kept(folder: &Path, name: &str, known: &str) -> Result<Vec<u8>, StateError> {
     if sha256(&bytes) != known {
         return Err(StateError::Damaged {
             path,
-            place: Place::Somewhere,
+            place: DamagedAt::Somewhere,
             cause: "it is not the text that was kept".to_owned(),
         });
     }
@@ -250,22 +250,22 @@ impl SavedFile {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) fn lies(&self) -> anyhow::Result<Lies> {
+    pub(crate) fn lies(&self) -> anyhow::Result<PresentSide> {
         if let SavedSide::Unknown { .. } = self.before {
-            return Ok(Lies::NotKnown);
+            return Ok(PresentSide::NotKnown);
         }
         let now = self.now()?;
         let link = std::fs::read_link(&self.path).ok();
         Ok(if self.before.is(now.as_ref()) && self.link == link {
-            Lies::Before
+            PresentSide::Before
         } else if self.after.is(now.as_ref()) || self.is_as_linked() {
-            Lies::After
+            PresentSide::After
         } else {
-            Lies::Neither
+            PresentSide::Neither
         })
     }
 
-    fn now(&self) -> anyhow::Result<Option<Seen>> {
+    fn now(&self) -> anyhow::Result<Option<FileAsRead>> {
         match self.path.is_dir() {
             true => Ok(None),
             false => exchange::look(&self.path),
@@ -321,14 +321,18 @@ impl SavedFile {
             return Ok(false);
         };
         let is_read_only = self.before == self.after;
-        let is_old = |now: &Seen| is_read_only || now.attributes == *attributes;
+        let is_old = |now: &FileAsRead| is_read_only || now.attributes == *attributes;
         let now = self.now()?;
         let same_link = self.link == std::fs::read_link(&self.path).ok();
         Ok(same_link && self.before.is(now.as_ref()) && now.as_ref().is_some_and(is_old))
     }
 
     /// Mode, owner and attributes for the old text: a person's own where they are of neither side.
-    fn attributes_back<'a>(&'a self, old: &'a Attributes, now: Option<&'a Seen>) -> &'a Attributes {
+    fn attributes_back<'a>(
+        &'a self,
+        old: &'a Attributes,
+        now: Option<&'a FileAsRead>,
+    ) -> &'a Attributes {
         let SavedSide::Text { attributes, .. } = &self.after else {
             return old;
         };
@@ -373,7 +377,8 @@ impl SavedFile {
             ..old
         };
         let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
-        let is_old = |seen: &Seen| seen.bytes == old.bytes && seen.attributes == *old.attributes;
+        let is_old =
+            |seen: &FileAsRead| seen.bytes == old.bytes && seen.attributes == *old.attributes;
         if same_link && now.as_ref().is_some_and(is_old) {
             return Ok(Some(Back::AsItWas));
         }
@@ -467,7 +472,7 @@ impl SavedFile {
     /// Keeps a text that nobody else has: a person's new side, and one that is neither side of the run.
     fn keep_typed(
         &self,
-        now: Option<&Seen>,
+        now: Option<&FileAsRead>,
         old: Option<&[u8]>,
         aside: &Path,
     ) -> anyhow::Result<Option<PathBuf>> {

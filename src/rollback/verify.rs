@@ -12,9 +12,9 @@ use super::{Problem, Progress, Rollback};
 use crate::event::{ServiceName, VerdictWord};
 use crate::git::{Checkout, Git};
 use crate::health::limits::of_healthcheck;
-use crate::health::watch::{Stopped, Watch};
+use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signals;
-use crate::rollback::saved_file::Lies;
+use crate::rollback::saved_file::PresentSide;
 use crate::stack::snapshot::{Compared, Handled, Left, RunState, Verified, compare};
 
 /// What a verdict may take beyond its own limit: the watch itself hangs.
@@ -57,8 +57,8 @@ impl Rollback<'_> {
         let signals = Signals::none();
         let settled = tokio::time::timeout(limit, watch.settle(&awaited, &signals)).await;
         match settled {
-            Ok(Ok(()) | Err(Stopped::Signal(_))) => {}
-            Ok(Err(Stopped::EngineLost)) => progress.problems.push(Problem::engine_lost()),
+            Ok(Ok(()) | Err(WatchStopped::Signal(_))) => {}
+            Ok(Err(WatchStopped::EngineLost)) => progress.problems.push(Problem::engine_lost()),
             Err(_) => {
                 let names: Vec<&str> = awaited.iter().map(ServiceName::as_str).collect();
                 let text = format!("{} came to no verdict", names.join(", "));
@@ -139,14 +139,14 @@ impl Rollback<'_> {
         for file in self.checkpoint.all_files() {
             let shown = self.place.shown(&file.path);
             match file.lies() {
-                Ok(Lies::Before) => match file.has_other_attributes() {
+                Ok(PresentSide::Before) => match file.has_other_attributes() {
                     Ok(true) => left.push(Left::Attributes(shown)),
                     Ok(false) => {}
                     Err(error) => found.push(Problem::of_file(&error, self.file_by_hand(file))),
                 },
-                Ok(Lies::Neither) => left.push(Left::Edited(shown)),
-                Ok(Lies::NotKnown) => left.push(Left::NotKnown(shown)),
-                Ok(Lies::After) => {
+                Ok(PresentSide::Neither) => left.push(Left::Edited(shown)),
+                Ok(PresentSide::NotKnown) => left.push(Left::NotKnown(shown)),
+                Ok(PresentSide::After) => {
                     let text = format!("not as it was: the file {shown}");
                     found.push(Problem::lasting(text, self.file_by_hand(file)));
                 }

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
 use crate::failure::Failure;
 use crate::fault::fault;
-use crate::health::check::{self, Check, Finding, Proofs};
+use crate::health::check::{self, Check, CheckResult, Proofs};
 use crate::health::limits::Past;
 use crate::health::set_cookie::SetCookie;
-use crate::health::track::Target;
+use crate::health::track::WatchTarget;
 use crate::health::watch::Watch;
-use crate::host::http::{self, Ask, Reply};
+use crate::host::http::{self, PageRequest, Reply};
 use crate::profile::SignIn;
 use crate::run::transaction::Transaction;
 use crate::stack::address;
@@ -37,15 +37,15 @@ struct Login<'p> {
     by_https: bool,
 }
 
-fn by(https: bool, ask: Ask) -> Ask {
-    Ask {
+fn by(https: bool, ask: PageRequest) -> PageRequest {
+    PageRequest {
         came_by_https: https,
         ..ask
     }
 }
 
 /// Why something cannot be looked at, or what was seen.
-type Looked = Result<Finding, String>;
+type LookResult = Result<CheckResult, String>;
 
 impl Transaction<'_> {
     /// Every proof that the change asks for. Each question has its limit; a signal ends them all.
@@ -76,7 +76,7 @@ impl Transaction<'_> {
                 Ok(base) => self.look(proofs, *check, &base).await?,
                 Err(why) => Err(why),
             };
-            let finding = finding.unwrap_or_else(|why| Finding::not_proven(*check, &why));
+            let finding = finding.unwrap_or_else(|why| CheckResult::not_proven(*check, &why));
             self.tell_proof(&proofs.service, *check, finding)?;
         }
         fault!("proof.after");
@@ -101,7 +101,7 @@ impl Transaction<'_> {
 
     fn leave_out(&self, proofs: &Proofs, why: &str) -> Result<(), Failure> {
         for check in &proofs.checks {
-            let finding = Finding::not_proven(*check, why);
+            let finding = CheckResult::not_proven(*check, why);
             self.tell_proof(&proofs.service, *check, finding)?;
         }
         Ok(())
@@ -111,9 +111,9 @@ impl Transaction<'_> {
         &self,
         service: &ServiceName,
         check: Check,
-        finding: Finding,
+        finding: CheckResult,
     ) -> Result<(), Failure> {
-        let Finding { result, what } = finding;
+        let CheckResult { result, what } = finding;
         self.emitter.emit(Kind::Proof {
             service: service.clone(),
             check: check.word(),
@@ -135,7 +135,7 @@ impl Transaction<'_> {
         })
     }
 
-    async fn look(&self, proofs: &Proofs, check: Check, base: &str) -> Result<Looked, Failure> {
+    async fn look(&self, proofs: &Proofs, check: Check, base: &str) -> Result<LookResult, Failure> {
         Ok(match check {
             Check::OpenWithoutLogin => match &proofs.open {
                 Some(page) => {
@@ -210,7 +210,7 @@ impl Transaction<'_> {
     }
 
     /// Restarts the application, waits for its verdict, and asks with the same cookie.
-    async fn survives(&self, proofs: &Proofs, login: &Login<'_>) -> Result<Looked, Failure> {
+    async fn survives(&self, proofs: &Proofs, login: &Login<'_>) -> Result<LookResult, Failure> {
         let service = &proofs.service;
         let docker = &self.place.docker;
         let all = docker.compose_containers().await?;
@@ -218,7 +218,7 @@ impl Transaction<'_> {
             .into_iter()
             .filter(|container| container.service == *service && container.is_up())
             .collect();
-        let target = Target {
+        let target = WatchTarget {
             service: service.clone(),
             action: Action::Restart,
             past: Past {
@@ -256,8 +256,8 @@ impl Transaction<'_> {
         let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
         let reply = self.patiently(|| by(login.by_https, asks())).await;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
-            true => Finding::proven("was restarted, and who had signed in before still is"),
-            false => Finding::failed(format!(
+            true => CheckResult::proven("was restarted, and who had signed in before still is"),
+            false => CheckResult::failed(format!(
                 "was restarted, and who had signed in before no longer is: {} on {}",
                 reply.status, page.path
             )),
@@ -265,7 +265,7 @@ impl Transaction<'_> {
     }
 
     /// Asks until there is an answer; who answers nothing for a while cannot be asked.
-    async fn patiently(&self, ask: impl Fn() -> Ask) -> Result<Reply, String> {
+    async fn patiently(&self, ask: impl Fn() -> PageRequest) -> Result<Reply, String> {
         let until = tokio::time::Instant::now() + WARM_UP;
         loop {
             let answered = http::ask(ask(), PATIENCE).await;

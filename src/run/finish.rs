@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run_report::{Reason, RunEnd};
+use super::run_report::{RunEnd, RunFailure};
 use super::transaction::Transaction;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
@@ -12,7 +12,7 @@ use crate::fault::fault;
 use crate::health::watch::Watch;
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::in_force;
-use crate::rollback::{self, End, Rollback};
+use crate::rollback::{self, Rollback, RollbackEnd};
 use crate::state;
 use crate::state::journal::{self, Entry};
 use crate::state::open_run::OpenRun;
@@ -189,13 +189,15 @@ impl Transaction<'_> {
             self.emitter.emit(Kind::Complaint(complaint));
         }
         let (outcome, todo) = match &undone.end {
-            End::Back(_) => (Outcome::RolledBack, Vec::new()),
-            End::Open(_) | End::Failed(_) => (Outcome::RollbackFailed, undone.end.todo()),
+            RollbackEnd::Back(_) => (Outcome::RolledBack, Vec::new()),
+            RollbackEnd::Open(_) | RollbackEnd::Failed(_) => {
+                (Outcome::RollbackFailed, undone.end.todo())
+            }
         };
         match &undone.end {
             // Left open on purpose: the next command finds the run and finishes it.
-            End::Open(_) => {}
-            End::Back(_) | End::Failed(_) => self.record(outcome, &services, &todo),
+            RollbackEnd::Open(_) => {}
+            RollbackEnd::Back(_) | RollbackEnd::Failed(_) => self.record(outcome, &services, &todo),
         }
         RunEnd {
             signal: failure.signal,
@@ -207,8 +209,8 @@ impl Transaction<'_> {
     }
 
     /// Why it failed, as others may read it.
-    fn reason(&self, failure: &Failure) -> Reason {
-        Reason {
+    fn reason(&self, failure: &Failure) -> RunFailure {
+        RunFailure {
             code: failure.code,
             text: self.emitter.told(&failure.text()),
         }

@@ -27,7 +27,7 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
 use crate::stack::side::FileEdit;
-use crate::state::lock::{Lock, Subject};
+use crate::state::lock::{Lock, LockSubject};
 use crate::state::{StackState, StateHome};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
@@ -234,8 +234,8 @@ impl Runner {
 
     async fn lock(&self, place: &Place, request: &Request) -> Result<Lock, Complaint> {
         let args = &place.located.args;
-        let stack = Subject::Stack(args.directory.clone());
-        let project = args.name.clone().map(Subject::Project);
+        let stack = LockSubject::Stack(args.directory.clone());
+        let project = args.name.clone().map(LockSubject::Project);
         let subjects = std::iter::once(stack).chain(project);
         let wait = request.options.wait_lock;
         Lock::take(subjects, &self.docker.endpoint, wait).await
@@ -251,11 +251,11 @@ impl Runner {
         request: &Request,
     ) -> Result<(), Complaint> {
         // Whoever had it until now may have made other containers than those of the assessment.
-        let project = Subject::Project(assessment.after.name.clone());
+        let project = LockSubject::Project(assessment.after.name.clone());
         let at_once = lock.also([project], Duration::ZERO);
         self.unless_signalled(at_once).await?;
         let paths = assessment.edited.changing().map(|edit| &*edit.path);
-        let outside: Vec<Subject> = files_outside(place, paths).collect();
+        let outside: Vec<LockSubject> = files_outside(place, paths).collect();
         let waited = lock.also(outside, request.options.wait_lock);
         self.unless_signalled(waited).await
     }

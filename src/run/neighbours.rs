@@ -7,7 +7,7 @@ use crate::complaint::Code;
 use crate::docker::container::Container;
 use crate::event::{Kind, NoteCode, ServiceName, VerdictWord};
 use crate::failure::Failure;
-use crate::health::others::End;
+use crate::health::others::UnexpectedEnd;
 use crate::health::watch::Watch;
 use crate::run::transaction::Transaction;
 
@@ -41,7 +41,7 @@ impl Transaction<'_> {
         for container in self.fallen().await? {
             let service = &container.service;
             let text = match watch.others().end_of(&container.id) {
-                End::WithTheEngine => {
+                UnexpectedEnd::WithTheEngine => {
                     let done = self.place.docker.start(&container.id).await;
                     done.map_err(|error| Failure {
                         service: Some(service.clone()),
@@ -52,12 +52,14 @@ impl Transaction<'_> {
                         "{service} was stopped by a restart of the engine, and was started again"
                     )
                 }
-                End::Stopped => format!("{service} was stopped meanwhile, not by this run"),
-                End::Exited(0) => {
+                UnexpectedEnd::Stopped => {
+                    format!("{service} was stopped meanwhile, not by this run")
+                }
+                UnexpectedEnd::Exited(0) => {
                     format!("{service} ended meanwhile with 0, untouched by this run")
                 }
-                End::Exited(_) if self.assessment.one_shots.contains(service) => continue,
-                End::Exited(code) => {
+                UnexpectedEnd::Exited(_) if self.assessment.one_shots.contains(service) => continue,
+                UnexpectedEnd::Exited(code) => {
                     let reason = format!(
                         "ended with {code} while the change was made, which does not touch it"
                     );

@@ -49,7 +49,7 @@ pub struct RunEnd {
     /// What was done to whom.
     pub services: Vec<ServiceSummary>,
     /// Why it did not do what was asked.
-    pub failure: Option<Reason>,
+    pub failure: Option<RunFailure>,
     /// What a person has to do.
     pub todo: Vec<String>,
     /// What the person reads last.
@@ -78,7 +78,7 @@ impl RunEnd {
 
 /// Why a run did not do what was asked, without the secrets that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
+pub struct RunFailure {
     /// Stable.
     pub code: Code,
     /// In a sentence without a full stop.
@@ -103,7 +103,7 @@ impl RunEnd {
     pub fn refused(complaint: &Complaint, signal: Option<Signal>) -> Self {
         Self {
             signal,
-            failure: Some(Reason {
+            failure: Some(RunFailure {
                 code: complaint.code,
                 text: complaint.text.clone(),
             }),

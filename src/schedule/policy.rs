@@ -4,7 +4,7 @@ use crate::complaint::Code;
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::fields::Fields;
-use super::record::Entry;
+use super::record::Firing;
 use crate::event::{NoteCode, Outcome};
 use crate::settings::window::Window;
 
@@ -69,7 +69,7 @@ impl Policy {
     pub fn decide(
         &self,
         now: &ZonedDateTime,
-        past: &[Entry],
+        past: &[Firing],
         repaired: Option<Timestamp>,
     ) -> Result<(), Pass> {
         if let Some(window) = self.window.filter(|window| !window.is_open(now)) {
@@ -81,7 +81,7 @@ impl Policy {
         }
         if let Some(fields) = &self.if_missed {
             let last = past.iter().rfind(|entry| !entry.was_let_pass());
-            let due = |entry: &Entry| {
+            let due = |entry: &Firing| {
                 let last = entry.at.to_zoned_datetime(now.time_zone().clone());
                 fields.next(&last).is_some_and(|due| due <= *now)
             };
@@ -95,7 +95,7 @@ impl Policy {
 
 /// Failures in a row until now. A version that failed is not mended by there being nothing newer; a
 /// registry that was away is there again once there is an answer.
-pub fn failures(past: &[Entry], repaired: Option<Timestamp>) -> u32 {
+pub fn failures(past: &[Firing], repaired: Option<Timestamp>) -> u32 {
     let (mut count, mut answered) = (0, false);
     for entry in past.iter().rev().filter(|entry| !entry.was_let_pass()) {
         if repaired.is_some_and(|repaired| repaired > entry.at) {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::schedule::TimerAction;
 
-    fn past(words: &str) -> Vec<Entry> {
+    fn past(words: &str) -> Vec<Firing> {
         let outcome = |word| match word {
             'a' => (Outcome::Applied, None),
             'n' => (Outcome::NothingToDo, None),
@@ -130,7 +130,7 @@ mod tests {
         let entries = words.chars().enumerate().map(|(index, word)| {
             let (outcome, code) = outcome(word);
             let at = Timestamp::from_second(i64::try_from(index).unwrap() * 86_400).unwrap();
-            Entry {
+            Firing {
                 at,
                 action: TimerAction::Upgrade,
                 outcome,

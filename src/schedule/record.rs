@@ -17,7 +17,7 @@ const KEPT: usize = 1000;
 
 /// One time that a timer fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct Firing {
     /// When it ended.
     pub at: Timestamp,
     /// What was to be done.
@@ -34,7 +34,7 @@ pub struct Entry {
     pub text: Option<String>,
 }
 
-impl Entry {
+impl Firing {
     /// Whether it was let pass by a rule of ours without a look at the stack, or was cut off: it says
     /// nothing of what it went to.
     pub fn was_let_pass(&self) -> bool {
@@ -69,7 +69,7 @@ pub struct Tally {
 
 impl Tally {
     /// Of these.
-    pub fn of(entries: &[Entry]) -> Self {
+    pub fn of(entries: &[Firing]) -> Self {
         let mut tally = Self::default();
         for entry in entries {
             tally.times += 1;
@@ -102,7 +102,7 @@ impl UnattendedRecord {
     ///
     /// # Errors
     /// The file cannot be read: that is not the same as nothing.
-    pub fn read(&self) -> Result<Vec<Entry>, StateError> {
+    pub fn read(&self) -> Result<Vec<Firing>, StateError> {
         let found = document::read_lines(&self.0)?;
         Ok(found.map(|found| found.lines).unwrap_or_default())
     }
@@ -111,7 +111,7 @@ impl UnattendedRecord {
     ///
     /// # Errors
     /// What is there cannot be read, or the disk is full.
-    pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
+    pub fn add(&self, entry: Firing) -> anyhow::Result<()> {
         let mut all = self.read()?;
         all.push(entry);
         let skip = all.len().saturating_sub(KEPT);
@@ -130,7 +130,7 @@ impl UnattendedRecord {
 ///
 /// # Errors
 /// What is remembered cannot be read.
-pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Entry>, StateError> {
+pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Firing>, StateError> {
     Ok(entries(directory, state).await?.pop())
 }
 
@@ -139,7 +139,7 @@ pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Entry>,
 ///
 /// # Errors
 /// What is remembered cannot be read.
-pub async fn entries(directory: &Path, state: &StackState) -> Result<Vec<Entry>, StateError> {
+pub async fn entries(directory: &Path, state: &StackState) -> Result<Vec<Firing>, StateError> {
     let mut all = UnattendedRecord::of(state).read()?;
     if rustix::process::geteuid().is_root()
         && let Some(state) = super::stack::state_of_owner(directory).await

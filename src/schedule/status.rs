@@ -1,7 +1,7 @@
 //! A stack's timers as they are, and what came of the last one.
 
 use super::health::{self, TimerHealth};
-use super::record::{self, Entry};
+use super::record::{self, Firing};
 use super::stack::ScheduledStack;
 use super::timer::{self, InstalledTimer};
 use crate::complaint::Complaint;
@@ -14,7 +14,7 @@ pub struct ScheduleStatus {
     /// Each, with what it says of itself.
     pub timers: Vec<(InstalledTimer, TimerHealth)>,
     /// The last time that one fired.
-    pub last: Option<Entry>,
+    pub last: Option<Firing>,
 }
 
 /// Looks.

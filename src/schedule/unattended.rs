@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::TimerAction;
 use super::fields::Fields;
 use super::policy::{self, Pass, Policy};
-use super::record::{Entry, UnattendedRecord};
+use super::record::{Firing, UnattendedRecord};
 use super::stack::ScheduledStack;
 use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, Outcome};
@@ -102,10 +102,10 @@ pub async fn run(invocation: &Invocation, request: &UnattendedRequest) -> Result
     done.map(|_| exit)
 }
 
-fn entry(action: TimerAction, report: &RunReport) -> Entry {
+fn entry(action: TimerAction, report: &RunReport) -> Firing {
     let exit = report.end.exit();
     let failure = report.end.failure.as_ref();
-    Entry {
+    Firing {
         at: Timestamp::now(),
         action,
         outcome: report.end.outcome,
@@ -146,7 +146,7 @@ fn let_pass(
         services: Vec::new(),
         next: None,
     });
-    record.add(Entry {
+    record.add(Firing {
         at: Timestamp::now(),
         action,
         outcome: Outcome::NothingToDo,

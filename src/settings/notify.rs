@@ -19,7 +19,7 @@ pub struct Receiver {
     /// As `name:` says, else the kind, with a number where there are several.
     pub name: String,
     /// Where to.
-    pub target: Target<Text>,
+    pub target: Target<SecretText>,
     /// Of what. A heartbeat hears of every unattended run.
     pub on: BTreeSet<Word>,
 }
@@ -29,7 +29,7 @@ const DEFAULT: [Word; 3] = [Word::Failure, Word::Rollback, Word::Applied];
 
 /// An address or secret as it is written down: a text with `${NAME}` in it, or a file that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text {
+pub enum SecretText {
     /// Pieces in their order.
     Pieces(Vec<Piece>),
     /// Without its last line end. Relative to the stack.
@@ -45,7 +45,7 @@ pub enum Piece {
     Variable(String),
 }
 
-impl Text {
+impl SecretText {
     fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -111,49 +111,49 @@ impl Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reading;
-        impl<'de> Visitor<'de> for Reading {
-            type Value = Text;
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = SecretText;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text, or {file: PATH}")
             }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
-                Text::parse(text).map_err(E::custom)
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
+                SecretText::parse(text).map_err(E::custom)
             }
             // The number of a chat.
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text, E> {
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<SecretText, E> {
                 self.visit_str(&number.to_string())
             }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text, E> {
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<SecretText, E> {
                 self.visit_str(&number.to_string())
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretText, A::Error> {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
-                struct Long {
+                struct SecretFile {
                     file: PathBuf,
                 }
-                let long = Long::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Text::File(long.file))
+                let long = SecretFile::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SecretText::File(long.file))
             }
         }
-        from.deserialize_any(Reading)
+        from.deserialize_any(TextVisitor)
     }
 }
 
 /// A text that is a URL, as far as it can be seen before its variables are known.
-fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
-    is_url(Text::deserialize(from)?).map_err(de::Error::custom)
+fn url<'de, D: Deserializer<'de>>(from: D) -> Result<SecretText, D::Error> {
+    is_url(SecretText::deserialize(from)?).map_err(de::Error::custom)
 }
 
-fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Text>, D::Error> {
+fn api<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretText>, D::Error> {
     url(from).map(Some)
 }
 
-fn is_url(text: Text) -> Result<Text, &'static str> {
-    let Text::Pieces(pieces) = &text else {
+fn is_url(text: SecretText) -> Result<SecretText, &'static str> {
+    let SecretText::Pieces(pieces) = &text else {
         return Ok(text);
     };
     let (Some(Piece::Plain(start)), rest) = (pieces.first(), pieces.get(1..)) else {
@@ -172,27 +172,29 @@ fn is_url(text: Text) -> Result<Text, &'static str> {
 }
 
 /// A kind's own settings: its address alone, or a mapping.
-struct Settings<T>(T);
+struct KindSettings<T>(T);
 
-impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Deserialize<'de>
-    for Settings<T>
+impl<'de, T: Deserialize<'de> + TryFrom<SecretText, Error = &'static str>> Deserialize<'de>
+    for KindSettings<T>
 {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reading<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Visitor<'de> for Reading<T> {
+        struct SettingsVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + TryFrom<SecretText, Error = &'static str>> Visitor<'de>
+            for SettingsVisitor<T>
+        {
             type Value = T;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an address, or a mapping")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-                let text = Text::parse(text).map_err(E::custom)?;
+                let text = SecretText::parse(text).map_err(E::custom)?;
                 T::try_from(text).map_err(E::custom)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
                 T::deserialize(MapAccessDeserializer::new(map))
             }
         }
-        from.deserialize_any(Reading(PhantomData)).map(Self)
+        from.deserialize_any(SettingsVisitor(PhantomData)).map(Self)
     }
 }
 
@@ -200,55 +202,58 @@ impl<'de, T: Deserialize<'de> + TryFrom<Text, Error = &'static str>> Deserialize
 #[serde(deny_unknown_fields)]
 struct Webhook {
     #[serde(deserialize_with = "url")]
-    url: Text,
-    secret: Option<Text>,
+    url: SecretText,
+    secret: Option<SecretText>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ntfy {
     #[serde(deserialize_with = "url")]
-    url: Text,
-    token: Option<Text>,
+    url: SecretText,
+    token: Option<SecretText>,
 }
 
 /// Discord, Slack, a heartbeat: a URL that is all.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Address {
+struct UrlOnly {
     #[serde(deserialize_with = "url")]
-    url: Text,
+    url: SecretText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Telegram {
-    token: Text,
-    chat: Text,
+    token: SecretText,
+    chat: SecretText,
     #[serde(default, deserialize_with = "api")]
-    api: Option<Text>,
+    api: Option<SecretText>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Email {
     #[serde(deserialize_with = "one_or_more")]
-    to: Vec<Text>,
-    from: Option<Text>,
-    sendmail: Option<Text>,
+    to: Vec<SecretText>,
+    from: Option<SecretText>,
+    sendmail: Option<SecretText>,
 }
 
-fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error> {
-    struct Reading;
-    impl<'de> Visitor<'de> for Reading {
-        type Value = Vec<Text>;
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SecretText>, D::Error> {
+    struct ListVisitor;
+    impl<'de> Visitor<'de> for ListVisitor {
+        type Value = Vec<SecretText>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an address, or a list of them")
         }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<Text>, E> {
-            Ok(vec![Text::parse(text).map_err(E::custom)?])
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<SecretText>, E> {
+            Ok(vec![SecretText::parse(text).map_err(E::custom)?])
         }
-        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Text>, A::Error> {
+        fn visit_seq<A: de::SeqAccess<'de>>(
+            self,
+            mut list: A,
+        ) -> Result<Vec<SecretText>, A::Error> {
             let mut all = Vec::new();
             while let Some(one) = list.next_element()? {
                 all.push(one);
@@ -259,42 +264,42 @@ fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Text>, D::Error
             }
         }
     }
-    from.deserialize_any(Reading)
+    from.deserialize_any(ListVisitor)
 }
 
-impl TryFrom<Text> for Webhook {
+impl TryFrom<SecretText> for Webhook {
     type Error = &'static str;
-    fn try_from(text: Text) -> Result<Self, Self::Error> {
+    fn try_from(text: SecretText) -> Result<Self, Self::Error> {
         let (url, secret) = (is_url(text)?, None);
         Ok(Self { url, secret })
     }
 }
 
-impl TryFrom<Text> for Ntfy {
+impl TryFrom<SecretText> for Ntfy {
     type Error = &'static str;
-    fn try_from(text: Text) -> Result<Self, Self::Error> {
+    fn try_from(text: SecretText) -> Result<Self, Self::Error> {
         let (url, token) = (is_url(text)?, None);
         Ok(Self { url, token })
     }
 }
 
-impl TryFrom<Text> for Address {
+impl TryFrom<SecretText> for UrlOnly {
     type Error = &'static str;
-    fn try_from(text: Text) -> Result<Self, Self::Error> {
+    fn try_from(text: SecretText) -> Result<Self, Self::Error> {
         Ok(Self { url: is_url(text)? })
     }
 }
 
-impl TryFrom<Text> for Telegram {
+impl TryFrom<SecretText> for Telegram {
     type Error = &'static str;
-    fn try_from(_: Text) -> Result<Self, Self::Error> {
+    fn try_from(_: SecretText) -> Result<Self, Self::Error> {
         Err("telegram needs {token: …, chat: …}")
     }
 }
 
-impl TryFrom<Text> for Email {
+impl TryFrom<SecretText> for Email {
     type Error = &'static str;
-    fn try_from(text: Text) -> Result<Self, Self::Error> {
+    fn try_from(text: SecretText) -> Result<Self, Self::Error> {
         let (to, from, sendmail) = (vec![text], None, None);
         Ok(Self { to, from, sendmail })
     }
@@ -303,33 +308,34 @@ impl TryFrom<Text> for Email {
 /// An entry of the list as it is written down.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct ReceiverEntry {
     name: Option<String>,
     on: Option<BTreeSet<Word>>,
-    webhook: Option<Settings<Webhook>>,
-    ntfy: Option<Settings<Ntfy>>,
-    discord: Option<Settings<Address>>,
-    slack: Option<Settings<Address>>,
-    telegram: Option<Settings<Telegram>>,
-    email: Option<Settings<Email>>,
-    heartbeat: Option<Settings<Address>>,
+    webhook: Option<KindSettings<Webhook>>,
+    ntfy: Option<KindSettings<Ntfy>>,
+    discord: Option<KindSettings<UrlOnly>>,
+    slack: Option<KindSettings<UrlOnly>>,
+    telegram: Option<KindSettings<Telegram>>,
+    email: Option<KindSettings<Email>>,
+    heartbeat: Option<KindSettings<UrlOnly>>,
 }
 
-impl Entry {
-    fn targets(self) -> Vec<Target<Text>> {
-        let webhook = |Settings(Webhook { url, secret })| Target::Webhook { url, secret };
-        let ntfy = |Settings(Ntfy { url, token })| Target::Ntfy { url, token };
+impl ReceiverEntry {
+    fn targets(self) -> Vec<Target<SecretText>> {
+        let webhook = |KindSettings(Webhook { url, secret })| Target::Webhook { url, secret };
+        let ntfy = |KindSettings(Ntfy { url, token })| Target::Ntfy { url, token };
         let telegram =
-            |Settings(Telegram { token, chat, api })| Target::Telegram { token, chat, api };
-        let email = |Settings(Email { to, from, sendmail })| Target::Email { to, from, sendmail };
-        let heartbeat = |Settings(Address { url })| Target::Heartbeat { url };
+            |KindSettings(Telegram { token, chat, api })| Target::Telegram { token, chat, api };
+        let email =
+            |KindSettings(Email { to, from, sendmail })| Target::Email { to, from, sendmail };
+        let heartbeat = |KindSettings(UrlOnly { url })| Target::Heartbeat { url };
         let all = [
             self.webhook.map(webhook),
             self.ntfy.map(ntfy),
             self.discord
-                .map(|Settings(Address { url })| Target::Discord { url }),
+                .map(|KindSettings(UrlOnly { url })| Target::Discord { url }),
             self.slack
-                .map(|Settings(Address { url })| Target::Slack { url }),
+                .map(|KindSettings(UrlOnly { url })| Target::Slack { url }),
             self.telegram.map(telegram),
             self.email.map(email),
             self.heartbeat.map(heartbeat),
@@ -341,13 +347,13 @@ impl Entry {
 /// An entry with its one kind; its name is still to be found.
 struct Unnamed {
     name: Option<String>,
-    target: Target<Text>,
+    target: Target<SecretText>,
     on: BTreeSet<Word>,
 }
 
 impl<'de> Deserialize<'de> for Unnamed {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut entry = Entry::deserialize(from)?;
+        let mut entry = ReceiverEntry::deserialize(from)?;
         let (name, on) = (entry.name.take(), entry.on.take());
         let mut targets = entry.targets();
         let (Some(target), true) = (targets.pop(), targets.is_empty()) else {

@@ -90,19 +90,19 @@ impl<'de> Deserialize<'de> for Hook {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Long {
+        struct HookFields {
             run: String,
             timeout: Option<String>,
         }
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Form {
+        enum HookForm {
             Short(String),
-            Long(Long),
+            Long(HookFields),
         }
-        let (run, timeout) = match Form::deserialize(from)? {
-            Form::Short(run) => (run, None),
-            Form::Long(Long { run, timeout }) => (run, timeout),
+        let (run, timeout) = match HookForm::deserialize(from)? {
+            HookForm::Short(run) => (run, None),
+            HookForm::Long(HookFields { run, timeout }) => (run, timeout),
         };
         if run.trim().is_empty() {
             return Err(de::Error::custom(

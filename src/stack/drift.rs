@@ -30,7 +30,7 @@ pub struct Drift {
 const COMPARED_BYTES: u64 = 1 << 20;
 
 /// What was seen of the engine, to be compared with the model.
-struct Seen {
+struct EngineState {
     hashes: BTreeMap<ServiceName, String>,
     /// Those of services that were made without what they wait for, where some have another hash.
     alone: BTreeMap<ServiceName, String>,
@@ -64,7 +64,7 @@ pub async fn find(
         image_ids(place, model)
     );
     let hashes: BTreeMap<ServiceName, String> = hashes?.into_iter().collect();
-    let seen = Seen {
+    let seen = EngineState {
         alone: hashes_alone(place, resolved, containers, &hashes).await?,
         hashes,
         inspected: inspected?,
@@ -163,7 +163,7 @@ fn of_definition(
     name: &ServiceName,
     service: &Service,
     own: &[&Container],
-    seen: &Seen,
+    seen: &EngineState,
     resolved: &super::Resolved,
 ) -> Vec<Drift> {
     let mut found = Vec::new();
@@ -242,7 +242,7 @@ fn differing_keys<'a>(service: &'a Service, inspected: &Inspected) -> Vec<&'a St
 fn of_mounts(
     name: &ServiceName,
     own: &[&Container],
-    seen: &Seen,
+    seen: &EngineState,
     place: &Place,
     resolved: &super::Resolved,
 ) -> Vec<Drift> {

@@ -165,11 +165,11 @@ impl Located {
 }
 
 /// The `COMPOSE_*` settings, from the process environment or else from `.env`.
-struct Settings {
+struct ComposeVariables {
     dot_env: Vec<(String, Option<String>)>,
 }
 
-impl Settings {
+impl ComposeVariables {
     fn of(directory: &Path, read: Read<'_>) -> Self {
         let bytes = read(&directory.join(".env"));
         // A file that cannot be read is reported by whoever needs it; here it names nothing.
@@ -229,7 +229,7 @@ fn locate_reading(
         None => None,
     };
     let start = project_directory.clone().unwrap_or_else(|| current.clone());
-    let settings = Settings::of(&start, read);
+    let settings = ComposeVariables::of(&start, read);
     let name = request
         .project_name
         .clone()
@@ -253,7 +253,7 @@ fn locate_reading(
     let own = if folder == start {
         settings
     } else {
-        Settings::of(&folder, read)
+        ComposeVariables::of(&folder, read)
     };
     let separator = ",";
     let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
@@ -294,7 +294,7 @@ fn locate_reading(
 }
 
 #[derive(Default)]
-struct Found {
+struct FoundFiles {
     files: Vec<PathBuf>,
     name: Option<String>,
     env_files: Vec<PathBuf>,
@@ -305,21 +305,21 @@ struct Found {
 
 fn find_files(
     request: &LocateRequest,
-    settings: &Settings,
+    settings: &ComposeVariables,
     current: &Path,
     start: &Path,
     name: Option<&str>,
     containers: &[Container],
-) -> Result<Found, LocateError> {
+) -> Result<FoundFiles, LocateError> {
     if !request.files.is_empty() {
         let files = request
             .files
             .iter()
             .map(|file| current.join(file))
             .collect();
-        return Ok(Found {
+        return Ok(FoundFiles {
             files,
-            ..Found::default()
+            ..FoundFiles::default()
         });
     }
     let separator = settings
@@ -334,10 +334,10 @@ fn find_files(
     if let Some(files) = settings.paths("COMPOSE_FILE", &separator, base) {
         // The files are named, the project is the one that runs here all the same.
         let running = running_from(start, name, containers)?;
-        return Ok(Found {
+        return Ok(FoundFiles {
             files,
             name: running.map(|project| project.name),
-            ..Found::default()
+            ..FoundFiles::default()
         });
     }
     for folder in start.ancestors() {
@@ -346,14 +346,14 @@ fn find_files(
             return Ok(of_running(&project, folder, default));
         }
         if !default.is_empty() {
-            return Ok(Found {
+            return Ok(FoundFiles {
                 files: default,
                 by_default: true,
-                ..Found::default()
+                ..FoundFiles::default()
             });
         }
     }
-    if let Some(project) = name.and_then(|name| Running::of_name(name, containers)) {
+    if let Some(project) = name.and_then(|name| RunningProject::of_name(name, containers)) {
         let folder = project.directory.clone();
         return Ok(of_running(&project, &folder, default_files(&folder)));
     }
@@ -362,14 +362,14 @@ fn find_files(
 
 /// A project as the labels of its containers describe it.
 #[derive(Debug, PartialEq, Eq)]
-struct Running {
+struct RunningProject {
     name: String,
     directory: PathBuf,
     files: Vec<PathBuf>,
     env_files: Vec<PathBuf>,
 }
 
-impl Running {
+impl RunningProject {
     fn of(container: &Container) -> Option<Self> {
         let list = |key: &str| {
             container
@@ -412,9 +412,9 @@ fn running_from(
     folder: &Path,
     name: Option<&str>,
     containers: &[Container],
-) -> Result<Option<Running>, LocateError> {
-    let mut projects: Vec<Running> = Vec::new();
-    for project in newest_first(containers).filter_map(Running::of) {
+) -> Result<Option<RunningProject>, LocateError> {
+    let mut projects: Vec<RunningProject> = Vec::new();
+    for project in newest_first(containers).filter_map(RunningProject::of) {
         let wanted =
             same_folder(&project.directory, folder) && name.is_none_or(|name| name == project.name);
         if wanted && projects.iter().all(|known| known.name != project.name) {
@@ -434,7 +434,7 @@ fn running_from(
 
 /// The running project's own files, unless Compose would find them by itself today: then what it
 /// would find counts, so that an override file made since the start is seen.
-fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found {
+fn of_running(project: &RunningProject, folder: &Path, default: Vec<PathBuf>) -> FoundFiles {
     let mut notes = Vec::new();
     let missing: Vec<&PathBuf> = project
         .files
@@ -470,7 +470,7 @@ fn of_running(project: &Running, folder: &Path, default: Vec<PathBuf>) -> Found 
         .filter(|file| file.is_file())
         .cloned()
         .collect();
-    Found {
+    FoundFiles {
         files,
         name: Some(project.name.clone()),
         env_files,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::exchange::{self, FileId, Seen};
+use crate::host::exchange::{self, FileAsRead, FileId};
 use crate::host::files::Attributes;
 
 /// A file on one side of a change.
@@ -108,8 +108,8 @@ impl Side {
     }
 }
 
-impl From<Seen> for Text {
-    fn from(seen: Seen) -> Self {
+impl From<FileAsRead> for Text {
+    fn from(seen: FileAsRead) -> Self {
         Self {
             bytes: seen.bytes,
             attributes: seen.attributes,
@@ -120,8 +120,8 @@ impl From<Seen> for Text {
 
 impl Text {
     /// As the exchange wants it; `None` where it is not known which file it was.
-    pub fn seen(&self) -> Option<Seen> {
-        Some(Seen {
+    pub fn seen(&self) -> Option<FileAsRead> {
+        Some(FileAsRead {
             bytes: self.bytes.clone(),
             attributes: self.attributes.clone(),
             id: self.id.clone()?,

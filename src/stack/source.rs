@@ -15,7 +15,7 @@ pub struct Source {
     /// By service.
     pub services: BTreeMap<ServiceName, SourceService>,
     /// References in top-level networks, volumes, configs and secrets.
-    pub shared: BTreeMap<(Section, String), Vec<Reference>>,
+    pub shared: BTreeMap<(Section, String), Vec<VariableReference>>,
 }
 
 /// What one service refers to.
@@ -24,7 +24,7 @@ pub struct SourceService {
     /// `env_file`, in order.
     pub env_files: Vec<EnvFile>,
     /// Every `${VAR}` in its definition.
-    pub references: Vec<Reference>,
+    pub references: Vec<VariableReference>,
     /// Keys that `environment` names without a value: they come from the shell or `.env`.
     pub inherited: BTreeSet<String>,
     /// Keys that `environment` names at all.
@@ -44,7 +44,7 @@ pub struct EnvFile {
 
 /// A `${VAR}` and the place where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
+pub struct VariableReference {
     /// Name of the variable.
     pub variable: String,
     /// Place below the service or shared object, such as `environment.URL` or `ports[0]`.
@@ -148,13 +148,13 @@ fn environment_keys(value: Option<&Value>) -> (BTreeSet<String>, BTreeSet<String
     (inherited, all)
 }
 
-fn references_in(value: &Value) -> Vec<Reference> {
+fn references_in(value: &Value) -> Vec<VariableReference> {
     let mut found = Vec::new();
     collect(value, &mut String::new(), &mut found);
     found
 }
 
-fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
+fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>) {
     let length = place.len();
     match value {
         Value::String(text) => {
@@ -164,10 +164,14 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
             {
                 *place = format!("environment.{key}");
             }
-            found.extend(variables(text).into_iter().map(|variable| Reference {
-                variable,
-                place: place.clone(),
-            }));
+            found.extend(
+                variables(text)
+                    .into_iter()
+                    .map(|variable| VariableReference {
+                        variable,
+                        place: place.clone(),
+                    }),
+            );
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -186,10 +190,14 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<Reference>) {
                 place.push_str(key);
                 collect(item, place, found);
                 *place = before;
-                found.extend(variables(key).into_iter().map(|variable| Reference {
-                    variable,
-                    place: place.clone(),
-                }));
+                found.extend(
+                    variables(key)
+                        .into_iter()
+                        .map(|variable| VariableReference {
+                            variable,
+                            place: place.clone(),
+                        }),
+                );
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -37,7 +37,7 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
         /// Where, as far as is known.
-        place: Place,
+        place: DamagedAt,
         /// What is wrong there.
         cause: String,
     },
@@ -67,14 +67,14 @@ pub enum StateError {
 
 /// Where a file is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum DamagedAt {
     /// Somewhere.
     Somewhere,
     /// In this line; the first is 1.
     Line(usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DamagedAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Somewhere => Ok(()),
@@ -155,10 +155,14 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
     let Some(bytes) = read_bytes(path)? else {
         return Ok(None);
     };
-    parse(path, &bytes, Place::Somewhere).map(Some)
+    parse(path, &bytes, DamagedAt::Somewhere).map(Some)
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8], place: Place) -> Result<T, StateError> {
+fn parse<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    place: DamagedAt,
+) -> Result<T, StateError> {
     let damaged = |cause: String| StateError::Damaged {
         path: path.to_owned(),
         place,
@@ -241,7 +245,7 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Lines<T>>, 
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match parse(path, line, Place::Line(number)) {
+        match parse(path, line, DamagedAt::Line(number)) {
             Ok(line) => all.lines.push(line),
             Err(newer @ StateError::Newer { .. }) => return Err(newer),
             Err(_) if !whole => {}

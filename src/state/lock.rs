@@ -29,7 +29,7 @@ use crate::host::peer::{self, Rights};
 
 /// What only one run may be at work on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum LockSubject {
     /// A stack, by its folder.
     Stack(PathBuf),
     /// A project of the engine: several folders can name the same one.
@@ -42,13 +42,13 @@ pub enum Subject {
 #[derive(Debug)]
 pub struct Lock {
     engine: Endpoint,
-    subjects: Vec<Subject>,
+    subjects: Vec<LockSubject>,
     claims: Vec<Claim>,
 }
 
 /// Who stands in the way.
 struct Holder {
-    subject: Subject,
+    subject: LockSubject,
     stage: Stage,
     owner: Owner,
 }
@@ -62,7 +62,7 @@ impl Lock {
     /// # Errors
     /// `locked`, naming the holder; or the kernel does not tell who is at work.
     pub async fn take(
-        subjects: impl IntoIterator<Item = Subject>,
+        subjects: impl IntoIterator<Item = LockSubject>,
         engine: &Endpoint,
         wait: Duration,
     ) -> Result<Self, Complaint> {
@@ -81,10 +81,10 @@ impl Lock {
     /// As [`Lock::take`]; what was held before is still.
     pub async fn also(
         &mut self,
-        subjects: impl IntoIterator<Item = Subject>,
+        subjects: impl IntoIterator<Item = LockSubject>,
         wait: Duration,
     ) -> Result<(), Complaint> {
-        let mut wanted: Vec<Subject> = subjects.into_iter().collect();
+        let mut wanted: Vec<LockSubject> = subjects.into_iter().collect();
         wanted.sort();
         wanted.dedup();
         wanted.retain(|subject| !self.subjects.contains(subject));
@@ -117,7 +117,7 @@ impl Lock {
     }
 
     /// Looks, says what is wanted, and looks again.
-    async fn attempt(&self, wanted: &[Subject]) -> anyhow::Result<Result<Vec<Claim>, Holder>> {
+    async fn attempt(&self, wanted: &[LockSubject]) -> anyhow::Result<Result<Vec<Claim>, Holder>> {
         let keys: Vec<String> = wanted.iter().map(|one| key(one, &self.engine)).collect();
         let mut own: Vec<Claim> = Vec::new();
         for _ in 0..2 {
@@ -144,7 +144,7 @@ impl Lock {
     /// Whose claim on a subject counts, a held one before one that is wanted.
     async fn holder(
         &self,
-        subject: &Subject,
+        subject: &LockSubject,
         key: &str,
         own: &[Claim],
     ) -> anyhow::Result<Option<Holder>> {
@@ -166,23 +166,23 @@ impl Lock {
     }
 
     /// Whether a claim is of somebody who could be at work there.
-    fn counts(&self, subject: &Subject, owner: &Owner) -> bool {
+    fn counts(&self, subject: &LockSubject, owner: &Owner) -> bool {
         let rights = Rights::of(owner.pid, owner.uid, owner.gid);
         let engine = match &self.engine {
             Endpoint::Unix(socket) => rights.may_write(socket),
             // It asks nobody who they are.
-            Endpoint::Tcp(_) => matches!(subject, Subject::Project(_)),
+            Endpoint::Tcp(_) => matches!(subject, LockSubject::Project(_)),
         };
         engine
             || match subject {
-                Subject::Stack(path) | Subject::File(path) => rights.may_write(path),
-                Subject::Project(_) => false,
+                LockSubject::Stack(path) | LockSubject::File(path) => rights.may_write(path),
+                LockSubject::Project(_) => false,
             }
     }
 }
 
 /// The same for everybody who means the same thing, by whatever name.
-fn key(subject: &Subject, engine: &Endpoint) -> String {
+fn key(subject: &LockSubject, engine: &Endpoint) -> String {
     let place = |path: &Path| match std::fs::metadata(path) {
         Ok(found) => format!("{}:{}", found.dev(), found.ino()),
         Err(_) => path.display().to_string(),
@@ -197,9 +197,9 @@ fn key(subject: &Subject, engine: &Endpoint) -> String {
         )
     };
     let text = match subject {
-        Subject::Stack(folder) => format!("stack\0{}", place(folder)),
-        Subject::File(file) => format!("file\0{}", named(file)),
-        Subject::Project(name) => match engine {
+        LockSubject::Stack(folder) => format!("stack\0{}", place(folder)),
+        LockSubject::File(file) => format!("file\0{}", named(file)),
+        LockSubject::Project(name) => match engine {
             Endpoint::Unix(socket) => format!("project\0{}\0{name}", place(socket)),
             Endpoint::Tcp(address) => format!("project\0{address}\0{name}"),
         },
@@ -229,9 +229,9 @@ fn held(holder: &Holder) -> Complaint {
         None => "another refit".to_owned(),
     };
     let what = match &holder.subject {
-        Subject::Stack(_) => "this stack".to_owned(),
-        Subject::File(path) => format!("{}, which this stack uses as well", path.display()),
-        Subject::Project(name) => {
+        LockSubject::Stack(_) => "this stack".to_owned(),
+        LockSubject::File(path) => format!("{}, which this stack uses as well", path.display()),
+        LockSubject::Project(name) => {
             let folder = described.and_then(|(_, found)| found.folder);
             let folder = folder.map(|folder| format!(", in {}", folder.display()));
             format!(
@@ -252,14 +252,14 @@ mod tests {
         Endpoint::Tcp("no-engine:1".into())
     }
 
-    async fn take(subjects: &[Subject], wait: Duration) -> Result<Lock, Complaint> {
+    async fn take(subjects: &[LockSubject], wait: Duration) -> Result<Lock, Complaint> {
         Lock::take(subjects.to_vec(), &engine(), wait).await
     }
 
     #[tokio::test]
     async fn a_second_one_is_refused_and_the_lock_comes_back() {
         let dir = tempfile::tempdir().unwrap();
-        let stack = [Subject::Stack(dir.path().to_owned())];
+        let stack = [LockSubject::Stack(dir.path().to_owned())];
         let lock = take(&stack, Duration::ZERO).await.unwrap();
         let refused = take(&stack, Duration::ZERO).await.unwrap_err();
         assert_eq!(refused.code, Code::Locked);
@@ -270,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn all_or_none() {
         let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| Subject::File(dir.path().join(name));
+        let file = |name: &str| LockSubject::File(dir.path().join(name));
         let held = take(&[file("b")], Duration::ZERO).await.unwrap();
         let both = [file("a"), file("b")];
         assert_eq!(
@@ -287,7 +287,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_next() {
         let dir = tempfile::tempdir().unwrap();
-        let stack = [Subject::Stack(dir.path().to_owned())];
+        let stack = [LockSubject::Stack(dir.path().to_owned())];
         let lock = take(&stack, Duration::ZERO).await.unwrap();
         let waiting = take(&stack, Duration::from_secs(60));
         let (waited, ()) = tokio::join!(waiting, async {
@@ -301,7 +301,7 @@ mod tests {
     #[tokio::test]
     async fn of_many_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        let stack = [Subject::Stack(dir.path().to_owned())];
+        let stack = [LockSubject::Stack(dir.path().to_owned())];
         let at_work = std::cell::Cell::new(0);
         let turns = (0..12).map(|_| async {
             let lock = take(&stack, Duration::from_secs(60)).await.unwrap();
@@ -323,16 +323,16 @@ mod tests {
         std::os::unix::fs::symlink(&folder, &link).unwrap();
         let of = |subject| key(&subject, &engine());
         assert_eq!(
-            of(Subject::Stack(folder.clone())),
-            of(Subject::Stack(link.clone()))
+            of(LockSubject::Stack(folder.clone())),
+            of(LockSubject::Stack(link.clone()))
         );
-        let file = |folder: &Path| Subject::File(folder.join("common.env"));
+        let file = |folder: &Path| LockSubject::File(folder.join("common.env"));
         assert_eq!(of(file(&folder)), of(file(&link)));
         assert_ne!(
-            of(Subject::Stack(folder.clone())),
-            of(Subject::File(folder))
+            of(LockSubject::Stack(folder.clone())),
+            of(LockSubject::File(folder))
         );
-        let project = Subject::Project("p".into());
+        let project = LockSubject::Project("p".into());
         let other = Endpoint::Tcp("other:1".into());
         assert_ne!(key(&project, &engine()), key(&project, &other));
     }

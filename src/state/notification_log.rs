@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_secs(20 * 3600);
 
 /// One try to tell somebody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Delivery {
     /// When.
     pub at: Timestamp,
     /// The receiver's name.
@@ -59,7 +59,7 @@ impl Register {
     ///
     /// # Errors
     /// The file cannot be read: that is not the same as nothing.
-    pub fn read(&self) -> Result<Vec<Told>, StateError> {
+    pub fn read(&self) -> Result<Vec<Delivery>, StateError> {
         let found = document::read_lines(&self.0)?;
         Ok(found.map(|found| found.lines).unwrap_or_default())
     }
@@ -68,11 +68,11 @@ impl Register {
     ///
     /// # Errors
     /// The state cannot be written.
-    pub fn add(&self, all: &[Told]) -> anyhow::Result<()> {
+    pub fn add(&self, all: &[Delivery]) -> anyhow::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_folder(folder)?;
         }
-        let lines = |all: &[Told]| -> anyhow::Result<Vec<u8>> {
+        let lines = |all: &[Delivery]| -> anyhow::Result<Vec<u8>> {
             let lines: anyhow::Result<Vec<_>> = all.iter().map(document::line).collect();
             Ok(lines?.concat())
         };
@@ -104,11 +104,11 @@ impl Register {
         mark: &str,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        let recent = |told: &Told| {
+        let recent = |told: &Delivery| {
             // What is available stays so until there is something else.
             event == Word::Available || now.duration_since(told.at).unsigned_abs() < AGAIN
         };
-        let same = |told: &Told| told.to == to && told.mark.as_deref() == Some(mark);
+        let same = |told: &Delivery| told.to == to && told.mark.as_deref() == Some(mark);
         let all = self.read()?;
         Ok(all
             .iter()
@@ -119,8 +119,8 @@ impl Register {
     ///
     /// # Errors
     /// What was told cannot be read.
-    pub fn unreached(&self) -> Result<Vec<Told>, StateError> {
-        let mut last: Vec<Told> = Vec::new();
+    pub fn unreached(&self) -> Result<Vec<Delivery>, StateError> {
+        let mut last: Vec<Delivery> = Vec::new();
         for told in self.read()? {
             last.retain(|other| other.to != told.to);
             last.push(told);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::env::SAMPLE_NAMES;
-use super::source::{self, Target, Waiting, Wanted};
+use super::source::{self, UpgradeGoal, UpgradeTarget, Waiting};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
-use crate::git::{Checkout, Commits, Git, GitError, Progress, Relation, Tags};
+use crate::git::{Checkout, Commits, Git, GitError, GitProgress, Relation, Tags};
 use crate::plan::guard::Guard;
 use crate::request::Options;
 use crate::settings::Track;
@@ -19,7 +19,7 @@ use crate::stack::Place;
 
 /// What there is to move to.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct FoundTarget {
     /// `None`: the stack is no checkout, or it is where it is wanted.
     pub(super) target: Option<Newer>,
     /// What the person should know.
@@ -43,14 +43,14 @@ pub(super) async fn find(
     options: &Options,
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
-) -> Result<Found, Complaint> {
+) -> Result<FoundTarget, Complaint> {
     let Some(checkout) = of_stack(place, upgrade.unattended).await? else {
         if upgrade.to.is_some() {
             let text = "--to needs a git checkout, and this stack is not a git repository";
             return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
-        return Ok(Found::default());
+        return Ok(FoundTarget::default());
     };
     checkout.ensure_idle()?;
     emitter.phase(Phase::Fetch);
@@ -59,18 +59,18 @@ pub(super) async fn find(
     let remote = remote.or_else(|| upgrade.to.as_ref().map(|_| ".".to_owned()));
     let Some(remote) = remote else {
         let text = "the checkout has no remote: only images can be newer";
-        return Ok(Found {
+        return Ok(FoundTarget {
             target: None,
             remarks: vec![text.to_owned()],
-            ..Found::default()
+            ..FoundTarget::default()
         });
     };
     let wanted = wanted(place, upgrade, &remote);
     let tags = match wanted {
-        Wanted::NewestTag(_) => Tags::All,
-        Wanted::Named(_) | Wanted::Upstream => Tags::Following,
+        UpgradeGoal::NewestTag(_) => Tags::All,
+        UpgradeGoal::Named(_) | UpgradeGoal::Upstream => Tags::Following,
     };
-    let progress = |progress: Progress| tell(emitter, &progress);
+    let progress = |progress: GitProgress| tell(emitter, &progress);
     let fetched = checkout.git.fetch(&remote, tags, progress).await;
     checkout.give_to_owner();
     let fetched = fetched?;
@@ -84,7 +84,7 @@ pub(super) async fn find(
     let found = found?;
     let remarks = waiting.into_iter().chain(found.remarks).collect();
     let target = found.target;
-    Ok(Found {
+    Ok(FoundTarget {
         target,
         notes,
         remarks,
@@ -128,13 +128,13 @@ async fn remote_of(place: &Place, checkout: &Checkout) -> Result<Option<String>,
     })
 }
 
-fn wanted(place: &Place, upgrade: &UpgradeRequest, remote: &str) -> Wanted {
+fn wanted(place: &Place, upgrade: &UpgradeRequest, remote: &str) -> UpgradeGoal {
     let settings = &place.settings.upgrade;
     match (&upgrade.to, settings.track, &settings.branch) {
-        (Some(name), ..) => Wanted::Named(name.clone()),
-        (None, Some(Track::Tags), _) => Wanted::NewestTag(settings.allow),
-        (None, _, Some(branch)) => Wanted::Named(format!("{remote}/{branch}")),
-        (None, ..) => Wanted::Upstream,
+        (Some(name), ..) => UpgradeGoal::Named(name.clone()),
+        (None, Some(Track::Tags), _) => UpgradeGoal::NewestTag(settings.allow),
+        (None, _, Some(branch)) => UpgradeGoal::Named(format!("{remote}/{branch}")),
+        (None, ..) => UpgradeGoal::Upstream,
     }
 }
 
@@ -143,18 +143,18 @@ async fn newer(
     place: &Place,
     checkout: &Checkout,
     remote: &str,
-    target: Target,
+    target: UpgradeTarget,
     options: &Options,
     emitter: &Emitter,
-) -> Result<Found, Complaint> {
+) -> Result<FoundTarget, Complaint> {
     if target.commit == checkout.head {
         let text = format!("{} is up to date at {}", target.name, checkout.head.short());
-        return Ok(Found {
+        return Ok(FoundTarget {
             remarks: vec![text],
-            ..Found::default()
+            ..FoundTarget::default()
         });
     }
-    let progress = |progress: Progress| tell(emitter, &progress);
+    let progress = |progress: GitProgress| tell(emitter, &progress);
     if checkout.is_shallow {
         let (head, commit) = (&checkout.head, &target.commit);
         checkout
@@ -169,10 +169,10 @@ async fn newer(
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
             let (ours, name) = (Commits(count), &target.name);
             remarks.push(format!("{ours} ahead of {name}"));
-            return Ok(Found {
+            return Ok(FoundTarget {
                 target: None,
                 remarks,
-                ..Found::default()
+                ..FoundTarget::default()
             });
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
@@ -222,15 +222,15 @@ async fn newer(
     }
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
-    Ok(Found {
+    Ok(FoundTarget {
         target: Some(Newer { moving, news: told }),
         remarks,
-        ..Found::default()
+        ..FoundTarget::default()
     })
 }
 
 /// Whether a target is what is followed, and not an older release that somebody asked for by name.
-fn options_name_nothing(target: &Target) -> bool {
+fn options_name_nothing(target: &UpgradeTarget) -> bool {
     target
         .upstream
         .as_ref()
@@ -247,7 +247,7 @@ fn sets_up(place: &Place, checkout: &Checkout, path: &Path) -> bool {
         || whole == crate::settings::file_in(&place.located.args.directory)
 }
 
-fn tell(emitter: &Emitter, progress: &Progress) {
+fn tell(emitter: &Emitter, progress: &GitProgress) {
     let size = progress.bytes.map(|bytes| {
         let mib = bytes as f64 / f64::from(1 << 20);
         format!(", {mib:.1} MiB")

@@ -11,9 +11,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use env_news::{ChangedDefault, EnvNews, NewKey, NewOption, Own};
+pub use env_news::{ChangedDefault, NewKey, NewOption, Own, SampleChanges};
 pub use librechat::librechat_version;
-pub use merge::{Generate, Shape, merge};
+pub use merge::{GenerateSecret, SecretShape, merge};
 
 use crate::edit::dotenv::{Dotenv, DotenvError, Format};
 use sample::Sample;
@@ -38,7 +38,7 @@ pub fn news(
     old: Option<&[u8]>,
     new: Option<&[u8]>,
     own: &[u8],
-) -> Result<EnvNews, DotenvError> {
+) -> Result<SampleChanges, DotenvError> {
     let read = |bytes: Option<&[u8]>| bytes.map(Sample::read).transpose();
     let (old, new) = (
         read(old)?.unwrap_or_default(),
@@ -57,7 +57,7 @@ pub fn news(
     let removed: BTreeSet<&String> = had
         .filter(|key| !new.has(key) && own.contains_key(*key))
         .collect();
-    Ok(EnvNews {
+    Ok(SampleChanges {
         sample: sample.to_owned(),
         added: added.cloned().collect(),
         options: options.cloned().collect(),
@@ -72,7 +72,7 @@ pub fn news(
     })
 }
 
-fn changed(old: &Sample, new: &Sample, own: &Values) -> Vec<ChangedDefault> {
+fn changed(old: &Sample, new: &Sample, own: &EnvValues) -> Vec<ChangedDefault> {
     let mut changed = Vec::new();
     for key in &new.keys {
         let Some(before) = old.default_of(&key.key).filter(|b| *b != key.default) else {
@@ -94,7 +94,7 @@ fn changed(old: &Sample, new: &Sample, own: &Values) -> Vec<ChangedDefault> {
     changed
 }
 
-fn published(old: &Sample, new: &Sample, own: &Values) -> Vec<String> {
+fn published(old: &Sample, new: &Sample, own: &EnvValues) -> Vec<String> {
     let samples = old.keys.iter().chain(&new.keys);
     let same = samples
         .filter(|key| key.is_published_secret)
@@ -106,9 +106,9 @@ fn published(old: &Sample, new: &Sample, own: &Values) -> Vec<String> {
 
 /// Each variable that a file names, with its value as Compose reads it; `None` where that comes from
 /// the environment.
-type Values = BTreeMap<String, Option<String>>;
+type EnvValues = BTreeMap<String, Option<String>>;
 
-fn values(bytes: &[u8]) -> Result<Values, DotenvError> {
+fn values(bytes: &[u8]) -> Result<EnvValues, DotenvError> {
     let file = Dotenv::parse(bytes, Format::Compose)?;
     Ok(file.read(&|_| None)?.into_iter().collect())
 }

@@ -60,7 +60,7 @@ async fn assessed(
     emitter: &Emitter,
 ) -> Result<Assessment, Refused> {
     let moving = match upgrade.images_only {
-        true => checkout::Found::default(),
+        true => checkout::FoundTarget::default(),
         false => checkout::find(place, options, upgrade, emitter).await?,
     };
     let mut edited = Edited::default();
@@ -171,9 +171,10 @@ async fn images_of(
     )
     .await?;
     // What is made here is left alone on every day: whoever only looks may want to know.
-    let says =
-        |note: &&images::Note| options.dry_run || !matches!(note, images::Note::MadeHere { .. });
-    notes.extend(found.notes.iter().filter(says).map(images::Note::text));
+    let says = |note: &&images::ImageNote| {
+        options.dry_run || !matches!(note, images::ImageNote::MadeHere { .. })
+    };
+    notes.extend(found.notes.iter().filter(says).map(images::ImageNote::text));
     let min_age = place.settings.upgrade.min_age;
     let mut newer = found.images;
     if !min_age.is_zero() && !options.dry_run {
@@ -199,10 +200,10 @@ async fn images_of(
 /// How old an image is, nobody tells before it is fetched. By its digest no name moves.
 async fn old_enough(
     place: &Place,
-    news: Vec<images::ImageNews>,
+    news: Vec<images::NewerImage>,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Vec<images::ImageNews> {
+) -> Vec<images::NewerImage> {
     if !news.is_empty() {
         emitter.phase(Phase::Fetch);
     }

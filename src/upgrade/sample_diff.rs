@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::env::{self, EnvNews, NewKey, SAMPLE_NAMES, Shape};
+use super::env::{self, NewKey, SAMPLE_NAMES, SampleChanges, SecretShape};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::moving::Moving;
@@ -16,7 +16,7 @@ use crate::stack::side::{FileEdit, Origin, Side};
 
 /// What is to be told.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct SampleDiff {
     pub(super) news: Option<event::EnvNews>,
     pub(super) notes: Vec<String>,
 }
@@ -30,8 +30,8 @@ pub(super) async fn read(
     moving: &Moving,
     upgrade: &UpgradeRequest,
     edited: &mut Edited,
-) -> Result<Told, Complaint> {
-    let mut told = Told::default();
+) -> Result<SampleDiff, Complaint> {
+    let mut told = SampleDiff::default();
     let prefix = &moving.checkout.prefix;
     told.notes.extend(librechat(place, moving).await?);
     let Some(sample) = sample_of(moving, prefix) else {
@@ -102,12 +102,12 @@ fn merge(
     place: &Place,
     path: PathBuf,
     own: Side,
-    news: &EnvNews,
+    news: &SampleChanges,
     new_secrets: bool,
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
     let mut make = generated;
-    let generate: Option<env::Generate<'_>> = match new_secrets {
+    let generate: Option<env::GenerateSecret<'_>> = match new_secrets {
         true => Some(&mut make),
         false => None,
     };
@@ -140,19 +140,19 @@ fn merge(
     Ok(())
 }
 
-fn generated(shape: Shape) -> anyhow::Result<Secret> {
+fn generated(shape: SecretShape) -> anyhow::Result<Secret> {
     // Hexadecimal digits and base64 come in whole bytes.
     let (generate, length) = match shape {
-        Shape::Hex(length) => (Generate::Hex(length.div_ceil(2)), length),
-        Shape::Base64(length) => (Generate::Base64(length / 4 * 3), length),
-        Shape::Alnum(length) => (Generate::Alnum(length), length),
+        SecretShape::Hex(length) => (Generate::Hex(length.div_ceil(2)), length),
+        SecretShape::Base64(length) => (Generate::Base64(length / 4 * 3), length),
+        SecretShape::Alnum(length) => (Generate::Alnum(length), length),
     };
     let value = generate.value()?;
     let text: String = value.expose().chars().take(length).collect();
     Ok(Secret::new(text))
 }
 
-fn in_events(news: &EnvNews) -> event::EnvNews {
+fn in_events(news: &SampleChanges) -> event::EnvNews {
     let shown = |key: &str, value: &str| (!is_secret(key, value)).then(|| value.to_owned());
     let added = |new: &NewKey| event::SampleKey {
         key: new.key.clone(),

@@ -8,4 +8,4 @@ mod tests;
 mod version;
 
 pub use decide::Waiting;
-pub use find::{Target, Wanted, find};
+pub use find::{UpgradeGoal, UpgradeTarget, find};

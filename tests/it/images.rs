@@ -16,7 +16,7 @@ use refit::tested::PassingNames;
 use refit::tested::WantedImage;
 use refit::tested::endpoint;
 use refit::tested::fetch;
-use refit::tested::images::{self, News, Note};
+use refit::tested::images::{self, ImageNote, RegistryNews};
 use refit::tested::{build_file, with_contexts};
 
 async fn engine() -> Docker {
@@ -33,14 +33,14 @@ fn model(stack: &TestStack) -> Model {
     Model::of_json(serde_json::from_str(&text).unwrap())
 }
 
-async fn news(stack: &TestStack, engine: &Docker) -> News {
+async fn news(stack: &TestStack, engine: &Docker) -> RegistryNews {
     let containers = engine.compose_containers().await.unwrap();
     let logins = Logins::default();
     let found = images::news(engine, &model(stack), &containers, &logins).await;
     found.unwrap()
 }
 
-fn services(news: &News) -> Vec<&str> {
+fn services(news: &RegistryNews) -> Vec<&str> {
     news.images.iter().map(|one| one.service.as_str()).collect()
 }
 
@@ -142,7 +142,7 @@ async fn only_services_whose_registry_has_another_image_than_they_run_are_news()
     let engine = engine().await;
     let before = news(&stack, &engine).await;
     assert_eq!(services(&before), [""; 0]);
-    let [Note::MadeHere { service, .. }] = &before.notes[..] else {
+    let [ImageNote::MadeHere { service, .. }] = &before.notes[..] else {
         panic!("{:?}", before.notes);
     };
     assert_eq!(service.as_str(), "here");
@@ -163,7 +163,11 @@ async fn only_services_whose_registry_has_another_image_than_they_run_are_news()
     registry.stop();
     let silent = news(&stack, &engine).await;
     assert_eq!(services(&silent), [""; 0]);
-    let [Note::MadeHere { .. }, Note::Unreachable { names, .. }] = &silent.notes[..] else {
+    let [
+        ImageNote::MadeHere { .. },
+        ImageNote::Unreachable { names, .. },
+    ] = &silent.notes[..]
+    else {
         panic!("{:?}", silent.notes);
     };
     assert_eq!(names, &[app, registry.name("same:1")]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use refit::tested::yaml::{self, NewValue, Note, ScalarAt, Segment, YamlError, YamlPath};
+use refit::tested::yaml::{self, NewValue, ScalarAt, Segment, YamlError, YamlNote, YamlPath};
 use serde_json::Value;
 
 /// Values that a plain word, quotes or a block must carry.
@@ -100,11 +100,11 @@ fn patched(before: &Value, path: &YamlPath, new: Option<&Value>) -> Option<Value
     Some(tree)
 }
 
-fn seen_elsewhere(edited: &yaml::Edited) -> bool {
+fn seen_elsewhere(edited: &yaml::YamlEdit) -> bool {
     edited.notes.iter().any(|note| {
         matches!(
             note,
-            Note::SeenThroughAlias { .. } | Note::InheritsAgain { .. }
+            YamlNote::SeenThroughAlias { .. } | YamlNote::InheritsAgain { .. }
         )
     })
 }
@@ -171,7 +171,7 @@ fn blank_or_folded(text: &str, scalar: &ScalarAt) -> usize {
 
 fn check_set_back(
     text: &str,
-    edited: &yaml::Edited,
+    edited: &yaml::YamlEdit,
     scalar: &ScalarAt,
     carried: bool,
     place: &str,
@@ -254,7 +254,7 @@ fn check_pair(file: &str, text: &str, scalar: &ScalarAt, t: &mut Tally) {
         let repeated = edited
             .notes
             .iter()
-            .any(|note| matches!(note, Note::RepeatedKey { .. }));
+            .any(|note| matches!(note, YamlNote::RepeatedKey { .. }));
         let found = yaml::get(&edited.text, &path).expect(&place);
         assert_eq!(
             found.as_ref().and_then(Value::as_str),

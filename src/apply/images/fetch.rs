@@ -11,7 +11,7 @@ use crate::docker::registry::RegistryError;
 
 /// An image that has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedImage {
     /// The name that the model gives it.
     pub name: String,
     /// What the engine knows of it.
@@ -28,8 +28,8 @@ pub async fn fetch(
     wanted: &[WantedImage],
     logins: &Logins,
     mut progress: impl FnMut(&str, u64, u64),
-) -> Result<Vec<Fetched>, RegistryError> {
-    let mut fetched: Vec<(&WantedImage, Fetched)> = Vec::new();
+) -> Result<Vec<FetchedImage>, RegistryError> {
+    let mut fetched: Vec<(&WantedImage, FetchedImage)> = Vec::new();
     for one in wanted {
         if fetched.iter().any(|(earlier, _)| *earlier == one) {
             continue;
@@ -51,7 +51,7 @@ pub async fn fetch(
         };
         let image = docker.image(&id).await?.ok_or_else(missing)?;
         let name = one.name.clone();
-        fetched.push((one, Fetched { name, image }));
+        fetched.push((one, FetchedImage { name, image }));
     }
     Ok(fetched.into_iter().map(|(_, fetched)| fetched).collect())
 }

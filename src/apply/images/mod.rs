@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::fault::fault;
 use crate::stack::Place;
 use built::PassingNames;
-use fetch::{Fetched, fetch};
+use fetch::{FetchedImage, fetch};
 
 /// Fetches and builds what the plan needs and the engine does not have, and gives the names that
 /// the stack uses to what has come. `folder` is the run's.
@@ -41,7 +41,7 @@ pub async fn images(
     }
     let needs = needs(place, assessment).await?;
     let fetched = fetch_all(place, &needs.fetch, emitter).await?;
-    for Fetched { name, image } in &fetched {
+    for FetchedImage { name, image } in &fetched {
         let (repository, tag) = split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
@@ -95,7 +95,7 @@ pub async fn fetch_all(
     place: &Place,
     wanted: &[WantedImage],
     emitter: &Emitter,
-) -> Result<Vec<Fetched>, Failure> {
+) -> Result<Vec<FetchedImage>, Failure> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

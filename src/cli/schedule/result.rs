@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::schedule::record::Entry;
+use crate::schedule::record::Firing;
 use crate::schedule::shown;
 
 /// An unattended run in a line.
-pub(in crate::cli) fn told(entry: &Entry) -> String {
+pub(in crate::cli) fn told(entry: &Firing) -> String {
     let at = entry.at.to_zoned_datetime(jiff::tz::TimeZone::system());
     let run = entry
         .run
@@ -22,6 +22,6 @@ pub(in crate::cli) fn told(entry: &Entry) -> String {
 }
 
 /// The same for JSON.
-pub(in crate::cli) fn row(entry: Option<&Entry>) -> Value {
+pub(in crate::cli) fn row(entry: Option<&Firing>) -> Value {
     serde_json::to_value(entry).unwrap_or_default()
 }

@@ -28,7 +28,7 @@ pub(super) fn tree_of(path: &Path, located: &Located) -> Option<Dotenv> {
 }
 
 /// A value that `environment:` of a service gives.
-pub(super) struct GivenValue {
+pub(super) struct DefinedValue {
     pub(super) service: ServiceName,
     /// `compose.yaml:8`; empty where it comes through an anchor.
     pub(super) places: String,
@@ -36,7 +36,7 @@ pub(super) struct GivenValue {
 }
 
 /// Every service whose `environment:` names the key.
-pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<GivenValue> {
+pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<DefinedValue> {
     let services = resolved.source.services.iter();
     let named = services.filter(|(_, service)| service.environment.contains(key.as_str()));
     named
@@ -44,7 +44,7 @@ pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec
             let service = resolved.model.services.get(name);
             let value = service.and_then(|service| service.environment.get(key.as_str()));
             let value = value.cloned().flatten();
-            GivenValue {
+            DefinedValue {
                 service: name.clone(),
                 places: places(located, name, key),
                 value: Shown::of(key.as_str(), value.as_deref()),

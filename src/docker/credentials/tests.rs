@@ -91,9 +91,9 @@ async fn a_helper_is_asked_by_its_own_protocol() {
         .status();
     assert!(written.unwrap().success());
     let (user, password) = ("u".to_owned(), Secret::new("p".into()));
-    let expected = Login::Password { user, password };
+    let expected = RegistrySecret::Password { user, password };
     assert_eq!(ask_helper(&program, "h").await, Some(expected));
-    let token = Login::IdentityToken(Secret::new("tok".into()));
+    let token = RegistrySecret::IdentityToken(Secret::new("tok".into()));
     assert_eq!(ask_helper(&program, "t").await, Some(token));
     assert_eq!(ask_helper(&program, "x").await, None);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::docker::container::{Container, Inspected};
 use crate::doctor::diagnosis::Coverage;
-use crate::doctor::{self, EnvText, Finding, Patient, Seen};
+use crate::doctor::{self, EnvText, Finding, Patient, SeenContainer};
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
 use crate::stack::locate::Located;
@@ -89,12 +89,12 @@ impl Examination<'_> {
             .is_none_or(|running| running.place.docker.endpoint.is_local())
     }
 
-    fn seen(&self, running: &Deployment, env: &[EnvText]) -> Vec<Seen> {
+    fn seen(&self, running: &Deployment, env: &[EnvText]) -> Vec<SeenContainer> {
         let redactor = self.redactor(env);
         let one = |(container, inspected): &(Container, Option<Inspected>)| {
             let inspected = inspected.as_ref()?;
             let output = inspected.health_output.as_deref();
-            Some(Seen {
+            Some(SeenContainer {
                 service: container.service.clone(),
                 state: inspected.state,
                 exit_code: inspected.exit_code,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::examination::Examination;
 use crate::assess::edits::format_of;
 use crate::doctor::diagnosis::Coverage;
-use crate::doctor::{EnvText, Lies, Line, Mount, Reach};
+use crate::doctor::{BindMount, EnvLine, EnvText, MountSource, Reach};
 use crate::edit::dotenv::Dotenv;
 use crate::event::Route;
 use crate::host::files;
@@ -62,13 +62,13 @@ pub(super) fn env_texts(
     paths.iter().filter_map(text).collect()
 }
 
-fn lines(tree: &Dotenv) -> Vec<Line> {
+fn lines(tree: &Dotenv) -> Vec<EnvLine> {
     let read = tree.read(&|name| std::env::var(name).ok());
     let lines = read.unwrap_or_default().into_iter();
     lines
         .filter_map(|(key, value)| {
             let line = tree.line_of(&key.parse().ok()?)?;
-            Some(Line {
+            Some(EnvLine {
                 key,
                 line,
                 value: Secret::new(value?),
@@ -78,7 +78,7 @@ fn lines(tree: &Dotenv) -> Vec<Line> {
 }
 
 impl Examination<'_> {
-    pub(super) fn mounts(&self, looked: &mut Coverage) -> Vec<Mount> {
+    pub(super) fn mounts(&self, looked: &mut Coverage) -> Vec<BindMount> {
         if !self.is_local() {
             looked
                 .not
@@ -91,7 +91,7 @@ impl Examination<'_> {
         for (name, service) in &self.resolved.model.services {
             for bind in &service.binds {
                 let source = shown(directory, &bind.source);
-                found.push(Mount {
+                found.push(BindMount {
                     service: name.clone(),
                     is_file: bind.looks_like_file() && !is_home_folder(&bind.source),
                     is_config: own.is_some_and(|own| own.contains_key(&source)),
@@ -138,17 +138,17 @@ fn is_home_folder(path: &Path) -> bool {
     name.starts_with('.') && path.extension().is_none() && !name.starts_with(".env")
 }
 
-fn lies(path: &Path) -> Lies {
+fn lies(path: &Path) -> MountSource {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let entry = std::fs::read_dir(path).map(|mut entries| entries.next().is_some());
             match entry {
-                Ok(false) => Lies::EmptyFolder,
-                _ => Lies::Folder,
+                Ok(false) => MountSource::EmptyFolder,
+                _ => MountSource::Folder,
             }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lies::Nothing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => MountSource::Nothing,
         // What cannot be looked at is not said to be missing.
-        _ => Lies::Something,
+        _ => MountSource::Something,
     }
 }

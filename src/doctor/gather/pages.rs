@@ -109,9 +109,9 @@ impl Examination<'_> {
 
 async fn ask(base: &str, page: &Page) -> Answered {
     let url = format!("{base}{}", page.path);
-    let asked = http::Ask {
+    let asked = http::PageRequest {
         url: url.clone(),
-        ..http::Ask::default()
+        ..http::PageRequest::default()
     };
     Answered {
         reply: http::ask(asked, PATIENCE).await,

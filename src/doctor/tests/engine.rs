@@ -131,8 +131,8 @@ fn localhost_inside_is_the_container_itself() {
     assert_eq!(generic.told()[0], "localhost_inside DATABASE_URL");
 }
 
-fn seen(service: &str, state: State) -> Seen {
-    Seen {
+fn seen(service: &str, state: State) -> SeenContainer {
+    SeenContainer {
         service: service.into(),
         state,
         exit_code: 0,
@@ -146,7 +146,7 @@ fn seen(service: &str, state: State) -> Seen {
     }
 }
 
-fn services(containers: Vec<Seen>) -> Vec<String> {
+fn services(containers: Vec<SeenContainer>) -> Vec<String> {
     let mut case = Case::new("librechat", "api", json!({"api": {}, "migrate": {}}));
     case.one_shots = ["migrate".into()].into();
     case.containers = Some(containers);
@@ -161,7 +161,7 @@ fn services_that_do_not_run_as_the_files_say() {
     assert_eq!(services(vec![running(), done()]), nothing);
     assert_eq!(services(vec![running()]), ["service_stopped migrate"]);
     assert_eq!(services(vec![done()]), ["stack_down "]);
-    let with = |change: &dyn Fn(&mut Seen)| {
+    let with = |change: &dyn Fn(&mut SeenContainer)| {
         let mut api = running();
         change(&mut api);
         services(vec![api, seen("migrate", State::Running)])

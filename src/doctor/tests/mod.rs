@@ -23,10 +23,10 @@ struct Case {
     resolved: Resolved,
     subject: Option<Subject>,
     env: Vec<EnvText>,
-    mounts: Vec<Mount>,
+    mounts: Vec<BindMount>,
     config_files: Vec<(String, bool)>,
     one_shots: BTreeSet<ServiceName>,
-    containers: Option<Vec<Seen>>,
+    containers: Option<Vec<SeenContainer>>,
     outside: Vec<Outside>,
     drifts: Vec<Drift>,
     health: Option<Answered>,
@@ -77,11 +77,14 @@ impl Case {
 
     /// The stack's `.env`, and whom it reaches as a file.
     fn with_env(mut self, values: &[(&str, &str)], reaches: &[(&str, Route)]) -> Self {
-        let lines = values.iter().enumerate().map(|(index, (key, value))| Line {
-            key: (*key).to_owned(),
-            line: index + 1,
-            value: Secret::new((*value).to_owned()),
-        });
+        let lines = values
+            .iter()
+            .enumerate()
+            .map(|(index, (key, value))| EnvLine {
+                key: (*key).to_owned(),
+                line: index + 1,
+                value: Secret::new((*value).to_owned()),
+            });
         let reaches = reaches.iter().map(|(service, route)| Reach {
             service: (*service).into(),
             route: *route,

@@ -164,7 +164,7 @@ fn secrets_that_everybody_has_are_told_and_never_shown() {
 
 #[test]
 fn files_that_are_missing_or_folders() {
-    let mount = |source: &str, is_file, is_config, creates_source, lies| Mount {
+    let mount = |source: &str, is_file, is_config, creates_source, lies| BindMount {
         service: "api".into(),
         source: source.to_owned(),
         is_file,
@@ -172,29 +172,29 @@ fn files_that_are_missing_or_folders() {
         creates_source,
         lies,
     };
-    let judged = |mount: Mount| {
+    let judged = |mount: BindMount| {
         let mut case = Case::librechat(&[]);
         case.mounts = vec![mount];
         case.told()
     };
     let nothing: [&str; 0] = [];
     for fine in [
-        mount(".env", true, false, false, Lies::Something),
-        mount("data", false, false, true, Lies::Nothing),
-        mount("data", false, false, true, Lies::EmptyFolder),
-        mount(".aws", true, false, true, Lies::Folder),
+        mount(".env", true, false, false, MountSource::Something),
+        mount("data", false, false, true, MountSource::Nothing),
+        mount("data", false, false, true, MountSource::EmptyFolder),
+        mount(".aws", true, false, true, MountSource::Folder),
     ] {
         assert_eq!(judged(fine.clone()), nothing, "{fine:?}");
     }
     for missing in [
-        mount("data", false, false, false, Lies::Nothing),
-        mount("librechat.yaml", true, true, true, Lies::Nothing),
+        mount("data", false, false, false, MountSource::Nothing),
+        mount("librechat.yaml", true, true, true, MountSource::Nothing),
     ] {
         assert_eq!(judged(missing), ["mount_missing api"]);
     }
     for folder in [
-        mount("nginx.conf", true, false, true, Lies::EmptyFolder),
-        mount("librechat.yaml", true, true, true, Lies::Folder),
+        mount("nginx.conf", true, false, true, MountSource::EmptyFolder),
+        mount("librechat.yaml", true, true, true, MountSource::Folder),
     ] {
         assert_eq!(judged(folder), ["mount_folder api"]);
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::DotenvError;
 use super::key::EnvKey;
-use super::syntax::{self, Item, Kind};
+use super::syntax::{self, Item, ItemKind};
 
 /// How Compose reads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,8 +99,14 @@ impl Dotenv {
     /// The name that an item assigns or inherits.
     fn key_of(&self, item: &Item) -> Option<&str> {
         match item.kind {
-            Kind::Assignment { key, .. } | Kind::Inherited { key } => Some(key.of(&self.text)),
-            Kind::Bom | Kind::Space | Kind::Comment | Kind::Bare { .. } | Kind::Junk(_) => None,
+            ItemKind::Assignment { key, .. } | ItemKind::Inherited { key } => {
+                Some(key.of(&self.text))
+            }
+            ItemKind::Bom
+            | ItemKind::Space
+            | ItemKind::Comment
+            | ItemKind::Bare { .. }
+            | ItemKind::Junk(_) => None,
         }
     }
 

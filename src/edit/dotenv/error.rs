@@ -30,7 +30,7 @@ pub enum DotenvError {
         /// Line, from 1.
         line: usize,
         /// What is wrong with it.
-        problem: Problem,
+        problem: LineProblem,
     },
     /// A value whose `$` references cannot be resolved.
     #[error("line {line}: the value of {key} cannot be resolved: {problem}")]
@@ -124,7 +124,7 @@ impl DotenvError {
 
 /// What Compose refuses in the shape of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum LineProblem {
     /// A character that no variable name has, before any `=` or `:`.
     #[error("{0:?} stands where a variable name is expected; a comment begins with #")]
     Character(char),

@@ -20,4 +20,4 @@ mod write;
 pub use env_file::{Dotenv, Format};
 pub use error::DotenvError;
 pub use key::{EnvKey, EnvKeyError};
-pub use write::Note;
+pub use write::EnvNote;

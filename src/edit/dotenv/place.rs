@@ -1,9 +1,9 @@
 //! Where in the file a new line goes, and which bytes an old one takes up.
 
 use super::env_file::Dotenv;
-use super::error::Problem;
+use super::error::LineProblem;
 use super::key::EnvKey;
-use super::syntax::{Item, Kind, Span};
+use super::syntax::{Item, ItemKind, Span};
 
 /// A commented example of a variable.
 pub(super) struct Example {
@@ -43,7 +43,7 @@ impl Dotenv {
     /// The item as an example, and whether nothing stands between its `#` and the rest.
     fn example_at(&self, index: usize, key: &EnvKey) -> Option<(Example, bool)> {
         let item = &self.items[index];
-        if !matches!(item.kind, Kind::Comment) || !self.begins_line(index) {
+        if !matches!(item.kind, ItemKind::Comment) || !self.begins_line(index) {
             return None;
         }
         let behind_marks = self.piece(item.span).trim_start_matches('#');
@@ -76,7 +76,7 @@ impl Dotenv {
         if let Some(index) = self.items.iter().rposition(Item::is_statement)
             && matches!(
                 self.items[index].kind,
-                Kind::Bare { .. } | Kind::Junk(Problem::LoneExport)
+                ItemKind::Bare { .. } | ItemKind::Junk(LineProblem::LoneExport)
             )
         {
             // Only at the end of the file do these mean what they mean.
@@ -134,8 +134,9 @@ impl Dotenv {
     /// The items that begin on the same line as the one at `index`, or on a line that one of them
     /// reaches into.
     fn logical_line(&self, index: usize) -> std::ops::Range<usize> {
-        let is_end =
-            |item: &Item| matches!(item.kind, Kind::Space) && self.piece(item.span).contains('\n');
+        let is_end = |item: &Item| {
+            matches!(item.kind, ItemKind::Space) && self.piece(item.span).contains('\n')
+        };
         let start = self.items[..index]
             .iter()
             .rposition(is_end)
@@ -160,7 +161,8 @@ impl Dotenv {
         let Span { start, end } = self.items[index].span;
         let space = |index: Option<usize>| {
             let item = self.items.get(index?)?;
-            let inline = matches!(item.kind, Kind::Space) && !self.piece(item.span).contains('\n');
+            let inline =
+                matches!(item.kind, ItemKind::Space) && !self.piece(item.span).contains('\n');
             inline.then_some(item.span)
         };
         match (space(index.checked_sub(1)), space(Some(index + 1))) {
@@ -178,7 +180,7 @@ impl Dotenv {
                 let feed = self.piece(space).rfind('\n').unwrap_or_default();
                 space.start + feed + 1
             }
-            None if matches!(self.items[first].kind, Kind::Bom) => self.items[first].span.end,
+            None if matches!(self.items[first].kind, ItemKind::Bom) => self.items[first].span.end,
             None => 0,
         }
     }
@@ -187,6 +189,6 @@ impl Dotenv {
         let line = self.logical_line(index);
         self.items[line.start..index]
             .iter()
-            .all(|item| matches!(item.kind, Kind::Bom | Kind::Space))
+            .all(|item| matches!(item.kind, ItemKind::Bom | ItemKind::Space))
     }
 }

@@ -1,28 +1,28 @@
 //! How a value is written so that it reads back byte for byte (F35), in the style of the value that
 //! it replaces as far as that style can carry it.
 
-use super::syntax::{Kind, Style};
+use super::syntax::{ItemKind, QuoteStyle};
 
 /// What the new value takes the place of.
-pub(super) enum Place<'a> {
+pub(super) enum QuotePlace<'a> {
     /// Nothing: the variable gets its first value.
     New,
     /// A value. `rest_of_line` is what stands behind it on its line, where it is not quoted.
     Value {
         token: &'a str,
-        style: Style,
+        style: QuoteStyle,
         rest_of_line: &'a str,
     },
 }
 
 /// The text that says `value` at `place`, in a file that Compose reads as it reads `.env`. `value` has
 /// no NUL.
-pub(super) fn write(value: &str, place: &Place<'_>) -> String {
+pub(super) fn write(value: &str, place: &QuotePlace<'_>) -> String {
     match place {
-        Place::New => fresh(value),
-        Place::Value {
+        QuotePlace::New => fresh(value),
+        QuotePlace::Value {
             token,
-            style: Style::Plain,
+            style: QuoteStyle::Plain,
             rest_of_line,
         } => {
             let empty_before_comment = value.is_empty() && !rest_of_line.trim().is_empty();
@@ -32,9 +32,9 @@ pub(super) fn write(value: &str, place: &Place<'_>) -> String {
                 quoted(value)
             }
         }
-        Place::Value {
+        QuotePlace::Value {
             token,
-            style: Style::Single | Style::Open('\''),
+            style: QuoteStyle::Single | QuoteStyle::Open('\''),
             ..
         } => {
             // A value over several lines may stay so.
@@ -47,10 +47,14 @@ pub(super) fn write(value: &str, place: &Place<'_>) -> String {
         }
         // Inside double quotes these need a backslash, which Compose takes off again and other
         // readers of the same file (Node's dotenv) do not; single quotes are read alike by all.
-        Place::Value { .. } if value.contains(['\\', '"', '$']) && fits_single(value, false) => {
+        QuotePlace::Value { .. }
+            if value.contains(['\\', '"', '$']) && fits_single(value, false) =>
+        {
             single(value)
         }
-        Place::Value { token, .. } => double(value, token.contains('\n') && !token.contains('\r')),
+        QuotePlace::Value { token, .. } => {
+            double(value, token.contains('\n') && !token.contains('\r'))
+        }
     }
 }
 
@@ -116,21 +120,21 @@ fn double(value: &str, keep_line_feeds: bool) -> String {
     out
 }
 
-impl<'a> Place<'a> {
+impl<'a> QuotePlace<'a> {
     /// The place of the value of `item`, in `text`.
-    pub(super) fn of(kind: &Kind, text: &'a str, end: usize) -> Place<'a> {
+    pub(super) fn of(kind: &ItemKind, text: &'a str, end: usize) -> QuotePlace<'a> {
         match kind {
-            Kind::Assignment { value, style, .. } => Place::Value {
+            ItemKind::Assignment { value, style, .. } => QuotePlace::Value {
                 token: value.of(text),
                 style: *style,
                 rest_of_line: text.get(value.end..end).unwrap_or_default(),
             },
-            Kind::Bom
-            | Kind::Space
-            | Kind::Comment
-            | Kind::Inherited { .. }
-            | Kind::Bare { .. }
-            | Kind::Junk(_) => Place::New,
+            ItemKind::Bom
+            | ItemKind::Space
+            | ItemKind::Comment
+            | ItemKind::Inherited { .. }
+            | ItemKind::Bare { .. }
+            | ItemKind::Junk(_) => QuotePlace::New,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::env_file::{Dotenv, Format};
-use super::error::{DotenvError, Problem, RAW_LINE_LIMIT};
+use super::error::{DotenvError, LineProblem, RAW_LINE_LIMIT};
 use super::key::EnvKey;
-use super::syntax::{Item, Kind, Span, Style};
+use super::syntax::{Item, ItemKind, QuoteStyle, Span};
 use super::template::{self, GROWTH_LIMIT, Variables};
 use super::value::{Unquoted, unquote};
 
@@ -46,26 +46,30 @@ impl Dotenv {
             .collect())
     }
 
-    fn reading(&self, lookup: Lookup<'_>, earlier: Lookup<'_>) -> Result<Reading<'_>, DotenvError> {
+    fn reading(
+        &self,
+        lookup: Lookup<'_>,
+        earlier: Lookup<'_>,
+    ) -> Result<ReadSoFar<'_>, DotenvError> {
         if let Some((line, _)) = self.too_long_raw_line() {
             return Err(DotenvError::Unreadable {
                 line,
-                problem: Problem::RawLength,
+                problem: LineProblem::RawLength,
             });
         }
-        let mut reading = Reading::of_at_most(self.items.len());
+        let mut reading = ReadSoFar::of_at_most(self.items.len());
         let mut budget = GROWTH_LIMIT;
         for item in &self.items {
             match item.kind {
-                Kind::Bom | Kind::Space | Kind::Comment => {}
-                Kind::Junk(problem) => return Err(unreadable(item, problem)),
-                Kind::Assignment {
-                    style: Style::Open(quote),
+                ItemKind::Bom | ItemKind::Space | ItemKind::Comment => {}
+                ItemKind::Junk(problem) => return Err(unreadable(item, problem)),
+                ItemKind::Assignment {
+                    style: QuoteStyle::Open(quote),
                     ..
                 } => {
-                    return Err(unreadable(item, Problem::OpenQuote(quote)));
+                    return Err(unreadable(item, LineProblem::OpenQuote(quote)));
                 }
-                Kind::Assignment { key, value, style } => {
+                ItemKind::Assignment { key, value, style } => {
                     let key = key.of(&self.text);
                     let value = match unquote(value.of(&self.text), style) {
                         Unquoted::Literal(text) => text.into_owned(),
@@ -75,11 +79,11 @@ impl Dotenv {
                     };
                     reading.put(key, Some(value));
                 }
-                Kind::Inherited { key } => {
+                ItemKind::Inherited { key } => {
                     let key = key.of(&self.text);
                     reading.put(key, lookup(key));
                 }
-                Kind::Bare { text } => reading.put("", Some(text.of(&self.text).to_owned())),
+                ItemKind::Bare { text } => reading.put("", Some(text.of(&self.text).to_owned())),
             }
         }
         Ok(reading)
@@ -95,7 +99,7 @@ impl Dotenv {
 
     /// The value that an item assigns, where no other variable has a part in it.
     pub(super) fn constant(&self, item: &Item) -> Option<Cow<'_, str>> {
-        let Kind::Assignment { value, style, .. } = item.kind else {
+        let ItemKind::Assignment { value, style, .. } = item.kind else {
             return None;
         };
         constant(value.of(&self.text), style)
@@ -118,9 +122,9 @@ impl Dotenv {
 }
 
 /// What `token` says, unless it refers to a variable or cannot be read.
-fn constant(token: &str, style: Style) -> Option<Cow<'_, str>> {
+fn constant(token: &str, style: QuoteStyle) -> Option<Cow<'_, str>> {
     let template = match (style, unquote(token, style)) {
-        (Style::Open(_), _) => return None,
+        (QuoteStyle::Open(_), _) => return None,
         (_, Unquoted::Literal(text)) => return Some(text),
         (_, Unquoted::Template(text)) if !text.contains('$') => return Some(text),
         (_, Unquoted::Template(text)) => text,
@@ -138,7 +142,7 @@ fn constant(token: &str, style: Style) -> Option<Cow<'_, str>> {
     (!referred.get()).then_some(Cow::Owned(text))
 }
 
-fn unreadable(item: &Item, problem: Problem) -> DotenvError {
+fn unreadable(item: &Item, problem: LineProblem) -> DotenvError {
     DotenvError::Unreadable {
         line: item.line,
         problem,
@@ -146,12 +150,12 @@ fn unreadable(item: &Item, problem: Problem) -> DotenvError {
 }
 
 /// What has been read so far.
-struct Reading<'a> {
+struct ReadSoFar<'a> {
     entries: Vec<(&'a str, Option<String>)>,
     index: HashMap<&'a str, usize>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ReadSoFar<'a> {
     /// Of a file with so many items: between two statements there is space.
     fn of_at_most(items: usize) -> Self {
         Self {

@@ -3,7 +3,7 @@
 //! read (F36); where Compose gives up on a file, this parser marks the line as junk and goes on behind
 //! it, so that a file with a fault can still be edited.
 
-use super::error::Problem;
+use super::error::LineProblem;
 use super::key::is_key_char;
 
 /// A piece of the text as byte offsets, end excluded.
@@ -27,7 +27,7 @@ impl Span {
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum QuoteStyle {
     Plain,
     Single,
     Double,
@@ -39,7 +39,7 @@ pub(super) enum Style {
 
 /// What an item is. No item but `Space` and a quoted value has a line feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ItemKind {
     Bom,
     Space,
     /// From `#` to the end of the line.
@@ -48,7 +48,7 @@ pub(super) enum Kind {
     Assignment {
         key: Span,
         value: Span,
-        style: Style,
+        style: QuoteStyle,
     },
     /// `KEY` alone: the value comes from the environment.
     Inherited {
@@ -59,7 +59,7 @@ pub(super) enum Kind {
     Bare {
         text: Span,
     },
-    Junk(Problem),
+    Junk(LineProblem),
 }
 
 /// One item of the file.
@@ -68,25 +68,28 @@ pub(super) struct Item {
     pub(super) span: Span,
     /// Line on which it begins, from 1.
     pub(super) line: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: ItemKind,
 }
 
 impl Item {
     /// Whether it says something, or is only space or a comment.
     pub(super) fn is_statement(&self) -> bool {
-        !matches!(self.kind, Kind::Bom | Kind::Space | Kind::Comment)
+        !matches!(
+            self.kind,
+            ItemKind::Bom | ItemKind::Space | ItemKind::Comment
+        )
     }
 }
 
 /// Reads the items of `text` with the grammar that `statement` knows.
-pub(super) fn parse(text: &str, statement: fn(&str, usize) -> (usize, Kind)) -> Vec<Item> {
+pub(super) fn parse(text: &str, statement: fn(&str, usize) -> (usize, ItemKind)) -> Vec<Item> {
     let mut items = Vec::new();
     let (mut at, mut line) = (0, 1);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let (end, kind) = match rest.chars().next() {
-            Some('\u{feff}') if at == 0 => (at + '\u{feff}'.len_utf8(), Kind::Bom),
-            Some('#') => (end_of_line(text, at), Kind::Comment),
-            Some(c) if c.is_whitespace() => (text.len() - rest.trim_start().len(), Kind::Space),
+            Some('\u{feff}') if at == 0 => (at + '\u{feff}'.len_utf8(), ItemKind::Bom),
+            Some('#') => (end_of_line(text, at), ItemKind::Comment),
+            Some(c) if c.is_whitespace() => (text.len() - rest.trim_start().len(), ItemKind::Space),
             _ => statement(text, at),
         };
         // A statement is never empty; this keeps a fault here from becoming an endless loop.
@@ -100,7 +103,7 @@ pub(super) fn parse(text: &str, statement: fn(&str, usize) -> (usize, Kind)) -> 
 }
 
 /// A statement of a file that Compose reads as it reads `.env`.
-pub(super) fn compose_statement(text: &str, start: usize) -> (usize, Kind) {
+pub(super) fn compose_statement(text: &str, start: usize) -> (usize, ItemKind) {
     let body = skip_export(text, start);
     let rest = text.get(body..).unwrap_or_default();
     for (offset, c) in rest.char_indices() {
@@ -109,30 +112,30 @@ pub(super) fn compose_statement(text: &str, start: usize) -> (usize, Kind) {
             '=' | ':' | '\n' => {
                 let key = Span::new(body, body + rest[..offset].trim_end().len());
                 return if key.of(text).contains(' ') {
-                    junk(text, at, Problem::SpaceInName)
+                    junk(text, at, LineProblem::SpaceInName)
                 } else if c == '\n' {
-                    (at, Kind::Inherited { key })
+                    (at, ItemKind::Inherited { key })
                 } else {
                     compose_value(text, key, at + 1)
                 };
             }
             c if is_blank(c) || is_key_char(c) => {}
-            c => return junk(text, at, Problem::Character(c)),
+            c => return junk(text, at, LineProblem::Character(c)),
         }
     }
     if rest.is_empty() {
-        return junk(text, body, Problem::LoneExport);
+        return junk(text, body, LineProblem::LoneExport);
     }
     (
         text.len(),
-        Kind::Bare {
+        ItemKind::Bare {
             text: Span::new(body, body + rest.trim_end().len()),
         },
     )
 }
 
 /// A line of a file with `format: raw`.
-pub(super) fn raw_statement(text: &str, start: usize) -> (usize, Kind) {
+pub(super) fn raw_statement(text: &str, start: usize) -> (usize, ItemKind) {
     let feed = end_of_line(text, start);
     let line = Span::new(start, feed).of(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
@@ -142,19 +145,19 @@ pub(super) fn raw_statement(text: &str, start: usize) -> (usize, Kind) {
         None => (line, None),
     };
     if name.is_empty() || name.contains([' ', '\t']) {
-        return (end, Kind::Junk(Problem::RawName));
+        return (end, ItemKind::Junk(LineProblem::RawName));
     }
     let key = Span::new(start, start + name.len());
     match value {
         Some(value) => (
             end,
-            Kind::Assignment {
+            ItemKind::Assignment {
                 key,
                 value,
-                style: Style::Raw,
+                style: QuoteStyle::Raw,
             },
         ),
-        None => (end, Kind::Inherited { key }),
+        None => (end, ItemKind::Inherited { key }),
     }
 }
 
@@ -170,11 +173,11 @@ fn skip_export(text: &str, start: usize) -> usize {
     }
 }
 
-fn compose_value(text: &str, key: Span, after: usize) -> (usize, Kind) {
+fn compose_value(text: &str, key: Span, after: usize) -> (usize, ItemKind) {
     let start = text.len() - text[after..].trim_start_matches(is_blank).len();
     let quoted = match text.as_bytes().get(start) {
-        Some(b'\'') => Some(('\'', Style::Single)),
-        Some(b'"') => Some(('"', Style::Double)),
+        Some(b'\'') => Some(('\'', QuoteStyle::Single)),
+        Some(b'"') => Some(('"', QuoteStyle::Double)),
         _ => None,
     };
     // A quoted value first: its line may hold many of them, and is not to be searched for each.
@@ -183,7 +186,7 @@ fn compose_value(text: &str, key: Span, after: usize) -> (usize, Kind) {
     {
         return (
             end,
-            Kind::Assignment {
+            ItemKind::Assignment {
                 key,
                 value: Span::new(start, end),
                 style,
@@ -196,10 +199,10 @@ fn compose_value(text: &str, key: Span, after: usize) -> (usize, Kind) {
         let value = Span::new(start, start + line.trim_end().len());
         return (
             value.end,
-            Kind::Assignment {
+            ItemKind::Assignment {
                 key,
                 value,
-                style: Style::Open(quote),
+                style: QuoteStyle::Open(quote),
             },
         );
     }
@@ -212,10 +215,10 @@ fn compose_value(text: &str, key: Span, after: usize) -> (usize, Kind) {
     let value = Span::new(start, start + value.len());
     (
         eol,
-        Kind::Assignment {
+        ItemKind::Assignment {
             key,
             value,
-            style: Style::Plain,
+            style: QuoteStyle::Plain,
         },
     )
 }
@@ -235,9 +238,9 @@ fn closing_quote(text: &str, start: usize, quote: char) -> Option<usize> {
 }
 
 /// The rest of the line of `at`, which is behind the start of the statement.
-fn junk(text: &str, at: usize, problem: Problem) -> (usize, Kind) {
+fn junk(text: &str, at: usize, problem: LineProblem) -> (usize, ItemKind) {
     let line = Span::new(at, end_of_line(text, at)).of(text);
-    (at + line.trim_end().len(), Kind::Junk(problem))
+    (at + line.trim_end().len(), ItemKind::Junk(problem))
 }
 
 /// The offset of the next line feed, or the end of the text.

@@ -43,19 +43,19 @@ fn resolve_nested(
         let dollar = at + offset;
         out.push_str(&text[at..dollar]);
         at = match next_reference(text, dollar, &mut braces)? {
-            Reference::None => {
+            DollarReference::None => {
                 out.push('$');
                 dollar + 1
             }
-            Reference::Dollar => {
+            DollarReference::Dollar => {
                 out.push('$');
                 dollar + 2
             }
-            Reference::Name { name, end } => {
+            DollarReference::Name { name, end } => {
                 out.push_str(&variables.get(name)?.unwrap_or_default());
                 end
             }
-            Reference::Operator {
+            DollarReference::Operator {
                 name,
                 operator,
                 word,
@@ -85,7 +85,7 @@ impl Variables<'_> {
 }
 
 /// What stands behind a dollar sign. `end` is the offset behind the whole reference.
-enum Reference<'a> {
+enum DollarReference<'a> {
     None,
     Dollar,
     Name {
@@ -104,12 +104,12 @@ enum Reference<'a> {
 /// that is empty.
 #[derive(Clone, Copy)]
 struct Operator {
-    sign: Sign,
+    sign: ReferenceOperator,
     empty_counts_as_unset: bool,
 }
 
 #[derive(Clone, Copy)]
-enum Sign {
+enum ReferenceOperator {
     Default,
     Alternative,
     Required,
@@ -123,10 +123,10 @@ fn apply(
 ) -> Result<String, ReferenceProblem> {
     let set = value.filter(|value| !(operator.empty_counts_as_unset && value.is_empty()));
     match (operator.sign, set) {
-        (Sign::Alternative, Some(_)) | (Sign::Default, None) => Ok(word),
-        (Sign::Alternative, None) => Ok(String::new()),
-        (Sign::Default | Sign::Required, Some(value)) => Ok(value),
-        (Sign::Required, None) => Err(ReferenceProblem::Required {
+        (ReferenceOperator::Alternative, Some(_)) | (ReferenceOperator::Default, None) => Ok(word),
+        (ReferenceOperator::Alternative, None) => Ok(String::new()),
+        (ReferenceOperator::Default | ReferenceOperator::Required, Some(value)) => Ok(value),
+        (ReferenceOperator::Required, None) => Err(ReferenceProblem::Required {
             name: name.to_owned(),
         }),
     }
@@ -136,16 +136,16 @@ fn next_reference<'a>(
     text: &'a str,
     dollar: usize,
     braces: &mut LastBrace,
-) -> Result<Reference<'a>, ReferenceProblem> {
+) -> Result<DollarReference<'a>, ReferenceProblem> {
     let behind = &text[dollar + 1..];
     if behind.starts_with('$') {
-        return Ok(Reference::Dollar);
+        return Ok(DollarReference::Dollar);
     }
     let Some(braced) = behind.strip_prefix('{') else {
         let name = leading_name(behind);
         return Ok(match name {
-            "" => Reference::None,
-            name => Reference::Name {
+            "" => DollarReference::None,
+            name => DollarReference::Name {
                 name,
                 end: dollar + 1 + name.len(),
             },
@@ -158,7 +158,7 @@ fn next_reference<'a>(
         return Err(ReferenceProblem::Malformed);
     }
     if behind_name.starts_with('}') {
-        return Ok(Reference::Name {
+        return Ok(DollarReference::Name {
             name,
             end: name_end + 1,
         });
@@ -169,7 +169,7 @@ fn next_reference<'a>(
         .of_line(text, word)
         .ok_or(ReferenceProblem::Malformed)?;
     let close = balancing_brace(&text[dollar..last]).map_or(last, |offset| dollar + offset);
-    Ok(Reference::Operator {
+    Ok(DollarReference::Operator {
         name,
         operator,
         word: &text[word..close],
@@ -196,9 +196,9 @@ fn leading_operator(text: &str) -> Option<(Operator, usize)> {
         None => (false, text),
     };
     let sign = match rest.chars().next()? {
-        '-' => Sign::Default,
-        '+' => Sign::Alternative,
-        '?' => Sign::Required,
+        '-' => ReferenceOperator::Default,
+        '+' => ReferenceOperator::Alternative,
+        '?' => ReferenceOperator::Required,
         _ => return None,
     };
     Some((

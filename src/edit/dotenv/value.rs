@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::syntax::Style;
+use super::syntax::QuoteStyle;
 
 /// A value without its quotes.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,12 +14,12 @@ pub(super) enum Unquoted<'a> {
 }
 
 /// Takes the quotes off `token`, and resolves the escapes that Compose knows in them.
-pub(super) fn unquote(token: &str, style: Style) -> Unquoted<'_> {
+pub(super) fn unquote(token: &str, style: QuoteStyle) -> Unquoted<'_> {
     match style {
-        Style::Raw => Unquoted::Literal(Cow::Borrowed(token)),
-        Style::Plain | Style::Open(_) => Unquoted::Template(Cow::Borrowed(token)),
-        Style::Single => Unquoted::Literal(single(inside(token))),
-        Style::Double => Unquoted::Template(double(inside(token))),
+        QuoteStyle::Raw => Unquoted::Literal(Cow::Borrowed(token)),
+        QuoteStyle::Plain | QuoteStyle::Open(_) => Unquoted::Template(Cow::Borrowed(token)),
+        QuoteStyle::Single => Unquoted::Literal(single(inside(token))),
+        QuoteStyle::Double => Unquoted::Template(double(inside(token))),
     }
 }
 

@@ -6,12 +6,12 @@ use std::fmt;
 use super::env_file::{Dotenv, Format};
 use super::error::DotenvError;
 use super::key::EnvKey;
-use super::quote::{self, Place};
-use super::syntax::{Item, Kind, Span, Style};
+use super::quote::{self, QuotePlace};
+use super::syntax::{Item, ItemKind, QuoteStyle, Span};
 
 /// What a person should know about an edit that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum EnvNote {
     /// The variable is assigned more than once; the last one counts, and is the one to edit.
     DuplicateKey {
         /// The variable.
@@ -35,30 +35,30 @@ pub enum Note {
     },
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for EnvNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Note::DuplicateKey { key, lines, edited } => write!(
+            EnvNote::DuplicateKey { key, lines, edited } => write!(
                 f,
                 "{key} is set on lines {}; only the last one, line {edited}, counts",
-                Lines(lines)
+                LineNumbers(lines)
             ),
-            Note::RemovedDuplicates { key, lines } => {
+            EnvNote::RemovedDuplicates { key, lines } => {
                 write!(
                     f,
                     "{key} was set on lines {}; all of them were removed",
-                    Lines(lines)
+                    LineNumbers(lines)
                 )
             }
-            Note::NotSet { key } => write!(f, "{key} was not set; nothing to remove"),
+            EnvNote::NotSet { key } => write!(f, "{key} was not set; nothing to remove"),
         }
     }
 }
 
 /// `3, 5 and 9`.
-struct Lines<'a>(&'a [usize]);
+struct LineNumbers<'a>(&'a [usize]);
 
-impl fmt::Display for Lines<'_> {
+impl fmt::Display for LineNumbers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, line) in self.0.iter().enumerate() {
             let separator = match index {
@@ -80,7 +80,7 @@ impl Dotenv {
     /// # Errors
     /// The value cannot be written in such a file, or the edit would change more than this variable.
     /// The file is then unchanged.
-    pub fn set(&mut self, key: &EnvKey, value: &str) -> Result<Vec<Note>, DotenvError> {
+    pub fn set(&mut self, key: &EnvKey, value: &str) -> Result<Vec<EnvNote>, DotenvError> {
         self.check_value(key, value)?;
         let found = self.positions(key);
         let Some(&index) = found.last() else {
@@ -92,13 +92,16 @@ impl Dotenv {
             return Ok(notes);
         }
         let item = self.items[index];
-        let token = self.token(value, &Place::of(&item.kind, &self.text, item.span.end));
+        let token = self.token(
+            value,
+            &QuotePlace::of(&item.kind, &self.text, item.span.end),
+        );
         let (span, text) = match item.kind {
-            Kind::Assignment { value, .. } => (value, token),
-            Kind::Inherited { key: name } | Kind::Bare { text: name } => {
+            ItemKind::Assignment { value, .. } => (value, token),
+            ItemKind::Inherited { key: name } | ItemKind::Bare { text: name } => {
                 (Span::new(name.end, name.end), format!("={token}"))
             }
-            Kind::Bom | Kind::Space | Kind::Comment | Kind::Junk(_) => {
+            ItemKind::Bom | ItemKind::Space | ItemKind::Comment | ItemKind::Junk(_) => {
                 return Err(DotenvError::WouldChangeMore { key: key.clone() });
             }
         };
@@ -119,16 +122,16 @@ impl Dotenv {
     ///
     /// # Errors
     /// The edit would change more than this variable. The file is then unchanged.
-    pub fn unset(&mut self, key: &EnvKey) -> Result<Vec<Note>, DotenvError> {
+    pub fn unset(&mut self, key: &EnvKey) -> Result<Vec<EnvNote>, DotenvError> {
         let found = self.positions(key);
         if found.is_empty() {
-            return Ok(vec![Note::NotSet { key: key.clone() }]);
+            return Ok(vec![EnvNote::NotSet { key: key.clone() }]);
         }
         let lines: Vec<usize> = found.iter().map(|index| self.items[*index].line).collect();
         let edited = self.with_cuts(&self.cuts_for(&found), "");
         self.accept(edited, key, &found, None)?;
         if lines.len() > 1 {
-            return Ok(vec![Note::RemovedDuplicates {
+            return Ok(vec![EnvNote::RemovedDuplicates {
                 key: key.clone(),
                 lines,
             }]);
@@ -139,7 +142,7 @@ impl Dotenv {
     fn insert(&mut self, key: &EnvKey, value: &str) -> Result<(), DotenvError> {
         let slot = self.slot_for(key);
         let end = self.line_end_at(slot.at);
-        let token = self.token(value, &Place::New);
+        let token = self.token(value, &QuotePlace::New);
         let open = match slot.after_open_line {
             // Half of a line end is there already.
             true if self.text[..slot.at].ends_with('\r') => "\n",
@@ -157,7 +160,7 @@ impl Dotenv {
         self.accept(edited, key, &[], Some(Written { start, value }))
     }
 
-    fn token(&self, value: &str, place: &Place<'_>) -> String {
+    fn token(&self, value: &str, place: &QuotePlace<'_>) -> String {
         match self.format {
             Format::Compose => quote::write(value, place),
             Format::Raw => value.to_owned(),
@@ -183,7 +186,7 @@ impl Dotenv {
             .collect();
         if found.is_empty()
             && let Some(index) = self.items.iter().rposition(
-                |item| matches!(item.kind, Kind::Bare { text } if self.piece(text) == key.as_str()),
+                |item| matches!(item.kind, ItemKind::Bare { text } if self.piece(text) == key.as_str()),
             )
         {
             found.push(index);
@@ -191,12 +194,12 @@ impl Dotenv {
         found
     }
 
-    fn duplicate_note(&self, key: &EnvKey, found: &[usize]) -> Vec<Note> {
+    fn duplicate_note(&self, key: &EnvKey, found: &[usize]) -> Vec<EnvNote> {
         let lines: Vec<usize> = found.iter().map(|index| self.items[*index].line).collect();
         match lines.as_slice() {
             [_, .., edited] => {
                 let edited = *edited;
-                vec![Note::DuplicateKey {
+                vec![EnvNote::DuplicateKey {
                     key: key.clone(),
                     lines,
                     edited,
@@ -263,8 +266,8 @@ impl Dotenv {
         let open = |item: &Item| {
             matches!(
                 item.kind,
-                Kind::Assignment {
-                    style: Style::Open(_),
+                ItemKind::Assignment {
+                    style: QuoteStyle::Open(_),
                     ..
                 }
             )
@@ -281,13 +284,13 @@ impl Dotenv {
     /// What a statement says, apart from where it stands.
     fn says(&self, item: &Item) -> Option<Said<'_>> {
         match item.kind {
-            Kind::Bom | Kind::Space | Kind::Comment => None,
-            Kind::Assignment { key, value, style } => {
+            ItemKind::Bom | ItemKind::Space | ItemKind::Comment => None,
+            ItemKind::Assignment { key, value, style } => {
                 Some(Said::Assigned(self.piece(key), self.piece(value), style))
             }
-            Kind::Inherited { key } => Some(Said::Inherited(self.piece(key))),
-            Kind::Bare { text } => Some(Said::Bare(self.piece(text))),
-            Kind::Junk(_) => Some(Said::Junk(self.piece(item.span))),
+            ItemKind::Inherited { key } => Some(Said::Inherited(self.piece(key))),
+            ItemKind::Bare { text } => Some(Said::Bare(self.piece(text))),
+            ItemKind::Junk(_) => Some(Said::Junk(self.piece(item.span))),
         }
     }
 }
@@ -301,7 +304,7 @@ struct Written<'a> {
 
 #[derive(PartialEq, Eq)]
 enum Said<'a> {
-    Assigned(&'a str, &'a str, Style),
+    Assigned(&'a str, &'a str, QuoteStyle),
     Inherited(&'a str),
     Bare(&'a str),
     Junk(&'a str),

@@ -10,7 +10,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
 use super::error::{Position, YamlError};
 use super::layout::Layout;
-use super::tree::{Entry, Item, Kind, Node, NodeId, Tree};
+use super::tree::{MapEntry, Node, NodeId, NodeKind, SeqItem, Tree};
 
 /// Nesting beyond this is refused; serde-saphyr has the same limit.
 const DEPTH: usize = 64;
@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
         let (after, content) = self.skip_properties(pos, properties);
         let id = self.nodes.len();
         self.nodes.push(Node {
-            kind: Kind::Alias(id),
+            kind: NodeKind::Alias(id),
             tag,
             anchor: anchor.as_ref().map(|(_, name)| name.clone()),
             start: if properties == 0 { content } else { start },
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
         let body = match event {
             Event::Scalar(text, style, ..) => {
                 let body = self.scalar_body(style, after, content, &range)?;
-                self.nodes[id].kind = Kind::Scalar {
+                self.nodes[id].kind = NodeKind::Scalar {
                     text: text.into_owned(),
                     style,
                 };
@@ -239,7 +239,7 @@ impl<'a> Builder<'a> {
         if range.start != content {
             return Err(self.unplaced(range.start));
         }
-        self.nodes[id].kind = Kind::Alias(target);
+        self.nodes[id].kind = NodeKind::Alias(target);
         self.aliases.push(id);
         Ok(range.clone())
     }
@@ -280,11 +280,11 @@ impl<'a> Builder<'a> {
             entries.push(entry);
             pos = end;
         };
-        self.nodes[id].kind = Kind::Map { flow, entries };
+        self.nodes[id].kind = NodeKind::Map { flow, entries };
         Ok(content..end)
     }
 
-    fn entry(&mut self, pos: usize, map: NodeId) -> Result<(Entry, usize), YamlError> {
+    fn entry(&mut self, pos: usize, map: NodeId) -> Result<(MapEntry, usize), YamlError> {
         let start = self.layout.skip_trivia(pos);
         let explicit = self.layout.is_indicator(start, b'?');
         let (key, key_end) = self.node(if explicit { start + 1 } else { pos }, Some(map))?;
@@ -293,13 +293,16 @@ impl<'a> Builder<'a> {
         let after = if has_value { colon + 1 } else { key_end };
         let (value, end) = self.node(after, Some(map))?;
         let name = match &self.nodes[key].kind {
-            Kind::Scalar { text, .. } if !self.nodes[key].body.is_empty() => text.clone(),
-            Kind::Scalar { .. } | Kind::Map { .. } | Kind::Seq { .. } | Kind::Alias(_) => {
+            NodeKind::Scalar { text, .. } if !self.nodes[key].body.is_empty() => text.clone(),
+            NodeKind::Scalar { .. }
+            | NodeKind::Map { .. }
+            | NodeKind::Seq { .. }
+            | NodeKind::Alias(_) => {
                 return Err(self.complex_key(start));
             }
         };
         Ok((
-            Entry {
+            MapEntry {
                 start,
                 key,
                 name,
@@ -357,10 +360,10 @@ impl<'a> Builder<'a> {
                 let after = self.expect(pos, b'-')?;
                 self.node(after, Some(id))?
             };
-            items.push(Item { start, value });
+            items.push(SeqItem { start, value });
             pos = end;
         };
-        self.nodes[id].kind = Kind::Seq { flow, items };
+        self.nodes[id].kind = NodeKind::Seq { flow, items };
         Ok(content..end)
     }
 

@@ -3,17 +3,17 @@
 use serde_json::{Map, Value};
 
 use super::error::YamlError;
-use super::fence::{Change, Draft};
+use super::fence::{Draft, TreeChange};
 use super::lists::{self, ListKind};
 use super::path::{Segment, show};
 use super::render;
 use super::splice;
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{NodeId, NodeKind, Tree};
 use super::walk;
-use super::wanted::Wanted;
+use super::wanted::WantedValue;
 
 /// The value with the missing parents around it.
-pub(super) fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlError> {
+pub(super) fn nested(rest: &[Segment], wanted: &WantedValue) -> Result<WantedValue, YamlError> {
     let Some((_, inner)) = rest.split_first() else {
         return Ok(wanted.clone());
     };
@@ -34,7 +34,7 @@ pub(super) fn nested(rest: &[Segment], wanted: &Wanted) -> Result<Wanted, YamlEr
             }
         };
     }
-    Ok(Wanted::from(value))
+    Ok(WantedValue::from(value))
 }
 
 /// Adds what is missing below `own`, the deepest node of the path that exists. `wanted` stands for
@@ -44,12 +44,12 @@ pub(super) fn add(
     path: &[Segment],
     depth: usize,
     own: NodeId,
-    wanted: &Wanted,
+    wanted: &WantedValue,
 ) -> Result<Vec<Draft>, YamlError> {
     let (to, step) = (&path[..depth], &path[depth]);
     match (&tree.node(own).kind, step) {
-        (Kind::Map { entries, .. }, Segment::Key(key)) => {
-            let change = Change::Insert {
+        (NodeKind::Map { entries, .. }, Segment::Key(key)) => {
+            let change = TreeChange::Insert {
                 map: own,
                 key: key.clone(),
                 value: wanted.value.clone(),
@@ -57,22 +57,22 @@ pub(super) fn add(
             let one_line = entries.is_empty() && !tree.in_flow(own);
             let splices = if one_line {
                 let whole = Value::Object(Map::from_iter([(key.clone(), wanted.value.clone())]));
-                return Ok(replace(tree, own, &Wanted::from(whole)));
+                return Ok(replace(tree, own, &WantedValue::from(whole)));
             } else {
                 splice::insert(tree, own, key, wanted)
             };
             Ok(vec![Draft { splices, change }])
         }
-        (Kind::Seq { items, .. }, step) => {
+        (NodeKind::Seq { items, .. }, step) => {
             let item = new_item(tree, path, depth, own, step, wanted)?;
             if items.is_empty() && !tree.in_flow(own) {
                 return Ok(replace(
                     tree,
                     own,
-                    &Wanted::from(Value::Array(vec![item.value])),
+                    &WantedValue::from(Value::Array(vec![item.value])),
                 ));
             }
-            let change = Change::Append {
+            let change = TreeChange::Append {
                 seq: own,
                 value: item.value.clone(),
             };
@@ -81,7 +81,7 @@ pub(super) fn add(
                 change,
             }])
         }
-        (Kind::Scalar { text, .. }, step) => {
+        (NodeKind::Scalar { text, .. }, step) => {
             let value = if walk::is_null(tree, own) {
                 nested(&[step.clone(), step.clone()], wanted)?.value
             } else if *step == Segment::Append && lists::is_string_or_list(to) {
@@ -89,8 +89,8 @@ pub(super) fn add(
             } else {
                 return Err(walk::wrong_kind(tree, to, own, step));
             };
-            check_tag(tree, path, own, &Wanted::from(value.clone()))?;
-            Ok(replace(tree, own, &Wanted::from(value)))
+            check_tag(tree, path, own, &WantedValue::from(value.clone()))?;
+            Ok(replace(tree, own, &WantedValue::from(value)))
         }
         (_, step) => Err(walk::wrong_kind(tree, to, own, step)),
     }
@@ -102,8 +102,8 @@ fn new_item(
     depth: usize,
     seq: NodeId,
     step: &Segment,
-    wanted: &Wanted,
-) -> Result<Wanted, YamlError> {
+    wanted: &WantedValue,
+) -> Result<WantedValue, YamlError> {
     let len = tree.items(seq).len();
     match step {
         Segment::Append => Ok(wanted.clone()),
@@ -115,7 +115,7 @@ fn new_item(
             line: tree.line(seq),
         }),
         Segment::Key(_) if ListKind::of(path, depth).has_pairs() => {
-            Ok(Wanted::from(pair(path, &wanted.value, None)))
+            Ok(WantedValue::from(pair(path, &wanted.value, None)))
         }
         Segment::Key(name) => {
             check_item(&path[..=depth], name, &wanted.value)?;
@@ -124,11 +124,11 @@ fn new_item(
     }
 }
 
-pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Vec<Draft> {
+pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &WantedValue) -> Vec<Draft> {
     let ways = splice::replace(tree, id, wanted).into_iter();
     ways.map(|splices| Draft {
         splices,
-        change: Change::Replace {
+        change: TreeChange::Replace {
             node: id,
             value: wanted.value.clone(),
         },
@@ -162,7 +162,7 @@ pub(super) fn check_tag(
     tree: &Tree<'_>,
     path: &[Segment],
     id: NodeId,
-    wanted: &Wanted,
+    wanted: &WantedValue,
 ) -> Result<(), YamlError> {
     let Some(tag) = &tree.node(id).tag else {
         return Ok(());

@@ -2,19 +2,19 @@
 //! own, and nothing else.
 
 use super::error::YamlError;
-use super::fence::{Change, Draft};
+use super::fence::{Draft, TreeChange};
 use super::path::{Segment, show};
 use super::set::check_anchors_inside;
 use super::splice::{Splice, splice};
-use super::tree::{Kind, NodeId, Tree};
-use super::walk::{self, Found, Place};
+use super::tree::{NodeId, NodeKind, Tree};
+use super::walk::{self, FoundValue, PathEnd};
 
 /// The edit that removes what a path names.
 pub(super) fn draft(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
-    found: &Found,
+    place: &PathEnd,
+    found: &FoundValue,
 ) -> Result<Draft, YamlError> {
     if let Some(source) = place.source {
         let (anchor, line) = walk::anchor_of(tree, source);
@@ -25,8 +25,8 @@ pub(super) fn draft(
         });
     }
     let (parent, at) = match found {
-        Found::Pairs { seq, at } => (*seq, at.clone()),
-        Found::Node(id) => {
+        FoundValue::Pairs { seq, at } => (*seq, at.clone()),
+        FoundValue::Node(id) => {
             let parent = tree.node(*id).parent;
             let parent = parent.ok_or_else(|| walk::wrong_kind(tree, path, *id, &path[0]))?;
             let items = tree.items(parent).iter().map(|item| item.value);
@@ -49,12 +49,12 @@ pub(super) fn draft(
     let splices = remove(tree, parent, &at);
     Ok(Draft {
         splices,
-        change: Change::Remove { parent, at },
+        change: TreeChange::Remove { parent, at },
     })
 }
 
 /// An entry or an item, as bytes.
-struct Piece {
+struct EntrySpan {
     /// The first byte: the key or the dash.
     start: usize,
     /// The end of the value.
@@ -62,14 +62,14 @@ struct Piece {
     value: NodeId,
 }
 
-fn piece(tree: &Tree<'_>, parent: NodeId, at: usize) -> Option<Piece> {
+fn piece(tree: &Tree<'_>, parent: NodeId, at: usize) -> Option<EntrySpan> {
     let (start, value) = match &tree.node(parent).kind {
-        Kind::Map { entries, .. } => entries.get(at).map(|entry| (entry.start, entry.value)),
-        Kind::Seq { items, .. } => items.get(at).map(|item| (item.start, item.value)),
-        Kind::Scalar { .. } | Kind::Alias(_) => None,
+        NodeKind::Map { entries, .. } => entries.get(at).map(|entry| (entry.start, entry.value)),
+        NodeKind::Seq { items, .. } => items.get(at).map(|item| (item.start, item.value)),
+        NodeKind::Scalar { .. } | NodeKind::Alias(_) => None,
     }?;
     let node = tree.node(value);
-    Some(Piece {
+    Some(EntrySpan {
         start,
         end: node.body.end.max(node.lead),
         value,
@@ -96,7 +96,7 @@ fn remove(tree: &Tree<'_>, parent: NodeId, at: &[usize]) -> Vec<Splice> {
 /// A collection that loses all it has becomes `{}` or `[]`.
 fn empty(tree: &Tree<'_>, id: NodeId) -> Splice {
     let node = tree.node(id);
-    let nothing = if matches!(node.kind, Kind::Map { .. }) {
+    let nothing = if matches!(node.kind, NodeKind::Map { .. }) {
         "{}"
     } else {
         "[]"
@@ -140,7 +140,7 @@ fn remove_block(tree: &Tree<'_>, parent: NodeId, at: usize) -> Vec<Splice> {
 
 /// Where the removal begins: at the comment lines directly above, if they are clearly about this
 /// entry alone; else at its own line.
-fn own_comment(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &Piece) -> usize {
+fn own_comment(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &EntrySpan) -> usize {
     let layout = &tree.layout;
     let line = layout.line_start(piece.start);
     let column = layout.column(piece.start);
@@ -220,7 +220,7 @@ fn names_it(tree: &Tree<'_>, parent: NodeId, at: usize, words: &[&str]) -> bool 
 
 /// Whether a blank line, another comment or the end of the collection follows, so that the comment
 /// cannot be the heading of a group.
-fn stands_alone(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &Piece) -> bool {
+fn stands_alone(tree: &Tree<'_>, parent: NodeId, at: usize, piece: &EntrySpan) -> bool {
     let layout = &tree.layout;
     let Some(next) = self::piece(tree, parent, at + 1) else {
         return true;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::YamlError;
 use super::path::{Segment, show};
 use super::splice::{self, Splice};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{NodeId, NodeKind, Tree};
 use super::value::{merge_sources, read_resolved, resolve};
 use super::walk;
 
@@ -15,12 +15,12 @@ use super::walk;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) splices: Vec<Splice>,
-    pub(super) change: Change,
+    pub(super) change: TreeChange,
 }
 
 /// What an edit does to the tree. Nodes are those of the tree before it.
 #[derive(Debug, Clone)]
-pub(super) enum Change {
+pub(super) enum TreeChange {
     /// The content of a node, its properties staying.
     Replace { node: NodeId, value: Value },
     /// A new entry at the end of a mapping.
@@ -78,19 +78,19 @@ pub(super) fn prove(
 }
 
 /// The node that a change is about.
-pub(super) fn changed_node(change: &Change) -> Option<NodeId> {
+pub(super) fn changed_node(change: &TreeChange) -> Option<NodeId> {
     match change {
-        Change::Replace { node, .. } => Some(*node),
-        Change::Insert { map, .. } => Some(*map),
-        Change::Append { seq, .. } => Some(*seq),
-        Change::Remove { parent, .. } => Some(*parent),
-        Change::Wrap { alias, .. } => Some(*alias),
-        Change::Root { .. } => None,
+        TreeChange::Replace { node, .. } => Some(*node),
+        TreeChange::Insert { map, .. } => Some(*map),
+        TreeChange::Append { seq, .. } => Some(*seq),
+        TreeChange::Remove { parent, .. } => Some(*parent),
+        TreeChange::Wrap { alias, .. } => Some(*alias),
+        TreeChange::Root { .. } => None,
     }
 }
 
 /// The aliases through which a change is seen at other places too.
-pub(super) fn seen_through(tree: &Tree<'_>, change: &Change) -> Vec<NodeId> {
+pub(super) fn seen_through(tree: &Tree<'_>, change: &TreeChange) -> Vec<NodeId> {
     let Some(node) = changed_node(change) else {
         return Vec::new();
     };
@@ -102,13 +102,13 @@ pub(super) fn seen_through(tree: &Tree<'_>, change: &Change) -> Vec<NodeId> {
         .collect()
 }
 
-fn reaches_elsewhere(tree: &Tree<'_>, change: &Change) -> bool {
+fn reaches_elsewhere(tree: &Tree<'_>, change: &TreeChange) -> bool {
     !seen_through(tree, change).is_empty()
 }
 
-fn compare_roots(before: &Tree<'_>, after: &Tree<'_>, change: &Change) -> Result<(), String> {
+fn compare_roots(before: &Tree<'_>, after: &Tree<'_>, change: &TreeChange) -> Result<(), String> {
     match (before.root, after.root, change) {
-        (_, Some(root), Change::Root { value }) => is_value(after, root, value),
+        (_, Some(root), TreeChange::Root { value }) => is_value(after, root, value),
         (Some(old), Some(new), change) => compare(before, old, after, new, change),
         _ => Err("the document".into()),
     }
@@ -120,40 +120,44 @@ fn compare(
     old: NodeId,
     after: &Tree<'_>,
     new: NodeId,
-    change: &Change,
+    change: &TreeChange,
 ) -> Result<(), String> {
     let (a, b) = (before.node(old), after.node(new));
     let here = || format!("line {}", after.line(new));
     if a.tag != b.tag || a.anchor != b.anchor {
         return Err(here());
     }
-    if let Change::Replace { node, value } = change
+    if let TreeChange::Replace { node, value } = change
         && *node == old
     {
         return is_value(after, new, value);
     }
-    if let Change::Wrap { alias, key, value } = change
+    if let TreeChange::Wrap { alias, key, value } = change
         && *alias == old
     {
         return is_wrapped(before, old, after, new, key, value);
     }
     match (&a.kind, &b.kind) {
-        (Kind::Scalar { text: a, style: c }, Kind::Scalar { text: b, style: d }) => {
+        (NodeKind::Scalar { text: a, style: c }, NodeKind::Scalar { text: b, style: d }) => {
             if a == b && c == d {
                 Ok(())
             } else {
                 Err(here())
             }
         }
-        (Kind::Alias(_), Kind::Alias(_)) => {
+        (NodeKind::Alias(_), NodeKind::Alias(_)) => {
             if alias_name(before, old) == alias_name(after, new) {
                 Ok(())
             } else {
                 Err(here())
             }
         }
-        (Kind::Map { .. }, Kind::Map { .. }) => compare_maps(before, old, after, new, change),
-        (Kind::Seq { .. }, Kind::Seq { .. }) => compare_lists(before, old, after, new, change),
+        (NodeKind::Map { .. }, NodeKind::Map { .. }) => {
+            compare_maps(before, old, after, new, change)
+        }
+        (NodeKind::Seq { .. }, NodeKind::Seq { .. }) => {
+            compare_lists(before, old, after, new, change)
+        }
         _ => Err(here()),
     }
 }
@@ -176,7 +180,7 @@ fn compare_maps(
     old: NodeId,
     after: &Tree<'_>,
     new: NodeId,
-    change: &Change,
+    change: &TreeChange,
 ) -> Result<(), String> {
     let gone = removed(change, old);
     let kept = before
@@ -196,12 +200,12 @@ fn compare_maps(
         compare(before, a.value, after, b.value, change)?;
     }
     match (change, entries.next(), entries.next()) {
-        (Change::Insert { map, key, value }, Some(entry), None)
+        (TreeChange::Insert { map, key, value }, Some(entry), None)
             if *map == old && entry.name == *key =>
         {
             is_value(after, entry.value, value)
         }
-        (Change::Insert { map, key, .. }, None, None) if *map == old => {
+        (TreeChange::Insert { map, key, .. }, None, None) if *map == old => {
             Err(format!("{key:?} is missing"))
         }
         (_, None, _) => Ok(()),
@@ -214,7 +218,7 @@ fn compare_lists(
     old: NodeId,
     after: &Tree<'_>,
     new: NodeId,
-    change: &Change,
+    change: &TreeChange,
 ) -> Result<(), String> {
     let gone = removed(change, old);
     let kept = before
@@ -230,24 +234,26 @@ fn compare_lists(
         compare(before, a.value, after, b.value, change)?;
     }
     match (change, items.next(), items.next()) {
-        (Change::Append { seq, value }, Some(item), None) if *seq == old => {
+        (TreeChange::Append { seq, value }, Some(item), None) if *seq == old => {
             is_value(after, item.value, value)
         }
-        (Change::Append { seq, .. }, ..) if *seq == old => Err("the new item is missing".into()),
+        (TreeChange::Append { seq, .. }, ..) if *seq == old => {
+            Err("the new item is missing".into())
+        }
         (_, None, _) => Ok(()),
         (_, Some(item), _) => Err(format!("an item is new in line {}", after.line(item.value))),
     }
 }
 
-fn removed(change: &Change, parent: NodeId) -> &[usize] {
+fn removed(change: &TreeChange, parent: NodeId) -> &[usize] {
     match change {
-        Change::Remove { parent: of, at } if *of == parent => at,
-        Change::Replace { .. }
-        | Change::Insert { .. }
-        | Change::Append { .. }
-        | Change::Remove { .. }
-        | Change::Wrap { .. }
-        | Change::Root { .. } => &[],
+        TreeChange::Remove { parent: of, at } if *of == parent => at,
+        TreeChange::Replace { .. }
+        | TreeChange::Insert { .. }
+        | TreeChange::Append { .. }
+        | TreeChange::Remove { .. }
+        | TreeChange::Wrap { .. }
+        | TreeChange::Root { .. } => &[],
     }
 }
 
@@ -276,7 +282,7 @@ fn is_wrapped(
 }
 
 /// The steps to the changed node in the resolved tree; `None` where a merge key lies on the way.
-fn json_path(tree: &Tree<'_>, change: &Change) -> Option<Vec<Segment>> {
+fn json_path(tree: &Tree<'_>, change: &TreeChange) -> Option<Vec<Segment>> {
     let mut steps = Vec::new();
     let mut node = changed_node(change);
     while let Some(id) = node {
@@ -302,7 +308,7 @@ fn expected(
     at: &[Segment],
     after: &Tree<'_>,
     path: &[Segment],
-    change: &Change,
+    change: &TreeChange,
 ) -> Value {
     let mut tree = before.clone();
     let node = at.iter().try_fold(&mut tree, |node, step| match step {
@@ -312,27 +318,29 @@ fn expected(
     });
     let Some(node) = node else { return tree };
     match (change, node) {
-        (Change::Replace { value, .. } | Change::Root { value }, node) => *node = value.clone(),
+        (TreeChange::Replace { value, .. } | TreeChange::Root { value }, node) => {
+            *node = value.clone()
+        }
         (
-            Change::Insert { key, value, .. } | Change::Wrap { key, value, .. },
+            TreeChange::Insert { key, value, .. } | TreeChange::Wrap { key, value, .. },
             Value::Object(map),
         ) => {
             map.insert(key.clone(), value.clone());
         }
-        (Change::Append { value, .. }, Value::Array(items)) => items.push(value.clone()),
-        (Change::Remove { at, .. }, Value::Array(items)) => {
+        (TreeChange::Append { value, .. }, Value::Array(items)) => items.push(value.clone()),
+        (TreeChange::Remove { at, .. }, Value::Array(items)) => {
             let mut index = 0;
             items.retain(|_| {
                 index += 1;
                 !at.contains(&(index - 1))
             });
         }
-        (Change::Remove { .. }, Value::Object(map)) => {
+        (TreeChange::Remove { .. }, Value::Object(map)) => {
             if let Some(Segment::Key(key)) = path.last() {
                 map.remove(key);
                 // What the removed entry covered comes to light again.
                 if let Ok(place) = walk::walk(after, path)
-                    && let Some(walk::Found::Node(id)) = place.found
+                    && let Some(walk::FoundValue::Node(id)) = place.found
                     && let Ok(value) = resolve(after, id)
                 {
                     map.insert(key.clone(), value);

@@ -4,23 +4,23 @@ use serde_json::{Map, Value};
 
 use super::change::{add, nested};
 use super::error::YamlError;
-use super::fence::{Change, Draft};
+use super::fence::{Draft, TreeChange};
 use super::lists;
 use super::path::{Segment, show};
 use super::render::{self, Shape};
 use super::splice::splice;
-use super::tree::{Kind, NodeId, Tree};
-use super::walk::{self, Place};
-use super::wanted::Wanted;
+use super::tree::{NodeId, NodeKind, Tree};
+use super::walk::{self, PathEnd};
+use super::wanted::WantedValue;
 
 /// A value that an alias or a merge key brings in is overridden at the path itself, where YAML
 /// allows that without a copy of everything around it.
 pub(super) fn through(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
+    place: &PathEnd,
     own: NodeId,
-    wanted: &Wanted,
+    wanted: &WantedValue,
 ) -> Result<Vec<Draft>, YamlError> {
     let rest = &path[place.depth..];
     let source = place.source.unwrap_or(own);
@@ -38,7 +38,7 @@ pub(super) fn through(
     let target = tree.target(own);
     let here = tree.entries(target).iter().any(|entry| entry.name == *key);
     let covered = here || walk::inherited(tree, target, key).is_some();
-    if !matches!(tree.node(target).kind, Kind::Map { .. }) || (covered && rest.len() > 1) {
+    if !matches!(tree.node(target).kind, NodeKind::Map { .. }) || (covered && rest.len() > 1) {
         return Err(refused());
     }
     let wanted = nested(rest, wanted)?;
@@ -53,7 +53,7 @@ fn override_alias(tree: &Tree<'_>, alias: NodeId, key: &str, value: &Value) -> D
     let node = tree.node(alias);
     let layout = &tree.layout;
     let name = layout.slice(node.body.clone());
-    let change = Change::Wrap {
+    let change = TreeChange::Wrap {
         alias,
         key: key.to_owned(),
         value: value.clone(),

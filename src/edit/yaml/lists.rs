@@ -2,7 +2,7 @@
 //! named, and which places hold strings. Facts of the Compose file format, no YAML.
 
 use super::path::Segment;
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{NodeId, NodeKind, Tree};
 use super::value::resolve;
 
 /// How the items of a list are named.
@@ -248,5 +248,5 @@ fn split_outside_variables(text: &str, separator: char) -> Vec<&str> {
 
 /// Whether a node is a list.
 pub(super) fn is_list(tree: &Tree<'_>, id: NodeId) -> bool {
-    matches!(tree.node(id).kind, Kind::Seq { .. })
+    matches!(tree.node(id).kind, NodeKind::Seq { .. })
 }

@@ -34,12 +34,12 @@ pub use new_value::NewValue;
 pub use path::{Segment, YamlPath};
 pub use value::read;
 
-use tree::{Kind, NodeId, Tree};
-use walk::{Found, Place};
+use tree::{NodeId, NodeKind, Tree};
+use walk::{FoundValue, PathEnd};
 
 /// What an edit gives.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Edited {
+pub struct YamlEdit {
     /// The whole text after the edit; the text before it where nothing was to be done.
     pub text: String,
     /// The value before, as a reader sees it; `None` where there was none. In a list of
@@ -48,12 +48,12 @@ pub struct Edited {
     /// The value after.
     pub after: Option<Value>,
     /// What the person should be told.
-    pub notes: Vec<Note>,
+    pub notes: Vec<YamlNote>,
 }
 
 /// Something about an edit that its text alone does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum YamlNote {
     /// The place lies in an anchor, so the change is seen at its aliases too.
     SeenThroughAlias {
         /// The lines of those aliases, in the text before.
@@ -81,7 +81,7 @@ pub enum Note {
     },
 }
 
-impl std::fmt::Display for Note {
+impl std::fmt::Display for YamlNote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |lines: &[usize]| {
             let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
@@ -136,14 +136,14 @@ pub fn get(text: &str, path: &YamlPath) -> Result<Option<Value>, YamlError> {
 /// # Errors
 /// What [`get`] refuses; a place that cannot be changed without changing another; a text that the
 /// fence does not let through.
-pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<Edited, YamlError> {
+pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<YamlEdit, YamlError> {
     let tree = Tree::parse(text)?;
     let steps = path.segments();
     let place = walk::walk(&tree, steps)?;
     let before = wanted::value_at(&tree, steps, &place)?;
     let wanted = wanted::wanted(&tree, steps, &place, value)?;
     if before.as_ref() == Some(&wanted.value) && is_written_so(&tree, &place, &wanted) {
-        return Ok(Edited {
+        return Ok(YamlEdit {
             text: text.to_owned(),
             after: before.clone(),
             before,
@@ -158,9 +158,9 @@ pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<Edited, Yaml
                 let mut notes = notes(&tree, &place, &draft.change);
                 if let Some(source) = place.source {
                     let (anchor, line) = walk::anchor_of(&tree, source);
-                    notes.push(Note::Overrides { anchor, line });
+                    notes.push(YamlNote::Overrides { anchor, line });
                 }
-                return Ok(Edited {
+                return Ok(YamlEdit {
                     text,
                     before,
                     after: Some(wanted.value),
@@ -181,13 +181,13 @@ pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<Edited, Yaml
 ///
 /// # Errors
 /// As for [`set`]. An entry that comes through an alias or a merge key cannot be removed.
-pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
+pub fn delete(text: &str, path: &YamlPath) -> Result<YamlEdit, YamlError> {
     let tree = Tree::parse(text)?;
     let steps = path.segments();
     let place = walk::walk(&tree, steps)?;
     let before = wanted::value_at(&tree, steps, &place)?;
     let Some(found) = &place.found else {
-        return Ok(Edited {
+        return Ok(YamlEdit {
             text: text.to_owned(),
             before,
             after: None,
@@ -199,15 +199,15 @@ pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
     let text = fence::prove(&tree, steps, &read, &draft)?;
     let mut notes = notes(&tree, &place, &draft.change);
     let mut after = None;
-    if let (Some(Segment::Key(key)), Found::Node(id)) = (steps.last(), found)
+    if let (Some(Segment::Key(key)), FoundValue::Node(id)) = (steps.last(), found)
         && let Some(map) = tree.node(*id).parent
         && let Some(source) = walk::inherited(&tree, map, key)
     {
         let (anchor, line) = walk::anchor_of(&tree, source);
-        notes.push(Note::InheritsAgain { anchor, line });
+        notes.push(YamlNote::InheritsAgain { anchor, line });
         after = Some(value::resolve(&tree, source)?);
     }
-    Ok(Edited {
+    Ok(YamlEdit {
         text,
         before,
         after,
@@ -216,9 +216,9 @@ pub fn delete(text: &str, path: &YamlPath) -> Result<Edited, YamlError> {
 }
 
 /// Whether the place itself holds the wanted word, not only an equal value.
-fn is_written_so(tree: &Tree<'_>, place: &Place, wanted: &wanted::Wanted) -> bool {
+fn is_written_so(tree: &Tree<'_>, place: &PathEnd, wanted: &wanted::WantedValue) -> bool {
     let own = match (&place.found, place.source) {
-        (Some(Found::Node(id)), None) => tree.scalar(*id),
+        (Some(FoundValue::Node(id)), None) => tree.scalar(*id),
         _ => None,
     };
     match (own, &wanted.word) {
@@ -227,14 +227,14 @@ fn is_written_so(tree: &Tree<'_>, place: &Place, wanted: &wanted::Wanted) -> boo
     }
 }
 
-fn notes(tree: &Tree<'_>, place: &Place, change: &fence::Change) -> Vec<Note> {
+fn notes(tree: &Tree<'_>, place: &PathEnd, change: &fence::TreeChange) -> Vec<YamlNote> {
     let mut notes = Vec::new();
     let aliases = fence::seen_through(tree, change);
     if !aliases.is_empty() {
         let lines = aliases.into_iter().map(|alias| tree.line(alias)).collect();
-        notes.push(Note::SeenThroughAlias { lines });
+        notes.push(YamlNote::SeenThroughAlias { lines });
     }
-    if let Some(Found::Pairs { seq, at }) = &place.found
+    if let Some(FoundValue::Pairs { seq, at }) = &place.found
         && at.len() > 1
     {
         let items = tree.items(*seq);
@@ -242,7 +242,7 @@ fn notes(tree: &Tree<'_>, place: &Place, change: &fence::Change) -> Vec<Note> {
             .iter()
             .filter_map(|&at| items.get(at))
             .map(|item| tree.line(item.value));
-        notes.push(Note::RepeatedKey {
+        notes.push(YamlNote::RepeatedKey {
             lines: lines.collect(),
         });
     }
@@ -265,8 +265,8 @@ pub fn scalars(text: &str) -> Result<Vec<ScalarAt>, YamlError> {
 
 fn collect_scalars(tree: &Tree<'_>, id: NodeId, path: &mut Vec<Segment>, out: &mut Vec<ScalarAt>) {
     match &tree.node(id).kind {
-        Kind::Alias(_) => {}
-        Kind::Scalar { text, .. } => {
+        NodeKind::Alias(_) => {}
+        NodeKind::Scalar { text, .. } => {
             let node = tree.node(id);
             let empty = node.body.is_empty();
             let value = if empty { String::new() } else { text.clone() };
@@ -278,14 +278,14 @@ fn collect_scalars(tree: &Tree<'_>, id: NodeId, path: &mut Vec<Segment>, out: &m
                 value,
             });
         }
-        Kind::Map { entries, .. } => {
+        NodeKind::Map { entries, .. } => {
             for entry in entries {
                 path.push(Segment::Key(entry.name.clone()));
                 collect_scalars(tree, entry.value, path, out);
                 path.pop();
             }
         }
-        Kind::Seq { items, .. } => {
+        NodeKind::Seq { items, .. } => {
             for (index, item) in items.iter().enumerate() {
                 path.push(Segment::Index(index));
                 collect_scalars(tree, item.value, path, out);

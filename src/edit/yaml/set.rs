@@ -4,22 +4,22 @@
 
 use super::change::{add, check_item, check_tag, nested, pair, replace};
 use super::error::YamlError;
-use super::fence::{Change, Draft};
+use super::fence::{Draft, TreeChange};
 use super::inherited;
 use super::lists::{self, ListKind};
 use super::path::{Segment, show};
 use super::render::{self, Shape};
 use super::splice::splice;
 use super::tree::{NodeId, Tree};
-use super::walk::{self, Found, Place};
-use super::wanted::Wanted;
+use super::walk::{self, FoundValue, PathEnd};
+use super::wanted::WantedValue;
 
 /// The ways to make the edit, best first.
 pub(super) fn drafts(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
-    wanted: &Wanted,
+    place: &PathEnd,
+    wanted: &WantedValue,
 ) -> Result<Vec<Draft>, YamlError> {
     let mut drafts = drafts_within(tree, path, place, wanted)?;
     let text = tree.layout.text;
@@ -39,8 +39,8 @@ pub(super) fn drafts(
 fn drafts_within(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
-    wanted: &Wanted,
+    place: &PathEnd,
+    wanted: &WantedValue,
 ) -> Result<Vec<Draft>, YamlError> {
     if place.found.is_none() {
         check_dots(path)?;
@@ -52,16 +52,16 @@ fn drafts_within(
     let rest = &path[place.depth..];
     match &place.found {
         Some(_) if place.source.is_some() => inherited::through(tree, path, place, own, wanted),
-        Some(Found::Pairs { seq, at }) => {
+        Some(FoundValue::Pairs { seq, at }) => {
             let last = at.last().and_then(|&last| tree.items(*seq).get(last));
             let Some(item) = last else {
                 return Ok(Vec::new());
             };
             let old = tree.scalar(item.value).map(|(text, _)| text);
-            let pair = Wanted::from(pair(path, &wanted.value, old));
+            let pair = WantedValue::from(pair(path, &wanted.value, old));
             Ok(replace(tree, item.value, &pair))
         }
-        Some(Found::Node(id)) => {
+        Some(FoundValue::Node(id)) => {
             check_replaceable(tree, path, *id, wanted)?;
             Ok(replace(tree, *id, wanted))
         }
@@ -77,7 +77,7 @@ fn check_replaceable(
     tree: &Tree<'_>,
     path: &[Segment],
     id: NodeId,
-    wanted: &Wanted,
+    wanted: &WantedValue,
 ) -> Result<(), YamlError> {
     if let ([.., Segment::Key(name)], Some(parent)) = (path, tree.node(id).parent)
         && lists::is_list(tree, parent)
@@ -90,7 +90,7 @@ fn check_replaceable(
 }
 
 /// What a merge key brings in must stay a mapping (or null, which brings in nothing).
-fn check_merges(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Result<(), YamlError> {
+fn check_merges(tree: &Tree<'_>, id: NodeId, wanted: &WantedValue) -> Result<(), YamlError> {
     if wanted.value.is_object() || wanted.value.is_null() {
         return Ok(());
     }
@@ -179,7 +179,11 @@ fn check_dots(path: &[Segment]) -> Result<(), YamlError> {
 }
 
 /// The first entry of a file that holds nothing but comments.
-fn new_document(tree: &Tree<'_>, path: &[Segment], wanted: &Wanted) -> Result<Draft, YamlError> {
+fn new_document(
+    tree: &Tree<'_>,
+    path: &[Segment],
+    wanted: &WantedValue,
+) -> Result<Draft, YamlError> {
     let layout = &tree.layout;
     if let Some(root) = tree.root {
         let node = tree.node(root);
@@ -213,6 +217,6 @@ fn new_document(tree: &Tree<'_>, path: &[Segment], wanted: &Wanted) -> Result<Dr
     };
     Ok(Draft {
         splices: vec![splice(end..end, format!("{lead}{lines}{tail}"))],
-        change: Change::Root { value },
+        change: TreeChange::Root { value },
     })
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::render::{self, Shape};
 use super::scalar::{self, Setting};
-use super::tree::{Kind, NodeId, Tree};
-use super::wanted::Wanted;
+use super::tree::{NodeId, NodeKind, Tree};
+use super::wanted::WantedValue;
 
 /// One replaced range.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) fn apply(text: &str, splices: &[Splice]) -> String {
 }
 
 /// The ways to put a value in the place of a node, best first. Its properties stay.
-pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &Wanted) -> Vec<Vec<Splice>> {
+pub(super) fn replace(tree: &Tree<'_>, id: NodeId, wanted: &WantedValue) -> Vec<Vec<Splice>> {
     let in_flow = tree.in_flow(id);
     if render::is_block(&wanted.value) {
         let keeps_flow = tree.is_flow(id) && !is_empty(tree, id);
@@ -136,7 +136,10 @@ fn as_block(tree: &Tree<'_>, id: NodeId, text: &str, setting: Setting) -> Option
 }
 
 fn is_scalar(tree: &Tree<'_>, id: NodeId) -> bool {
-    matches!(tree.node(id).kind, Kind::Scalar { .. } | Kind::Alias(_))
+    matches!(
+        tree.node(id).kind,
+        NodeKind::Scalar { .. } | NodeKind::Alias(_)
+    )
 }
 
 fn below_parent(tree: &Tree<'_>, id: NodeId) -> usize {
@@ -202,9 +205,9 @@ fn put_block(tree: &Tree<'_>, id: NodeId, value: &Value) -> Vec<Splice> {
         return vec![splice(lead..body.end.max(lead), text)];
     }
     let same_kind = match &node.kind {
-        Kind::Map { flow, .. } => !flow && value.is_object(),
-        Kind::Seq { flow, .. } => !flow && value.is_array(),
-        Kind::Scalar { .. } | Kind::Alias(_) => false,
+        NodeKind::Map { flow, .. } => !flow && value.is_object(),
+        NodeKind::Seq { flow, .. } => !flow && value.is_array(),
+        NodeKind::Scalar { .. } | NodeKind::Alias(_) => false,
     };
     let step = if value.is_array() {
         shape.list
@@ -233,7 +236,7 @@ fn put_block(tree: &Tree<'_>, id: NodeId, value: &Value) -> Vec<Splice> {
 }
 
 /// Adds `key: value` at the end of a mapping that has entries.
-pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -> Vec<Splice> {
+pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &WantedValue) -> Vec<Splice> {
     let last = tree.entries(map).last();
     let like = habit(tree, tree.entries(map).iter().map(|entry| entry.value));
     if tree.is_flow(map) {
@@ -271,7 +274,7 @@ pub(super) fn insert(tree: &Tree<'_>, map: NodeId, key: &str, wanted: &Wanted) -
 }
 
 /// Adds an item at the end of a list that has items.
-pub(super) fn append(tree: &Tree<'_>, seq: NodeId, wanted: &Wanted) -> Vec<Splice> {
+pub(super) fn append(tree: &Tree<'_>, seq: NodeId, wanted: &WantedValue) -> Vec<Splice> {
     let last = tree.items(seq).last();
     let like = habit(tree, tree.items(seq).iter().map(|item| item.value));
     if tree.is_flow(seq) {
@@ -294,7 +297,7 @@ pub(super) fn append(tree: &Tree<'_>, seq: NodeId, wanted: &Wanted) -> Vec<Splic
     )]
 }
 
-fn flow_words(wanted: &Wanted, like: Option<ScalarStyle>) -> String {
+fn flow_words(wanted: &WantedValue, like: Option<ScalarStyle>) -> String {
     match &wanted.word {
         Some(word) if scalar::is_plain_shape(word, true) => word.clone(),
         _ => render::flow(&wanted.value, like),

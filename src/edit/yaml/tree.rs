@@ -10,7 +10,7 @@ pub(super) type NodeId = usize;
 
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) kind: Kind,
+    pub(super) kind: NodeKind,
     /// As written, `!reset`.
     pub(super) tag: Option<String>,
     /// Without the `&`.
@@ -26,15 +26,15 @@ pub(super) struct Node {
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Scalar { text: String, style: ScalarStyle },
-    Map { flow: bool, entries: Vec<Entry> },
-    Seq { flow: bool, items: Vec<Item> },
+    Map { flow: bool, entries: Vec<MapEntry> },
+    Seq { flow: bool, items: Vec<SeqItem> },
     Alias(NodeId),
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct MapEntry {
     /// The first byte of the entry, `?` included.
     pub(super) start: usize,
     pub(super) key: NodeId,
@@ -44,7 +44,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct SeqItem {
     /// The dash; in a flow sequence the first byte of the value.
     pub(super) start: usize,
     pub(super) value: NodeId,
@@ -69,8 +69,8 @@ impl<'a> Tree<'a> {
     /// Follows aliases to the node they stand for.
     pub(super) fn target(&self, id: NodeId) -> NodeId {
         match self.nodes[id].kind {
-            Kind::Alias(target) => target,
-            Kind::Scalar { .. } | Kind::Map { .. } | Kind::Seq { .. } => id,
+            NodeKind::Alias(target) => target,
+            NodeKind::Scalar { .. } | NodeKind::Map { .. } | NodeKind::Seq { .. } => id,
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Tree<'a> {
     pub(super) fn is_flow(&self, id: NodeId) -> bool {
         matches!(
             self.nodes[id].kind,
-            Kind::Map { flow: true, .. } | Kind::Seq { flow: true, .. }
+            NodeKind::Map { flow: true, .. } | NodeKind::Seq { flow: true, .. }
         )
     }
 
@@ -115,36 +115,36 @@ impl<'a> Tree<'a> {
         0..self.nodes.len()
     }
 
-    pub(super) fn entries(&self, id: NodeId) -> &[Entry] {
+    pub(super) fn entries(&self, id: NodeId) -> &[MapEntry] {
         match &self.nodes[id].kind {
-            Kind::Map { entries, .. } => entries,
-            Kind::Scalar { .. } | Kind::Seq { .. } | Kind::Alias(_) => &[],
+            NodeKind::Map { entries, .. } => entries,
+            NodeKind::Scalar { .. } | NodeKind::Seq { .. } | NodeKind::Alias(_) => &[],
         }
     }
 
-    pub(super) fn items(&self, id: NodeId) -> &[Item] {
+    pub(super) fn items(&self, id: NodeId) -> &[SeqItem] {
         match &self.nodes[id].kind {
-            Kind::Seq { items, .. } => items,
-            Kind::Scalar { .. } | Kind::Map { .. } | Kind::Alias(_) => &[],
+            NodeKind::Seq { items, .. } => items,
+            NodeKind::Scalar { .. } | NodeKind::Map { .. } | NodeKind::Alias(_) => &[],
         }
     }
 
     /// The text of a scalar.
     pub(super) fn scalar(&self, id: NodeId) -> Option<(&str, ScalarStyle)> {
         match &self.nodes[id].kind {
-            Kind::Scalar { text, style } => Some((text, *style)),
-            Kind::Map { .. } | Kind::Seq { .. } | Kind::Alias(_) => None,
+            NodeKind::Scalar { text, style } => Some((text, *style)),
+            NodeKind::Map { .. } | NodeKind::Seq { .. } | NodeKind::Alias(_) => None,
         }
     }
 
     /// A plain `<<` without a tag of its own.
-    pub(super) fn is_merge(&self, entry: &Entry) -> bool {
+    pub(super) fn is_merge(&self, entry: &MapEntry) -> bool {
         let key = &self.nodes[entry.key];
         entry.name == "<<"
             && key.tag.as_deref().is_none_or(|tag| tag == "!!merge")
             && matches!(
                 key.kind,
-                Kind::Scalar {
+                NodeKind::Scalar {
                     style: ScalarStyle::Plain,
                     ..
                 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use super::error::{Position, YamlError};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{NodeId, NodeKind, Tree};
 
 /// Values that a tree may expand to through its aliases, beyond one for each node.
 const EXPANSION: usize = 1_000_000;
@@ -83,15 +83,15 @@ fn resolve_within(tree: &Tree<'_>, id: NodeId, budget: &mut usize) -> Result<Val
         what: "its aliases expand to more than a million values".into(),
     })?;
     match &tree.node(id).kind {
-        Kind::Alias(target) => resolve_within(tree, *target, budget),
-        Kind::Scalar { text, style } => {
+        NodeKind::Alias(target) => resolve_within(tree, *target, budget),
+        NodeKind::Scalar { text, style } => {
             Ok(scalar_value(text, *style, tree.node(id).tag.as_deref()))
         }
-        Kind::Seq { items, .. } => items
+        NodeKind::Seq { items, .. } => items
             .iter()
             .map(|item| resolve_within(tree, item.value, budget))
             .collect(),
-        Kind::Map { entries, .. } => {
+        NodeKind::Map { entries, .. } => {
             let mut map = Map::new();
             for entry in entries.iter().filter(|entry| !tree.is_merge(entry)) {
                 map.insert(
@@ -117,8 +117,8 @@ fn resolve_within(tree: &Tree<'_>, id: NodeId, budget: &mut usize) -> Result<Val
 pub(super) fn merge_sources(tree: &Tree<'_>, value: NodeId) -> Vec<NodeId> {
     let target = tree.target(value);
     match &tree.node(target).kind {
-        Kind::Seq { items, .. } => items.iter().map(|item| tree.target(item.value)).collect(),
-        Kind::Scalar { .. } | Kind::Map { .. } | Kind::Alias(_) => vec![target],
+        NodeKind::Seq { items, .. } => items.iter().map(|item| tree.target(item.value)).collect(),
+        NodeKind::Scalar { .. } | NodeKind::Map { .. } | NodeKind::Alias(_) => vec![target],
     }
 }
 

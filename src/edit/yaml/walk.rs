@@ -3,14 +3,14 @@
 use super::error::YamlError;
 use super::lists::{self, ListKind};
 use super::path::{Segment, show};
-use super::tree::{Kind, NodeId, Tree};
+use super::tree::{NodeId, NodeKind, Tree};
 use super::value::merge_sources;
 
 /// What a path leads to.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct PathEnd {
     /// The value, wherever it is written.
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<FoundValue>,
     /// The deepest node on the way that is written at the path itself.
     pub(super) own: Option<NodeId>,
     /// How many steps lead to `own`.
@@ -21,7 +21,7 @@ pub(super) struct Place {
 
 /// A value that exists.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundValue {
     Node(NodeId),
     /// `- KEY=VALUE` or `- KEY` in a list; several when the key is repeated.
     Pairs {
@@ -34,8 +34,8 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// When a step needs a mapping or a list and something else is there.
-pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<Place, YamlError> {
-    let mut place = Place {
+pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<PathEnd, YamlError> {
+    let mut place = PathEnd {
         found: None,
         own: tree.root,
         depth: 0,
@@ -50,22 +50,24 @@ pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<Place, YamlError
             place.source = Some(target);
         }
         let next = match (&tree.node(target).kind, segment) {
-            (Kind::Map { .. }, Segment::Key(key)) => step_into_map(tree, target, key, &mut place),
-            (Kind::Seq { items, .. }, Segment::Index(index)) => {
+            (NodeKind::Map { .. }, Segment::Key(key)) => {
+                step_into_map(tree, target, key, &mut place)
+            }
+            (NodeKind::Seq { items, .. }, Segment::Index(index)) => {
                 items.get(*index).map(|item| item.value)
             }
-            (Kind::Seq { .. }, Segment::Key(key)) => {
+            (NodeKind::Seq { .. }, Segment::Key(key)) => {
                 let kind = ListKind::of(path, depth);
                 if kind.has_pairs() {
                     return pairs(tree, path, depth, target, key, place);
                 }
                 lists::find_named(tree, target, kind, key)
             }
-            (Kind::Seq { .. }, Segment::Append) => None,
+            (NodeKind::Seq { .. }, Segment::Append) => None,
             _ if is_null(tree, target) => None,
             (kind, _) => {
                 // Appending to a single value may make a list of it; that is for `set` to say.
-                if *segment == Segment::Append && matches!(kind, Kind::Scalar { .. }) {
+                if *segment == Segment::Append && matches!(kind, NodeKind::Scalar { .. }) {
                     return Ok(place);
                 }
                 return Err(wrong_kind(tree, &path[..depth], target, segment));
@@ -77,11 +79,11 @@ pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<Place, YamlError
             (place.own, place.depth) = (Some(next), depth + 1);
         }
     }
-    place.found = Some(Found::Node(current));
+    place.found = Some(FoundValue::Node(current));
     Ok(place)
 }
 
-fn step_into_map(tree: &Tree<'_>, map: NodeId, key: &str, place: &mut Place) -> Option<NodeId> {
+fn step_into_map(tree: &Tree<'_>, map: NodeId, key: &str, place: &mut PathEnd) -> Option<NodeId> {
     let entries = tree.entries(map);
     if let Some(entry) = entries.iter().find(|entry| entry.name == key) {
         return Some(entry.value);
@@ -113,14 +115,14 @@ fn pairs(
     depth: usize,
     seq: NodeId,
     key: &str,
-    mut place: Place,
-) -> Result<Place, YamlError> {
+    mut place: PathEnd,
+) -> Result<PathEnd, YamlError> {
     let at = lists::find_pairs(tree, seq, ListKind::of(path, depth), key);
     if depth + 1 < path.len() {
         return Err(wrong_kind(tree, &path[..=depth], seq, &path[depth + 1]));
     }
     if !at.is_empty() {
-        place.found = Some(Found::Pairs { seq, at });
+        place.found = Some(FoundValue::Pairs { seq, at });
     }
     Ok(place)
 }
@@ -144,9 +146,9 @@ pub(super) fn wrong_kind(
     step: &Segment,
 ) -> YamlError {
     let found = match tree.node(node).kind {
-        Kind::Map { .. } => "a mapping",
-        Kind::Seq { .. } => "a list",
-        Kind::Scalar { .. } | Kind::Alias(_) => "a single value",
+        NodeKind::Map { .. } => "a mapping",
+        NodeKind::Seq { .. } => "a list",
+        NodeKind::Scalar { .. } | NodeKind::Alias(_) => "a single value",
     };
     let wanted = match step {
         Segment::Key(_) => "a mapping",

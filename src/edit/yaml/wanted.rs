@@ -10,16 +10,16 @@ use super::path::{Segment, show};
 use super::scalar::is_plain_shape;
 use super::tree::Tree;
 use super::value::{plain_value, resolve};
-use super::walk::{Found, Place};
+use super::walk::{FoundValue, PathEnd};
 
 /// A value, with the word to write for it where the person's own word is to be kept.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wanted {
+pub(super) struct WantedValue {
     pub(super) value: Value,
     pub(super) word: Option<String>,
 }
 
-impl From<Value> for Wanted {
+impl From<Value> for WantedValue {
     fn from(value: Value) -> Self {
         Self { value, word: None }
     }
@@ -29,13 +29,13 @@ impl From<Value> for Wanted {
 pub(super) fn wanted(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
+    place: &PathEnd,
     new: &NewValue,
-) -> Result<Wanted, YamlError> {
+) -> Result<WantedValue, YamlError> {
     let typed = match new {
-        NewValue::Json(value) => Wanted::from(value.clone()),
-        NewValue::Int(number) => Wanted::from(Value::from(*number)),
-        NewValue::String(text) => Wanted::from(Value::String(text.clone())),
+        NewValue::Json(value) => WantedValue::from(value.clone()),
+        NewValue::Int(number) => WantedValue::from(Value::from(*number)),
+        NewValue::String(text) => WantedValue::from(Value::String(text.clone())),
         NewValue::Auto(word) => auto(tree, path, place, word),
     };
     if !is_pair(tree, path, place) {
@@ -47,19 +47,19 @@ pub(super) fn wanted(
             path: show(path),
             why,
         }),
-        Value::Null | Value::String(_) => Ok(Wanted::from(typed.value)),
+        Value::Null | Value::String(_) => Ok(WantedValue::from(typed.value)),
         Value::Bool(_) | Value::Number(_) => {
-            Ok(Wanted::from(Value::String(typed.value.to_string())))
+            Ok(WantedValue::from(Value::String(typed.value.to_string())))
         }
     }
 }
 
 /// A word from the command line: a string where Compose wants one or one stands in quotes, else
 /// what YAML makes of it.
-fn auto(tree: &Tree<'_>, path: &[Segment], place: &Place, word: &str) -> Wanted {
-    let string = Wanted::from(Value::String(word.to_owned()));
+fn auto(tree: &Tree<'_>, path: &[Segment], place: &PathEnd, word: &str) -> WantedValue {
+    let string = WantedValue::from(Value::String(word.to_owned()));
     let old = match (&place.found, place.source) {
-        (Some(Found::Node(id)), None) => tree.scalar(*id),
+        (Some(FoundValue::Node(id)), None) => tree.scalar(*id),
         _ => None,
     };
     let old = old.filter(|_| place.own.is_none_or(|own| !tree.node(own).body.is_empty()));
@@ -71,7 +71,7 @@ fn auto(tree: &Tree<'_>, path: &[Segment], place: &Place, word: &str) -> Wanted 
         return string;
     }
     let value = plain_value(word);
-    let as_typed = Wanted {
+    let as_typed = WantedValue {
         value: value.clone(),
         word: Some(word.to_owned()),
     };
@@ -94,8 +94,8 @@ fn auto(tree: &Tree<'_>, path: &[Segment], place: &Place, word: &str) -> Wanted 
 }
 
 /// Whether the path names a key in a list of `KEY=VALUE`.
-fn is_pair(tree: &Tree<'_>, path: &[Segment], place: &Place) -> bool {
-    if matches!(place.found, Some(Found::Pairs { .. })) {
+fn is_pair(tree: &Tree<'_>, path: &[Segment], place: &PathEnd) -> bool {
+    if matches!(place.found, Some(FoundValue::Pairs { .. })) {
         return true;
     }
     place.found.is_none()
@@ -111,12 +111,12 @@ fn is_pair(tree: &Tree<'_>, path: &[Segment], place: &Place) -> bool {
 pub(super) fn value_at(
     tree: &Tree<'_>,
     path: &[Segment],
-    place: &Place,
+    place: &PathEnd,
 ) -> Result<Option<Value>, YamlError> {
     match &place.found {
         None => Ok(None),
-        Some(Found::Node(id)) => resolve(tree, *id).map(Some),
-        Some(Found::Pairs { seq, at }) => {
+        Some(FoundValue::Node(id)) => resolve(tree, *id).map(Some),
+        Some(FoundValue::Pairs { seq, at }) => {
             let last = at.last().and_then(|&last| tree.items(*seq).get(last));
             let text = last.and_then(|item| tree.scalar(tree.target(item.value)));
             let kind = ListKind::of(path, path.len().saturating_sub(1));

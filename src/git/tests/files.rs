@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::git::{Entry, TreeEdit};
+use crate::git::{TreeEdit, TreeEntry};
 
 impl TreeEdit {
     /// Puts back what lay at the path before, whatever a move has made of it. Safe to repeat.
@@ -13,7 +13,7 @@ impl TreeEdit {
     /// Entries whose `before` is nothing must be put back first: see [`TreeEdit::put_back_all`].
     fn put_back(&self, top: &Path) -> anyhow::Result<()> {
         let path = top.join(&self.path);
-        if Entry::read(&path)? == self.before && (self.before.is_some() || !path.exists()) {
+        if TreeEntry::read(&path)? == self.before && (self.before.is_some() || !path.exists()) {
             return Ok(());
         }
         // A folder where there was a file: by now all that the move put into it is gone.
@@ -33,11 +33,11 @@ impl TreeEdit {
             fs::create_dir_all(folder)?;
         }
         match before {
-            Entry::Link { target } => {
+            TreeEntry::Link { target } => {
                 crate::host::files::remove(&path)?;
                 std::os::unix::fs::symlink(target, &path)?;
             }
-            Entry::File { bytes, executable } => {
+            TreeEntry::File { bytes, executable } => {
                 if path.is_symlink() {
                     crate::host::files::remove(&path)?;
                 }

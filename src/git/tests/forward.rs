@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::{Lab, lines};
-use crate::git::Entry;
-use crate::git::checkout::At;
+use crate::git::TreeEntry;
+use crate::git::checkout::HeadName;
 
 #[tokio::test]
 async fn a_clean_checkout_moves_and_comes_back() {
@@ -150,7 +150,7 @@ async fn detached_at_a_tag() {
     let before = lab.picture("here");
     let plan = lab.plan("here", &to).await;
     let tags = vec!["v1.0.0".to_owned()];
-    assert_eq!(plan.checkout.at, At::Detached { tags });
+    assert_eq!(plan.checkout.at, HeadName::Detached { tags });
     plan.advance().await.unwrap();
     assert_eq!(lab.git("here", "describe --exact-match"), "v1.1.0");
     assert_eq!(lab.git("here", "rev-parse main"), plan.to.from.as_str());
@@ -264,7 +264,7 @@ async fn a_submodule_that_is_initialised_moves_and_comes_back() {
     let bytes = b"2".to_vec();
     assert_eq!(
         file.after,
-        Some(Entry::File {
+        Some(TreeEntry::File {
             bytes,
             executable: false
         })

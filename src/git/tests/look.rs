@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Lab, lines};
-use crate::git::checkout::At;
+use crate::git::checkout::HeadName;
 use crate::git::{Checkout, Relation, Tags};
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn a_stack_in_a_subfolder() {
         .unwrap();
     assert_eq!(found.git.top(), lab.path("here"));
     assert_eq!(found.prefix, Path::new("app/"));
-    assert_eq!(found.at, At::Branch("main".into()));
+    assert_eq!(found.at, HeadName::Branch("main".into()));
     let upstream = found.need_upstream().unwrap();
     assert_eq!(
         (upstream.name(), upstream.remote.as_str()),

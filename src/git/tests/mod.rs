@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Checkout, Entry, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit};
+use super::{Checkout, Git, GitError, GitState, Move, Oid, Prediction, TreeEdit, TreeEntry};
 
 /// An upstream repository, a clone of it, and a home without the user's settings.
 struct Lab {
@@ -189,7 +189,7 @@ impl Lab {
                     open.push(path.clone());
                 }
                 let name = path.strip_prefix(self.path(folder)).unwrap().to_owned();
-                files.insert(name, Entry::read(&path).unwrap());
+                files.insert(name, TreeEntry::read(&path).unwrap());
             }
         }
         Picture {
@@ -207,7 +207,7 @@ impl Lab {
 
 #[derive(Debug, PartialEq)]
 struct Picture {
-    files: BTreeMap<PathBuf, Option<Entry>>,
+    files: BTreeMap<PathBuf, Option<TreeEntry>>,
     index: Vec<u8>,
     head: String,
     refs: String,
@@ -243,7 +243,7 @@ impl Planned {
     /// The exported files are what lies in the work tree after the move.
     fn assert_as_exported(&self) {
         for edit in &self.edits {
-            let there = Entry::read(&self.checkout.git.top().join(&edit.path)).unwrap();
+            let there = TreeEntry::read(&self.checkout.git.top().join(&edit.path)).unwrap();
             assert_eq!(there, edit.after, "{}", edit.path.display());
         }
     }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::*;
 
-fn track() -> Track {
-    let target = Target {
+fn track() -> ServiceTrack {
+    let target = WatchTarget {
         service: "app".into(),
         action: Action::Restart,
         past: Past {
@@ -17,13 +17,13 @@ fn track() -> Track {
         replicas: 1,
         settings: ServiceSettings::default(),
     };
-    Track::new(target, Limits::default())
+    ServiceTrack::new(target, Limits::default())
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[track_caller]
-fn is_open(track: &mut Track, now: Duration) -> Duration {
+fn is_open(track: &mut ServiceTrack, now: Duration) -> Duration {
     let judged = track.judge(now);
     let Judged::Open { ask_again } = judged else {
         panic!("{judged:?}");
@@ -32,7 +32,7 @@ fn is_open(track: &mut Track, now: Duration) -> Duration {
 }
 
 #[track_caller]
-fn good(track: &mut Track, now: Duration) -> Verdict {
+fn good(track: &mut ServiceTrack, now: Duration) -> Verdict {
     let judged = track.judge(now);
     let Judged::Good(verdict) = judged else {
         panic!("{judged:?}");
@@ -40,7 +40,7 @@ fn good(track: &mut Track, now: Duration) -> Verdict {
     verdict
 }
 
-fn reason(track: Track) -> String {
+fn reason(track: ServiceTrack) -> String {
     track.verdict.unwrap().reason.unwrap()
 }
 
@@ -132,7 +132,7 @@ fn an_old_container_that_makes_room_is_not_missed() {
 #[test]
 fn what_compose_does_not_make_is_not_waited_for() {
     let mut track = track();
-    track.target = Target {
+    track.target = WatchTarget {
         action: Action::Recreate,
         replicas: 3,
         ..track.target
@@ -165,7 +165,7 @@ fn a_container_that_was_made_and_not_started_is_not_waited_for() {
 #[test]
 fn every_judgement_has_an_end() {
     let limits = Limits::default();
-    let told: [fn(&mut Track, Duration); 8] = [
+    let told: [fn(&mut ServiceTrack, Duration); 8] = [
         |track, _| track.expect_new("c2"),
         |track, at| track.started("c1", at, None, Limits::default()),
         |track, at| track.started("c2", at, None, Limits::default()),
@@ -182,7 +182,7 @@ fn every_judgement_has_an_end() {
             (Action::Start, 0),
         ] {
             let mut track = track();
-            track.target = Target {
+            track.target = WatchTarget {
                 action,
                 replicas,
                 ..track.target
@@ -221,7 +221,8 @@ fn a_look_counts_more_than_what_the_events_told() {
         good(&mut track, SECOND * 9);
         track
     };
-    let look = |track: &mut Track, found: &Inspected| track.look("c1", Some(found), SECOND * 9);
+    let look =
+        |track: &mut ServiceTrack, found: &Inspected| track.look("c1", Some(found), SECOND * 9);
     assert!(look(&mut settled(), &running(1)));
 
     let mut dead = settled();

@@ -32,22 +32,22 @@ fn checked() -> Expectation {
     }
 }
 
-fn at(seconds: u64, seen: Seen) -> Observation {
+fn at(seconds: u64, seen: LifeEvent) -> Observation {
     Observation {
         at: S(seconds),
         seen,
     }
 }
 
-fn died(exit_code: i64) -> Seen {
-    Seen::Died {
+fn died(exit_code: i64) -> LifeEvent {
+    LifeEvent::Died {
         exit_code,
         oom: false,
     }
 }
 
-fn health(health: Health) -> Seen {
-    Seen::Health {
+fn health(health: Health) -> LifeEvent {
+    LifeEvent::Health {
         health,
         output: Some("connection refused\n".into()),
     }
@@ -65,7 +65,7 @@ fn told(expect: &Expectation, history: &[Observation], now: u64) -> String {
 
 #[test]
 fn without_a_healthcheck_it_must_run_through_the_settle_window() {
-    let history = [at(1, Seen::Started)];
+    let history = [at(1, LifeEvent::Started)];
     assert_eq!(told(&plain(), &history, 2), "pending 6");
     assert_eq!(told(&plain(), &history, 6), "settled at 6");
 }
@@ -78,16 +78,16 @@ fn a_settle_window_longer_than_the_limit_is_told_as_such() {
         ..plain()
     };
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started)], 61),
+        told(&expect, &[at(1, LifeEvent::Started)], 61),
         "failed at 61: did not run for 90 s within 60 s"
     );
 }
 
 #[test]
 fn a_healthcheck_decides_at_its_event() {
-    let history = [at(1, Seen::Started), at(2, health(Health::Healthy))];
+    let history = [at(1, LifeEvent::Started), at(2, health(Health::Healthy))];
     assert_eq!(told(&checked(), &history, 2), "healthy at 2");
-    let history = [at(1, Seen::Started), at(4, health(Health::Unhealthy))];
+    let history = [at(1, LifeEvent::Started), at(4, health(Health::Unhealthy))];
     assert_eq!(
         told(&checked(), &history, 4),
         "failed at 4: is unhealthy: connection refused"
@@ -96,7 +96,7 @@ fn a_healthcheck_decides_at_its_event() {
 
 #[test]
 fn a_starting_container_may_use_its_whole_limit() {
-    let history = [at(1, Seen::Started)];
+    let history = [at(1, LifeEvent::Started)];
     assert_eq!(told(&checked(), &history, 60), "pending 61");
     assert_eq!(
         told(&checked(), &history, 61),
@@ -107,9 +107,9 @@ fn a_starting_container_may_use_its_whole_limit() {
 #[test]
 fn healthy_after_a_crash_must_last() {
     let history = [
-        at(1, Seen::Started),
+        at(1, LifeEvent::Started),
         at(2, died(1)),
-        at(3, Seen::Started),
+        at(3, LifeEvent::Started),
         at(4, health(Health::Healthy)),
     ];
     assert_eq!(told(&checked(), &history, 4), "pending 8");
@@ -122,7 +122,7 @@ fn healthy_before_a_reload_must_still_be_so_after_it() {
         reloaded: true,
         ..checked()
     };
-    let mut history = vec![at(1, Seen::Started), at(1, health(Health::Healthy))];
+    let mut history = vec![at(1, LifeEvent::Started), at(1, health(Health::Healthy))];
     assert_eq!(told(&expect, &history, 2), "pending 6");
     assert_eq!(told(&expect, &history, 6), "healthy at 6");
     history.push(at(3, health(Health::Unhealthy)));
@@ -131,9 +131,13 @@ fn healthy_before_a_reload_must_still_be_so_after_it() {
 
 #[test]
 fn three_ends_are_a_crash_loop_and_one_is_not() {
-    let mut history = vec![at(1, Seen::Started), at(1, died(3)), at(2, Seen::Started)];
+    let mut history = vec![
+        at(1, LifeEvent::Started),
+        at(1, died(3)),
+        at(2, LifeEvent::Started),
+    ];
     assert_eq!(told(&plain(), &history, 2), "pending 7");
-    history.extend([at(2, died(3)), at(3, Seen::Started), at(3, died(3))]);
+    history.extend([at(2, died(3)), at(3, LifeEvent::Started), at(3, died(3))]);
     assert_eq!(
         told(&plain(), &history, 3),
         "failed at 3: exited with 3, 3 times in 2.0 s"
@@ -147,11 +151,11 @@ fn without_a_restart_policy_the_first_end_decides() {
         ..plain()
     };
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started), at(2, died(1))], 2),
+        told(&expect, &[at(1, LifeEvent::Started), at(2, died(1))], 2),
         "failed at 2: exited with 1"
     );
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started), at(2, died(0))], 2),
+        told(&expect, &[at(1, LifeEvent::Started), at(2, died(0))], 2),
         "failed at 2: ended by itself with exit code 0"
     );
 }
@@ -164,29 +168,32 @@ fn one_shots_complete() {
         must_complete: true,
         ..plain()
     };
-    assert_eq!(told(&expect, &[at(1, Seen::Started)], 30), "pending 61");
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started), at(9, died(0))], 9),
+        told(&expect, &[at(1, LifeEvent::Started)], 30),
+        "pending 61"
+    );
+    assert_eq!(
+        told(&expect, &[at(1, LifeEvent::Started), at(9, died(0))], 9),
         "completed at 9"
     );
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started), at(9, died(2))], 9),
+        told(&expect, &[at(1, LifeEvent::Started), at(9, died(2))], 9),
         "failed at 9: exited with 2"
     );
     assert_eq!(
-        told(&expect, &[at(1, Seen::Started)], 61),
+        told(&expect, &[at(1, LifeEvent::Started)], 61),
         "failed at 61: did not end within 60 s"
     );
 }
 
 #[test]
 fn oom_is_told_as_such_at_once() {
-    let oom = Seen::Died {
+    let oom = LifeEvent::Died {
         exit_code: 137,
         oom: true,
     };
     assert_eq!(
-        told(&plain(), &[at(1, Seen::Started), at(2, oom)], 2),
+        told(&plain(), &[at(1, LifeEvent::Started), at(2, oom)], 2),
         "failed at 2: was OOM-killed"
     );
 }
@@ -197,7 +204,7 @@ fn a_kill_is_no_verdict_until_its_cause_is_told() {
         policy: RestartPolicy::No,
         ..plain()
     };
-    let history = [at(1, Seen::Started), at(2, died(137))];
+    let history = [at(1, LifeEvent::Started), at(2, died(137))];
     assert_eq!(told(&expect, &history, 2), "pending 3");
     assert_eq!(told(&expect, &history, 3), "failed at 2: exited with 137");
 }
@@ -208,12 +215,12 @@ fn a_probe_must_succeed_twice_in_a_row() {
         probe: true,
         ..plain()
     };
-    let probe = |ok| Seen::Probe {
+    let probe = |ok| LifeEvent::Probe {
         ok,
         answer: "status 500".into(),
     };
     let mut history = vec![
-        at(1, Seen::Started),
+        at(1, LifeEvent::Started),
         at(2, probe(true)),
         at(3, probe(false)),
     ];
@@ -235,17 +242,17 @@ fn what_never_starts_fails_at_the_limit() {
     );
 }
 
-fn seen() -> impl Strategy<Value = Seen> {
+fn seen() -> impl Strategy<Value = LifeEvent> {
     prop_oneof![
-        Just(Seen::Started),
-        (0i64..3, any::<bool>()).prop_map(|(exit_code, oom)| Seen::Died { exit_code, oom }),
+        Just(LifeEvent::Started),
+        (0i64..3, any::<bool>()).prop_map(|(exit_code, oom)| LifeEvent::Died { exit_code, oom }),
         prop_oneof![Just(Health::Healthy), Just(Health::Unhealthy)].prop_map(|health| {
-            Seen::Health {
+            LifeEvent::Health {
                 health,
                 output: None,
             }
         }),
-        any::<bool>().prop_map(|ok| Seen::Probe {
+        any::<bool>().prop_map(|ok| LifeEvent::Probe {
             ok,
             answer: String::new()
         }),

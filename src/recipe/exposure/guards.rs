@@ -17,7 +17,7 @@ use crate::recipe::exposure::external_proxies;
 use crate::recipe::exposure::{self, Binding};
 use crate::recipe::format::fields::RecipeGuard;
 use crate::recipe::using::Using;
-use crate::request::{Kind, Options, To};
+use crate::request::{Options, To, ValueType};
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section};
@@ -267,7 +267,7 @@ pub(crate) fn documented(
 /// A value of a settings file, read as YAML; none takes the path out.
 pub(crate) fn yaml_value(value: Option<&str>) -> To {
     match value {
-        Some(value) => To::Set(Secret::new(value.to_owned()), Kind::Auto),
+        Some(value) => To::Set(Secret::new(value.to_owned()), ValueType::Auto),
         None => To::Unset,
     }
 }

@@ -22,14 +22,14 @@ struct OfStack {
 }
 
 #[derive(Deserialize)]
-struct ComposeFile {
+struct ComposeWithRecipes {
     #[serde(rename = "x-refit")]
     refit: Option<OfStack>,
 }
 
 /// A recipe and where it comes from.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct CatalogueEntry {
     /// The recipe.
     pub recipe: Recipe,
     /// Its file; `built in` for the program's own.
@@ -39,7 +39,7 @@ pub struct Entry {
 /// All recipes by name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, CatalogueEntry>,
     /// Files of the person's folder that cannot be used, by their name without the ending: they stop
     /// nobody who wants another one.
     broken: BTreeMap<String, Complaint>,
@@ -72,7 +72,7 @@ impl Catalogue {
 
     fn add(&mut self, recipe: Recipe, from: String) {
         self.entries
-            .insert(recipe.name.clone(), Entry { recipe, from });
+            .insert(recipe.name.clone(), CatalogueEntry { recipe, from });
     }
 
     /// Adds every `*.yaml` of a folder, in the order of their names. What is wrong with one is told to
@@ -135,7 +135,7 @@ impl Catalogue {
                 if !(text.contains("x-refit") && text.contains("recipes")) {
                     continue;
                 }
-                let read = serde_saphyr::from_str::<ComposeFile>(&text);
+                let read = serde_saphyr::from_str::<ComposeWithRecipes>(&text);
                 let read = read.map_err(|error| wrong(file, &error))?;
                 let recipes = read.refit.unwrap_or_default().recipes;
                 found.push((file.display().to_string(), recipes));
@@ -151,7 +151,7 @@ impl Catalogue {
     }
 
     /// All, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Entry> {
+    pub fn all(&self) -> impl Iterator<Item = &CatalogueEntry> {
         self.entries.values()
     }
 
@@ -164,7 +164,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// `bad_recipe`, with the file and the place in it; `no_recipe`, with the nearest name.
-    pub fn find(&self, name: &str) -> Result<&Entry, Complaint> {
+    pub fn find(&self, name: &str) -> Result<&CatalogueEntry, Complaint> {
         // It may be meant to take the place of one of the program's own.
         if let Some(complaint) = self.broken.get(name) {
             return Err(complaint.clone());

@@ -38,7 +38,7 @@ pub struct Recipe {
     pub applications: BTreeMap<String, Application>,
     /// What the person should know.
     #[serde(default)]
-    pub warnings: Vec<Note>,
+    pub warnings: Vec<RecipeNote>,
     /// What it cannot do.
     #[serde(default)]
     pub cannot: Vec<String>,
@@ -119,15 +119,15 @@ pub struct Application {
     /// What this application cannot do.
     pub refuse: Vec<Refusal>,
     /// What is written.
-    pub changes: Vec<Change>,
+    pub changes: Vec<RecipeChange>,
     /// Services that are added; one that was added before and is not wanted any more goes.
     pub services: Vec<AddedService>,
     /// The account that is made once it runs.
     pub account: Option<MakeAccount>,
     /// What must be seen afterwards.
-    pub checks: Vec<Check>,
+    pub checks: Vec<RecipeCheck>,
     /// What is said when it is used.
-    pub notes: Vec<Note>,
+    pub notes: Vec<RecipeNote>,
     /// Words in the names of keys that serve the same aim, for whoever is told that a key is not
     /// read.
     pub similar: Vec<String>,
@@ -166,7 +166,7 @@ pub enum RefusalCode {
 /// One key or path that changes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub struct RecipeChange {
     /// A key of the application's environment.
     pub env: Option<String>,
     /// A path in a YAML file, with `file`.
@@ -234,7 +234,7 @@ pub struct MakeAccount {
 /// A check after the change.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct RecipeCheck {
     /// Expression; always without one.
     pub when: Option<String>,
     /// What is looked at.
@@ -278,7 +278,7 @@ impl Proves {
 /// Something that is said when the recipe is used.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Note {
+pub struct RecipeNote {
     /// Expression; always without one.
     pub when: Option<String>,
     /// Template.

@@ -3,7 +3,7 @@
 
 use crate::complaint::{Code, Complaint};
 use crate::recipe::format::fields::is_name;
-use crate::recipe::format::fields::{Application, Check, Proves, Recipe};
+use crate::recipe::format::fields::{Application, Proves, Recipe, RecipeCheck};
 use crate::recipe::format::validate;
 use crate::recipe::input::render;
 
@@ -71,7 +71,7 @@ impl Recipe {
     }
 }
 
-impl Check {
+impl RecipeCheck {
     /// Each kind of check has fields of its own.
     fn check(&self) -> Result<(), &'static str> {
         let wanted = match self.proves {

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::recipe::format::fields::{Application, Change, Note, Recipe, RecipeGuard, Type};
+use crate::recipe::format::fields::{
+    Application, Recipe, RecipeChange, RecipeGuard, RecipeNote, Type,
+};
 
 /// The page, line by line.
 pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
@@ -133,7 +135,7 @@ fn of_application(application: &Application) -> Vec<String> {
     lines
 }
 
-fn value_of(change: &Change) -> String {
+fn value_of(change: &RecipeChange) -> String {
     match change.shown.as_ref().or(change.value.as_ref()) {
         Some(value) => format!(" = {value}"),
         None => ", removed".to_owned(),
@@ -213,7 +215,7 @@ fn readable(text: &str) -> String {
 }
 
 /// A note, and when it counts.
-fn told(note: &Note) -> String {
+fn told(note: &RecipeNote) -> String {
     format!("{}{}", flat(&note.text), when(&note.when))
 }
 
@@ -244,7 +246,7 @@ pub fn document(recipe: &Recipe, from: &str) -> Value {
         .applications
         .iter()
         .map(|(name, application)| {
-            let of = |change: &Change| {
+            let of = |change: &RecipeChange| {
                 json!({
                     "env": change.env, "file": change.file, "path": change.path,
                     "value": change.value, "remove": change.remove, "when": change.when,

@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::assess::suggest::nearest;
 use crate::edit::dotenv::EnvKey;
 use crate::edit::yaml::YamlPath;
-use crate::recipe::format::fields::{AddedService, Change, Check, LABEL, Recipe, Type, is_name};
+use crate::recipe::format::fields::{
+    AddedService, LABEL, Recipe, RecipeChange, RecipeCheck, Type, is_name,
+};
 use crate::secret::is_secret_key;
 
 /// Names that templates know besides the parameters. `url` may be a parameter: it takes the place of a
@@ -65,7 +67,7 @@ fn is_key(key: &str) -> Result<(), String> {
         .map_err(|_| format!("{key:?} is not a key of an env file"))
 }
 
-fn of_change(change: &Change, recipe: &Recipe) -> Result<(), String> {
+fn of_change(change: &RecipeChange, recipe: &Recipe) -> Result<(), String> {
     if let Some(key) = &change.env {
         is_key(key)?;
         let value = change.value.as_deref().unwrap_or_default();
@@ -133,7 +135,7 @@ fn of_service(service: &AddedService, recipe: &Recipe) -> Result<(), String> {
 }
 
 /// Texts without a template are read as they will be read.
-fn of_check(check: &Check) -> Result<(), String> {
+fn of_check(check: &RecipeCheck) -> Result<(), String> {
     let plain = |text: &Option<String>| text.clone().filter(|text| !text.contains('{'));
     if let Some(text) = plain(&check.seconds)
         && text.trim().parse::<u64>().is_err()

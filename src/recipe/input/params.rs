@@ -11,7 +11,7 @@ use crate::secret::Secret;
 /// A value that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of the format")]
-pub enum Given {
+pub enum ParameterValue {
     Duration(Duration),
     Size(u64),
     Bool(bool),
@@ -20,7 +20,7 @@ pub enum Given {
 }
 
 /// The values in force, by name.
-pub type Values = BTreeMap<String, Given>;
+pub type Values = BTreeMap<String, ParameterValue>;
 
 const DAY: u64 = 86_400;
 const UNITS: [(&str, u64); 18] = [
@@ -80,7 +80,7 @@ impl Parameter {
     ///
     /// # Errors
     /// What is wrong with it, and what would be right.
-    pub fn read(&self, text: &str) -> Result<Given, String> {
+    pub fn read(&self, text: &str) -> Result<ParameterValue, String> {
         let given = self.read_plain(text)?;
         let bound = |text: &Option<String>| text.as_ref().and_then(|t| self.read_plain(t).ok());
         let least = bound(&self.min).is_some_and(|min| amount(&given) < amount(&min));
@@ -98,20 +98,20 @@ impl Parameter {
         }
     }
 
-    fn read_plain(&self, text: &str) -> Result<Given, String> {
+    fn read_plain(&self, text: &str) -> Result<ParameterValue, String> {
         let text = text.trim();
         match self.kind {
-            Type::Duration => duration(text).map(Given::Duration),
-            Type::Size => size(text).map(Given::Size),
+            Type::Duration => duration(text).map(ParameterValue::Duration),
+            Type::Size => size(text).map(ParameterValue::Size),
             Type::Bool => match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" => Ok(Given::Bool(true)),
-                "false" | "no" | "off" => Ok(Given::Bool(false)),
+                "true" | "yes" | "on" => Ok(ParameterValue::Bool(true)),
+                "false" | "no" | "off" => Ok(ParameterValue::Bool(false)),
                 _ => Err(format!("{text:?} is neither true nor false")),
             },
             Type::Choice => {
                 let word = text.to_ascii_lowercase();
                 if self.of.contains(&word) {
-                    return Ok(Given::Word(word));
+                    return Ok(ParameterValue::Word(word));
                 }
                 let near = nearest(&word, self.of.iter().map(String::as_str));
                 let near = near.map(|near| format!("; did you mean {near}?"));
@@ -122,10 +122,10 @@ impl Parameter {
                 ))
             }
             Type::Secret if text.is_empty() => Err("the value is empty".to_owned()),
-            Type::Secret => Ok(Given::Secret(Secret::new(text.to_owned()))),
-            Type::Domain => domain(text).map(Given::Word),
+            Type::Secret => Ok(ParameterValue::Secret(Secret::new(text.to_owned()))),
+            Type::Domain => domain(text).map(ParameterValue::Word),
             Type::Port => match text.parse::<u16>() {
-                Ok(port) if port > 0 => Ok(Given::Word(port.to_string())),
+                Ok(port) if port > 0 => Ok(ParameterValue::Word(port.to_string())),
                 _ => Err(format!(
                     "{text:?} is not a port; write a number up to 65535"
                 )),
@@ -134,16 +134,16 @@ impl Parameter {
             Type::Text if text.chars().any(char::is_control) => {
                 Err("the value holds a control character".to_owned())
             }
-            Type::Text => Ok(Given::Word(text.to_owned())),
+            Type::Text => Ok(ParameterValue::Word(text.to_owned())),
         }
     }
 }
 
-fn amount(given: &Given) -> u128 {
+fn amount(given: &ParameterValue) -> u128 {
     match given {
-        Given::Duration(duration) => duration.as_millis(),
-        Given::Size(bytes) => u128::from(*bytes),
-        Given::Bool(_) | Given::Word(_) | Given::Secret(_) => 0,
+        ParameterValue::Duration(duration) => duration.as_millis(),
+        ParameterValue::Size(bytes) => u128::from(*bytes),
+        ParameterValue::Bool(_) | ParameterValue::Word(_) | ParameterValue::Secret(_) => 0,
     }
 }
 
@@ -341,7 +341,7 @@ mod tests {
             ("1 week 2 days", 777_600),
             (" 90 m ", 5_400),
         ] {
-            let given = Given::Duration(Duration::from_secs(seconds));
+            let given = ParameterValue::Duration(Duration::from_secs(seconds));
             assert_eq!(days.read(text), Ok(given), "{text}");
         }
         for (text, said) in [
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn sizes_words_and_hosts() {
         let size = parameter(Type::Size);
-        assert_eq!(size.read("256M"), Ok(Given::Size(256 << 20)));
+        assert_eq!(size.read("256M"), Ok(ParameterValue::Size(256 << 20)));
         for bad in ["256", "0m", "m", "-1m", "1t", "99999999999g"] {
             assert!(size.read(bad).is_err(), "{bad}");
         }
@@ -381,7 +381,7 @@ mod tests {
             of: vec!["lax".into(), "strict".into()],
             ..parameter(Type::Choice)
         };
-        assert_eq!(choice.read("LAX"), Ok(Given::Word("lax".into())));
+        assert_eq!(choice.read("LAX"), Ok(ParameterValue::Word("lax".into())));
         assert!(
             choice
                 .read("strickt")
@@ -394,15 +394,15 @@ mod tests {
         }
         assert_eq!(
             host.read("Chat.Example.org"),
-            Ok(Given::Word("chat.example.org".into()))
+            Ok(ParameterValue::Word("chat.example.org".into()))
         );
         let port = parameter(Type::Port);
-        assert_eq!(port.read("08443"), Ok(Given::Word("8443".into())));
+        assert_eq!(port.read("08443"), Ok(ParameterValue::Word("8443".into())));
         for bad in ["0", "65536", "https", "-1", ""] {
             assert!(port.read(bad).is_err(), "{bad}");
         }
         let flag = parameter(Type::Bool);
-        assert_eq!(flag.read("on"), Ok(Given::Bool(true)));
+        assert_eq!(flag.read("on"), Ok(ParameterValue::Bool(true)));
         assert!(flag.read("maybe").is_err());
     }
 

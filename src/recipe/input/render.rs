@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde_json::Value as Json;
 
-use super::params::{Given, Values, short};
+use super::params::{ParameterValue, Values, short};
 use crate::complaint::{Code, Complaint};
 use crate::recipe::format::fields::{Application, Recipe};
 
@@ -50,7 +50,7 @@ impl Filling {
     /// Adds a size, as a parameter of that kind has it.
     pub fn set_size(&mut self, name: &str, bytes: u64) {
         self.names
-            .insert(name.to_owned(), value_of(&Given::Size(bytes)));
+            .insert(name.to_owned(), value_of(&ParameterValue::Size(bytes)));
     }
 
     /// Takes the value of a name from another filling.
@@ -134,20 +134,20 @@ fn variable(name: &str) -> String {
     name.replace('-', "_")
 }
 
-fn value_of(given: &Given) -> Value {
+fn value_of(given: &ParameterValue) -> Value {
     match given {
-        Given::Duration(duration) => context! {
+        ParameterValue::Duration(duration) => context! {
             seconds => duration.as_secs().max(1),
             ms => u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             text => short(*duration),
         },
-        Given::Size(bytes) => context! {
+        ParameterValue::Size(bytes) => context! {
             bytes => bytes,
             mib => bytes >> 20,
         },
-        Given::Bool(on) => Value::from(*on),
-        Given::Word(word) => Value::from(word.as_str()),
-        Given::Secret(secret) => Value::from(secret.expose()),
+        ParameterValue::Bool(on) => Value::from(*on),
+        ParameterValue::Word(word) => Value::from(word.as_str()),
+        ParameterValue::Secret(secret) => Value::from(secret.expose()),
     }
 }
 
@@ -252,8 +252,14 @@ mod tests {
     #[test]
     fn conditions_see_what_was_not_given() {
         let values = [
-            ("for".to_owned(), Given::Duration(Duration::from_secs(90))),
-            ("same-site".to_owned(), Given::Word("none".to_owned())),
+            (
+                "for".to_owned(),
+                ParameterValue::Duration(Duration::from_secs(90)),
+            ),
+            (
+                "same-site".to_owned(),
+                ParameterValue::Word("none".to_owned()),
+            ),
         ];
         let filling = Filling::of(&values.into());
         assert_eq!(

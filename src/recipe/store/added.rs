@@ -14,11 +14,11 @@ use crate::host::files;
 use crate::recipe::edit_target::{Edits, below, text};
 use crate::recipe::format::fields::AddedService;
 use crate::recipe::input::render::Filling;
-use crate::recipe::store::{Wanted, json_value};
+use crate::recipe::store::{StoreRequest, json_value};
 use crate::secret::generate::Generate;
 use crate::stack::model::{Section, Service};
 
-impl Wanted<'_> {
+impl StoreRequest<'_> {
     /// The recipe's own service, new or there already.
     pub(crate) fn add_own(
         &self,

@@ -14,14 +14,14 @@ use crate::event::ServiceName;
 use crate::recipe::edit_target::{Edits, below};
 use crate::recipe::format::fields::{AddedService, Application, LABEL, Recipe};
 use crate::recipe::input::render::Filling;
-use crate::request::{Kind, To};
+use crate::request::{To, ValueType};
 use crate::secret::Secret;
 use crate::stack::Place;
 use crate::stack::model::{Model, Section, Service};
 use crate::stack::url::Address;
 
 /// What a store is added for.
-pub struct Wanted<'a> {
+pub struct StoreRequest<'a> {
     /// The stack.
     pub place: &'a Place,
     /// As it is.
@@ -44,7 +44,7 @@ pub struct Wanted<'a> {
     pub allow_open: bool,
 }
 
-impl Wanted<'_> {
+impl StoreRequest<'_> {
     /// Adds or finds the store that is asked for, tells templates where it is, and takes out what the
     /// recipe had added for another answer. `true`: something goes.
     ///
@@ -161,7 +161,7 @@ impl Wanted<'_> {
 }
 
 pub(super) fn json_value(value: &Value) -> To {
-    To::Set(Secret::new(value.to_string()), Kind::Json)
+    To::Set(Secret::new(value.to_string()), ValueType::Json)
 }
 
 fn label_of(service: &Service) -> Option<&str> {

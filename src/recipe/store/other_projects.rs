@@ -5,7 +5,7 @@ use crate::complaint::Complaint;
 use crate::docker::running::Neighbour;
 use crate::health::check::encoded;
 use crate::host::redis;
-use crate::recipe::store::Wanted;
+use crate::recipe::store::StoreRequest;
 use crate::recipe::store::existing_store::{ExistingStore, Stranger, is_one_of, password_of};
 use crate::stack::address::is_open;
 use crate::stack::url::Address;
@@ -15,7 +15,7 @@ use crate::stack::url::Address;
 /// # Errors
 /// `store_unprotected`.
 pub(crate) async fn called(
-    wanted: &Wanted<'_>,
+    wanted: &StoreRequest<'_>,
     host: &str,
     url: &str,
 ) -> Result<Option<ExistingStore>, Complaint> {
@@ -43,7 +43,7 @@ pub(crate) async fn called(
 /// # Errors
 /// The engine's.
 pub(crate) async fn of(
-    wanted: &Wanted<'_>,
+    wanted: &StoreRequest<'_>,
     images: &[String],
     notes: &mut Vec<String>,
 ) -> Result<Option<ExistingStore>, Complaint> {
@@ -86,7 +86,7 @@ pub(crate) async fn of(
 }
 
 /// Running containers outside of the stack.
-async fn others(wanted: &Wanted<'_>) -> Result<Vec<Neighbour>, Complaint> {
+async fn others(wanted: &StoreRequest<'_>) -> Result<Vec<Neighbour>, Complaint> {
     let mut running = wanted.place.docker.running().await?;
     let project = wanted.model.name.as_str();
     running.retain(|other| other.project.as_deref() != Some(project));
@@ -95,13 +95,13 @@ async fn others(wanted: &Wanted<'_>) -> Result<Vec<Neighbour>, Complaint> {
 }
 
 /// A network that a container shares with the application.
-fn network(wanted: &Wanted<'_>, other: &Neighbour) -> Option<String> {
+fn network(wanted: &StoreRequest<'_>, other: &Neighbour) -> Option<String> {
     let own = wanted.model.engine_networks_of(wanted.service);
     own.into_iter().find(|name| other.networks.contains(name))
 }
 
 /// A store that is not used, with what it leaves open and how that is closed.
-async fn stranger_note(wanted: &Wanted<'_>, other: &Neighbour) -> String {
+async fn stranger_note(wanted: &StoreRequest<'_>, other: &Neighbour) -> String {
     let name = &other.name;
     let why = match network(wanted, other) {
         None => format!("it is in no network of {}", wanted.service),

@@ -9,14 +9,14 @@ use crate::event::ServiceName;
 use crate::health::check::encoded;
 use crate::recipe::format::fields::AddedService;
 use crate::recipe::input::render::Filling;
-use crate::recipe::store::Wanted;
+use crate::recipe::store::StoreRequest;
 use crate::recipe::store::existing_store::{ExistingStore, Stranger, is_one_of, password_of};
 use crate::recipe::store::other_projects;
 use crate::stack::address::is_open;
 use crate::stack::model::{Service, unescape};
 use crate::stack::url::Address;
 
-impl Wanted<'_> {
+impl StoreRequest<'_> {
     /// The store to be used in place of one that would be added; what keeps another from being used
     /// comes to `notes`.
     ///

@@ -13,7 +13,7 @@ use crate::secret::Redactor;
 use crate::settings::{Receiver, Settings};
 use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
-use crate::state::notification_log::Told;
+use crate::state::notification_log::Delivery;
 use crate::state::{StackState, StateHome};
 
 /// The stack as far as it has to be known to tell others of it.
@@ -158,10 +158,10 @@ pub(super) async fn send(
     of: Option<(&Story, String)>,
     once: bool,
     signals: &Signals,
-) -> Vec<Told> {
+) -> Vec<Delivery> {
     let told = |letter: &Letter, sent: Sent| {
         let of = of.as_ref().filter(|_| !letter.is_heartbeat);
-        Told {
+        Delivery {
             at: Timestamp::now(),
             to: letter.to.clone(),
             event: of.and_then(|(story, _)| story.word()),

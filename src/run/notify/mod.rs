@@ -17,7 +17,7 @@ use crate::report;
 use crate::report::notify::{Beat, Letter, Message, Story};
 use crate::request::{Invocation, StackRequest};
 use crate::state::StateHome;
-use crate::state::notification_log::{self, Register, Told};
+use crate::state::notification_log::{self, Delivery, Register};
 use audience::Audience;
 
 /// After this a person wonders what is going on.
@@ -122,7 +122,7 @@ pub async fn test(
     stack: &StackRequest,
     name: Option<&str>,
     signals: &Signals,
-) -> Result<Vec<Told>, Complaint> {
+) -> Result<Vec<Delivery>, Complaint> {
     let audience = Audience::find(stack).await?;
     let meant = audience.named(name)?;
     let directory = &audience.located.args.directory;
@@ -172,7 +172,7 @@ fn story_of(report: &RunReport) -> Story {
 impl Audience {
     /// Tells heartbeats that it begins. No beat is missed for want of a second try: the next one
     /// tells more.
-    async fn begin(&self, story: &Story) -> Vec<Told> {
+    async fn begin(&self, story: &Story) -> Vec<Delivery> {
         let mut letters = Vec::new();
         for receiver in self.heartbeats() {
             let message = Message::of(&self.complete(story), Timestamp::now(), &self.redactor());
@@ -181,7 +181,7 @@ impl Audience {
         audience::send(&letters, None, true, &Signals::none()).await
     }
 
-    async fn tell(&self, story: &Story, good: bool, signals: &Signals) -> Vec<Told> {
+    async fn tell(&self, story: &Story, good: bool, signals: &Signals) -> Vec<Delivery> {
         if self.settings.notify.is_empty() {
             return Vec::new();
         }
@@ -214,7 +214,7 @@ impl Audience {
     }
 
     /// Writes down what came of it, and says what did not work.
-    fn remember(&self, invocation: &Invocation, run: Option<RunId>, told: Vec<Told>) {
+    fn remember(&self, invocation: &Invocation, run: Option<RunId>, told: Vec<Delivery>) {
         if told.is_empty() {
             return;
         }

@@ -13,8 +13,8 @@ fn one(text: &str) -> Receiver {
     all.remove(0)
 }
 
-fn plain(text: &str) -> Text {
-    Text::Pieces(vec![Piece::Plain(text.to_owned())])
+fn plain(text: &str) -> SecretText {
+    SecretText::Pieces(vec![Piece::Plain(text.to_owned())])
 }
 
 #[test]

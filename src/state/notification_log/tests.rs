@@ -3,8 +3,8 @@ use std::path::Path;
 use super::*;
 use crate::state::journal::{Entry, Journal};
 
-fn told(to: &str, mark: &str, at: Timestamp, error: Option<&str>) -> Told {
-    Told {
+fn told(to: &str, mark: &str, at: Timestamp, error: Option<&str>) -> Delivery {
+    Delivery {
         at,
         to: to.to_owned(),
         event: Some(Word::Failure),

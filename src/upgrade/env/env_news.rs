@@ -2,7 +2,7 @@
 
 /// What a new version says about the env file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EnvNews {
+pub struct SampleChanges {
     /// The sample's name.
     pub sample: String,
     /// Keys that the sample sets now, did not before, and that the person does not set.
@@ -20,7 +20,7 @@ pub struct EnvNews {
     pub required: Vec<String>,
 }
 
-impl EnvNews {
+impl SampleChanges {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty()

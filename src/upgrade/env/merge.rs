@@ -1,6 +1,6 @@
 //! New keys put behind what the person's env file has. Nothing that is there is replaced or moved.
 
-use super::env_news::{EnvNews, NewKey};
+use super::env_news::{NewKey, SampleChanges};
 use crate::complaint::Code;
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 use crate::secret::Secret;
@@ -43,7 +43,7 @@ impl MergeError {
 
 /// What a generated value must look like to take the place of a published one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum SecretShape {
     /// So many hexadecimal digits.
     Hex(usize),
     /// So many characters of base64, padding included.
@@ -56,7 +56,7 @@ pub enum Shape {
 const SHORT: usize = 16;
 const LONG: usize = 32;
 
-impl Shape {
+impl SecretShape {
     /// The shape of a value: applications check the length of keys (`CREDS_IV`: 32 digits).
     pub fn of(value: &str) -> Self {
         let length = value.chars().count();
@@ -82,7 +82,7 @@ impl Shape {
 }
 
 /// Makes a random value of a shape.
-pub type Generate<'a> = &'a mut dyn FnMut(Shape) -> anyhow::Result<Secret>;
+pub type GenerateSecret<'a> = &'a mut dyn FnMut(SecretShape) -> anyhow::Result<Secret>;
 
 /// Appends the new keys with their comments and defaults. With `generate`, defaults that are published
 /// secrets are replaced by generated ones. What the person set stays as it is, published or not: a key
@@ -92,8 +92,8 @@ pub type Generate<'a> = &'a mut dyn FnMut(Shape) -> anyhow::Result<Secret>;
 /// The file cannot be read, or its end would swallow what follows.
 pub fn merge(
     own: &[u8],
-    news: &EnvNews,
-    mut generate: Option<Generate<'_>>,
+    news: &SampleChanges,
+    mut generate: Option<GenerateSecret<'_>>,
 ) -> Result<Merged, MergeError> {
     let before = Dotenv::parse(own, Format::Compose)?;
     let mut merged = Merged {
@@ -119,7 +119,7 @@ pub fn merge(
         }
         let value = match &mut generate {
             Some(generate) if key.is_published_secret => {
-                let value = generate(Shape::of(&key.default));
+                let value = generate(SecretShape::of(&key.default));
                 merged.generated.push(key.key.clone());
                 Some(value.map_err(|error| MergeError::Generate(format!("{error:#}")))?)
             }

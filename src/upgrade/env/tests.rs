@@ -40,7 +40,7 @@ DOMAIN=
 
 const OWN: &str = "HOST=localhost\nGONE=2\nMINE=1\nOPENAI_API_KEY=user_provided\nJWT_SECRET=16f8c0ef4a5d391b26034086c628469d3f9f497f08163ab9b40137092f2909ef\n";
 
-fn of(old: &str, new: &str, own: &str) -> EnvNews {
+fn of(old: &str, new: &str, own: &str) -> SampleChanges {
     let (old, new) = (Some(old.as_bytes()), Some(new.as_bytes()));
     news(".env.example", old, new, own.as_bytes()).unwrap()
 }
@@ -113,13 +113,19 @@ fn published_secrets_are_made_anew_on_request() {
         text.starts_with(OWN) && text.contains("\nADMIN_SECRET=fresh\n"),
         "{text}"
     );
-    assert_eq!(shapes, [Shape::Alnum(32)]);
+    assert_eq!(shapes, [SecretShape::Alnum(32)]);
     assert_eq!(
-        Shape::of("e2341419ec3dd3d19b13a1a87fafcbfb"),
-        Shape::Hex(32)
+        SecretShape::of("e2341419ec3dd3d19b13a1a87fafcbfb"),
+        SecretShape::Hex(32)
     );
-    assert_eq!(Shape::of("dGhlIHF1aWNrIGJyb3duIGY="), Shape::Base64(24));
-    assert_eq!(Shape::of("DrhYf7zEyTyI9WMyJaUv"), Shape::Alnum(20));
+    assert_eq!(
+        SecretShape::of("dGhlIHF1aWNrIGJyb3duIGY="),
+        SecretShape::Base64(24)
+    );
+    assert_eq!(
+        SecretShape::of("DrhYf7zEyTyI9WMyJaUv"),
+        SecretShape::Alnum(20)
+    );
 }
 
 #[test]

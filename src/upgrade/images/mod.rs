@@ -6,4 +6,4 @@ pub mod news;
 pub mod origin;
 
 pub use age::too_young;
-pub use news::{ImageNews, News, Note, news};
+pub use news::{ImageNote, NewerImage, RegistryNews, news};

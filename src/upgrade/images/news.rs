@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
 
-use super::origin::{Origin, origin};
+use super::origin::{ImageOrigin, origin};
 use crate::assessment::supply::WantedImage;
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 8;
 
 /// A service whose image's name means something else at the registry than what it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageNews {
+pub struct NewerImage {
     /// The service.
     pub service: ServiceName,
     /// The image's name, as the model has it.
@@ -36,8 +36,8 @@ pub struct ImageNews {
     pub registry_digest: String,
 }
 
-impl From<&ImageNews> for WantedImage {
-    fn from(news: &ImageNews) -> Self {
+impl From<&NewerImage> for WantedImage {
+    fn from(news: &NewerImage) -> Self {
         Self {
             name: news.name.clone(),
             platform: news.platform.clone(),
@@ -48,7 +48,7 @@ impl From<&ImageNews> for WantedImage {
 
 /// What could not be told, and why; none of it is a failure.
 #[derive(Debug, Clone)]
-pub enum Note {
+pub enum ImageNote {
     /// The image that runs came from no registry: what one has under its name is somebody else's.
     MadeHere {
         /// The service.
@@ -79,7 +79,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl ImageNote {
     /// In a sentence without a full stop.
     pub fn text(&self) -> String {
         match self {
@@ -106,15 +106,15 @@ impl Note {
 
 /// All answers.
 #[derive(Debug, Clone, Default)]
-pub struct News {
+pub struct RegistryNews {
     /// In the order of the services.
-    pub images: Vec<ImageNews>,
+    pub images: Vec<NewerImage>,
     /// In the order of the images' names.
-    pub notes: Vec<Note>,
+    pub notes: Vec<ImageNote>,
 }
 
 /// A service to be asked for, and what it runs.
-struct Candidate {
+struct ImageCandidate {
     service: ServiceName,
     name: String,
     platform: Option<String>,
@@ -131,8 +131,8 @@ pub async fn news(
     model: &Model,
     containers: &[Container],
     logins: &Logins,
-) -> Result<News, EngineError> {
-    let mut news = News::default();
+) -> Result<RegistryNews, EngineError> {
+    let mut news = RegistryNews::default();
     let mut candidates = Vec::new();
     for candidate in candidates_of(docker, model, containers).await? {
         if candidate
@@ -140,7 +140,7 @@ pub async fn news(
             .iter()
             .any(|image| image.digests.is_empty())
         {
-            news.notes.push(Note::MadeHere {
+            news.notes.push(ImageNote::MadeHere {
                 service: candidate.service,
                 name: candidate.name,
             });
@@ -149,7 +149,7 @@ pub async fn news(
         }
     }
     let names: BTreeSet<String> = candidates.iter().map(|c| c.name.clone()).collect();
-    let answers: BTreeMap<String, Answer> = futures_util::stream::iter(names)
+    let answers: BTreeMap<String, DigestAnswer> = futures_util::stream::iter(names)
         .map(|name| async {
             let answer = docker.registry_digest(&name, logins).await;
             (name, answer)
@@ -166,17 +166,17 @@ pub async fn news(
     Ok(news)
 }
 
-type Answer = Result<Option<String>, RegistryError>;
+type DigestAnswer = Result<Option<String>, RegistryError>;
 
 async fn candidates_of(
     docker: &Docker,
     model: &Model,
     containers: &[Container],
-) -> Result<Vec<Candidate>, EngineError> {
+) -> Result<Vec<ImageCandidate>, EngineError> {
     let mut images: BTreeMap<&str, LocalImage> = BTreeMap::new();
     let mut candidates = Vec::new();
     for (service, definition) in &model.services {
-        let Origin::Pulled { name } = origin(definition) else {
+        let ImageOrigin::Pulled { name } = origin(definition) else {
             continue;
         };
         let own = containers
@@ -194,7 +194,7 @@ async fn candidates_of(
         if running.is_empty() || Reference::parse(&name).is_none() {
             continue;
         }
-        candidates.push(Candidate {
+        candidates.push(ImageCandidate {
             service: service.clone(),
             name,
             platform: definition.text("platform"),
@@ -204,13 +204,13 @@ async fn candidates_of(
     Ok(candidates)
 }
 
-impl Candidate {
-    fn differs_from(self, registry_digest: &str) -> Option<ImageNews> {
+impl ImageCandidate {
+    fn differs_from(self, registry_digest: &str) -> Option<NewerImage> {
         let old = self
             .running
             .into_iter()
             .find(|image| !image.digests.iter().any(|digest| digest == registry_digest))?;
-        Some(ImageNews {
+        Some(NewerImage {
             service: self.service,
             name: self.name,
             platform: self.platform,
@@ -222,27 +222,29 @@ impl Candidate {
 }
 
 /// A network that is down is told once, not for every image.
-fn notes_of(answers: BTreeMap<String, Answer>) -> Vec<Note> {
+fn notes_of(answers: BTreeMap<String, DigestAnswer>) -> Vec<ImageNote> {
     let mut notes = Vec::new();
     let mut silent: Option<(BTreeSet<String>, Vec<String>, String)> = None;
     for (name, answer) in answers {
         match answer {
             Ok(Some(_)) => {}
-            Ok(None) => notes.push(Note::Unknown { name }),
+            Ok(None) => notes.push(ImageNote::Unknown { name }),
             Err(RegistryError::Unreachable { registry, cause }) => {
                 let (registries, names, _) =
                     silent.get_or_insert_with(|| (BTreeSet::new(), Vec::new(), cause));
                 registries.insert(registry);
                 names.push(name);
             }
-            Err(error) => notes.push(Note::NotTold { name, error }),
+            Err(error) => notes.push(ImageNote::NotTold { name, error }),
         }
     }
-    notes.extend(silent.map(|(registries, names, cause)| Note::Unreachable {
-        registries,
-        names,
-        cause,
-    }));
+    notes.extend(
+        silent.map(|(registries, names, cause)| ImageNote::Unreachable {
+            registries,
+            names,
+            cause,
+        }),
+    );
     notes
 }
 
@@ -265,7 +267,10 @@ mod tests {
             ("d".into(), Ok(Some("sha256:00".into()))),
             ("ghcr.io/e".into(), down("ghcr.io")),
         ];
-        let texts: Vec<String> = notes_of(answers.into()).iter().map(Note::text).collect();
+        let texts: Vec<String> = notes_of(answers.into())
+            .iter()
+            .map(ImageNote::text)
+            .collect();
         let expected = [
             "no registry has c",
             "docker.io, ghcr.io cannot be reached, a, b, ghcr.io/e not checked: no such host",

@@ -5,7 +5,7 @@ use crate::stack::model::Service;
 
 /// Where a service has its image from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ImageOrigin {
     /// It is built here, whether or not it has a name as well.
     Built,
     /// A registry has it, and may have a newer one under the same name.
@@ -37,7 +37,7 @@ pub enum Fixed {
 ///
 /// With both `build` and `image` a service is built, unless `pull_policy` says outright that
 /// its image is to be fetched.
-pub fn origin(service: &Service) -> Origin {
+pub fn origin(service: &Service) -> ImageOrigin {
     let policy = service.text("pull_policy").unwrap_or_default();
     let fetches = policy == "always"
         || policy == "daily"
@@ -45,23 +45,23 @@ pub fn origin(service: &Service) -> Origin {
         || policy.starts_with("every_");
     let Some(name) = service.image.clone().filter(|name| !name.is_empty()) else {
         return match service.builds() {
-            true => Origin::Built,
-            false => Origin::None,
+            true => ImageOrigin::Built,
+            false => ImageOrigin::None,
         };
     };
     if service.builds() && !fetches {
-        return Origin::Built;
+        return ImageOrigin::Built;
     }
     let why = if Reference::parse(&name).is_some_and(|name| name.digest.is_some()) {
         Fixed::Pinned
     } else if fetches || policy.is_empty() {
-        return Origin::Pulled { name };
+        return ImageOrigin::Pulled { name };
     } else {
         // `never`, `missing`, `if_not_present`, and `build` without anything to build; with a
         // policy that we do not know we take nothing that was not asked for.
         Fixed::PullPolicy
     };
-    Origin::Fixed { name, why }
+    ImageOrigin::Fixed { name, why }
 }
 
 #[cfg(test)]
@@ -71,12 +71,12 @@ mod tests {
     use super::*;
     use crate::stack::model::Model;
 
-    fn of(service: Value) -> Origin {
+    fn of(service: Value) -> ImageOrigin {
         let model = Model::of_json(json!({"name": "p", "services": {"s": service}}));
         origin(&model.services[&"s".into()])
     }
 
-    fn with_policy(policy: &str) -> Origin {
+    fn with_policy(policy: &str) -> ImageOrigin {
         of(json!({"image": "redis:7", "pull_policy": policy}))
     }
 
@@ -85,12 +85,12 @@ mod tests {
         let name = || "redis:7".to_owned();
         assert_eq!(
             of(json!({"image": "redis:7"})),
-            Origin::Pulled { name: name() }
+            ImageOrigin::Pulled { name: name() }
         );
         for policy in ["always", "daily", "weekly", "every_12h"] {
             assert_eq!(
                 with_policy(policy),
-                Origin::Pulled { name: name() },
+                ImageOrigin::Pulled { name: name() },
                 "{policy}"
             );
         }
@@ -98,7 +98,7 @@ mod tests {
         for policy in ["never", "missing", "if_not_present", "build", "new_word"] {
             assert_eq!(
                 with_policy(policy),
-                Origin::Fixed { name: name(), why },
+                ImageOrigin::Fixed { name: name(), why },
                 "{policy}"
             );
         }
@@ -107,15 +107,18 @@ mod tests {
     #[test]
     fn what_has_both_is_built_unless_told_otherwise() {
         let build = json!({"context": "/s"});
-        assert_eq!(of(json!({"build": build})), Origin::Built);
-        assert_eq!(of(json!({"build": build, "image": "a"})), Origin::Built);
+        assert_eq!(of(json!({"build": build})), ImageOrigin::Built);
+        assert_eq!(
+            of(json!({"build": build, "image": "a"})),
+            ImageOrigin::Built
+        );
         assert_eq!(
             of(json!({"build": build, "image": "a", "pull_policy": "missing"})),
-            Origin::Built
+            ImageOrigin::Built
         );
         assert_eq!(
             of(json!({"build": build, "image": "a", "pull_policy": "always"})),
-            Origin::Pulled { name: "a".into() }
+            ImageOrigin::Pulled { name: "a".into() }
         );
     }
 
@@ -125,8 +128,8 @@ mod tests {
         for policy in ["", "always"] {
             let name = "a/b:1@sha256:00".to_owned();
             let service = json!({"image": name, "pull_policy": policy});
-            assert_eq!(of(service), Origin::Fixed { name, why });
+            assert_eq!(of(service), ImageOrigin::Fixed { name, why });
         }
-        assert_eq!(of(json!({"provider": {"type": "x"}})), Origin::None);
+        assert_eq!(of(json!({"provider": {"type": "x"}})), ImageOrigin::None);
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::decide::{Chosen, Waiting, newest_tag, old_enough};
 use super::version::Version;
-use crate::git::{Checkout, GitError, Oid, Progress, Tag, Upstream};
+use crate::git::{Checkout, GitError, GitProgress, Oid, Tag, Upstream};
 use crate::settings::Allow;
 
 /// What an upgrade is to go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum UpgradeGoal {
     /// `--to`: a tag, a branch of the remote, or a commit.
     Named(String),
     /// The newest version among the tags.
@@ -20,7 +20,7 @@ pub enum Wanted {
 
 /// Where an upgrade goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct UpgradeTarget {
     /// The commit; HEAD itself when there is nothing newer, or nothing that is old enough.
     pub commit: Oid,
     /// As a person names it: `origin/main`, `v1.2.0`.
@@ -42,19 +42,25 @@ const NEAR: f64 = 0.7;
 pub async fn find(
     checkout: &Checkout,
     remote: &str,
-    wanted: &Wanted,
+    wanted: &UpgradeGoal,
     min_age: Duration,
     now: i64,
-    progress: impl FnMut(Progress),
-) -> Result<Target, GitError> {
+    progress: impl FnMut(GitProgress),
+) -> Result<UpgradeTarget, GitError> {
     match wanted {
-        Wanted::Named(name) => named(checkout, remote, name, progress).await,
-        Wanted::Upstream => upstream(checkout, min_age, now).await,
-        Wanted::NewestTag(allow) => tagged(checkout, remote, *allow, min_age, now, progress).await,
+        UpgradeGoal::Named(name) => named(checkout, remote, name, progress).await,
+        UpgradeGoal::Upstream => upstream(checkout, min_age, now).await,
+        UpgradeGoal::NewestTag(allow) => {
+            tagged(checkout, remote, *allow, min_age, now, progress).await
+        }
     }
 }
 
-async fn upstream(checkout: &Checkout, min_age: Duration, now: i64) -> Result<Target, GitError> {
+async fn upstream(
+    checkout: &Checkout,
+    min_age: Duration,
+    now: i64,
+) -> Result<UpgradeTarget, GitError> {
     let upstream = checkout.need_upstream()?;
     let git = &checkout.git;
     let tip = git.commit(&upstream.tracking).await?;
@@ -62,7 +68,7 @@ async fn upstream(checkout: &Checkout, min_age: Duration, now: i64) -> Result<Ta
         name: upstream.name().to_owned(),
         nearest: None,
     })?;
-    let target = |commit: Oid, waiting| Target {
+    let target = |commit: Oid, waiting| UpgradeTarget {
         commit,
         name: upstream.name().to_owned(),
         upstream: Some(upstream.clone()),
@@ -86,8 +92,8 @@ async fn named(
     checkout: &Checkout,
     remote: &str,
     name: &str,
-    progress: impl FnMut(Progress),
-) -> Result<Target, GitError> {
+    progress: impl FnMut(GitProgress),
+) -> Result<UpgradeTarget, GitError> {
     let git = &checkout.git;
     let found = lookup(checkout, remote, name).await?;
     // A branch here may be stale, and a shallow or single-branch clone fetches less than there is.
@@ -106,9 +112,13 @@ async fn named(
 
 /// A tag, then the remote's branch (one of that name here may be stale), then whatever git makes of
 /// it: a commit, a branch here.
-async fn lookup(checkout: &Checkout, remote: &str, name: &str) -> Result<Option<Target>, GitError> {
+async fn lookup(
+    checkout: &Checkout,
+    remote: &str,
+    name: &str,
+) -> Result<Option<UpgradeTarget>, GitError> {
     let git = &checkout.git;
-    let target = |commit, name: &str, upstream| Target {
+    let target = |commit, name: &str, upstream| UpgradeTarget {
         commit,
         name: name.to_owned(),
         upstream,
@@ -153,8 +163,8 @@ async fn tagged(
     allow: Allow,
     min_age: Duration,
     now: i64,
-    mut progress: impl FnMut(Progress),
-) -> Result<Target, GitError> {
+    mut progress: impl FnMut(GitProgress),
+) -> Result<UpgradeTarget, GitError> {
     let git = &checkout.git;
     let current = current_version(checkout).await?;
     if checkout.is_shallow {
@@ -178,7 +188,7 @@ async fn tagged(
     }
     let tags = git.tags().await?;
     let chosen = choose(&tags, current.as_ref(), allow, min_age, now);
-    let head = || Target {
+    let head = || UpgradeTarget {
         commit: checkout.head.clone(),
         name: current
             .as_ref()
@@ -192,7 +202,7 @@ async fn tagged(
     Ok(
         match taken.and_then(|tag| Some((tag, tag.commit.clone()?))) {
             None => head(),
-            Some((tag, commit)) => Target {
+            Some((tag, commit)) => UpgradeTarget {
                 commit,
                 name: tag.name.clone(),
                 upstream: None,

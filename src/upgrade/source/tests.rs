@@ -217,7 +217,12 @@ impl Lab {
         checkout
     }
 
-    async fn find(&self, wanted: Wanted, min_age: Duration, day: i64) -> Result<Target, GitError> {
+    async fn find(
+        &self,
+        wanted: UpgradeGoal,
+        min_age: Duration,
+        day: i64,
+    ) -> Result<UpgradeTarget, GitError> {
         let checkout = self.checkout().await;
         find(&checkout, "origin", &wanted, min_age, day * 86_400, |_| ()).await
     }
@@ -231,19 +236,22 @@ impl Lab {
 async fn the_upstream_as_far_as_it_is_old_enough() {
     let lab = Lab::new(5, &[]);
     lab.git("here", &["reset", "-q", "--hard", "HEAD~3"], 1);
-    let target = lab.find(Wanted::Upstream, Duration::ZERO, 5).await.unwrap();
+    let target = lab
+        .find(UpgradeGoal::Upstream, Duration::ZERO, 5)
+        .await
+        .unwrap();
     assert_eq!(target.commit.as_str(), lab.commit("main"));
     assert_eq!(
         (target.name.as_str(), target.waiting),
         ("origin/main", None)
     );
 
-    let target = lab.find(Wanted::Upstream, DAY, 5).await.unwrap();
+    let target = lab.find(UpgradeGoal::Upstream, DAY, 5).await.unwrap();
     assert_eq!(target.commit.as_str(), lab.commit("main~1"));
     let next_at = 6 * 86_400;
     assert_eq!(target.waiting, Some(Waiting { count: 1, next_at }));
 
-    let target = lab.find(Wanted::Upstream, 30 * DAY, 5).await.unwrap();
+    let target = lab.find(UpgradeGoal::Upstream, 30 * DAY, 5).await.unwrap();
     assert_eq!(
         target.commit,
         lab.checkout().await.head,
@@ -256,7 +264,7 @@ async fn the_upstream_as_far_as_it_is_old_enough() {
 async fn tags_in_full_and_shallow_clones() {
     for clone in [&["-b", "v1.2.0"][..], &["-b", "v1.2.0", "--depth", "1"]] {
         let lab = Lab::new(5, clone);
-        let wanted = Wanted::NewestTag(Allow::Minor);
+        let wanted = UpgradeGoal::NewestTag(Allow::Minor);
         let target = lab.find(wanted.clone(), Duration::ZERO, 5).await.unwrap();
         assert_eq!(target.name, "v1.5.0");
         assert_eq!(target.commit.as_str(), lab.commit("v1.5.0"));
@@ -264,7 +272,7 @@ async fn tags_in_full_and_shallow_clones() {
         assert_eq!(target.name, "v1.3.0", "{clone:?}");
         assert_eq!(target.waiting.map(|waiting| waiting.count), Some(2));
         let target = lab
-            .find(Wanted::NewestTag(Allow::Patch), DAY, 5)
+            .find(UpgradeGoal::NewestTag(Allow::Patch), DAY, 5)
             .await
             .unwrap();
         assert_eq!(target.commit, lab.checkout().await.head);
@@ -286,12 +294,12 @@ async fn names_of_every_kind_and_none() {
         (tip.as_str(), tip.clone()),
         (&tip[..8], tip.clone()),
     ] {
-        let wanted = Wanted::Named(name.to_owned());
+        let wanted = UpgradeGoal::Named(name.to_owned());
         let target = lab.find(wanted, DAY, 4).await.unwrap();
         assert_eq!(target.commit.as_str(), commit, "{name}");
     }
     let error = lab
-        .find(Wanted::Named("v1.1.l".into()), DAY, 4)
+        .find(UpgradeGoal::Named("v1.1.l".into()), DAY, 4)
         .await
         .unwrap_err();
     let nearest = Some("v1.1.0".to_owned());
@@ -303,7 +311,7 @@ async fn names_of_every_kind_and_none() {
         }
     );
     let error = lab
-        .find(Wanted::Named("--all".into()), DAY, 4)
+        .find(UpgradeGoal::Named("--all".into()), DAY, 4)
         .await
         .unwrap_err();
     assert_eq!(error.code().word(), "git_no_such_ref");

@@ -82,7 +82,7 @@ impl PartialOrd for Version {
 
 /// A piece of a pre-release; numbers come before letters, as in semantic versions.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Word<'a> {
+enum PreReleaseWord<'a> {
     /// The dot between two words: a shorter word comes first.
     End,
     /// Without leading zeroes: the longer is the larger.
@@ -90,7 +90,7 @@ enum Word<'a> {
     Letters(&'a str),
 }
 
-fn words(pre: &str) -> Vec<Word<'_>> {
+fn words(pre: &str) -> Vec<PreReleaseWord<'_>> {
     let mut words = Vec::new();
     for part in pre.split('.') {
         let mut rest = part;
@@ -100,13 +100,13 @@ fn words(pre: &str) -> Vec<Word<'_>> {
             let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
             words.push(if digits {
                 let number = word.trim_start_matches('0');
-                Word::Number(number.len(), number)
+                PreReleaseWord::Number(number.len(), number)
             } else {
-                Word::Letters(word)
+                PreReleaseWord::Letters(word)
             });
             rest = behind;
         }
-        words.push(Word::End);
+        words.push(PreReleaseWord::End);
     }
     words
 }

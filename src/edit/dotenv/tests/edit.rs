@@ -1,6 +1,6 @@
 //! Edits as tables: the whole text before, the edit, the whole text after.
 
-use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format, Note};
+use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, EnvNote, Format};
 
 fn key(name: &str) -> EnvKey {
     name.parse().unwrap()
@@ -9,8 +9,8 @@ fn key(name: &str) -> EnvKey {
 fn edited(
     format: Format,
     before: &str,
-    edit: impl Fn(&mut Dotenv) -> Result<Vec<Note>, DotenvError>,
-) -> Result<(String, Vec<Note>), DotenvError> {
+    edit: impl Fn(&mut Dotenv) -> Result<Vec<EnvNote>, DotenvError>,
+) -> Result<(String, Vec<EnvNote>), DotenvError> {
     let mut file = Dotenv::parse(before.as_bytes(), format).unwrap();
     let notes = edit(&mut file)?;
     Ok((String::from_utf8(file.to_bytes()).unwrap(), notes))
@@ -264,7 +264,7 @@ fn the_last_of_several_counts() {
     let result = edited(Format::Compose, "A=1\nB=2\nA=3 # c\n#\nA=4", |f| {
         f.set(&key("A"), "5")
     });
-    let note = Note::DuplicateKey {
+    let note = EnvNote::DuplicateKey {
         key: key("A"),
         lines: vec![1, 3, 5],
         edited: 5,
@@ -281,7 +281,7 @@ fn the_last_of_several_counts() {
     let result = edited(Format::Compose, "A=1\nB=2\nA=3 # c\n#\nA=4", |f| {
         f.unset(&key("A"))
     });
-    let note = Note::RemovedDuplicates {
+    let note = EnvNote::RemovedDuplicates {
         key: key("A"),
         lines: vec![1, 3, 5],
     };
@@ -314,7 +314,7 @@ fn removing_takes_the_line_and_no_other_comment() {
         ],
     );
     let result = edited(Format::Compose, "B=2\n", |f| f.unset(&key("A")));
-    let note = Note::NotSet { key: key("A") };
+    let note = EnvNote::NotSet { key: key("A") };
     assert_eq!(note.to_string(), "A was not set; nothing to remove");
     assert_eq!(result, Ok(("B=2\n".to_owned(), vec![note])));
 }

@@ -5,7 +5,7 @@ use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
 use super::soup;
-use crate::edit::dotenv::syntax::Kind;
+use crate::edit::dotenv::syntax::ItemKind;
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 
 /// The environment of the tests.
@@ -38,7 +38,8 @@ fn others(
 /// Whether the file ends with just the name, which Compose takes for the value of a variable without a
 /// name, and an edit of `key` for what was meant.
 fn ends_with_bare(file: &Dotenv, key: &EnvKey) -> bool {
-    let bare = |kind| matches!(kind, Kind::Bare { text } if text.of(&file.text) == key.as_str());
+    let bare =
+        |kind| matches!(kind, ItemKind::Bare { text } if text.of(&file.text) == key.as_str());
     file.items.last().is_some_and(|item| bare(item.kind))
 }
 
@@ -117,7 +118,7 @@ fn check_bytes(before: &Dotenv, after: &Dotenv, key: &EnvKey) -> Result<(), Test
         .rev()
         .find(|item| before.names(item, key));
     match item.map(|item| item.kind) {
-        Some(Kind::Assignment { value, .. }) => {
+        Some(ItemKind::Assignment { value, .. }) => {
             prop_assert!(
                 new.starts_with(&old[..value.start]),
                 "changed before the value"

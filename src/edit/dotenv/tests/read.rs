@@ -1,6 +1,6 @@
 //! Reading: what the golden file has no room for.
 
-use crate::edit::dotenv::error::{Problem, ReferenceProblem};
+use crate::edit::dotenv::error::{LineProblem, ReferenceProblem};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 
 type Entries = Vec<(String, Option<String>)>;
@@ -97,29 +97,29 @@ fn faults_name_their_line() {
         (
             Format::Compose,
             "A=1\nno variable\n",
-            unreadable(2, Problem::SpaceInName),
+            unreadable(2, LineProblem::SpaceInName),
         ),
         (
             Format::Compose,
             "A='1\n2'\n\nA!=1\n",
-            unreadable(4, Problem::Character('!')),
+            unreadable(4, LineProblem::Character('!')),
         ),
         (
             Format::Compose,
             "A=1\nB=\"x\nC=1\n",
-            unreadable(2, Problem::OpenQuote('"')),
+            unreadable(2, LineProblem::OpenQuote('"')),
         ),
         (
             Format::Compose,
             "A=1\nexport ",
-            unreadable(2, Problem::LoneExport),
+            unreadable(2, LineProblem::LoneExport),
         ),
         (
             Format::Raw,
             "A=1\nexport A=1\n",
-            unreadable(2, Problem::RawName),
+            unreadable(2, LineProblem::RawName),
         ),
-        (Format::Raw, &long, unreadable(2, Problem::RawLength)),
+        (Format::Raw, &long, unreadable(2, LineProblem::RawLength)),
     ];
     for (format, text, error) in rows {
         assert_eq!(read(*format, text).as_ref(), Err(error), "{text:?}");

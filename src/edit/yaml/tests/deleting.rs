@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{Note, delete};
+use super::super::{YamlNote, delete};
 use super::{deleted, path};
 
 #[test]
@@ -205,7 +205,7 @@ fn a_removed_override_lets_the_inherited_value_count_again() {
     );
     assert_eq!(
         edited.notes,
-        [Note::InheritsAgain {
+        [YamlNote::InheritsAgain {
             anchor: "x".into(),
             line: 1
         }]

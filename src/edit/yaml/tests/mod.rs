@@ -6,7 +6,7 @@ mod reading;
 mod refusing;
 mod setting;
 
-use super::{Edited, NewValue, YamlError, YamlPath};
+use super::{NewValue, YamlEdit, YamlError, YamlPath};
 
 fn path(typed: &str) -> YamlPath {
     typed
@@ -14,7 +14,7 @@ fn path(typed: &str) -> YamlPath {
         .unwrap_or_else(|failure| panic!("{typed}: {failure}"))
 }
 
-fn set(text: &str, at: &str, value: NewValue) -> Result<Edited, YamlError> {
+fn set(text: &str, at: &str, value: NewValue) -> Result<YamlEdit, YamlError> {
     super::set(text, &path(at), &value)
 }
 

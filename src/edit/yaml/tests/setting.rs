@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{NewValue, Note};
+use super::super::{NewValue, YamlNote};
 use super::{auto, json, set, string};
 
 #[test]
@@ -445,7 +445,7 @@ fn a_repeated_key_of_a_list_is_changed_where_it_counts() {
     let edited = set(text, "environment.A", NewValue::Auto("4".into())).unwrap();
     assert_eq!(edited.text, "environment:\n  - A=1\n  - B=2\n  - A=4\n");
     assert_eq!(edited.before, Some(json!("3")));
-    assert_eq!(edited.notes, [Note::RepeatedKey { lines: vec![2, 4] }]);
+    assert_eq!(edited.notes, [YamlNote::RepeatedKey { lines: vec![2, 4] }]);
 }
 
 #[test]
@@ -558,7 +558,7 @@ fn inherited_values_are_overridden_at_the_path() {
     assert_eq!(edited.before, Some(json!(1)));
     assert_eq!(
         edited.notes,
-        [Note::Overrides {
+        [YamlNote::Overrides {
             anchor: "env".into(),
             line: 1
         }]
@@ -573,7 +573,10 @@ fn a_change_in_an_anchor_says_who_else_sees_it() {
         edited.text,
         "x-env: &env\n  A: 2\nb: *env\nc:\n  <<: *env\n"
     );
-    assert_eq!(edited.notes, [Note::SeenThroughAlias { lines: vec![3, 5] }]);
+    assert_eq!(
+        edited.notes,
+        [YamlNote::SeenThroughAlias { lines: vec![3, 5] }]
+    );
 }
 
 #[test]
