@@ -144,7 +144,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         ("notify:\n  - telegram: https://a.b\n", "telegram needs"),
         ("notify:\n  - telegram: {token: a}\n", "chat"),
-        ("notify:\n  - email: {to: []}\n", "nobody"),
+        ("notify:\n  - email: {to: []}\n", "without an address"),
         ("notify:\n  - email: {from: a@b.c}\n", "to"),
     ] {
         let error = read(text).unwrap_err();
