@@ -333,10 +333,10 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
         ("## The recipe", "Recipe"),
         ("## A parameter", "Parameter"),
         ("## An application", "Application"),
-        ("## A change", "Change"),
+        ("## A change", "RecipeChange"),
         ("## A service", "AddedService"),
         ("## An account", "MakeAccount"),
-        ("## A check", "Check"),
+        ("## A check", "RecipeCheck"),
     ] {
         let rows = rows(section(&document, heading));
         assert_eq!(column(&rows, 0), fields(&source, of), "{heading}");
