@@ -43,7 +43,7 @@ impl Exit {
 }
 
 /// How a complaint ends the process, where no run began.
-pub fn of_complaint(complaint: &Complaint) -> Exit {
+pub(crate) fn of_complaint(complaint: &Complaint) -> Exit {
     // By their bare names, for there are many; beside others a name that is no code does not compile.
     use Code::*;
     match complaint.code {

@@ -121,7 +121,7 @@ impl From<anyhow::Error> for Failure {
 }
 
 /// A person or the system asked refit to end before anything was touched.
-pub fn interrupted(signal: Signal) -> Complaint {
+pub(crate) fn interrupted(signal: Signal) -> Complaint {
     let text = format!("interrupted by {}; nothing was touched", signal.name());
     Complaint::new(Code::Interrupted, text)
 }

@@ -18,7 +18,7 @@ use crate::stack::side::FileEdit;
 
 /// Which stack is meant, and at which engine.
 #[derive(Debug, Clone, Default)]
-pub struct StackRequest {
+pub(crate) struct StackRequest {
     /// What was said of its files.
     pub files: LocateRequest,
     /// The folder in which refit was started, under the name by which the person went there.
@@ -32,12 +32,12 @@ impl StackRequest {
     ///
     /// # Errors
     /// It does not answer, or is of a kind that refit cannot use.
-    pub async fn connect(&self) -> Result<Docker, Complaint> {
+    pub(crate) async fn connect(&self) -> Result<Docker, Complaint> {
         Ok(Docker::connect(endpoint::resolve(&self.engine)?).await?)
     }
 
     /// Every container of Compose, or none where no engine answers.
-    pub async fn containers_if_any(&self) -> Vec<Container> {
+    pub(crate) async fn containers_if_any(&self) -> Vec<Container> {
         match self.connect().await {
             Ok(docker) => docker.compose_containers().await.unwrap_or_default(),
             Err(_) => Vec::new(),
@@ -47,7 +47,7 @@ impl StackRequest {
 
 /// How refit was called: on which stack, and how it prints.
 #[derive(Debug, Clone)]
-pub struct Invocation {
+pub(crate) struct Invocation {
     /// The stack.
     pub stack: StackRequest,
     /// How much is told, and in which form.
@@ -56,14 +56,14 @@ pub struct Invocation {
 
 impl Invocation {
     /// Where events go. Each has a renderer of its own.
-    pub fn emitter(&self) -> Emitter {
+    pub(crate) fn emitter(&self) -> Emitter {
         Emitter::new(report::renderer(self.output))
     }
 }
 
 /// A run.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// What was typed, without secret values.
     pub command: String,
     /// How.
@@ -72,7 +72,7 @@ pub struct Request {
 
 /// What is to happen.
 #[derive(Debug, Clone)]
-pub enum What {
+pub(crate) enum What {
     /// Edit files, then bring the engine in line with the edit.
     Edit(EditRequest),
     /// Put this text in place of a file's present one.
@@ -87,7 +87,7 @@ pub enum What {
 
 /// Edits of one file.
 #[derive(Debug, Clone)]
-pub struct EditRequest {
+pub(crate) struct EditRequest {
     /// `-F`; without it the stack's first env file.
     pub file: Option<PathBuf>,
     /// In the order in which they were typed.
@@ -98,7 +98,7 @@ pub struct EditRequest {
 
 /// One edit.
 #[derive(Debug, Clone)]
-pub struct Edit {
+pub(crate) struct Edit {
     /// A key of an env file, or a path of a YAML file, as typed.
     pub key: String,
     /// What it is to be.
@@ -107,7 +107,7 @@ pub struct Edit {
 
 /// What a key is to be.
 #[derive(Debug, Clone)]
-pub enum To {
+pub(crate) enum To {
     /// This value.
     Set(Secret, ValueType),
     /// Gone.
@@ -116,7 +116,7 @@ pub enum To {
 
 /// How a typed value is to be read in a YAML file. Env files know only text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ValueType {
+pub(crate) enum ValueType {
     /// As its place and its look suggest.
     #[default]
     Auto,
@@ -130,7 +130,7 @@ pub enum ValueType {
 
 /// What a command says about a run that was cut off, and whose files somebody has edited since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WithUnfinished {
+pub(crate) enum WithUnfinished {
     /// The person has to choose first.
     #[default]
     Refuse,
@@ -142,7 +142,7 @@ pub enum WithUnfinished {
 
 /// How containers are brought in line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strategy {
+pub(crate) enum Strategy {
     /// The cheapest that works.
     #[default]
     Auto,
@@ -156,7 +156,7 @@ pub enum Strategy {
 
 /// The options of every run.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Show the plan, do nothing.
     pub dry_run: bool,
     /// With `dry_run`: exit with 10 when there is something to do.

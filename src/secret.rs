@@ -1,14 +1,14 @@
 //! What must not be shown: which keys hold secrets, a value that does not print, and the redaction
 //! of text that may contain one. Pure; knows neither files nor the engine.
 
-pub mod generate;
+pub(crate) mod generate;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 /// What stands in place of a secret wherever text is printed.
-pub const HIDDEN: &str = "•••";
+pub(crate) const HIDDEN: &str = "•••";
 
 /// A value that prints as `•••` and is wiped from memory when dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ const HARMLESS_ENDINGS: [&str; 16] = [
 /// The last word decides (`MEILI_MASTER_KEY`, `jwt-secret`); a key that starts with `CREDS_` or
 /// holds the word `SECRET` or `PASSWORD` is one too, unless its last word says that it is about a
 /// secret. `PUBLIC_KEY` is none.
-pub fn is_secret_key(key: &str) -> bool {
+pub(crate) fn is_secret_key(key: &str) -> bool {
     let upper = key.to_ascii_uppercase();
     let words: Vec<&str> = upper
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -91,7 +91,7 @@ pub fn is_secret_key(key: &str) -> bool {
 /// The value as it may be shown: hidden when the key or the value itself is a secret.
 ///
 /// A URL with a password in it is shown without the password.
-pub fn is_secret(key: &str, value: &str) -> bool {
+pub(crate) fn is_secret(key: &str, value: &str) -> bool {
     is_secret_key(key) && !is_switch(value) || password_in_url(value).is_some()
 }
 

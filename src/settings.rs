@@ -17,12 +17,12 @@ mod duration;
 mod explain;
 mod notify;
 mod upgrade;
-pub mod window;
+pub(crate) mod window;
 
-pub use duration::parse_duration;
+pub(crate) use duration::parse_duration;
 use explain::wrong;
-pub use notify::Receiver;
-pub use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
+pub(crate) use notify::Receiver;
+pub(crate) use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
 
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for Probe {
 }
 
 /// The settings of a stack: `refit.yaml`, or `refit.yml` where there is only that.
-pub fn file_in(directory: &Path) -> PathBuf {
+pub(crate) fn file_in(directory: &Path) -> PathBuf {
     let (own, other) = (directory.join("refit.yaml"), directory.join("refit.yml"));
     match !own.exists() && other.exists() {
         true => other,

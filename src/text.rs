@@ -16,7 +16,7 @@ const LONGEST_TAKEN: usize = 64 * 1024;
 
 /// Without what moves the cursor, colours, rings, or turns the direction of the text: whole sequences
 /// go, not only their first character. Tabs and line feeds stay.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -32,7 +32,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Whether a character does more to a terminal than to stand in its line.
-pub fn draws(c: char) -> bool {
+pub(crate) fn draws(c: char) -> bool {
     c != '\t' && c.is_control() || turns(c)
 }
 
@@ -74,12 +74,12 @@ fn skip_parameters(rest: &mut Peekable<Chars<'_>>) {
 }
 
 /// As [`printable`], on one line, and not longer than a person reads.
-pub fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     cut(&printable(text).replace(['\n', '\t'], " "))
 }
 
 /// A text of several lines, cut in both directions.
-pub fn told(text: &str) -> String {
+pub(crate) fn told(text: &str) -> String {
     let kept = printable(text);
     let lines: Vec<&str> = kept.split('\n').collect();
     let skipped = lines.len().saturating_sub(MOST_LINES);
@@ -91,14 +91,14 @@ pub fn told(text: &str) -> String {
 }
 
 /// The last lines of many.
-pub fn last<T>(mut lines: Vec<T>) -> Vec<T> {
+pub(crate) fn last<T>(mut lines: Vec<T>) -> Vec<T> {
     let skipped = lines.len().saturating_sub(MOST_LINES);
     lines.drain(..skipped);
     lines
 }
 
 /// A line as it is taken in from outside, before anybody knows which secrets it may hold.
-pub fn taken(line: &str) -> String {
+pub(crate) fn taken(line: &str) -> String {
     let mut end = LONGEST_TAKEN.min(line.len());
     while !line.is_char_boundary(end) {
         end -= 1;
@@ -107,13 +107,13 @@ pub fn taken(line: &str) -> String {
 }
 
 /// The same of several lines.
-pub fn all_taken(text: &str) -> String {
+pub(crate) fn all_taken(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(taken).collect();
     lines.join("\n")
 }
 
 /// What may leave the program by a stream: what is printable, and colours, which are ours.
-pub fn coloured(text: &str) -> String {
+pub(crate) fn coloured(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("\x1b[") {
@@ -146,7 +146,7 @@ fn cut(line: &str) -> String {
 
 /// Lines that end with the same block again and again, as of a crash loop: the block once, and how
 /// often it came.
-pub fn folded(lines: Vec<String>) -> Vec<String> {
+pub(crate) fn folded(lines: Vec<String>) -> Vec<String> {
     let count = lines.len();
     let repeats = |size: &usize| {
         lines

@@ -32,7 +32,7 @@ const COMPOSE_END: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The engine's.
-pub async fn clear_leftovers(
+pub(crate) async fn clear_leftovers(
     docker: &Docker,
     now: &EngineSide,
     services: &[ServiceName],
@@ -52,7 +52,7 @@ pub async fn clear_leftovers(
 }
 
 /// What converging needs.
-pub struct Convergence<'a> {
+pub(crate) struct Convergence<'a> {
     /// Engine and Compose.
     pub place: &'a Place,
     /// What Compose is to be told.
@@ -66,7 +66,7 @@ pub struct Convergence<'a> {
 }
 
 /// Steps that do not wait for each other.
-pub fn waves<'a>(model: &Model, steps: &'a [Step]) -> Vec<Vec<&'a Step>> {
+pub(crate) fn waves<'a>(model: &Model, steps: &'a [Step]) -> Vec<Vec<&'a Step>> {
     let mut waves: Vec<Vec<&Step>> = Vec::new();
     for step in steps {
         let needs = model.services.get(&step.service).map(|service| {
@@ -98,7 +98,7 @@ impl Convergence<'_> {
     ///
     /// # Errors
     /// Compose's or the engine's message, a bad verdict, a signal.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         steps: &[Step],
         watch: &mut Watch,
@@ -302,7 +302,11 @@ impl Convergence<'_> {
     ///
     /// # Errors
     /// Compose's message, or a signal.
-    pub async fn down_up(&self, watch: &mut Watch, journal: &Journal) -> Result<(), Failure> {
+    pub(crate) async fn down_up(
+        &self,
+        watch: &mut Watch,
+        journal: &Journal,
+    ) -> Result<(), Failure> {
         let services = self.model.services.keys().cloned().collect();
         journal.add(Entry::Touching { services })?;
         let work = async {

@@ -1,4 +1,4 @@
 //! Makes the engine so: images first, then containers, in the order of dependencies.
 
-pub mod converge;
-pub mod images;
+pub(crate) mod converge;
+pub(crate) mod images;

@@ -30,7 +30,7 @@ use crate::state::StackState;
 ///
 /// # Errors
 /// Compose cannot read the stack with it.
-pub async fn of_edit(
+pub(crate) async fn of_edit(
     place: &Place,
     edited: Edited,
     options: &Options,

@@ -19,14 +19,14 @@ const SECTIONS: [&str; 6] = [
 ];
 
 /// Whether what was typed is a path into a compose file rather than a key of an env file.
-pub fn is_compose_path(typed: &str) -> bool {
+pub(crate) fn is_compose_path(typed: &str) -> bool {
     let first = typed.split(['.', '[', '=']).next().unwrap_or_default();
     let goes_on = typed[first.len()..].starts_with(['.', '[']);
     goes_on && (SECTIONS.contains(&first) || first.starts_with("x-"))
 }
 
 /// The file in which a change belongs.
-pub struct EditTarget {
+pub(crate) struct EditTarget {
     /// It.
     pub file: PathBuf,
     /// Why it and no other.
@@ -49,7 +49,7 @@ impl EditTarget {
 ///
 /// # Errors
 /// A value that is defined upstream, and that an override file cannot remove or replace.
-pub fn file_for(
+pub(crate) fn file_for(
     path: &YamlPath,
     removes: bool,
     located: &Located,
@@ -167,7 +167,7 @@ fn defines(file: &Path, path: &YamlPath) -> bool {
 }
 
 /// The files that have a value of a path; that of a later one counts, or is added to those before it.
-pub fn defining(path: &YamlPath, located: &Located) -> Vec<PathBuf> {
+pub(crate) fn defining(path: &YamlPath, located: &Located) -> Vec<PathBuf> {
     let files = &located.args.files;
     let all = including(path, files);
     let all = all.into_iter().chain(files.iter().cloned());

@@ -22,7 +22,7 @@ use crate::stack::side::Side;
 ///
 /// # Errors
 /// A file that cannot be read or edited, a value that cannot be written, an unknown place.
-pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
+pub(crate) fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complaint> {
     make_all(std::slice::from_ref(request), located)
 }
 
@@ -31,7 +31,7 @@ pub fn make(request: &EditRequest, located: &Located) -> Result<Edited, Complain
 ///
 /// # Errors
 /// As [`make`].
-pub fn make_all(requests: &[EditRequest], located: &Located) -> Result<Edited, Complaint> {
+pub(crate) fn make_all(requests: &[EditRequest], located: &Located) -> Result<Edited, Complaint> {
     let mut edited = Edited::default();
     for request in requests {
         add(request, located, &mut edited)?;
@@ -136,7 +136,7 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
 
 /// A file that the person names, where it exists: relative to where they are inside the stack's
 /// folder, else to that folder, else to where they are.
-pub fn named(located: &Located, file: &Path) -> Option<PathBuf> {
+pub(crate) fn named(located: &Located, file: &Path) -> Option<PathBuf> {
     let folder = &located.args.directory;
     let below = files::follow(&located.here);
     let below = below.strip_prefix(files::follow(folder)).ok();
@@ -160,7 +160,7 @@ fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
 }
 
 /// A file that was named and is not there.
-pub fn no_file(file: &Path) -> Complaint {
+pub(crate) fn no_file(file: &Path) -> Complaint {
     Complaint::new(Code::NoFile, format!("no file {}", file.display()))
         .hint("a path that is not absolute starts at the stack's folder")
 }
@@ -170,7 +170,7 @@ pub fn no_file(file: &Path) -> Complaint {
 ///
 /// # Errors
 /// It cannot, and why.
-pub fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
+pub(crate) fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
     if path.is_dir() {
         let text = format!("{shown} is a folder");
         return Err(Complaint::new(Code::NotAFile, text).hint("name a file in it"));
@@ -213,7 +213,7 @@ fn check_is_env(shown: &str, path: &Path, edits: &[Edit]) -> Result<(), Complain
 }
 
 /// How services read an env file.
-pub fn format_of(path: &Path, located: &Located) -> Format {
+pub(crate) fn format_of(path: &Path, located: &Located) -> Format {
     if is_raw(path, located) {
         Format::Raw
     } else {
@@ -384,7 +384,7 @@ fn slip(
 ///
 /// # Errors
 /// It is not UTF-8.
-pub fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
+pub(crate) fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
     String::from_utf8(bytes.to_vec()).map_err(|error| {
         Complaint::new(
             Code::NotUtf8,
@@ -421,7 +421,7 @@ fn last_key(path: &YamlPath) -> String {
 }
 
 /// What is wrong with a YAML file or an edit of it, with its place.
-pub fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
+pub(crate) fn refused_yaml(file: &str, error: &YamlError) -> Complaint {
     let place = error
         .line()
         .map(|line| format!(":{line}"))

@@ -10,7 +10,7 @@ use crate::stack::model::Model;
 use crate::stack::routes::FileReach;
 
 /// The effects to look for, in the order of the plan. Pure.
-pub fn expected(
+pub(crate) fn expected(
     before: &Model,
     after: &Model,
     plan: &Plan,

@@ -2,18 +2,18 @@
 //! what must be seen afterwards. Refuses what cannot work.
 
 mod edit;
-pub mod edit_target;
-pub mod edits;
-pub mod expected_effects;
-pub mod preflight;
+pub(crate) mod edit_target;
+pub(crate) mod edits;
+pub(crate) mod expected_effects;
+pub(crate) mod preflight;
 pub(crate) mod profile_probe;
-pub mod suggest;
-pub mod text_diff;
+pub(crate) mod suggest;
+pub(crate) mod text_diff;
 mod unedited;
 pub(crate) mod validate;
 pub(crate) mod warnings;
 
-pub use edit::of_edit;
+pub(crate) use edit::of_edit;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -33,7 +33,7 @@ use crate::state::StackState;
 ///
 /// # Errors
 /// Everything that is refused before the first write.
-pub async fn make(
+pub(crate) async fn make(
     place: &Place,
     what: &What,
     options: &Options,
@@ -68,7 +68,7 @@ pub async fn make(
 ///
 /// # Errors
 /// As [`make`].
-pub async fn of_edited(
+pub(crate) async fn of_edited(
     place: &Place,
     edited: Edited,
     options: &Options,
@@ -79,7 +79,11 @@ pub async fn of_edited(
 
 /// Puts the person's strategy in, and finds what speaks against the change: what cannot work or
 /// cannot be undone.
-pub async fn checked(place: &Place, mut assessment: Assessment, options: &Options) -> Assessment {
+pub(crate) async fn checked(
+    place: &Place,
+    mut assessment: Assessment,
+    options: &Options,
+) -> Assessment {
     if !options.no_apply {
         apply_strategy(&mut assessment, options.strategy);
     }

@@ -21,7 +21,7 @@ const DISK_WANTED: u64 = 512 << 20;
 ///
 /// # Errors
 /// The first check that says no, with the flag that allows it where there is one.
-pub async fn all(
+pub(crate) async fn all(
     place: &Place,
     after: &Model,
     plan: &Plan,
@@ -193,7 +193,7 @@ async fn disk(
 ///
 /// # Errors
 /// `unknown_service`.
-pub fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Complaint> {
+pub(crate) fn services_exist(model: &Model, asked: &[ServiceName]) -> Result<(), Complaint> {
     for name in asked {
         if model.services.contains_key(name) {
             continue;

@@ -24,7 +24,7 @@ const OF_SERVICE: &str = "annotations attach blkio_config build cap_add cap_drop
     working_dir";
 
 /// The known word that is a slip of the finger away.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 2);
     known
         .into_iter()
@@ -35,7 +35,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// The path with its first unknown word replaced by the one that was probably meant.
-pub fn path(path: &YamlPath, located: &Located) -> Option<String> {
+pub(crate) fn path(path: &YamlPath, located: &Located) -> Option<String> {
     let mut steps = path.segments().to_vec();
     let word = |at: usize| match path.segments().get(at) {
         Some(Segment::Key(key)) => Some(key.as_str()),
@@ -66,7 +66,7 @@ pub fn path(path: &YamlPath, located: &Located) -> Option<String> {
 }
 
 /// What to do about paths that Compose refused.
-pub fn after_refusal<'a>(
+pub(crate) fn after_refusal<'a>(
     keys: impl IntoIterator<Item = &'a str>,
     located: &Located,
 ) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::stack::side::{FileEdit, Side};
 const CONTEXT: usize = 2;
 
 /// The unified diff of a file; empty when nothing changes, or when it is no text.
-pub fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
+pub(crate) fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
     let text = |side: &Side| String::from_utf8(side.bytes().unwrap_or_default().to_owned());
     let (Ok(before), Ok(after)) = (text(&edit.before), text(&edit.after)) else {
         return Vec::new();

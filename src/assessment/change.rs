@@ -9,7 +9,7 @@ use crate::event::{News, RunId};
 use crate::health::check::Proofs;
 
 /// A change.
-pub enum Change {
+pub(crate) enum Change {
     /// Keys or texts of files.
     Edit,
     /// The engine is brought in line with the files.
@@ -43,7 +43,7 @@ pub enum Change {
 }
 
 /// The runs that a rollback undoes, and what it takes.
-pub struct Undoing {
+pub(crate) struct Undoing {
     /// They, the oldest first.
     pub runs: Vec<RunId>,
     /// Those among them whose change is there now.
@@ -61,7 +61,7 @@ pub struct Undoing {
 }
 
 /// Whether a change is made.
-pub enum Decision {
+pub(crate) enum Decision {
     /// It is, if there is something to do.
     Made,
     /// Nothing is done all the same, and why.

@@ -9,7 +9,7 @@ use crate::stack::side::{FileEdit, Origin, Side};
 
 /// One key that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyChange {
+pub(crate) struct KeyChange {
     /// The file, as shown.
     pub file: String,
     /// The key, or the path in a YAML file.
@@ -24,7 +24,7 @@ pub struct KeyChange {
 
 /// Files as they are to be.
 #[derive(Debug, Clone, Default)]
-pub struct Edited {
+pub(crate) struct Edited {
     /// Each file once; those that stay as they are included.
     pub files: Vec<FileEdit>,
     /// Every key that was named, whether it changes or not.
@@ -47,12 +47,12 @@ pub struct Edited {
 
 impl Edited {
     /// Whether no byte of any file changes.
-    pub fn is_noop(&self) -> bool {
+    pub(crate) fn is_noop(&self) -> bool {
         self.files.iter().all(FileEdit::is_noop)
     }
 
     /// Whether a path is there after the edit: it is now, or a file is made at or below it.
-    pub fn brings(&self, path: &Path) -> bool {
+    pub(crate) fn brings(&self, path: &Path) -> bool {
         let made = |edit: &FileEdit| edit.after.bytes().is_some() && edit.path.starts_with(path);
         path.exists() || self.files.iter().any(made)
     }
@@ -81,7 +81,7 @@ impl Edited {
 
     /// The first key that is to change, and that has another value now than when these edits were made
     /// before.
-    pub fn changed_since(&self, earlier: &Self) -> Option<&KeyChange> {
+    pub(crate) fn changed_since(&self, earlier: &Self) -> Option<&KeyChange> {
         // What a person edits in place is never typed to us.
         let typed = self.changes.iter().filter(|_| !self.is_by_hand);
         typed.into_iter().find(|now| {
@@ -92,7 +92,7 @@ impl Edited {
     }
 
     /// The files that are no longer what the plan was made from.
-    pub fn edited_meanwhile(&self) -> Vec<&Path> {
+    pub(crate) fn edited_meanwhile(&self) -> Vec<&Path> {
         let changing = self.changing();
         let stale = changing.filter(|edit| match edit.origin {
             // git looks by itself, at the moment of the move.
@@ -110,7 +110,7 @@ impl Edited {
     }
 
     /// The files that change.
-    pub fn changing(&self) -> impl Iterator<Item = &FileEdit> {
+    pub(crate) fn changing(&self) -> impl Iterator<Item = &FileEdit> {
         self.files.iter().filter(|edit| !edit.is_noop())
     }
 }

@@ -7,7 +7,7 @@ use crate::settings::Hooks;
 
 /// What a hook is told in its environment; what is not known is not set.
 #[derive(Debug, Clone, Default)]
-pub struct HookEnvironment {
+pub(crate) struct HookEnvironment {
     /// `REFIT_RUN`.
     pub run: Option<RunId>,
     /// `REFIT_PROJECT`.
@@ -22,7 +22,7 @@ pub struct HookEnvironment {
 
 impl HookEnvironment {
     /// As environment variables.
-    pub fn pairs(&self) -> Vec<(OsString, OsString)> {
+    pub(crate) fn pairs(&self) -> Vec<(OsString, OsString)> {
         let known = [
             ("REFIT_RUN", self.run.map(|run| run.to_string())),
             ("REFIT_PROJECT", self.project.clone()),
@@ -39,7 +39,7 @@ impl HookEnvironment {
 
 /// The hooks of a run, as the version before the change has them, and what they are told.
 #[derive(Debug, Clone, Default)]
-pub struct Around {
+pub(crate) struct Around {
     /// What `refit.yaml` says.
     pub hooks: Hooks,
     /// What they are told, as far as it is known before the run has a number.

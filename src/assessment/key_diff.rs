@@ -10,14 +10,14 @@ use crate::stack::Place;
 use crate::stack::side::FileEdit;
 
 /// The value as Compose reads it; none where the file cannot be read.
-pub fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
+pub(crate) fn value_of(tree: &Dotenv, key: &EnvKey) -> Option<String> {
     tree.get(key, &|name| std::env::var(name).ok())
         .ok()
         .flatten()
 }
 
 /// The keys in which two texts of a file differ; for other files the file itself.
-pub fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
+pub(crate) fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChange>) {
     let file = place.shown(&edit.path);
     let (before, after) = (edit.before.bytes(), edit.after.bytes());
     if edit.is_noop() {

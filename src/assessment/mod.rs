@@ -2,16 +2,16 @@
 //! plan, and whether it is made. `assess` makes it; what a run applies and rolls back is read off it.
 
 mod change;
-pub mod edited;
-pub mod hooks;
-pub mod key_diff;
-pub mod moving;
-pub mod pinned_image;
+pub(crate) mod edited;
+pub(crate) mod hooks;
+pub(crate) mod key_diff;
+pub(crate) mod moving;
+pub(crate) mod pinned_image;
 pub(crate) mod read_files;
 pub(crate) mod secrets;
-pub mod supply;
+pub(crate) mod supply;
 
-pub use change::{Change, Decision, Undoing};
+pub(crate) use change::{Change, Decision, Undoing};
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ use pinned_image::PinnedImage;
 use supply::{Supply, WantedImage};
 
 /// What is known.
-pub struct Assessment {
+pub(crate) struct Assessment {
     /// The edits in memory.
     pub edited: Edited,
     /// The stack as it is; none where Compose cannot read it.
@@ -71,7 +71,7 @@ pub struct Assessment {
 
 impl Assessment {
     /// Whether there is nothing to do at all.
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         if let Decision::CalledOff(_) = self.decision {
             return true;
         }
@@ -83,7 +83,7 @@ impl Assessment {
     }
 
     /// What is said when there is nothing to do.
-    pub fn nothing_text(&self) -> String {
+    pub(crate) fn nothing_text(&self) -> String {
         if let Decision::CalledOff(text) = &self.decision {
             return text.clone();
         }
@@ -129,12 +129,12 @@ impl Assessment {
     }
 
     /// Files and containers were compared, and agree.
-    pub fn is_in_line(&self) -> bool {
+    pub(crate) fn is_in_line(&self) -> bool {
         matches!(self.change, Change::Apply { in_line: true })
     }
 
     /// Everything secret that this stack is known to hold.
-    pub fn redactor(&self) -> Redactor {
+    pub(crate) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
         for model in self.before.iter().chain([&self.after]) {
             for service in model.services.values() {
@@ -148,7 +148,7 @@ impl Assessment {
     }
 
     /// The services whose verdict is waited for.
-    pub fn watched(&self) -> Vec<ServiceName> {
+    pub(crate) fn watched(&self) -> Vec<ServiceName> {
         let steps = self
             .plan
             .steps
@@ -158,7 +158,7 @@ impl Assessment {
     }
 
     /// Makes a service anew of another image than its container's; says whether that is planned.
-    pub fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
+    pub(crate) fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
         let of = plan::image::Of {
             model: &self.after,
             containers: &self.containers,
@@ -168,7 +168,7 @@ impl Assessment {
     }
 
     /// What the watch is to know of each.
-    pub fn targets(&self, place: &Place) -> Vec<WatchTarget> {
+    pub(crate) fn targets(&self, place: &Place) -> Vec<WatchTarget> {
         let of_step = |name: &ServiceName, action: Action| {
             let own: Vec<&Container> = self
                 .containers
@@ -214,7 +214,7 @@ impl Assessment {
 impl Assessment {
     /// The same as an upgrade.
     #[must_use]
-    pub fn upgrade(
+    pub(crate) fn upgrade(
         self,
         moving: Option<Moving>,
         supply: Supply,
@@ -234,7 +234,7 @@ impl Assessment {
 
     /// The same as a recipe.
     #[must_use]
-    pub fn recipe(self, proofs: Proofs) -> Self {
+    pub(crate) fn recipe(self, proofs: Proofs) -> Self {
         Self {
             change: Change::Recipe { proofs },
             ..self
@@ -242,7 +242,7 @@ impl Assessment {
     }
 
     /// The move of the git checkout that brings the files' new texts, if there is one.
-    pub fn moving(&self) -> Option<&Moving> {
+    pub(crate) fn moving(&self) -> Option<&Moving> {
         match &self.change {
             Change::Upgrade { moving, .. } | Change::Rollback(Undoing { moving, .. }) => {
                 moving.as_deref()
@@ -255,7 +255,7 @@ impl Assessment {
     }
 
     /// What it undoes, if it is a rollback.
-    pub fn undoing(&self) -> Option<&Undoing> {
+    pub(crate) fn undoing(&self) -> Option<&Undoing> {
         match &self.change {
             Change::Rollback(undoing) => Some(undoing),
             Change::Edit
@@ -267,17 +267,17 @@ impl Assessment {
     }
 
     /// The runs that it undoes.
-    pub fn undoes(&self) -> &[RunId] {
+    pub(crate) fn undoes(&self) -> &[RunId] {
         self.undoing().map_or(&[], |undoing| &undoing.runs)
     }
 
     /// Images that get their names back first.
-    pub fn images(&self) -> &[PinnedImage] {
+    pub(crate) fn images(&self) -> &[PinnedImage] {
         self.undoing().map_or(&[], |undoing| &undoing.images)
     }
 
     /// New images that it asks for by itself.
-    pub fn supply(&self) -> Option<&Supply> {
+    pub(crate) fn supply(&self) -> Option<&Supply> {
         match &self.change {
             Change::Upgrade { supply, .. } => Some(supply),
             Change::Edit
@@ -289,12 +289,12 @@ impl Assessment {
     }
 
     /// The images among them that are to be fetched.
-    pub fn wanted(&self) -> &[WantedImage] {
+    pub(crate) fn wanted(&self) -> &[WantedImage] {
         self.supply().map_or(&[], |supply| &supply.wanted)
     }
 
     /// What the person wants to run around it.
-    pub fn hooks(&self) -> Option<&Around> {
+    pub(crate) fn hooks(&self) -> Option<&Around> {
         match &self.change {
             Change::Upgrade { hooks, .. } => Some(hooks),
             Change::Edit
@@ -306,7 +306,7 @@ impl Assessment {
     }
 
     /// What an upgrade found.
-    pub fn news(&self) -> Option<&News> {
+    pub(crate) fn news(&self) -> Option<&News> {
         match &self.change {
             Change::Upgrade { news, .. } => Some(news),
             Change::Edit
@@ -318,7 +318,7 @@ impl Assessment {
     }
 
     /// What is to be seen of the application itself afterwards.
-    pub fn proofs(&self) -> Option<&Proofs> {
+    pub(crate) fn proofs(&self) -> Option<&Proofs> {
         match &self.change {
             Change::Recipe { proofs } => Some(proofs),
             Change::Edit

@@ -11,7 +11,7 @@ use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.
 #[derive(Debug)]
-pub struct Moving {
+pub(crate) struct Moving {
     /// The checkout.
     pub checkout: Checkout,
     /// From where to where.
@@ -27,7 +27,7 @@ impl Moving {
     ///
     /// # Errors
     /// `git_conflict`, `git_untracked`; the disk is full; git's own.
-    pub async fn new(
+    pub(crate) async fn new(
         checkout: Checkout,
         to: Oid,
         prediction: Prediction,
@@ -54,12 +54,12 @@ impl Moving {
     }
 
     /// The top of the work tree.
-    pub fn top(&self) -> &Path {
+    pub(crate) fn top(&self) -> &Path {
         self.checkout.git.top()
     }
 
     /// What it does to files, as edits of the stack.
-    pub fn file_edits(&self) -> Vec<FileEdit> {
+    pub(crate) fn file_edits(&self) -> Vec<FileEdit> {
         let edit = |edit: &TreeEdit| FileEdit {
             path: self.top().join(&edit.path),
             before: content(edit.before.as_ref(), self.top(), &edit.path),
@@ -70,7 +70,7 @@ impl Moving {
     }
 
     /// Where a symlink points that the move makes at this path.
-    pub fn link_at(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn link_at(&self, path: &Path) -> Option<PathBuf> {
         let mut edits = self.edits.iter();
         match &edits
             .find(|edit| self.top().join(&edit.path) == path)?
@@ -82,7 +82,7 @@ impl Moving {
     }
 
     /// The move as a person reads it.
-    pub fn described(&self) -> KeyChange {
+    pub(crate) fn described(&self) -> KeyChange {
         KeyChange {
             file: "git".to_owned(),
             key: self.checkout.branch().unwrap_or("HEAD").to_owned(),
@@ -96,7 +96,7 @@ impl Moving {
     ///
     /// # Errors
     /// Files were edited meanwhile; git refuses; the disk is full.
-    pub async fn carry_out(&self, mark: PathBuf) -> Result<(), Failure> {
+    pub(crate) async fn carry_out(&self, mark: PathBuf) -> Result<(), Failure> {
         let checkout = Checkout {
             git: self.checkout.git.clone().marked(mark),
             ..self.checkout.clone()

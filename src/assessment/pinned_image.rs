@@ -6,7 +6,7 @@ use crate::event::ServiceName;
 
 /// An image that must not be lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PinnedImage {
+pub(crate) struct PinnedImage {
     /// The service that runs it.
     pub service: ServiceName,
     /// The name that its definition gives it.

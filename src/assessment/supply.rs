@@ -2,7 +2,7 @@
 
 /// New images that a change asks for by itself.
 #[derive(Debug, Default)]
-pub struct Supply {
+pub(crate) struct Supply {
     /// To be fetched by digest; what is here already costs nothing.
     pub wanted: Vec<WantedImage>,
     /// Fetch the base images of builds anew.

@@ -20,7 +20,7 @@ const READING: Duration = Duration::from_secs(60);
 
 /// How to call Compose.
 #[derive(Clone)]
-pub struct Compose {
+pub(crate) struct Compose {
     mark: Option<PathBuf>,
     /// The mark of what is started outside of runs; the file goes when nobody uses it any more.
     own_mark: Option<Arc<tempfile::TempPath>>,
@@ -32,7 +32,7 @@ pub struct Compose {
 
 /// What Compose needs to find a project: the same words as its own global options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProjectArgs {
+pub(crate) struct ProjectArgs {
     /// `-f`, absolute, in order.
     pub files: Vec<PathBuf>,
     /// `-p`.
@@ -47,7 +47,7 @@ pub struct ProjectArgs {
 
 impl ProjectArgs {
     /// The command as a person may type it, with this behind it.
-    pub fn typed(&self, project: &str, rest: &[&str]) -> String {
+    pub(crate) fn typed(&self, project: &str, rest: &[&str]) -> String {
         let named = Self {
             name: Some(project.to_owned()),
             ..self.clone()
@@ -85,7 +85,7 @@ impl ProjectArgs {
 
 /// How `up` is to treat the services that it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpMode {
+pub(crate) enum UpMode {
     /// Make a new container even where Compose sees no difference: files that its hash leaves out
     /// (F5) have changed.
     ForceRecreate,
@@ -96,11 +96,11 @@ pub enum UpMode {
 }
 
 /// Containers of a service, where their number is not that of the files.
-pub type Scale = (ServiceName, usize);
+pub(crate) type Scale = (ServiceName, usize);
 
 /// How images are built.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BuildOptions {
+pub(crate) struct BuildOptions {
     /// Fetch base images anew.
     pub pull: bool,
 }
@@ -110,7 +110,7 @@ impl Compose {
     ///
     /// # Errors
     /// Neither is there.
-    pub fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
+    pub(crate) fn find(address: Option<&Endpoint>) -> Result<Self, EngineError> {
         let address = address.map(Endpoint::address);
         let (program, first) = plugin::find().ok_or(EngineError::NoCompose)?;
         Ok(Self {
@@ -127,7 +127,7 @@ impl Compose {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn marked_in(self, scratch: &Path) -> std::io::Result<Self> {
+    pub(crate) fn marked_in(self, scratch: &Path) -> std::io::Result<Self> {
         let mark = tempfile::Builder::new()
             .prefix(&process::name_of_mark())
             .tempfile_in(scratch)?;
@@ -139,7 +139,7 @@ impl Compose {
 
     /// The same, with a mark on each process that it starts: one that outlives refit must be found.
     #[must_use]
-    pub fn marked(&self, mark: PathBuf) -> Self {
+    pub(crate) fn marked(&self, mark: PathBuf) -> Self {
         Self {
             mark: Some(mark),
             ..self.clone()
@@ -147,7 +147,7 @@ impl Compose {
     }
 
     /// The mark that its processes have now.
-    pub fn mark(&self) -> Option<PathBuf> {
+    pub(crate) fn mark(&self) -> Option<PathBuf> {
         let own = self.own_mark.as_ref().map(|path| path.to_path_buf());
         self.mark.clone().or(own)
     }
@@ -156,7 +156,7 @@ impl Compose {
     ///
     /// # Errors
     /// There is no such plug-in, or it cannot be started.
-    pub async fn version(&self) -> Result<String, EngineError> {
+    pub(crate) async fn version(&self) -> Result<String, EngineError> {
         let call = self.call(vec!["version".into(), "--short".into()], Path::new("/"));
         let ended = run(&call, |_| ())
             .await
@@ -173,7 +173,7 @@ impl Compose {
     ///
     /// # Errors
     /// It is too old, or does not answer.
-    pub async fn require_version(&self, stamp: &Path) -> Result<(), EngineError> {
+    pub(crate) async fn require_version(&self, stamp: &Path) -> Result<(), EngineError> {
         let identity =
             plugin::identity(&self.program).map(|id| format!("{id} {}\n", plugin::OLDEST));
         if identity.is_some() && std::fs::read_to_string(stamp).ok() == identity {
@@ -191,7 +191,7 @@ impl Compose {
     ///
     /// # Errors
     /// It is.
-    pub fn check_version(found: &str) -> Result<(), EngineError> {
+    pub(crate) fn check_version(found: &str) -> Result<(), EngineError> {
         if plugin::parse_version(found) >= plugin::parse_version(plugin::OLDEST) {
             return Ok(());
         }
@@ -205,7 +205,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message on files that it cannot read.
-    pub async fn config(&self, project: &ProjectArgs) -> Result<String, EngineError> {
+    pub(crate) async fn config(&self, project: &ProjectArgs) -> Result<String, EngineError> {
         self.config_output(project, &["config", "--format", "json"])
             .await
     }
@@ -214,7 +214,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message.
-    pub async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
+    pub(crate) async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
         let args = ["config", "--no-interpolate", "--format", "json"];
         parse_json(&self.config_output(project, &args).await?)
     }
@@ -224,7 +224,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message, with the prefix taken off as well.
-    pub async fn config_of_staged(
+    pub(crate) async fn config_of_staged(
         &self,
         project: &ProjectArgs,
         prefix: &Path,
@@ -286,7 +286,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message, or the temporary file cannot be written.
-    pub async fn hashes(
+    pub(crate) async fn hashes(
         &self,
         project: &ProjectArgs,
         resolved: &str,
@@ -323,7 +323,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message.
-    pub async fn up(
+    pub(crate) async fn up(
         &self,
         project: &ProjectArgs,
         services: &[ServiceName],
@@ -337,7 +337,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message.
-    pub async fn up_scaled(
+    pub(crate) async fn up_scaled(
         &self,
         project: &ProjectArgs,
         services: &[ServiceName],
@@ -359,7 +359,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message.
-    pub async fn down(
+    pub(crate) async fn down(
         &self,
         project: &ProjectArgs,
         line: impl FnMut(&str),
@@ -373,7 +373,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message.
-    pub async fn up_build(
+    pub(crate) async fn up_build(
         &self,
         project: &ProjectArgs,
         line: impl FnMut(&str),
@@ -387,7 +387,7 @@ impl Compose {
     ///
     /// # Errors
     /// The build's own output.
-    pub async fn build(
+    pub(crate) async fn build(
         &self,
         project: &ProjectArgs,
         services: &[ServiceName],
@@ -473,7 +473,7 @@ impl Compose {
 ///
 /// # Errors
 /// It is no JSON.
-pub fn parse_json(text: &str) -> Result<Value, EngineError> {
+pub(crate) fn parse_json(text: &str) -> Result<Value, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Compose {
         what: "docker compose config printed something that is not JSON".into(),
         message: error.to_string(),

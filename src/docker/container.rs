@@ -162,23 +162,23 @@ pub struct Container {
 }
 
 /// Compose's labels on its containers.
-pub mod label {
+pub(crate) mod label {
     /// Name of the project.
-    pub const PROJECT: &str = "com.docker.compose.project";
+    pub(crate) const PROJECT: &str = "com.docker.compose.project";
     /// Name of the service.
-    pub const SERVICE: &str = "com.docker.compose.service";
+    pub(crate) const SERVICE: &str = "com.docker.compose.service";
     /// Folder of the project.
-    pub const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+    pub(crate) const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
     /// Comma-separated list of compose files.
-    pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
+    pub(crate) const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
     /// Comma-separated list given by `--env-file`.
-    pub const ENV_FILES: &str = "com.docker.compose.project.environment_file";
+    pub(crate) const ENV_FILES: &str = "com.docker.compose.project.environment_file";
     /// Hash of the service's definition (F5: not of everything).
-    pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+    pub(crate) const CONFIG_HASH: &str = "com.docker.compose.config-hash";
     /// `True` for containers of `compose run`.
-    pub const ONEOFF: &str = "com.docker.compose.oneoff";
+    pub(crate) const ONEOFF: &str = "com.docker.compose.oneoff";
     /// Number of the container within its service.
-    pub const NUMBER: &str = "com.docker.compose.container-number";
+    pub(crate) const NUMBER: &str = "com.docker.compose.container-number";
 }
 
 impl Container {

@@ -83,7 +83,7 @@ pub fn resolve(request: &EndpointRequest) -> Result<Endpoint, EngineError> {
 }
 
 /// The folder of the docker CLI's configuration.
-pub fn docker_config() -> Option<PathBuf> {
+pub(crate) fn docker_config() -> Option<PathBuf> {
     if let Some(dir) = std::env::var_os("DOCKER_CONFIG").filter(|dir| !dir.is_empty()) {
         return Some(PathBuf::from(dir));
     }
@@ -93,7 +93,7 @@ pub fn docker_config() -> Option<PathBuf> {
 /// The parts of the CLI's `config.json` that matter here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct CliConfig {
+pub(crate) struct CliConfig {
     #[serde(rename = "currentContext")]
     current_context: Option<String>,
     /// Further folders in which the CLI looks for plug-ins.
@@ -102,7 +102,7 @@ pub struct CliConfig {
 }
 
 /// Reads the CLI's `config.json`; one that is missing or damaged counts as empty, as it does there.
-pub fn cli_config() -> CliConfig {
+pub(crate) fn cli_config() -> CliConfig {
     docker_config()
         .and_then(|dir| std::fs::read(dir.join("config.json")).ok())
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())

@@ -45,7 +45,7 @@ pub enum EventAction {
 }
 
 /// The engine's events on one project's containers.
-pub type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
+pub(crate) type EventStream = Pin<Box<dyn Stream<Item = Result<EngineEvent, EngineError>> + Send>>;
 
 /// Follows the engine's events. The stream borrows nothing: bollard makes the request at once.
 fn stream(api: bollard::Docker, options: query::EventsOptions) -> EventStream {

@@ -1,19 +1,19 @@
 //! The Docker engine, the Compose plug-in and registries. Returns data and errors; decides nothing and
 //! prints nothing.
 
-pub mod client;
-pub mod compose;
-pub mod container;
-pub mod credentials;
-pub mod endpoint;
+pub(crate) mod client;
+pub(crate) mod compose;
+pub(crate) mod container;
+pub(crate) mod credentials;
+pub(crate) mod endpoint;
 mod error;
-pub mod events;
-pub mod image;
-pub mod network;
-pub mod observed;
-pub mod plugin;
-pub mod reference;
-pub mod registry;
-pub mod running;
+pub(crate) mod events;
+pub(crate) mod image;
+pub(crate) mod network;
+pub(crate) mod observed;
+pub(crate) mod plugin;
+pub(crate) mod reference;
+pub(crate) mod registry;
+pub(crate) mod running;
 
-pub use error::EngineError;
+pub(crate) use error::EngineError;

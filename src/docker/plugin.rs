@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::endpoint;
 
 /// The oldest Compose whose `config` and `up` do what refit needs.
-pub const OLDEST: &str = "2.20";
+pub(crate) const OLDEST: &str = "2.20";
 
 /// The folders in which the docker CLI looks for plug-ins, after the user's own.
 const PLUGIN_DIRS: [&str; 4] = [

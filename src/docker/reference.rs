@@ -1,7 +1,7 @@
 //! Image references, read as Docker reads them: `[registry/]repository[:tag][@digest]`. Pure.
 
 /// The registry that a name without one means.
-pub const HUB: &str = "docker.io";
+pub(crate) const HUB: &str = "docker.io";
 
 /// A reference in its parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,12 +75,12 @@ fn is_host(part: &str) -> bool {
 }
 
 /// The `sha256:…` of a `name@sha256:…`, as the engine lists the digests of an image.
-pub fn digest_of(repo_digest: &str) -> Option<&str> {
+pub(crate) fn digest_of(repo_digest: &str) -> Option<&str> {
     repo_digest.rsplit_once('@').map(|(_, digest)| digest)
 }
 
 /// `name:tag` apart; a port in the registry's name is no tag.
-pub fn split_tag(name: &str) -> (&str, &str) {
+pub(crate) fn split_tag(name: &str) -> (&str, &str) {
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (name, "latest"),

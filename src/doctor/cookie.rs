@@ -14,7 +14,7 @@ use crate::stack::url::Address;
 const LARGEST: usize = 4_096;
 
 /// Why browsers drop a cookie that this address sets; `None`: they keep it.
-pub fn dropped_at(cookie: &SetCookie, address: &Address) -> Option<String> {
+pub(crate) fn dropped_at(cookie: &SetCookie, address: &Address) -> Option<String> {
     let safe = address.is_https() || address.is_loopback();
     let name = cookie.name.to_ascii_lowercase();
     if cookie.secure && !safe {

@@ -6,7 +6,7 @@ use super::finding::Finding;
 
 /// What was looked at, and what was not.
 #[derive(Debug, Default)]
-pub struct Coverage {
+pub(crate) struct Coverage {
     /// Keys that are set in env files.
     pub keys: usize,
     /// Services of which a container was looked for.
@@ -18,7 +18,7 @@ pub struct Coverage {
 }
 
 /// A stack, with all that is to be said of it.
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// Compose's name for it, as far as it is told.
     pub project: String,
     /// Its folder.
@@ -32,7 +32,7 @@ pub struct Diagnosis {
 }
 
 /// An application that refit knows.
-pub struct RecognisedApplication {
+pub(crate) struct RecognisedApplication {
     /// Its name.
     pub title: String,
     /// The service that it is.

@@ -123,7 +123,7 @@ impl FindingCode {
 
 /// One thing that is to be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What kind.
     pub code: FindingCode,
     /// The service.
@@ -144,7 +144,7 @@ pub struct Finding {
 
 impl Finding {
     /// One that names no place.
-    pub fn new(code: FindingCode, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: FindingCode, text: impl Into<String>) -> Self {
         Self {
             code,
             service: None,
@@ -159,42 +159,42 @@ impl Finding {
 
     /// The service that it is about.
     #[must_use]
-    pub fn of(mut self, service: &ServiceName) -> Self {
+    pub(crate) fn of(mut self, service: &ServiceName) -> Self {
         self.service = Some(service.clone());
         self
     }
 
     /// The file that it is about.
     #[must_use]
-    pub fn file(mut self, file: impl Into<String>) -> Self {
+    pub(crate) fn file(mut self, file: impl Into<String>) -> Self {
         self.file = Some(file.into());
         self
     }
 
     /// A key that it is about.
     #[must_use]
-    pub fn key(mut self, key: &str) -> Self {
+    pub(crate) fn key(mut self, key: &str) -> Self {
         self.keys.push(key.to_owned());
         self
     }
 
     /// Why it matters.
     #[must_use]
-    pub fn why(mut self, why: impl Into<String>) -> Self {
+    pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         self.why = Some(why.into());
         self
     }
 
     /// What to type next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
 /// The worst first; within a level as they were found.
-pub fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
+pub(crate) fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by_key(|finding| finding.code.level());
     found
 }

@@ -1,11 +1,11 @@
 //! What is wrong with a stack: `gather` looks at it, and rules on settings, files, stores, services, pages
 //! and cookies judge what it saw. The rules are pure, and nothing here changes anything.
 
-pub mod cookie;
+pub(crate) mod cookie;
 mod diagnosis;
 mod files;
 mod finding;
-pub mod gather;
+pub(crate) mod gather;
 mod given;
 mod keys;
 mod pages;
@@ -17,16 +17,17 @@ mod stores;
 mod tests;
 mod value;
 
-pub use diagnosis::{Coverage, Diagnosis, RecognisedApplication};
-pub use finding::{Finding, FindingCode, Level, in_order};
-pub use patient::{
+pub(crate) use diagnosis::{Coverage, Diagnosis, RecognisedApplication};
+pub use finding::FindingCode;
+pub(crate) use finding::{Finding, Level, in_order};
+pub(crate) use patient::{
     Answered, BindMount, EnvLine, EnvText, MountSource, Outside, Patient, Reach, SeenContainer,
     Visit,
 };
-pub use stores::REDIS;
+pub(crate) use stores::REDIS;
 
 /// Everything that is to be said of it, the worst first.
-pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
+pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     let given = given::of(patient);
     let mut found = keys::findings(patient, &given);
     found.extend(value::findings(patient, &given));

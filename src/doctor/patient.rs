@@ -13,7 +13,7 @@ use crate::stack::drift::Drift;
 use crate::stack::url::Address;
 
 /// Everything that was seen of a stack.
-pub struct Patient<'a> {
+pub(crate) struct Patient<'a> {
     /// What its files say.
     pub resolved: &'a Resolved,
     /// Profiles of Compose that are on.
@@ -49,7 +49,7 @@ impl Patient<'_> {
 
 /// What lies at the source of a bind mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MountSource {
+pub(crate) enum MountSource {
     /// A file, or what is neither file nor folder.
     Something,
     /// A folder without anything in it.
@@ -62,7 +62,7 @@ pub enum MountSource {
 
 /// A bind mount with what was seen of its source.
 #[derive(Debug, Clone)]
-pub struct BindMount {
+pub(crate) struct BindMount {
     /// The service.
     pub service: ServiceName,
     /// The source, as it is shown.
@@ -79,7 +79,7 @@ pub struct BindMount {
 
 /// An env file with the services that it reaches.
 #[derive(Debug, Clone)]
-pub struct EnvText {
+pub(crate) struct EnvText {
     /// Its name, as it is shown.
     pub name: String,
     /// `set` without `-F` edits it.
@@ -94,7 +94,7 @@ pub struct EnvText {
 
 /// A key of an env file.
 #[derive(Debug, Clone)]
-pub struct EnvLine {
+pub(crate) struct EnvLine {
     /// The key.
     pub key: String,
     /// From 1.
@@ -105,7 +105,7 @@ pub struct EnvLine {
 
 /// A service that gets an env file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reach {
+pub(crate) struct Reach {
     /// The service.
     pub service: ServiceName,
     /// `env_file` or `bind`.
@@ -141,7 +141,7 @@ impl EnvText {
 
 /// What a page answered; the transport's reason where there was no answer.
 #[derive(Debug, Clone)]
-pub struct Answered {
+pub(crate) struct Answered {
     /// As it was asked for.
     pub url: String,
     /// The answer.
@@ -150,7 +150,7 @@ pub struct Answered {
 
 /// The address that the person named.
 #[derive(Debug, Clone)]
-pub struct Visit {
+pub(crate) struct Visit {
     /// Taken apart.
     pub address: Address,
     /// What the address itself answered.
@@ -172,7 +172,7 @@ impl Visit {
 
 /// A container as far as a diagnosis looks at it.
 #[derive(Debug, Clone)]
-pub struct SeenContainer {
+pub(crate) struct SeenContainer {
     /// Its service.
     pub service: ServiceName,
     /// State now.
@@ -206,7 +206,7 @@ impl SeenContainer {
 
 /// A Redis that a person started by hand: open to others, and without a password.
 #[derive(Debug, Clone)]
-pub struct Outside {
+pub(crate) struct Outside {
     /// The container.
     pub name: String,
     /// The port on the host.

@@ -15,7 +15,7 @@ use crate::stack::model::Service;
 use crate::stack::url::Address;
 
 /// Images that speak as Redis does.
-pub const REDIS: [&str; 5] = [
+pub(crate) const REDIS: [&str; 5] = [
     "redis",
     "redis-stack-server",
     "valkey",

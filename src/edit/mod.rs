@@ -1,14 +1,14 @@
 //! Text-preserving edits: pure functions from text to text. No I/O, no clock, no async.
 
-pub mod dotenv;
-pub mod yaml;
+pub(crate) mod dotenv;
+pub(crate) mod yaml;
 
 use std::path::Path;
 
 use serde_json::Value;
 
 /// Whether a file is edited as YAML: its name says so.
-pub fn is_yaml(path: &Path) -> bool {
+pub(crate) fn is_yaml(path: &Path) -> bool {
     matches!(
         path.extension().and_then(|e| e.to_str()),
         Some("yml" | "yaml")
@@ -16,7 +16,7 @@ pub fn is_yaml(path: &Path) -> bool {
 }
 
 /// A YAML value as text.
-pub fn value_text(value: &Value) -> String {
+pub(crate) fn value_text(value: &Value) -> String {
     match value.as_str() {
         Some(text) => text.to_owned(),
         None => value.to_string(),

@@ -19,7 +19,7 @@ use crate::host::process;
 
 /// A move that was predicted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub(crate) struct Move {
     /// The commit that is checked out.
     pub from: Oid,
     /// The commit to be checked out.
@@ -61,7 +61,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError::EditedMeanwhile`], and whatever git refuses; disk full.
-    pub async fn advance(&self, to: &Move) -> Result<(), GitError> {
+    pub(crate) async fn advance(&self, to: &Move) -> Result<(), GitError> {
         let lock = self.lock_index()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");

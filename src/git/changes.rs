@@ -9,7 +9,7 @@ use crate::git::command::{fields, path};
 
 /// A path that differs. A renamed file is one that went and one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathChange {
+pub(crate) struct PathChange {
     /// From the top of the work tree.
     pub path: PathBuf,
     /// What it was.
@@ -22,7 +22,7 @@ pub struct PathChange {
 
 /// What lies at a path of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
+pub(crate) enum ChangeKind {
     /// Nothing.
     Nothing,
     /// A file.
@@ -63,7 +63,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn changes(&self, from: &Oid, to: &Oid) -> Result<Vec<PathChange>, GitError> {
+    pub(crate) async fn changes(&self, from: &Oid, to: &Oid) -> Result<Vec<PathChange>, GitError> {
         let ask = self
             .ask("diff-tree")
             .args(["-r", "-z", "--raw", "--no-renames", "--no-abbrev"]);

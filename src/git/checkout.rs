@@ -9,7 +9,7 @@ use crate::git::command::fields;
 
 /// A checkout with at least one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkout {
+pub(crate) struct Checkout {
     /// git in its top folder.
     pub git: Git,
     /// The folder that was asked about, from the top; empty for the top itself.
@@ -34,7 +34,7 @@ pub struct Checkout {
 
 /// What HEAD names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeadName {
+pub(crate) enum HeadName {
     /// A branch.
     Branch(String),
     /// A commit, with the tags that name it.
@@ -46,7 +46,7 @@ pub enum HeadName {
 
 /// What a branch follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// The remote; `.` is this repository itself.
     pub remote: String,
     /// The branch's ref there: `refs/heads/main`.
@@ -57,7 +57,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// As a person writes it: `origin/main`.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let short = self.tracking.strip_prefix("refs/remotes/");
         short.unwrap_or_else(|| self.tracking.trim_start_matches("refs/heads/"))
     }
@@ -69,7 +69,7 @@ impl Checkout {
     ///
     /// # Errors
     /// There is no git and the folder looks like a checkout; git does not trust the folder.
-    pub async fn find(git: &Git, directory: &Path) -> Result<Option<Self>, GitError> {
+    pub(crate) async fn find(git: &Git, directory: &Path) -> Result<Option<Self>, GitError> {
         let git = git.in_folder(directory);
         let ask = git.ask("rev-parse").args([
             "--path-format=absolute",
@@ -119,7 +119,7 @@ impl Checkout {
     }
 
     /// The branch, unless HEAD is detached.
-    pub fn branch(&self) -> Option<&str> {
+    pub(crate) fn branch(&self) -> Option<&str> {
         match &self.at {
             HeadName::Branch(branch) => Some(branch),
             HeadName::Detached { .. } => None,
@@ -130,14 +130,14 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError::NoUpstream`].
-    pub fn need_upstream(&self) -> Result<&Upstream, GitError> {
+    pub(crate) fn need_upstream(&self) -> Result<&Upstream, GitError> {
         self.upstream.as_ref().ok_or_else(|| GitError::NoUpstream {
             at: self.branch().map(Into::into),
         })
     }
 
     /// The index file.
-    pub fn index(&self) -> PathBuf {
+    pub(crate) fn index(&self) -> PathBuf {
         self.git_dir.join("index")
     }
 
@@ -145,7 +145,7 @@ impl Checkout {
     ///
     /// # Errors
     /// git fails.
-    pub async fn is_tracked(&self, path: &Path) -> Result<bool, GitError> {
+    pub(crate) async fn is_tracked(&self, path: &Path) -> Result<bool, GitError> {
         let ask = self.git.ask("ls-files").args(["-z", "--cached", "--"]);
         let listed = ask.arg(path).ended().await?;
         // A path outside the checkout is none that it tracks.
@@ -156,7 +156,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError::Busy`].
-    pub fn ensure_idle(&self) -> Result<(), GitError> {
+    pub(crate) fn ensure_idle(&self) -> Result<(), GitError> {
         const GOING_ON: [(&str, &str, &str); 6] = [
             ("MERGE_HEAD", "a merge is not finished", "git merge --abort"),
             (
@@ -207,7 +207,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn commit(&self, name: &str) -> Result<Option<Oid>, GitError> {
+    pub(crate) async fn commit(&self, name: &str) -> Result<Option<Oid>, GitError> {
         let wanted = format!("{name}^{{commit}}");
         let ask = self
             .ask("rev-parse")

@@ -34,7 +34,7 @@ pub(crate) struct GitCall<'a> {
 
 /// A work tree and how git is called in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Git {
+pub(crate) struct Git {
     top: PathBuf,
     unattended: bool,
     pub(super) env: Vec<(OsString, OsString)>,
@@ -43,7 +43,7 @@ pub struct Git {
 
 impl Git {
     /// git in a folder; `unattended` also keeps graphical password prompts from opening.
-    pub fn at(top: impl Into<PathBuf>, unattended: bool) -> Self {
+    pub(crate) fn at(top: impl Into<PathBuf>, unattended: bool) -> Self {
         Self {
             top: top.into(),
             unattended,
@@ -54,7 +54,7 @@ impl Git {
 
     /// The same, with a mark on each process that it starts: one that outlives refit must be found.
     #[must_use]
-    pub fn marked(self, mark: PathBuf) -> Self {
+    pub(crate) fn marked(self, mark: PathBuf) -> Self {
         Self {
             mark: Some(mark),
             ..self
@@ -64,13 +64,13 @@ impl Git {
     /// The same with a variable in the environment of every call.
     #[cfg(test)]
     #[must_use]
-    pub fn with_env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+    pub(crate) fn with_env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));
         self
     }
 
     /// The folder in which it is called: the top of the work tree, once that is known.
-    pub fn top(&self) -> &Path {
+    pub(crate) fn top(&self) -> &Path {
         &self.top
     }
 

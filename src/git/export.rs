@@ -16,7 +16,7 @@ use super::scratch::scratch;
 
 /// What lies at a path.
 #[derive(Clone, PartialEq, Eq)]
-pub enum TreeEntry {
+pub(crate) enum TreeEntry {
     /// A file.
     File {
         /// Its bytes.
@@ -50,7 +50,7 @@ impl TreeEntry {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    pub fn read(path: &Path) -> std::io::Result<Option<Self>> {
+    pub(crate) fn read(path: &Path) -> std::io::Result<Option<Self>> {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             // ENOTDIR: a file lies where the path has a folder.
@@ -77,7 +77,7 @@ impl TreeEntry {
 
 /// What a move does at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TreeEdit {
+pub(crate) struct TreeEdit {
     /// From the top of the work tree.
     pub path: PathBuf,
     /// What lies there now.
@@ -92,7 +92,7 @@ impl Checkout {
     ///
     /// # Errors
     /// The folder cannot be written; a filter such as LFS fails.
-    pub async fn export(&self, tree: &Oid, into: &Path) -> Result<(), GitError> {
+    pub(crate) async fn export(&self, tree: &Oid, into: &Path) -> Result<(), GitError> {
         let git_dir = self.git_dir.clone();
         self.git.write_tree_to(&git_dir, tree, into).await?;
         for (path, commit) in self.git.submodules_of(tree).await? {
@@ -111,7 +111,7 @@ impl Checkout {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub async fn edits(
+    pub(crate) async fn edits(
         &self,
         prediction: &Prediction,
         exported: &Path,

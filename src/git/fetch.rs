@@ -10,7 +10,7 @@ use crate::git::command::GitCall;
 
 /// Which tags come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tags {
+pub(crate) enum Tags {
     /// Those of commits that come anyway: a shallow clone would otherwise fetch the history of every
     /// old tag.
     Following,
@@ -20,7 +20,7 @@ pub enum Tags {
 
 /// What a fetch found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// Tags that mean another commit at the remote than here. They were left as they are here.
     pub moved_tags: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl Git {
     ///
     /// # Errors
     /// The remote does not answer, or wants credentials.
-    pub async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         remote: &str,
         tags: Tags,
@@ -82,7 +82,7 @@ impl Git {
     ///
     /// # Errors
     /// As [`Git::fetch`].
-    pub async fn fetch_named(
+    pub(crate) async fn fetch_named(
         &self,
         remote: &str,
         name: &str,
@@ -178,7 +178,7 @@ impl Checkout {
     ///
     /// # Errors
     /// As [`Git::fetch`].
-    pub async fn deepen_until_related(
+    pub(crate) async fn deepen_until_related(
         &self,
         remote: &str,
         head: &Oid,

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 /// A line that holds a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub(crate) struct Hit {
     /// Relative to the folder that was searched.
     pub file: String,
     /// From 1.
@@ -19,7 +19,7 @@ pub struct Hit {
 
 /// Which files of a folder are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Those that git tracks: what it does not is nobody's code.
     Tracked,
     /// Outside of a checkout all of them, but for those of libraries and what `.gitignore` names.
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every line below `folder` that holds one of the words as a whole word, in files of this pattern.
 /// Nothing without git, of tracked files outside of a checkout, and when it takes too long.
-pub async fn words(folder: &Path, words: &[&str], scope: Scope, files: &str) -> Vec<Hit> {
+pub(crate) async fn words(folder: &Path, words: &[&str], scope: Scope, files: &str) -> Vec<Hit> {
     if words.is_empty() {
         return Vec::new();
     }

@@ -11,7 +11,7 @@ use crate::git::command::fields;
 
 /// How a target stands to the commit that is checked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
+pub(crate) enum Relation {
     /// It is that commit.
     Same,
     /// It is built on it.
@@ -54,7 +54,7 @@ impl Relation {
     ///
     /// # Errors
     /// [`GitError::Rewritten`] and [`GitError::Diverged`], about `target` as a person names it.
-    pub fn refuse_loss(self, target: &str) -> Result<(), GitError> {
+    pub(crate) fn refuse_loss(self, target: &str) -> Result<(), GitError> {
         let upstream = target.to_owned();
         match self {
             Self::Diverged { ours, theirs } => Err(GitError::Diverged {
@@ -75,7 +75,7 @@ impl Relation {
 
 /// What a target brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewCommits {
+pub(crate) struct NewCommits {
     /// How many commits.
     pub count: u64,
     /// Subject of the oldest of them.
@@ -93,7 +93,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
+    pub(crate) async fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
         let ask = self.ask("merge-base").arg("--is-ancestor");
         ask.arg(old).arg(new).yes().await
     }
@@ -115,7 +115,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn news(&self, head: &Oid, target: &Oid) -> Result<NewCommits, GitError> {
+    pub(crate) async fn news(&self, head: &Oid, target: &Oid) -> Result<NewCommits, GitError> {
         let subjects = self
             .ask("log")
             .args(["-z", "--topo-order", "--format=%s"])
@@ -149,7 +149,7 @@ impl Checkout {
     ///
     /// # Errors
     /// git fails.
-    pub async fn relation(
+    pub(crate) async fn relation(
         &self,
         target: &Oid,
         upstream: Option<&Upstream>,

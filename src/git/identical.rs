@@ -13,7 +13,10 @@ impl Checkout {
     ///
     /// # Errors
     /// git fails.
-    pub async fn worktree_with_same(&self, prediction: &Prediction) -> Result<Oid, GitError> {
+    pub(crate) async fn worktree_with_same(
+        &self,
+        prediction: &Prediction,
+    ) -> Result<Oid, GitError> {
         let same = &prediction.untracked_and_same;
         if same.is_empty() {
             return Ok(prediction.worktree.clone());

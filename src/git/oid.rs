@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 /// The name of an object: a commit or a tree, in full.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Oid(String);
+pub(crate) struct Oid(String);
 
 impl Oid {
     /// Its hexadecimal digits.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The first nine digits, for people.
-    pub fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         self.0.get(..9).unwrap_or(&self.0)
     }
 }
@@ -50,4 +50,4 @@ impl AsRef<std::ffi::OsStr> for Oid {
 /// A text that is no full object name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not the full name of a git object")]
-pub struct NotAnOid(String);
+pub(crate) struct NotAnOid(String);

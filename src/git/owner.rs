@@ -24,7 +24,7 @@ const WRITTEN: [&str; 10] = [
 impl Checkout {
     /// Gives what root's git has made in the repository to the repository's owner. Where it cannot be
     /// given, it stays as it is: the upgrade is none the worse.
-    pub fn give_to_owner(&self) {
+    pub(crate) fn give_to_owner(&self) {
         if !rustix::process::geteuid().is_root() {
             return;
         }

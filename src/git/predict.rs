@@ -16,7 +16,7 @@ use crate::git::command::{fields, path};
 
 /// What was edited here, from the top of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LocalEdits {
+pub(crate) struct LocalEdits {
     /// Tracked files that differ from HEAD, staged or not, removed ones included.
     pub edited: Vec<PathBuf>,
     /// Files and folders that git neither tracks nor ignores.
@@ -27,7 +27,7 @@ pub struct LocalEdits {
 
 /// What a move would make of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prediction {
+pub(crate) struct Prediction {
     /// The tracked files as they lie in the work tree now, as a tree.
     pub worktree: Oid,
     /// As they are to lie there: the target with the local edits merged in. Without meaning where
@@ -48,7 +48,7 @@ impl Prediction {
     ///
     /// # Errors
     /// [`GitError::Conflict`] and [`GitError::Untracked`].
-    pub fn refuse_loss(&self) -> Result<(), GitError> {
+    pub(crate) fn refuse_loss(&self) -> Result<(), GitError> {
         if !self.conflicts.is_empty() {
             let files = self.conflicts.clone();
             return Err(GitError::Conflict { files });
@@ -84,7 +84,7 @@ impl Checkout {
     ///
     /// # Errors
     /// git fails.
-    pub async fn local_edits(&self) -> Result<LocalEdits, GitError> {
+    pub(crate) async fn local_edits(&self) -> Result<LocalEdits, GitError> {
         let ask = self.git.ask("status").args([
             "--porcelain=v1",
             "-z",
@@ -112,7 +112,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`GitError::Busy`]; git fails.
-    pub async fn predict(&self, target: &Oid) -> Result<Prediction, GitError> {
+    pub(crate) async fn predict(&self, target: &Oid) -> Result<Prediction, GitError> {
         let (head_tree, target_tree) =
             tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
         self.predict_tree(&head_tree?, &target_tree?).await
@@ -123,7 +123,11 @@ impl Checkout {
     ///
     /// # Errors
     /// As [`Checkout::predict`].
-    pub async fn predict_tree(&self, base: &Oid, wanted: &Oid) -> Result<Prediction, GitError> {
+    pub(crate) async fn predict_tree(
+        &self,
+        base: &Oid,
+        wanted: &Oid,
+    ) -> Result<Prediction, GitError> {
         self.ensure_idle()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");

@@ -2,7 +2,7 @@
 
 /// A line such as `Receiving objects:  45% (9/20), 1.20 MiB | 2.00 MiB/s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GitProgress {
+pub(crate) struct GitProgress {
     /// What git does, in its words: `Receiving objects`.
     pub what: String,
     /// How many are done.

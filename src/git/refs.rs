@@ -7,7 +7,7 @@ use crate::git::command::fields;
 
 /// A tag of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// Its name, without `refs/tags/`.
     pub name: String,
     /// The commit, where it is here; of a shallow clone's other tags only the name is known.
@@ -18,7 +18,7 @@ pub struct Tag {
 
 /// A branch of a remote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Branch {
+pub(crate) struct Branch {
     /// Its name there.
     pub name: String,
     /// Its newest commit, as of the last fetch.
@@ -27,7 +27,7 @@ pub struct Branch {
 
 /// A commit and its date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dated {
+pub(crate) struct Dated {
     /// The commit.
     pub commit: Oid,
     /// When it was committed, in seconds since 1970.
@@ -42,7 +42,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn tags(&self) -> Result<Vec<Tag>, GitError> {
+    pub(crate) async fn tags(&self) -> Result<Vec<Tag>, GitError> {
         self.tags_with(&[]).await
     }
 
@@ -50,7 +50,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn tags_below(&self, commit: &Oid) -> Result<Vec<Tag>, GitError> {
+    pub(crate) async fn tags_below(&self, commit: &Oid) -> Result<Vec<Tag>, GitError> {
         self.tags_with(&["--merged", commit.as_str()]).await
     }
 
@@ -58,7 +58,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn tags_between(&self, from: &Oid, to: &Oid) -> Result<Vec<Tag>, GitError> {
+    pub(crate) async fn tags_between(&self, from: &Oid, to: &Oid) -> Result<Vec<Tag>, GitError> {
         self.tags_with(&["--merged", to.as_str(), "--no-merged", from.as_str()])
             .await
     }
@@ -90,7 +90,7 @@ impl Git {
     ///
     /// # Errors
     /// The remote does not answer.
-    pub async fn remote_tags(&self, remote: &str) -> Result<Vec<Tag>, GitError> {
+    pub(crate) async fn remote_tags(&self, remote: &str) -> Result<Vec<Tag>, GitError> {
         let ask = self.remote_ask("ls-remote").await?;
         let text = ask
             .args(["--tags", "--refs", "--"])
@@ -113,7 +113,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn remote_branches(&self, remote: &str) -> Result<Vec<Branch>, GitError> {
+    pub(crate) async fn remote_branches(&self, remote: &str) -> Result<Vec<Branch>, GitError> {
         let below = format!("refs/remotes/{remote}/");
         let format = "--format=%(refname)%00%(objectname)";
         let text = self
@@ -136,7 +136,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn remotes(&self) -> Result<Vec<String>, GitError> {
+    pub(crate) async fn remotes(&self) -> Result<Vec<String>, GitError> {
         let text = self.ask("remote").text().await?;
         Ok(text.lines().map(Into::into).collect())
     }
@@ -145,7 +145,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn first_parents(&self, from: &Oid, to: &Oid) -> Result<Vec<Dated>, GitError> {
+    pub(crate) async fn first_parents(&self, from: &Oid, to: &Oid) -> Result<Vec<Dated>, GitError> {
         let ask = self
             .ask("log")
             .args(["--first-parent", "-z", "--format=%H %ct"]);
@@ -165,7 +165,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn keep_ref(&self, name: &str, commit: &Oid) -> Result<(), GitError> {
+    pub(crate) async fn keep_ref(&self, name: &str, commit: &Oid) -> Result<(), GitError> {
         let name = format!("{OURS}{name}");
         let ask = self.write("update-ref").args(["--no-deref", &name]);
         ask.arg(commit).bytes().await.map(drop)
@@ -175,7 +175,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn keep_trees(
+    pub(crate) async fn keep_trees(
         &self,
         name: &str,
         trees: &[&Oid],
@@ -192,7 +192,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn drop_ref(&self, name: &str) -> Result<(), GitError> {
+    pub(crate) async fn drop_ref(&self, name: &str) -> Result<(), GitError> {
         let name = format!("{OURS}{name}");
         let ask = self.write("update-ref").args(["--no-deref", "-d", &name]);
         ask.bytes().await.map(drop)
@@ -203,7 +203,7 @@ impl Git {
     ///
     /// # Errors
     /// git fails.
-    pub async fn read_at(
+    pub(crate) async fn read_at(
         &self,
         commit: &Oid,
         path: &std::path::Path,

@@ -18,7 +18,7 @@ use super::submodule::Submodule;
 
 /// A checkout as it was, apart from its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GitState {
+pub(crate) struct GitState {
     /// Top of the work tree.
     pub top: PathBuf,
     /// Its git folder.
@@ -35,7 +35,7 @@ pub struct GitState {
 
 /// A copy of the index file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedIndex {
+pub(crate) struct SavedIndex {
     /// Its name in the folder that the state was saved in.
     pub file: String,
     /// Hash of its bytes.
@@ -49,7 +49,7 @@ impl Checkout {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub async fn state(
+    pub(crate) async fn state(
         &self,
         prediction: &Prediction,
         folder: &Path,
@@ -84,7 +84,12 @@ impl GitState {
     /// # Errors
     /// [`GitError::Diverged`] when the branch is by now neither where it was nor where the move put
     /// it: somebody has committed since. The saved index is gone or damaged.
-    pub async fn restore(&self, git: &Git, moved_to: &Oid, folder: &Path) -> Result<(), GitError> {
+    pub(crate) async fn restore(
+        &self,
+        git: &Git,
+        moved_to: &Oid,
+        folder: &Path,
+    ) -> Result<(), GitError> {
         super::scratch::sweep();
         let git = git.in_folder(&self.top);
         let lock = self.git_dir.join("index.lock");

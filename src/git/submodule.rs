@@ -18,7 +18,7 @@ use crate::git::command::{fields, path};
 
 /// An initialised submodule as it is checked out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submodule {
+pub(crate) struct Submodule {
     /// From the top of the work tree.
     pub path: PathBuf,
     /// The commit that is checked out in it.
@@ -89,7 +89,10 @@ impl Checkout {
     ///
     /// # Errors
     /// git fails.
-    pub async fn submodules(&self, prediction: &Prediction) -> Result<Vec<Submodule>, GitError> {
+    pub(crate) async fn submodules(
+        &self,
+        prediction: &Prediction,
+    ) -> Result<Vec<Submodule>, GitError> {
         let moved = self.moved_inner(&prediction.changes).await?;
         let now = moved.into_iter().map(|(change, _, inner)| Submodule {
             path: change.path.clone(),
@@ -104,7 +107,7 @@ impl Checkout {
     ///
     /// # Errors
     /// A remote does not answer; the commit is nowhere.
-    pub async fn fetch_submodules(
+    pub(crate) async fn fetch_submodules(
         &self,
         prediction: &Prediction,
         mut progress: impl FnMut(GitProgress),

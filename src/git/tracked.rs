@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Whether a file belongs to a checkout that has an upstream: then an upgrade may change it, and an
 /// edit of ours would stand in its way. Without git, or outside a checkout, or where git does not
 /// answer: no.
-pub fn is_tracked_upstream(file: &Path) -> bool {
+pub(crate) fn is_tracked_upstream(file: &Path) -> bool {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
         return false;
     };

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 /// All that is to be looked at in one application.
 #[derive(Debug, Clone)]
-pub struct Proofs {
+pub(crate) struct Proofs {
     /// The service that is the application.
     pub service: ServiceName,
     /// Its port inside the container.
@@ -32,7 +32,7 @@ pub struct Proofs {
 
 /// Name and password of an account.
 #[derive(Debug, Clone)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The name.
     pub user: String,
     /// The password.
@@ -41,7 +41,7 @@ pub struct Credentials {
 
 /// An account that the application's own script makes.
 #[derive(Debug, Clone)]
-pub struct NewAccount {
+pub(crate) struct NewAccount {
     /// Run in the container.
     pub command: Vec<String>,
     /// Given to it on standard input.
@@ -52,7 +52,7 @@ pub struct NewAccount {
 
 /// One thing to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub(crate) enum Check {
     /// A visitor without a cookie gets the page.
     OpenWithoutLogin,
     /// The cookie of a new login lives so long.
@@ -70,7 +70,7 @@ pub enum Check {
 
 impl Check {
     /// The word used in JSON.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::OpenWithoutLogin => "open_without_login",
             Self::SessionLasts(_) => "session_lasts",
@@ -80,7 +80,7 @@ impl Check {
     }
 
     /// What is to be seen, in words.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         match self {
             Self::OpenWithoutLogin => "a visitor without a cookie gets the page".to_owned(),
             Self::SessionLasts(wanted) => format!("a new login lasts {} s", wanted.as_secs()),
@@ -92,7 +92,7 @@ impl Check {
 
 /// What came of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckResult {
+pub(crate) struct CheckResult {
     /// In a word.
     pub result: ProofResult,
     /// In a sentence.
@@ -101,7 +101,7 @@ pub struct CheckResult {
 
 impl CheckResult {
     /// It is as asked.
-    pub fn proven(what: impl Into<String>) -> Self {
+    pub(crate) fn proven(what: impl Into<String>) -> Self {
         Self {
             result: ProofResult::Proven,
             what: what.into(),
@@ -109,7 +109,7 @@ impl CheckResult {
     }
 
     /// It could not be looked at.
-    pub fn not_proven(check: Check, why: &str) -> Self {
+    pub(crate) fn not_proven(check: Check, why: &str) -> Self {
         Self {
             result: ProofResult::NotProven,
             what: format!("not proven that {}: {why}", check.words()),
@@ -117,7 +117,7 @@ impl CheckResult {
     }
 
     /// It is not as asked.
-    pub fn failed(what: impl Into<String>) -> Self {
+    pub(crate) fn failed(what: impl Into<String>) -> Self {
         Self {
             result: ProofResult::Failed,
             what: what.into(),
@@ -126,7 +126,7 @@ impl CheckResult {
 }
 
 /// The request for a page.
-pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> PageRequest {
+pub(crate) fn asks(base: &str, page: &Page, cookie: Option<&str>) -> PageRequest {
     PageRequest {
         url: format!("{base}{}", page.path),
         body: page.post.then(|| ("application/json", "{}".to_owned())),
@@ -137,7 +137,7 @@ pub fn asks(base: &str, page: &Page, cookie: Option<&str>) -> PageRequest {
 }
 
 /// The request that signs in.
-pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> PageRequest {
+pub(crate) fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> PageRequest {
     let (user, password) = (&credentials.user, credentials.password.expose());
     let body = match sign_in.sends {
         Sends::Form => (
@@ -170,7 +170,7 @@ pub fn signs_in(base: &str, sign_in: &SignIn, credentials: &Credentials) -> Page
 }
 
 /// As in a form or a URL: everything but letters and digits as `%XX`.
-pub fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
@@ -180,13 +180,13 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// Whether an answer is the page that is wanted.
-pub fn is_page(page: &Page, reply: &Reply) -> bool {
+pub(crate) fn is_page(page: &Page, reply: &Reply) -> bool {
     let body = page.body.as_ref();
     reply.status == page.status && body.is_none_or(|wanted| reply.body.contains(wanted))
 }
 
 /// The judgement on what a visitor without a cookie got.
-pub fn judge_open(page: &Page, reply: &Reply) -> CheckResult {
+pub(crate) fn judge_open(page: &Page, reply: &Reply) -> CheckResult {
     let path = &page.path;
     if let Some(location) = &reply.location {
         return CheckResult::failed(format!("sends a visitor without a cookie on to {location}"));
@@ -204,7 +204,7 @@ pub fn judge_open(page: &Page, reply: &Reply) -> CheckResult {
 }
 
 /// The cookie of this name among those that an answer sets.
-pub fn cookie_of(name: &str, reply: &Reply) -> Option<SetCookie> {
+pub(crate) fn cookie_of(name: &str, reply: &Reply) -> Option<SetCookie> {
     let mut set = reply.set_cookies.iter();
     set.find_map(|line| SetCookie::parse(line).filter(|cookie| cookie.name == name))
 }
@@ -213,7 +213,7 @@ pub fn cookie_of(name: &str, reply: &Reply) -> Option<SetCookie> {
 const TOLERANCE: i64 = 60;
 
 /// The judgement on a new login's cookie, by the clock of whoever sent it, else by ours.
-pub fn judge_life(
+pub(crate) fn judge_life(
     cookie: &SetCookie,
     reply: &Reply,
     now: Timestamp,
@@ -236,7 +236,11 @@ pub fn judge_life(
 }
 
 /// The judgement on how a new login's cookie is sent.
-pub fn judge_fit(cookie: &SetCookie, secure: bool, same_site: Option<SameSite>) -> CheckResult {
+pub(crate) fn judge_fit(
+    cookie: &SetCookie,
+    secure: bool,
+    same_site: Option<SameSite>,
+) -> CheckResult {
     let name = &cookie.name;
     let told = |secure: bool, same_site: Option<SameSite>| {
         let site = same_site.map(|site| format!(" and SameSite={}", site.word()));

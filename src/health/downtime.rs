@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Counted from what the watch sees.
 #[derive(Debug, Clone, Default)]
-pub struct Downtime {
+pub(crate) struct Downtime {
     serving: BTreeSet<String>,
     since: Option<Duration>,
     total: Duration,
@@ -38,7 +38,7 @@ impl Downtime {
     }
 
     /// It was away already when the watch began, whatever container of it is up.
-    pub fn away_from_the_start(&mut self) {
+    pub(crate) fn away_from_the_start(&mut self) {
         *self = Self {
             since: Some(Duration::ZERO),
             observed: true,
@@ -47,12 +47,12 @@ impl Downtime {
     }
 
     /// Whether it is away now, after it was there.
-    pub fn is_away(&self) -> bool {
+    pub(crate) fn is_away(&self) -> bool {
         self.since.is_some()
     }
 
     /// Time without service; `None` for a service that was never seen to go down.
-    pub fn total(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn total(&self, now: Duration) -> Option<Duration> {
         let open = self
             .since
             .map(|since| now.saturating_sub(since))

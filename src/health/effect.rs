@@ -17,7 +17,7 @@ use crate::stack::drift::seen_by_process;
 
 /// What must be seen in a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The service.
     pub service: ServiceName,
     /// How the change reaches it.
@@ -30,7 +30,7 @@ pub struct Expected {
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpectedValue {
+pub(crate) enum ExpectedValue {
     /// The variable has this value; `None`: it is not there, or no longer has `before`.
     Variable {
         /// Its value after the change.
@@ -51,7 +51,7 @@ pub enum ExpectedValue {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// As wanted.
     pub ok: bool,
     /// How it is known.
@@ -64,7 +64,7 @@ pub struct Proof {
 ///
 /// # Errors
 /// The engine's.
-pub async fn prove(
+pub(crate) async fn prove(
     docker: &Docker,
     container: &str,
     expected: &Expected,

@@ -54,12 +54,12 @@ pub struct Past {
 }
 
 /// The longest time that a healthcheck may take to its result by its own numbers.
-pub fn of_healthcheck(check: Healthcheck) -> Duration {
+pub(crate) fn of_healthcheck(check: Healthcheck) -> Duration {
     check.start_period + (check.interval + check.timeout) * check.retries + SLACK
 }
 
 /// What is expected of a container.
-pub fn expectation(
+pub(crate) fn expectation(
     inspected: &Inspected,
     settings: &ServiceSettings,
     past: Past,
@@ -85,7 +85,7 @@ pub fn expectation(
 
 /// The same after a reload, which no start and no new result of the healthcheck tells: at least one
 /// check must have been made since.
-pub fn after_reload(expectation: Expectation) -> Expectation {
+pub(crate) fn after_reload(expectation: Expectation) -> Expectation {
     let check = expectation.healthcheck;
     let one_check = check.map_or(Duration::ZERO, |check| check.interval + check.timeout);
     Expectation {
@@ -96,7 +96,7 @@ pub fn after_reload(expectation: Expectation) -> Expectation {
 }
 
 /// Before the first container of a service is seen: it must at least start.
-pub fn before_start(settings: &ServiceSettings, past: Past, limits: Limits) -> Expectation {
+pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limits) -> Expectation {
     Expectation {
         healthcheck: None,
         probe: settings.probe.is_some(),

@@ -1,14 +1,14 @@
 //! Health: what is seen of a container, the verdict on it, and the proof that a change arrived. The
 //! verdict is a pure function of observations; `watch` feeds it, and stands on the engine's events.
 
-pub mod check;
-pub mod downtime;
-pub mod effect;
+pub(crate) mod check;
+pub(crate) mod downtime;
+pub(crate) mod effect;
 mod feed;
 mod life;
-pub mod limits;
-pub mod others;
-pub mod set_cookie;
-pub mod track;
-pub mod verdict;
-pub mod watch;
+pub(crate) mod limits;
+pub(crate) mod others;
+pub(crate) mod set_cookie;
+pub(crate) mod track;
+pub(crate) mod verdict;
+pub(crate) mod watch;

@@ -6,7 +6,7 @@ use crate::secret::Secret;
 
 /// A line `Set-Cookie`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetCookie {
+pub(crate) struct SetCookie {
     /// Its name.
     pub name: String,
     /// Whoever has it is signed in.
@@ -30,7 +30,7 @@ pub struct SetCookie {
 /// Which requests from other sites carry a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of the attribute")]
-pub enum SameSite {
+pub(crate) enum SameSite {
     Lax,
     Strict,
     None,
@@ -38,14 +38,14 @@ pub enum SameSite {
 
 impl SameSite {
     /// Reads the attribute, or a parameter of that name.
-    pub fn of_word(word: &str) -> Option<Self> {
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
         [Self::Lax, Self::Strict, Self::None]
             .into_iter()
             .find(|known| known.word().eq_ignore_ascii_case(word.trim()))
     }
 
     /// As browsers write it.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Lax => "Lax",
             Self::Strict => "Strict",
@@ -56,7 +56,7 @@ impl SameSite {
 
 impl SetCookie {
     /// Reads a line; `None`: it sets nothing.
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut parts = line.split(';').map(str::trim);
         let (name, value) = parts.next()?.split_once('=')?;
         let mut cookie = Self {
@@ -86,24 +86,24 @@ impl SetCookie {
     }
 
     /// As a browser sends it back.
-    pub fn pair(&self) -> String {
+    pub(crate) fn pair(&self) -> String {
         format!("{}={}", self.name, self.value.expose())
     }
 
     /// Bytes of name and value.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.name.len() + self.value.expose().len()
     }
 
     /// Seconds until it ends, by the clock of whoever sent it; `None`: with the browser.
-    pub fn lives(&self, clock: Timestamp) -> Option<i64> {
+    pub(crate) fn lives(&self, clock: Timestamp) -> Option<i64> {
         let until = |at: Timestamp| at.as_second() - clock.as_second();
         self.max_age.or_else(|| self.expires.map(until))
     }
 }
 
 /// `Tue, 24 Nov 2026 05:00:00 GMT`.
-pub fn http_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
     parsed.ok()
 }

@@ -35,7 +35,7 @@ pub struct WatchTarget {
 
 /// One service as the watch has seen it.
 #[derive(Debug)]
-pub struct ServiceTrack {
+pub(crate) struct ServiceTrack {
     /// What is watched.
     pub target: WatchTarget,
     /// The verdict, once it stands.
@@ -57,7 +57,7 @@ pub struct ServiceTrack {
 
 /// How far a service is from its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judged {
+pub(crate) enum Judged {
     /// It stands.
     Decided,
     /// Good as far as the events tell: it stands when a look at the containers agrees.
@@ -71,7 +71,7 @@ pub enum Judged {
 
 impl ServiceTrack {
     /// A track without observations.
-    pub fn new(target: WatchTarget, limits: Limits) -> Self {
+    pub(crate) fn new(target: WatchTarget, limits: Limits) -> Self {
         let serving = target.old.iter().filter(|(_, up)| *up);
         let down = Downtime::served_by(serving.map(|(id, _)| id.clone()));
         let waiting = limits::before_start(&target.settings, target.past, limits);
@@ -90,7 +90,7 @@ impl ServiceTrack {
     }
 
     /// The containers whose start was seen.
-    pub fn watched(&self) -> Vec<String> {
+    pub(crate) fn watched(&self) -> Vec<String> {
         self.lives.keys().cloned().collect()
     }
 
@@ -101,12 +101,18 @@ impl ServiceTrack {
     }
 
     /// A container was made; it must start.
-    pub fn expect_new(&mut self, id: &str) {
+    pub(crate) fn expect_new(&mut self, id: &str) {
         self.life(id);
     }
 
     /// A container was started.
-    pub fn started(&mut self, id: &str, at: Duration, found: Option<&Inspected>, limits: Limits) {
+    pub(crate) fn started(
+        &mut self,
+        id: &str,
+        at: Duration,
+        found: Option<&Inspected>,
+        limits: Limits,
+    ) {
         let (settings, past) = (self.target.settings.clone(), self.target.past);
         let life = self.life(id);
         if let Some(inspected) = found {
@@ -120,7 +126,7 @@ impl ServiceTrack {
     }
 
     /// A container was told to reload, and goes on: from here on it is judged anew.
-    pub fn reloaded(&mut self, found: &Inspected, at: Duration, limits: Limits) {
+    pub(crate) fn reloaded(&mut self, found: &Inspected, at: Duration, limits: Limits) {
         self.started(&found.id, at, Some(found), limits);
         let life = self.life(&found.id);
         life.expect = limits::after_reload(life.expect);
@@ -134,7 +140,7 @@ impl ServiceTrack {
     }
 
     /// A container was sent its stop signal: from here on it may not answer.
-    pub fn stopping(&mut self, id: &str, at: Duration) {
+    pub(crate) fn stopping(&mut self, id: &str, at: Duration) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
             life.halt = Halt::Asked;
@@ -143,7 +149,7 @@ impl ServiceTrack {
 
     /// The kernel killed a process of the container; the end of the container may follow, or be told
     /// already.
-    pub fn out_of_memory(&mut self, id: &str) {
+    pub(crate) fn out_of_memory(&mut self, id: &str) {
         let Some(life) = self.lives.get_mut(id) else {
             return;
         };
@@ -160,7 +166,7 @@ impl ServiceTrack {
 
     /// A container's process ended. Of containers whose start was not seen this is the end that was
     /// asked for.
-    pub fn died(&mut self, id: &str, at: Duration, exit_code: i64) {
+    pub(crate) fn died(&mut self, id: &str, at: Duration, exit_code: i64) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
             let oom = life.oom && exit_code == 137;
@@ -169,7 +175,7 @@ impl ServiceTrack {
     }
 
     /// Somebody holds a container, or lets it go on.
-    pub fn paused(&mut self, id: &str, at: Duration, held: bool) {
+    pub(crate) fn paused(&mut self, id: &str, at: Duration, held: bool) {
         let Some(life) = self.lives.get_mut(id) else {
             return;
         };
@@ -186,7 +192,7 @@ impl ServiceTrack {
     }
 
     /// Something else was seen of a container that is watched.
-    pub fn saw(&mut self, id: &str, observation: Observation) {
+    pub(crate) fn saw(&mut self, id: &str, observation: Observation) {
         let Some(life) = self.lives.get_mut(id) else {
             return;
         };
@@ -202,7 +208,7 @@ impl ServiceTrack {
 
     /// A container was removed. That of an old one is what was asked for, where a new one takes its
     /// place.
-    pub fn removed(&mut self, id: &str, at: Duration) {
+    pub(crate) fn removed(&mut self, id: &str, at: Duration) {
         self.down.down(id, at);
         let stays = match self.target.action {
             Action::None | Action::Signal | Action::Restart => true,
@@ -216,7 +222,7 @@ impl ServiceTrack {
 
     /// Compose has made what it makes of the files: nobody makes more. `existing` are the containers
     /// there are now, with their states; `wanted` is how many the files ask for.
-    pub fn counted(&mut self, existing: &[(String, State)], wanted: usize) {
+    pub(crate) fn counted(&mut self, existing: &[(String, State)], wanted: usize) {
         let is_old = |id: &String| self.target.old.iter().any(|(old, _)| old == id);
         let new = existing.iter().filter(|(id, _)| !is_old(id));
         let new: Vec<&(String, State)> = new.collect();
@@ -239,7 +245,7 @@ impl ServiceTrack {
     }
 
     /// Adds what a look at the container shows and the events did not tell.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         found: &Inspected,
         started: Duration,
@@ -280,7 +286,7 @@ impl ServiceTrack {
     }
 
     /// The probe to be asked now, if one is wanted and none is under way.
-    pub fn probe_wanted(&mut self) -> Option<Probe> {
+    pub(crate) fn probe_wanted(&mut self) -> Option<Probe> {
         if self.probing || self.verdict.is_some() {
             return None;
         }
@@ -290,7 +296,7 @@ impl ServiceTrack {
     }
 
     /// Takes an answer; gives the probe to be asked next.
-    pub fn probed(&mut self, at: Duration, answer: &Answer) -> Option<Probe> {
+    pub(crate) fn probed(&mut self, at: Duration, answer: &Answer) -> Option<Probe> {
         let probe = self.target.settings.probe.clone()?;
         let judged = probe.judge(answer);
         let seen = LifeEvent::Probe {
@@ -314,7 +320,7 @@ impl ServiceTrack {
     /// Judges the service: bad when one container is, good when all that are wanted are. Whatever is
     /// seen or not seen, it comes to an end: each container has its limit, and so has one that does not
     /// come.
-    pub fn judge(&mut self, now: Duration) -> Judged {
+    pub(crate) fn judge(&mut self, now: Duration) -> Judged {
         if self.verdict.is_some() {
             return Judged::Decided;
         }
@@ -365,7 +371,7 @@ impl ServiceTrack {
     }
 
     /// Compares a look at a container with what was seen of it; `None`: it does not exist.
-    pub fn look(&mut self, id: &str, found: Option<&Inspected>, now: Duration) -> bool {
+    pub(crate) fn look(&mut self, id: &str, found: Option<&Inspected>, now: Duration) -> bool {
         let Some(life) = self.lives.get_mut(id) else {
             return true;
         };
@@ -381,7 +387,7 @@ impl ServiceTrack {
     }
 
     /// A good verdict does not stand any more: it is judged anew.
-    pub fn reopen(&mut self) {
+    pub(crate) fn reopen(&mut self) {
         let good = self.verdict.as_ref().is_some_and(|verdict| {
             matches!(
                 verdict.word,

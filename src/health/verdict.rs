@@ -8,7 +8,7 @@ use crate::event::VerdictWord;
 
 /// What is expected of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expectation {
+pub(crate) struct Expectation {
     /// Its healthcheck, if it has one.
     pub healthcheck: Option<Healthcheck>,
     /// A probe from the host must succeed as well.
@@ -30,7 +30,7 @@ pub struct Expectation {
 
 /// One thing that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LifeEvent {
+pub(crate) enum LifeEvent {
     /// The process was started.
     Started,
     /// The process ended.
@@ -58,7 +58,7 @@ pub enum LifeEvent {
 
 /// When something was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
+pub(crate) struct Observation {
     /// Since the watch began.
     pub at: Duration,
     /// What.
@@ -67,7 +67,7 @@ pub struct Observation {
 
 /// The judgement so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     /// Not yet; should nothing else be seen, ask again at this time.
     Pending {
         /// Since the watch began.
@@ -141,7 +141,7 @@ impl LifeSummary {
 }
 
 /// Judges a container. `now` is the time since the watch began; observations are in order.
-pub fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Judgement {
+pub(crate) fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Judgement {
     let life = LifeSummary::of(history);
     let deadline = life.first_start.unwrap_or_default() + expect.limit;
     let decided = match life.running_since {

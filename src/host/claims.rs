@@ -19,7 +19,7 @@ const PREFIX: &str = "refit/";
 
 /// How far a process is with a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// It wants it, and gives way to others.
     Wanted,
     /// It has it.
@@ -37,14 +37,14 @@ impl Stage {
 
 /// A claim of this process; given up when it is dropped.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     name: String,
     _socket: UnixListener,
 }
 
 /// A claim as anybody sees it.
 #[derive(Debug)]
-pub struct SeenClaim {
+pub(crate) struct SeenClaim {
     /// How far its process is.
     pub stage: Stage,
     name: String,
@@ -52,7 +52,7 @@ pub struct SeenClaim {
 
 /// Whose a claim is, as the kernel says.
 #[derive(Debug)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// Its process; `None` for one that cannot be seen from here.
     pub pid: Option<u32>,
     /// The user that it had when it made the claim.
@@ -69,7 +69,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// The kernel's, such as too many open files.
-pub fn make(key: &str, stage: Stage) -> anyhow::Result<Claim> {
+pub(crate) fn make(key: &str, stage: Stage) -> anyhow::Result<Claim> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let pid = std::process::id();
@@ -88,7 +88,7 @@ pub fn make(key: &str, stage: Stage) -> anyhow::Result<Claim> {
 ///
 /// # Errors
 /// The kernel does not tell.
-pub fn others(key: &str, own: &[Claim]) -> anyhow::Result<Vec<SeenClaim>> {
+pub(crate) fn others(key: &str, own: &[Claim]) -> anyhow::Result<Vec<SeenClaim>> {
     let list = "/proc/net/unix";
     let text = std::fs::read(list).with_context(|| format!("cannot read {list}"))?;
     let text = String::from_utf8_lossy(&text);
@@ -110,7 +110,7 @@ fn seen_in(line: &str, key: &str) -> Option<SeenClaim> {
 
 impl SeenClaim {
     /// Whose it is; `None` when it was given up meanwhile.
-    pub async fn owner(&self) -> Option<Owner> {
+    pub(crate) async fn owner(&self) -> Option<Owner> {
         let connection = match UnixStream::connect(format!("\0{}", self.name)).await {
             Ok(connection) => connection,
             // Somebody else may have filled its queue, to hide it.
@@ -151,7 +151,7 @@ impl SeenClaim {
 
 impl Owner {
     /// Waits until the claim is given up.
-    pub async fn gives_up(&self) {
+    pub(crate) async fn gives_up(&self) {
         match &self.connection {
             // Nobody writes: what comes is the end.
             Some(connection) => match connection.readable().await {

@@ -23,7 +23,7 @@ use crate::fault::fault;
 
 /// Which file it was: its place without symlinks, and the kernel's numbers of it and of its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileId {
+pub(crate) struct FileId {
     real: PathBuf,
     folder: (u64, u64),
     file: (u64, u64),
@@ -31,7 +31,7 @@ pub struct FileId {
 
 /// A file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileAsRead {
+pub(crate) struct FileAsRead {
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// What it has besides.
@@ -43,7 +43,7 @@ pub struct FileAsRead {
 /// What came of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Exchanged {
+pub(crate) enum Exchanged {
     /// The new text is in place.
     Done,
     /// Something else is there than was expected; it was left alone.
@@ -52,7 +52,7 @@ pub enum Exchanged {
 
 /// A text to be put in place.
 #[derive(Debug, Clone, Copy)]
-pub struct New<'a> {
+pub(crate) struct New<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
     /// What the file has besides.
@@ -67,7 +67,7 @@ fn id_of(metadata: &fs::Metadata) -> (u64, u64) {
 ///
 /// # Errors
 /// It cannot be read, or is not a regular file.
-pub fn look(path: &Path) -> anyhow::Result<Option<FileAsRead>> {
+pub(crate) fn look(path: &Path) -> anyhow::Result<Option<FileAsRead>> {
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if is_absent(&error) => return Ok(None),
@@ -131,7 +131,7 @@ fn open_in(folder: &OwnedFd, name: &OsString) -> io::Result<Option<(File, fs::Me
 ///
 /// # Errors
 /// The folder cannot be written, the disk is full, or the owner cannot be kept.
-pub fn exchange(
+pub(crate) fn exchange(
     path: &Path,
     seen: Option<&FileAsRead>,
     new: Option<New<'_>>,

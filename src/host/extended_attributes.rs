@@ -13,7 +13,7 @@ use rustix::io::Errno;
 ///
 /// # Errors
 /// The file is not there, or the file system knows no attributes.
-pub fn get(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn get(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
     known(whole(|buffer| rustix::fs::getxattr(path, name, buffer)))
 }
 
@@ -21,7 +21,7 @@ pub fn get(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// The file system's.
-pub fn of_open(file: &File, name: &OsStr) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn of_open(file: &File, name: &OsStr) -> io::Result<Option<Vec<u8>>> {
     known(whole(|buffer| rustix::fs::fgetxattr(file, name, buffer)))
 }
 
@@ -29,7 +29,7 @@ pub fn of_open(file: &File, name: &OsStr) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// The file system knows no attributes.
-pub fn names_of(file: &File) -> io::Result<Vec<OsString>> {
+pub(crate) fn names_of(file: &File) -> io::Result<Vec<OsString>> {
     let list = whole(|buffer| rustix::fs::flistxattr(file, buffer))?;
     let names = list
         .split(|byte| *byte == 0)
@@ -43,7 +43,7 @@ pub fn names_of(file: &File) -> io::Result<Vec<OsString>> {
 ///
 /// # Errors
 /// The file system's.
-pub fn set(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+pub(crate) fn set(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
     Ok(rustix::fs::setxattr(
         path,
         name,
@@ -56,7 +56,7 @@ pub fn set(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's.
-pub fn set_on_open(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
+pub(crate) fn set_on_open(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
     Ok(rustix::fs::fsetxattr(
         file,
         name,
@@ -69,7 +69,7 @@ pub fn set_on_open(file: &File, name: &OsStr, value: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's, or there is none of that name.
-pub fn remove(path: &Path, name: &str) -> io::Result<()> {
+pub(crate) fn remove(path: &Path, name: &str) -> io::Result<()> {
     Ok(rustix::fs::removexattr(path, name)?)
 }
 

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use crate::host::extended_attributes;
 
 /// Temporary files start like this, so that recovery can tell them from the user's.
-pub const TEMPORARY_PREFIX: &str = ".refit-tmp-";
+pub(crate) const TEMPORARY_PREFIX: &str = ".refit-tmp-";
 
 /// More than this is no file that a person writes: it is not read into memory.
 const TOO_LARGE: u64 = 256 << 20;
 
 /// What lies at a path in place of a file whose text can be read to its end, such as a pipe; `None`
 /// where there is a file, a folder, or nothing. It is not opened: that would wait for a writer.
-pub fn special(path: &Path) -> Option<&'static str> {
+pub(crate) fn special(path: &Path) -> Option<&'static str> {
     let metadata = fs::metadata(path).ok()?;
     special_kind(metadata.file_type())
 }
@@ -40,7 +40,7 @@ fn special_kind(kind: fs::FileType) -> Option<&'static str> {
 ///
 /// # Errors
 /// It exists and cannot be read, is not a regular file, or is larger than any that a person writes.
-pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+pub(crate) fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let told = || format!("cannot read {}", path.display());
     match read_regular(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -58,7 +58,7 @@ pub fn read_if_exists(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 }
 
 /// A file's text, where it is one that can be read.
-pub fn text_if_readable(path: &Path) -> Option<String> {
+pub(crate) fn text_if_readable(path: &Path) -> Option<String> {
     String::from_utf8(read_regular(path).ok()?).ok()
 }
 
@@ -90,7 +90,7 @@ fn refuse_special(kind: fs::FileType) -> io::Result<()> {
 
 /// What a file has besides its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     /// Permission bits.
     pub mode: u32,
     /// Owner.
@@ -103,7 +103,7 @@ pub struct Attributes {
 
 impl Attributes {
     /// Those of a new file.
-    pub const NEW: Self = Self {
+    pub(crate) const NEW: Self = Self {
         mode: 0o644,
         uid: u32::MAX,
         gid: u32::MAX,
@@ -114,7 +114,7 @@ impl Attributes {
     ///
     /// # Errors
     /// There is no such file, or an attribute cannot be read.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let file = File::open(fs::canonicalize(path)?)?;
         Self::of_open(&file, &file.metadata()?)
     }
@@ -123,7 +123,7 @@ impl Attributes {
     ///
     /// # Errors
     /// An attribute cannot be read.
-    pub fn of_open(file: &File, metadata: &fs::Metadata) -> io::Result<Self> {
+    pub(crate) fn of_open(file: &File, metadata: &fs::Metadata) -> io::Result<Self> {
         let mut extended = Vec::new();
         // A file system without extended attributes has none to keep.
         for name in extended_attributes::names_of(file).into_iter().flatten() {
@@ -163,7 +163,7 @@ impl Attributes {
 ///
 /// # Errors
 /// It cannot be removed.
-pub fn remove(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
@@ -176,7 +176,7 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A file cannot be removed.
-pub fn remove_temporaries(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn remove_temporaries(folder: &Path) -> anyhow::Result<()> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Ok(());
     };
@@ -196,18 +196,18 @@ pub fn remove_temporaries(folder: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The folder cannot be opened or synced.
-pub fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     File::open(folder)?.sync_all()?;
     Ok(())
 }
 
 /// The file that a path means, through symlinks; itself where it is none or dangles.
-pub fn follow(path: &Path) -> PathBuf {
+pub(crate) fn follow(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The name of a user of this machine; `None` where only the number is known.
-pub fn user_name(uid: u32) -> Option<String> {
+pub(crate) fn user_name(uid: u32) -> Option<String> {
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
     accounts.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -217,14 +217,14 @@ pub fn user_name(uid: u32) -> Option<String> {
 }
 
 /// This machine's name.
-pub fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Free bytes for this user on the file system of a path.
-pub fn free_bytes(path: &Path) -> Option<u64> {
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }

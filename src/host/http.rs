@@ -20,7 +20,7 @@ pub enum Answer {
 }
 
 /// Asks a URL once.
-pub async fn get(url: String, timeout: Duration) -> Answer {
+pub(crate) async fn get(url: String, timeout: Duration) -> Answer {
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .tls_config(trust::tls(&url))
@@ -51,7 +51,7 @@ pub async fn get(url: String, timeout: Duration) -> Answer {
 
 /// A request as a browser makes it; nothing is followed and no cookie is kept.
 #[derive(Debug, Clone, Default)]
-pub struct PageRequest {
+pub(crate) struct PageRequest {
     /// Where to.
     pub url: String,
     /// Sent with POST, if there is one; with its type.
@@ -66,7 +66,7 @@ pub struct PageRequest {
 
 /// An answer whole enough for a browser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The status code.
     pub status: u16,
     /// At most 64 KiB of the body.
@@ -83,7 +83,7 @@ pub struct Reply {
 ///
 /// # Errors
 /// The transport's reason.
-pub async fn ask(ask: PageRequest, timeout: Duration) -> Result<Reply, String> {
+pub(crate) async fn ask(ask: PageRequest, timeout: Duration) -> Result<Reply, String> {
     let asked = tokio::task::spawn_blocking(move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .tls_config(trust::tls(&ask.url))
@@ -143,7 +143,7 @@ fn reply(mut answer: ureq::http::Response<ureq::Body>) -> Reply {
 
 /// Something to be handed to a machine elsewhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Post {
+pub(crate) struct Post {
     /// Where to; itself a secret more often than not.
     pub url: String,
     /// Headers.
@@ -162,7 +162,7 @@ impl std::fmt::Debug for Post {
 
 /// Why something could not be handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsent {
+pub(crate) struct Unsent {
     /// In words.
     pub text: String,
     /// When it is worth trying again: `None`: never, so it is refused for good.
@@ -171,7 +171,7 @@ pub struct Unsent {
 
 /// When to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub(crate) enum Again {
     /// After some time.
     Later,
     /// After this time, as the receiver said.
@@ -180,13 +180,13 @@ pub enum Again {
 
 impl Unsent {
     /// It is refused, and will be.
-    pub fn for_good(text: impl Into<String>) -> Self {
+    pub(crate) fn for_good(text: impl Into<String>) -> Self {
         let (text, again) = (text.into(), None);
         Self { text, again }
     }
 
     /// It may work later.
-    pub fn for_now(text: impl Into<String>) -> Self {
+    pub(crate) fn for_now(text: impl Into<String>) -> Self {
         let (text, again) = (text.into(), Some(Again::Later));
         Self { text, again }
     }
@@ -196,7 +196,7 @@ impl Unsent {
 ///
 /// # Errors
 /// No answer, or one that is not 2xx.
-pub async fn post(post: Post, timeout: Duration) -> Result<(), Unsent> {
+pub(crate) async fn post(post: Post, timeout: Duration) -> Result<(), Unsent> {
     let posted = tokio::task::spawn_blocking(move || {
         // A proxy of the environment is used: receivers are elsewhere.
         let agent: ureq::Agent = ureq::Agent::config_builder()

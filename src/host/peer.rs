@@ -10,7 +10,7 @@ use crate::secret::{HIDDEN, is_secret};
 
 /// The rights by which the kernel decides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rights {
+pub(crate) struct Rights {
     uid: u32,
     groups: Vec<u32>,
     /// It may write whatever the permissions say.
@@ -22,7 +22,7 @@ const DAC_OVERRIDE: u64 = 1 << 1;
 
 impl Rights {
     /// Those of a process of this user and group; where it can be seen, with what else it has.
-    pub fn of(pid: Option<u32>, uid: u32, gid: u32) -> Self {
+    pub(crate) fn of(pid: Option<u32>, uid: u32, gid: u32) -> Self {
         let status = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok());
         let field = |name: &str| {
             let lines = status.as_deref().unwrap_or_default().lines();
@@ -42,7 +42,7 @@ impl Rights {
     }
 
     /// Whether a process with these rights may write to what lies at a path.
-    pub fn may_write(&self, path: &Path) -> bool {
+    pub(crate) fn may_write(&self, path: &Path) -> bool {
         let Ok(metadata) = fs::metadata(path) else {
             return self.overrides;
         };
@@ -94,7 +94,7 @@ fn has_our_users(pid: u32) -> bool {
 
 /// A process as it is told to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Described {
+pub(crate) struct Described {
     /// What it runs, in a line.
     pub command: String,
     /// When it was started, in local time.
@@ -104,7 +104,7 @@ pub struct Described {
 }
 
 /// Describes a process; `None` when it is gone.
-pub fn describe(pid: u32) -> Option<Described> {
+pub(crate) fn describe(pid: u32) -> Option<Described> {
     let of = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
     let line = fs::read(of("cmdline")).ok()?;
     let name = fs::read_to_string(of("comm")).ok()?;

@@ -16,7 +16,7 @@ const MARK: &str = "-mark-";
 
 /// A command line as data.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
@@ -41,7 +41,7 @@ impl Call {
 
 /// How a call ended.
 #[derive(Debug, Clone)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// All of its standard output.
@@ -52,7 +52,7 @@ pub struct Ended {
 
 impl Ended {
     /// Whether it ended with 0.
-    pub fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         self.code == Some(0)
     }
 }
@@ -84,7 +84,7 @@ impl Drop for Group {
 /// When a process of this host was started, in the kernel's ticks: with its number it is unique. One that
 /// has ended is not there, also where nobody has waited for it: the first process of a container often
 /// does not.
-pub fn start_time(pid: u32) -> Option<u64> {
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
     let (_, rest) = stat.rsplit_once(')')?;
@@ -96,7 +96,7 @@ pub fn start_time(pid: u32) -> Option<u64> {
 }
 
 /// Sends a signal to a process and all that it started, as far as they are its children still.
-pub fn signal_tree(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn signal_tree(pid: u32, signal: rustix::process::Signal) {
     // Those below first: a shell that is gone no longer tells whom it started.
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     for child in children.unwrap_or_default().split_whitespace() {
@@ -114,19 +114,19 @@ pub fn signal_tree(pid: u32, signal: rustix::process::Signal) {
 }
 
 /// Whether a process of this number is there, and is a refit: the number alone may be another's by now.
-pub fn is_refit(pid: u32) -> bool {
+pub(crate) fn is_refit(pid: u32) -> bool {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
     name.is_ok_and(|name| name.starts_with("refit"))
 }
 
 /// How the name of this refit's own mark begins.
-pub fn name_of_mark() -> String {
+pub(crate) fn name_of_mark() -> String {
     let pid = std::process::id();
     format!("{pid}{MARK}{}-", start_time(pid).unwrap_or_default())
 }
 
 /// Whether a file is a mark, of whichever refit.
-pub fn is_mark(name: &str) -> bool {
+pub(crate) fn is_mark(name: &str) -> bool {
     name.contains(MARK)
 }
 
@@ -144,7 +144,7 @@ fn is_left_behind(name: &str) -> bool {
 
 /// Ends what killed refits left at work, by the marks in their folder. What cannot be ended now is
 /// tried again by the next command.
-pub async fn end_left_behind(marks: &Path) {
+pub(crate) async fn end_left_behind(marks: &Path) {
     for entry in std::fs::read_dir(marks).into_iter().flatten().flatten() {
         if !entry.file_name().to_str().is_some_and(is_left_behind) {
             continue;
@@ -162,7 +162,7 @@ pub async fn end_left_behind(marks: &Path) {
 
 /// The variable that tells a program which mark it has, and those that it starts: Compose gives the
 /// builder a pipe as its standard input, and the builder may outlive Compose.
-pub const MARK_VARIABLE: &str = "REFIT_MARK";
+pub(crate) const MARK_VARIABLE: &str = "REFIT_MARK";
 
 /// Ends the programs that a killed refit left behind, and all that they started: those that have
 /// this file open, which each of them got as its standard input, or are told of it in their
@@ -170,7 +170,7 @@ pub const MARK_VARIABLE: &str = "REFIT_MARK";
 ///
 /// # Errors
 /// One of them cannot be ended, such as another user's.
-pub async fn end_orphans(mark: &Path) -> anyhow::Result<()> {
+pub(crate) async fn end_orphans(mark: &Path) -> anyhow::Result<()> {
     use rustix::process::{Signal, getpgid, kill_process_group};
     let Ok(mark) = mark.canonicalize() else {
         return Ok(());
@@ -231,7 +231,7 @@ fn holders(file: &Path) -> Vec<rustix::process::Pid> {
 ///
 /// # Errors
 /// The program cannot be started, or its output cannot be read.
-pub async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ended> {
+pub(crate) async fn run(call: &Call, mut line: impl FnMut(&str)) -> anyhow::Result<Ended> {
     tracing::debug!(program = %call.program.display(), args = ?call.args, "call");
     let stdin = match &call.mark {
         Some(mark) => std::fs::File::open(mark)

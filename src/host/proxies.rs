@@ -22,7 +22,7 @@ const MOST_FILES: usize = 2_000;
 const LARGEST: u64 = 1 << 20;
 
 /// Files and lines, from 1, that hand requests on to a port of this machine.
-pub fn of_port(port: u16) -> Vec<(PathBuf, usize)> {
+pub(crate) fn of_port(port: u16) -> Vec<(PathBuf, usize)> {
     let roots: Vec<PathBuf> = SETTINGS.iter().map(PathBuf::from).collect();
     below(&roots, port)
 }

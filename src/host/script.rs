@@ -15,7 +15,7 @@ use super::process::Group;
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScriptEnd {
+pub(crate) enum ScriptEnd {
     /// By itself; `None` when a signal ended it.
     Exited(Option<i32>),
     /// It was killed at its limit.
@@ -30,7 +30,7 @@ pub enum ScriptEnd {
 ///
 /// # Errors
 /// It cannot be started, or its output not be read.
-pub async fn run(
+pub(crate) async fn run(
     command_line: &str,
     directory: &Path,
     env: &[(OsString, OsString)],

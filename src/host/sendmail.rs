@@ -23,7 +23,7 @@ const TRY_LATER: i32 = 75;
 
 /// A mail, and what sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
+pub(crate) struct Mail {
     /// The program, if it is not the machine's `sendmail`.
     pub program: Option<PathBuf>,
     /// The sender that replies of mail servers go to.
@@ -36,7 +36,7 @@ pub struct Mail {
 ///
 /// # Errors
 /// There is no such program, it does not end in time, or it refuses the mail.
-pub async fn send(mail: &Mail, timeout: Duration) -> Result<(), Unsent> {
+pub(crate) async fn send(mail: &Mail, timeout: Duration) -> Result<(), Unsent> {
     let program = program(mail)?;
     let mut command = Command::new(&program);
     command

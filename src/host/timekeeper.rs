@@ -13,7 +13,7 @@ use super::process::{self, Call, Ended};
 
 /// A line of `passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passwd {
+pub(crate) struct Passwd {
     /// The name.
     pub name: String,
     /// The number.
@@ -28,7 +28,7 @@ pub struct Passwd {
 ///
 /// # Errors
 /// There is none.
-pub async fn account(uid: u32) -> anyhow::Result<Passwd> {
+pub(crate) async fn account(uid: u32) -> anyhow::Result<Passwd> {
     let asked = call("getent", &["passwd", &uid.to_string()]).await;
     let line = match asked {
         Ok(ended) if ended.ok() => String::from_utf8_lossy(&ended.stdout).into_owned(),
@@ -39,7 +39,7 @@ pub async fn account(uid: u32) -> anyhow::Result<Passwd> {
 }
 
 /// Whether there is an account of this name.
-pub async fn has_account(name: &str) -> bool {
+pub(crate) async fn has_account(name: &str) -> bool {
     let asked = call("getent", &["passwd", name]).await;
     match asked {
         Ok(ended) => ended.ok(),
@@ -62,30 +62,30 @@ fn passwd(line: &str) -> Option<Passwd> {
 }
 
 /// The first program of this name in `PATH`.
-pub fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     program_in(&std::env::var_os("PATH")?, name)
 }
 
 /// The first program of this name in folders that are listed as in `PATH`.
-pub fn program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+pub(crate) fn program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
     let mut found = std::env::split_paths(path).map(|folder| folder.join(name));
     // What is relative is somewhere else for a timer.
     found.find(|path| path.is_absolute() && is_program(path))
 }
 
 /// Whether this is a file that can be run.
-pub fn is_program(path: &Path) -> bool {
+pub(crate) fn is_program(path: &Path) -> bool {
     let found = fs::metadata(path);
     found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Whether systemd runs this machine (`sd_booted(3)`).
-pub fn systemd_runs() -> bool {
+pub(crate) fn systemd_runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
 /// Whether this user has a systemd of their own that answers.
-pub async fn user_manager_runs() -> bool {
+pub(crate) async fn user_manager_runs() -> bool {
     let asked = call("systemctl", &["--user", "show-environment"]).await;
     asked.is_ok_and(|ended| ended.ok())
 }
@@ -94,7 +94,7 @@ pub async fn user_manager_runs() -> bool {
 ///
 /// # Errors
 /// It failed.
-pub async fn systemctl(of_user: bool, args: &[&str]) -> anyhow::Result<String> {
+pub(crate) async fn systemctl(of_user: bool, args: &[&str]) -> anyhow::Result<String> {
     let scope = if of_user { &["--user"][..] } else { &[] };
     let all = [scope, args].concat();
     let ended = call("systemctl", &all).await?;
@@ -106,7 +106,7 @@ pub async fn systemctl(of_user: bool, args: &[&str]) -> anyhow::Result<String> {
 
 /// What `systemd-analyze verify` has against these units, as units of the system: for those of a user it
 /// wants a session. `None`: nothing, or it is not here.
-pub async fn verify(units: &[PathBuf]) -> Option<String> {
+pub(crate) async fn verify(units: &[PathBuf]) -> Option<String> {
     let mut args = vec!["--man=no"];
     args.push("verify");
     let names: Vec<String> = units
@@ -119,7 +119,7 @@ pub async fn verify(units: &[PathBuf]) -> Option<String> {
 }
 
 /// What `systemd-analyze calendar` has against an expression; `None`: nothing, or it is not here.
-pub async fn calendar(expression: &str) -> Option<String> {
+pub(crate) async fn calendar(expression: &str) -> Option<String> {
     let ended = call("systemd-analyze", &["calendar", expression])
         .await
         .ok()?;
@@ -130,7 +130,7 @@ pub async fn calendar(expression: &str) -> Option<String> {
 ///
 /// # Errors
 /// `crontab` is not here, or does not let this user in.
-pub async fn crontab(of: Option<&str>) -> anyhow::Result<Vec<u8>> {
+pub(crate) async fn crontab(of: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
     let ended = call("crontab", &[user, vec!["-l"]].concat()).await?;
     // What cannot be read must never look like one that is empty: it would be written over.
@@ -145,7 +145,11 @@ pub async fn crontab(of: Option<&str>) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// cron does not take it.
-pub async fn set_crontab(of: Option<&str>, text: &[u8], scratch: &Path) -> anyhow::Result<()> {
+pub(crate) async fn set_crontab(
+    of: Option<&str>,
+    text: &[u8],
+    scratch: &Path,
+) -> anyhow::Result<()> {
     let user = of.map(|name| vec!["-u", name]).unwrap_or_default();
     let file = CrontabFile::write(text, scratch)?;
     let name = file.0.display().to_string();
@@ -162,7 +166,7 @@ pub async fn set_crontab(of: Option<&str>, text: &[u8], scratch: &Path) -> anyho
 ///
 /// # Errors
 /// The file to be checked cannot be written.
-pub async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option<String>> {
+pub(crate) async fn check_crontab(text: &[u8], scratch: &Path) -> anyhow::Result<Option<String>> {
     // In cronie `-n` means something else: only what the program says of itself counts.
     let Ok(usage) = call("crontab", &["-?"]).await else {
         return Ok(None);
@@ -205,7 +209,7 @@ impl Drop for CrontabFile {
 }
 
 /// Whether a cron daemon runs on this machine.
-pub fn cron_runs() -> bool {
+pub(crate) fn cron_runs() -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let names = processes.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
     let known = ["cron", "crond", "fcron"];
@@ -213,7 +217,7 @@ pub fn cron_runs() -> bool {
 }
 
 /// Whether systemd keeps this user's timers going when nobody is logged in.
-pub fn lingers(user: &str) -> bool {
+pub(crate) fn lingers(user: &str) -> bool {
     Path::new("/var/lib/systemd/linger").join(user).exists()
 }
 
@@ -221,7 +225,7 @@ pub fn lingers(user: &str) -> bool {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
+pub(crate) fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
     if fs::read_to_string(path).is_ok_and(|now| now == text) {
         return Ok(false);
     }
@@ -244,7 +248,7 @@ pub fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// It cannot be made, or not be given to the account.
-pub fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
+pub(crate) fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
@@ -263,7 +267,7 @@ pub fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// It cannot be started.
-pub async fn run_alone(
+pub(crate) async fn run_alone(
     words: &[String],
     env: &[(String, String)],
     directory: &Path,

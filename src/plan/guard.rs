@@ -46,7 +46,7 @@ use super::store::{STORE_PASSWORDS, store_of};
 
 /// A key whose value changes.
 #[derive(Debug, Clone, Copy)]
-pub struct ChangedKey<'a> {
+pub(crate) struct ChangedKey<'a> {
     /// Its name.
     pub key: &'a str,
     /// Whether it had a value before.
@@ -55,7 +55,7 @@ pub struct ChangedKey<'a> {
 
 /// What guards look at.
 #[derive(Debug, Clone, Copy)]
-pub struct Guarded<'a> {
+pub(crate) struct Guarded<'a> {
     /// The stack before.
     pub before: &'a Model,
     /// The stack after.
@@ -78,7 +78,7 @@ pub struct Guarded<'a> {
 ///
 /// # Errors
 /// `guard_…`, with the flag.
-pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
+pub(crate) fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
     let rules: [Rule; 5] = [
         (Code::GuardKey, Guard::GuardedKey, guarded_key),
         (Code::GuardVolume, Guard::VolumeRemoved, volume_removed),
@@ -98,7 +98,10 @@ pub fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Compl
 ///
 /// # Errors
 /// `guard_store`, with the flag.
-pub fn check_way_back(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
+pub(crate) fn check_way_back(
+    guarded: &Guarded<'_>,
+    allow: &BTreeSet<Guard>,
+) -> Result<(), Complaint> {
     first_no(&[STORE], guarded, allow)
 }
 

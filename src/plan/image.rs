@@ -11,7 +11,7 @@ use crate::stack::model::Model;
 
 /// The stack that a plan is of.
 #[derive(Debug, Clone, Copy)]
-pub struct Of<'a> {
+pub(crate) struct Of<'a> {
     /// As it is to be.
     pub model: &'a Model,
     /// The project's containers.
@@ -22,7 +22,7 @@ pub struct Of<'a> {
 
 /// Makes a service anew of another image, and whoever must follow it. What was stopped on purpose
 /// stays so, and is told; says whether the service is made anew.
-pub fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
+pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
     if stays_stopped(of, service) {
         let remark = "is stopped and stays stopped, with its present image".to_owned();
         let remark = (service.clone(), remark);
@@ -71,7 +71,7 @@ fn stays_stopped(of: Of<'_>, service: &ServiceName) -> bool {
 }
 
 /// The image is there already: the service is made anew of it, and nothing is built.
-pub fn without_build(plan: &mut Plan, service: &ServiceName) {
+pub(crate) fn without_build(plan: &mut Plan, service: &ServiceName) {
     let of_service = plan.steps.iter_mut().find(|step| step.service == *service);
     if let Some(step) = of_service.filter(|step| step.action == Action::Rebuild) {
         step.action = Action::Recreate;

@@ -10,7 +10,7 @@ use crate::stack::source::Source;
 
 /// Both sides of a change, and what it reaches.
 #[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// The stack before the change.
     pub before: &'a Model,
     /// Where its values come from.

@@ -3,16 +3,16 @@
 
 mod diff;
 mod follow;
-pub mod guard;
-pub mod image;
+pub(crate) mod guard;
+pub(crate) mod image;
 mod inputs;
 mod state;
 mod steps;
 mod store;
 mod wishes;
 
-pub use inputs::Inputs;
-pub use steps::{Plan, Step};
+pub(crate) use inputs::Inputs;
+pub(crate) use steps::{Plan, Step};
 
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
@@ -22,7 +22,7 @@ use crate::stack::routes::FileReach;
 use wishes::{Wishes, wish};
 
 /// The plan of a change: only what the change reaches.
-pub fn of_change(inputs: &Inputs<'_>) -> Plan {
+pub(crate) fn of_change(inputs: &Inputs<'_>) -> Plan {
     let mut wishes = Wishes::new();
     let mut remarks = Vec::new();
     diff::compare(inputs, &mut wishes, &mut remarks);
@@ -38,7 +38,7 @@ pub fn of_change(inputs: &Inputs<'_>) -> Plan {
 }
 
 /// The plan of `apply`: everything in which files and containers differ.
-pub fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
+pub(crate) fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
     let mut wishes = Wishes::new();
     for drift in drifts {
         wish(
@@ -57,7 +57,7 @@ pub fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
 }
 
 /// The plan of `restart`: these services, or all that run.
-pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
+pub(crate) fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
     let mut wishes = Wishes::new();
     for service in inputs.after.services.keys() {
         if !asked.is_empty() && !asked.contains(service) {
@@ -80,7 +80,7 @@ pub fn of_restart(inputs: &Inputs<'_>, asked: &[ServiceName]) -> Plan {
 }
 
 /// The plan of the literal `down` and `up -d --build`: every active service is made anew.
-pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
+pub(crate) fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
     let reason = || Reason {
         route: Route::Asked,
         file: None,
@@ -108,7 +108,7 @@ pub fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
 }
 
 /// Replaces each step's action, as `--strategy` asks.
-pub fn with_action(mut plan: Plan, action: Action) -> Plan {
+pub(crate) fn with_action(mut plan: Plan, action: Action) -> Plan {
     for step in &mut plan.steps {
         let replaceable = matches!(
             step.action,

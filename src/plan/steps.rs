@@ -4,7 +4,7 @@ use crate::event::{Action, PlannedStep, Reason, ServiceName};
 
 /// What is to be done to one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// The service.
     pub service: ServiceName,
     /// What.
@@ -17,7 +17,7 @@ pub struct Step {
 
 /// The ordered steps, and what is left alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In dependency order; none of them is [`Action::None`].
     pub steps: Vec<Step>,
     /// Services that nothing is done to.
@@ -30,17 +30,17 @@ pub struct Plan {
 
 impl Plan {
     /// Whether there is nothing to be done to any service.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
     /// The step of a service.
-    pub fn step(&self, service: &ServiceName) -> Option<&Step> {
+    pub(crate) fn step(&self, service: &ServiceName) -> Option<&Step> {
         self.steps.iter().find(|step| step.service == *service)
     }
 
     /// The form in which it is told.
-    pub fn told(&self) -> Vec<PlannedStep> {
+    pub(crate) fn told(&self) -> Vec<PlannedStep> {
         self.steps
             .iter()
             .map(|step| PlannedStep {

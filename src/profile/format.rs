@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// What is known of one application.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// How recipes name it.
     pub name: String,
     /// Its own name.
@@ -64,7 +64,7 @@ pub struct Profile {
 /// The keys that decide on an application's cookies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CookieKeys {
+pub(crate) struct CookieKeys {
     /// Keys that hold the address in the browser; a login from another one may be refused.
     pub address: Vec<String>,
     /// Where the key of `secure` is not set: cookies are sent over https only unless the address in
@@ -78,7 +78,7 @@ pub struct CookieKeys {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "the attributes of a cookie")]
-pub struct CookieKind {
+pub(crate) struct CookieKind {
     pub secure: Option<String>,
     pub same_site: Option<String>,
     pub domain: Option<String>,
@@ -87,7 +87,7 @@ pub struct CookieKind {
 /// What tells an application from others.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Signs {
+pub(crate) struct Signs {
     /// The last part of image names, without the tag.
     pub images: Vec<String>,
     /// Files that its checkout holds beside the compose file.
@@ -101,7 +101,7 @@ pub struct Signs {
 /// One key of the environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Key {
+pub(crate) struct Key {
     /// What its text means.
     #[serde(rename = "type")]
     pub kind: KeyType,
@@ -125,7 +125,7 @@ pub struct Key {
 /// What another value of a secret brings with it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SecretChange {
+pub(crate) struct SecretChange {
     /// In a sentence that begins with "another value".
     pub costs: String,
     /// What it costs cannot be had back by anything but the old value.
@@ -138,7 +138,7 @@ pub struct SecretChange {
 /// What a key's text means to the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KeyType {
+pub(crate) enum KeyType {
     /// `true` or `false`.
     Bool,
     /// A whole number of seconds.
@@ -163,7 +163,7 @@ pub enum KeyType {
 
 impl KeyType {
     /// In words, with the unit.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Bool => "true or false",
             Self::Seconds => "seconds",
@@ -182,7 +182,7 @@ impl KeyType {
 /// A page and what it is to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Page {
+pub(crate) struct Page {
     /// Path on the application's port.
     pub path: String,
     /// Asked with POST in place of GET.
@@ -202,7 +202,7 @@ fn ok() -> u16 {
 /// How a person signs in, and how one sees that it worked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SignIn {
+pub(crate) struct SignIn {
     /// Where name and password are sent to.
     pub path: String,
     /// In which form.
@@ -222,7 +222,7 @@ pub struct SignIn {
 /// The form of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sends {
+pub(crate) enum Sends {
     /// As an HTML form does.
     Form,
     /// As a JSON object.
@@ -232,7 +232,7 @@ pub enum Sends {
 /// Keys of an env file that hold an account.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AccountKeys {
+pub(crate) struct AccountKeys {
     /// Key of the name.
     pub user: String,
     /// The name where the key is not set.

@@ -7,7 +7,7 @@ use super::{Key, Profile, numbers};
 
 /// What is known of a key in one application.
 #[derive(Debug, Clone, Copy)]
-pub enum KeyFact<'p> {
+pub(crate) enum KeyFact<'p> {
     /// The application reads it.
     Reads {
         /// The application's own name.
@@ -30,7 +30,7 @@ pub enum KeyFact<'p> {
 
 /// Whether the version at hand reads a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Here<'p> {
+pub(crate) enum Here<'p> {
     /// Every version does.
     Always,
     /// It came with a version, and the one at hand has it.
@@ -43,7 +43,7 @@ pub enum Here<'p> {
 
 impl Profile {
     /// What is known of a key; nothing of one that the profile does not name.
-    pub fn tells(&self, key: &str, version: Option<&str>) -> Option<KeyFact<'_>> {
+    pub(crate) fn tells(&self, key: &str, version: Option<&str>) -> Option<KeyFact<'_>> {
         let application = self.title.as_str();
         if let Some(sentence) = self.not_read.get(key) {
             return Some(KeyFact::Lacks {
@@ -71,7 +71,7 @@ impl Profile {
 
 impl KeyFact<'_> {
     /// What it means, as lines.
-    pub fn means(&self) -> Vec<String> {
+    pub(crate) fn means(&self) -> Vec<String> {
         let KeyFact::Reads {
             application, key, ..
         } = self
@@ -89,7 +89,7 @@ impl KeyFact<'_> {
     }
 
     /// What a person would stumble over who sets it, as lines.
-    pub fn warns(&self, name: &str, version: Option<&str>) -> Vec<String> {
+    pub(crate) fn warns(&self, name: &str, version: Option<&str>) -> Vec<String> {
         let (application, key, here, guarded) = match self {
             KeyFact::Lacks {
                 application,
@@ -128,7 +128,7 @@ impl KeyFact<'_> {
     }
 
     /// The same as a document.
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         match self {
             KeyFact::Lacks {
                 application,

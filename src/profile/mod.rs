@@ -1,17 +1,17 @@
 //! What is known of applications, as data: how to recognise one, the keys it reads and their units,
 //! what it keeps elsewhere. Pure; the data stands in `templates/profiles`.
 
-pub mod format;
-pub mod key_facts;
-pub mod recognise;
+pub(crate) mod format;
+pub(crate) mod key_facts;
+pub(crate) mod recognise;
 
 use std::sync::OnceLock;
 
 use crate::complaint::{Code, Complaint};
-pub use format::{Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
+pub(crate) use format::{Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
 
 /// The profile of everything that no other one recognises.
-pub const GENERIC: &str = "generic";
+pub(crate) const GENERIC: &str = "generic";
 
 /// Every file of `templates/profiles` by its name; `build.rs` lists them, and has read each one.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
@@ -20,7 +20,7 @@ const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.r
 ///
 /// # Errors
 /// One of the program's own is malformed, which its tests rule out.
-pub fn all() -> Result<&'static [Profile], Complaint> {
+pub(crate) fn all() -> Result<&'static [Profile], Complaint> {
     // A run asks several times which application this is, and YAML takes its time.
     static READ: OnceLock<Result<Vec<Profile>, Complaint>> = OnceLock::new();
     let read = READ.get_or_init(read_all).as_ref();
@@ -28,7 +28,7 @@ pub fn all() -> Result<&'static [Profile], Complaint> {
 }
 
 /// Their names, without a look at them.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }
 
@@ -46,7 +46,7 @@ fn read_all() -> Result<Vec<Profile>, Complaint> {
 
 impl Profile {
     /// Whether this version of the application is known to read a key, without a look at it.
-    pub fn knows(&self, key: &str, version: Option<&str>) -> Option<&Key> {
+    pub(crate) fn knows(&self, key: &str, version: Option<&str>) -> Option<&Key> {
         let known = self.keys.get(key).filter(|_| self.is_known)?;
         match (&known.since, version) {
             (None, _) => Some(known),
@@ -56,7 +56,7 @@ impl Profile {
     }
 
     /// Whether a value was published with the application, so that everybody has it.
-    pub fn has_published(&self, key: &str, value: &str) -> bool {
+    pub(crate) fn has_published(&self, key: &str, value: &str) -> bool {
         let Some(known) = self.published_secrets.get(key) else {
             return false;
         };

@@ -6,7 +6,7 @@ use super::Profile;
 
 /// A service as far as recognition looks at it.
 #[derive(Debug, Clone, Default)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Its name.
     pub service: String,
     /// Its image's name, if it has one.
@@ -19,7 +19,7 @@ pub struct Candidate {
 
 /// By what an application was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sign {
+pub(crate) enum Sign {
     /// A label of the service.
     Label(String),
     /// Its image.
@@ -30,7 +30,7 @@ pub enum Sign {
 
 /// An application that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recognised {
+pub(crate) struct Recognised {
     /// Name of its profile.
     pub profile: String,
     /// The service that is the application.
@@ -41,7 +41,7 @@ pub struct Recognised {
 
 impl Recognised {
     /// By what, in words.
-    pub fn because(&self) -> String {
+    pub(crate) fn because(&self) -> String {
         match &self.sign {
             Sign::Label(label) => format!("{} has the label {label}", self.service),
             Sign::Image(image) => format!("{} runs {image}", self.service),
@@ -52,7 +52,7 @@ impl Recognised {
 
 /// The first profile that recognises a service: by label, then by image, then by the files beside
 /// the compose file.
-pub fn recognise(
+pub(crate) fn recognise(
     profiles: &[Profile],
     services: &[Candidate],
     files: &BTreeSet<String>,
@@ -104,14 +104,14 @@ fn by_image(profile: &Profile, service: &Candidate) -> Option<Sign> {
 }
 
 /// The last part of an image's name, without tag and digest.
-pub fn image_name(image: &str) -> &str {
+pub(crate) fn image_name(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or(image);
     let last = name.rsplit('/').next().unwrap_or(name);
     last.split(':').next().unwrap_or(last)
 }
 
 /// The tag of an image's name, if it has one.
-pub fn image_tag(image: &str) -> Option<&str> {
+pub(crate) fn image_tag(image: &str) -> Option<&str> {
     let name = image.split('@').next().unwrap_or(image);
     let last = name.rsplit('/').next().unwrap_or(name);
     last.split_once(':').map(|(_, tag)| tag)

@@ -15,13 +15,13 @@ use crate::stack::{Place, Resolved};
 
 /// Edits, collected by file in the order in which files were first named.
 #[derive(Debug, Default)]
-pub struct Edits {
+pub(crate) struct Edits {
     requests: Vec<EditRequest>,
 }
 
 impl Edits {
     /// Adds an edit; without a file where it belongs.
-    pub fn add(&mut self, file: Option<PathBuf>, key: impl Into<String>, to: To) {
+    pub(crate) fn add(&mut self, file: Option<PathBuf>, key: impl Into<String>, to: To) {
         let edit = Edit {
             key: key.into(),
             to,
@@ -41,7 +41,7 @@ impl Edits {
     }
 
     /// Adds others, behind those of the same file.
-    pub fn append(&mut self, others: Self) {
+    pub(crate) fn append(&mut self, others: Self) {
         for request in others.requests {
             for edit in request.edits {
                 self.add(request.file.clone(), edit.key, edit.to);
@@ -50,13 +50,13 @@ impl Edits {
     }
 
     /// What a run takes.
-    pub fn requests(self) -> Vec<EditRequest> {
+    pub(crate) fn requests(self) -> Vec<EditRequest> {
         self.requests
     }
 }
 
 /// A path below a service.
-pub fn below(service: &ServiceName, rest: &[&str]) -> String {
+pub(crate) fn below(service: &ServiceName, rest: &[&str]) -> String {
     let keys = ["services", service.as_str()]
         .into_iter()
         .chain(rest.iter().copied());
@@ -68,7 +68,7 @@ pub fn below(service: &ServiceName, rest: &[&str]) -> String {
 }
 
 /// Text for a value.
-pub fn text(value: &str) -> To {
+pub(crate) fn text(value: &str) -> To {
     To::Set(Secret::new(value.to_owned()), ValueType::String)
 }
 
@@ -81,7 +81,7 @@ enum KeySource {
 }
 
 /// Writes a key of the application's environment, or takes it out.
-pub fn env(
+pub(crate) fn env(
     place: &Place,
     resolved: &Resolved,
     service: &ServiceName,

@@ -2,15 +2,15 @@
 //! everything after that is a run like any other.
 
 mod application_checks;
-pub mod edit_target;
-pub mod evidence;
-pub mod exposure;
-pub mod format;
-pub mod input;
-pub mod store;
+pub(crate) mod edit_target;
+pub(crate) mod evidence;
+pub(crate) mod exposure;
+pub(crate) mod format;
+pub(crate) mod input;
+pub(crate) mod store;
 mod using;
 
-pub use using::Use;
+pub(crate) use using::Use;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ use using::Using;
 ///
 /// # Errors
 /// Everything that is refused before the first write.
-pub async fn assessment(
+pub(crate) async fn assessment(
     place: &Place,
     options: &Options,
     wanted: &Use,

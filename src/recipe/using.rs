@@ -13,7 +13,7 @@ use crate::stack::{Place, Resolved};
 
 /// A recipe as it is to be used.
 #[derive(Debug, Clone)]
-pub struct Use {
+pub(crate) struct Use {
     /// The recipe's name.
     pub name: String,
     /// Names and values as typed.

@@ -8,7 +8,7 @@ use crate::complaint::Complaint;
 use crate::event::{Event, Kind, PlannedStep, ServiceSummary, Shown, Tell};
 
 /// Prints each event as a line.
-pub struct JsonLines;
+pub(crate) struct JsonLines;
 
 impl Tell for JsonLines {
     fn tell(&self, event: &Event) {
@@ -19,7 +19,7 @@ impl Tell for JsonLines {
 }
 
 /// An event as JSON; what is only for the eye has none.
-pub fn line(event: &Event) -> Option<Value> {
+pub(crate) fn line(event: &Event) -> Option<Value> {
     let (name, fields) = fields(event.kind())?;
     let mut line = Map::new();
     line.insert("event".into(), name.into());
@@ -156,7 +156,7 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
 }
 
 /// A complaint as JSON.
-pub fn complaint(complaint: &Complaint) -> Value {
+pub(crate) fn complaint(complaint: &Complaint) -> Value {
     json!({
         "code": complaint.code,
         "text": complaint.text,
@@ -166,7 +166,7 @@ pub fn complaint(complaint: &Complaint) -> Value {
 }
 
 /// A planned step as JSON.
-pub fn step(step: &PlannedStep) -> Value {
+pub(crate) fn step(step: &PlannedStep) -> Value {
     let reasons: Vec<Value> = step
         .reasons
         .iter()

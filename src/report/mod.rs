@@ -7,20 +7,20 @@
     reason = "this is the room that prints"
 )]
 
-pub mod json;
+pub(crate) mod json;
 mod news;
-pub mod notify;
+pub(crate) mod notify;
 mod options;
 mod output;
-pub mod page;
+pub(crate) mod page;
 mod plan;
 mod screen;
-pub mod style;
-pub mod terminal;
-pub mod words;
+pub(crate) mod style;
+pub(crate) mod terminal;
+pub(crate) mod words;
 
-pub use options::{Color, PrintOptions};
-pub use output::{err, out, print, to_watcher, unwritten};
+pub(crate) use options::{Color, PrintOptions};
+pub(crate) use output::{err, out, print, to_watcher, unwritten};
 
 use std::io::{self, IsTerminal as _};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::event::Tell;
 use style::Style;
 
 /// The renderer for these options.
-pub fn renderer(options: PrintOptions) -> Rc<dyn Tell> {
+pub(crate) fn renderer(options: PrintOptions) -> Rc<dyn Tell> {
     if options.json {
         return Rc::new(json::JsonLines);
     }

@@ -2,7 +2,7 @@
 
 /// The options of every command that are about printing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PrintOptions {
+pub(crate) struct PrintOptions {
     /// JSON Lines.
     pub json: bool,
     /// Only what failed.
@@ -15,7 +15,7 @@ pub struct PrintOptions {
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,

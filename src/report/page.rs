@@ -7,13 +7,13 @@ use crate::complaint::Complaint;
 use crate::report::json;
 
 /// Prints a JSON document.
-pub fn document(value: &Value) {
+pub(crate) fn document(value: &Value) {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     print(&format!("{text}\n"));
 }
 
 /// Prints rows with aligned columns.
-pub fn table(head: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -33,7 +33,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) {
 }
 
 /// Prints a complaint that no run tells.
-pub fn complaint(complaint: &Complaint, as_json: bool) {
+pub(crate) fn complaint(complaint: &Complaint, as_json: bool) {
     if as_json {
         let error = serde_json::json!({"error": json::complaint(complaint)});
         return print(&format!("{error}\n"));

@@ -6,13 +6,13 @@ use super::options::Color;
 
 /// Whether text is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     on: bool,
 }
 
 impl Style {
     /// For standard output: `--color`, `NO_COLOR`, a terminal.
-    pub fn for_stdout(color: Color) -> Self {
+    pub(crate) fn for_stdout(color: Color) -> Self {
         let on = match color {
             Color::Always => true,
             Color::Never => false,
@@ -26,7 +26,7 @@ impl Style {
 
     /// Without colours.
     #[cfg(test)]
-    pub const PLAIN: Self = Self { on: false };
+    pub(crate) const PLAIN: Self = Self { on: false };
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.on {
@@ -37,27 +37,27 @@ impl Style {
     }
 
     /// What is good.
-    pub fn good(self, text: &str) -> String {
+    pub(crate) fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
     /// What is bad.
-    pub fn bad(self, text: &str) -> String {
+    pub(crate) fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
 
     /// What should be noted.
-    pub fn warn(self, text: &str) -> String {
+    pub(crate) fn warn(self, text: &str) -> String {
         self.paint("33", text)
     }
 
     /// What is less important.
-    pub fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 
     /// What is most important.
-    pub fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
 }

@@ -21,7 +21,7 @@ use crate::event::{
 };
 
 /// The renderer for terminals, pipes and log files.
-pub struct Terminal {
+pub(crate) struct Terminal {
     options: PrintOptions,
     style: Style,
     state: RefCell<ScreenState>,
@@ -47,7 +47,7 @@ struct ScreenState {
 
 impl Terminal {
     /// A renderer; `live` says whether standard error is a terminal.
-    pub fn new(options: PrintOptions, style: Style, live: bool) -> Self {
+    pub(crate) fn new(options: PrintOptions, style: Style, live: bool) -> Self {
         let state = ScreenState {
             live: (live && !options.quiet).then(screen::live),
             lines: BTreeMap::new(),

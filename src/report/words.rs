@@ -76,7 +76,7 @@ pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
 }
 
 /// `1.2 s`, `2 min 5 s`.
-pub fn secs(duration: Duration) -> String {
+pub(crate) fn secs(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 59.95 {
         return format!("{seconds:.1} s");

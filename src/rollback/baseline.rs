@@ -25,7 +25,7 @@ const INDEX: &str = "index.json";
 
 /// The stack's files when they agreed with its containers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     /// What Compose was told.
     pub args: ProjectArgs,
     /// Every file that was looked at, and what was there.
@@ -74,7 +74,7 @@ fn folder_of(state: &StackState) -> PathBuf {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
+pub(crate) fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
     document::read(&folder_of(state).join(INDEX))
 }
 
@@ -83,7 +83,11 @@ pub fn read(state: &StackState) -> Result<Option<Baseline>, StateError> {
 ///
 /// # Errors
 /// The disk is full, or what is there cannot be read.
-pub fn keep(place: &Place, assessment: &Assessment, state: &StackState) -> anyhow::Result<()> {
+pub(crate) fn keep(
+    place: &Place,
+    assessment: &Assessment,
+    state: &StackState,
+) -> anyhow::Result<()> {
     let known = match read(state) {
         // Some services were left out of an `apply`.
         Ok(Some(_)) if !assessment.differing.is_empty() && assessment.edited.is_by_hand => {
@@ -108,7 +112,11 @@ pub fn keep(place: &Place, assessment: &Assessment, state: &StackState) -> anyho
 
 /// What new containers take besides the change: files that somebody has edited since they were last seen
 /// to agree with what runs. `apply` and a rollback tell the edits themselves.
-pub fn pending(place: &Place, assessment: &Assessment, state: &StackState) -> Option<String> {
+pub(crate) fn pending(
+    place: &Place,
+    assessment: &Assessment,
+    state: &StackState,
+) -> Option<String> {
     match assessment.change {
         Change::Edit | Change::Recipe { .. } => {}
         Change::Apply { .. }
@@ -151,7 +159,7 @@ pub fn pending(place: &Place, assessment: &Assessment, state: &StackState) -> Op
 ///
 /// # Errors
 /// As [`keep`].
-pub fn keep_if_in_line(
+pub(crate) fn keep_if_in_line(
     place: &Place,
     assessment: &Assessment,
     state: &StackState,
@@ -236,7 +244,7 @@ fn remove_unused(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
 impl Baseline {
     /// What was edited by hand since: `before` is the baseline's text, `after` the present one. A file
     /// that was not looked at then has an unknown side: it is left as it is, whatever happens.
-    pub fn edits(
+    pub(crate) fn edits(
         &self,
         place: &Place,
         model: &Model,

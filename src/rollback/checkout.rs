@@ -13,7 +13,7 @@ use crate::state;
 
 /// What a checkpoint keeps of a checkout besides its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedCheckout {
+pub(crate) struct SavedCheckout {
     /// HEAD, branch, index, submodules as they were.
     pub state: GitState,
     /// The commit that the run moves to.
@@ -32,7 +32,11 @@ impl SavedCheckout {
     ///
     /// # Errors
     /// The folder cannot be written; git fails.
-    pub async fn save(moving: &Moving, run: RunId, folder: &Path) -> Result<Self, Complaint> {
+    pub(crate) async fn save(
+        moving: &Moving,
+        run: RunId,
+        folder: &Path,
+    ) -> Result<Self, Complaint> {
         let prediction = &moving.movement.prediction;
         let state = moving.checkout.state(prediction, folder).await?;
         // Two stacks in one repository count their runs by themselves.
@@ -55,7 +59,7 @@ impl SavedCheckout {
     ///
     /// # Errors
     /// Somebody committed since; git fails.
-    pub async fn give_back(&self, mark: PathBuf, folder: &Path) -> Result<(), GitError> {
+    pub(crate) async fn give_back(&self, mark: PathBuf, folder: &Path) -> Result<(), GitError> {
         let git = Git::at(&self.state.top, true).marked(mark);
         let done = self.state.restore(&git, &self.moved_to, folder).await;
         if let Ok(Some(checkout)) = Checkout::find(&git, &self.state.top).await {
@@ -69,7 +73,7 @@ impl SavedCheckout {
     ///
     /// # Errors
     /// `git_moved`: it is at another commit by now.
-    pub async fn way_back(&self, scratch: &Path) -> Result<Moving, Complaint> {
+    pub(crate) async fn way_back(&self, scratch: &Path) -> Result<Moving, Complaint> {
         let top = &self.state.top;
         let git = Git::at(top, true);
         let Some(checkout) = Checkout::find(&git, top).await? else {
@@ -96,7 +100,7 @@ impl SavedCheckout {
     ///
     /// # Errors
     /// git's.
-    pub async fn release(&self) -> Result<(), GitError> {
+    pub(crate) async fn release(&self) -> Result<(), GitError> {
         let git = Git::at(&self.state.top, true);
         git.drop_ref(&self.kept_as).await
     }

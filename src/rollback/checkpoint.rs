@@ -26,7 +26,7 @@ use crate::state::document::{self, StateError};
 const NAME: &str = "checkpoint.json";
 
 /// Where a run's checkpoint is.
-pub fn path(folder: &Path) -> PathBuf {
+pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
 }
 
@@ -38,7 +38,7 @@ fn is_of_first_format(path: &Path) -> bool {
 
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// What Compose was told before the change.
     pub args: ProjectArgs,
     /// Compose's project.
@@ -63,7 +63,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// A file that cannot be read, a full disk, an engine that does not answer.
-    pub async fn take(
+    pub(crate) async fn take(
         place: &Place,
         assessment: &Assessment,
         run: RunId,
@@ -125,7 +125,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// It is there and cannot be used.
-    pub fn read(folder: &Path) -> Result<Option<Self>, StateError> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, StateError> {
         document::read(&path(folder)).map_err(|error| match error {
             // Sides of files had another form then.
             StateError::Damaged { path, .. } if is_of_first_format(&path) => {
@@ -141,7 +141,7 @@ impl Checkpoint {
 
     /// Whether there is something to undo: a file, the checkout, or what the name of an image means.
     /// A restart leaves nothing, nor does a container that was recreated as it was.
-    pub fn leaves_something(&self) -> bool {
+    pub(crate) fn leaves_something(&self) -> bool {
         let is_another = |image: &PinnedImage| {
             image.fetched.is_some() || image.meant.as_ref() != Some(&image.id)
         };
@@ -149,13 +149,13 @@ impl Checkpoint {
     }
 
     /// All files of which it knows how they were.
-    pub fn all_files(&self) -> impl Iterator<Item = &SavedFile> {
+    pub(crate) fn all_files(&self) -> impl Iterator<Item = &SavedFile> {
         self.files.iter().chain(&self.read)
     }
 
     /// What Compose was told before the change. A file that the change itself brought, and that goes
     /// again, was not yet there.
-    pub fn args_before(&self) -> ProjectArgs {
+    pub(crate) fn args_before(&self) -> ProjectArgs {
         let came = |path: &PathBuf| {
             let file = self.files.iter().find(|file| file.path == *path);
             file.is_some_and(|file| !file.was_there())
@@ -169,7 +169,7 @@ impl Checkpoint {
     /// Puts every file back, byte for byte, in a state that is safe to repeat. One that cannot be
     /// restored keeps no other from it. A text that is neither side of the run, so somebody wrote it
     /// meanwhile, is kept in the run's folder first.
-    pub fn restore_files(&self, folder: &Path, aside: &Path) -> Restored {
+    pub(crate) fn restore_files(&self, folder: &Path, aside: &Path) -> Restored {
         let mut done = Restored::default();
         // What came goes first, so that files and folders which took each other's place do not meet.
         let (came, was): (Vec<_>, Vec<_>) = self.all_files().partition(|file| !file.was_there());
@@ -201,7 +201,7 @@ impl Checkpoint {
 
 /// What became of the files of a checkpoint.
 #[derive(Debug, Default)]
-pub struct Restored {
+pub(crate) struct Restored {
     /// Those that had to be put back.
     pub restored: Vec<PathBuf>,
     /// Those that the run had brought, and that are gone again.
@@ -218,7 +218,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// The engine's. A repository that is gone has nothing to let go.
-pub async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
+pub(crate) async fn release(docker: &Docker, checkpoint: &Checkpoint) -> Result<(), Complaint> {
     if let Some(checkout) = &checkpoint.checkout {
         let _ = checkout.release().await;
     }

@@ -10,7 +10,7 @@ use crate::stack::snapshot::{About, Difference, Verified};
 
 /// Whether to try again later may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// A full disk, an engine that is gone, a person who would not wait.
     Passing,
     /// Anything else.
@@ -19,7 +19,7 @@ pub enum Cause {
 
 /// Something that a rollback could not do.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// What, in a sentence without a full stop.
     pub text: String,
     /// What a person may type about it.
@@ -78,7 +78,7 @@ impl Problem {
 
 /// How a rollback ended.
 #[derive(Debug)]
-pub enum RollbackEnd {
+pub(crate) enum RollbackEnd {
     /// The comparison found everything as it was.
     Back(Verified),
     /// Something that passes came between: the run stays open, and the next command goes on with it.
@@ -89,7 +89,7 @@ pub enum RollbackEnd {
 
 /// What became of a rollback.
 #[derive(Debug)]
-pub struct Undone {
+pub(crate) struct Undone {
     /// How it ended.
     pub end: RollbackEnd,
     /// How long services were away while it lasted.
@@ -111,7 +111,7 @@ impl RollbackEnd {
     }
 
     /// What is not as it was, or could not be done.
-    pub fn problems(&self) -> &[Problem] {
+    pub(crate) fn problems(&self) -> &[Problem] {
         match self {
             Self::Back(_) => &[],
             Self::Open(problems) | Self::Failed(problems) => problems,
@@ -119,7 +119,7 @@ impl RollbackEnd {
     }
 
     /// What a person is to type, each command once.
-    pub fn todo(&self) -> Vec<String> {
+    pub(crate) fn todo(&self) -> Vec<String> {
         let mut todo: Vec<String> = Vec::new();
         for one in self
             .problems()
@@ -134,7 +134,7 @@ impl RollbackEnd {
     }
 
     /// The last line that a person reads.
-    pub fn text(&self, run: RunId) -> String {
+    pub(crate) fn text(&self, run: RunId) -> String {
         match self {
             Self::Back(verified) => format!("{} More: refit show {run}", verified.sentence(run)),
             Self::Open(_) => format!(

@@ -24,7 +24,7 @@ use crate::state::runs::{self, Record};
 
 /// What undoes some runs.
 #[derive(Debug)]
-pub struct Undo {
+pub(crate) struct Undo {
     /// The files as they are to be again.
     pub edited: Edited,
     /// The images that services are to run again.
@@ -48,7 +48,7 @@ pub struct Undo {
 /// # Errors
 /// There is no such run, something that has to be known of it cannot be read, its checkpoint is gone, or
 /// files were edited since (`edited`), or the checkout is at another commit by now (`git_moved`).
-pub async fn undo(
+pub(crate) async fn undo(
     place: &Place,
     state: &StackState,
     target: Option<RunId>,
@@ -223,7 +223,7 @@ fn nothing_left(in_force: &InForce) -> Complaint {
 ///
 /// # Errors
 /// The runs cannot be listed, or one not be removed.
-pub async fn prune(place: &Place, state: &StackState) -> Result<(), Complaint> {
+pub(crate) async fn prune(place: &Place, state: &StackState) -> Result<(), Complaint> {
     let keep = &place.settings.keep;
     let runs = state.runs()?;
     let surplus = runs.len().saturating_sub(keep.runs);

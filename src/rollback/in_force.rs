@@ -126,13 +126,13 @@ impl InForce {
 }
 
 /// What a rollback undid of what was there then, for whoever lists the runs; the oldest first.
-pub fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
+pub(crate) fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
     let end = records.partition_point(|record| record.run < rollback.run);
     InForce::of(records.get(..end).unwrap_or_default()).told(&rollback.undoes)
 }
 
 /// `run 16`, `runs 14–16`, `runs 12 and 14`.
-pub fn named(runs: &[RunId]) -> String {
+pub(crate) fn named(runs: &[RunId]) -> String {
     let follow = runs.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
     match runs {
         [run] => format!("run {run}"),

@@ -2,18 +2,18 @@
 //! the old state works again. Every step looks at what is there before it acts, so that a rollback
 //! that was killed is simply done again.
 
-pub mod baseline;
+pub(crate) mod baseline;
 pub(crate) mod by_others;
-pub mod checkout;
-pub mod checkpoint;
+pub(crate) mod checkout;
+pub(crate) mod checkpoint;
 mod containers;
 mod end;
-pub mod history;
-pub mod in_force;
-pub mod pinned_images;
-pub mod recovery;
-pub mod saved_file;
-pub mod unfinished;
+pub(crate) mod history;
+pub(crate) mod in_force;
+pub(crate) mod pinned_images;
+pub(crate) mod recovery;
+pub(crate) mod saved_file;
+pub(crate) mod unfinished;
 mod verify;
 mod way;
 
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use end::{Cause, Problem, RollbackEnd, Undone};
+pub(crate) use end::{Cause, Problem, RollbackEnd, Undone};
 
 use crate::apply::images;
 use crate::docker::reference::split_tag;
@@ -41,7 +41,7 @@ use crate::stack::snapshot::{Handled, Verified};
 use crate::state::journal::{self, Entry, Journal};
 
 /// What is to be undone.
-pub struct Rollback<'a> {
+pub(crate) struct Rollback<'a> {
     /// Engine and Compose.
     pub place: &'a Place,
     /// The state to go back to.
@@ -80,7 +80,7 @@ struct Progress {
 impl Rollback<'_> {
     /// Undoes the run as far as it can be undone, and compares; what is not as it was is said in the
     /// result. Every wait has an end: its own limit, or a person who asks twice.
-    pub async fn run(&self, journal: &Journal) -> Undone {
+    pub(crate) async fn run(&self, journal: &Journal) -> Undone {
         let began = Instant::now();
         self.emitter.phase(Phase::Rollback);
         let mut progress = Progress::default();
@@ -226,7 +226,7 @@ impl Progress {
 
 /// Every name means again what it meant: a build or a fetch may have moved it, also where no
 /// container was touched. The passing names of what was built in vain go.
-pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
+pub(crate) async fn names(docker: &Docker, checkpoint: &Checkpoint) {
     for image in &checkpoint.images {
         let now = docker.image_id(&image.name).await.ok().flatten();
         // A name that was gone means what runs again, and not what came under it.
@@ -244,7 +244,7 @@ pub async fn names(docker: &Docker, checkpoint: &Checkpoint) {
 ///
 /// # Errors
 /// The engine's.
-pub async fn leftovers(
+pub(crate) async fn leftovers(
     place: &Place,
     project: &str,
     networks: &[String],

@@ -30,7 +30,7 @@ use crate::state::open_run::OpenRun;
 
 /// What became of a run that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recovered {
+pub(crate) enum Recovered {
     /// It was proven already, and is recorded so.
     Applied(RunId),
     /// It had touched nothing.
@@ -50,7 +50,7 @@ pub enum Recovered {
 
 impl Recovered {
     /// In a word; what was left as it was found is told by a note.
-    pub fn outcome(&self) -> Option<(RunId, Outcome)> {
+    pub(crate) fn outcome(&self) -> Option<(RunId, Outcome)> {
         match self {
             Self::Applied(run) => Some((*run, Outcome::Applied)),
             Self::NotBegun(run) => Some((*run, Outcome::FailedBefore)),
@@ -62,7 +62,7 @@ impl Recovered {
 }
 
 /// The lock on the stack, and how long to wait for more.
-pub struct Locking<'a> {
+pub(crate) struct Locking<'a> {
     /// What is held.
     pub lock: &'a mut Lock,
     /// How long whoever is at work elsewhere is waited for.
@@ -97,7 +97,7 @@ impl Locking<'_> {
 /// # Errors
 /// Somebody else has to finish it, or is at work on the same files, or the person has to choose; then
 /// nothing was touched.
-pub async fn finish(
+pub(crate) async fn finish(
     place: &Place,
     state: &StackState,
     how: WithUnfinished,
@@ -396,7 +396,7 @@ async fn roll_back(
 }
 
 /// Files outside of the stack's folder, which other stacks may use as well.
-pub fn files_outside<'a>(
+pub(crate) fn files_outside<'a>(
     place: &Place,
     paths: impl Iterator<Item = &'a Path>,
 ) -> impl Iterator<Item = LockSubject> {

@@ -15,7 +15,7 @@ use crate::state::write_file;
 
 /// A file on both sides of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedFile {
+pub(crate) struct SavedFile {
     /// Where the stack has it.
     pub path: PathBuf,
     /// Where a symlink pointed, if it was one.
@@ -37,7 +37,7 @@ pub struct SavedFile {
 /// A side of a file as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "side", rename_all = "snake_case")]
-pub enum SavedSide {
+pub(crate) enum SavedSide {
     /// There is no such file, or only a symlink that leads to none.
     Absent,
     /// It holds this.
@@ -93,7 +93,7 @@ const TRIES: u32 = 5;
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn edited_since<'a>(
+pub(crate) fn edited_since<'a>(
     files: impl Iterator<Item = &'a SavedFile>,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let mut edited = Vec::new();
@@ -109,7 +109,7 @@ pub fn edited_since<'a>(
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn of_neither_side<'a>(
+pub(crate) fn of_neither_side<'a>(
     files: impl Iterator<Item = &'a SavedFile>,
 ) -> anyhow::Result<Vec<&'a SavedFile>> {
     let mut edited = Vec::new();
@@ -139,7 +139,7 @@ impl SavedSide {
     ///
     /// # Errors
     /// It was kept, and cannot be read any more.
-    pub fn read(&self, folder: &Path) -> Result<Side, StateError> {
+    pub(crate) fn read(&self, folder: &Path) -> Result<Side, StateError> {
         Ok(match self {
             Self::Absent => Side::Absent,
             Self::Unknown { why } => Side::Unknown(why.clone()),
@@ -353,7 +353,7 @@ impl SavedFile {
     }
 
     /// Whether it was a symlink that led to no file.
-    pub fn is_link_only(&self) -> bool {
+    pub(crate) fn is_link_only(&self) -> bool {
         self.before == SavedSide::Absent && self.link.is_some()
     }
 
@@ -491,7 +491,7 @@ impl SavedFile {
 ///
 /// # Errors
 /// The disk is full.
-pub fn keep_aside(bytes: &[u8], name: &str, aside: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn keep_aside(bytes: &[u8], name: &str, aside: &Path) -> anyhow::Result<PathBuf> {
     crate::state::make_folder(aside)?;
     let mut number = 1;
     loop {

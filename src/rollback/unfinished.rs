@@ -47,7 +47,7 @@ pub(crate) enum Remaining {
 
 /// What stands before every other change of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ahead {
+pub(crate) struct Ahead {
     /// What, in a few words.
     pub what: String,
     /// What is known of it, and what becomes of it.
@@ -89,14 +89,14 @@ pub(crate) fn find(state: &StackState) -> Result<Option<Unfinished>, StateError>
 }
 
 /// Says, without the lock, that a run is open, and what the next command does about it first.
-pub fn mention(directory: &Path, state: &StackState, emitter: &Emitter) -> Option<Ahead> {
+pub(crate) fn mention(directory: &Path, state: &StackState, emitter: &Emitter) -> Option<Ahead> {
     let ahead = ahead(directory, state)?;
     emitter.note(NoteCode::Unfinished, &ahead.sentence);
     Some(ahead)
 }
 
 /// What the next command that changes something meets before its own work.
-pub fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
+pub(crate) fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
     let unknown = |error: StateError| Ahead {
         what: "what cannot be read of earlier runs".to_owned(),
         sentence: error.to_string(),

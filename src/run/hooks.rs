@@ -19,7 +19,7 @@ use crate::settings::{Hook, Hooks};
 use crate::state::journal::Entry;
 
 /// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.
-pub const NOT_NOW: i32 = 75;
+pub(crate) const NOT_NOW: i32 = 75;
 
 /// So many of the last lines are told; the file in the run's folder has all.
 const TOLD: usize = 50;
@@ -30,7 +30,7 @@ const LONGEST: usize = 16 * 1024;
 /// Which hook; the names are those of `refit.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the keys of refit.yaml")]
-pub enum HookName {
+pub(crate) enum HookName {
     BeforeUpgrade,
     AfterSuccess,
     AfterFailure,
@@ -56,7 +56,7 @@ impl HookEnd {
 
 impl HookName {
     /// The key in `refit.yaml`.
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::BeforeUpgrade => "before_upgrade",
             Self::AfterSuccess => "after_success",
@@ -67,7 +67,7 @@ impl HookName {
 
 /// How a hook ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HookEnd {
+pub(crate) enum HookEnd {
     /// With 0.
     Ok,
     /// With [`NOT_NOW`].
@@ -96,7 +96,7 @@ pub enum HookEnd {
 ///
 /// # Errors
 /// It cannot be started, or its output not be kept.
-pub async fn run(
+pub(crate) async fn run(
     name: HookName,
     hook: &Hook,
     directory: &Path,

@@ -2,12 +2,12 @@
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
 mod application_check;
-pub mod finish;
-pub mod hooks;
+pub(crate) mod finish;
+pub(crate) mod hooks;
 mod neighbours;
-pub mod notify;
-pub mod run_report;
-pub mod transaction;
+pub(crate) mod notify;
+pub(crate) mod run_report;
+pub(crate) mod transaction;
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ use transaction::Transaction;
 const ASSESSMENTS: u32 = 3;
 
 /// What every run stands on.
-pub struct Runner {
+pub(crate) struct Runner {
     /// The engine.
     pub docker: Docker,
     /// Where runs are kept.
@@ -49,7 +49,7 @@ pub struct Runner {
 
 impl Runner {
     /// Carries out a request, whatever becomes of it. Refusals and failures are told, not returned.
-    pub async fn execute(
+    pub(crate) async fn execute(
         &self,
         located: &LocateRequest,
         request: &Request,
@@ -63,7 +63,7 @@ impl Runner {
     }
 
     /// The same for a change that is assessed by somebody else.
-    pub async fn execute_assessed(
+    pub(crate) async fn execute_assessed(
         &self,
         located: &LocateRequest,
         request: &Request,

@@ -11,7 +11,7 @@ use crate::stack::locate::Located;
 
 /// What became of a run.
 #[derive(Debug, Clone)]
-pub struct RunReport {
+pub(crate) struct RunReport {
     /// Its number, if it came to one.
     pub run: Option<RunId>,
     /// The stack, once it was found.
@@ -28,7 +28,7 @@ pub struct RunReport {
 
 /// A stack as a run has found it, before its change.
 #[derive(Debug, Clone)]
-pub struct FoundStack {
+pub(crate) struct FoundStack {
     /// Where it is.
     pub located: Located,
     /// What its `refit.yaml` says.
@@ -39,7 +39,7 @@ pub struct FoundStack {
 
 /// How a run ended.
 #[derive(Debug, Clone)]
-pub struct RunEnd {
+pub(crate) struct RunEnd {
     /// In a word.
     pub outcome: Outcome,
     /// With `--dry-run --exit-code`: there is something to do.
@@ -58,7 +58,7 @@ pub struct RunEnd {
 
 impl RunEnd {
     /// How it ends the process.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         let code = self.failure.as_ref().map(|failure| failure.code);
         match (self.outcome, self.signal) {
             (Outcome::Refused, _) if code == Some(Code::Locked) => Exit::Locked,
@@ -78,7 +78,7 @@ impl RunEnd {
 
 /// Why a run did not do what was asked, without the secrets that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFailure {
+pub(crate) struct RunFailure {
     /// Stable.
     pub code: Code,
     /// In a sentence without a full stop.
@@ -87,7 +87,7 @@ pub struct RunFailure {
 
 impl RunEnd {
     /// An end without anything special about it, and before any container was touched.
-    pub fn of(outcome: Outcome, text: Option<String>) -> Self {
+    pub(crate) fn of(outcome: Outcome, text: Option<String>) -> Self {
         Self {
             outcome,
             something_to_do: false,
@@ -100,7 +100,7 @@ impl RunEnd {
     }
 
     /// A refusal: nothing was touched.
-    pub fn refused(complaint: &Complaint, signal: Option<Signal>) -> Self {
+    pub(crate) fn refused(complaint: &Complaint, signal: Option<Signal>) -> Self {
         Self {
             signal,
             failure: Some(RunFailure {
@@ -127,7 +127,7 @@ impl RunReport {
     }
 
     /// Of what was refused before there was a run.
-    pub fn of_refusal(complaint: &Complaint) -> Self {
+    pub(crate) fn of_refusal(complaint: &Complaint) -> Self {
         Self {
             end: RunEnd::refused(complaint, None),
             ..Self::begun()
@@ -149,7 +149,7 @@ impl RunReport {
 
 /// A change that was refused, with what an upgrade had found by then.
 #[derive(Debug)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// Why.
     pub complaint: Complaint,
     /// What there is that is new.

@@ -33,7 +33,7 @@ use crate::state::journal::{self, Entry, Journal};
 use crate::state::open_run::OpenRun;
 
 /// One run.
-pub struct Transaction<'a> {
+pub(crate) struct Transaction<'a> {
     /// Engine and stack; its Compose marks each process that it starts.
     pub(super) place: Place,
     pub(super) assessment: &'a Assessment,
@@ -54,7 +54,7 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// The state cannot be written; then nothing was touched.
-    pub fn open(
+    pub(crate) fn open(
         place: &Place,
         assessment: &'a Assessment,
         request: &'a Request,
@@ -130,7 +130,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// From checkpoint to commit, or to the rollback.
-    pub async fn carry_out(&self) -> RunEnd {
+    pub(crate) async fn carry_out(&self) -> RunEnd {
         if let Err(end) = self.before().await {
             return end;
         }
@@ -203,7 +203,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether no service is to take the change now.
-    pub fn is_written_only(&self) -> bool {
+    pub(crate) fn is_written_only(&self) -> bool {
         self.request.options.no_apply || self.assessment.plan.stack_is_down
     }
 

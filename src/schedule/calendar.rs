@@ -6,7 +6,7 @@ use super::fields::Fields;
 
 /// When a timer fires, by the machine's own clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// Every day.
     Daily(Time),
     /// Every Monday.
@@ -22,7 +22,7 @@ impl When {
     ///
     /// # Errors
     /// A sentence on what is wrong with it.
-    pub fn read(every: &str, at: Option<Time>, or_at: Time) -> Result<Self, String> {
+    pub(crate) fn read(every: &str, at: Option<Time>, or_at: Time) -> Result<Self, String> {
         let every = every.trim();
         let time = at.unwrap_or(or_at);
         let expression = match every {
@@ -52,7 +52,7 @@ impl When {
     ///
     /// # Errors
     /// It is in cron's words.
-    pub fn for_systemd(&self) -> Result<String, String> {
+    pub(crate) fn for_systemd(&self) -> Result<String, String> {
         let clock = |time: &Time| format!("{:02}:{:02}:00", time.hour(), time.minute());
         match self {
             Self::Daily(time) => Ok(format!("*-*-* {}", clock(time))),
@@ -68,7 +68,7 @@ impl When {
     ///
     /// # Errors
     /// It is in systemd's words.
-    pub fn for_cron(&self) -> Result<String, String> {
+    pub(crate) fn for_cron(&self) -> Result<String, String> {
         match self {
             Self::Daily(time) => Ok(format!("{} {} * * *", time.minute(), time.hour())),
             Self::Weekly(time) => Ok(format!("{} {} * * 1", time.minute(), time.hour())),
@@ -80,7 +80,7 @@ impl When {
     }
 
     /// Times of the day at which it may fire; `None` where only systemd knows.
-    pub fn times(&self) -> Option<Vec<Time>> {
+    pub(crate) fn times(&self) -> Option<Vec<Time>> {
         Some(Fields::read(&self.for_cron().ok()?)?.times().collect())
     }
 }

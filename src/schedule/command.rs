@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What a timer runs: `env -i NAME=VALUE… PROGRAM ARGUMENT…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimerCommand {
+pub(crate) struct TimerCommand {
     /// Its environment.
     pub env: Vec<(String, String)>,
     /// Its program.
@@ -15,7 +15,7 @@ pub struct TimerCommand {
 
 impl TimerCommand {
     /// `None`: it is not as refit made it.
-    pub fn read(line: &str) -> Option<Self> {
+    pub(crate) fn read(line: &str) -> Option<Self> {
         let words = words(line);
         let rest = words.strip_prefix(&["env".to_owned(), "-i".to_owned()])?;
         let is_pair = |word: &&String| !word.starts_with('/');
@@ -33,13 +33,13 @@ impl TimerCommand {
     }
 
     /// The folder that it goes to first.
-    pub fn directory(&self) -> Option<&Path> {
+    pub(crate) fn directory(&self) -> Option<&Path> {
         let at = self.args.iter().position(|arg| arg == "-C")?;
         self.args.get(at + 1).map(Path::new)
     }
 
     /// A variable of its environment.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         let found = self.env.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }

@@ -5,13 +5,13 @@ use super::Job;
 use super::fields::Fields;
 
 /// How long a run at the start of the machine waits for the engine.
-pub const ENGINE_PATIENCE: &str = "3m";
+pub(crate) const ENGINE_PATIENCE: &str = "3m";
 
 /// What a crontab of refit's own lines looks like; `user` names the account, as `/etc/cron.d` wants it.
 ///
 /// # Errors
 /// The time is in systemd's words.
-pub fn lines(job: &Job, with_user: bool) -> Result<Vec<String>, String> {
+pub(crate) fn lines(job: &Job, with_user: bool) -> Result<Vec<String>, String> {
     let when = job.when.for_cron()?;
     let user = match with_user {
         true => format!("{} ", job.account.name),
@@ -55,7 +55,7 @@ fn end(id: &str) -> String {
 }
 
 /// A crontab without the lines of this id; every other byte as it was.
-pub fn without(crontab: &[u8], id: &str) -> Vec<u8> {
+pub(crate) fn without(crontab: &[u8], id: &str) -> Vec<u8> {
     let begins = format!("# BEGIN refit {id} ");
     let mut rest: Vec<&[u8]> = crontab.split_inclusive(|byte| *byte == b'\n').collect();
     let mut kept = Vec::new();
@@ -88,7 +88,7 @@ fn is_ours(line: &[u8]) -> bool {
 }
 
 /// A crontab with these lines in place of those of the same id.
-pub fn with(crontab: &[u8], id: &str, lines: &[String]) -> Vec<u8> {
+pub(crate) fn with(crontab: &[u8], id: &str, lines: &[String]) -> Vec<u8> {
     let mut text = without(crontab, id);
     if !text.is_empty() && !text.ends_with(b"\n") {
         text.push(b'\n');
@@ -111,24 +111,24 @@ fn line<'a>(crontab: &'a str, id: &str) -> Option<&'a str> {
 }
 
 /// Whether there are lines of this id, also where somebody has changed them.
-pub fn is_in(crontab: &str, id: &str) -> bool {
+pub(crate) fn is_in(crontab: &str, id: &str) -> bool {
     let begins = format!("# BEGIN refit {id} ");
     crontab.lines().any(|line| line.starts_with(&begins))
 }
 
 /// The five fields of the line of this id.
-pub fn fields(crontab: &str, id: &str) -> Option<String> {
+pub(crate) fn fields(crontab: &str, id: &str) -> Option<String> {
     let fields: Vec<&str> = line(crontab, id)?.split_whitespace().take(5).collect();
     Some(fields.join(" "))
 }
 
 /// The account that a line of `/etc/cron.d` names.
-pub fn user<'a>(crontab: &'a str, id: &str) -> Option<&'a str> {
+pub(crate) fn user<'a>(crontab: &'a str, id: &str) -> Option<&'a str> {
     line(crontab, id)?.split_whitespace().nth(5)
 }
 
 /// The command of the line of this id, for the shell, as cron gives it.
-pub fn command(crontab: &str, id: &str, with_user: bool) -> Option<String> {
+pub(crate) fn command(crontab: &str, id: &str, with_user: bool) -> Option<String> {
     let fields = if with_user { 6 } else { 5 };
     let rest = line(crontab, id)?.splitn(fields + 1, ' ').nth(fields)?;
     Some(rest.replace("\\%", "%"))

@@ -14,7 +14,7 @@ const DAYS_OF_WEEK: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"
 
 /// Five fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fields {
+pub(crate) struct Fields {
     minutes: u64,
     hours: u64,
     days: u64,
@@ -26,7 +26,7 @@ pub struct Fields {
 
 impl Fields {
     /// `None`: cron knows what they mean, or refuses them.
-    pub fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else {
             return None;
@@ -44,7 +44,7 @@ impl Fields {
     }
 
     /// The first time after a moment.
-    pub fn next(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
+    pub(crate) fn next(&self, now: &ZonedDateTime) -> Option<ZonedDateTime> {
         (0..=DAYS)
             .filter_map(|days| now.date().checked_add(jiff::Span::new().days(days)).ok())
             .filter(|date| self.has_day(*date))
@@ -54,7 +54,7 @@ impl Fields {
     }
 
     /// Every time of a day at which they are due.
-    pub fn times(&self) -> impl Iterator<Item = Time> {
+    pub(crate) fn times(&self) -> impl Iterator<Item = Time> {
         let of = |hour: i8| (0..60).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok());
         let all = (0..24).flat_map(of);
         let has = |bits: u64, number: i8| bits >> number.unsigned_abs() & 1 == 1;

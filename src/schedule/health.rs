@@ -21,7 +21,7 @@ use crate::state::document::StateError;
 
 /// What a timer says of itself.
 #[derive(Debug, Default)]
-pub struct TimerHealth {
+pub(crate) struct TimerHealth {
     /// When it fires next.
     pub next: Option<Moment>,
     /// When it fired last, as far as systemd knows.
@@ -32,7 +32,7 @@ pub struct TimerHealth {
 
 /// When a timer fires, as far as it can be known.
 #[derive(Debug)]
-pub enum Moment {
+pub(crate) enum Moment {
     /// A point in time.
     At(ZonedDateTime),
     /// As the program that keeps time says it.
@@ -53,7 +53,7 @@ impl Moment {
     }
 
     /// For JSON.
-    pub fn row(&self) -> String {
+    pub(crate) fn row(&self) -> String {
         match self {
             Self::At(at) => at.timestamp().to_string(),
             Self::Said(text) => text.clone(),
@@ -71,7 +71,7 @@ impl fmt::Display for Moment {
 }
 
 /// Whether this machine will run it, and when.
-pub async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHealth {
+pub(crate) async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHealth {
     let mut health = match one.via {
         Via::Systemd | Via::User => of_systemd(one.via, &stack.id, &stack.account).await,
         Via::Cron | Via::CronD => of_cron(),

@@ -12,7 +12,7 @@ use crate::host::timekeeper;
 use crate::request::StackRequest;
 
 /// A timer as it is to be installed.
-pub struct NewTimer {
+pub(crate) struct NewTimer {
     /// The stack that it is for.
     pub stack: ScheduledStack,
     /// What it is told.
@@ -24,7 +24,7 @@ pub struct NewTimer {
 }
 
 /// What an installation came to.
-pub struct Installation {
+pub(crate) struct Installation {
     /// It was not so already.
     pub changed: bool,
     /// What the timer now says of itself.
@@ -37,7 +37,10 @@ impl NewTimer {
     /// # Errors
     /// There is no such stack, nobody keeps the time as it is asked for, or systemd or cron would not take
     /// the timer.
-    pub async fn make(request: &StackRequest, wanted: &InstallRequest) -> Result<Self, Complaint> {
+    pub(crate) async fn make(
+        request: &StackRequest,
+        wanted: &InstallRequest,
+    ) -> Result<Self, Complaint> {
         let stack = ScheduledStack::find(request).await?;
         stack.usable()?;
         let via = choose(wanted.via, wanted.only_print, &stack.account).await?;
@@ -55,7 +58,7 @@ impl NewTimer {
     ///
     /// # Errors
     /// It cannot be written, or systemd or cron does not take it.
-    pub async fn install(&self) -> Result<Installation, Complaint> {
+    pub(crate) async fn install(&self) -> Result<Installation, Complaint> {
         let changed = self.put().await?;
         let found = timer::find(&self.stack).await;
         let health = match found.iter().find(|one| one.via == self.via) {
@@ -66,7 +69,7 @@ impl NewTimer {
     }
 
     /// Whether the stack has hooks, and they would be called behind the wall of a service of the system.
-    pub fn walls_hooks_in(&self) -> bool {
+    pub(crate) fn walls_hooks_in(&self) -> bool {
         self.stack.has_hooks() && self.via == Via::Systemd
     }
 

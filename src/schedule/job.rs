@@ -45,7 +45,7 @@ const KEPT: [&str; 21] = [
 
 /// What a timer is asked for.
 #[derive(Debug)]
-pub struct InstallRequest {
+pub(crate) struct InstallRequest {
     /// `day`, `week`, or an expression of systemd or cron.
     pub every: String,
     /// The time of the day.
@@ -183,7 +183,7 @@ impl ScheduledStack {
 }
 
 /// Variables that a timer is not told of, because they hold a secret.
-pub fn withheld() -> Vec<&'static str> {
+pub(crate) fn withheld() -> Vec<&'static str> {
     let holds = |name: &&&str| std::env::var(name).is_ok_and(|value| is_secret(name, &value));
     KEPT.iter().filter(holds).copied().collect()
 }

@@ -2,22 +2,22 @@
 //! a timer is due, what it is told, its units and its lines, and what an unattended run may do know no I/O
 //! and no clock; the programs that keep time are `host::timekeeper`.
 
-pub mod calendar;
-pub mod command;
-pub mod cron;
+pub(crate) mod calendar;
+pub(crate) mod command;
+pub(crate) mod cron;
 mod definition;
-pub mod fields;
-pub mod health;
-pub mod install;
-pub mod job;
-pub mod policy;
-pub mod record;
-pub mod stack;
-pub mod status;
-pub mod test;
-pub mod timer;
-pub mod unattended;
-pub mod unit;
+pub(crate) mod fields;
+pub(crate) mod health;
+pub(crate) mod install;
+pub(crate) mod job;
+pub(crate) mod policy;
+pub(crate) mod record;
+pub(crate) mod stack;
+pub(crate) mod status;
+pub(crate) mod test;
+pub(crate) mod timer;
+pub(crate) mod unattended;
+pub(crate) mod unit;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use calendar::When;
 /// What is done by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum TimerAction {
+pub(crate) enum TimerAction {
     /// Bring the stack to its newest version
     Upgrade,
     /// Say what is new, and change nothing
@@ -39,7 +39,7 @@ pub enum TimerAction {
 
 impl TimerAction {
     /// The word on a command line.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Upgrade => "upgrade",
             Self::Check => "check",
@@ -50,7 +50,7 @@ impl TimerAction {
 /// Who keeps the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Via {
+pub(crate) enum Via {
     /// A timer of the system
     Systemd,
     /// A timer of this user
@@ -63,7 +63,7 @@ pub enum Via {
 
 impl Via {
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Systemd => "systemd",
             Self::User => "systemd of this user",
@@ -75,7 +75,7 @@ impl Via {
 
 /// The account that a timer runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimerAccount {
+pub(crate) struct TimerAccount {
     /// Its name.
     pub name: String,
     /// Its number.
@@ -88,7 +88,7 @@ pub struct TimerAccount {
 
 /// What is to be run, when, and as whom: all that a timer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     /// Names its unit, file or lines: the project, and what makes two stacks of one name differ.
     pub id: String,
     /// The stack, for people.
@@ -115,7 +115,7 @@ pub struct Job {
 
 /// A name for units and files: letters, digits and hyphens alone, since cron reads no file in
 /// `/etc/cron.d` with a dot in its name.
-pub fn id(project: &str, state_name: &str) -> String {
+pub(crate) fn id(project: &str, state_name: &str) -> String {
     let plain: String = project
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
@@ -126,7 +126,7 @@ pub fn id(project: &str, state_name: &str) -> String {
 }
 
 /// A moment to the minute.
-pub fn shown(at: &ZonedDateTime) -> String {
+pub(crate) fn shown(at: &ZonedDateTime) -> String {
     at.strftime("%F %H:%M").to_string()
 }
 

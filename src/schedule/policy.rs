@@ -10,7 +10,7 @@ use crate::settings::window::Window;
 
 /// What bounds unattended runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// When it may begin.
     pub window: Option<Window>,
     /// So many failures in a row, and it stops trying.
@@ -21,7 +21,7 @@ pub struct Policy {
 
 /// Why nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pass {
+pub(crate) enum Pass {
     /// It is not the time.
     OutsideWindow(Window),
     /// So many have failed in a row.
@@ -32,7 +32,7 @@ pub enum Pass {
 
 impl Pass {
     /// The stable code.
-    pub fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::OutsideWindow(_) => Code::OutsideWindow,
             Self::MaxFailures(_) => Code::MaxFailures,
@@ -41,7 +41,7 @@ impl Pass {
     }
 
     /// The same as the code of a note.
-    pub fn note_code(&self) -> NoteCode {
+    pub(crate) fn note_code(&self) -> NoteCode {
         match self {
             Self::OutsideWindow(_) => NoteCode::OutsideWindow,
             Self::MaxFailures(_) => NoteCode::MaxFailures,
@@ -50,7 +50,7 @@ impl Pass {
     }
 
     /// In words.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::OutsideWindow(window) => format!("it is outside of the window {window}"),
             Self::MaxFailures(count) => {
@@ -66,7 +66,7 @@ impl Policy {
     ///
     /// # Errors
     /// Why not.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         now: &ZonedDateTime,
         past: &[Firing],
@@ -95,7 +95,7 @@ impl Policy {
 
 /// Failures in a row until now. A version that failed is not mended by there being nothing newer; a
 /// registry that was away is there again once there is an answer.
-pub fn failures(past: &[Firing], repaired: Option<Timestamp>) -> u32 {
+pub(crate) fn failures(past: &[Firing], repaired: Option<Timestamp>) -> u32 {
     let (mut count, mut answered) = (0, false);
     for entry in past.iter().rev().filter(|entry| !entry.was_let_pass()) {
         if repaired.is_some_and(|repaired| repaired > entry.at) {

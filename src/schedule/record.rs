@@ -17,7 +17,7 @@ const KEPT: usize = 1000;
 
 /// One time that a timer fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Firing {
+pub(crate) struct Firing {
     /// When it ended.
     pub at: Timestamp,
     /// What was to be done.
@@ -37,7 +37,7 @@ pub struct Firing {
 impl Firing {
     /// Whether it was let pass by a rule of ours without a look at the stack, or was cut off: it says
     /// nothing of what it went to.
-    pub fn was_let_pass(&self) -> bool {
+    pub(crate) fn was_let_pass(&self) -> bool {
         let rules = [
             Code::OutsideWindow,
             Code::MaxFailures,
@@ -54,7 +54,7 @@ impl Firing {
 
 /// What the times that a timer fired come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// All of them.
     pub times: usize,
     /// Something newer came, and was proven.
@@ -69,7 +69,7 @@ pub struct Tally {
 
 impl Tally {
     /// Of these.
-    pub fn of(entries: &[Firing]) -> Self {
+    pub(crate) fn of(entries: &[Firing]) -> Self {
         let mut tally = Self::default();
         for entry in entries {
             tally.times += 1;
@@ -90,11 +90,11 @@ impl Tally {
 
 /// The record of one stack.
 #[derive(Debug)]
-pub struct UnattendedRecord(PathBuf);
+pub(crate) struct UnattendedRecord(PathBuf);
 
 impl UnattendedRecord {
     /// That of a stack.
-    pub fn of(state: &StackState) -> Self {
+    pub(crate) fn of(state: &StackState) -> Self {
         Self(state.folder().join("unattended.jsonl"))
     }
 
@@ -102,7 +102,7 @@ impl UnattendedRecord {
     ///
     /// # Errors
     /// The file cannot be read: that is not the same as nothing.
-    pub fn read(&self) -> Result<Vec<Firing>, StateError> {
+    pub(crate) fn read(&self) -> Result<Vec<Firing>, StateError> {
         let found = document::read_lines(&self.0)?;
         Ok(found.map(|found| found.lines).unwrap_or_default())
     }
@@ -111,7 +111,7 @@ impl UnattendedRecord {
     ///
     /// # Errors
     /// What is there cannot be read, or the disk is full.
-    pub fn add(&self, entry: Firing) -> anyhow::Result<()> {
+    pub(crate) fn add(&self, entry: Firing) -> anyhow::Result<()> {
         let mut all = self.read()?;
         all.push(entry);
         let skip = all.len().saturating_sub(KEPT);
@@ -130,7 +130,10 @@ impl UnattendedRecord {
 ///
 /// # Errors
 /// What is remembered cannot be read.
-pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Firing>, StateError> {
+pub(crate) async fn last(
+    directory: &Path,
+    state: &StackState,
+) -> Result<Option<Firing>, StateError> {
     Ok(entries(directory, state).await?.pop())
 }
 
@@ -139,7 +142,10 @@ pub async fn last(directory: &Path, state: &StackState) -> Result<Option<Firing>
 ///
 /// # Errors
 /// What is remembered cannot be read.
-pub async fn entries(directory: &Path, state: &StackState) -> Result<Vec<Firing>, StateError> {
+pub(crate) async fn entries(
+    directory: &Path,
+    state: &StackState,
+) -> Result<Vec<Firing>, StateError> {
     let mut all = UnattendedRecord::of(state).read()?;
     if rustix::process::geteuid().is_root()
         && let Some(state) = super::stack::state_of_owner(directory).await

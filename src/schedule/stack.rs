@@ -13,7 +13,7 @@ use crate::stack::locate::{self, LocateError};
 use crate::state::{StackState, StateHome};
 
 /// A stack as far as a timer has to know it.
-pub struct ScheduledStack {
+pub(crate) struct ScheduledStack {
     /// Names its timer. Of what was typed and of its folder alone: it is the same when the engine is
     /// down and when the compose file is gone.
     pub id: String,
@@ -40,7 +40,7 @@ impl ScheduledStack {
     ///
     /// # Errors
     /// What was typed names no folder, or more than one stack.
-    pub async fn find(request: &StackRequest) -> Result<Self, Complaint> {
+    pub(crate) async fn find(request: &StackRequest) -> Result<Self, Complaint> {
         let containers = request.containers_if_any().await;
         let mut env = Vec::new();
         let (directory, name, settings) = match locate::locate(&request.files, &containers) {
@@ -87,12 +87,12 @@ impl ScheduledStack {
     ///
     /// # Errors
     /// Why not.
-    pub fn usable(&self) -> Result<&Settings, Complaint> {
+    pub(crate) fn usable(&self) -> Result<&Settings, Complaint> {
         self.settings.as_ref().map_err(Complaint::clone)
     }
 
     /// Whether its hooks are called.
-    pub fn has_hooks(&self) -> bool {
+    pub(crate) fn has_hooks(&self) -> bool {
         let Ok(Settings { hooks, .. }) = &self.settings else {
             return false;
         };
@@ -105,7 +105,7 @@ impl ScheduledStack {
     }
 
     /// Whether somebody is told by mail.
-    pub fn mails(&self) -> bool {
+    pub(crate) fn mails(&self) -> bool {
         let Ok(settings) = &self.settings else {
             return false;
         };
@@ -114,7 +114,7 @@ impl ScheduledStack {
     }
 
     /// Whether its timer runs as whoever asks.
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         rustix::process::geteuid().as_raw() == self.account.uid
     }
 
@@ -129,7 +129,7 @@ impl ScheduledStack {
     }
 
     /// What the account of the timer remembers of the stack.
-    pub fn state_of_timer(&self) -> StackState {
+    pub(crate) fn state_of_timer(&self) -> StackState {
         match self.is_own() {
             true => self.state.clone(),
             false => StateHome::of_account(&self.account.home).of_stack(&self.directory),
@@ -137,13 +137,13 @@ impl ScheduledStack {
     }
 
     /// refit's own folder, and docker's for builds.
-    pub fn own_folders(&self) -> [PathBuf; 2] {
+    pub(crate) fn own_folders(&self) -> [PathBuf; 2] {
         [self.state_home(), self.account.home.join(".docker")]
     }
 }
 
 /// Where the owner of a stack keeps what they remember of it, if that is another account.
-pub async fn state_of_owner(directory: &Path) -> Option<StackState> {
+pub(crate) async fn state_of_owner(directory: &Path) -> Option<StackState> {
     let owner = account(directory).await.ok()?;
     let other = rustix::process::geteuid().as_raw() != owner.uid;
     other.then(|| StateHome::of_account(&owner.home).of_stack(directory))

@@ -8,7 +8,7 @@ use crate::complaint::Complaint;
 use crate::request::StackRequest;
 
 /// What there is to say of the timers of a stack.
-pub struct ScheduleStatus {
+pub(crate) struct ScheduleStatus {
     /// Names them.
     pub id: String,
     /// Each, with what it says of itself.
@@ -21,7 +21,7 @@ pub struct ScheduleStatus {
 ///
 /// # Errors
 /// There is neither a timer nor a stack, or what is remembered cannot be read.
-pub async fn of(request: &StackRequest) -> Result<ScheduleStatus, Complaint> {
+pub(crate) async fn of(request: &StackRequest) -> Result<ScheduleStatus, Complaint> {
     let stack = ScheduledStack::find(request).await?;
     let mut timers = Vec::new();
     for one in timer::find(&stack).await {

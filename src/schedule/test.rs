@@ -9,7 +9,7 @@ use crate::host::timekeeper;
 use crate::request::StackRequest;
 
 /// The command of a timer, as the program that keeps time would run it.
-pub struct Trial {
+pub(crate) struct Trial {
     /// Names the timer.
     pub id: String,
     /// Who keeps its time.
@@ -25,7 +25,7 @@ pub struct Trial {
 ///
 /// # Errors
 /// There is none, or it cannot be read, or is not as refit made it.
-pub async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
+pub(crate) async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
     let stack = ScheduledStack::find(request).await?;
     let found = timer::find(&stack).await;
     let Some(one) = found.first() else {
@@ -61,7 +61,7 @@ pub async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
 
 impl Trial {
     /// For a person.
-    pub fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.line
     }
 
@@ -70,7 +70,7 @@ impl Trial {
     ///
     /// # Errors
     /// It cannot be run at all.
-    pub async fn run(&self, loud: bool) -> Result<Option<i32>, Complaint> {
+    pub(crate) async fn run(&self, loud: bool) -> Result<Option<i32>, Complaint> {
         let account = &self.account;
         let line = format!("{} --test", self.line);
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];

@@ -10,7 +10,7 @@ use crate::host::timekeeper::{self, Passwd};
 
 /// A timer that is installed.
 #[derive(Debug, Clone)]
-pub struct InstalledTimer {
+pub(crate) struct InstalledTimer {
     /// Who keeps the time.
     pub via: Via,
     /// Where; for a crontab in words.
@@ -51,7 +51,7 @@ pub(super) fn passwd(account: &TimerAccount) -> Passwd {
 }
 
 /// Every timer of this stack.
-pub async fn find(stack: &ScheduledStack) -> Vec<InstalledTimer> {
+pub(crate) async fn find(stack: &ScheduledStack) -> Vec<InstalledTimer> {
     let (id, account) = (&stack.id, &stack.account);
     let mut found = Vec::new();
     for via in [Via::Systemd, Via::User] {
@@ -83,7 +83,7 @@ pub async fn find(stack: &ScheduledStack) -> Vec<InstalledTimer> {
 ///
 /// # Errors
 /// There is neither a timer nor a folder.
-pub async fn to_remove(stack: &ScheduledStack) -> Result<Vec<InstalledTimer>, Complaint> {
+pub(crate) async fn to_remove(stack: &ScheduledStack) -> Result<Vec<InstalledTimer>, Complaint> {
     let found = find(stack).await;
     if found.is_empty() && !stack.directory.is_dir() {
         stack.usable()?;
@@ -95,7 +95,7 @@ pub async fn to_remove(stack: &ScheduledStack) -> Result<Vec<InstalledTimer>, Co
 ///
 /// # Errors
 /// It cannot be removed, or systemd or cron does not let go of it.
-pub async fn remove(one: &InstalledTimer, stack: &ScheduledStack) -> Result<(), Complaint> {
+pub(crate) async fn remove(one: &InstalledTimer, stack: &ScheduledStack) -> Result<(), Complaint> {
     let (id, account) = (&stack.id, &stack.account);
     match one.via {
         Via::Cron => {

@@ -28,7 +28,7 @@ const ENGINE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an unattended run is asked for.
 #[derive(Debug)]
-pub struct UnattendedRequest {
+pub(crate) struct UnattendedRequest {
     /// What is done.
     pub action: TimerAction,
     /// Nothing is done outside of these hours; else of those of `refit.yaml`.
@@ -49,7 +49,7 @@ pub struct UnattendedRequest {
 ///
 /// # Errors
 /// It could not even begin.
-pub async fn check(
+pub(crate) async fn check(
     invocation: &Invocation,
     request: &UnattendedRequest,
 ) -> Result<Exit, Complaint> {
@@ -61,7 +61,10 @@ pub async fn check(
 ///
 /// # Errors
 /// It could not even begin.
-pub async fn run(invocation: &Invocation, request: &UnattendedRequest) -> Result<Exit, Complaint> {
+pub(crate) async fn run(
+    invocation: &Invocation,
+    request: &UnattendedRequest,
+) -> Result<Exit, Complaint> {
     if let Some(signal) = wait(&invocation.stack, request).await? {
         return Ok(Exit::Signal(signal));
     }

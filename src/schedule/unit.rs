@@ -8,7 +8,7 @@ use super::cron::ENGINE_PATIENCE;
 
 /// Service and timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Units {
+pub(crate) struct Units {
     /// Text of the `.service`.
     pub service: String,
     /// Text of the `.timer`.
@@ -25,12 +25,12 @@ const NO_PRIVILEGES: &str = "NoNewPrivileges=true\n";
 const MAIL: [&str; 3] = ["/var/spool", "/var/mail", "/var/log/exim4"];
 
 /// Whether a service of ours could not call a `sendmail` that needs more rights than its caller has.
-pub fn forbids_mail(service: &str) -> bool {
+pub(crate) fn forbids_mail(service: &str) -> bool {
     service.contains(NO_PRIVILEGES)
 }
 
 /// The account that a service of the system runs as.
-pub fn user(service: &str) -> Option<&str> {
+pub(crate) fn user(service: &str) -> Option<&str> {
     service.lines().find_map(|line| line.strip_prefix("User="))
 }
 
@@ -38,7 +38,7 @@ pub fn user(service: &str) -> Option<&str> {
 ///
 /// # Errors
 /// The time is in cron's words.
-pub fn render(job: &Job, is_system: bool) -> Result<Units, String> {
+pub(crate) fn render(job: &Job, is_system: bool) -> Result<Units, String> {
     let environment: String = job
         .env
         .iter()
@@ -79,7 +79,7 @@ pub fn render(job: &Job, is_system: bool) -> Result<Units, String> {
 }
 
 /// What a service of ours runs, as a line for the shell: with its environment and nothing else.
-pub fn command(service: &str) -> Option<String> {
+pub(crate) fn command(service: &str) -> Option<String> {
     let line = service
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="))?;

@@ -7,7 +7,7 @@ use super::Secret;
 
 /// A value to be made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Generate {
+pub(crate) enum Generate {
     /// So many bytes as hexadecimal digits.
     Hex(usize),
     /// So many bytes as base64.
@@ -43,7 +43,7 @@ impl Generate {
     ///
     /// # Errors
     /// The system gives no random numbers.
-    pub fn value(self) -> anyhow::Result<Secret> {
+    pub(crate) fn value(self) -> anyhow::Result<Secret> {
         Ok(Secret::new(match self {
             Self::Hex(size) => crate::hash::hex(&random(size)?),
             Self::Base64(size) => base64::engine::general_purpose::STANDARD.encode(random(size)?),

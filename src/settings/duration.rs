@@ -33,7 +33,7 @@ pub(super) fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Dura
 ///
 /// # Errors
 /// A sentence on what is wrong with it.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a duration; write 5s, 500ms or 1m30s");
     let span: jiff::SignedDuration = text.trim().parse().map_err(|_| wrong())?;
     Duration::try_from(span).map_err(|_| wrong())

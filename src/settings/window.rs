@@ -50,7 +50,7 @@ impl Window {
 ///
 /// # Errors
 /// A sentence on what is wrong with it.
-pub fn time_of_day(text: &str) -> Result<Time, String> {
+pub(crate) fn time_of_day(text: &str) -> Result<Time, String> {
     let wrong = || format!("{text:?} is not a time of day; write 04:00");
     let (hour, minute) = text.trim().split_once(':').ok_or_else(wrong)?;
     let number = |text: &str| {

@@ -6,7 +6,7 @@ use super::model::Service;
 use crate::docker::container::Container;
 
 /// Whether others than this host and its private networks can reach an address. Empty: all of them.
-pub fn is_open(ip: &str) -> bool {
+pub(crate) fn is_open(ip: &str) -> bool {
     let plain = ip.trim_start_matches('[').trim_end_matches(']');
     match plain.parse() {
         Ok(IpAddr::V4(ip)) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),
@@ -19,7 +19,7 @@ pub fn is_open(ip: &str) -> bool {
 
 /// Where this host reaches a service over http, on its own port inside the container where that is
 /// known; `None`: it publishes none that can be meant.
-pub fn on_this_host(service: &Service, own: Option<u16>) -> Option<String> {
+pub(crate) fn on_this_host(service: &Service, own: Option<u16>) -> Option<String> {
     let ports = service.ports.iter();
     let tcp = ports.filter(|port| port.protocol == "tcp");
     let port = meant(tcp.map(|port| (port.target, port)).collect(), own)?;
@@ -28,7 +28,7 @@ pub fn on_this_host(service: &Service, own: Option<u16>) -> Option<String> {
 
 /// The same of a container that runs: the engine gave it the port where the definition names a range or
 /// none.
-pub fn of_container(container: &Container, own: Option<u16>) -> Option<String> {
+pub(crate) fn of_container(container: &Container, own: Option<u16>) -> Option<String> {
     let ports = container.ports.iter();
     let tcp = ports.filter(|port| port.protocol == "tcp");
     // One port is there twice, for IPv4 and IPv6.

@@ -35,7 +35,7 @@ const AIDES: [&str; 16] = [
 
 /// The application of a stack.
 #[derive(Debug)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// What is known of it.
     pub profile: Profile,
     /// The service.
@@ -51,7 +51,7 @@ pub struct Subject {
 ///
 /// # Errors
 /// `no_service`, `which_service`.
-pub fn of(
+pub(crate) fn of(
     directory: &Path,
     model: &Model,
     named: Option<&ServiceName>,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::host::files;
 
 /// How a file takes part in a service's build, if it does.
-pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
+pub(crate) fn takes_part(build: &Value, file: &Path) -> Option<String> {
     let context = Path::new(build.get("context")?.as_str()?);
     let dockerfile = build
         .get("dockerfile")
@@ -46,13 +46,13 @@ pub fn takes_part(build: &Value, file: &Path) -> Option<String> {
 }
 
 /// The folder that a build takes its files from, where it is one of this host.
-pub fn context(build: &Value) -> Option<&Path> {
+pub(crate) fn context(build: &Value) -> Option<&Path> {
     let context = Path::new(build.get("context")?.as_str()?);
     context.is_absolute().then_some(context)
 }
 
 /// The text of the `.dockerignore` that a build goes by; empty where there is none.
-pub fn ignored_by(build: &Value) -> String {
+pub(crate) fn ignored_by(build: &Value) -> String {
     let Some(context) = context(build) else {
         return String::new();
     };
@@ -64,14 +64,14 @@ pub fn ignored_by(build: &Value) -> String {
 }
 
 /// Whether a `.dockerignore` brings back something that it keeps out before.
-pub fn brings_back(ignore: &str) -> bool {
+pub(crate) fn brings_back(ignore: &str) -> bool {
     ignore
         .lines()
         .any(|line| line.trim_start().starts_with('!'))
 }
 
 /// Whether `.dockerignore` keeps a file out of the context; the last line that matches decides.
-pub fn is_ignored(ignore: &str, file: &Path) -> bool {
+pub(crate) fn is_ignored(ignore: &str, file: &Path) -> bool {
     let mut ignored = false;
     for line in ignore.lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {

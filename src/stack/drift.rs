@@ -17,7 +17,7 @@ use crate::host::files;
 
 /// One difference between the files and what runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drift {
+pub(crate) struct Drift {
     /// The service.
     pub service: ServiceName,
     /// What `apply` would do about it.
@@ -42,7 +42,7 @@ struct EngineState {
 ///
 /// # Errors
 /// The engine's or Compose's.
-pub async fn find(
+pub(crate) async fn find(
     place: &Place,
     resolved: &super::Resolved,
     containers: &[Container],
@@ -316,7 +316,7 @@ fn changed_since_start(metadata: &std::fs::Metadata, inspected: &Inspected) -> b
 }
 
 /// A path as a process of this host sees it.
-pub fn seen_by_process(pid: i64, target: &Path) -> PathBuf {
+pub(crate) fn seen_by_process(pid: i64, target: &Path) -> PathBuf {
     let below = target.strip_prefix("/").unwrap_or(target);
     PathBuf::from(format!("/proc/{pid}/root")).join(below)
 }

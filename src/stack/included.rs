@@ -9,12 +9,12 @@ use crate::edit::yaml::{self, YamlPath};
 use crate::host::files;
 
 /// The files that these include, and those that those include.
-pub fn included(files: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn included(files: &[PathBuf]) -> Vec<PathBuf> {
     closure(files, included_by)
 }
 
 /// The files that Compose reads besides these: included ones, and those that services extend.
-pub fn read_besides(files: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn read_besides(files: &[PathBuf]) -> Vec<PathBuf> {
     closure(files, |file| {
         let mut found = included_by(file);
         found.extend(extended_by(file));

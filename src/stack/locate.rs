@@ -28,7 +28,7 @@ const OVERRIDES: [&str; 4] = [
 /// What the person said; the words are Compose's options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "Compose's own option names")]
-pub struct LocateRequest {
+pub(crate) struct LocateRequest {
     pub directory: Option<PathBuf>,
     pub files: Vec<PathBuf>,
     pub project_name: Option<String>,
@@ -87,7 +87,7 @@ impl From<LocateError> for Complaint {
 
 /// The stack that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
+pub(crate) struct Located {
     /// What Compose is to be told; `name` is empty where Compose decides it.
     pub args: ProjectArgs,
     /// What the person should know about the choice.
@@ -109,7 +109,7 @@ impl Located {
     ///
     /// # Errors
     /// There would be no such stack.
-    pub fn by_rules(&self, dot_env: Option<&[u8]>) -> Result<ProjectArgs, LocateError> {
+    pub(crate) fn by_rules(&self, dot_env: Option<&[u8]>) -> Result<ProjectArgs, LocateError> {
         let edited = self.args.directory.join(".env");
         let read = |path: &Path| match path == edited {
             true => dot_env.map(<[u8]>::to_vec),
@@ -119,12 +119,12 @@ impl Located {
     }
 
     /// The override file that Compose would load by itself, were it there.
-    pub fn default_override(&self) -> Option<PathBuf> {
+    pub(crate) fn default_override(&self) -> Option<PathBuf> {
         default_override(&self.args.files).filter(|_| self.by_default)
     }
 
     /// Every override file that Compose would load by itself, were it there.
-    pub fn default_overrides(&self) -> Vec<PathBuf> {
+    pub(crate) fn default_overrides(&self) -> Vec<PathBuf> {
         let folder = self.args.files.first().and_then(|file| file.parent());
         let folder = folder.filter(|_| self.by_default).into_iter();
         folder
@@ -147,7 +147,7 @@ impl Located {
     }
 
     /// The env file that `set` without `-F` edits: the stack's first.
-    pub fn first_env_file(&self) -> PathBuf {
+    pub(crate) fn first_env_file(&self) -> PathBuf {
         self.args
             .env_files
             .first()
@@ -156,7 +156,7 @@ impl Located {
     }
 
     /// The env files that Compose interpolates from, in order.
-    pub fn env_files(&self) -> Vec<PathBuf> {
+    pub(crate) fn env_files(&self) -> Vec<PathBuf> {
         if self.args.env_files.is_empty() {
             return vec![self.args.directory.join(".env")];
         }
@@ -207,7 +207,10 @@ impl ComposeVariables {
 ///
 /// # Errors
 /// There is none, or more than one that fits.
-pub fn locate(request: &LocateRequest, containers: &[Container]) -> Result<Located, LocateError> {
+pub(crate) fn locate(
+    request: &LocateRequest,
+    containers: &[Container],
+) -> Result<Located, LocateError> {
     locate_reading(request, containers, &read_if_any)
 }
 
@@ -481,7 +484,7 @@ fn of_running(project: &RunningProject, folder: &Path, default: Vec<PathBuf>) ->
 }
 
 /// The files that Compose loads by itself from a folder: one, and its override.
-pub fn default_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn default_files(folder: &Path) -> Vec<PathBuf> {
     let first = |names: &[&str]| {
         names
             .iter()
@@ -553,7 +556,7 @@ fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
 }
 
 /// Without `.` and `..`, which Compose takes out of paths by their text alone.
-pub fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

@@ -1,19 +1,19 @@
 //! What is there: which stack is meant, what Compose makes of its files, which containers run, and
 //! where the two differ. Reads; changes nothing.
 
-pub mod address;
-pub mod application;
-pub mod build;
-pub mod drift;
-pub mod included;
-pub mod locate;
-pub mod model;
-pub mod routes;
-pub mod side;
-pub mod snapshot;
-pub mod source;
-pub mod staged;
-pub mod url;
+pub(crate) mod address;
+pub(crate) mod application;
+pub(crate) mod build;
+pub(crate) mod drift;
+pub(crate) mod included;
+pub(crate) mod locate;
+pub(crate) mod model;
+pub(crate) mod routes;
+pub(crate) mod side;
+pub(crate) mod snapshot;
+pub(crate) mod source;
+pub(crate) mod staged;
+pub(crate) mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ use staged::Staged;
 
 /// The engine, the Compose that belongs to it, and the stack that is meant.
 #[derive(Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// The engine.
     pub docker: Docker,
     /// The plug-in.
@@ -54,7 +54,7 @@ pub struct Place {
 
 impl Place {
     /// Whether a file is one that Compose reads the stack from: a compose file or an env file.
-    pub fn is_config(&self, path: &Path) -> bool {
+    pub(crate) fn is_config(&self, path: &Path) -> bool {
         let files = self.located.args.files.iter();
         files
             .chain(&self.located.env_files())
@@ -65,7 +65,7 @@ impl Place {
     ///
     /// # Errors
     /// No engine, no stack, or a `refit.yaml` that cannot be used.
-    pub async fn find(
+    pub(crate) async fn find(
         docker: Docker,
         request: &LocateRequest,
         stamp: &Path,
@@ -90,25 +90,25 @@ impl Place {
     }
 
     /// The project's containers among those that were seen; `compose run`'s are left out.
-    pub fn of_project(&self, project: &str) -> Vec<Container> {
+    pub(crate) fn of_project(&self, project: &str) -> Vec<Container> {
         of_project(&self.containers, project)
     }
 
     /// Services that exit when their work is done; those of a known application are known.
-    pub fn one_shots(&self, model: &Model) -> BTreeSet<ServiceName> {
+    pub(crate) fn one_shots(&self, model: &Model) -> BTreeSet<ServiceName> {
         let known = application::of(&self.located.args.directory, model, None).ok();
         let known = known.map(|known| known.profile.one_shots);
         one_shots(model, &self.settings, &known.unwrap_or_default())
     }
 
     /// A path as it is shown: relative to the stack where it lies in it.
-    pub fn shown(&self, path: &Path) -> String {
+    pub(crate) fn shown(&self, path: &Path) -> String {
         shown(&self.located.args.directory, path)
     }
 }
 
 /// The containers of one project, without those that `compose run` made.
-pub fn of_project(containers: &[Container], project: &str) -> Vec<Container> {
+pub(crate) fn of_project(containers: &[Container], project: &str) -> Vec<Container> {
     containers
         .iter()
         .filter(|c| c.project == project && !c.oneoff)
@@ -117,7 +117,7 @@ pub fn of_project(containers: &[Container], project: &str) -> Vec<Container> {
 }
 
 /// A path relative to a folder where it lies in it, else whole.
-pub fn shown(directory: &Path, path: &Path) -> String {
+pub(crate) fn shown(directory: &Path, path: &Path) -> String {
     path.strip_prefix(directory)
         .unwrap_or(path)
         .display()
@@ -126,7 +126,7 @@ pub fn shown(directory: &Path, path: &Path) -> String {
 
 /// What Compose makes of the files as they are.
 #[derive(Debug, Clone)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// With every value in place.
     pub model: Model,
     /// With `${VAR}` in place.
@@ -139,7 +139,7 @@ pub struct Resolved {
 ///
 /// # Errors
 /// Compose's own message.
-pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
+pub(crate) async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
     let (resolved, source) = tokio::join!(
         resolve_model(compose, located),
         compose.source_config(&located.args)
@@ -157,7 +157,10 @@ pub async fn resolve(compose: &Compose, located: &Located) -> Result<Resolved, E
 ///
 /// # Errors
 /// Compose's own message.
-pub async fn resolve_model(compose: &Compose, located: &Located) -> Result<Resolved, EngineError> {
+pub(crate) async fn resolve_model(
+    compose: &Compose,
+    located: &Located,
+) -> Result<Resolved, EngineError> {
     let json = compose.config(&located.args).await;
     let json = json.map_err(|error| without_secrets(error, located, &[]))?;
     Ok(Resolved {
@@ -192,7 +195,7 @@ fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) ->
 
 /// The stack as it is, and as it would be after the edits, read side by side (F27).
 #[derive(Debug)]
-pub struct BothSides {
+pub(crate) struct BothSides {
     /// As it is; Compose's complaint where it cannot be read.
     pub before: Result<Resolved, EngineError>,
     /// As it would be.
@@ -205,7 +208,7 @@ pub struct BothSides {
 ///
 /// # Errors
 /// The staging folder cannot be written.
-pub async fn resolve_both(
+pub(crate) async fn resolve_both(
     place: &Place,
     after: &ProjectArgs,
     edits: &[FileEdit],
@@ -232,7 +235,7 @@ pub async fn resolve_both(
 
 /// What the staged model cannot show: an edited env file that a compose file names by its absolute
 /// path is read from the stack itself. Its new values are put into the model here.
-pub fn with_absolute_env_files(
+pub(crate) fn with_absolute_env_files(
     mut after: Model,
     before: &Model,
     source: &Source,
@@ -265,7 +268,7 @@ pub fn with_absolute_env_files(
 }
 
 /// Keys and values of the stack's own env files, those of a later file behind those of an earlier one.
-pub fn env_of(located: &Located) -> Vec<(String, String)> {
+pub(crate) fn env_of(located: &Located) -> Vec<(String, String)> {
     let values = |file: &PathBuf| {
         let bytes = files::read_if_exists(file).ok().flatten();
         env_file_values(bytes.as_deref(), false)

@@ -371,7 +371,7 @@ impl Port {
 }
 
 /// Undoes the `$$` with which Compose prints a literal `$`.
-pub fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     text.replace("$$", "$")
 }
 

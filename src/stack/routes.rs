@@ -14,7 +14,7 @@ use crate::host::files;
 
 /// A service that a file reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReach {
+pub(crate) struct FileReach {
     /// The service.
     pub service: ServiceName,
     /// How.
@@ -32,7 +32,7 @@ pub struct FileReach {
 
 /// A service that a key of the env files reaches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyReach {
+pub(crate) struct KeyReach {
     /// The service.
     pub service: ServiceName,
     /// How.
@@ -42,7 +42,7 @@ pub struct KeyReach {
 }
 
 /// Every service that a file reaches, by every route.
-pub fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileReach> {
+pub(crate) fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileReach> {
     let real = files::follow(file);
     let mut found = Vec::new();
     for (name, service) in &model.services {
@@ -135,7 +135,7 @@ fn grants(service: &Service, section: Section) -> Vec<(String, PathBuf)> {
 
 /// Every service that a key reaches through the definitions: `${KEY}`, `environment`, build
 /// arguments, and configs or secrets that stand on it. Files are [`of_file`]'s.
-pub fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
+pub(crate) fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
     let mut found = BTreeSet::new();
     for (name, service) in &source.services {
         let mut reach = |route, place: &str| {
@@ -175,7 +175,7 @@ pub fn of_key(model: &Model, source: &Source, key: &str) -> Vec<KeyReach> {
 }
 
 /// The route that a reference at this place of a service takes.
-pub fn route_of_place(place: &str, key: &str) -> Route {
+pub(crate) fn route_of_place(place: &str, key: &str) -> Route {
     if place.strip_prefix("environment.") == Some(key) {
         Route::Environment
     } else if place == "build" || place.starts_with("build.") {

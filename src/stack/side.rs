@@ -10,7 +10,7 @@ use crate::host::files::Attributes;
 
 /// A file on one side of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// There is no such file.
     Absent,
     /// It holds this.
@@ -21,7 +21,7 @@ pub enum Side {
 
 /// A file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub(crate) struct Text {
     /// All of it.
     pub bytes: Vec<u8>,
     /// Mode, owner, extended attributes.
@@ -33,7 +33,7 @@ pub struct Text {
 /// Who wrote the new side of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// refit, from keys and values that were typed.
     Refit,
     /// A person, in an editor: nobody else has this text.
@@ -44,7 +44,7 @@ pub enum Origin {
 
 impl Side {
     /// What a path holds now. A folder in the place of a file is no file.
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         if path.is_dir() {
             return Self::Absent;
         }
@@ -59,7 +59,7 @@ impl Side {
     ///
     /// # Errors
     /// Why nobody knows.
-    pub fn known(self) -> Result<Self, String> {
+    pub(crate) fn known(self) -> Result<Self, String> {
         match self {
             Self::Absent | Self::Text(_) => Ok(self),
             Self::Unknown(why) => Err(why),
@@ -67,7 +67,7 @@ impl Side {
     }
 
     /// A text that is not written yet, with what the file has now besides.
-    pub fn new(bytes: Vec<u8>, like: &Self) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, like: &Self) -> Self {
         let attributes = match like {
             Self::Text(text) => text.attributes.clone(),
             Self::Absent | Self::Unknown(_) => Attributes::NEW,
@@ -80,7 +80,7 @@ impl Side {
     }
 
     /// Its bytes, where it is known to have some.
-    pub fn bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Text(text) => Some(&text.bytes),
             Self::Absent | Self::Unknown(_) => None,
@@ -88,7 +88,7 @@ impl Side {
     }
 
     /// Whether both are known, and hold the same.
-    pub fn is_same_text(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_text(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) => true,
             (Self::Text(one), Self::Text(other)) => one.bytes == other.bytes,
@@ -99,7 +99,7 @@ impl Side {
 
 impl Side {
     /// Whether both are the same file with the same bytes, or both are absent.
-    pub fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         let id = |side: &Self| match side {
             Self::Text(text) => text.id.clone(),
             Self::Absent | Self::Unknown(_) => None,
@@ -120,7 +120,7 @@ impl From<FileAsRead> for Text {
 
 impl Text {
     /// As the exchange wants it; `None` where it is not known which file it was.
-    pub fn seen(&self) -> Option<FileAsRead> {
+    pub(crate) fn seen(&self) -> Option<FileAsRead> {
         Some(FileAsRead {
             bytes: self.bytes.clone(),
             attributes: self.attributes.clone(),
@@ -131,7 +131,7 @@ impl Text {
 
 /// A file as it is and as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileEdit {
+pub(crate) struct FileEdit {
     /// Absolute path under which the stack knows it.
     pub path: PathBuf,
     /// What it holds before the change.
@@ -144,12 +144,12 @@ pub struct FileEdit {
 
 impl FileEdit {
     /// Whether nothing changes.
-    pub fn is_noop(&self) -> bool {
+    pub(crate) fn is_noop(&self) -> bool {
         self.before.is_same_text(&self.after)
     }
 
     /// Whether the new text is already where it belongs: a person wrote it there.
-    pub fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         self.origin == Origin::Person
             && matches!(&self.after, Side::Text(text) if text.id.is_some())
     }

@@ -11,7 +11,7 @@ use crate::event::ServiceName;
 
 /// The unresolved model, reduced to what reaches services.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Source {
+pub(crate) struct Source {
     /// By service.
     pub services: BTreeMap<ServiceName, SourceService>,
     /// References in top-level networks, volumes, configs and secrets.
@@ -20,7 +20,7 @@ pub struct Source {
 
 /// What one service refers to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SourceService {
+pub(crate) struct SourceService {
     /// `env_file`, in order.
     pub env_files: Vec<EnvFile>,
     /// Every `${VAR}` in its definition.
@@ -33,7 +33,7 @@ pub struct SourceService {
 
 /// One entry of `env_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvFile {
+pub(crate) struct EnvFile {
     /// Absolute, unless a variable stands in it.
     pub path: PathBuf,
     /// Whether Compose refuses to go on without it.
@@ -44,7 +44,7 @@ pub struct EnvFile {
 
 /// A `${VAR}` and the place where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VariableReference {
+pub(crate) struct VariableReference {
     /// Name of the variable.
     pub variable: String,
     /// Place below the service or shared object, such as `environment.URL` or `ports[0]`.
@@ -53,7 +53,7 @@ pub struct VariableReference {
 
 impl Source {
     /// Reads what Compose printed; what has an unexpected shape is passed over.
-    pub fn of_json(value: &Value) -> Self {
+    pub(crate) fn of_json(value: &Value) -> Self {
         let services = object(value, "services")
             .map(|(name, service)| (name.as_str().into(), SourceService::of_json(service)))
             .collect();
@@ -207,7 +207,7 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
 
 /// The variables that a text refers to: `$NAME`, `${NAME…}`, nested defaults included; `$$` is a
 /// literal dollar.
-pub fn variables(text: &str) -> Vec<String> {
+pub(crate) fn variables(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {

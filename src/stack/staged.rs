@@ -15,7 +15,7 @@ use crate::host::files;
 
 /// A staged stack; its folder goes when this is dropped.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     root: tempfile::TempDir,
     /// What Compose is to be told.
     pub args: ProjectArgs,
@@ -26,7 +26,11 @@ impl Staged {
     ///
     /// # Errors
     /// The temporary folder cannot be written.
-    pub fn new(project: &ProjectArgs, edits: &[FileEdit], scratch: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        project: &ProjectArgs,
+        edits: &[FileEdit],
+        scratch: &Path,
+    ) -> anyhow::Result<Self> {
         // Named after this process, so that the next one knows whether it is still wanted.
         let root = tempfile::Builder::new()
             .prefix(&format!("{}-staged-", std::process::id()))
@@ -78,7 +82,7 @@ impl Staged {
     }
 
     /// The prefix that stands before every path which Compose prints of this tree.
-    pub fn prefix(&self) -> &Path {
+    pub(crate) fn prefix(&self) -> &Path {
         self.root.path()
     }
 }

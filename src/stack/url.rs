@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// A URL with a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// In small letters.
     pub scheme: String,
     /// Whether it holds a user's name or a password.
@@ -21,7 +21,7 @@ pub struct Address {
 
 impl Address {
     /// Takes a URL apart; `None`: it has no scheme, no host, or a port that is none.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.trim().split_once("://")?;
         let named = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(named) {
@@ -63,7 +63,7 @@ impl Address {
     }
 
     /// What kind of server it is: `redis` for `rediss` too, `postgres` for `postgresql`.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         match self.scheme.as_str() {
             "rediss" => "redis",
             "postgresql" => "postgres",
@@ -72,28 +72,28 @@ impl Address {
     }
 
     /// Whether the host is found outside of the engine's networks: an address, or a name with a dot.
-    pub fn is_elsewhere(&self) -> bool {
+    pub(crate) fn is_elsewhere(&self) -> bool {
         self.host.contains(['.', ':'])
     }
 
     /// Whether it is `https`.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.scheme == "https"
     }
 
     /// Whether browsers take the host for this very machine, so that http counts as safe.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let name = self.host == "localhost" || self.host.ends_with(".localhost");
         name || self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
     /// The host, if it is an address and no name.
-    pub fn ip(&self) -> Option<IpAddr> {
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
 
     /// Whether the host is an address of a network at home.
-    pub fn is_at_home(&self) -> bool {
+    pub(crate) fn is_at_home(&self) -> bool {
         self.is_loopback()
             || self
                 .ip()
@@ -101,7 +101,7 @@ impl Address {
     }
 
     /// Scheme, host and port as browsers send them in `Origin`.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let usual = match self.scheme.as_str() {
             "http" => Some(80),
             "https" => Some(443),
@@ -113,7 +113,7 @@ impl Address {
     }
 
     /// The host as it stands in a URL.
-    pub fn written_host(&self) -> String {
+    pub(crate) fn written_host(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]", self.host),
             false => self.host.clone(),

@@ -15,7 +15,7 @@ use super::files::write_file;
 use crate::complaint::{Code, Complaint};
 
 /// The format that this program writes, in every file. Files without a number are of format 1.
-pub const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 2;
 
 /// The name of the number.
 const KEY: &str = "format";
@@ -138,7 +138,7 @@ impl From<StateError> for Complaint {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         // A link that leads nowhere was put there by somebody: the file is not simply missing.
@@ -151,7 +151,7 @@ pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
 ///
 /// # Errors
 /// See [`StateError`].
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
     let Some(bytes) = read_bytes(path)? else {
         return Ok(None);
     };
@@ -187,7 +187,7 @@ fn format_of(value: &Value) -> Option<u64> {
 ///
 /// # Errors
 /// The disk is full.
-pub fn write(path: &Path, what: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, what: &impl Serialize) -> anyhow::Result<()> {
     write_file(path, &serde_json::to_vec_pretty(&numbered(what)?)?)
 }
 
@@ -195,7 +195,7 @@ pub fn write(path: &Path, what: &impl Serialize) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// It cannot be written as JSON.
-pub fn line(what: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn line(what: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&numbered(what)?)?;
     line.push(b'\n');
     Ok(line)
@@ -213,7 +213,7 @@ fn numbered(what: &impl Serialize) -> anyhow::Result<Value> {
 
 /// A file of lines: a damaged line costs that line, never the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines<T> {
+pub(crate) struct Lines<T> {
     /// Those that could be read, in order.
     pub lines: Vec<T>,
     /// What is wrong with the others.
@@ -224,7 +224,7 @@ pub struct Lines<T> {
 ///
 /// # Errors
 /// The file cannot be read, or a line is of a newer format.
-pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Lines<T>>, StateError> {
+pub(crate) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Lines<T>>, StateError> {
     let Some(bytes) = read_bytes(path)? else {
         return Ok(None);
     };
@@ -256,7 +256,7 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Option<Lines<T>>, 
 }
 
 /// How many bytes of a file of lines are whole lines: what follows was cut off by a power cut.
-pub fn whole_lines(bytes: &[u8]) -> usize {
+pub(crate) fn whole_lines(bytes: &[u8]) -> usize {
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     end.map_or(0, |end| end + 1)
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -23,7 +23,7 @@ pub fn make_folder(path: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The disk is full, or the folder is gone.
-pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
         let partial = path.with_extension("partial");
         let mut file = fs::OpenOptions::new()

@@ -23,7 +23,7 @@ const MARK: &str = "at-work";
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub(crate) struct Line {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -34,7 +34,7 @@ pub struct Line {
 /// What a line tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub enum Entry {
+pub(crate) enum Entry {
     /// The run begins.
     Begin {
         /// Its number.
@@ -250,7 +250,7 @@ impl Entry {
 }
 
 /// An open journal.
-pub struct Journal {
+pub(crate) struct Journal {
     file: File,
     path: PathBuf,
     redactor: Rc<Redactor>,
@@ -261,7 +261,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn create(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn create(folder: &Path) -> anyhow::Result<Self> {
         let journal = Self::open(folder)?;
         crate::host::files::sync_folder(folder)
             .with_context(|| format!("cannot sync {}", folder.display()))?;
@@ -272,7 +272,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(NAME);
         let open = fs::OpenOptions::new()
             .create(true)
@@ -297,7 +297,7 @@ impl Journal {
 
     /// The same, with these secrets taken out of every text.
     #[must_use]
-    pub fn hiding(self, redactor: Rc<Redactor>) -> Self {
+    pub(crate) fn hiding(self, redactor: Rc<Redactor>) -> Self {
         Self { redactor, ..self }
     }
 
@@ -305,7 +305,7 @@ impl Journal {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn add(&self, entry: Entry) -> anyhow::Result<()> {
+    pub(crate) fn add(&self, entry: Entry) -> anyhow::Result<()> {
         self.add_all([entry])
     }
 
@@ -313,7 +313,7 @@ impl Journal {
     ///
     /// # Errors
     /// The disk is full.
-    pub fn add_all(&self, entries: impl IntoIterator<Item = Entry>) -> anyhow::Result<()> {
+    pub(crate) fn add_all(&self, entries: impl IntoIterator<Item = Entry>) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         for entry in entries {
             let line = Line {
@@ -338,7 +338,7 @@ impl Journal {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join(MARK);
     if !path.exists() {
         super::write_file(&path, b"")?;
@@ -350,25 +350,25 @@ pub fn mark(folder: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// It cannot be read, or a newer refit wrote it.
-pub fn read(folder: &Path) -> Result<Option<Lines<Line>>, StateError> {
+pub(crate) fn read(folder: &Path) -> Result<Option<Lines<Line>>, StateError> {
     document::read_lines(&path(folder))
 }
 
 /// That a journal is gone or empty, by what lies beside it: a run that did not come to its first line left
 /// nothing else either.
-pub fn gone(folder: &Path) -> Option<StateError> {
+pub(crate) fn gone(folder: &Path) -> Option<StateError> {
     let came_further = ["checkpoint.json", "file-0"];
     let further = came_further.iter().any(|name| folder.join(name).exists());
     further.then(|| StateError::Gone { path: path(folder) })
 }
 
 /// Where a run's journal is.
-pub fn path(folder: &Path) -> PathBuf {
+pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
 }
 
 /// How a run ended, by its journal; `None`: it is open, or the line that says it is damaged.
-pub fn outcome(lines: &[Line]) -> Option<Outcome> {
+pub(crate) fn outcome(lines: &[Line]) -> Option<Outcome> {
     lines.iter().rev().find_map(|line| {
         let Entry::Finished { outcome, .. } = line.entry else {
             return None;
@@ -379,7 +379,7 @@ pub fn outcome(lines: &[Line]) -> Option<Outcome> {
 
 impl Line {
     /// Project and folder, where it is the first line of a run.
-    pub fn begun_on(&self) -> Option<(&str, &Path)> {
+    pub(crate) fn begun_on(&self) -> Option<(&str, &Path)> {
         if let Entry::Begin {
             project, directory, ..
         } = &self.entry
@@ -391,7 +391,7 @@ impl Line {
 }
 
 /// The services whose containers a run has touched, or was about to, with what was planned for each.
-pub fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
+pub(crate) fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
     let mut planned = BTreeMap::new();
     let mut touched = BTreeMap::new();
     for line in lines {

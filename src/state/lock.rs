@@ -29,7 +29,7 @@ use crate::host::peer::{self, Rights};
 
 /// What only one run may be at work on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LockSubject {
+pub(crate) enum LockSubject {
     /// A stack, by its folder.
     Stack(PathBuf),
     /// A project of the engine: several folders can name the same one.
@@ -40,7 +40,7 @@ pub enum LockSubject {
 
 /// Locks on some subjects; given up when this is dropped, or when the process ends in any way.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     engine: Endpoint,
     subjects: Vec<LockSubject>,
     claims: Vec<Claim>,
@@ -61,7 +61,7 @@ impl Lock {
     ///
     /// # Errors
     /// `locked`, naming the holder; or the kernel does not tell who is at work.
-    pub async fn take(
+    pub(crate) async fn take(
         subjects: impl IntoIterator<Item = LockSubject>,
         engine: &Endpoint,
         wait: Duration,
@@ -79,7 +79,7 @@ impl Lock {
     ///
     /// # Errors
     /// As [`Lock::take`]; what was held before is still.
-    pub async fn also(
+    pub(crate) async fn also(
         &mut self,
         subjects: impl IntoIterator<Item = LockSubject>,
         wait: Duration,

@@ -1,17 +1,17 @@
 //! Where runs are kept: outside of the stack, so that build contexts and backups do not meet them.
 //! Folders 0700, files 0600: checkpoints hold the person's secrets.
 
-pub mod document;
+pub(crate) mod document;
 mod files;
-pub mod journal;
-pub mod lock;
-pub mod notification_log;
-pub mod open_run;
-pub mod runs;
+pub(crate) mod journal;
+pub(crate) mod lock;
+pub(crate) mod notification_log;
+pub(crate) mod open_run;
+pub(crate) mod runs;
 mod scratch;
-pub mod statistics;
+pub(crate) mod statistics;
 
-pub use files::{make_folder, write_file};
+pub(crate) use files::{make_folder, write_file};
 
 use std::fs;
 use std::io::{self};
@@ -30,7 +30,7 @@ const OF_HOME: &str = ".local/state/refit";
 
 /// The folder of all stacks' state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateHome(PathBuf);
+pub(crate) struct StateHome(PathBuf);
 
 impl StateHome {
     /// Makes nothing: a question is answered also where nothing can be written.
@@ -40,7 +40,7 @@ impl StateHome {
     ///
     /// # Errors
     /// There is no home directory.
-    pub fn find() -> anyhow::Result<Self> {
+    pub(crate) fn find() -> anyhow::Result<Self> {
         let set = |name: &str| std::env::var_os(name).filter(|text| !text.is_empty());
         let path = if let Some(path) = set("REFIT_STATE_HOME") {
             PathBuf::from(path)
@@ -57,7 +57,7 @@ impl StateHome {
     }
 
     /// Where another account keeps its own, as far as can be known of it. Makes nothing.
-    pub fn of_account(home: &Path) -> Self {
+    pub(crate) fn of_account(home: &Path) -> Self {
         Self(home.join(OF_HOME))
     }
 
@@ -68,12 +68,12 @@ impl StateHome {
     }
 
     /// The folder itself.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.0
     }
 
     /// The file in which the checked version of the Compose plug-in is remembered.
-    pub fn compose_stamp(&self) -> PathBuf {
+    pub(crate) fn compose_stamp(&self) -> PathBuf {
         self.0.join("compose-version")
     }
 
@@ -81,7 +81,7 @@ impl StateHome {
     ///
     /// Like the lock it belongs to the folder: what two projects of one folder do to its files is
     /// one history.
-    pub fn of_stack(&self, directory: &Path) -> StackState {
+    pub(crate) fn of_stack(&self, directory: &Path) -> StackState {
         let directory = &crate::host::files::follow(directory);
         let hash = Sha256::digest(directory.as_os_str().as_encoded_bytes());
         let short = crate::hash::hex(&hash[..6]);
@@ -97,21 +97,21 @@ impl StateHome {
 
 /// The folder of one stack's runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackState(PathBuf);
+pub(crate) struct StackState(PathBuf);
 
 impl StackState {
     /// A folder of that kind elsewhere, as another user has it.
-    pub fn at(folder: PathBuf) -> Self {
+    pub(crate) fn at(folder: PathBuf) -> Self {
         Self(folder)
     }
 
     /// The folder itself.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.0
     }
 
     /// The other stacks of the same state folder.
-    pub fn others(&self) -> Vec<Self> {
+    pub(crate) fn others(&self) -> Vec<Self> {
         let entries = self.0.parent().map(fs::read_dir);
         let entries = entries.into_iter().flatten().flatten().flatten();
         let folders = entries.map(|entry| entry.path());
@@ -122,7 +122,7 @@ impl StackState {
     ///
     /// # Errors
     /// The folder is there and cannot be listed.
-    pub fn runs(&self) -> Result<Vec<RunId>, StateError> {
+    pub(crate) fn runs(&self) -> Result<Vec<RunId>, StateError> {
         let folder = self.0.join("runs");
         let unreadable = |error: &io::Error| StateError::of_io(&folder, error);
         let entries = match fs::read_dir(&folder) {
@@ -142,7 +142,7 @@ impl StackState {
     }
 
     /// The folder of one run.
-    pub fn run_folder(&self, run: RunId) -> PathBuf {
+    pub(crate) fn run_folder(&self, run: RunId) -> PathBuf {
         self.0.join("runs").join(run.to_string())
     }
 
@@ -150,7 +150,7 @@ impl StackState {
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn next_run(&self) -> anyhow::Result<(RunId, PathBuf)> {
+    pub(crate) fn next_run(&self) -> anyhow::Result<(RunId, PathBuf)> {
         let run = RunId(self.runs()?.last().map_or(1, |last| last.0 + 1));
         let folder = self.run_folder(run);
         make_folder(&folder)?;
@@ -163,7 +163,7 @@ impl StackState {
 
 /// Where texts are kept that a person typed and that a run had to take out of the stack. They lie beside
 /// the runs, not in them: what is old is forgotten of runs, and nothing of this.
-pub fn edited_of(run_folder: &Path) -> PathBuf {
+pub(crate) fn edited_of(run_folder: &Path) -> PathBuf {
     let run = run_folder.file_name().unwrap_or_default();
     let stack = run_folder.ancestors().nth(2).unwrap_or(run_folder);
     stack.join("edited").join(run)

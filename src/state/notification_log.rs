@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_secs(20 * 3600);
 
 /// One try to tell somebody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// When.
     pub at: Timestamp,
     /// The receiver's name.
@@ -47,11 +47,11 @@ pub struct Delivery {
 
 /// The record of one stack.
 #[derive(Debug)]
-pub struct Register(PathBuf);
+pub(crate) struct Register(PathBuf);
 
 impl Register {
     /// That of a stack.
-    pub fn of(state: &StackState) -> Self {
+    pub(crate) fn of(state: &StackState) -> Self {
         Self(state.folder().join(NAME))
     }
 
@@ -59,7 +59,7 @@ impl Register {
     ///
     /// # Errors
     /// The file cannot be read: that is not the same as nothing.
-    pub fn read(&self) -> Result<Vec<Delivery>, StateError> {
+    pub(crate) fn read(&self) -> Result<Vec<Delivery>, StateError> {
         let found = document::read_lines(&self.0)?;
         Ok(found.map(|found| found.lines).unwrap_or_default())
     }
@@ -68,7 +68,7 @@ impl Register {
     ///
     /// # Errors
     /// The state cannot be written.
-    pub fn add(&self, all: &[Delivery]) -> anyhow::Result<()> {
+    pub(crate) fn add(&self, all: &[Delivery]) -> anyhow::Result<()> {
         if let Some(folder) = self.0.parent() {
             make_folder(folder)?;
         }
@@ -97,7 +97,7 @@ impl Register {
     ///
     /// # Errors
     /// What was told cannot be read.
-    pub fn knows(
+    pub(crate) fn knows(
         &self,
         to: &str,
         event: Word,
@@ -119,7 +119,7 @@ impl Register {
     ///
     /// # Errors
     /// What was told cannot be read.
-    pub fn unreached(&self) -> Result<Vec<Delivery>, StateError> {
+    pub(crate) fn unreached(&self) -> Result<Vec<Delivery>, StateError> {
         let mut last: Vec<Delivery> = Vec::new();
         for told in self.read()? {
             last.retain(|other| other.to != told.to);
@@ -131,7 +131,7 @@ impl Register {
 }
 
 /// What makes two stories the same, short. After a run that was good a failure is news again.
-pub fn mark(story: &Story, state: &StackState) -> String {
+pub(crate) fn mark(story: &Story, state: &StackState) -> String {
     // What cannot be read is told at its own place; here it only makes the same news new.
     let before = state.runs().unwrap_or_default().into_iter().rev();
     let before = before.filter(|run| Some(*run) != story.run);

@@ -21,7 +21,7 @@ const NAME: &str = "user.refit.run";
 
 /// A run that has begun, and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenRun {
+pub(crate) struct OpenRun {
     /// Its number.
     pub run: RunId,
     /// Whose.
@@ -34,7 +34,7 @@ pub struct OpenRun {
 
 impl OpenRun {
     /// Writes on the folder that a run has begun; says whether it could.
-    pub fn begin(directory: &Path, state: &StackState, run: RunId) -> bool {
+    pub(crate) fn begin(directory: &Path, state: &StackState, run: RunId) -> bool {
         let Ok(metadata) = std::fs::metadata(directory) else {
             return false;
         };
@@ -49,7 +49,7 @@ impl OpenRun {
     }
 
     /// Takes it away again, where it is of this user's own run.
-    pub fn end(directory: &Path, state: &StackState) {
+    pub(crate) fn end(directory: &Path, state: &StackState) {
         if Self::read(directory).is_some_and(|open| open.is_of(state)) {
             let _ = extended_attributes::remove(directory, NAME);
         }
@@ -59,7 +59,10 @@ impl OpenRun {
     ///
     /// # Errors
     /// Its journal may be read, and is damaged.
-    pub fn of_another(directory: &Path, own: &StackState) -> Result<Option<Self>, StateError> {
+    pub(crate) fn of_another(
+        directory: &Path,
+        own: &StackState,
+    ) -> Result<Option<Self>, StateError> {
         let Some(open) = Self::read(directory).filter(|open| !open.is_of(own)) else {
             return Ok(None);
         };
@@ -79,7 +82,7 @@ impl OpenRun {
     }
 
     /// Whether it is a run of this user, in whatever state folder.
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.uid == rustix::process::geteuid().as_raw()
     }
 

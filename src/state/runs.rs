@@ -11,7 +11,7 @@ use crate::event::{Outcome, RunId, ServiceSummary};
 
 /// A run as its journal tells it.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub(crate) struct Record {
     /// Its number.
     pub run: RunId,
     /// When it began.
@@ -41,7 +41,7 @@ impl Record {
     ///
     /// # Errors
     /// The journal cannot be read, or holds nothing that can be.
-    pub fn read(state: &StackState, run: RunId) -> Result<Option<Self>, StateError> {
+    pub(crate) fn read(state: &StackState, run: RunId) -> Result<Option<Self>, StateError> {
         let folder = state.run_folder(run);
         let nothing = |why: Option<StateError>| {
             let why = why.or_else(|| journal::gone(&folder));
@@ -109,7 +109,7 @@ impl Record {
     }
 
     /// Whether the run left its change in place.
-    pub fn is_in_force(&self) -> bool {
+    pub(crate) fn is_in_force(&self) -> bool {
         matches!(
             self.outcome,
             Some(Outcome::Applied | Outcome::RollbackFailed)
@@ -117,14 +117,14 @@ impl Record {
     }
 
     /// What was typed, as it is told.
-    pub fn typed(&self) -> &str {
+    pub(crate) fn typed(&self) -> &str {
         self.command.as_deref().unwrap_or("(not readable)")
     }
 }
 
 /// Every run of a stack.
 #[derive(Debug, Clone, Default)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// Those whose journals can be read, the oldest first.
     pub known: Vec<Record>,
     /// The others, and why.
@@ -135,7 +135,7 @@ pub struct Runs {
 ///
 /// # Errors
 /// The folder of runs cannot be listed.
-pub fn all(state: &StackState) -> Result<Runs, StateError> {
+pub(crate) fn all(state: &StackState) -> Result<Runs, StateError> {
     let mut runs = Runs::default();
     for run in state.runs()? {
         match Record::read(state, run) {

@@ -20,7 +20,7 @@ impl StateHome {
     ///
     /// # Errors
     /// Neither can be used.
-    pub fn scratch(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn scratch(&self) -> anyhow::Result<PathBuf> {
         let own = self.folder().join("scratch");
         match usable(&own) {
             Ok(()) => Ok(own),

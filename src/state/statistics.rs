@@ -7,7 +7,7 @@ use crate::event::{Outcome, ServiceName};
 
 /// The sum of some runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sum {
+pub(crate) struct Sum {
     /// All of them.
     pub runs: usize,
     /// Those that were proven, and stayed or were undone later.
@@ -28,7 +28,7 @@ pub struct Sum {
 
 /// How long runs took a service away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Away {
+pub(crate) struct Away {
     /// Runs that touched it.
     pub runs: usize,
     /// Milliseconds in all.
@@ -39,7 +39,7 @@ pub struct Away {
 
 impl Sum {
     /// Of these runs.
-    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+    pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut sum = Self::default();
         for record in records {
             sum.add(record);

@@ -11,15 +11,15 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use env_news::{ChangedDefault, NewKey, NewOption, Own, SampleChanges};
-pub use librechat::librechat_version;
-pub use merge::{GenerateSecret, SecretShape, merge};
+pub(crate) use env_news::{ChangedDefault, NewKey, NewOption, Own, SampleChanges};
+pub(crate) use librechat::librechat_version;
+pub(crate) use merge::{GenerateSecret, SecretShape, merge};
 
 use crate::edit::dotenv::{Dotenv, DotenvError, Format};
 use sample::Sample;
 
 /// The names under which applications keep a sample, the usual one first.
-pub const SAMPLE_NAMES: [&str; 6] = [
+pub(crate) const SAMPLE_NAMES: [&str; 6] = [
     ".env.example",
     ".env.sample",
     ".env.template",
@@ -33,7 +33,7 @@ pub const SAMPLE_NAMES: [&str; 6] = [
 ///
 /// # Errors
 /// A file that Compose could not read.
-pub fn news(
+pub(crate) fn news(
     sample: &str,
     old: Option<&[u8]>,
     new: Option<&[u8]>,

@@ -3,15 +3,15 @@
 
 mod checkout;
 mod contexts;
-pub mod env;
-pub mod images;
+pub(crate) mod env;
+pub(crate) mod images;
 mod memory;
 mod required;
 pub(crate) mod sample_diff;
-pub mod source;
+pub(crate) mod source;
 mod upgrade_request;
 
-pub use upgrade_request::UpgradeRequest;
+pub(crate) use upgrade_request::UpgradeRequest;
 
 use crate::apply::images::fetch_all;
 use crate::assess;
@@ -32,7 +32,7 @@ use crate::state::document::StateError;
 use memory::{Attempt, Memory};
 
 /// Carries out an upgrade, and remembers what came of what it went to.
-pub async fn execute(
+pub(crate) async fn execute(
     runner: &Runner,
     located: &LocateRequest,
     request: &Request,

@@ -7,5 +7,5 @@ mod find;
 mod tests;
 mod version;
 
-pub use decide::Waiting;
-pub use find::{UpgradeGoal, UpgradeTarget, find};
+pub(crate) use decide::Waiting;
+pub(crate) use find::{UpgradeGoal, UpgradeTarget, find};

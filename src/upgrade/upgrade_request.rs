@@ -2,7 +2,7 @@
 
 /// Its options.
 #[derive(Debug, Clone, Default)]
-pub struct UpgradeRequest {
+pub(crate) struct UpgradeRequest {
     /// `--to`: a tag, branch or commit.
     pub to: Option<String>,
     /// Leave the checkout where it is.

@@ -274,7 +274,7 @@ fn the_findings_of_doctor_are_those_of_the_program() {
 
 /// The fields of a struct in the source.
 fn fields<'a>(source: &'a str, of: &str) -> BTreeSet<&'a str> {
-    let (_, fields) = source.split_once(&format!("pub struct {of} {{")).unwrap();
+    let (_, fields) = source.split_once(&format!(" struct {of} {{")).unwrap();
     let (fields, _) = fields.split_once("\n}\n").unwrap();
     fields
         .lines()
@@ -341,7 +341,7 @@ fn the_recipe_of_the_document_can_be_used_and_its_tables_are_whole() {
         let rows = rows(section(&document, heading));
         assert_eq!(column(&rows, 0), fields(&source, of), "{heading}");
     }
-    let (_, kinds) = source.split_once("pub enum Type {").unwrap();
+    let (_, kinds) = source.split_once(" enum Type {").unwrap();
     let (kinds, _) = kinds.split_once('}').unwrap();
     for kind in kinds.split_whitespace() {
         let word = kind.trim_end_matches(',').to_lowercase();

@@ -94,7 +94,7 @@ fn prefix(project: &str) -> String {
 
 /// Takes all passing names of a project away, of earlier runs as well: whoever holds the project's lock
 /// is the only one who builds. A name that cannot be taken away now is by the next run.
-pub async fn forget(docker: &Docker, project: &str) {
+pub(crate) async fn forget(docker: &Docker, project: &str) {
     let prefix = format!("{BUILT}:{}", prefix(project));
     let names = match docker.names_in(BUILT).await {
         Ok(names) => names,

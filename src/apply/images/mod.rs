@@ -1,9 +1,9 @@
 //! Images are fetched and built while the old containers serve (F9): what fails here has cost nobody
 //! their service.
 
-pub mod build_file;
-pub mod built;
-pub mod fetch;
+pub(crate) mod build_file;
+pub(crate) mod built;
+pub(crate) mod fetch;
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ use fetch::{FetchedImage, fetch};
 ///
 /// # Errors
 /// The registry's or the build's message.
-pub async fn images(
+pub(crate) async fn images(
     place: &Place,
     assessment: &Assessment,
     folder: &Path,
@@ -91,7 +91,7 @@ async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure>
 ///
 /// # Errors
 /// `pull_failed`, with the registry's message.
-pub async fn fetch_all(
+pub(crate) async fn fetch_all(
     place: &Place,
     wanted: &[WantedImage],
     emitter: &Emitter,

@@ -25,7 +25,10 @@ use examination::{Deployment, Examination};
 ///
 /// # Errors
 /// There is no stack, or Compose and the engine do not let it be looked at.
-pub async fn diagnose(stack: &StackRequest, url: Option<Address>) -> Result<Diagnosis, Complaint> {
+pub(crate) async fn diagnose(
+    stack: &StackRequest,
+    url: Option<Address>,
+) -> Result<Diagnosis, Complaint> {
     let mut looked = Coverage::default();
     let docker = stack.connect().await;
     let docker = docker

@@ -88,7 +88,7 @@ pub enum DotenvError {
 }
 
 /// Longest line, in bytes without its line feed, that Compose reads with `format: raw`.
-pub const RAW_LINE_LIMIT: usize = 65_535;
+pub(super) const RAW_LINE_LIMIT: usize = 65_535;
 
 impl DotenvError {
     /// The stable name of the case.

@@ -18,6 +18,7 @@ mod value;
 mod write;
 
 pub use env_file::{Dotenv, Format};
-pub use error::DotenvError;
-pub use key::{EnvKey, EnvKeyError};
-pub use write::EnvNote;
+pub(crate) use error::DotenvError;
+pub use key::EnvKey;
+pub(crate) use key::EnvKeyError;
+pub(crate) use write::EnvNote;

@@ -28,7 +28,7 @@ const SAMPLES: [&str; 8] = [
 ];
 
 /// Gathers what may show that the application reads these keys.
-pub async fn evidence(
+pub(crate) async fn evidence(
     place: &Place,
     resolved: &Resolved,
     subject: &Subject,
@@ -133,7 +133,11 @@ fn folders_of(
 }
 
 /// Every key and value that the stack's env files and the application's definition set.
-pub fn configured(place: &Place, model: &Model, service: &ServiceName) -> BTreeMap<String, String> {
+pub(crate) fn configured(
+    place: &Place,
+    model: &Model,
+    service: &ServiceName,
+) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let set = stack::env_of(&place.located).into_iter();
     found.extend(set.filter(|(_, value)| !value.is_empty()));

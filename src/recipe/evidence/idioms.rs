@@ -142,7 +142,7 @@ fn declared(file: &str, line: &str, key: &str) -> Option<usize> {
 }
 
 /// Whether a line of Python declares a field that may be one of pydantic's settings.
-pub fn is_field(file: &str, line: &str, key: &str) -> bool {
+pub(crate) fn is_field(file: &str, line: &str, key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let own = line.trim_start();
     let indented = own.len() < line.len();
@@ -151,7 +151,7 @@ pub fn is_field(file: &str, line: &str, key: &str) -> bool {
 }
 
 /// Whether the fields of a file are read from the environment under their own names.
-pub fn has_settings(text: &str) -> bool {
+pub(crate) fn has_settings(text: &str) -> bool {
     text.contains("(BaseSettings)") && !text.contains("env_prefix")
 }
 

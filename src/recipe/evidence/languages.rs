@@ -4,7 +4,7 @@
 use crate::recipe::evidence::idioms;
 
 /// Whether a line of this file is code that reads the key from the environment.
-pub fn reads(file: &str, line: &str, key: &str) -> bool {
+pub(crate) fn reads(file: &str, line: &str, key: &str) -> bool {
     if !is_code(file) && !is_springs(file) {
         return false;
     }

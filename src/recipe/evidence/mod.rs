@@ -1,9 +1,9 @@
 //! Whether an application is seen to read a key. A pure decision over what was gathered: a key that
 //! nothing reads is not written, whatever a note on the web says.
 
-pub mod gather;
-pub mod idioms;
-pub mod languages;
+pub(crate) mod gather;
+pub(crate) mod idioms;
+pub(crate) mod languages;
 use std::fmt;
 
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
@@ -11,7 +11,7 @@ use crate::git::grep::Hit;
 
 /// What shows that a key is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
+pub(crate) enum Evidence {
     /// A sample file names it; commented lines count.
     Documented {
         /// The sample.
@@ -53,7 +53,7 @@ impl fmt::Display for Evidence {
 
 /// What was gathered in one stack.
 #[derive(Debug, Clone, Default)]
-pub struct Gathered {
+pub(crate) struct Gathered {
     /// Sample files by name, with their bytes.
     pub samples: Vec<(String, Vec<u8>)>,
     /// Lines of the checkout that hold one of the keys.
@@ -67,7 +67,7 @@ pub struct Gathered {
 }
 
 /// All that shows that a key is read; nothing when nobody is seen to read it.
-pub fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
+pub(crate) fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
     let documented = gathered
         .samples
         .iter()
@@ -110,7 +110,7 @@ fn documented_at(bytes: &[u8], key: &str) -> Option<usize> {
 }
 
 /// Keys of the samples whose names hold one of these words, with their places.
-pub fn similar(words: &[String], gathered: &Gathered) -> Vec<(String, String)> {
+pub(crate) fn similar(words: &[String], gathered: &Gathered) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for (file, bytes) in &gathered.samples {
         let text = String::from_utf8_lossy(bytes);

@@ -42,7 +42,7 @@ pub(super) const TUNNELS: [&str; 8] = [
 
 /// A way from outside to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// Who is reached: a service of the stack, or the container of another one.
     pub who: String,
     /// The service and the number of the entry in its `ports`, where the stack's files can close it.
@@ -52,7 +52,7 @@ pub struct Binding {
 }
 
 /// Every way by which others than this host can reach the application through services of its stack.
-pub fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
+pub(crate) fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
     let mut found = Vec::new();
     for name in in_front(model, application) {
         let Some(service) = model.services.get(&name) else {
@@ -74,7 +74,7 @@ pub fn public(model: &Model, application: &ServiceName) -> Vec<Binding> {
 }
 
 /// The application, what lends it its network, and what hands requests on to it, also over others.
-pub fn in_front(model: &Model, application: &ServiceName) -> BTreeSet<ServiceName> {
+pub(crate) fn in_front(model: &Model, application: &ServiceName) -> BTreeSet<ServiceName> {
     let hands_on = |service: &Service| {
         let image = image_of(service);
         is_proxy(image) || TUNNELS.contains(&image)
@@ -99,7 +99,7 @@ pub fn in_front(model: &Model, application: &ServiceName) -> BTreeSet<ServiceNam
 }
 
 /// The addresses that a service is published on; empty for all of them.
-pub fn addresses(service: &Service) -> impl Iterator<Item = &str> {
+pub(crate) fn addresses(service: &Service) -> impl Iterator<Item = &str> {
     let ports = service.raw.get("ports").and_then(Value::as_array);
     ports.into_iter().flatten().map(|port| {
         port.get("host_ip")

@@ -29,7 +29,7 @@ struct ComposeWithRecipes {
 
 /// A recipe and where it comes from.
 #[derive(Debug, Clone)]
-pub struct CatalogueEntry {
+pub(crate) struct CatalogueEntry {
     /// The recipe.
     pub recipe: Recipe,
     /// Its file; `built in` for the program's own.
@@ -38,7 +38,7 @@ pub struct CatalogueEntry {
 
 /// All recipes by name.
 #[derive(Debug, Clone, Default)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     entries: BTreeMap<String, CatalogueEntry>,
     /// Files of the person's folder that cannot be used, by their name without the ending: they stop
     /// nobody who wants another one.
@@ -50,7 +50,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn load() -> Result<Self, Complaint> {
+    pub(crate) fn load() -> Result<Self, Complaint> {
         let mut catalogue = Self::built_in()?;
         if let Some(folder) = own_folder() {
             catalogue.add_folder(&folder)?;
@@ -62,7 +62,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// One is malformed, which its tests rule out.
-    pub fn built_in() -> Result<Self, Complaint> {
+    pub(crate) fn built_in() -> Result<Self, Complaint> {
         let mut catalogue = Self::default();
         for (name, text) in BUILT_IN {
             catalogue.add(Recipe::parse(text, name)?, "built in".to_owned());
@@ -80,7 +80,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn add_folder(&mut self, folder: &Path) -> Result<(), Complaint> {
+    pub(crate) fn add_folder(&mut self, folder: &Path) -> Result<(), Complaint> {
         let Ok(found) = std::fs::read_dir(folder) else {
             return Ok(());
         };
@@ -109,7 +109,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// `bad_recipe`, with line and column.
-    pub fn add_stack(
+    pub(crate) fn add_stack(
         &mut self,
         directory: &Path,
         compose_files: &[PathBuf],
@@ -151,12 +151,12 @@ impl Catalogue {
     }
 
     /// All, by name.
-    pub fn all(&self) -> impl Iterator<Item = &CatalogueEntry> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &CatalogueEntry> {
         self.entries.values()
     }
 
     /// What is wrong with those that cannot be used.
-    pub fn broken(&self) -> impl Iterator<Item = &Complaint> {
+    pub(crate) fn broken(&self) -> impl Iterator<Item = &Complaint> {
         self.broken.values()
     }
 
@@ -164,7 +164,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// `bad_recipe`, with the file and the place in it; `no_recipe`, with the nearest name.
-    pub fn find(&self, name: &str) -> Result<&CatalogueEntry, Complaint> {
+    pub(crate) fn find(&self, name: &str) -> Result<&CatalogueEntry, Complaint> {
         // It may be meant to take the place of one of the program's own.
         if let Some(complaint) = self.broken.get(name) {
             return Err(complaint.clone());
@@ -184,7 +184,7 @@ impl Catalogue {
 }
 
 /// `$XDG_CONFIG_HOME/refit/recipes`, else `~/.config/refit/recipes`.
-pub fn own_folder() -> Option<PathBuf> {
+pub(crate) fn own_folder() -> Option<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The label by which a recipe knows its own service again.
-pub const LABEL: &str = "refit.recipe";
+pub(crate) const LABEL: &str = "refit.recipe";
 
 /// Lower-case words with hyphens.
-pub fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !text.is_empty() && text.chars().all(ok) && !text.starts_with('-')
 }
@@ -18,7 +18,7 @@ pub fn is_name(text: &str) -> bool {
 /// A named group of changes for one aim.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// What is typed.
     pub name: String,
     /// In a few words.
@@ -47,7 +47,7 @@ pub struct Recipe {
 /// A parameter of a recipe.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     /// What is typed before the `=`.
     pub name: String,
     /// What its text means.
@@ -73,7 +73,7 @@ pub struct Parameter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the words of the format")]
-pub enum Type {
+pub(crate) enum Type {
     Duration,
     Size,
     Bool,
@@ -86,7 +86,7 @@ pub enum Type {
 
 impl Type {
     /// In words, for a page.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Duration => "duration such as 12h or 7d",
             Self::Size => "size such as 256m",
@@ -103,7 +103,7 @@ impl Type {
 /// A guard that a recipe asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RecipeGuard {
+pub(crate) enum RecipeGuard {
     /// The application, or what stands in front of it, is published where others can reach it.
     Public,
     /// The application has users already.
@@ -113,7 +113,7 @@ pub enum RecipeGuard {
 /// What one application needs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Application {
+pub(crate) struct Application {
     /// In a sentence: what changes.
     pub about: String,
     /// What this application cannot do.
@@ -136,7 +136,7 @@ pub struct Application {
 /// Something that is refused.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Expression; always without one.
     pub when: Option<String>,
     /// Stable, `snake_case`.
@@ -154,7 +154,7 @@ pub struct Refusal {
     missing_docs,
     reason = "the codes themselves; docs/refusals.md explains them"
 )]
-pub enum RefusalCode {
+pub(crate) enum RefusalCode {
     NoSuchMode,
     KeyNotRead,
     RefusedByBrowsers,
@@ -166,7 +166,7 @@ pub enum RefusalCode {
 /// One key or path that changes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecipeChange {
+pub(crate) struct RecipeChange {
     /// A key of the application's environment.
     pub env: Option<String>,
     /// A path in a YAML file, with `file`.
@@ -187,7 +187,7 @@ pub struct RecipeChange {
 /// A service of the stack's own files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AddedService {
+pub(crate) struct AddedService {
     /// Its name; another one is taken where it is in use.
     pub name: String,
     /// Expression; always without one.
@@ -209,7 +209,7 @@ pub struct AddedService {
 
 impl AddedService {
     /// What kind of store it is: the scheme of its URL, which is written out in the template.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.url.split("://").next().unwrap_or_default()
     }
 }
@@ -217,7 +217,7 @@ impl AddedService {
 /// An account that is made by the application's own script.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MakeAccount {
+pub(crate) struct MakeAccount {
     /// Expression; always without one.
     pub when: Option<String>,
     /// The command in the container; texts in it are templates. The password comes on its standard
@@ -234,7 +234,7 @@ pub struct MakeAccount {
 /// A check after the change.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecipeCheck {
+pub(crate) struct RecipeCheck {
     /// Expression; always without one.
     pub when: Option<String>,
     /// What is looked at.
@@ -250,7 +250,7 @@ pub struct RecipeCheck {
 /// What a check looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proves {
+pub(crate) enum Proves {
     /// Whoever has no cookie gets the page.
     OpenWithoutLogin,
     /// A new login's cookie lives so long.
@@ -263,7 +263,7 @@ pub enum Proves {
 
 impl Proves {
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::OpenWithoutLogin => "a visitor without a cookie gets the page",
             Self::SessionLasts => "the cookie of a new login lives as long as asked",
@@ -278,7 +278,7 @@ impl Proves {
 /// Something that is said when the recipe is used.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecipeNote {
+pub(crate) struct RecipeNote {
     /// Expression; always without one.
     pub when: Option<String>,
     /// Template.

@@ -12,7 +12,7 @@ impl Recipe {
     ///
     /// # Errors
     /// `bad_recipe`, with line and column where the form is wrong.
-    pub fn parse(text: &str, from: &str) -> Result<Self, Complaint> {
+    pub(crate) fn parse(text: &str, from: &str) -> Result<Self, Complaint> {
         let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
             Complaint::new(Code::BadRecipe, format!("cannot use {from}"))
                 .details(&error.to_string())
@@ -26,7 +26,7 @@ impl Recipe {
     ///
     /// # Errors
     /// `bad_recipe`.
-    pub fn check(&self, from: &str) -> Result<(), Complaint> {
+    pub(crate) fn check(&self, from: &str) -> Result<(), Complaint> {
         let wrong = |text: String| {
             Complaint::new(Code::BadRecipe, format!("cannot use {from}: {text}"))
                 .hint("docs/recipes.md lists the fields of a recipe")
@@ -65,7 +65,7 @@ impl Recipe {
     }
 
     /// What is done for an application: its own part, or the one for all that are not known.
-    pub fn of(&self, profile: &str) -> Option<&Application> {
+    pub(crate) fn of(&self, profile: &str) -> Option<&Application> {
         let own = self.applications.get(profile);
         own.or_else(|| self.applications.get(crate::profile::GENERIC))
     }

@@ -7,7 +7,7 @@ use crate::recipe::format::fields::{
 };
 
 /// The page, line by line.
-pub fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
+pub(crate) fn lines(recipe: &Recipe, from: &str) -> Vec<String> {
     let mut out = vec![
         format!("{}: {}", recipe.name, recipe.title),
         format!("  {}", recipe.aim),
@@ -225,7 +225,7 @@ fn flat(text: &str) -> String {
 }
 
 /// The recipe as a document.
-pub fn document(recipe: &Recipe, from: &str) -> Value {
+pub(crate) fn document(recipe: &Recipe, from: &str) -> Value {
     let parameters: Vec<Value> = recipe
         .parameters
         .iter()

@@ -10,7 +10,7 @@ use crate::recipe::format::fields::{Parameter, Recipe, Type};
 ///
 /// # Errors
 /// `usage`, `unknown_parameter`.
-pub fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
+pub(crate) fn check(recipe: &Recipe, words: &[String]) -> Result<(), Complaint> {
     for word in words {
         let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
         if name.is_empty() {

@@ -1,5 +1,5 @@
 //! From what was typed after a recipe's name to what is to be done. Pure.
 
-pub mod arguments;
-pub mod params;
-pub mod render;
+pub(crate) mod arguments;
+pub(crate) mod params;
+pub(crate) mod render;

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 /// A value that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of the format")]
-pub enum ParameterValue {
+pub(crate) enum ParameterValue {
     Duration(Duration),
     Size(u64),
     Bool(bool),
@@ -20,7 +20,7 @@ pub enum ParameterValue {
 }
 
 /// The values in force, by name.
-pub type Values = BTreeMap<String, ParameterValue>;
+pub(crate) type Values = BTreeMap<String, ParameterValue>;
 
 const DAY: u64 = 86_400;
 const UNITS: [(&str, u64); 18] = [
@@ -49,7 +49,7 @@ impl Parameter {
     ///
     /// # Errors
     /// In a sentence.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let name = &self.name;
         if !is_name(name) {
             return Err(format!("{name:?} is not a parameter name"));
@@ -80,7 +80,7 @@ impl Parameter {
     ///
     /// # Errors
     /// What is wrong with it, and what would be right.
-    pub fn read(&self, text: &str) -> Result<ParameterValue, String> {
+    pub(crate) fn read(&self, text: &str) -> Result<ParameterValue, String> {
         let given = self.read_plain(text)?;
         let bound = |text: &Option<String>| text.as_ref().and_then(|t| self.read_plain(t).ok());
         let least = bound(&self.min).is_some_and(|min| amount(&given) < amount(&min));
@@ -249,7 +249,7 @@ fn domain(text: &str) -> Result<String, String> {
 }
 
 /// A duration in the largest unit that gives a whole number: `7d`, `90m`.
-pub fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     let millis = duration.as_millis();
     for (name, seconds) in [("d", DAY), ("h", 3_600), ("m", 60), ("s", 1)] {
         let unit = u128::from(seconds) * 1000;
@@ -264,7 +264,7 @@ pub fn short(duration: Duration) -> String {
 ///
 /// # Errors
 /// `unknown_parameter`, `bad_value`, `missing_value`.
-pub fn understand(
+pub(crate) fn understand(
     parameters: &[Parameter],
     typed: &[(String, Secret)],
     recipe: &str,

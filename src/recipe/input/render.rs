@@ -15,7 +15,7 @@ const KNOWN: [&str; 6] = ["service", "host", "url", "secret", "configured", "acc
 
 /// What templates are filled in with.
 #[derive(Debug, Clone)]
-pub struct Filling {
+pub(crate) struct Filling {
     texts: Environment<'static>,
     conditions: Environment<'static>,
     names: BTreeMap<String, Value>,
@@ -23,7 +23,7 @@ pub struct Filling {
 
 impl Filling {
     /// The values of a recipe's parameters.
-    pub fn of(values: &Values) -> Self {
+    pub(crate) fn of(values: &Values) -> Self {
         let names = values
             .iter()
             .map(|(name, given)| (variable(name), value_of(given)))
@@ -37,24 +37,24 @@ impl Filling {
     }
 
     /// Adds a text.
-    pub fn set(&mut self, name: &str, text: &str) {
+    pub(crate) fn set(&mut self, name: &str, text: &str) {
         self.names.insert(name.to_owned(), Value::from(text));
     }
 
     /// Adds a group of texts, such as `secret`.
-    pub fn set_group(&mut self, name: &str, group: &BTreeMap<String, String>) {
+    pub(crate) fn set_group(&mut self, name: &str, group: &BTreeMap<String, String>) {
         self.names
             .insert(name.to_owned(), Value::from_pairs(group.clone()));
     }
 
     /// Adds a size, as a parameter of that kind has it.
-    pub fn set_size(&mut self, name: &str, bytes: u64) {
+    pub(crate) fn set_size(&mut self, name: &str, bytes: u64) {
         self.names
             .insert(name.to_owned(), value_of(&ParameterValue::Size(bytes)));
     }
 
     /// Takes the value of a name from another filling.
-    pub fn take(&mut self, name: &str, from: &Self) {
+    pub(crate) fn take(&mut self, name: &str, from: &Self) {
         if let Some(value) = from.names.get(name) {
             self.names.insert(name.to_owned(), value.clone());
         }
@@ -64,7 +64,7 @@ impl Filling {
     ///
     /// # Errors
     /// `bad_recipe`: a name has no value.
-    pub fn text(&self, template: &str) -> Result<String, Complaint> {
+    pub(crate) fn text(&self, template: &str) -> Result<String, Complaint> {
         self.texts
             .render_str(template, &self.names)
             .map_err(|error| {
@@ -78,7 +78,7 @@ impl Filling {
     ///
     /// # Errors
     /// `bad_recipe`.
-    pub fn holds(&self, when: &Option<String>) -> Result<bool, Complaint> {
+    pub(crate) fn holds(&self, when: &Option<String>) -> Result<bool, Complaint> {
         let Some(when) = when else { return Ok(true) };
         let decided = self
             .conditions
@@ -94,7 +94,7 @@ impl Filling {
     ///
     /// # Errors
     /// As [`Filling::text`].
-    pub fn json(&self, value: &Json) -> Result<Json, Complaint> {
+    pub(crate) fn json(&self, value: &Json) -> Result<Json, Complaint> {
         Ok(match value {
             Json::String(text) => Json::String(self.text(text)?),
             Json::Array(items) => Json::Array(

@@ -21,7 +21,7 @@ use crate::stack::model::{Model, Section, Service};
 use crate::stack::url::Address;
 
 /// What a store is added for.
-pub struct StoreRequest<'a> {
+pub(crate) struct StoreRequest<'a> {
     /// The stack.
     pub place: &'a Place,
     /// As it is.
@@ -50,7 +50,7 @@ impl StoreRequest<'_> {
     ///
     /// # Errors
     /// `localhost_in_container`, `store_unprotected`, `store_open`, `store_password_unknown`.
-    pub async fn arrange(
+    pub(crate) async fn arrange(
         &self,
         filling: &mut Filling,
         edits: &mut Edits,

@@ -11,7 +11,7 @@ use crate::host::signals::Signals;
 use crate::secret::{Redactor, Secret};
 
 /// What is to be sent to one, or why there is nothing that could be sent.
-pub struct Letter {
+pub(crate) struct Letter {
     /// The receiver's name.
     pub to: String,
     /// Whether it only says that there was a run.
@@ -23,7 +23,7 @@ pub struct Letter {
 
 impl Letter {
     /// To whom a name in `refit.yaml` stands for; `redactor` knows the secrets of the stack.
-    pub fn new(
+    pub(crate) fn new(
         to: &str,
         is_heartbeat: bool,
         target: Result<Target<Secret>, String>,
@@ -70,7 +70,7 @@ impl Letter {
 
 /// Sends them side by side; a signal ends what has not come through by then. `then` takes what came of
 /// each as soon as it is known.
-pub async fn deliver<T>(
+pub(crate) async fn deliver<T>(
     letters: &[Letter],
     once: bool,
     signals: &Signals,

@@ -21,7 +21,7 @@ const NAMED: usize = 8;
 
 /// What one who is told reads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Of what; `None`: that there was a run, and nothing to do.
     pub word: Option<Word>,
     /// A person is needed.
@@ -36,7 +36,7 @@ pub struct Message {
 
 impl Message {
     /// Of a run.
-    pub fn of(story: &Story, at: Timestamp, redactor: &Redactor) -> Self {
+    pub(crate) fn of(story: &Story, at: Timestamp, redactor: &Redactor) -> Self {
         let word = story.word();
         let title = redactor.redact(&format!("{}: {}", story.project, headline(story, word)));
         let lines = lines(story, word);
@@ -57,7 +57,7 @@ impl Message {
     }
 
     /// A try, of `refit notify test`.
-    pub fn test(project: &str, directory: &Path, host: &str, at: Timestamp) -> Self {
+    pub(crate) fn test(project: &str, directory: &Path, host: &str, at: Timestamp) -> Self {
         let title = format!("{project}: this is a test");
         let look = command(directory, "history");
         let text = format!("refit on {host} can reach you.\nMore: {look}");
@@ -75,7 +75,7 @@ impl Message {
     }
 
     /// Everything but the title.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 }

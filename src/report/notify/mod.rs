@@ -10,13 +10,13 @@ mod story;
 mod target;
 mod word;
 
-pub use letter::{Letter, deliver};
-pub use message::Message;
-pub use payload::Beat;
-pub use send::Sent;
-pub use story::Story;
-pub use target::Target;
-pub use word::Word;
+pub(crate) use letter::{Letter, deliver};
+pub(crate) use message::Message;
+pub(crate) use payload::Beat;
+pub(crate) use send::Sent;
+pub(crate) use story::Story;
+pub(crate) use target::Target;
+pub(crate) use word::Word;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ const TELEGRAM_TEXT: usize = 4096;
 
 /// What is to be sent.
 #[derive(Debug)]
-pub enum Payload {
+pub(super) enum Payload {
     /// Over HTTP.
     Post(Post),
     /// By the machine's `sendmail`.
@@ -35,7 +35,7 @@ pub enum Payload {
 
 /// What a heartbeat is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beat {
+pub(crate) enum Beat {
     /// An unattended run begins.
     Start,
     /// It ended well, or there was nothing to do.
@@ -48,7 +48,7 @@ pub enum Beat {
 ///
 /// # Errors
 /// A value makes no request that could be sent.
-pub fn payload(
+pub(super) fn payload(
     target: &Target<Secret>,
     message: &Message,
     beat: Beat,

@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// How often it was tried.
     pub tries: u32,
     /// Why it was not taken, in words that may hold secrets; `None`: it was taken.
@@ -30,7 +30,7 @@ pub struct Sent {
 }
 
 /// Sends one. `once`: there is no time to try again.
-pub async fn send(payload: &Payload, once: bool) -> Sent {
+pub(super) async fn send(payload: &Payload, once: bool) -> Sent {
     let mut tries = 0;
     loop {
         tries += 1;

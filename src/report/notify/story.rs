@@ -9,7 +9,7 @@ use crate::event::{News, Outcome, RunId, ServiceSummary};
 
 /// A run as it is told of.
 #[derive(Debug, Clone, Default)]
-pub struct Story {
+pub(crate) struct Story {
     /// Its number, if it came to one.
     pub run: Option<RunId>,
     /// Its first word, such as `set`.
@@ -46,7 +46,7 @@ impl Story {
     /// Of what it is to be told; `None`: it is of no interest to anybody elsewhere.
     ///
     /// A person who is refused at the terminal has read it there.
-    pub fn word(&self) -> Option<Word> {
+    pub(crate) fn word(&self) -> Option<Word> {
         match self.outcome? {
             Outcome::Applied => Some(Word::Applied),
             Outcome::RolledBack => Some(Word::Rollback),
@@ -78,7 +78,7 @@ impl Story {
 
     /// Two runs with the same mark tell the same. A run that was applied is like no other; of news
     /// only their target counts, of failures also the cause, without what was measured in it.
-    pub fn mark(&self) -> String {
+    pub(crate) fn mark(&self) -> String {
         let word = self.word().map_or("", Word::word);
         let mut parts = vec![self.project.clone(), word.to_owned()];
         if word == Word::Applied.word() {

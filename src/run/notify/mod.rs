@@ -25,7 +25,7 @@ const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// What is known of a run before it begins, for those who hear of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion {
+pub(crate) struct Occasion {
     /// Nobody watches: refusals are told too, and heartbeats hear of begin and end.
     pub unattended: bool,
     /// Nothing is to be changed.
@@ -37,7 +37,7 @@ pub struct Occasion {
 ///
 /// # Errors
 /// The run could not even begin.
-pub async fn telling(
+pub(crate) async fn telling(
     invocation: &Invocation,
     occasion: Occasion,
     command: &str,
@@ -100,7 +100,7 @@ async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>)
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
-pub async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
+pub(crate) async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
     let Ok(audience) = Audience::find(&invocation.stack).await else {
         return;
     };
@@ -118,7 +118,7 @@ pub async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint)
 ///
 /// # Errors
 /// There is no stack, or nobody to tell; what was told cannot be remembered.
-pub async fn test(
+pub(crate) async fn test(
     stack: &StackRequest,
     name: Option<&str>,
     signals: &Signals,

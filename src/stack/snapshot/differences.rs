@@ -13,7 +13,7 @@ use crate::event::ServiceName;
 
 /// What a difference is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum About {
+pub(crate) enum About {
     /// A service's containers.
     Service(ServiceName),
     /// A network.
@@ -26,7 +26,7 @@ pub enum About {
 
 /// One thing that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// What it is about.
     pub about: About,
     /// What of it.
@@ -39,7 +39,7 @@ pub struct Difference {
 
 impl Difference {
     /// In a line.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let about = match &self.about {
             About::Service(service) => service.to_string(),
             About::Network(name) => format!("network {name}"),
@@ -60,7 +60,11 @@ impl Difference {
 }
 
 /// Everything that is not as it was. A volume that came is none: it is kept, and named.
-pub fn differences(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Vec<Difference> {
+pub(super) fn differences(
+    base: &EngineSide,
+    now: &EngineSide,
+    handled: &Handled,
+) -> Vec<Difference> {
     let mut found = Vec::new();
     let services: BTreeSet<&ServiceName> =
         base.services().union(&now.services()).copied().collect();

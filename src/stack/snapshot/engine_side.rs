@@ -12,7 +12,7 @@ use crate::event::ServiceName;
 
 /// What the engine has of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineSide {
+pub(crate) struct EngineSide {
     /// Compose's project.
     pub project: String,
     /// Its containers, by service and number.
@@ -31,7 +31,7 @@ impl EngineSide {
     ///
     /// # Errors
     /// The engine's.
-    pub async fn look(
+    pub(crate) async fn look(
         docker: &Docker,
         project: &str,
         images: BTreeSet<String>,
@@ -76,13 +76,13 @@ impl EngineSide {
     }
 
     /// The services that have a container.
-    pub fn services(&self) -> BTreeSet<&ServiceName> {
+    pub(crate) fn services(&self) -> BTreeSet<&ServiceName> {
         let names = self.containers.iter().map(|container| &container.service);
         names.collect()
     }
 
     /// The containers of a service, without what a cut-off or refused `up` left beside them.
-    pub fn of_service(&self, service: &ServiceName) -> Vec<&Replica> {
+    pub(crate) fn of_service(&self, service: &ServiceName) -> Vec<&Replica> {
         let own = self.containers.iter();
         own.filter(|container| container.service == *service && !self.is_leftover(container))
             .collect()
@@ -90,7 +90,7 @@ impl EngineSide {
 
     /// Whether a container was made to take the place of another one of its service, which is still
     /// there, and was never started: Compose was cut off, or the engine refused one of several.
-    pub fn is_leftover(&self, container: &Replica) -> bool {
+    pub(crate) fn is_leftover(&self, container: &Replica) -> bool {
         let other = |one: &&Replica| {
             one.service == container.service
                 && one.number == container.number
@@ -103,12 +103,12 @@ impl EngineSide {
     }
 
     /// Whether a container of this ID is there.
-    pub fn container(&self, id: &str) -> Option<&Replica> {
+    pub(crate) fn container(&self, id: &str) -> Option<&Replica> {
         self.containers.iter().find(|container| container.id == id)
     }
 
     /// Names of the networks that are the project's own.
-    pub fn own_networks(&self) -> Vec<String> {
+    pub(crate) fn own_networks(&self) -> Vec<String> {
         let own = self.networks.iter();
         own.filter(|(_, network)| network.project.as_deref() == Some(&*self.project))
             .map(|(name, _)| name.clone())
@@ -116,7 +116,7 @@ impl EngineSide {
     }
 
     /// Names of the volumes that are the project's own.
-    pub fn own_volumes(&self) -> Vec<String> {
+    pub(crate) fn own_volumes(&self) -> Vec<String> {
         let own = self.volumes.iter();
         own.filter(|(_, volume)| volume.project.as_deref() == Some(&*self.project))
             .map(|(name, _)| name.clone())

@@ -6,7 +6,7 @@ use crate::event::ServiceName;
 
 /// What a run and its rollback did to services, as far as the comparison has to know.
 #[derive(Debug, Clone, Default)]
-pub struct Handled {
+pub(crate) struct Handled {
     /// Services whose containers were touched: theirs may be other containers, or started anew.
     pub services: BTreeSet<ServiceName>,
     /// Those that had done their work before, and whose containers were recreated without being run.
@@ -19,7 +19,7 @@ pub struct Handled {
 
 /// A file that a way back leaves as it lies there, by the name that people know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     /// Somebody has edited it since it was put back.
     Edited(String),
     /// Somebody has given it another mode, owner or attribute since.

@@ -7,11 +7,11 @@ mod engine_side;
 mod handled;
 mod verified;
 
-pub use crate::docker::observed::{Replica, RunState};
+pub(crate) use crate::docker::observed::{Replica, RunState};
 #[cfg(test)]
 pub(crate) use differences::tests;
-pub use differences::{About, Difference};
+pub(crate) use differences::{About, Difference};
 pub(crate) use differences::{of_network, pairs};
-pub use engine_side::EngineSide;
-pub use handled::{Handled, Left};
-pub use verified::{Compared, Verified, compare};
+pub(crate) use engine_side::EngineSide;
+pub(crate) use handled::{Handled, Left};
+pub(crate) use verified::{Compared, Verified, compare};

@@ -9,7 +9,7 @@ use crate::event::{RunId, ServiceName};
 
 /// Everything is as it was: what only [`compare`] can say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub(crate) struct Verified {
     new_volumes: Vec<String>,
     not_run: Vec<ServiceName>,
     left: Vec<Left>,
@@ -18,7 +18,7 @@ pub struct Verified {
 
 impl Verified {
     /// What may be said: nothing is left out.
-    pub fn sentence(&self, run: RunId) -> String {
+    pub(crate) fn sentence(&self, run: RunId) -> String {
         let mut but = Vec::new();
         match self.new_volumes.as_slice() {
             [] => {}
@@ -50,7 +50,7 @@ impl Verified {
 
 /// What a comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Compared {
+pub(crate) enum Compared {
     /// Nothing differs.
     Equal(Verified),
     /// These do.
@@ -58,7 +58,7 @@ pub enum Compared {
 }
 
 /// Compares the engine's side with what it was.
-pub fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compared {
+pub(crate) fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compared {
     let found = differences(base, now, handled);
     if !found.is_empty() {
         return Compared::Differs(found);

@@ -2,7 +2,7 @@
 
 /// What a new version says about the env file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SampleChanges {
+pub(crate) struct SampleChanges {
     /// The sample's name.
     pub sample: String,
     /// Keys that the sample sets now, did not before, and that the person does not set.
@@ -22,7 +22,7 @@ pub struct SampleChanges {
 
 impl SampleChanges {
     /// Whether there is nothing to tell.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty()
             && self.options.is_empty()
             && self.changed.is_empty()
@@ -34,7 +34,7 @@ impl SampleChanges {
 
 /// A key that is new in the sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewKey {
+pub(crate) struct NewKey {
     /// Its name.
     pub key: String,
     /// The lines of comment above it, with their `#`.
@@ -49,7 +49,7 @@ pub struct NewKey {
 
 /// A key that is new in the sample, commented out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewOption {
+pub(crate) struct NewOption {
     /// Its name.
     pub key: String,
     /// The lines of comment above it, with their `#`.
@@ -60,7 +60,7 @@ pub struct NewOption {
 
 /// A key whose value in the sample changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedDefault {
+pub(crate) struct ChangedDefault {
     /// Its name.
     pub key: String,
     /// What the sample said.
@@ -73,7 +73,7 @@ pub struct ChangedDefault {
 
 /// How the person's file stands to a default that changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
+pub(crate) enum Own {
     /// It does not set the key.
     Unset,
     /// It sets the old default.

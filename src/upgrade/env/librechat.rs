@@ -3,7 +3,7 @@
 
 /// What to tell about `version:` of `librechat.example.yaml` before and after, and of the person's
 /// `librechat.yaml`; `None` when nothing differs.
-pub fn librechat_version(
+pub(crate) fn librechat_version(
     old: Option<&[u8]>,
     new: Option<&[u8]>,
     own: Option<&[u8]>,

@@ -7,7 +7,7 @@ use crate::secret::Secret;
 
 /// An env file with new keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// The whole file.
     pub bytes: Vec<u8>,
     /// The keys that were appended.
@@ -18,7 +18,7 @@ pub struct Merged {
 
 /// Why new keys were not appended.
 #[derive(Debug, thiserror::Error)]
-pub enum MergeError {
+pub(crate) enum MergeError {
     /// Compose could not read the file.
     #[error(transparent)]
     Env(#[from] DotenvError),
@@ -32,7 +32,7 @@ pub enum MergeError {
 
 impl MergeError {
     /// The stable code of each case.
-    pub fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Env(error) => error.code(),
             Self::WouldChangeMore => Code::EditUnsafe,
@@ -43,7 +43,7 @@ impl MergeError {
 
 /// What a generated value must look like to take the place of a published one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretShape {
+pub(crate) enum SecretShape {
     /// So many hexadecimal digits.
     Hex(usize),
     /// So many characters of base64, padding included.
@@ -58,7 +58,7 @@ const LONG: usize = 32;
 
 impl SecretShape {
     /// The shape of a value: applications check the length of keys (`CREDS_IV`: 32 digits).
-    pub fn of(value: &str) -> Self {
+    pub(crate) fn of(value: &str) -> Self {
         let length = value.chars().count();
         if length < SHORT {
             return Self::Alnum(LONG);
@@ -82,7 +82,7 @@ impl SecretShape {
 }
 
 /// Makes a random value of a shape.
-pub type GenerateSecret<'a> = &'a mut dyn FnMut(SecretShape) -> anyhow::Result<Secret>;
+pub(crate) type GenerateSecret<'a> = &'a mut dyn FnMut(SecretShape) -> anyhow::Result<Secret>;
 
 /// Appends the new keys with their comments and defaults. With `generate`, defaults that are published
 /// secrets are replaced by generated ones. What the person set stays as it is, published or not: a key
@@ -90,7 +90,7 @@ pub type GenerateSecret<'a> = &'a mut dyn FnMut(SecretShape) -> anyhow::Result<S
 ///
 /// # Errors
 /// The file cannot be read, or its end would swallow what follows.
-pub fn merge(
+pub(crate) fn merge(
     own: &[u8],
     news: &SampleChanges,
     mut generate: Option<GenerateSecret<'_>>,

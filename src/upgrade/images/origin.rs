@@ -5,7 +5,7 @@ use crate::stack::model::Service;
 
 /// Where a service has its image from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageOrigin {
+pub(crate) enum ImageOrigin {
     /// It is built here, whether or not it has a name as well.
     Built,
     /// A registry has it, and may have a newer one under the same name.
@@ -26,7 +26,7 @@ pub enum ImageOrigin {
 
 /// Why an upgrade does not look for a newer image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fixed {
+pub(crate) enum Fixed {
     /// Its name holds its digest: there is no other.
     Pinned,
     /// `pull_policy` says that it is fetched by hand (`never`), or once (`missing`).
@@ -37,7 +37,7 @@ pub enum Fixed {
 ///
 /// With both `build` and `image` a service is built, unless `pull_policy` says outright that
 /// its image is to be fetched.
-pub fn origin(service: &Service) -> ImageOrigin {
+pub(crate) fn origin(service: &Service) -> ImageOrigin {
     let policy = service.text("pull_policy").unwrap_or_default();
     let fetches = policy == "always"
         || policy == "daily"

@@ -15,7 +15,7 @@ fn allows(allow: Allow, from: &Version, to: &Version) -> bool {
 
 /// What is newer and not old enough yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// How many commits or tags wait.
     pub count: usize,
     /// When the next of them is old enough, in seconds since 1970.
@@ -24,7 +24,7 @@ pub struct Waiting {
 
 /// An answer, and what waits behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen<T> {
+pub(super) struct Chosen<T> {
     /// What to go to; `None`: nothing newer may be taken (yet).
     pub take: Option<T>,
     /// What is newer than that and too young.
@@ -34,7 +34,11 @@ pub struct Chosen<T> {
 /// The newest of some commits, newest first, that is at least `min_age` old at `now` (seconds since
 /// 1970). What was committed before a commit that is old enough, but bears a later date, goes with it:
 /// whoever takes a commit takes what it is built on.
-pub fn old_enough<T: Clone>(newest_first: &[(T, i64)], min_age: Duration, now: i64) -> Chosen<T> {
+pub(super) fn old_enough<T: Clone>(
+    newest_first: &[(T, i64)],
+    min_age: Duration,
+    now: i64,
+) -> Chosen<T> {
     let ready = |made: i64| now >= ready_at(made, min_age);
     let found = newest_first.iter().position(|(_, made)| ready(*made));
     let young = &newest_first[..found.unwrap_or(newest_first.len())];
@@ -47,7 +51,7 @@ pub fn old_enough<T: Clone>(newest_first: &[(T, i64)], min_age: Duration, now: i
 /// The newest version among tags that is newer than `current`, allowed, and old enough. Pre-releases
 /// count only where `current` is one. Without a current version every release counts. A tag without a
 /// date is as good as old: nothing speaks against it.
-pub fn newest_tag<'a>(
+pub(super) fn newest_tag<'a>(
     tags: impl IntoIterator<Item = (&'a str, Option<i64>)>,
     current: Option<&Version>,
     allow: Allow,

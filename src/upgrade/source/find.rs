@@ -9,7 +9,7 @@ use crate::settings::Allow;
 
 /// What an upgrade is to go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpgradeGoal {
+pub(crate) enum UpgradeGoal {
     /// `--to`: a tag, a branch of the remote, or a commit.
     Named(String),
     /// The newest version among the tags.
@@ -20,7 +20,7 @@ pub enum UpgradeGoal {
 
 /// Where an upgrade goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpgradeTarget {
+pub(crate) struct UpgradeTarget {
     /// The commit; HEAD itself when there is nothing newer, or nothing that is old enough.
     pub commit: Oid,
     /// As a person names it: `origin/main`, `v1.2.0`.
@@ -39,7 +39,7 @@ const NEAR: f64 = 0.7;
 ///
 /// # Errors
 /// [`GitError::NoUpstream`], [`GitError::NoSuchRef`]; git fails, the remote does not answer.
-pub async fn find(
+pub(crate) async fn find(
     checkout: &Checkout,
     remote: &str,
     wanted: &UpgradeGoal,

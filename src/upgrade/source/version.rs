@@ -8,7 +8,7 @@ use std::fmt;
 /// Ordered as semantic versions are, with one difference: letters and digits in one word of a
 /// pre-release are compared apart, so that `rc10` is newer than `rc9`, which is what is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Version {
+pub(super) struct Version {
     /// The first number.
     pub major: u64,
     /// The second; 0 where there is none.
@@ -21,7 +21,7 @@ pub struct Version {
 
 impl Version {
     /// Reads a tag's name; `None` for one that names no version.
-    pub fn of_tag(tag: &str) -> Option<Self> {
+    pub(super) fn of_tag(tag: &str) -> Option<Self> {
         let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
         let (text, _) = text.split_once('+').unwrap_or((text, ""));
         let (numbers, pre) = match text.split_once('-') {
@@ -45,7 +45,7 @@ impl Version {
     }
 
     /// Whether it comes before a release.
-    pub fn is_pre_release(&self) -> bool {
+    pub(super) fn is_pre_release(&self) -> bool {
         !self.pre.is_empty()
     }
 }
