@@ -21,7 +21,7 @@ pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Fi
             patient
                 .env
                 .iter()
-                .filter_map(|file| beaten(patient, file, &subject.service)),
+                .filter_map(|file| overridden(patient, file, &subject.service)),
         );
     }
     found
@@ -120,7 +120,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
             let text = format!(
                 "{key} ({place}) does nothing: it is overridden by `environment:` of {service}"
             );
-            Finding::new(FindingCode::KeyBeaten, text)
+            Finding::new(FindingCode::KeyOverridden, text)
                 .why("the compose file's value counts")
                 .hint(format!("refit why {key}"))
         } else if used {
@@ -150,7 +150,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
 }
 
 /// Keys of a file that reaches the application, over which `environment` has another value.
-fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Option<Finding> {
+fn overridden(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Option<Finding> {
     if !file.reaches(service) {
         return None;
     }
@@ -170,7 +170,7 @@ fn beaten(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> Optio
         file.name,
         if keys.len() == 1 { "is" } else { "are" },
     );
-    let mut finding = Finding::new(FindingCode::KeyBeaten, text)
+    let mut finding = Finding::new(FindingCode::KeyOverridden, text)
         .of(service)
         .file(&file.name)
         .hint(format!("refit why {}", first.key));

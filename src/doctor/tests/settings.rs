@@ -65,7 +65,7 @@ fn a_key_that_nobody_hands_on() {
     assert!(case.told().is_empty(), "{:?}", case.told());
     // Open WebUI's own file names the key, with nothing behind it.
     let case = Case::open_webui(json!({"WEBUI_SECRET_KEY": ""}), &env[1..]);
-    assert_eq!(case.told(), ["key_beaten WEBUI_SECRET_KEY"]);
+    assert_eq!(case.told(), ["key_overridden WEBUI_SECRET_KEY"]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn what_the_definition_says_wins_over_the_file() {
     ];
     let case = case.with_env(&env, &[("api", Route::Bind)]);
     let found = case.the();
-    assert_eq!((found.code, found.line), (FindingCode::KeyBeaten, None));
+    assert_eq!((found.code, found.line), (FindingCode::KeyOverridden, None));
     assert_eq!(found.keys, ["HOST", "MONGO_URI"]);
     assert!(found.text.starts_with("HOST and MONGO_URI in .env are"));
     // The value that wins is the one that is judged.

@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn a_tag_that_is_taken_is_newer_allowed_and_beaten_by_none(
+    fn a_tag_that_is_taken_is_newer_allowed_and_has_none_above_it(
         tags in proptest::collection::vec((0u64..3, 0u64..3, 0u64..3, any::<bool>()), 0..12),
         current in (0u64..3, 0u64..3, 0u64..3),
         allow in prop_oneof![Just(Allow::Patch), Just(Allow::Minor), Just(Allow::Major)],
