@@ -1,50 +1,55 @@
-//! refit changes a running Docker Compose stack in one command, and gives it back when the change
+//! refit changes a running Docker Compose stack in one command, and rolls it back when the change
 //! was wrong. The rooms, in the order in which a command meets them.
 
 /// What a person types: one file per verb; parses and prints.
 pub mod cli;
 
-/// Unattended upgrades by systemd or cron.
+/// Unattended upgrades: crontab lines, systemd units, and what a timer runs.
 pub(crate) mod schedule;
 
-/// What is wrong with a stack.
+/// What is wrong with a stack: gathers, and rules that find.
 pub(crate) mod doctor;
 
-/// Named groups of changes, with their evidence and proofs.
+/// Named groups of changes for one aim, with their evidence, stores and checks.
 pub(crate) mod recipe;
 
-/// Another version: commits, images, new keys.
+/// Another version: commits, images, new keys of the sample.
 pub(crate) mod upgrade;
 
-/// The story of a run, from a request to a report.
+/// The story of a run, from a request to a report; who is told of it.
 pub(crate) mod run;
 
-/// What would happen: base and target, plan, preflight, expected effects, warnings.
+/// What would happen, before anything is written: edits and the file each goes to, both sides, the plan,
+/// what Compose accepts, expected effects, warnings, the application's page as a probe.
 pub(crate) mod assess;
 
-/// Checkpoint, the way back and its verification, recovery.
+/// The checkpoint (old texts of files, commit, images kept from prune), the way back and its
+/// verification, recovery.
 pub(crate) mod rollback;
 
 /// Makes the engine so, on the way there and on the way back: images, containers.
 pub(crate) mod apply;
 
-/// What was found out, as a value: edits, both sides, plan, decision.
+/// What was found out by `assess`, as a value: edits, both sides, plan, decision.
 pub(crate) mod assessment;
 
 /// What was asked.
 pub(crate) mod request;
 
-/// Why a change is given up.
+/// Why a change is given up: leads to the rollback.
 pub(crate) mod failure;
 
-/// What refit keeps on disk.
+/// What refit keeps on disk: lock, journal, runs and their statistics, who was told.
 pub(crate) mod state;
 
-/// Whether services are well, and whether a value arrived.
+/// Whether services are well and within which limits, and whether a value arrived.
 pub(crate) mod health;
 
-/// The steps of a change with their reasons. Pure.
+/// The steps of a change with their reasons, and the guards that `--allow` lets pass. Pure.
 pub(crate) mod plan;
+
+/// "Did you mean": the known word, key or path that is a slip away.
+pub(crate) mod suggest;
 
 /// What is there: files, model, routes, the engine's side.
 pub(crate) mod stack;
@@ -55,7 +60,7 @@ pub(crate) mod settings;
 /// Edits that keep every other byte. Pure.
 pub(crate) mod edit;
 
-/// What is known of one application, as data.
+/// What is known of one application and its keys, as data.
 pub(crate) mod profile;
 
 /// Events in; terminal, JSON and messages out.
@@ -64,13 +69,13 @@ pub(crate) mod report;
 /// Exit codes.
 pub(crate) mod exit;
 
-/// The engine, Compose and registries.
+/// The engine, calls of Compose, and registries.
 pub(crate) mod docker;
 
 /// git.
 pub(crate) mod git;
 
-/// This machine: files, processes, HTTP, systemd, cron.
+/// This machine: files, processes, accounts, HTTP, systemd, cron.
 pub(crate) mod host;
 
 /// What can be told.
@@ -79,7 +84,7 @@ pub(crate) mod event;
 /// Why something is refused or failed: text, hint, stable code.
 pub(crate) mod complaint;
 
-/// Values that do not print.
+/// What counts as a secret; values that do not print, and hiding them in text.
 pub(crate) mod secret;
 
 /// Text from outside, made fit for a terminal.
@@ -88,7 +93,10 @@ pub(crate) mod text;
 /// Hashes in hex.
 pub(crate) mod hash;
 
+/// Fail points for tests.
 mod fault;
+
+/// Enums whose cases are words of a contract, such as guards and codes.
 mod words;
 
 /// What the tests of this repository look at without the binary, and nobody else.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::assess::validate::fence;
-use crate::assess::{expected_effects, preflight, suggest, warnings};
+use crate::assess::{expected_effects, preflight, warnings};
 use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, Undoing};
 use crate::assessment::{read_files, secrets};
@@ -25,6 +25,7 @@ use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
+use crate::suggest;
 
 /// Assesses an edit.
 ///

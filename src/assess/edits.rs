@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::assess::{edit_target, suggest};
+use crate::assess::edit_target;
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
@@ -17,6 +17,7 @@ use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::Side;
+use crate::suggest;
 
 /// Makes the edits in memory.
 ///

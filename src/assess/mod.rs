@@ -7,7 +7,6 @@ pub(crate) mod edits;
 pub(crate) mod expected_effects;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
-pub(crate) mod suggest;
 pub(crate) mod text_diff;
 mod unedited;
 pub(crate) mod validate;

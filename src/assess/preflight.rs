@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 
-use super::suggest;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::PublishedPort;
 use crate::docker::running::Neighbour;
@@ -13,6 +12,7 @@ use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
 use crate::stack::model::{Model, Port};
+use crate::suggest;
 
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
 const DISK_WANTED: u64 = 512 << 20;

@@ -4,7 +4,6 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::suggest;
 use crate::assessment::edited::Edited;
 use crate::docker::container::Container;
 use crate::edit::is_yaml;
@@ -15,6 +14,7 @@ use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
+use crate::suggest;
 
 /// A text takes the place of another one under the name that was given: what is known under a second
 /// name (a hard link) keeps the old text there.

@@ -1,11 +1,12 @@
 //! What kind of change it is: each with exactly its own fields.
 
+use serde::{Deserialize, Serialize};
+
 use crate::assessment::hooks::Around;
 use crate::assessment::moving::Moving;
-use crate::assessment::pinned_image::PinnedImage;
 use crate::assessment::supply::Supply;
 use crate::complaint::Complaint;
-use crate::event::{News, RunId};
+use crate::event::{News, RunId, ServiceName};
 use crate::health::check::Proofs;
 
 /// A change.
@@ -68,4 +69,23 @@ pub(crate) enum Decision {
     CalledOff(String),
     /// Something speaks against it: told after the plan, and nothing is done.
     Refused(Complaint),
+}
+
+/// An image that must not be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PinnedImage {
+    /// The service that runs it.
+    pub service: ServiceName,
+    /// The name that its definition gives it.
+    pub name: String,
+    /// What that name meant before the run: a pull may have moved it.
+    #[serde(default)]
+    pub meant: Option<String>,
+    /// Its ID.
+    pub id: String,
+    /// The name that keeps it.
+    pub kept_as: String,
+    /// The digest that the run fetches in its place, if it does.
+    #[serde(default)]
+    pub fetched: Option<String>,
 }

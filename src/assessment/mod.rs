@@ -6,12 +6,11 @@ pub(crate) mod edited;
 pub(crate) mod hooks;
 pub(crate) mod key_diff;
 pub(crate) mod moving;
-pub(crate) mod pinned_image;
 pub(crate) mod read_files;
 pub(crate) mod secrets;
 pub(crate) mod supply;
 
-pub(crate) use change::{Change, Decision, Undoing};
+pub(crate) use change::{Change, Decision, PinnedImage, Undoing};
 
 use std::collections::BTreeSet;
 
@@ -32,7 +31,6 @@ use crate::stack::model::Model;
 use crate::stack::source::Source;
 use hooks::Around;
 use moving::Moving;
-use pinned_image::PinnedImage;
 use supply::{Supply, WantedImage};
 
 /// What is known.

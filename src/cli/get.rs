@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::global::Global;
 use super::located_stack::LocatedStack;
+use crate::assess::edit_target;
 use crate::assess::edits;
-use crate::assess::{edit_target, suggest};
 use crate::complaint::Complaint;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::is_yaml;
@@ -20,6 +20,7 @@ use crate::host::files;
 use crate::report::{self, page};
 use crate::stack::locate::Located;
 use crate::stack::shown;
+use crate::suggest;
 
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {

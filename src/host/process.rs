@@ -317,6 +317,21 @@ fn existing(directory: &Path) -> &Path {
     }
 }
 
+/// Calls a tool of the system, and gives what it said.
+///
+/// # Errors
+/// It cannot be started.
+pub(super) async fn system(program: &str, args: &[&str]) -> anyhow::Result<Ended> {
+    let call = Call {
+        program: PathBuf::from(program),
+        args: args.iter().map(OsString::from).collect(),
+        env: vec![("LC_ALL".into(), Some("C".into()))],
+        directory: PathBuf::from("/"),
+        mark: None,
+    };
+    run(&call, |_| {}).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

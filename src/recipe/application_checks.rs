@@ -8,10 +8,10 @@ use super::using::Using;
 use crate::complaint::{Code, Complaint};
 use crate::health::check::{Check, Credentials, NewAccount, Proofs};
 use crate::health::set_cookie::SameSite;
-use crate::recipe::edit_target::{Edits, text};
 use crate::recipe::format::fields::{self, Proves};
 use crate::recipe::input::params::ParameterValue;
 use crate::recipe::input::render::Filling;
+use crate::recipe::key_target::{Edits, text};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
 

@@ -2,11 +2,11 @@
 //! everything after that is a run like any other.
 
 mod application_checks;
-pub(crate) mod edit_target;
 pub(crate) mod evidence;
 pub(crate) mod exposure;
 pub(crate) mod format;
 pub(crate) mod input;
+pub(crate) mod key_target;
 pub(crate) mod store;
 mod using;
 
@@ -32,7 +32,7 @@ use crate::recipe::store::StoreRequest;
 use crate::request::Options;
 use crate::stack::application::{self, Subject};
 use crate::stack::{Place, resolve};
-use edit_target::Edits;
+use key_target::Edits;
 use using::Using;
 
 /// Assesses the use of a recipe: what it changes here, seen to be read, and allowed.
@@ -288,7 +288,7 @@ impl Using<'_> {
             None => None,
         };
         match (&change.env, &change.file, &change.path) {
-            (Some(key), ..) => edit_target::env(
+            (Some(key), ..) => key_target::env(
                 self.place,
                 self.resolved,
                 &self.subject.service,

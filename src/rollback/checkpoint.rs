@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkout::SavedCheckout;
 use super::saved_file::{Back, SavedFile};
 use crate::assessment::Assessment;
-use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::PinnedImage;
 use crate::assessment::read_files;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::assessment::Assessment;
-use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::PinnedImage;
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::client::Docker;

@@ -67,19 +67,19 @@ fn words(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{cron, unit};
+    use crate::schedule::{crontab, unit};
 
     #[test]
     fn what_was_made_reads_back_from_both_programs() {
-        let mut job = cron::tests::job();
+        let mut job = crontab::tests::job();
         let odd = "/srv/it's 50% \"ché\" $HOME \\x";
         job.args = ["-q", "-C", odd, "", "schedule", "run"]
             .map(str::to_owned)
             .to_vec();
         job.env.push(("DOCKER_CONFIG".to_owned(), odd.to_owned()));
-        let lines = cron::lines(&job, true).unwrap();
+        let lines = crontab::lines(&job, true).unwrap();
         let crontab = lines.join("\n");
-        let of_cron = cron::command(&crontab, &job.id, true).unwrap();
+        let of_cron = crontab::command(&crontab, &job.id, true).unwrap();
         let of_unit = unit::command(&unit::render(&job, true).unwrap().service).unwrap();
         for line in [of_cron, of_unit] {
             let command = TimerCommand::read(&line).unwrap();

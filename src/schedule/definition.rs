@@ -4,8 +4,9 @@ use std::fs;
 
 use super::stack::ScheduledStack;
 use super::timer::{self, InstalledTimer};
-use super::{Via, cron, unit};
-use crate::host::timekeeper;
+use super::{Via, unit};
+use crate::host::cron;
+use crate::schedule::crontab;
 
 /// A timer as it is kept.
 pub(super) struct TimerDefinition {
@@ -23,16 +24,16 @@ impl TimerDefinition {
     pub(super) async fn read(one: &InstalledTimer, stack: &ScheduledStack) -> anyhow::Result<Self> {
         let (id, account) = (&stack.id, &stack.account);
         let of_cron = |text: &str, with_user: bool| Self {
-            line: cron::command(text, id, with_user),
-            user: cron::user(text, id)
+            line: crontab::command(text, id, with_user),
+            user: crontab::user(text, id)
                 .filter(|_| with_user)
                 .map(str::to_owned),
-            fields: cron::fields(text, id),
+            fields: crontab::fields(text, id),
             service: None,
         };
         Ok(match one.via {
             Via::Cron => {
-                let text = timekeeper::crontab(timer::of(account)).await?;
+                let text = cron::crontab(timer::of(account)).await?;
                 of_cron(&String::from_utf8_lossy(&text), false)
             }
             Via::CronD => of_cron(&fs::read_to_string(&one.file)?, true),

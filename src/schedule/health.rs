@@ -15,7 +15,7 @@ use super::record::UnattendedRecord;
 use super::stack::ScheduledStack;
 use super::timer::InstalledTimer;
 use super::{TimerAccount, Via, unit};
-use crate::host::timekeeper;
+use crate::host::{accounts, cron, programs, systemd};
 use crate::settings::Receiver;
 use crate::state::document::StateError;
 
@@ -95,7 +95,7 @@ pub(crate) async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHea
                 }
             }
             if let Some(user) = &kept.user
-                && !timekeeper::has_account(user).await
+                && !accounts::has_account(user).await
             {
                 health.problems.push(format!(
                     "it runs as {user}, an account that does not exist any more"
@@ -162,7 +162,7 @@ fn what_is_refused(stack: &ScheduledStack) -> Option<String> {
 /// What the command needs and this machine no longer has.
 fn what_is_gone(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
     let mut gone = Vec::new();
-    if !timekeeper::is_program(&command.program) {
+    if !programs::is_program(&command.program) {
         let program = command.program.display();
         gone.push(format!(
             "{program} is not there any more: refit schedule install names the present one"
@@ -178,7 +178,7 @@ fn what_is_gone(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
         .any(|folder| folder.join(".git").exists());
     for name in ["docker", "git"] {
         let needed = name != "git" || has_git;
-        if needed && timekeeper::program_in(OsStr::new(path), name).is_none() {
+        if needed && programs::program_in(OsStr::new(path), name).is_none() {
             gone.push(format!("no {name} is in the timer's PATH, {path}"));
         }
     }
@@ -187,7 +187,7 @@ fn what_is_gone(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
 
 async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
     let mut health = TimerHealth::default();
-    if !timekeeper::systemd_runs() {
+    if !systemd::systemd_runs() {
         health
             .problems
             .push("systemd does not run on this machine".to_owned());
@@ -195,7 +195,7 @@ async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
     }
     let timer = format!("refit-{id}.timer");
     let wanted = "--property=ActiveState,UnitFileState,NextElapseUSecRealtime,LastTriggerUSec";
-    match timekeeper::systemctl(via == Via::User, &["show", wanted, &timer]).await {
+    match systemd::systemctl(via == Via::User, &["show", wanted, &timer]).await {
         Err(error) => health.problems.push(error.to_string()),
         Ok(text) => {
             let of = |key: &str| {
@@ -220,7 +220,7 @@ async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
             }
         }
     }
-    if via == Via::User && !timekeeper::lingers(&account.name) {
+    if via == Via::User && !systemd::lingers(&account.name) {
         health.problems.push(format!(
             "nothing runs while {0} is not logged in: loginctl enable-linger {0}",
             account.name
@@ -231,7 +231,7 @@ async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
 
 fn of_cron() -> TimerHealth {
     let mut health = TimerHealth::default();
-    if !timekeeper::cron_runs() {
+    if !cron::cron_runs() {
         health
             .problems
             .push("no cron daemon runs on this machine: service cron start".to_owned());

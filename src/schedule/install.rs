@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::health::{self, TimerHealth};
 use super::job::InstallRequest;
 use super::stack::ScheduledStack;
-use super::{Job, TimerAccount, Via, cron, timer, unit};
+use super::{Job, TimerAccount, Via, timer, unit};
 use crate::complaint::{Code, Complaint};
-use crate::host::timekeeper;
+use crate::host::{accounts, cron, programs, systemd};
 use crate::request::StackRequest;
+use crate::schedule::crontab;
 
 /// A timer as it is to be installed.
 pub(crate) struct NewTimer {
@@ -84,7 +85,7 @@ impl NewTimer {
         let before = timer::find(stack).await;
         let mut changed = match via {
             Via::Cron => into_crontab(job, &files[0].1, &stack.scratch).await?,
-            Via::CronD => timekeeper::write_config(&files[0].0, &files[0].1)?,
+            Via::CronD => accounts::write_config(&files[0].0, &files[0].1)?,
             Via::Systemd | Via::User => into_systemd(job, *via, files, stack).await?,
         };
         for other in before.iter().filter(|one| one.via != *via) {
@@ -105,12 +106,12 @@ async fn choose(
     account: &TimerAccount,
 ) -> Result<Via, Complaint> {
     let is_root = rustix::process::geteuid().is_root();
-    let systemd = timekeeper::systemd_runs();
-    let crontab = timekeeper::program("crontab").is_some();
+    let systemd = systemd::systemd_runs();
+    let crontab = programs::program("crontab").is_some();
     let via = match asked {
         Some(via) => via,
         None if systemd && is_root => Via::Systemd,
-        None if systemd && timekeeper::user_manager_runs().await => Via::User,
+        None if systemd && systemd::user_manager_runs().await => Via::User,
         None if crontab => Via::Cron,
         None if is_root && Path::new("/etc/cron.d").is_dir() => Via::CronD,
         None => {
@@ -136,7 +137,7 @@ async fn choose(
             "the stack belongs to another user, who alone can make a timer of theirs",
             "log in as that user; or leave --user away for a timer of the system, that runs as them",
         ),
-        Via::User if !timekeeper::user_manager_runs().await => refuse(
+        Via::User if !systemd::user_manager_runs().await => refuse(
             "this user has no systemd of their own that answers",
             "log in as that user (not by su or sudo); or --via cron",
         ),
@@ -167,12 +168,12 @@ async fn files(job: &Job, via: Via, scratch: &Path) -> Result<Vec<(PathBuf, Stri
         }
         Via::Cron | Via::CronD => {
             // cron's own check knows no lines with an account in them.
-            let plain = cron::lines(job, false).map_err(wrong)?.join("\n") + "\n";
-            if let Some(said) = timekeeper::check_crontab(plain.as_bytes(), scratch).await? {
+            let plain = crontab::lines(job, false).map_err(wrong)?.join("\n") + "\n";
+            if let Some(said) = cron::check_crontab(plain.as_bytes(), scratch).await? {
                 return Err(wrong("cron does not take the timer".to_owned()).details(&said));
             }
             let own_file = via == Via::CronD;
-            let lines = cron::lines(job, own_file).map_err(wrong)?;
+            let lines = crontab::lines(job, own_file).map_err(wrong)?;
             if let Some(long) = lines.iter().find(|line| line.len() > LONGEST_LINE) {
                 return Err(wrong(format!(
                     "cron takes no line of {} characters: the environment of this shell is too long",
@@ -197,7 +198,7 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
         fs::write(&copy, text).map_err(anyhow::Error::from)?;
         copies.push(copy);
     }
-    match timekeeper::verify(&copies).await {
+    match systemd::verify(&copies).await {
         None => Ok(()),
         Some(said) => {
             let text = "systemd-analyze verify does not take the timer";
@@ -207,9 +208,9 @@ async fn verify(files: &[(PathBuf, String)]) -> Result<(), Complaint> {
 }
 
 async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Complaint> {
-    let now = timekeeper::crontab(timer::of(&job.account)).await?;
+    let now = cron::crontab(timer::of(&job.account)).await?;
     let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-    let text = cron::with(&now, &job.id, &lines);
+    let text = crontab::with(&now, &job.id, &lines);
     // Where it stands among the lines of others does not matter.
     let sorted = |text: &[u8]| {
         let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(Vec::from).collect();
@@ -219,7 +220,7 @@ async fn into_crontab(job: &Job, lines: &str, scratch: &Path) -> Result<bool, Co
     if sorted(&now) == sorted(&text) {
         return Ok(false);
     }
-    timekeeper::set_crontab(timer::of(&job.account), &text, scratch).await?;
+    cron::set_crontab(timer::of(&job.account), &text, scratch).await?;
     Ok(true)
 }
 
@@ -231,16 +232,16 @@ async fn into_systemd(
 ) -> Result<bool, Complaint> {
     // Behind its wall it could not make them itself.
     for folder in stack.own_folders() {
-        timekeeper::make_folder_for(&folder, &timer::passwd(&job.account))?;
+        accounts::make_folder_for(&folder, &timer::passwd(&job.account))?;
     }
     let mut changed = false;
     for (path, text) in files {
-        changed |= timekeeper::write_config(path, text)?;
+        changed |= accounts::write_config(path, text)?;
     }
     let timer = format!("refit-{}.timer", job.id);
-    timekeeper::systemctl(via == Via::User, &["daemon-reload"]).await?;
-    timekeeper::systemctl(via == Via::User, &["enable", &timer]).await?;
+    systemd::systemctl(via == Via::User, &["daemon-reload"]).await?;
+    systemd::systemctl(via == Via::User, &["enable", &timer]).await?;
     let begin = if changed { "restart" } else { "start" };
-    timekeeper::systemctl(via == Via::User, &[begin, &timer]).await?;
+    systemd::systemctl(via == Via::User, &[begin, &timer]).await?;
     Ok(changed)
 }

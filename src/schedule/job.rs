@@ -9,7 +9,7 @@ use super::calendar::When;
 use super::stack::ScheduledStack;
 use super::{Job, TimerAction, Via};
 use crate::complaint::{Code, Complaint};
-use crate::host::{files, timekeeper};
+use crate::host::{files, programs, systemd};
 use crate::request::StackRequest;
 use crate::secret::is_secret;
 use crate::settings::window::Window;
@@ -77,7 +77,7 @@ impl ScheduledStack {
         let window = wanted.window.or(self.usable()?.upgrade.window);
         let when = when(wanted, window)?;
         if let When::Calendar(text) = &when
-            && let Some(wrong) = timekeeper::calendar(text).await
+            && let Some(wrong) = systemd::calendar(text).await
         {
             return Err(bad(format!("systemd cannot read {text:?}")).details(&wrong));
         }
@@ -130,7 +130,7 @@ impl ScheduledStack {
     fn environment(&self, via: Via, program: &Path) -> Vec<(String, String)> {
         let mut path: Vec<String> = Vec::new();
         let programs = ["docker", "git"]
-            .map(timekeeper::program)
+            .map(programs::program)
             .into_iter()
             .flatten();
         let folders = programs.chain([program.to_owned()]);
@@ -193,7 +193,7 @@ pub(crate) fn withheld() -> Vec<&'static str> {
 fn own_program() -> Result<PathBuf, Complaint> {
     let program = std::env::current_exe().map_err(anyhow::Error::from)?;
     let is_it = |named: &PathBuf| files::follow(named) == files::follow(&program);
-    let named = timekeeper::program("refit").filter(is_it);
+    let named = programs::program("refit").filter(is_it);
     Ok(named.unwrap_or(program))
 }
 

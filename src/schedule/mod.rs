@@ -1,10 +1,10 @@
 //! Unattended upgrades: timers are made, found, judged and taken out here, and what they call is run. When
 //! a timer is due, what it is told, its units and its lines, and what an unattended run may do know no I/O
-//! and no clock; the programs that keep time are `host::timekeeper`.
+//! and no clock; the programs that keep time are `host::systemd` and `host::cron`.
 
 pub(crate) mod calendar;
 pub(crate) mod command;
-pub(crate) mod cron;
+pub(crate) mod crontab;
 mod definition;
 pub(crate) mod fields;
 pub(crate) mod health;

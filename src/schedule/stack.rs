@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::TimerAccount;
 use crate::complaint::{Code, Complaint};
-use crate::host::{files, timekeeper};
+use crate::host::{accounts, files};
 use crate::request::StackRequest;
 use crate::settings::Settings;
 use crate::stack::env_of;
@@ -170,7 +170,7 @@ async fn account(directory: &Path) -> Result<TimerAccount, (TimerAccount, Compla
         true => std::fs::metadata(directory).map_or(0, |found| found.uid()),
         false => me.as_raw(),
     };
-    match timekeeper::account(uid).await {
+    match accounts::account(uid).await {
         Ok(found) => Ok(TimerAccount {
             name: found.name,
             uid: found.uid,

@@ -5,7 +5,7 @@ use super::definition::TimerDefinition;
 use super::stack::ScheduledStack;
 use super::{TimerAccount, Via, timer};
 use crate::complaint::{Code, Complaint};
-use crate::host::timekeeper;
+use crate::host::programs;
 use crate::request::StackRequest;
 
 /// The command of a timer, as the program that keeps time would run it.
@@ -76,7 +76,7 @@ impl Trial {
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
         let other = timer::of(account).map(|_| timer::passwd(account));
         let code =
-            timekeeper::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await?;
+            programs::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await?;
         Ok(code)
     }
 }

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::stack::ScheduledStack;
-use super::{TimerAccount, Via, cron};
+use super::{TimerAccount, Via};
 use crate::complaint::{Code, Complaint};
-use crate::host::timekeeper::{self, Passwd};
+use crate::host::accounts::Passwd;
+use crate::host::{cron, systemd};
+use crate::schedule::crontab;
 
 /// A timer that is installed.
 #[derive(Debug, Clone)]
@@ -60,8 +62,8 @@ pub(crate) async fn find(stack: &ScheduledStack) -> Vec<InstalledTimer> {
             found.push(InstalledTimer { via, file });
         }
     }
-    if let Ok(bytes) = timekeeper::crontab(of(account)).await
-        && cron::is_in(&String::from_utf8_lossy(&bytes), id)
+    if let Ok(bytes) = cron::crontab(of(account)).await
+        && crontab::is_in(&String::from_utf8_lossy(&bytes), id)
     {
         let file = PathBuf::from(format!("crontab of {}", account.name));
         found.push(InstalledTimer {
@@ -99,24 +101,24 @@ pub(crate) async fn remove(one: &InstalledTimer, stack: &ScheduledStack) -> Resu
     let (id, account) = (&stack.id, &stack.account);
     match one.via {
         Via::Cron => {
-            let now = timekeeper::crontab(of(account)).await?;
-            let text = cron::without(&now, id);
-            timekeeper::set_crontab(of(account), &text, &stack.scratch).await?;
+            let now = cron::crontab(of(account)).await?;
+            let text = crontab::without(&now, id);
+            cron::set_crontab(of(account), &text, &stack.scratch).await?;
         }
         Via::CronD => delete(&one.file)?,
         Via::Systemd | Via::User => {
             let of_user = one.via == Via::User;
             let timer = format!("refit-{id}.timer");
             // Where systemd does not run, there is nothing to stop.
-            let stopped = timekeeper::systemctl(of_user, &["disable", "--now", &timer]).await;
+            let stopped = systemd::systemctl(of_user, &["disable", "--now", &timer]).await;
             // When it fired last: one that is made anew later has missed nothing. Older ones know no clean.
-            let _ = timekeeper::systemctl(of_user, &["clean", "--what=state", &timer]).await;
+            let _ = systemd::systemctl(of_user, &["clean", "--what=state", &timer]).await;
             for file in unit_files(one.via, id, account) {
                 delete(&file)?;
             }
-            if timekeeper::systemd_runs() {
+            if systemd::systemd_runs() {
                 stopped?;
-                timekeeper::systemctl(of_user, &["daemon-reload"]).await?;
+                systemd::systemctl(of_user, &["daemon-reload"]).await?;
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::Job;
-use super::cron::ENGINE_PATIENCE;
+use crate::schedule::crontab::ENGINE_PATIENCE;
 
 /// Service and timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +191,7 @@ fn quoted(word: &str, in_command: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::cron::tests::job;
+    use crate::schedule::crontab::tests::job;
 
     #[test]
     fn words_keep_their_meaning() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::assessment::Assessment;
-use crate::assessment::pinned_image::PinnedImage;
+use crate::assessment::PinnedImage;
 use crate::assessment::supply::WantedImage;
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::{BuildOptions, ProjectArgs};

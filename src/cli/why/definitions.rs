@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::assess::edits;
-use crate::assess::suggest;
 use crate::edit::dotenv::{Dotenv, EnvKey};
 use crate::edit::yaml;
 use crate::event::{ServiceName, Shown};
 use crate::host::files;
 use crate::stack::locate::Located;
 use crate::stack::{Resolved, shown};
+use crate::suggest;
 
 /// Every env file of the stack, Compose's own and the services', each once.
 pub(super) fn env_files(located: &Located, resolved: &Resolved) -> Vec<PathBuf> {

@@ -12,10 +12,10 @@ use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
 use crate::host::{files, proxies};
 use crate::plan::guard::Guard;
-use crate::recipe::edit_target::{Edits, text};
 use crate::recipe::exposure::external_proxies;
 use crate::recipe::exposure::{self, Binding};
 use crate::recipe::format::fields::RecipeGuard;
+use crate::recipe::key_target::{Edits, text};
 use crate::recipe::using::Using;
 use crate::request::{Options, To, ValueType};
 use crate::secret::Secret;
@@ -184,7 +184,7 @@ pub(crate) fn rebind(
             let text = format!("the ports of {service} cannot be found in the stack's files");
             Complaint::new(Code::NoPorts, text).hint("bind them by hand: refit edit")
         };
-        let path = format!("{}.ports", crate::recipe::edit_target::below(&service, &[]));
+        let path = format!("{}.ports", crate::recipe::key_target::below(&service, &[]));
         let at: YamlPath = path.parse().map_err(|_| lost())?;
         // Compose adds the ports of a later file to those of an earlier one.
         let files = edit_target::defining(&at, &place.located);

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
 use crate::host::files;
 use crate::recipe::format::fields::Recipe;
+use crate::suggest::nearest;
 
 /// Every file of `templates/recipes` by its name; `build.rs` lists them, and has read each one.
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));

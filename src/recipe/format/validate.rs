@@ -5,13 +5,13 @@ use std::path::{Component, Path};
 
 use serde_json::Value;
 
-use crate::assess::suggest::nearest;
 use crate::edit::dotenv::EnvKey;
 use crate::edit::yaml::YamlPath;
 use crate::recipe::format::fields::{
     AddedService, LABEL, Recipe, RecipeChange, RecipeCheck, Type, is_name,
 };
 use crate::secret::is_secret_key;
+use crate::suggest::nearest;
 
 /// Names that templates know besides the parameters. `url` may be a parameter: it takes the place of a
 /// service.

@@ -1,9 +1,9 @@
 //! What was typed after a recipe's name, looked at before anything is asked for: a word that is no
 //! parameter must not turn into a prompt. Pure.
 
-use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
 use crate::recipe::format::fields::{Parameter, Recipe, Type};
+use crate::suggest::nearest;
 
 /// Checks that each word is `NAME=VALUE`, or the name alone of a parameter whose value comes from
 /// elsewhere.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::assess::suggest::nearest;
 use crate::complaint::{Code, Complaint};
 use crate::recipe::format::fields::{Parameter, Type, is_name};
 use crate::secret::Secret;
+use crate::suggest::nearest;
 
 /// A value that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::docker::running::Neighbour;
 use crate::health::check::encoded;
 use crate::host::redis;
 use crate::recipe::store::StoreRequest;
-use crate::recipe::store::existing_store::{ExistingStore, Stranger, is_one_of, password_of};
+use crate::recipe::store::{ExistingStore, Stranger, is_one_of, password_of};
 use crate::stack::address::is_open;
 use crate::stack::url::Address;
 
