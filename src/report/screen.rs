@@ -14,6 +14,10 @@ const RATE: u8 = 20;
 /// Where nobody says how wide or high a terminal is.
 const USUAL: (u16, u16) = (80, 24);
 
+/// Columns that stay free: a terminal echoes a Ctrl-C as `^C` where the cursor is, and on a full line
+/// that would begin another one, which is never taken away.
+const ECHO: u16 = 3;
+
 /// Standard error, as a place to draw on.
 #[derive(Debug, Default)]
 struct Screen {
@@ -51,7 +55,7 @@ impl Screen {
 /// Nothing fails here: what draws on it takes a failure for the end of the program.
 impl TermLike for Screen {
     fn width(&self) -> u16 {
-        Self::size().0
+        Self::size().0.saturating_sub(ECHO)
     }
 
     fn height(&self) -> u16 {
