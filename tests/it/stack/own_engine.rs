@@ -23,7 +23,7 @@ pub(crate) fn engine(home: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs one of the tests below on an engine of its own.
+/// Runs an ignored test of the calling test's module on an engine of its own.
 pub(crate) fn on_an_engine_of_its_own(test: &str) {
     if !super::engine::answers() {
         return;
@@ -35,6 +35,9 @@ pub(crate) fn on_an_engine_of_its_own(test: &str) {
     let home = tempfile::Builder::new().prefix("re").tempdir().unwrap();
     borrow_packages(home.path());
     let myself = std::env::current_exe().unwrap();
+    let caller = std::thread::current();
+    let (module, _) = caller.name().unwrap().rsplit_once("::").unwrap();
+    let test = &format!("{module}::{test}");
     let args = [
         "--exact",
         test,
@@ -44,9 +47,15 @@ pub(crate) fn on_an_engine_of_its_own(test: &str) {
     ];
     let mut inside = engine(home.path(), &["run"]);
     inside.arg(myself).args(args).env(OWN, home.path());
-    let passed = inside.status().unwrap().success();
+    let ended = inside.output().unwrap();
     let _ = engine(home.path(), &["reset"]).status();
-    assert!(passed, "{test} failed");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    println!("{said}\n{}", String::from_utf8_lossy(&ended.stderr));
+    // A name that fits no test would pass as well.
+    assert!(
+        ended.status.success() && said.contains("\ntest result: ok. 1 passed"),
+        "{test} failed"
+    );
 }
 
 /// Takes over what another engine of the script has unpacked: that is not fetched again.
