@@ -56,7 +56,9 @@ pub(crate) async fn undo(
 ) -> Result<Undo, Complaint> {
     let (in_force, runs) = to_undo(state, target)?;
     let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
-    let mut newest: BTreeMap<PathBuf, SavedFile> = BTreeMap::new();
+    let mut newest: BTreeMap<PathBuf, (RunId, SavedFile)> = BTreeMap::new();
+    // Texts that a later run found and kept, and that go with this one.
+    let mut edited_since: BTreeMap<PathBuf, RunId> = BTreeMap::new();
     let mut images: Vec<PinnedImage> = Vec::new();
     let mut checkout: Option<SavedCheckout> = None;
     let mut before = None;
@@ -79,7 +81,12 @@ pub(crate) async fn undo(
         let engine = &checkpoint.engine;
         before.get_or_insert((engine.own_networks(), engine.own_volumes()));
         for file in checkpoint.files {
-            newest.insert(file.path.clone(), file.clone());
+            if let Some((earlier, known)) = newest.get(&file.path)
+                && !file.before.is_same_text(&known.after)
+            {
+                edited_since.insert(file.path.clone(), *earlier);
+            }
+            newest.insert(file.path.clone(), (*run, file.clone()));
             oldest
                 .entry(file.path.clone())
                 .or_insert((folder.clone(), file));
@@ -90,13 +97,15 @@ pub(crate) async fn undo(
             }
         }
     }
-    let edited_since = saved_file::edited_since(newest.values())?;
+    for path in saved_file::edited_since(newest.values().map(|(_, file)| file))? {
+        let (run, _) = newest[&path];
+        edited_since.insert(path, run);
+    }
     if !edited_since.is_empty() && !allow_edited {
-        let names: Vec<String> = edited_since.iter().map(|path| place.shown(path)).collect();
-        let last = runs
-            .last()
-            .map_or_else(String::new, |run| format!(" run {run}"));
-        let text = format!("{} was edited since{last}", names.join(", "));
+        let names = edited_since.iter();
+        let names =
+            names.map(|(path, run)| format!("{} was edited since run {run}", place.shown(path)));
+        let text = names.collect::<Vec<_>>().join(", ");
         return Err(Complaint::new(Code::Edited, text)
             .hint("--allow edited replaces it; the present text is kept, and told where"));
     }
@@ -130,7 +139,7 @@ pub(crate) async fn undo(
             Side::Text(text) => Side::new(text.bytes, &before),
             Side::Absent | Side::Unknown(_) => after,
         };
-        if edited_since.contains(&path) {
+        if edited_since.contains_key(&path) {
             edited.replaced.push(path.clone());
         }
         edited.files.push(FileEdit {

@@ -126,6 +126,17 @@ pub(crate) fn of_neither_side<'a>(
 }
 
 impl SavedSide {
+    /// Whether it holds the same text as another one. What is not known is like everything.
+    pub(super) fn is_same_text(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unknown { .. }, _)
+            | (_, Self::Unknown { .. })
+            | (Self::Absent, Self::Absent) => true,
+            (Self::Text { hash: one, .. }, Self::Text { hash: other, .. }) => one == other,
+            (Self::Absent, Self::Text { .. }) | (Self::Text { .. }, Self::Absent) => false,
+        }
+    }
+
     /// Whether this is what lies there. What is not known is like everything.
     fn is(&self, now: Option<&FileAsRead>) -> bool {
         match (self, now) {

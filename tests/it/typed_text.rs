@@ -359,3 +359,34 @@ fn a_shared_folder_of_idle_services_needs_no_word_about_texts() {
     stack.refit(&["rollback"]).exits(0);
     assert_eq!(stack.read(".env"), "A=1\n");
 }
+
+/// A later run had found the line and kept it. That this run is undone takes nothing from it.
+#[test]
+fn a_line_typed_before_a_run_that_was_undone_since_is_not_lost() {
+    let compose = format!("services:\n  web: {}\n", idle("env_file: .env"));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\nB=1\n")]) else {
+        return;
+    };
+    let typed = |stack: &TestStack| {
+        fs::read_to_string(stack.path(".env"))
+            .unwrap()
+            .contains("# typed")
+    };
+    stack.refit(&["set", "A=2", "--settle", "50ms"]).exits(0);
+    stack.write(".env", "A=2\nB=1\n# typed\n");
+    stack.refit(&["set", "B=2", "--settle", "50ms"]).exits(0);
+    stack.refit(&["rollback", "--settle", "50ms"]).exits(0);
+    let refused = stack.refit(&["rollback", "--settle", "50ms"]).exits(1);
+    refused.says(".env was edited since run 1");
+    assert!(typed(&stack));
+    let args = ["rollback", "--allow", "edited", "--settle", "50ms"];
+    let answer = stack.refit(&args).exits(0).says("edited");
+    let kept = stack.state_files();
+    let mut kept = kept
+        .iter()
+        .filter(|(path, _)| path.to_string_lossy().contains("/edited/"));
+    assert!(
+        kept.any(|(_, bytes)| bytes.ends_with(b"# typed\n")),
+        "{answer}"
+    );
+}
