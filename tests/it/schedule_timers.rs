@@ -289,7 +289,7 @@ fn lines_of_others_stay_byte_for_byte_and_ours_are_there_once() {
     cron.refit(&stack, &["schedule", "test"]).exits(1);
     cron.refit(&stack, &["schedule", "remove"])
         .exits(0)
-        .says("Taken out");
+        .says("Removed from");
     cron.within(&stack, "crontab", &["theirs"]).exits(0);
     // To a file of its own and back: never in both.
     cron.refit(&stack, &["schedule", "install", "--via", "cron-d"])
@@ -354,7 +354,7 @@ fn a_timer_is_found_without_its_engine_its_files_and_its_folder() {
         .never_says("this machine will run it");
     without(&["schedule", "test"]).exits(1);
     without(&install).exits(1).says("no compose file");
-    without(&["schedule", "remove"]).exits(0).says("Taken out");
+    without(&["schedule", "remove"]).exits(0).says("Removed from");
     assert_eq!(cron.files().len(), 0);
 
     fs::rename(stack.path("compose.away"), stack.path("compose.yaml")).unwrap();
@@ -386,7 +386,7 @@ fn a_timer_is_found_without_its_engine_its_files_and_its_folder() {
         Answer::of(command, b"")
     };
     gone("status").exits(0).says("! no folder ");
-    gone("remove").exits(0).says("Taken out");
+    gone("remove").exits(0).says("Removed from");
     gone("remove").exits(1).says("no folder");
     fs::rename(stack.beside("away"), &folder).unwrap();
     assert_eq!(cron.files().len(), 0);
@@ -439,7 +439,7 @@ fn what_would_keep_a_timer_from_running_is_told() {
     assert_eq!(problems(), "no docker is in the timer's PATH, /no/such");
     changed(" root env ", " nobody-here env ");
     assert!(
-        problems().contains("nobody-here, and there is no such account"),
+        problems().contains("nobody-here, an account that does not exist any more"),
         "{}",
         problems()
     );
