@@ -56,8 +56,8 @@ const ALL: &[Examples] = &[
         &[
             ("refit apply", "after an edit by hand"),
             (
-                "refit apply web --strategy recreate",
-                "recreate one service",
+                "refit apply web --dry-run",
+                "show what would be done to one service",
             ),
         ],
     ),
@@ -76,7 +76,7 @@ const ALL: &[Examples] = &[
         &[
             ("refit use stay-signed-in for=30d", "sign-ins last 30 days"),
             (
-                "refit use session-store --dry-run",
+                "refit use session-store store=redis --dry-run",
                 "show what the recipe would do",
             ),
         ],
@@ -250,7 +250,7 @@ const ALL: &[Examples] = &[
         "completions",
         &[
             (
-                "refit completions bash > ~/.local/share/bash-completion/completions/refit",
+                "refit completions bash > /etc/bash_completion.d/refit",
                 "for bash",
             ),
             (

@@ -249,6 +249,12 @@ fn parse() -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
+/// Verbs of Compose that have nothing to do with a change.
+const OF_COMPOSE: [&str; 21] = [
+    "attach", "commit", "cp", "events", "exec", "export", "images", "kill", "pause", "port",
+    "publish", "push", "rm", "run", "scale", "stats", "stop", "top", "unpause", "volumes", "wait",
+];
+
 /// Whoever types a verb of Compose is told what does it here, or that Compose does.
 fn with_hint(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
@@ -262,18 +268,23 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
         return error;
     };
     let hint = match word.as_str() {
-        "up" | "start" | "create" => "refit apply does what up -d does, and watches",
-        "down" | "stop" | "kill" | "rm" => "refit stops no stack: docker compose down",
-        "pull" | "build" => "refit upgrade pulls, builds and applies",
-        "ps" | "ls" | "list" => "refit status shows the services",
-        "logs" | "log" => "docker compose logs; refit show has those of a run that failed",
-        "config" | "diff" => {
-            "refit plan shows what apply would do; refit why KEY where a value comes from"
+        "up" | "start" | "create" => "refit apply does what up -d does, and watches".to_owned(),
+        "down" => "refit stops no stack: docker compose down".to_owned(),
+        "pull" | "build" => "refit upgrade pulls, builds and applies".to_owned(),
+        "ps" | "ls" | "list" => "refit status shows the services".to_owned(),
+        "logs" | "log" => {
+            "docker compose logs; refit show has those of a run that failed".to_owned()
         }
-        "validate" | "check" => "refit doctor finds problems; refit plan shows what apply would do",
-        "env" => "refit get KEY prints a value; refit why KEY shows where it comes from",
-        "exec" | "run" => "docker compose exec",
-        "version" => "refit --version",
+        "config" | "convert" | "diff" => {
+            "refit plan shows what apply would do; refit why KEY where a value comes from"
+                .to_owned()
+        }
+        "validate" | "check" => {
+            "refit doctor finds problems; refit plan shows what apply would do".to_owned()
+        }
+        "env" => "refit get KEY prints a value; refit why KEY shows where it comes from".to_owned(),
+        "version" => "refit --version".to_owned(),
+        word if OF_COMPOSE.contains(&word) => format!("docker compose {word} does that"),
         _ => return error,
     };
     error.remove(ContextKind::SuggestedSubcommand);

@@ -87,6 +87,10 @@ fn a_word_of_compose_is_answered_with_what_does_it() {
         ("logs", "docker compose logs"),
         ("ps", "refit status"),
         ("exec", "docker compose exec"),
+        ("stop", "docker compose stop"),
+        ("run", "docker compose run"),
+        ("unpause", "docker compose unpause"),
+        ("top", "docker compose top"),
         ("diff", "refit plan"),
         ("version", "refit --version"),
     ] {

@@ -354,7 +354,9 @@ fn a_timer_is_found_without_its_engine_its_files_and_its_folder() {
         .never_says("this machine will run it");
     without(&["schedule", "test"]).exits(1);
     without(&install).exits(1).says("no compose file");
-    without(&["schedule", "remove"]).exits(0).says("Removed from");
+    without(&["schedule", "remove"])
+        .exits(0)
+        .says("Removed from");
     assert_eq!(cron.files().len(), 0);
 
     fs::rename(stack.path("compose.away"), stack.path("compose.yaml")).unwrap();
