@@ -455,7 +455,7 @@ fn what_would_keep_a_timer_from_running_is_told() {
     changed("", "");
     stack.write("refit.yaml", "upgrade: {windows: x}\n");
     assert!(
-        problems().contains("line 1 column 11: unknown field `windows`"),
+        problems().contains("refit.yaml:1:11: unknown field windows"),
         "{}",
         problems()
     );

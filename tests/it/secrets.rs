@@ -121,6 +121,8 @@ fn command_lines_with(secret: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_process_list_does_not_show_it() {
+    // Tests beside this one type theirs.
+    const UNSEEN: &str = "unseen-swordfish-value";
     let Some(stack) = stack() else {
         return;
     };
@@ -129,17 +131,17 @@ fn the_process_list_does_not_show_it() {
         let looking = scope.spawn(|| {
             let mut found = BTreeSet::new();
             while !over.load(Ordering::Relaxed) {
-                found.append(&mut command_lines_with(NEW));
+                found.append(&mut command_lines_with(UNSEEN));
             }
             found
         });
-        let answer = stack.refit_with_input(&["set", "API_TOKEN"], NEW.as_bytes());
+        let answer = stack.refit_with_input(&["set", "API_TOKEN"], UNSEEN.as_bytes());
         over.store(true, Ordering::Relaxed);
         let found = looking.join().unwrap();
         answer.exits(0);
         assert_eq!(found, BTreeSet::new());
     });
-    assert_eq!(stack.container("web").env["API_TOKEN"], NEW);
+    assert_eq!(stack.container("web").env["API_TOKEN"], UNSEEN);
 }
 
 #[test]
