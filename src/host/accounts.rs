@@ -8,9 +8,9 @@ use anyhow::Context as _;
 
 use super::process;
 
-/// A line of `passwd`.
+/// An account, as a line of `passwd` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Passwd {
+pub(crate) struct Account {
     /// The name.
     pub name: String,
     /// The number.
@@ -25,7 +25,7 @@ pub(crate) struct Passwd {
 ///
 /// # Errors
 /// There is none.
-pub(crate) async fn account(uid: u32) -> anyhow::Result<Passwd> {
+pub(crate) async fn account(uid: u32) -> anyhow::Result<Account> {
     let asked = process::system("getent", &["passwd", &uid.to_string()]).await;
     let line = match asked {
         Ok(ended) if ended.ok() => String::from_utf8_lossy(&ended.stdout).into_owned(),
@@ -45,12 +45,12 @@ pub(crate) async fn has_account(name: &str) -> bool {
     }
 }
 
-fn passwd(line: &str) -> Option<Passwd> {
+fn passwd(line: &str) -> Option<Account> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, uid, gid, _, home, ..] = fields[..] else {
         return None;
     };
-    Some(Passwd {
+    Some(Account {
         name: name.to_owned(),
         uid: uid.parse().ok()?,
         gid: gid.parse().ok()?,
@@ -85,7 +85,7 @@ pub(crate) fn write_config(path: &Path, text: &str) -> anyhow::Result<bool> {
 ///
 /// # Errors
 /// It cannot be made, or not be given to the account.
-pub(crate) fn make_folder_for(path: &Path, owner: &Passwd) -> anyhow::Result<()> {
+pub(crate) fn make_folder_for(path: &Path, owner: &Account) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
@@ -109,7 +109,7 @@ mod tests {
     fn folders_are_made_for_their_owner_and_those_that_are_there_stay() {
         let top = tempfile::tempdir().unwrap();
         let found = fs::metadata(top.path()).unwrap();
-        let owner = Passwd {
+        let owner = Account {
             name: "me".to_owned(),
             uid: found.uid(),
             gid: found.gid(),

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use anyhow::Context as _;
 
-use super::accounts::Passwd;
+use super::accounts::Account;
 
 /// The first program of this name in `PATH`.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
@@ -37,7 +37,7 @@ pub(crate) async fn run_alone(
     words: &[String],
     env: &[(String, String)],
     directory: &Path,
-    other: Option<&Passwd>,
+    other: Option<&Account>,
     loud: bool,
 ) -> anyhow::Result<Option<i32>> {
     let mut all = Vec::new();

@@ -150,15 +150,15 @@ pub(super) mod tests {
 
     use jiff::civil::time;
 
-    use super::super::TimerAccount;
     use super::super::calendar::When;
     use super::*;
+    use crate::host::accounts::Account;
 
     pub(in crate::schedule) fn job() -> Job {
         Job {
             id: "chat-0123456789ab".to_owned(),
             title: "refit upgrade of chat".to_owned(),
-            account: TimerAccount {
+            account: Account {
                 name: "ann".to_owned(),
                 uid: 1000,
                 gid: 1000,

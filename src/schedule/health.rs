@@ -14,7 +14,8 @@ use super::policy::{self, Pass};
 use super::record::UnattendedRecord;
 use super::stack::ScheduledStack;
 use super::timer::InstalledTimer;
-use super::{TimerAccount, Via, unit};
+use super::{Via, unit};
+use crate::host::accounts::Account;
 use crate::host::{accounts, cron, programs, systemd};
 use crate::settings::Receiver;
 use crate::state::document::StateError;
@@ -185,7 +186,7 @@ fn what_is_gone(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String> {
     gone
 }
 
-async fn of_systemd(via: Via, id: &str, account: &TimerAccount) -> TimerHealth {
+async fn of_systemd(via: Via, id: &str, account: &Account) -> TimerHealth {
     let mut health = TimerHealth::default();
     if !systemd::systemd_runs() {
         health

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::health::{self, TimerHealth};
 use super::job::InstallRequest;
 use super::stack::ScheduledStack;
-use super::{Job, TimerAccount, Via, timer, unit};
+use super::{Job, Via, timer, unit};
 use crate::complaint::{Code, Complaint};
+use crate::host::accounts::Account;
 use crate::host::{accounts, cron, programs, systemd};
 use crate::request::StackRequest;
 use crate::schedule::crontab;
@@ -100,11 +101,7 @@ impl NewTimer {
 ///
 /// # Errors
 /// `no_scheduler`: nobody does, or not the one that is asked for.
-async fn choose(
-    asked: Option<Via>,
-    only_print: bool,
-    account: &TimerAccount,
-) -> Result<Via, Complaint> {
+async fn choose(asked: Option<Via>, only_print: bool, account: &Account) -> Result<Via, Complaint> {
     let is_root = rustix::process::geteuid().is_root();
     let systemd = systemd::systemd_runs();
     let crontab = programs::program("crontab").is_some();
@@ -232,7 +229,7 @@ async fn into_systemd(
 ) -> Result<bool, Complaint> {
     // Behind its wall it could not make them itself.
     for folder in stack.own_folders() {
-        accounts::make_folder_for(&folder, &timer::passwd(&job.account))?;
+        accounts::make_folder_for(&folder, &job.account)?;
     }
     let mut changed = false;
     for (path, text) in files {

@@ -25,6 +25,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ZonedDateTime};
 use serde::{Deserialize, Serialize};
 
+use crate::host::accounts::Account;
 use calendar::When;
 
 /// What is done by itself.
@@ -73,19 +74,6 @@ impl Via {
     }
 }
 
-/// The account that a timer runs as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TimerAccount {
-    /// Its name.
-    pub name: String,
-    /// Its number.
-    pub uid: u32,
-    /// The number of its group.
-    pub gid: u32,
-    /// Its home folder.
-    pub home: PathBuf,
-}
-
 /// What is to be run, when, and as whom: all that a timer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Job {
@@ -94,7 +82,7 @@ pub(crate) struct Job {
     /// The stack, for people.
     pub title: String,
     /// As whom.
-    pub account: TimerAccount,
+    pub account: Account,
     /// The stack's folder.
     pub directory: PathBuf,
     /// refit's own program, absolute.

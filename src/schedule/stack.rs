@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::TimerAccount;
 use crate::complaint::{Code, Complaint};
+use crate::host::accounts::Account;
 use crate::host::{accounts, files};
 use crate::request::StackRequest;
 use crate::settings::Settings;
@@ -22,7 +22,7 @@ pub(crate) struct ScheduledStack {
     /// What its `refit.yaml` says, or why nothing can be done with this stack.
     pub settings: Result<Settings, Complaint>,
     /// As whom its timer runs.
-    pub account: TimerAccount,
+    pub account: Account,
     /// A folder of refit's own for files that are not to stay.
     pub scratch: PathBuf,
     /// Its folder.
@@ -164,21 +164,16 @@ fn typed_folder(request: &StackRequest) -> PathBuf {
 
 /// Who owns the stack, for root; else whoever asks. A stack of nobody who is known goes with a name
 /// that is a number.
-async fn account(directory: &Path) -> Result<TimerAccount, (TimerAccount, Complaint)> {
+async fn account(directory: &Path) -> Result<Account, (Account, Complaint)> {
     let me = rustix::process::geteuid();
     let uid = match me.is_root() {
         true => std::fs::metadata(directory).map_or(0, |found| found.uid()),
         false => me.as_raw(),
     };
     match accounts::account(uid).await {
-        Ok(found) => Ok(TimerAccount {
-            name: found.name,
-            uid: found.uid,
-            gid: found.gid,
-            home: found.home,
-        }),
+        Ok(found) => Ok(found),
         Err(error) => {
-            let nobody = TimerAccount {
+            let nobody = Account {
                 name: uid.to_string(),
                 uid,
                 gid: uid,

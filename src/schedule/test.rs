@@ -3,8 +3,9 @@
 use super::command::TimerCommand;
 use super::definition::TimerDefinition;
 use super::stack::ScheduledStack;
-use super::{TimerAccount, Via, timer};
+use super::{Via, timer};
 use crate::complaint::{Code, Complaint};
+use crate::host::accounts::Account;
 use crate::host::programs;
 use crate::request::StackRequest;
 
@@ -15,7 +16,7 @@ pub(crate) struct Trial {
     /// Who keeps its time.
     pub via: Via,
     /// As whom it runs.
-    pub account: TimerAccount,
+    pub account: Account,
     /// For `/bin/sh -c`.
     line: String,
     env: Vec<(String, String)>,
@@ -74,9 +75,8 @@ impl Trial {
         let account = &self.account;
         let line = format!("{} --test", self.line);
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), line];
-        let other = timer::of(account).map(|_| timer::passwd(account));
-        let code =
-            programs::run_alone(&words, &self.env, &account.home, other.as_ref(), loud).await?;
+        let other = timer::of(account).map(|_| account);
+        let code = programs::run_alone(&words, &self.env, &account.home, other, loud).await?;
         Ok(code)
     }
 }

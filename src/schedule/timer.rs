@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::Via;
 use super::stack::ScheduledStack;
-use super::{TimerAccount, Via};
 use crate::complaint::{Code, Complaint};
-use crate::host::accounts::Passwd;
+use crate::host::accounts::Account;
 use crate::host::{cron, systemd};
 use crate::schedule::crontab;
 
@@ -20,14 +20,14 @@ pub(crate) struct InstalledTimer {
 }
 
 /// Where units lie; cron has none, and is not asked about.
-fn unit_folder(via: Via, account: &TimerAccount) -> PathBuf {
+fn unit_folder(via: Via, account: &Account) -> PathBuf {
     match via {
         Via::User => account.home.join(".config/systemd/user"),
         Via::Systemd | Via::Cron | Via::CronD => PathBuf::from("/etc/systemd/system"),
     }
 }
 
-pub(super) fn unit_files(via: Via, id: &str, account: &TimerAccount) -> [PathBuf; 2] {
+pub(super) fn unit_files(via: Via, id: &str, account: &Account) -> [PathBuf; 2] {
     let folder = unit_folder(via, account);
     ["service", "timer"].map(|kind| folder.join(format!("refit-{id}.{kind}")))
 }
@@ -37,19 +37,9 @@ pub(super) fn cron_file(id: &str) -> PathBuf {
 }
 
 /// For `crontab -u`: only root may say whose, and only where it is another's.
-pub(super) fn of(account: &TimerAccount) -> Option<&str> {
+pub(super) fn of(account: &Account) -> Option<&str> {
     let other = rustix::process::geteuid().as_raw() != account.uid;
     other.then_some(account.name.as_str())
-}
-
-/// The account for those who know nothing of schedules.
-pub(super) fn passwd(account: &TimerAccount) -> Passwd {
-    Passwd {
-        name: account.name.clone(),
-        uid: account.uid,
-        gid: account.gid,
-        home: account.home.clone(),
-    }
 }
 
 /// Every timer of this stack.
