@@ -48,9 +48,6 @@ pub(crate) mod health;
 /// The steps of a change with their reasons, and the guards that `--allow` lets pass. Pure.
 pub(crate) mod plan;
 
-/// "Did you mean": the known word, key or path that is a slip away.
-pub(crate) mod suggest;
-
 /// What is there: files, model, routes, the engine's side.
 pub(crate) mod stack;
 
@@ -89,6 +86,9 @@ pub(crate) mod secret;
 
 /// Text from outside, made fit for a terminal.
 pub(crate) mod text;
+
+/// "Did you mean": the known word that is a slip away.
+pub(crate) mod suggest;
 
 /// Hashes in hex.
 pub(crate) mod hash;

@@ -23,9 +23,9 @@ use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
 use crate::stack::source::Source;
+use crate::stack::suggested_path;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
-use crate::suggest;
 
 /// Assesses an edit.
 ///
@@ -54,7 +54,7 @@ pub(crate) async fn of_edit(
             .collect();
         // Of several the one that Compose names.
         paths.sort_by_key(|path| !is_named(&complaint, path));
-        let hint = suggest::after_refusal(paths, &place.located);
+        let hint = suggested_path::after_refusal(paths, &place.located);
         let hint = complaint.hint.clone().or(hint);
         Complaint { hint, ..complaint }.redacted(&redactor)
     })?;

@@ -17,6 +17,7 @@ use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::Side;
+use crate::stack::suggested_path;
 use crate::suggest;
 
 /// Makes the edits in memory.
@@ -371,7 +372,7 @@ fn slip(
     if done.before.is_some() {
         return None;
     }
-    let meant = suggest::path(place, located);
+    let meant = suggested_path::of(place, located);
     match edit.to {
         To::Unset => {
             let text = format!("{file}: {place} was not set; nothing to remove");

@@ -20,6 +20,7 @@ use crate::host::files;
 use crate::report::{self, page};
 use crate::stack::locate::Located;
 use crate::stack::shown;
+use crate::stack::suggested_path;
 use crate::suggest;
 
 #[derive(Debug, Args)]
@@ -110,5 +111,5 @@ fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<Go
     let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;
     let value = yaml::get(&text, &path).map_err(told)?;
-    Ok((value, suggest::path(&path, located)))
+    Ok((value, suggested_path::of(&path, located)))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::complaint::{Code, Complaint};
+use crate::suggest::nearest;
 
 /// The lines around the error are shown, unless they may hold what others must not see: addresses
 /// of `notify` are as good as passwords.
@@ -64,13 +65,8 @@ fn in_words(what: &str) -> (String, String) {
             .map(|one| one.trim_matches('`'))
             .filter(|one| !one.is_empty() && *one != "or")
             .collect();
-        let near = words
-            .iter()
-            .map(|one| (strsim::damerau_levenshtein(word, one), *one))
-            .filter(|(distance, _)| *distance <= (word.chars().count() / 3).clamp(1, 2))
-            .min();
-        let hint = match near {
-            Some((_, near)) => format!("did you mean {near}?"),
+        let hint = match nearest(word, words.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
             None if words.is_empty() => fields(),
             None => format!("it takes {}", words.join(", ")),
         };

@@ -13,6 +13,7 @@ pub(crate) mod side;
 pub(crate) mod snapshot;
 pub(crate) mod source;
 pub(crate) mod staged;
+pub(crate) mod suggested_path;
 pub(crate) mod url;
 
 use std::collections::{BTreeMap, BTreeSet};
