@@ -1,7 +1,7 @@
 //! Every step boundary of a run: killed there, or failing there, and what the next command makes of
 //! it.
 
-use crate::faulty::{Faulty, Files, kept_names};
+use crate::faulty::{Faulty, Files, at, kept_names, side_by_side};
 
 /// Where a run that changes something passes. `N*off->` lets it pass N times.
 const OF_A_RUN: [&str; 28] = [
@@ -44,13 +44,6 @@ const OF_A_ROLLBACK: [&str; 6] = [
     "rollback.converged",
     "rollback.verified",
 ];
-
-fn at(point: &str, what: &str) -> String {
-    match point.split_once('=') {
-        Some((name, passes)) => format!("{name}={passes}{what}"),
-        None => format!("{point}={what}"),
-    }
-}
 
 /// A change, and one that follows it.
 fn change(adds: bool, round: usize) -> Vec<String> {
@@ -113,7 +106,7 @@ fn take_out_again(faulty: &Faulty) {
 }
 
 fn kill_at_every_point(adds: bool) {
-    let passed = side_by_side(&OF_A_RUN, |points| kill_at(adds, points));
+    let passed = side_by_side(3, &OF_A_RUN, |points| kill_at(adds, points)).concat();
     // A point that nobody passes would be no test: these have no business in this change.
     let of_other_changes: &[&str] = match adds {
         true => &[
@@ -127,24 +120,6 @@ fn kill_at_every_point(adds: bool) {
     if crate::stack::engine::answers() {
         assert_eq!(passed, of_other_changes);
     }
-}
-
-/// Several stacks at once: most of the time is spent waiting for the engine.
-fn side_by_side<T: Send>(
-    points: &[&'static str],
-    work: impl Fn(&[&'static str]) -> Vec<T> + Sync,
-) -> Vec<T> {
-    std::thread::scope(|scope| {
-        let work = &work;
-        let parts: Vec<_> = points
-            .chunks(points.len().div_ceil(3))
-            .map(|part| scope.spawn(move || work(part)))
-            .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().unwrap())
-            .collect()
-    })
 }
 
 /// The points that were not passed.
@@ -238,13 +213,11 @@ fn a_rollback_killed_at_every_point_is_finished() {
 
 #[test]
 fn an_error_at_every_point_gives_back_what_was() {
-    side_by_side(&OF_A_RUN, fail_at);
+    side_by_side(3, &OF_A_RUN, fail_at);
 }
 
-fn fail_at(points: &[&'static str]) -> Vec<()> {
-    let Some(faulty) = Faulty::new() else {
-        return Vec::new();
-    };
+fn fail_at(points: &[&'static str]) {
+    let Some(faulty) = Faulty::new() else { return };
     for (round, point) in points.iter().enumerate() {
         let change = change(false, round + 1);
         let (old, new) = (faulty.files(), new_side(&faulty, &words(&change)));
@@ -263,7 +236,6 @@ fn fail_at(points: &[&'static str]) -> Vec<()> {
         let side = if code == 0 { &new } else { &old };
         faulty.is_whole(&[side], &format!("error at {point}\n{answer}"));
     }
-    Vec::new()
 }
 
 #[test]

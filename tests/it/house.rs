@@ -2,33 +2,29 @@
 //! is used once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, UseTree};
 
+use crate::papers::{files, read};
+
 /// A module by its path: `["health", "watch"]`; of `lib.rs` it is empty.
 type Module = Vec<String>;
 
 fn sources() -> BTreeMap<Module, File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut folders, mut found) = (vec![root.clone()], BTreeMap::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let module = module_of(path.strip_prefix(&root).unwrap());
-            // Tests may use any room, and `main.rs` only calls.
-            if module.last().is_some_and(|name| name == "tests") || path.ends_with("main.rs") {
-                continue;
-            } else if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let file = syn::parse_file(&text);
-                found.insert(module, file.unwrap_or_else(|e| panic!("{path:?}: {e}")));
-            }
+    let mut found = BTreeMap::new();
+    for name in files("src", "rs") {
+        let path = Path::new(&name).strip_prefix("src").unwrap();
+        // Tests may use any room, and `main.rs` only calls.
+        if path.with_extension("").iter().any(|part| part == "tests") || path.ends_with("main.rs") {
+            continue;
         }
+        let file = syn::parse_file(&read(&name));
+        found.insert(
+            module_of(path),
+            file.unwrap_or_else(|e| panic!("{name}: {e}")),
+        );
     }
     found
 }

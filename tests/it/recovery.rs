@@ -7,6 +7,7 @@ use std::io::BufRead as _;
 use crate::faulty::{Faulty, await_sleep};
 use crate::stack::answer::Answer;
 use crate::stack::engine::docker;
+use crate::stack::refit::Running;
 use crate::stack::{TestStack, service};
 
 /// Run 1, cut off when its containers were made.
@@ -105,20 +106,25 @@ fn a_compose_that_is_killed_under_a_rollback_is_called_again() {
     command.stdout(std::process::Stdio::piped());
     command.stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let pid = loop {
-        if let Some(pid) = compose_up_of(child.id()) {
-            break pid;
-        }
-        let ended = child.try_wait().unwrap();
-        assert!(ended.is_none(), "it calls no docker compose up");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    };
+    let pid = await_compose_up(&mut child);
     let kill = std::process::Command::new("kill")
         .args(["-KILL", &pid])
         .status();
     assert!(kill.unwrap().success());
     Answer::of_output(format!("{command:?}"), &child.wait_with_output().unwrap()).exits(0);
     faulty.is_whole(&[&old], "after a killed Compose");
+}
+
+/// Waits until a refit has started `docker compose up`, and gives its number.
+fn await_compose_up(refit: &mut Running) -> String {
+    loop {
+        if let Some(pid) = compose_up_of(refit.id()) {
+            return pid;
+        }
+        let ended = refit.try_wait().unwrap();
+        assert!(ended.is_none(), "it calls no docker compose up");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 fn compose_up_of(refit: u32) -> Option<String> {
@@ -141,14 +147,7 @@ fn a_signal_that_ends_compose_as_well_is_a_signal() {
     command.stdout(std::process::Stdio::piped());
     command.stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let up = loop {
-        if let Some(pid) = compose_up_of(child.id()) {
-            break pid;
-        }
-        let ended = child.try_wait().unwrap();
-        assert!(ended.is_none(), "it calls no docker compose up");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    };
+    let up = await_compose_up(&mut child);
     for (signal, pid) in [("-KILL", up), ("-INT", child.id().to_string())] {
         let kill = std::process::Command::new("kill")
             .args([signal, &pid])

@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use crate::faulty::{is_in_line, kept_names};
+use crate::faulty::{at, is_in_line, kept_names, side_by_side};
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, Side, config, image_id, version};
 use crate::stack::engine::Container;
@@ -70,13 +70,6 @@ const OF_A_ROLLBACK: [&str; 7] = [
     "rollback.converged",
     "rollback.verified",
 ];
-
-fn at(point: &str, what: &str) -> String {
-    match point.split_once('=') {
-        Some((name, passes)) => format!("{name}={passes}{what}"),
-        None => format!("{point}={what}"),
-    }
-}
 
 /// A stack with local edits, and its neighbour as it was at the start.
 struct Faulty {
@@ -174,17 +167,6 @@ impl Faulty {
     }
 }
 
-/// Several stacks at once: most of the time is spent waiting for the engine.
-fn side_by_side(points: &[&'static str], work: impl Fn(&[&'static str]) + Sync) {
-    std::thread::scope(|scope| {
-        let parts = points.chunks(points.len().div_ceil(4));
-        let parts: Vec<_> = parts.map(|part| scope.spawn(|| work(part))).collect();
-        for part in parts {
-            part.join().unwrap();
-        }
-    });
-}
-
 fn is_proven(point: &str) -> bool {
     matches!(point, "effect.proven" | "record.before" | "record.after")
 }
@@ -209,12 +191,12 @@ fn kill_at(points: &[&'static str]) {
 
 #[test]
 fn killed_at_every_point() {
-    side_by_side(&OF_AN_UPGRADE, kill_at);
+    side_by_side(4, &OF_AN_UPGRADE, kill_at);
 }
 
 #[test]
 fn an_error_at_every_point_gives_back_what_was() {
-    side_by_side(&ERRORS, |points| {
+    side_by_side(4, &ERRORS, |points| {
         let Some(faulty) = Faulty::new() else { return };
         for (round, point) in points.iter().enumerate() {
             let to = faulty.next(round + 1);
@@ -253,7 +235,7 @@ fn killed_with_its_programs_at_work() {
         "call.spawned=48*off->",
         "call.spawned=60*off->",
     ];
-    side_by_side(&STARTS, |points| {
+    side_by_side(4, &STARTS, |points| {
         let Some(faulty) = Faulty::new() else { return };
         for (round, point) in points.iter().enumerate() {
             let to = faulty.next(round + 1);
@@ -273,7 +255,7 @@ fn killed_with_its_programs_at_work() {
 
 #[test]
 fn a_way_back_killed_at_every_point_is_finished() {
-    side_by_side(&OF_A_ROLLBACK, |points| {
+    side_by_side(4, &OF_A_ROLLBACK, |points| {
         let Some(faulty) = Faulty::new() else { return };
         for (round, point) in points.iter().enumerate() {
             faulty.next(round + 1);

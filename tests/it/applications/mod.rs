@@ -5,10 +5,10 @@
 pub(crate) mod login;
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::demo::free_port;
 use crate::stack::answer::Answer;
 use crate::stack::engine::docker;
 use crate::stack::{TestStack, engine};
@@ -119,11 +119,6 @@ fn build(image: &str, folder: &str) {
             &context,
         ]);
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// The compose file with stand-ins in place of the images.

@@ -198,3 +198,28 @@ pub(crate) fn kept_names(stack: &TestStack) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+/// What `FAILPOINTS` is to be: `what` at a point, or after some passes of it (`NAME=N*off->`).
+pub(crate) fn at(point: &str, what: &str) -> String {
+    match point.split_once('=') {
+        Some((name, passes)) => format!("{name}={passes}{what}"),
+        None => format!("{point}={what}"),
+    }
+}
+
+/// Several stacks at once, each with a part of the points: most of the time is spent waiting for the
+/// engine. Gives what came of each part.
+pub(crate) fn side_by_side<T: Send>(
+    stacks: usize,
+    points: &[&'static str],
+    work: impl Fn(&[&'static str]) -> T + Sync,
+) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> = points
+            .chunks(points.len().div_ceil(stacks))
+            .map(|part| scope.spawn(move || work(part)))
+            .collect();
+        parts.into_iter().map(|part| part.join().unwrap()).collect()
+    })
+}
