@@ -4,8 +4,7 @@
 use crate::assess::{expected_effects, preflight};
 use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
-use crate::complaint::{Code, Complaint};
-use crate::docker::EngineError;
+use crate::complaint::Complaint;
 use crate::docker::container::Container;
 use crate::event::ServiceName;
 use crate::plan;
@@ -15,6 +14,7 @@ use crate::rollback::baseline;
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
+use crate::stack::unreadable;
 use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
 use crate::state::document::StateError;
@@ -132,17 +132,7 @@ pub(super) async fn of_restart(
     })
 }
 
-/// The stack as it is cannot be read.
-pub(super) fn unreadable(error: EngineError) -> Complaint {
-    let text = "Compose cannot read this stack";
-    Complaint {
-        code: Code::InvalidStack,
-        text: text.into(),
-        ..Complaint::from(error)
-    }
-}
-
-/// A assessment without edits.
+/// An assessment without edits.
 fn quiet(
     place: &Place,
     resolved: Resolved,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::global::Global;
 use super::{notify, schedule};
 use crate::assess::warnings;
-use crate::complaint::{Code, Complaint};
+use crate::complaint::Complaint;
 use crate::docker::container::{Container, Inspected};
 use crate::event::ServiceName;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use crate::report::{self, page};
 use crate::rollback::unfinished;
 use crate::schedule::record;
 use crate::stack::drift::{self, Drift};
-use crate::stack::{Place, resolve};
+use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
 use crate::state::notification_log::Register;
 
@@ -36,12 +36,9 @@ struct Row {
 
 pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Complaint> {
     let place = global.place().await?;
-    let resolved = resolve(&place.compose, &place.located).await;
-    let resolved = resolved.map_err(|error| Complaint {
-        code: Code::InvalidStack,
-        text: "Compose cannot read this stack".into(),
-        ..Complaint::from(error)
-    })?;
+    let resolved = resolve(&place.compose, &place.located)
+        .await
+        .map_err(stack::unreadable)?;
     let containers = place.of_project(&resolved.model.name);
     let drifts = drift::find(&place, &resolved, &containers).await?;
     let state = StateHome::find()?.of_stack(&place.located.args.directory);

@@ -21,7 +21,7 @@ use crate::profile::key_facts::KeyFact;
 use crate::report::{self, page};
 use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
-use crate::stack::{Resolved, application, drift, of_project, resolve, routes, shown};
+use crate::stack::{self, Resolved, application, drift, of_project, resolve, routes, shown};
 
 mod definitions;
 
@@ -66,14 +66,9 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     let asked = LocatedStack::of(global).await?;
     let endpoint = asked.docker.as_ref().map(|docker| &docker.endpoint);
     let compose = Compose::find(endpoint)?;
-    let resolved = resolve(&compose, &asked.located).await.map_err(|error| {
-        let text = "Compose cannot read this stack";
-        Complaint {
-            code: Code::InvalidStack,
-            text: text.into(),
-            ..Complaint::from(error)
-        }
-    })?;
+    let resolved = resolve(&compose, &asked.located)
+        .await
+        .map_err(stack::unreadable)?;
     let set = set_at(&asked.located, &resolved, &key);
     let documented = documented_at(&asked.located, &key);
     let mut reached = reached(&asked.located, &resolved, &key, &set);

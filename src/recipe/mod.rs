@@ -31,7 +31,7 @@ use crate::recipe::input::render::Filling;
 use crate::recipe::store::StoreRequest;
 use crate::request::Options;
 use crate::stack::application::{self, Subject};
-use crate::stack::{Place, resolve};
+use crate::stack::{self, Place, resolve};
 use key_target::Edits;
 use using::Using;
 
@@ -52,11 +52,7 @@ pub(crate) async fn assessment(
     let values = params::understand(&recipe.parameters, &wanted.typed, &recipe.name)?;
     let resolved = resolve(&place.compose, &place.located)
         .await
-        .map_err(|error| Complaint {
-            code: Code::InvalidStack,
-            text: "Compose cannot read this stack".to_owned(),
-            ..Complaint::from(error)
-        })?;
+        .map_err(stack::unreadable)?;
     let subject = application::of(&located.directory, &resolved.model, wanted.service.as_ref())?;
     let application = recipe.of(&subject.profile.name).ok_or_else(|| {
         let text = format!("{} says nothing for {}", recipe.name, subject.profile.title);

@@ -2,6 +2,7 @@
 //! change is still there. So a second rollback goes further back, and never forward again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::checkpoint::Checkpoint;
 use crate::event::{Action, Outcome, RunId};
@@ -80,7 +81,8 @@ impl InForce {
 
     fn newest_change(&self, state: &StackState) -> Option<RunId> {
         let mut changes = self.changes();
-        let found = changes.find(|left| left.counts || leaves_something(state, left.run));
+        let found =
+            changes.find(|left| left.counts || leaves_something(&state.run_folder(left.run)));
         found.map(|left| left.run)
     }
 
@@ -158,8 +160,8 @@ fn has_rebuilt(record: &Record) -> bool {
 }
 
 /// Whether there is something to undo of a run. One of which that is not known is not passed over.
-fn leaves_something(state: &StackState, run: RunId) -> bool {
-    match Checkpoint::read(&state.run_folder(run)) {
+pub(crate) fn leaves_something(folder: &Path) -> bool {
+    match Checkpoint::read(folder) {
         Ok(Some(checkpoint)) => checkpoint.leaves_something(),
         Ok(None) | Err(_) => true,
     }

@@ -71,10 +71,7 @@ impl Transaction<'_> {
     fn leaves_something(&self) -> bool {
         let steps = &self.assessment.plan.steps;
         let rebuilt = steps.iter().any(|step| step.action == Action::Rebuild);
-        match Checkpoint::read(&self.folder) {
-            Ok(Some(checkpoint)) => rebuilt || checkpoint.leaves_something(),
-            Ok(None) | Err(_) => true,
-        }
+        rebuilt || in_force::leaves_something(&self.folder)
     }
 
     /// Says what failed, with the guilty service's own words.

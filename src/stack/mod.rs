@@ -19,7 +19,7 @@ pub(crate) mod url;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::compose::{Compose, ProjectArgs, parse_json};
@@ -152,6 +152,15 @@ pub(crate) async fn resolve(compose: &Compose, located: &Located) -> Result<Reso
             .unwrap_or_default(),
         ..resolved?
     })
+}
+
+/// What is said where the stack as it is cannot be read.
+pub(crate) fn unreadable(error: EngineError) -> Complaint {
+    Complaint {
+        code: Code::InvalidStack,
+        text: "Compose cannot read this stack".to_owned(),
+        ..Complaint::from(error)
+    }
 }
 
 /// Reads the stack as it is, without where its values come from: one call of Compose.

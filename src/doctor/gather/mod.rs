@@ -17,7 +17,7 @@ use crate::stack::application::{self, Subject};
 use crate::stack::drift;
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
-use crate::stack::{Place, Resolved, resolve};
+use crate::stack::{self, Place, Resolved, resolve};
 use crate::state::StateHome;
 use examination::{Deployment, Examination};
 
@@ -56,7 +56,7 @@ pub(crate) async fn diagnose(
         looked,
     };
     match resolve(&compose, &located).await {
-        Err(error) => diagnosis.unreadable(error.into()),
+        Err(error) => diagnosis.unreadable(stack::unreadable(error)),
         Ok(resolved) => {
             let place = docker.map(|docker| Place {
                 docker,
@@ -100,10 +100,6 @@ fn complained(code: FindingCode, complaint: Complaint) -> Finding {
 
 impl Diagnosis {
     fn unreadable(&mut self, complaint: Complaint) {
-        let complaint = Complaint {
-            text: "Compose cannot read this stack".to_owned(),
-            ..complaint
-        };
         let finding = complained(FindingCode::StackUnreadable, complaint);
         self.findings
             .push(finding.hint("docker compose config --quiet says more"));
