@@ -36,6 +36,16 @@ pub(crate) async fn of_edit(
     edited: Edited,
     options: &Options,
 ) -> Result<Assessment, Complaint> {
+    of_files(place, edited, options, &BTreeSet::new()).await
+}
+
+/// The same, without the services that never had what goes.
+async fn of_files(
+    place: &Place,
+    edited: Edited,
+    options: &Options,
+    never_had: &BTreeSet<ServiceName>,
+) -> Result<Assessment, Complaint> {
     let args = args_after(&place.located, &edited)?;
     let both = resolve_both(place, &args, &edited.files).await?;
     if let (Ok(before), Err(_)) = (&both.before, &both.after) {
@@ -85,6 +95,7 @@ pub(crate) async fn of_edit(
         keys: &keys,
         profiles_before: &place.located.args.profiles,
         profiles: &args.profiles,
+        never_had,
         one_shots: &shots,
         reloads: &reloads,
     });
@@ -173,7 +184,13 @@ pub(super) async fn of_rollback(
     state: &StackState,
 ) -> Result<Assessment, Complaint> {
     let undo = history::undo(place, state, target, options.allow.contains(&Guard::Edited)).await?;
-    let mut assessment = of_edit(place, undo.edited, options).await?;
+    let assessment = of_files(place, undo.edited, options, &undo.never_had).await;
+    // A rollback does not write without applying.
+    let mut assessment =
+        assessment.map_err(|complaint| match complaint.code == Code::InvalidStack {
+            true => complaint.hint("fix what it names first, then refit rollback"),
+            false => complaint,
+        })?;
     let mut images = Vec::new();
     for image in undo.images {
         let named = place.docker.image_id(&image.name).await?;
@@ -197,6 +214,7 @@ pub(super) async fn of_rollback(
         change: Change::Rollback(Undoing {
             runs: undo.runs,
             told: undo.told,
+            again: undo.again,
             further: undo.further,
             images,
             moving: undo.moving.map(Box::new),

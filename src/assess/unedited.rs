@@ -1,6 +1,8 @@
 //! Assessments without an edit: `apply`, where files and containers differ and what was edited by
 //! hand, and `restart`.
 
+use std::collections::BTreeSet;
+
 use crate::assess::{expected_effects, preflight};
 use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
@@ -149,6 +151,7 @@ fn quiet(
         keys: &[],
         profiles_before: &place.located.args.profiles,
         profiles: &place.located.args.profiles,
+        never_had: &BTreeSet::new(),
         one_shots: &shots,
         reloads: &[],
     });

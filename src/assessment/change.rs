@@ -49,6 +49,8 @@ pub(crate) struct Undoing {
     pub runs: Vec<RunId>,
     /// Those among them whose change is there now.
     pub told: Vec<RunId>,
+    /// Those that were undone, and are in force again.
+    pub again: Vec<RunId>,
     /// The change before them, for whoever wants to go further back.
     pub further: Option<RunId>,
     /// Images that get their names back first, for services that are to run them again.

@@ -183,6 +183,7 @@ fn told(entry: &Entry) -> Option<String> {
             format!("{word}: {service}: {what}")
         }
         Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
+        Entry::LeftInPlace { reason, .. } => format!("left in place: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
         Entry::Finished { outcome, .. } => history::told(*outcome).to_owned(),
         Entry::Begin { .. } | Entry::Writing { .. } | Entry::Proven => {

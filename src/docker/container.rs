@@ -244,6 +244,11 @@ impl Container {
         self.state == State::Created && is_passing_name(&self.name) && all.iter().any(beside)
     }
 
+    /// Whether it ended by itself, and not well.
+    pub fn has_crashed(&self) -> bool {
+        self.state == State::Exited && !self.stopped_on_purpose()
+    }
+
     /// Whether somebody stopped it: it ended with 0 or by a stop's signal, or is paused.
     ///
     /// A container that crashed, or that was never started (F8), was not stopped on purpose.

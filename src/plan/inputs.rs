@@ -27,6 +27,8 @@ pub(crate) struct Inputs<'a> {
     pub profiles_before: &'a [String],
     /// Profiles that are on.
     pub profiles: &'a [String],
+    /// Services whose containers never had what a rollback takes away.
+    pub never_had: &'a BTreeSet<ServiceName>,
     /// Services that end with 0 when their work is done.
     pub one_shots: &'a BTreeSet<ServiceName>,
     /// Files for which a service takes a signal instead of a restart: service, shown file, signal.

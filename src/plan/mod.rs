@@ -168,7 +168,11 @@ fn finish(
     let any = inputs.before.services.iter().any(|(name, service)| {
         service.replicas > 0 && inputs.before.is_active(name, inputs.profiles_before)
     });
-    let down = any && !inputs.containers.iter().any(Container::is_up);
+    // What crashed is in trouble, and not down: nobody has stopped it.
+    let is_meant_to_run = |one: &Container| {
+        one.is_up() || one.has_crashed() && !inputs.one_shots.contains(&one.service)
+    };
+    let down = any && !inputs.containers.iter().any(is_meant_to_run);
     if down && stopped == state::StoppedServices::StaysStopped {
         let untouched = inputs.after.services.keys().cloned().collect();
         return Plan {

@@ -81,6 +81,13 @@ fn kept(
     if action == Action::Remove || action == Action::None {
         return action;
     }
+    if inputs.never_had.contains(name) {
+        remarks.push((
+            name.clone(),
+            "never ran with it, and stays as it is".to_owned(),
+        ));
+        return Action::None;
+    }
     if inputs.one_shots.contains(name) {
         // A finished one-shot is run again by a new container, as `up` would; a mere file that it
         // reads at its next run is no reason to run it now.

@@ -90,6 +90,7 @@ impl Case {
             keys: &self.keys,
             profiles_before: &[],
             profiles: &self.profiles,
+            never_had: &BTreeSet::new(),
             one_shots: &self.one_shots,
             reloads: &self.reloads,
         })
@@ -314,6 +315,7 @@ fn shared_objects_reach_their_users() {
         keys: &[],
         profiles_before: &[],
         profiles: &[],
+        never_had: &BTreeSet::new(),
         one_shots: &BTreeSet::new(),
         reloads: &[],
     });

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::checkpoint::Checkpoint;
 use crate::assessment::{Assessment, Change, read_files};
 use crate::docker::compose::ProjectArgs;
+use crate::event::RunId;
 use crate::hash::sha256;
 use crate::host::files::Attributes;
 use crate::stack::Place;
@@ -140,19 +142,55 @@ pub(crate) fn pending(
         Side::Unknown(_) => false,
         known @ (Side::Absent | Side::Text(_)) => !known.is_same_text(now),
     };
-    let files: Vec<String> = present
+    let differing: Vec<(&PathBuf, &Side)> = present
         .into_iter()
         .filter(|(path, now)| differs(path, now))
-        .map(|(path, _)| place.shown(path))
         .collect();
-    (!files.is_empty()).then(|| {
-        format!(
-            "{} was edited by hand since it was last seen in force, and not applied: {} will take that \
-             as well (refit plan shows it)",
-            files.join(", "),
-            makes.join(", ")
-        )
-    })
+    told_pending(place, state, &differing, &makes.join(", "))
+}
+
+/// Who wrote what is not in force yet: refit itself, or a person.
+fn told_pending(
+    place: &Place,
+    state: &StackState,
+    differing: &[(&PathBuf, &Side)],
+    takers: &str,
+) -> Option<String> {
+    let mut by_run: BTreeMap<Option<RunId>, Vec<String>> = BTreeMap::new();
+    for (path, now) in differing {
+        let written = written_by(state, path, now);
+        by_run.entry(written).or_default().push(place.shown(path));
+    }
+    let told = by_run.iter().map(|(run, files)| match run {
+        Some(run) => {
+            let files = files.join(", ");
+            format!("{files}: run {run} wrote it and did not apply it")
+        }
+        None => {
+            let (was, it) = match files.as_slice() {
+                [_] => ("was", "it was"),
+                _ => ("were", "they were"),
+            };
+            let files = files.join(", ");
+            format!("{files} {was} edited by hand since {it} last seen in force, and not applied")
+        }
+    });
+    let told: Vec<String> = told.collect();
+    let all = told.join("; ");
+    (!told.is_empty())
+        .then(|| format!("{all}: {takers} will take that as well (refit plan shows it)"))
+}
+
+/// The newest run that touched a file, where what is there now is what that run left.
+fn written_by(state: &StackState, path: &Path, now: &Side) -> Option<RunId> {
+    let runs = state.runs().unwrap_or_default();
+    let newest = runs.into_iter().rev().find_map(|run| {
+        let checkpoint = Checkpoint::read(&state.run_folder(run)).ok()??;
+        let file = checkpoint.files.into_iter().find(|file| file.path == *path);
+        file.map(|file| (run, file))
+    });
+    let (run, file) = newest?;
+    file.after.holds(now).then_some(run)
 }
 
 /// Keeps all present texts where files and containers were compared and agree.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::checkout::SavedCheckout;
-use super::saved_file::{Back, SavedFile};
+use super::saved_file::{Back, SavedFile, SavedSide};
 use crate::assessment::Assessment;
 use crate::assessment::PinnedImage;
 use crate::assessment::read_files;
@@ -145,7 +145,11 @@ impl Checkpoint {
         let is_another = |image: &PinnedImage| {
             image.fetched.is_some() || image.meant.as_ref() != Some(&image.id)
         };
-        !self.files.is_empty() || self.checkout.is_some() || self.images.iter().any(is_another)
+        // Nobody can put back what nobody knows.
+        let is_known = |file: &SavedFile| !matches!(file.before, SavedSide::Unknown { .. });
+        self.files.iter().any(is_known)
+            || self.checkout.is_some()
+            || self.images.iter().any(is_another)
     }
 
     /// All files of which it knows how they were.

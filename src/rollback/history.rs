@@ -1,26 +1,26 @@
-//! What it takes to undo runs, and how long they are kept.
+//! What it takes to undo runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
-use jiff::Timestamp;
 
 use super::checkout::SavedCheckout;
 use super::checkpoint::{self, Checkpoint};
 use super::in_force::InForce;
+use super::retention::{KeptRuns, is_dropped_next};
 use super::saved_file::{self, SavedFile};
 use crate::assessment::PinnedImage;
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff::describe;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Outcome, RunId};
+use crate::event::{RunId, ServiceName};
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
+use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
-use crate::state::runs::{self, Record};
+use crate::state::journal;
+use crate::state::runs::{self, Record, Runs};
 
 /// What undoes some runs.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub(crate) struct Undo {
     pub runs: Vec<RunId>,
     /// Those among them whose change is there now.
     pub told: Vec<RunId>,
+    /// Those that were undone, and are in force again.
+    pub again: Vec<RunId>,
+    /// Services whose containers never had what goes.
+    pub never_had: BTreeSet<ServiceName>,
     /// The change before them, for whoever wants to go further back.
     pub further: Option<RunId>,
     /// The networks that there were before them.
@@ -54,105 +58,23 @@ pub(crate) async fn undo(
     target: Option<RunId>,
     allow_edited: bool,
 ) -> Result<Undo, Complaint> {
-    let (in_force, runs) = to_undo(state, target)?;
-    let mut oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)> = BTreeMap::new();
-    let mut newest: BTreeMap<PathBuf, (RunId, SavedFile)> = BTreeMap::new();
-    // Texts that a later run found and kept, and that go with this one.
-    let mut edited_since: BTreeMap<PathBuf, RunId> = BTreeMap::new();
-    let mut images: Vec<PinnedImage> = Vec::new();
-    let mut checkout: Option<SavedCheckout> = None;
-    let mut before = None;
-    for run in &runs {
-        let folder = state.run_folder(*run);
-        let Some(checkpoint) = Checkpoint::read(&folder)? else {
-            let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
-            let path = checkpoint::path(&folder).display().to_string();
-            return Err(Complaint::new(Code::CheckpointGone, text).details(&path));
-        };
-        checkout = match (checkout, checkpoint.checkout) {
-            // From where the last one left it to where the first one found it.
-            (Some(first), Some(last)) => Some(SavedCheckout {
-                moved_to: last.moved_to,
-                tree: last.tree,
-                ..first
-            }),
-            (first, last) => first.or(last),
-        };
-        let engine = &checkpoint.engine;
-        before.get_or_insert((engine.own_networks(), engine.own_volumes()));
-        for file in checkpoint.files {
-            if let Some((earlier, known)) = newest.get(&file.path)
-                && !file.before.is_same_text(&known.after)
-            {
-                edited_since.insert(file.path.clone(), *earlier);
-            }
-            newest.insert(file.path.clone(), (*run, file.clone()));
-            oldest
-                .entry(file.path.clone())
-                .or_insert((folder.clone(), file));
-        }
-        for image in checkpoint.images {
-            if images.iter().all(|known| known.service != image.service) {
-                images.push(image);
-            }
-        }
-    }
-    for path in saved_file::edited_since(newest.values().map(|(_, file)| file))? {
-        let (run, _) = newest[&path];
-        edited_since.insert(path, run);
-    }
+    let Wanted {
+        in_force,
+        runs,
+        because,
+        records,
+    } = to_undo(place, state, target)?;
+    let saved = Saved::of(state, &runs, &records)?;
+    let edited_since = saved.edited_since()?;
     if !edited_since.is_empty() && !allow_edited {
-        let names = edited_since.iter();
-        let names =
-            names.map(|(path, run)| format!("{} was edited since run {run}", place.shown(path)));
-        let text = names.collect::<Vec<_>>().join(", ");
-        return Err(Complaint::new(Code::Edited, text)
-            .hint("--allow edited replaces it; the present text is kept, and told where"));
+        return Err(was_edited(place, &edited_since));
     }
-    let moving = match &checkout {
+    let moving = match &saved.checkout {
         Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
         None => None,
     };
-    let mut edited = Edited::default();
-    let mut moved: Vec<FileEdit> = moving.iter().flat_map(Moving::file_edits).collect();
-    moved.retain(|edit| {
-        let saved = oldest.get(&edit.path);
-        saved.is_none_or(|(_, file)| file.is_link_only())
-    });
-    edited.files = moved;
-    for (path, (folder, file)) in oldest {
-        // What only git can put back, git puts back.
-        if file.is_link_only() {
-            continue;
-        }
-        let before = Side::read(&path).known();
-        let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
-        let after = file.before.read(&folder)?;
-        if let Side::Unknown(why) = &after {
-            let file = place.shown(&path);
-            let text = format!("{file} stays as it is: its earlier text is not known ({why})");
-            edited.notes.push(text);
-            continue;
-        }
-        let after = match after {
-            Side::Text(text) if before == Side::Absent => Side::Text(text),
-            Side::Text(text) => Side::new(text.bytes, &before),
-            Side::Absent | Side::Unknown(_) => after,
-        };
-        if edited_since.contains_key(&path) {
-            edited.replaced.push(path.clone());
-        }
-        edited.files.push(FileEdit {
-            path,
-            before,
-            after,
-            origin: match (&moving, file.origin) {
-                // git has moved it back by the time that it is written.
-                (Some(_), Origin::Upstream) => Origin::Upstream,
-                _ => Origin::Refit,
-            },
-        });
-    }
+    let mut edited = saved.edits(place, moving.as_ref(), &edited_since)?;
+    edited.notes.extend(because);
     if let Some(moving) = &moving {
         edited.changes.push(moving.described());
     }
@@ -161,44 +83,226 @@ pub(crate) async fn undo(
             describe(place, edit, &mut edited.changes);
         }
     }
-    let (networks, volumes) = before.unwrap_or_default();
+    let before = saved.before.as_ref();
     Ok(Undo {
         edited,
-        images,
         moving,
         told: in_force.told(&runs),
-        further: in_force.further_back(&runs, state),
+        again: in_force.again(&runs),
+        further: in_force
+            .further_back(&runs, state)
+            .filter(|run| !is_dropped_next(place, state, *run)),
+        never_had: saved.never_had(place).await?,
+        networks: before.map(EngineSide::own_networks).unwrap_or_default(),
+        volumes: before.map(EngineSide::own_volumes).unwrap_or_default(),
+        images: saved.images,
         runs,
-        networks,
-        volumes,
     })
+}
+
+/// What the checkpoints of some runs hold together.
+#[derive(Default)]
+struct Saved {
+    /// Each file as the first of them found it, and the folder of that run.
+    oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)>,
+    /// Each file as the last of them left it, and that run.
+    newest: BTreeMap<PathBuf, (RunId, SavedFile)>,
+    /// Texts that a later run found and kept, and that go with this one.
+    edited_between: BTreeMap<PathBuf, RunId>,
+    images: Vec<PinnedImage>,
+    checkout: Option<SavedCheckout>,
+    /// What the engine had before the first of them.
+    before: Option<EngineSide>,
+    /// The services whose containers one of them touched.
+    touched: BTreeSet<ServiceName>,
+}
+
+impl Saved {
+    fn of(state: &StackState, runs: &[RunId], records: &[Record]) -> Result<Self, Complaint> {
+        let mut saved = Self::default();
+        for run in runs {
+            let folder = state.run_folder(*run);
+            let Some(checkpoint) = Checkpoint::read(&folder)? else {
+                let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
+                let path = checkpoint::path(&folder).display().to_string();
+                return Err(Complaint::new(Code::CheckpointGone, text).details(&path));
+            };
+            let record = records.iter().find(|record| record.run == *run);
+            if let Some(record) = record {
+                saved
+                    .touched
+                    .extend(journal::touched(&record.lines).into_keys());
+            }
+            // One that failed may have given its files back before it could not go on.
+            let is_restored = record.is_some_and(|record| record.files_restored);
+            saved.take(*run, &folder, checkpoint, is_restored);
+        }
+        Ok(saved)
+    }
+
+    fn take(&mut self, run: RunId, folder: &Path, checkpoint: Checkpoint, is_restored: bool) {
+        self.checkout = match (self.checkout.take(), checkpoint.checkout) {
+            // From where the last one left it to where the first one found it.
+            (Some(first), Some(last)) => Some(SavedCheckout {
+                moved_to: last.moved_to,
+                tree: last.tree,
+                ..first
+            }),
+            (first, last) => first.or(last),
+        };
+        self.before.get_or_insert(checkpoint.engine);
+        for file in checkpoint.files {
+            if let Some((earlier, known)) = self.newest.get(&file.path)
+                && !file.found().is_same_text(&known.after)
+            {
+                self.edited_between.insert(file.path.clone(), *earlier);
+            }
+            let left = match is_restored {
+                true => file.clone().given_back(),
+                false => file.clone(),
+            };
+            self.newest.insert(file.path.clone(), (run, left));
+            self.oldest
+                .entry(file.path.clone())
+                .or_insert((folder.to_owned(), file));
+        }
+        for image in checkpoint.images {
+            if self
+                .images
+                .iter()
+                .all(|known| known.service != image.service)
+            {
+                self.images.push(image);
+            }
+        }
+    }
+
+    /// The files that hold, or held between these runs, what none of them wrote.
+    fn edited_since(&self) -> Result<BTreeMap<PathBuf, RunId>, Complaint> {
+        let mut edited = self.edited_between.clone();
+        let left = self.newest.values().map(|(_, file)| file);
+        for path in saved_file::edited_since(left)? {
+            let (run, _) = self.newest[&path];
+            edited.insert(path, run);
+        }
+        Ok(edited)
+    }
+
+    /// The files as they are to be again.
+    fn edits(
+        &self,
+        place: &Place,
+        moving: Option<&Moving>,
+        edited_since: &BTreeMap<PathBuf, RunId>,
+    ) -> Result<Edited, Complaint> {
+        let mut edited = Edited::default();
+        let mut moved: Vec<FileEdit> = moving.into_iter().flat_map(Moving::file_edits).collect();
+        moved.retain(|edit| {
+            let saved = self.oldest.get(&edit.path);
+            saved.is_none_or(|(_, file)| file.is_link_only())
+        });
+        edited.files = moved;
+        for (path, (folder, file)) in &self.oldest {
+            // What only git can put back, git puts back.
+            if file.is_link_only() {
+                continue;
+            }
+            let before = Side::read(path).known();
+            let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
+            let after = file.before.read(folder)?;
+            if let Side::Unknown(why) = &after {
+                let file = place.shown(path);
+                let text = format!("{file} stays as it is: its earlier text is not known ({why})");
+                edited.notes.push(text);
+                continue;
+            }
+            let after = match after {
+                Side::Text(text) if before == Side::Absent => Side::Text(text),
+                Side::Text(text) => Side::new(text.bytes, &before),
+                Side::Absent | Side::Unknown(_) => after,
+            };
+            if edited_since.contains_key(path) {
+                edited.replaced.push(path.clone());
+            }
+            edited.files.push(FileEdit {
+                path: path.clone(),
+                before,
+                after,
+                origin: match (moving, file.origin) {
+                    // git has moved it back by the time that it is written.
+                    (Some(_), Origin::Upstream) => Origin::Upstream,
+                    _ => Origin::Refit,
+                },
+            });
+        }
+        Ok(edited)
+    }
+
+    /// The services whose containers are those from before these runs: what goes was never in them.
+    async fn never_had(&self, place: &Place) -> Result<BTreeSet<ServiceName>, Complaint> {
+        let Some(before) = &self.before else {
+            return Ok(BTreeSet::new());
+        };
+        let now = EngineSide::look(&place.docker, &before.project, BTreeSet::new(), None).await?;
+        let mut services: BTreeSet<ServiceName> = now.services().into_iter().cloned().collect();
+        services
+            .retain(|service| !self.touched.contains(service) && now.is_as_left(before, service));
+        Ok(services)
+    }
+}
+
+fn was_edited(place: &Place, edited_since: &BTreeMap<PathBuf, RunId>) -> Complaint {
+    let is_gone = |path: &Path| !path.exists() && !path.is_symlink();
+    let names = edited_since.iter().map(|(path, run)| {
+        let what = match is_gone(path) {
+            true => "removed",
+            false => "edited",
+        };
+        format!("{} was {what} since run {run}", place.shown(path))
+    });
+    let text = names.collect::<Vec<_>>().join(", ");
+    let hint = match edited_since.keys().all(|path| is_gone(path)) {
+        true => "--allow edited brings it back as it was before that run",
+        false => "--allow edited replaces it; the present text is kept, and told where",
+    };
+    Complaint::new(Code::Edited, text).hint(hint)
+}
+
+/// What a rollback is to undo.
+struct Wanted {
+    in_force: InForce,
+    /// They, the oldest first.
+    runs: Vec<RunId>,
+    /// Why they are more than the last change, or what else the person should know of them.
+    because: Vec<String>,
+    records: Vec<Record>,
 }
 
 /// The runs that left their change in place, and those of them from `target` on. All of these must be
 /// known: a run that cannot be read may have changed anything.
-fn to_undo(state: &StackState, target: Option<RunId>) -> Result<(InForce, Vec<RunId>), Complaint> {
+fn to_undo(place: &Place, state: &StackState, target: Option<RunId>) -> Result<Wanted, Complaint> {
     let all = runs::all(state)?;
     let in_force = InForce::of(&all.known);
-    let from = target.or_else(|| in_force.last_change(state));
-    let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
-    let half = all.known.iter().filter(|record| record.outcome.is_none());
-    let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
-    let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
-    unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
-    if let Some((run, error)) = unknown.first() {
-        let text = format!("run {run} cannot be read, so it is not known what it left in place");
-        return Err(Complaint::new(Code::StateDamaged, text)
-            .details(&error.to_string())
-            .hint("refit history lists the runs that are known"));
+    let (from, because) = match target {
+        Some(run) => (Some(run), in_force.warnings(run, state)),
+        None => match in_force.last_change(state) {
+            Some(last) => (Some(last.from), last.because),
+            None => (None, Vec::new()),
+        },
+    };
+    known_from(&all, from)?;
+    let kept = KeptRuns::of(place, state)?;
+    if let Some(run) = target.filter(|run| kept.has_dropped(*run)) {
+        return Err(kept.dropped(run));
     }
     let Some(from) = from.filter(|_| !in_force.is_empty()) else {
-        return Err(nothing_left(&in_force));
+        return Err(kept.nothing_left(&in_force));
     };
     let runs = in_force.since(from);
-    let numbers = state.runs()?;
     let refused = |text: String, hint: String| Err(Complaint::new(Code::NoRun, text).hint(hint));
-    if !numbers.contains(&from) {
-        let last = numbers.last().map(|last| format!("; the last is {last}"));
+    if !kept.numbers.contains(&from) {
+        let last = kept.numbers.last();
+        let last = last.map(|last| format!("; the last is {last}"));
         let text = format!("there is no run {from}{}", last.unwrap_or_default());
         return refused(text, "refit history lists the runs".to_owned());
     }
@@ -214,63 +318,29 @@ fn to_undo(state: &StackState, target: Option<RunId>) -> Result<(InForce, Vec<Ru
             ),
         };
     }
-    Ok((in_force, runs))
+    Ok(Wanted {
+        in_force,
+        runs,
+        because,
+        records: all.known,
+    })
 }
 
-/// Every run is undone, or none was ever applied.
-fn nothing_left(in_force: &InForce) -> Complaint {
-    match in_force.last_rollback() {
-        Some(last) => Complaint::new(Code::NoRun, "every run of this stack is undone already")
-            .hint(format!("to have the last one back: refit rollback {last}")),
-        None => Complaint::new(Code::NoRun, "there is no run to undo on this stack")
-            .hint("refit set, edit, apply and the like make one"),
-    }
-}
-
-/// Removes old runs, and the names that kept their images; never the newest one that was applied, and
-/// none that cannot be read.
-///
-/// # Errors
-/// The runs cannot be listed, or one not be removed.
-pub(crate) async fn prune(place: &Place, state: &StackState) -> Result<(), Complaint> {
-    let keep = &place.settings.keep;
-    let runs = state.runs()?;
-    let surplus = runs.len().saturating_sub(keep.runs);
-    let too_old = |record: &Record| {
-        let age = Timestamp::now().duration_since(record.began);
-        age.unsigned_abs() > keep.age
-    };
-    let oldest = match runs.first() {
-        Some(run) => Record::read(state, *run).ok().flatten(),
-        None => return Ok(()),
-    };
-    // The oldest tells whether any other can be too old.
-    if surplus == 0 && !oldest.as_ref().is_some_and(too_old) {
-        return Ok(());
-    }
-    let all = runs::all(state)?.known;
-    let is_good = |record: &&Record| record.outcome == Some(Outcome::Applied);
-    let last_good = all.iter().rev().find(is_good).map(|record| record.run);
-    for record in &all {
-        let index = runs.iter().position(|run| *run == record.run);
-        let is_surplus = index.is_some_and(|index| index < surplus);
-        if Some(record.run) == last_good
-            || record.outcome.is_none()
-            || !(is_surplus || too_old(record))
-        {
-            continue;
+/// Every run from one on can be read.
+fn known_from(all: &Runs, from: Option<RunId>) -> Result<(), Complaint> {
+    let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
+    let half = all.known.iter().filter(|record| record.outcome.is_none());
+    let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
+    let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
+    unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));
+    match unknown.first() {
+        None => Ok(()),
+        Some((run, error)) => {
+            let text =
+                format!("run {run} cannot be read, so it is not known what it left in place");
+            Err(Complaint::new(Code::StateDamaged, text)
+                .details(&error.to_string())
+                .hint("refit history lists the runs that are known"))
         }
-        remove(place, &state.run_folder(record.run)).await?;
     }
-    Ok(())
-}
-
-async fn remove(place: &Place, folder: &Path) -> Result<(), Complaint> {
-    // What cannot be read keeps what it names.
-    if let Some(checkpoint) = Checkpoint::read(folder)? {
-        checkpoint::release(&place.docker, &checkpoint).await?;
-    }
-    std::fs::remove_dir_all(folder)
-        .with_context(|| format!("cannot remove {}", folder.display()))
-        .map_err(Complaint::from)
 }

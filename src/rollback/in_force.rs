@@ -1,19 +1,31 @@
 //! Which runs are in force, and which of them a rollback without a number undoes: the newest whose
 //! change is still there. So a second rollback goes further back, and never forward again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::checkpoint::Checkpoint;
-use crate::event::{Action, Outcome, RunId};
+use crate::complaint::Code;
+use crate::event::{Action, Outcome, RunId, ServiceName};
 use crate::state::StackState;
-use crate::state::journal::Entry;
+use crate::state::journal::{self, Entry};
 use crate::state::runs::Record;
+
+/// What says of the state itself that it does not work, and not of a person, a disk or an engine.
+const OF_THE_STATE: [Code; 4] = [
+    Code::Unhealthy,
+    Code::StartFailed,
+    Code::EffectMissing,
+    Code::CheckFailed,
+];
 
 /// The runs that left their change in place, the oldest first.
 #[derive(Debug, Clone)]
 pub(super) struct InForce {
     runs: Vec<RunInForce>,
+    /// Rollbacks that failed because what they went back to did not work: by the run before which
+    /// that was, the newest of them.
+    attempts: BTreeMap<RunId, RunId>,
 }
 
 /// What a run left.
@@ -24,9 +36,43 @@ struct RunInForce {
     is_rollback: bool,
     /// The runs that it undid, where it came to its end.
     undid: Vec<RunId>,
-    /// Never passed over: an image was built, or nobody knows how it ended.
-    counts: bool,
+    leaves: Leaves,
+    /// It failed, and was left in place as asked.
+    has_failed: bool,
+    /// The services that it planned to touch, where it touched none.
+    only_written: Vec<ServiceName>,
     is_undone: bool,
+}
+
+/// Whether there is something to undo of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    /// An image was built, or nobody knows how it ended.
+    Something,
+    /// Its files were put back already.
+    Nothing,
+    /// What its checkpoint says.
+    OfCheckpoint,
+}
+
+impl Leaves {
+    fn of(record: &Record) -> Self {
+        match record.outcome == Some(Outcome::RollbackFailed) {
+            true if record.files_restored => Self::Nothing,
+            true => Self::Something,
+            false if has_rebuilt(record) => Self::Something,
+            false => Self::OfCheckpoint,
+        }
+    }
+}
+
+/// What a rollback without a number undoes.
+#[derive(Debug)]
+pub(super) struct LastChange {
+    /// The oldest run that goes.
+    pub from: RunId,
+    /// Why it is not a newer one.
+    pub because: Vec<String>,
 }
 
 impl InForce {
@@ -40,11 +86,23 @@ impl InForce {
                 true => record.undoes.clone(),
                 false => Vec::new(),
             },
-            counts: has_rebuilt(record) || record.outcome == Some(Outcome::RollbackFailed),
+            leaves: Leaves::of(record),
+            has_failed: record.left_in_place,
+            only_written: match journal::touched(&record.lines).is_empty() {
+                true => record.planned().cloned().collect(),
+                false => Vec::new(),
+            },
             is_undone: false,
         });
+        let failed = records.iter().filter(|record| {
+            let code = record.code.as_deref();
+            record.outcome == Some(Outcome::RolledBack)
+                && OF_THE_STATE.iter().any(|known| Some(known.word()) == code)
+        });
+        let attempts = failed.filter_map(|record| Some((*record.undoes.first()?, record.run)));
         let mut found = Self {
             runs: runs.collect(),
+            attempts: attempts.collect(),
         };
         found.judge();
         found
@@ -74,16 +132,64 @@ impl InForce {
 
     /// What a rollback without a number undoes. A run that changed nothing is its last resort: so it
     /// can be said that there is nothing to undo.
-    pub(super) fn last_change(&self, state: &StackState) -> Option<RunId> {
+    pub(super) fn last_change(&self, state: &StackState) -> Option<LastChange> {
         let changes = || self.changes().map(|left| left.run);
-        self.newest_change(state).or_else(|| changes().next())
+        let from = self.newest_change(state).or_else(|| changes().next())?;
+        let mut last = LastChange {
+            from,
+            because: Vec::new(),
+        };
+        while let Some((further, because)) = self.not_a_state_to_go_to(last.from, state) {
+            last.from = further;
+            last.because.push(because);
+        }
+        Some(last)
     }
 
     fn newest_change(&self, state: &StackState) -> Option<RunId> {
         let mut changes = self.changes();
-        let found =
-            changes.find(|left| left.counts || leaves_something(&state.run_folder(left.run)));
+        let found = changes.find(|left| left.leaves_something(state));
         found.map(|left| left.run)
+    }
+
+    /// The change before a run, where what was between the two did not work, or was never in force.
+    fn not_a_state_to_go_to(&self, from: RunId, state: &StackState) -> Option<(RunId, String)> {
+        let mut older = self.changes().filter(|left| left.run < from);
+        let before = older.find(|left| left.leaves_something(state))?;
+        let run = before.run;
+        let because = if let Some(attempt) = self.attempts.get(&from) {
+            format!(
+                "what was before run {from} did not work when run {attempt} went back to it: what was \
+                 before run {run} is put in force (refit rollback {from} tries it again)"
+            )
+        } else if before.has_failed {
+            format!(
+                "run {run} failed and was left in place: what was before it is put in force (refit \
+                 rollback {from} goes back to before run {from} alone)"
+            )
+        } else if before.never_ran(self.one(from)?, state) {
+            format!("run {run} was only written: what ran before it is put in force")
+        } else {
+            return None;
+        };
+        Some((run, because))
+    }
+
+    /// What whoever names a run should know of what was before it.
+    pub(super) fn warnings(&self, from: RunId, state: &StackState) -> Vec<String> {
+        let mut older = self.changes().filter(|left| left.run < from);
+        let before = older.find(|left| left.leaves_something(state));
+        let first = self.one(from).zip(before);
+        let pending = first.filter(|(next, before)| before.never_ran(next, state));
+        let text = pending.map(|(_, before)| {
+            let run = before.run;
+            format!("what run {run} wrote was never in force by itself: rollback {run} undoes it as well")
+        });
+        text.into_iter().collect()
+    }
+
+    fn one(&self, run: RunId) -> Option<&RunInForce> {
+        self.runs.iter().find(|left| left.run == run)
     }
 
     /// The runs whose change is there, the newest first.
@@ -106,9 +212,24 @@ impl InForce {
 
     /// The change that is the newest once some runs are undone.
     pub(super) fn further_back(&self, runs: &[RunId], state: &StackState) -> Option<RunId> {
+        self.without(runs).newest_change(state)
+    }
+
+    /// The changes that are undone now, and are no more once some runs are.
+    pub(super) fn again(&self, runs: &[RunId]) -> Vec<RunId> {
+        let later = self.without(runs);
+        let is_back = |run: &RunId| self.one(*run).is_some_and(|left| left.is_undone);
+        let there = later.changes().map(|left| left.run).filter(is_back);
+        let mut again: Vec<RunId> = there.collect();
+        again.sort_unstable();
+        again
+    }
+
+    fn without(&self, runs: &[RunId]) -> Self {
         let mut later = self.clone();
         later.runs.retain(|left| !runs.contains(&left.run));
-        later.newest_change(state)
+        later.judge();
+        later
     }
 
     /// The rollback that undid a run.
@@ -127,8 +248,36 @@ impl InForce {
     }
 }
 
-/// What a rollback undid of what was there then, for whoever lists the runs; the oldest first.
+impl RunInForce {
+    fn leaves_something(&self, state: &StackState) -> bool {
+        match self.leaves {
+            Leaves::Something => true,
+            Leaves::Nothing => false,
+            Leaves::OfCheckpoint => leaves_something(&state.run_folder(self.run)),
+        }
+    }
+
+    /// Whether it was only written, and the next change was the first to put it in force: nobody has
+    /// ever seen it work without that one. Somebody may have brought it in force by hand in between.
+    fn never_ran(&self, next: &Self, state: &StackState) -> bool {
+        if self.only_written.is_empty() || !next.only_written.is_empty() {
+            return false;
+        }
+        let engine = |run: RunId| Some(Checkpoint::read(&state.run_folder(run)).ok()??.engine);
+        let (Some(was), Some(is)) = (engine(self.run), engine(next.run)) else {
+            return false;
+        };
+        let is_same = |service: &ServiceName| is.is_as_left(&was, service);
+        self.only_written.iter().all(is_same)
+    }
+}
+
+/// What a rollback undid of what was there then, for whoever lists the runs; the oldest first. One that
+/// failed undid nothing.
 pub(crate) fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
+    if rollback.outcome != Some(Outcome::Applied) {
+        return Vec::new();
+    }
     let end = records.partition_point(|record| record.run < rollback.run);
     InForce::of(records.get(..end).unwrap_or_default()).told(&rollback.undoes)
 }
@@ -177,11 +326,14 @@ mod tests {
             run: RunId(*run),
             is_rollback: !undid.is_empty(),
             undid: undid.iter().copied().map(RunId).collect(),
-            counts: false,
+            leaves: Leaves::OfCheckpoint,
+            has_failed: false,
+            only_written: Vec::new(),
             is_undone: false,
         };
         let mut found = InForce {
             runs: all.iter().map(left).collect(),
+            attempts: BTreeMap::new(),
         };
         found.judge();
         found
@@ -236,5 +388,12 @@ mod tests {
         assert!(told(&all, 16).is_empty());
         assert_eq!(all.undone_by(RunId(16)), Some(RunId(17)));
         assert_eq!(told(&all, 17), [17]);
+    }
+
+    #[test]
+    fn what_a_rollback_had_taken_comes_again_with_its_own_undoing() {
+        let all = runs(&[(14, &[]), (15, &[]), (16, &[14, 15])]);
+        assert_eq!(all.again(&[RunId(16)]), [RunId(14), RunId(15)]);
+        assert!(runs(&[(14, &[]), (15, &[])]).again(&[RunId(15)]).is_empty());
     }
 }

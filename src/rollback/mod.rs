@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod in_force;
 pub(crate) mod pinned_images;
 pub(crate) mod recovery;
+pub(crate) mod retention;
 pub(crate) mod saved_file;
 pub(crate) mod unfinished;
 mod verify;

@@ -137,6 +137,15 @@ impl SavedSide {
         }
     }
 
+    /// Whether this is a side's very text.
+    pub(super) fn holds(&self, side: &Side) -> bool {
+        match (self, side) {
+            (Self::Text { hash, .. }, Side::Text(text)) => *hash == sha256(&text.bytes),
+            (Self::Absent, Side::Absent) => true,
+            (Self::Text { .. } | Self::Absent | Self::Unknown { .. }, _) => false,
+        }
+    }
+
     /// Whether this is what lies there. What is not known is like everything.
     fn is(&self, now: Option<&FileAsRead>) -> bool {
         match (self, now) {
@@ -274,6 +283,23 @@ impl SavedFile {
         } else {
             PresentSide::Neither
         })
+    }
+
+    /// What lay there when the run began: a person's edit was in place already.
+    pub(super) fn found(&self) -> &SavedSide {
+        match self.origin {
+            Origin::Person => &self.after,
+            Origin::Refit | Origin::Upstream => &self.before,
+        }
+    }
+
+    /// The same once it was put back: nothing of the run is there any more.
+    pub(super) fn given_back(self) -> Self {
+        Self {
+            after: self.before.clone(),
+            after_link: self.link.clone(),
+            ..self
+        }
     }
 
     fn now(&self) -> anyhow::Result<Option<FileAsRead>> {

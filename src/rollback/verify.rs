@@ -123,6 +123,7 @@ impl Rollback<'_> {
         handled.services.extend(self.touched.keys().cloned());
         let mut found = self.files_differ(&mut handled.left);
         found.extend(self.checkout_differs().await);
+        handled.files_are_back = found.is_empty() && handled.left.is_empty();
         match compare(base, &now, &handled) {
             Compared::Equal(verified) if found.is_empty() => Ok(verified),
             Compared::Equal(_) => Err(found),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::run_report::{RunEnd, RunFailure};
 use super::transaction::Transaction;
+use crate::assessment::Undoing;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Action, Kind, Outcome, Phase, ServiceName, ServiceSummary, VerdictWord};
+use crate::event::{Action, Kind, Outcome, Phase, RunId, ServiceName, ServiceSummary, VerdictWord};
 use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::watch::Watch;
@@ -36,22 +37,28 @@ impl Transaction<'_> {
     fn applied_text(&self) -> String {
         let run = self.run;
         let undoing = self.assessment.undoing();
-        let begin = match undoing {
-            Some(undoing) => format!("Undone: {}, as run {run}.", in_force::named(&undoing.told)),
-            None => format!("Applied as run {run}."),
+        let plan = &self.assessment.plan;
+        let undone = undoing.map(|undoing| undone_text(undoing, run));
+        let written = || {
+            undone
+                .clone()
+                .unwrap_or_else(|| format!("Written as run {run}"))
         };
-        let done = match (
-            self.request.options.no_apply,
-            self.assessment.plan.stack_is_down,
-        ) {
-            (true, _) => format!("Written as run {run}, not applied. Apply: refit apply."),
-            (_, true) => format!(
-                "Written as run {run}. The stack is down and stays down; docker compose up -d starts it."
-            ),
-            _ if self.assessment.plan.is_empty() && undoing.is_none() => {
-                format!("Written as run {run}. No service is affected.")
-            }
-            _ => begin,
+        let done = if self.request.options.no_apply {
+            format!("{}, not applied. Apply: refit apply.", written())
+        } else if plan.stack_is_down {
+            let down = "The stack is down and stays down; docker compose up -d starts it.";
+            format!("{}. {down}", written())
+        } else if self.assessment.before.is_none() {
+            // Without a model of before nobody knows which of them it affects.
+            let left = "in the files: no container was touched. Apply: refit apply.";
+            format!("{}, {left}", written())
+        } else if let Some(undone) = &undone {
+            format!("{undone}.")
+        } else if plan.is_empty() {
+            format!("Written as run {run}. No service is affected.")
+        } else {
+            format!("Applied as run {run}.")
         };
         match undoing {
             Some(undoing) => {
@@ -271,6 +278,8 @@ impl Transaction<'_> {
             self.run
         );
         let todo = vec![undo];
+        let (reason, code) = (failure.text(), failure.code.word().to_owned());
+        let _ = self.journal.add(Entry::LeftInPlace { reason, code });
         self.record(Outcome::RollbackFailed, &services, &todo);
         RunEnd {
             signal: failure.signal,
@@ -311,5 +320,21 @@ impl Transaction<'_> {
                 down_ms: millis(&step.service),
             })
             .collect()
+    }
+}
+
+/// What is undone, and what is there again because of that.
+fn undone_text(undoing: &Undoing, run: RunId) -> String {
+    let undone = format!("Undone: {}, as run {run}", in_force::named(&undoing.told));
+    match undoing.again.as_slice() {
+        [] => undone,
+        [_] => format!(
+            "{undone}: {} is in force again",
+            in_force::named(&undoing.again)
+        ),
+        _ => format!(
+            "{undone}: {} are in force again",
+            in_force::named(&undoing.again)
+        ),
     }
 }

@@ -22,7 +22,7 @@ use crate::host::signals::Signals;
 use crate::request::{Request, What, WithUnfinished};
 use crate::rollback::recovery::{self, Recovered, files_outside};
 use crate::rollback::unfinished::{self, Ahead};
-use crate::rollback::{self, baseline, history, in_force};
+use crate::rollback::{self, baseline, in_force, retention};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
@@ -281,7 +281,7 @@ impl Runner {
                 prune_build_cache(&self.docker, &transaction.emitter).await;
             }
         }
-        if let Err(complaint) = history::prune(place, state).await {
+        if let Err(complaint) = retention::prune(place, state).await {
             let text = format!("old runs were not removed: {complaint}");
             self.emitter.note(NoteCode::NotPruned, text);
         }

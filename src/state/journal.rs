@@ -145,6 +145,13 @@ pub(crate) enum Entry {
         /// The reason's stable code.
         code: String,
     },
+    /// The change failed, and stays in place all the same, as asked.
+    LeftInPlace {
+        /// Why it failed.
+        reason: String,
+        /// The reason's stable code.
+        code: String,
+    },
     /// The files are as they were before the run.
     FilesRestored,
     /// The run is over.
@@ -222,6 +229,10 @@ impl Entry {
                 what: clean(what),
             },
             Self::RollingBack { reason, code } => Self::RollingBack {
+                reason: clean(reason),
+                code,
+            },
+            Self::LeftInPlace { reason, code } => Self::LeftInPlace {
                 reason: clean(reason),
                 code,
             },

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::StackState;
 use super::document::StateError;
 use super::journal::{self, Entry, Line};
-use crate::event::{Outcome, RunId, ServiceSummary};
+use crate::event::{Outcome, RunId, ServiceName, ServiceSummary};
 
 /// A run as its journal tells it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,12 @@ pub(crate) struct Record {
     pub services: Vec<ServiceSummary>,
     /// Why it failed, if it did.
     pub reason: Option<String>,
+    /// The reason's stable code.
+    pub code: Option<String>,
+    /// It failed, and was left in place as asked.
+    pub left_in_place: bool,
+    /// Its files were put back.
+    pub files_restored: bool,
     /// What a person has to do, where it could not be given back.
     pub todo: Vec<String>,
     /// The runs that it undid.
@@ -61,6 +67,9 @@ impl Record {
             took: last.at.duration_since(first.at).unsigned_abs(),
             services: Vec::new(),
             reason: None,
+            code: None,
+            left_in_place: false,
+            files_restored: false,
             todo: Vec::new(),
             undoes: Vec::new(),
             lines: Vec::new(),
@@ -81,7 +90,12 @@ impl Record {
                 self.command = Some(command.clone());
                 self.undoes.clone_from(undoes);
             }
-            Entry::RollingBack { reason, .. } => self.reason = Some(reason.clone()),
+            Entry::RollingBack { reason, code } => self.failed(reason, code),
+            Entry::LeftInPlace { reason, code } => {
+                self.failed(reason, code);
+                self.left_in_place = true;
+            }
+            Entry::FilesRestored => self.files_restored = true,
             Entry::Finished {
                 outcome,
                 services,
@@ -98,14 +112,28 @@ impl Record {
             | Entry::LeftAlone { .. }
             | Entry::Written
             | Entry::Preparing
-            | Entry::Touching { .. }
             | Entry::Converged
             | Entry::Verdict { .. }
             | Entry::Effect { .. }
             | Entry::Proof { .. }
-            | Entry::Proven
-            | Entry::FilesRestored => {}
+            | Entry::Touching { .. }
+            | Entry::Proven => {}
         }
+    }
+
+    fn failed(&mut self, reason: &str, code: &str) {
+        self.reason = Some(reason.to_owned());
+        self.code = Some(code.to_owned());
+    }
+
+    /// The services that it planned to touch.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = &ServiceName> {
+        self.lines.iter().filter_map(|line| {
+            let Entry::Planned { service, .. } = &line.entry else {
+                return None;
+            };
+            Some(service)
+        })
     }
 
     /// Whether the run left its change in place.

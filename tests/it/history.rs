@@ -66,9 +66,13 @@ fn each_rollback_goes_further_back_and_a_number_goes_forward_again() {
         .says("refit rollback 4");
     assert_eq!(mode(&stack), "one");
     // What was said works.
-    back(&["4"]).exits(0).says("Undone: run 4, as run 5.");
+    back(&["4"])
+        .exits(0)
+        .says("Undone: run 4, as run 5: run 1 is in force again.");
     assert_eq!(mode(&stack), "two");
-    back(&["3"]).exits(0).says("Undone: run 3, as run 6.");
+    back(&["3"])
+        .exits(0)
+        .says("Undone: run 3, as run 6: run 2 is in force again.");
     assert_eq!(mode(&stack), "three");
     back(&["1"]).exits(0).says("undoes runs 1–2\n");
     assert_eq!(mode(&stack), "one");

@@ -38,6 +38,7 @@ mod failures;
 mod faults;
 mod fence;
 mod followers;
+mod further_back;
 mod guards;
 mod help;
 mod history;

@@ -209,7 +209,6 @@ fn of_definition(
     now: &EngineSide,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
-    let other = |what: String| another(About::Service(was.service.clone()), what);
     if was.image_id != is.image_id {
         found.push(of(
             was,
@@ -221,6 +220,23 @@ fn of_definition(
     if was.restart_policy != is.restart_policy {
         found.push(of(was, "restart", &was.restart_policy, &is.restart_policy));
     }
+    found.extend(of_files(was, is, base, now));
+    found.extend(of_attachments(was, is));
+    if was.ports == is.ports && was.published && !is.published {
+        found.push(of(was, "ports", "published", "not published"));
+    }
+    found
+}
+
+/// Of that, what only the files can give a container, and nobody by hand.
+pub(super) fn of_files(
+    was: &Replica,
+    is: &Replica,
+    base: &EngineSide,
+    now: &EngineSide,
+) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let other = |what: String| another(About::Service(was.service.clone()), what);
     for key in differing(&was.env, &is.env) {
         found.push(other(format!("environment {key}")));
     }
@@ -231,11 +247,8 @@ fn of_definition(
     for key in differing(&old, &new) {
         found.push(other(key.clone()));
     }
-    found.extend(of_attachments(was, is));
     if was.ports != is.ports {
         found.push(of(was, "ports", &ports(was), &ports(is)));
-    } else if was.published && !is.published {
-        found.push(of(was, "ports", "published", "not published"));
     }
     if was.mounts != is.mounts {
         found.push(of(was, "mounts", &mounts(was), &mounts(is)));

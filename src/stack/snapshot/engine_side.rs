@@ -102,6 +102,16 @@ impl EngineSide {
             && self.containers.iter().any(|one| other(&one))
     }
 
+    /// Whether a service has containers, and they are those of an earlier look, not started since.
+    pub(crate) fn is_as_left(&self, earlier: &Self, service: &ServiceName) -> bool {
+        let own = self.of_service(service);
+        let is_left = |one: &&Replica| {
+            let was = earlier.container(&one.id);
+            was.is_some_and(|was| was.started_at == one.started_at)
+        };
+        !own.is_empty() && own.iter().all(is_left)
+    }
+
     /// Whether a container of this ID is there.
     pub(crate) fn container(&self, id: &str) -> Option<&Replica> {
         self.containers.iter().find(|container| container.id == id)

@@ -13,6 +13,8 @@ pub(crate) struct Handled {
     pub not_run: BTreeSet<ServiceName>,
     /// The engine itself may have ended meanwhile, and started everything again.
     pub engine_ended: bool,
+    /// Every file that containers are made of is as it was.
+    pub files_are_back: bool,
     /// Files that stay as they lie there.
     pub left: Vec<Left>,
 }
@@ -26,6 +28,14 @@ pub(crate) enum Left {
     Attributes(String),
     /// What it held before is not known.
     NotKnown(String),
+    /// A service's new containers are made as the files said before the run already, and the old ones
+    /// were not: what somebody had written and not applied is in force now.
+    Pending {
+        /// The service.
+        service: ServiceName,
+        /// What of it is another one.
+        what: Vec<String>,
+    },
 }
 
 impl Left {
@@ -34,6 +44,12 @@ impl Left {
             Self::Edited(file) => format!("{file}, which somebody has edited meanwhile"),
             Self::Attributes(file) => {
                 format!("mode or owner of {file}, which somebody has changed meanwhile")
+            }
+            Self::Pending { service, what } => {
+                let what = what.join(", ");
+                format!(
+                    "{service}, which now runs with what waited in its files to be applied ({what})"
+                )
             }
             Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
         }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::differences::{Difference, differences};
+use super::differences::{Difference, differences, of_files, pairs};
 use super::engine_side::EngineSide;
 use super::handled::{Handled, Left};
+use crate::docker::observed::Replica;
 use crate::event::{RunId, ServiceName};
 
 /// Everything is as it was: what only [`compare`] can say.
@@ -59,7 +60,9 @@ pub(crate) enum Compared {
 
 /// Compares the engine's side with what it was.
 pub(crate) fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) -> Compared {
-    let found = differences(base, now, handled);
+    let mut found = differences(base, now, handled);
+    let mut left = handled.left.clone();
+    left.extend(pending(base, now, handled, &mut found));
     if !found.is_empty() {
         return Compared::Differs(found);
     }
@@ -69,9 +72,51 @@ pub(crate) fn compare(base: &EngineSide, now: &EngineSide, handled: &Handled) ->
     Compared::Equal(Verified {
         new_volumes,
         not_run: handled.not_run.iter().cloned().collect(),
-        left: handled.left.clone(),
+        left,
         renumbered: renumbered(base, now),
     })
+}
+
+/// Takes out what only shows that a service was out of sync with its files before already: its
+/// containers are other ones, which Compose made of those same files, and of another definition than
+/// the old ones.
+fn pending(
+    base: &EngineSide,
+    now: &EngineSide,
+    handled: &Handled,
+    found: &mut Vec<Difference>,
+) -> Vec<Left> {
+    if !handled.files_are_back {
+        return Vec::new();
+    }
+    let mut left = Vec::new();
+    for service in &handled.services {
+        let (was, is) = (base.of_service(service), now.of_service(service));
+        let drifted = pairs(&was, &is).into_iter().filter_map(|(was, is)| {
+            let is = is.filter(|is| is_made_otherwise(was, is))?;
+            Some(of_files(was, is, base, now))
+        });
+        let drifted: BTreeSet<Difference> = drifted.flatten().collect();
+        let what: Vec<String> = found
+            .extract_if(.., |one| drifted.contains(one))
+            .map(|one| match one.what.strip_prefix("environment ") {
+                Some(key) => key.to_owned(),
+                None => one.what,
+            })
+            .collect();
+        if !what.is_empty() {
+            let service = service.clone();
+            left.push(Left::Pending { service, what });
+        }
+    }
+    left
+}
+
+fn is_made_otherwise(was: &Replica, is: &Replica) -> bool {
+    match (&was.config_hash, &is.config_hash) {
+        (Some(old), Some(new)) => was.id != is.id && old != new,
+        (None, _) | (_, None) => false,
+    }
 }
 
 /// Services whose containers are as many as before under other numbers: Compose chooses these when it
