@@ -1,5 +1,7 @@
 //! `refit history`: the runs of a stack.
 
+use std::time::Duration;
+
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::complaint::Complaint;
-use crate::event::{Outcome, RunId};
+use crate::event::{Outcome, RunId, ServiceName};
 use crate::exit::Exit;
 use crate::report::words::secs;
 use crate::report::{self, page};
@@ -16,7 +18,7 @@ use crate::rollback::in_force;
 use crate::schedule;
 use crate::schedule::record::Tally;
 use crate::state::document::StateError;
-use crate::state::runs::{self, Record, Runs};
+use crate::state::runs::{self, Record, Runs, Standing};
 use crate::state::statistics::Sum;
 
 mod since;
@@ -95,8 +97,8 @@ fn list(records: &[Record], unreadable: &[Unreadable], none: &str) {
             vec![
                 record.run.to_string(),
                 local(record.began),
-                outcome(record).to_owned(),
-                secs(record.took),
+                standing(&record.standing()),
+                took(record),
                 typed(records, record),
             ]
         })
@@ -120,12 +122,34 @@ fn typed(records: &[Record], record: &Record) -> String {
     }
 }
 
-/// How a run ended, in words.
-pub(super) fn outcome(record: &Record) -> &'static str {
-    match record.outcome {
-        Some(outcome) => told(outcome),
-        None => "unfinished",
+/// How a run stands, in words.
+pub(super) fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Running => "running".to_owned(),
+        Standing::CutOff => "cut off".to_owned(),
+        Standing::Unknown => "not known".to_owned(),
+        Standing::Written => "written, not applied".to_owned(),
+        Standing::StillFailing(services) => {
+            let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+            format!("applied, {} still failing", names.join(", "))
+        }
+        Standing::Ended(outcome) => told(*outcome).to_owned(),
     }
+}
+
+/// How long a run took: of one that was cut off nobody knows.
+fn took(record: &Record) -> String {
+    match record.standing() {
+        Standing::Running => format!("{} so far", secs(so_far(record))),
+        Standing::CutOff | Standing::Unknown => "-".to_owned(),
+        Standing::Written | Standing::StillFailing(_) | Standing::Ended(_) => secs(record.took),
+    }
+}
+
+/// The age of a run that is at work.
+pub(super) fn so_far(record: &Record) -> Duration {
+    let since = Timestamp::now().duration_since(record.began);
+    Duration::try_from(since).unwrap_or_default()
 }
 
 /// An outcome in words; `--json` has its code.
@@ -146,13 +170,25 @@ pub(super) fn local(at: Timestamp) -> String {
 }
 
 pub(super) fn summary(record: &Record) -> Value {
+    let standing = record.standing();
+    let still_failing: &[ServiceName] = match &standing {
+        Standing::StillFailing(services) => services,
+        Standing::Running
+        | Standing::CutOff
+        | Standing::Unknown
+        | Standing::Written
+        | Standing::Ended(_) => &[],
+    };
+    let millis = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     json!({
         "run": record.run,
         "began": record.began.to_string(),
         "command": record.command,
         "damaged": record.damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "outcome": record.outcome.map(Outcome::word),
-        "took_ms": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
+        "standing": standing.word(),
+        "still_failing": still_failing,
+        "took_ms": standing.is_over().then(|| millis(record.took)),
         "reason": record.reason,
         "todo": record.todo,
         "undoes": record.undoes,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::argument::run_number;
 use super::global::Global;
-use super::history::{self, local, outcome, summary};
+use super::history::{self, local, summary};
 use super::located_stack::LocatedStack;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
@@ -16,7 +16,7 @@ use crate::rollback::in_force;
 use crate::secret::HIDDEN;
 use crate::state::StackState;
 use crate::state::journal::Entry;
-use crate::state::runs::{self, Record};
+use crate::state::runs::{self, Record, Standing};
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
@@ -86,12 +86,7 @@ fn print(state: &StackState, record: &Record, undid: &[RunId], logs: &[(String, 
     for error in &record.damaged {
         report::out(&format!("! {error}"));
     }
-    let began = local(record.began);
-    let took = secs(record.took);
-    report::out(&format!(
-        "began {began}, took {took}, outcome {}",
-        outcome(record)
-    ));
+    report::out(&in_short(record));
     if let Some(reason) = &record.reason {
         report::out(&format!("reason  {reason}"));
     }
@@ -104,7 +99,7 @@ fn print(state: &StackState, record: &Record, undid: &[RunId], logs: &[(String, 
     report::out("");
     for line in &record.lines {
         let after = line.at.duration_since(record.began).unsigned_abs();
-        if let Some(text) = told(&line.entry) {
+        if let Some(text) = told(record, &line.entry) {
             report::out(&format!("{:>9.3} s  {text}", after.as_secs_f64()));
         }
     }
@@ -119,8 +114,29 @@ fn print(state: &StackState, record: &Record, undid: &[RunId], logs: &[(String, 
     ));
 }
 
+/// When it began, how long it took, and how it stands.
+fn in_short(record: &Record) -> String {
+    let began = local(record.began);
+    let standing = record.standing();
+    let word = history::standing(&standing);
+    match standing {
+        Standing::Running => {
+            let so_far = secs(history::so_far(record));
+            format!("began {began}, {word} for {so_far}")
+        }
+        Standing::CutOff | Standing::Unknown => {
+            let took = secs(record.took);
+            format!("began {began}, {word}, last heard of after {took}")
+        }
+        Standing::Written | Standing::StillFailing(_) | Standing::Ended(_) => {
+            let took = secs(record.took);
+            format!("began {began}, took {took}, outcome: {word}")
+        }
+    }
+}
+
 /// A line of the timeline; `None` for what is only for recovery.
-fn told(entry: &Entry) -> Option<String> {
+fn told(record: &Record, entry: &Entry) -> Option<String> {
     Some(match entry {
         Entry::Change {
             file,
@@ -182,10 +198,14 @@ fn told(entry: &Entry) -> Option<String> {
             let word = result.word().replace('_', " ");
             format!("{word}: {service}: {what}")
         }
+        // The last reason stands above.
+        Entry::RollingBack { reason, .. } if record.reason.as_ref() == Some(reason) => {
+            "rolling back".to_owned()
+        }
         Entry::RollingBack { reason, .. } => format!("rolling back: {reason}"),
         Entry::LeftInPlace { reason, .. } => format!("left in place: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
-        Entry::Finished { outcome, .. } => history::told(*outcome).to_owned(),
+        Entry::Finished { .. } => history::standing(&record.standing()),
         Entry::Begin { .. } | Entry::Writing { .. } | Entry::Proven => {
             return None;
         }

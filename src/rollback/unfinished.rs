@@ -9,7 +9,6 @@ use super::checkpoint::{self, Checkpoint};
 use super::saved_file::{SavedFile, of_neither_side};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode, RunId};
-use crate::host::process::start_time;
 use crate::state::StackState;
 use crate::state::document::{Lines, StateError};
 use crate::state::journal::{self, Entry, Line};
@@ -124,14 +123,6 @@ pub(crate) fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
 }
 
 impl CutOff {
-    /// Whether its process is still there. A number alone may be another's by now.
-    fn is_at_work(&self) -> bool {
-        self.lines.iter().any(|line| {
-            matches!(line.entry, Entry::Begin { pid, started, .. }
-                if started.is_some() && start_time(pid) == started)
-        })
-    }
-
     /// When it began.
     pub(crate) fn began(&self) -> Timestamp {
         self.lines
@@ -216,7 +207,7 @@ impl CutOff {
     /// What it is, and what becomes of it.
     fn told(&self) -> (String, String) {
         let run = self.run;
-        match self.is_at_work() {
+        match journal::is_at_work(&self.lines) {
             true => (
                 format!("run {run}, which is at work"),
                 format!("run {run} is at work on this stack"),

@@ -29,14 +29,19 @@ impl Transaction<'_> {
         self.record(Outcome::Applied, &services, &[]);
         RunEnd {
             services,
-            ..RunEnd::of(Outcome::Applied, Some(self.applied_text()))
+            ..RunEnd::of(Outcome::Applied, Some(self.applied_text(watch)))
         }
     }
 
     /// What was done, and what undoes it: nothing is offered that would not work.
-    fn applied_text(&self) -> String {
+    fn applied_text(&self, watch: &Watch) -> String {
         let run = self.run;
         let undoing = self.assessment.undoing();
+        let failing = match still_failing(watch).as_slice() {
+            [] => String::new(),
+            [one] => format!(", and {one} is still failing"),
+            more => format!(", and {} are still failing", more.join(", ")),
+        };
         let plan = &self.assessment.plan;
         let undone = undoing.map(|undoing| undone_text(undoing, run));
         let written = || {
@@ -54,11 +59,11 @@ impl Transaction<'_> {
             let left = "in the files: no container was touched. Apply: refit apply.";
             format!("{}, {left}", written())
         } else if let Some(undone) = &undone {
-            format!("{undone}.")
+            format!("{undone}{failing}.")
         } else if plan.is_empty() {
             format!("Written as run {run}. No service is affected.")
         } else {
-            format!("Applied as run {run}.")
+            format!("Applied as run {run}{failing}.")
         };
         match undoing {
             Some(undoing) => {
@@ -337,4 +342,11 @@ fn undone_text(undoing: &Undoing, run: RunId) -> String {
             in_force::named(&undoing.again)
         ),
     }
+}
+
+/// Services that were failing before, and are now.
+fn still_failing(watch: &Watch) -> Vec<String> {
+    let verdicts = watch.verdicts().into_iter();
+    let failing = verdicts.filter(|(_, verdict)| verdict.word == VerdictWord::AlreadyFailing);
+    failing.map(|(service, _)| service.to_string()).collect()
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{self, Lines, StateError};
 use crate::event::{Action, Outcome, ProofResult, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::host::process::start_time;
 use crate::secret::Redactor;
 
 const NAME: &str = "journal.jsonl";
@@ -376,6 +377,14 @@ pub(crate) fn gone(folder: &Path) -> Option<StateError> {
 /// Where a run's journal is.
 pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
+}
+
+/// Whether the process that writes it is still there. A number alone may be another's by now.
+pub(crate) fn is_at_work(lines: &[Line]) -> bool {
+    lines.iter().any(|line| {
+        matches!(line.entry, Entry::Begin { pid, started, .. }
+            if started.is_some() && start_time(pid) == started)
+    })
 }
 
 /// How a run ended, by its journal; `None`: it is open, or the line that says it is damaged.

@@ -1,5 +1,6 @@
 //! The runs of a stack, read from their journals.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,7 +8,46 @@ use jiff::Timestamp;
 use super::StackState;
 use super::document::StateError;
 use super::journal::{self, Entry, Line};
-use crate::event::{Outcome, RunId, ServiceName, ServiceSummary};
+use crate::event::{Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its process is there.
+    Running,
+    /// Its process is gone, and its journal does not end.
+    CutOff,
+    /// The line that says how it ended cannot be read, or was never written.
+    Unknown,
+    /// Files were written, and no container was touched.
+    Written,
+    /// What was asked for is done, and these services are as bad as they were before.
+    StillFailing(Vec<ServiceName>),
+    /// It came to its end.
+    Ended(Outcome),
+}
+
+impl Standing {
+    /// The word used in JSON.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::CutOff => "cut_off",
+            Self::Unknown => "unknown",
+            Self::Written => "written",
+            Self::StillFailing(_) => "still_failing",
+            Self::Ended(outcome) => outcome.word(),
+        }
+    }
+
+    /// Whether it is over, so that it took as long as its journal says.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Running | Self::CutOff | Self::Unknown => false,
+            Self::Written | Self::StillFailing(_) | Self::Ended(_) => true,
+        }
+    }
+}
 
 /// A run as its journal tells it.
 #[derive(Debug, Clone)]
@@ -144,6 +184,48 @@ impl Record {
         )
     }
 
+    /// How it stands now.
+    pub(crate) fn standing(&self) -> Standing {
+        let Some(outcome) = self.outcome else {
+            return match (journal::is_at_work(&self.lines), self.damaged.is_empty()) {
+                (true, _) => Standing::Running,
+                (false, true) => Standing::CutOff,
+                (false, false) => Standing::Unknown,
+            };
+        };
+        if outcome != Outcome::Applied {
+            return Standing::Ended(outcome);
+        }
+        let has = |is: fn(&Entry) -> bool| self.lines.iter().any(|line| is(&line.entry));
+        let failing = self.still_failing();
+        if !failing.is_empty() {
+            Standing::StillFailing(failing)
+        } else if has(|entry| matches!(entry, Entry::Written))
+            && !has(|entry| matches!(entry, Entry::Touching { .. }))
+        {
+            Standing::Written
+        } else {
+            Standing::Ended(outcome)
+        }
+    }
+
+    /// The services that were failing before it, and failed by their last verdict as well.
+    fn still_failing(&self) -> Vec<ServiceName> {
+        let mut last = BTreeMap::new();
+        for line in &self.lines {
+            if let Entry::Verdict {
+                service, verdict, ..
+            } = &line.entry
+            {
+                last.insert(service, *verdict);
+            }
+        }
+        let failing = last
+            .into_iter()
+            .filter(|(_, verdict)| *verdict == VerdictWord::AlreadyFailing);
+        failing.map(|(service, _)| service.clone()).collect()
+    }
+
     /// What was typed, as it is told.
     pub(crate) fn typed(&self) -> &str {
         self.command.as_deref().unwrap_or("(not readable)")
@@ -172,4 +254,89 @@ pub(crate) fn all(state: &StackState) -> Result<Runs, StateError> {
         }
     }
     Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::ServiceName;
+
+    fn standing(entries: Vec<Entry>) -> Standing {
+        let at = Timestamp::UNIX_EPOCH;
+        let mut record = Record {
+            run: RunId(1),
+            began: at,
+            command: None,
+            outcome: None,
+            took: Duration::ZERO,
+            services: Vec::new(),
+            reason: None,
+            code: None,
+            left_in_place: false,
+            files_restored: false,
+            todo: Vec::new(),
+            undoes: Vec::new(),
+            lines: Vec::new(),
+            damaged: Vec::new(),
+        };
+        entries.iter().for_each(|entry| record.take(entry));
+        record.lines = entries
+            .into_iter()
+            .map(|entry| Line { at, entry })
+            .collect();
+        record.standing()
+    }
+
+    fn begin(pid: u32) -> Entry {
+        Entry::Begin {
+            run: RunId(1),
+            command: "set A=1".into(),
+            project: "p".into(),
+            directory: "/".into(),
+            pid,
+            started: crate::host::process::start_time(pid),
+            undoes: Vec::new(),
+        }
+    }
+
+    fn finished(outcome: Outcome) -> Entry {
+        Entry::Finished {
+            outcome,
+            services: Vec::new(),
+            todo: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_is_called_what_it_did() {
+        let web = || ServiceName::from("web");
+        let touching = || Entry::Touching {
+            services: vec![web()],
+        };
+        let verdict = |verdict| Entry::Verdict {
+            service: web(),
+            verdict,
+            reason: None,
+        };
+        let applied = || finished(Outcome::Applied);
+        let written = standing(vec![begin(1), Entry::Written, applied()]);
+        assert_eq!(written, Standing::Written);
+        let healthy = verdict(VerdictWord::Healthy);
+        let touched = vec![Entry::Written, touching(), healthy.clone(), applied()];
+        assert_eq!(standing(touched), Standing::Ended(Outcome::Applied));
+        let failing = verdict(VerdictWord::AlreadyFailing);
+        let still = vec![touching(), failing.clone(), applied()];
+        assert_eq!(standing(still), Standing::StillFailing(vec![web()]));
+        let mended = vec![touching(), failing, healthy, applied()];
+        assert_eq!(standing(mended), Standing::Ended(Outcome::Applied));
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_at_work_or_cut_off() {
+        let here = begin(std::process::id());
+        assert_eq!(standing(vec![here]), Standing::Running);
+        // No process has this number: it is above what the kernel gives.
+        let gone = begin(u32::MAX);
+        assert_eq!(standing(vec![gone, Entry::Written]), Standing::CutOff);
+    }
 }

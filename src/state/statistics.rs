@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::runs::Record;
+use super::runs::{Record, Standing};
 use crate::event::{Outcome, ServiceName};
 
 /// The sum of some runs.
@@ -12,6 +12,8 @@ pub(crate) struct Sum {
     pub runs: usize,
     /// Those that were proven, and stayed or were undone later.
     pub applied: usize,
+    /// Those that wrote files and touched no container.
+    pub written: usize,
     /// Of these, those that undid others.
     pub undoing: usize,
     /// Failed and given back.
@@ -49,17 +51,23 @@ impl Sum {
 
     fn add(&mut self, record: &Record) {
         self.runs += 1;
-        let count = match record.outcome {
-            Some(Outcome::Applied) => &mut self.applied,
-            Some(Outcome::RolledBack) => &mut self.rollbacks,
-            Some(Outcome::FailedBefore | Outcome::RollbackFailed | Outcome::Refused) => {
+        let standing = record.standing();
+        let is_applied = matches!(
+            standing,
+            Standing::StillFailing(_) | Standing::Ended(Outcome::Applied)
+        );
+        let count = match standing {
+            Standing::Written => &mut self.written,
+            Standing::StillFailing(_) | Standing::Ended(Outcome::Applied) => &mut self.applied,
+            Standing::Ended(Outcome::RolledBack) => &mut self.rollbacks,
+            Standing::Ended(Outcome::FailedBefore | Outcome::RollbackFailed | Outcome::Refused) => {
                 &mut self.failures
             }
-            Some(Outcome::NothingToDo) => &mut self.called_off,
-            None => &mut self.unfinished,
+            Standing::Ended(Outcome::NothingToDo) => &mut self.called_off,
+            Standing::Running | Standing::CutOff | Standing::Unknown => &mut self.unfinished,
         };
         *count += 1;
-        if record.outcome == Some(Outcome::Applied) && !record.undoes.is_empty() {
+        if is_applied && !record.undoes.is_empty() {
             self.undoing += 1;
         }
         for one in &record.services {

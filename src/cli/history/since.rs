@@ -64,6 +64,7 @@ pub(super) fn document(sum: &Sum, since: Timestamp, is_cut: bool) -> Value {
         "complete": !is_cut,
         "runs": sum.runs,
         "applied": sum.applied,
+        "written": sum.written,
         "undoing": sum.undoing,
         "rollbacks": sum.rollbacks,
         "failures": sum.failures,
@@ -77,6 +78,7 @@ pub(super) fn document(sum: &Sum, since: Timestamp, is_cut: bool) -> Value {
 pub(super) fn print(sum: &Sum, is_cut: bool) {
     let parts = [
         (sum.applied, "applied"),
+        (sum.written, "written, not applied"),
         (sum.rollbacks, "rolled back"),
         (sum.failures, "failed"),
         (sum.called_off, "called off"),

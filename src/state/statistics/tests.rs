@@ -54,7 +54,7 @@ proptest! {
         cut in 0..20_usize,
     ) {
         let sum = Sum::of(&runs);
-        let kinds = sum.applied + sum.rollbacks + sum.failures + sum.called_off + sum.unfinished;
+        let kinds = sum.applied + sum.written + sum.rollbacks + sum.failures + sum.called_off + sum.unfinished;
         prop_assert_eq!(kinds, runs.len());
         prop_assert!(sum.undoing <= sum.applied);
         let (first, rest) = runs.split_at(cut.min(runs.len()));
