@@ -553,6 +553,12 @@ pub enum Kind {
     },
     /// A refusal or failure.
     Complaint(Complaint),
+    /// A look at what runs is over: no run ended here, so there is no outcome.
+    Watched {
+        exit_code: u8,
+        duration: Duration,
+        text: String,
+    },
     Finished {
         outcome: Outcome,
         exit_code: u8,

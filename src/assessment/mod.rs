@@ -93,6 +93,9 @@ impl Assessment {
             Change::Apply { in_line: true } if self.differing.is_empty() => {
                 "Nothing to do: what runs is what the files say"
             }
+            Change::Apply { .. } if self.waits_for_unpause() => {
+                "Nothing to do: a paused service stays so"
+            }
             Change::Apply { .. } => "Nothing to do for these services",
             Change::Rollback(_) if self.edited.changes.is_empty() => {
                 "Nothing to do: there is no change of a file to undo"
@@ -124,6 +127,15 @@ impl Assessment {
             let names = names.join(" ");
             format!("{said}. Created and not run: {names}; docker compose up -d {names} runs it")
         }
+    }
+
+    /// Only a pause keeps what runs from being what the files say.
+    fn waits_for_unpause(&self) -> bool {
+        let mut paused = self.plan.remarks.iter().map(|(service, _)| service);
+        paused.any(|name| {
+            let mut own = self.containers.iter().filter(|one| one.service == *name);
+            own.any(|one| one.state == State::Paused)
+        })
     }
 
     /// Files and containers were compared, and agree.

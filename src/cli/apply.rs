@@ -22,7 +22,7 @@ pub(super) async fn apply(global: &Global, args: ApplyArgs) -> Result<Exit, Comp
     let what = What::Apply(service_names(&args.services));
     let options = Options {
         unfinished: WithUnfinished::KeepPresent,
-        ..args.run.options()
+        ..args.run.options()?
     };
     execute(global, what, options).await
 }

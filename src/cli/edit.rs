@@ -106,7 +106,7 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         report::err(&format!("{name} was not changed"));
         return Ok(Exit::Done);
     }
-    let mut options = args.run.options();
+    let mut options = args.run.options()?;
     options.no_apply = args.no_apply;
     let after = match after {
         Some(bytes) => Side::new(bytes, &before),

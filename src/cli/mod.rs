@@ -315,9 +315,9 @@ fn run(cli: Cli) -> Result<Exit, Complaint> {
 }
 
 /// A question ends at once by a signal, and with it what it has started. What changes something hears
-/// signals by itself: where it is decides what has to be done first.
+/// signals by itself: where it is decides what has to be done first; `watch` says how far it came.
 async fn heard(global: &Global, command: Command) -> Result<Exit, Complaint> {
-    if command.is_run() || matches!(command, Command::Schedule(_)) {
+    if command.is_run() || matches!(command, Command::Schedule(_) | Command::Watch(_)) {
         return dispatch(global, command).await;
     }
     let signals = Signals::listen().map_err(anyhow::Error::from)?;

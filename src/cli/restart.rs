@@ -22,7 +22,7 @@ pub(super) struct RestartArgs {
 }
 
 pub(super) async fn restart(global: &Global, args: RestartArgs) -> Result<Exit, Complaint> {
-    let mut options = args.run.options();
+    let mut options = args.run.options()?;
     if args.down {
         options.strategy = Strategy::DownUp;
     }

@@ -27,7 +27,7 @@ pub(super) async fn rollback(global: &Global, args: RollbackArgs) -> Result<Exit
     let what = What::Rollback(target);
     let options = Options {
         unfinished: WithUnfinished::GoBack(target),
-        ..args.run.options()
+        ..args.run.options()?
     };
     execute(global, what, options).await
 }

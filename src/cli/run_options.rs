@@ -5,12 +5,11 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use super::argument::duration;
+use super::argument::{duration, limits};
 use super::global::Global;
 use super::notify::{self, Occasion};
 use crate::complaint::Complaint;
 use crate::exit::Exit;
-use crate::health::limits::Limits;
 use crate::plan::guard::Guard;
 use crate::request::{Options, Request, Strategy, What, WithUnfinished};
 
@@ -39,15 +38,9 @@ pub(super) struct RunOptions {
     /// Time limit [default: as the healthchecks allow, else 5m]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     timeout: Option<Duration>,
-    /// How long a service without a healthcheck must run
-    #[arg(
-        long,
-        value_parser = duration,
-        default_value = "5s",
-        value_name = "TIME",
-        hide_short_help = true
-    )]
-    settle: Duration,
+    /// How long a service without a healthcheck must run [default: 5s]
+    #[arg(long, value_parser = duration, value_name = "TIME", hide_short_help = true)]
+    settle: Option<Duration>,
     /// Allow what a guard refuses; the refusal names it
     #[arg(
         long,
@@ -86,8 +79,10 @@ impl RunOptions {
         self.dry_run
     }
 
-    pub(super) fn options(&self) -> Options {
-        Options {
+    /// # Errors
+    /// Options that exclude each other.
+    pub(super) fn options(&self) -> Result<Options, Complaint> {
+        Ok(Options {
             dry_run: self.dry_run,
             exit_code: self.exit_code,
             no_apply: false,
@@ -98,15 +93,11 @@ impl RunOptions {
                 StrategyArg::Recreate => Strategy::Recreate,
                 StrategyArg::DownUp => Strategy::DownUp,
             },
-            limits: Limits {
-                settle: self.settle,
-                timeout: self.timeout,
-                ..Limits::default()
-            },
+            limits: limits(self.settle, self.timeout, "--timeout")?,
             allow: self.allow.iter().copied().collect(),
             wait_lock: self.wait_lock,
             unfinished: WithUnfinished::Refuse,
-        }
+        })
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     });
     let options = Options {
         no_apply: args.no_apply,
-        ..args.run.options()
+        ..args.run.options()?
     };
     execute(global, what, options).await
 }

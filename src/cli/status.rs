@@ -8,8 +8,8 @@ use super::global::Global;
 use super::{notify, schedule};
 use crate::assess::warnings;
 use crate::complaint::Complaint;
-use crate::docker::container::{Container, Inspected};
-use crate::event::ServiceName;
+use crate::docker::container::{Container, Inspected, State};
+use crate::event::{Action, ServiceName};
 use crate::exit::Exit;
 use crate::report::{self, page};
 use crate::rollback::unfinished;
@@ -27,6 +27,7 @@ struct Row {
     service: ServiceName,
     /// There is no container.
     is_missing: bool,
+    is_paused: bool,
     state: String,
     health: String,
     image: String,
@@ -110,6 +111,7 @@ impl Row {
         Self {
             service,
             is_missing: true,
+            is_paused: false,
             state: "no container".into(),
             health: none(),
             image: none(),
@@ -135,6 +137,7 @@ impl Row {
         Self {
             service: service.clone(),
             is_missing: false,
+            is_paused: container.state == State::Paused,
             state,
             health: health.to_owned(),
             image: container.image.clone(),
@@ -190,10 +193,24 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
     if rows.iter().all(|row| row.is_missing) {
         return report::out("! the stack is down; refit apply starts it");
     }
+    let is_paused = |service: &ServiceName| {
+        let mut own = rows.iter().filter(|row| row.service == *service);
+        own.any(|row| row.is_paused)
+    };
+    let mut is_left = false;
     for drift in drifts {
-        report::out(&format!("! {}: {}", drift.service, drift.reason.text));
+        let service = &drift.service;
+        // Nothing but the pause itself differs, which only its end mends.
+        let unpause = match drift.action == Action::Start && is_paused(service) {
+            true => format!("; docker compose unpause {service} lets it go on"),
+            false => String::new(),
+        };
+        is_left |= unpause.is_empty();
+        report::out(&format!("! {service}: {}{unpause}", drift.reason.text));
     }
-    report::out("refit plan shows what would be done; refit apply does it");
+    if is_left {
+        report::out("refit plan shows what would be done; refit apply does it");
+    }
 }
 
 fn document(

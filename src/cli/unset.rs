@@ -34,7 +34,7 @@ pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Comp
     });
     let options = Options {
         no_apply: args.no_apply,
-        ..args.run.options()
+        ..args.run.options()?
     };
     execute(global, what, options).await
 }

@@ -44,7 +44,7 @@ pub(super) struct UpgradeArgs {
 }
 
 pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, Complaint> {
-    let options = args.run.options();
+    let options = args.run.options()?;
     let request = Request {
         command: global.command_line(),
         options: Options {

@@ -47,7 +47,7 @@ pub(super) struct UseArgs {
 }
 
 pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, Complaint> {
-    let mut options = args.run.options();
+    let mut options = args.run.options()?;
     options.no_apply = args.no_apply;
     let catalogue = catalogue(global).await?;
     let recipe = &catalogue.find(&args.recipe)?.recipe;

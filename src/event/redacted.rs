@@ -100,6 +100,15 @@ impl Kind {
                 result,
                 what: clean(what),
             },
+            Self::Watched {
+                exit_code,
+                duration,
+                text,
+            } => Self::Watched {
+                exit_code,
+                duration,
+                text: clean(text),
+            },
             Self::Rollback { reason } => Self::Rollback {
                 reason: clean(reason),
             },

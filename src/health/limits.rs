@@ -70,6 +70,7 @@ pub(crate) fn expectation(
         .timeout
         .or(limits.timeout)
         .unwrap_or_else(|| derived.unwrap_or(limits.default_timeout));
+    let settle = settings.settle.unwrap_or(limits.settle);
     Expectation {
         healthcheck: inspected.healthcheck,
         probe: settings.probe.is_some(),
@@ -77,7 +78,8 @@ pub(crate) fn expectation(
         may_complete: past.one_shot || !past.was_up,
         must_complete: past.one_shot,
         policy: inspected.policy,
-        settle: settings.settle.unwrap_or(limits.settle),
+        // Whoever gives less time than it takes to settle wants to know of that time.
+        settle: settle.min(limit),
         reloaded: false,
         limit,
     }
@@ -115,6 +117,27 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_has_to_settle_for_longer_than_there_is_time() {
+        let s = Duration::from_secs;
+        let expected = |settings: ServiceSettings, timeout| {
+            let limits = Limits {
+                timeout,
+                ..Limits::default()
+            };
+            let expect = expectation(&Inspected::default(), &settings, Past::default(), limits);
+            (expect.settle, expect.limit)
+        };
+        let silent = ServiceSettings::default;
+        assert_eq!(expected(silent(), None), (s(5), s(300)));
+        assert_eq!(expected(silent(), Some(s(3))), (s(3), s(3)));
+        let slow = ServiceSettings {
+            settle: Some(s(10)),
+            ..silent()
+        };
+        assert_eq!(expected(slow, Some(s(3))), (s(3), s(3)));
+    }
 
     #[test]
     fn the_limit_is_the_healthchecks_own() {

@@ -502,6 +502,10 @@ impl Watch {
                 continue;
             };
             track.read(&inspected, started, now, as_started, self.limits);
+            if as_started {
+                // For whoever waits: nothing may happen for a while.
+                self.tell_container(&container.service, inspected.state, Some(&inspected));
+            }
             self.start_probing(&container.service);
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::follow;
+use super::state;
 use super::steps::{Plan, Step};
 use super::wishes::{Wishes, wish};
 use crate::docker::container::Container;
@@ -23,8 +24,7 @@ pub(crate) struct Of<'a> {
 /// Makes a service anew of another image, and whoever must follow it. What was stopped on purpose
 /// stays so, and is told; says whether the service is made anew.
 pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
-    if stays_stopped(of, service) {
-        let remark = "is stopped and stays stopped, with its present image".to_owned();
+    if let Some(remark) = resting(of, service) {
         let remark = (service.clone(), remark);
         if !plan.remarks.contains(&remark) {
             plan.remarks.push(remark);
@@ -65,9 +65,20 @@ pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text:
     true
 }
 
-fn stays_stopped(of: Of<'_>, service: &ServiceName) -> bool {
-    let mut own = of.containers.iter().filter(|c| c.service == *service);
-    !of.one_shots.contains(service) && own.all(Container::stopped_on_purpose)
+/// That a service does not take part, where it does not run.
+fn resting(of: Of<'_>, service: &ServiceName) -> Option<String> {
+    let own = of.containers.iter().filter(|c| c.service == *service);
+    let own: Vec<&Container> = own.collect();
+    if of.one_shots.contains(service) {
+        return None;
+    }
+    if own.is_empty() {
+        return Some("has no container, and gets none".to_owned());
+    }
+    let word = state::resting(&own)?.word();
+    Some(format!(
+        "is {word} and stays {word}, with its present image"
+    ))
 }
 
 /// The image is there already: the service is made anew of it, and nothing is built.

@@ -4,7 +4,7 @@
 use super::inputs::Inputs;
 use super::wishes::Wishes;
 use crate::docker::container::{Container, State};
-use crate::event::{Action, ServiceName};
+use crate::event::{Action, Route, ServiceName};
 
 /// What is done with services that do not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,23 +21,91 @@ pub(super) fn settle(
     remarks: &mut Vec<(ServiceName, String)>,
     stopped: StoppedServices,
 ) {
-    for (name, (action, _)) in wishes.iter_mut() {
+    for (name, (action, reasons)) in wishes.iter_mut() {
         let own: Vec<&Container> = inputs
             .containers
             .iter()
             .filter(|container| container.service == *name)
             .collect();
         let settled = match stopped {
-            StoppedServices::IsStarted => started(*action, &own),
-            StoppedServices::StaysStopped => kept(inputs, name, *action, &own, remarks),
+            StoppedServices::IsStarted => started(name, *action, &own, remarks),
+            StoppedServices::StaysStopped => {
+                let of_change = reasons.iter().any(|reason| reason.route != Route::Asked);
+                let rests = resting(&own).filter(|_| !inputs.one_shots.contains(name));
+                match rests.filter(|_| !matches!(action, Action::None | Action::Remove)) {
+                    Some(rests) => {
+                        remarks.push((name.clone(), rests.told(name, of_change)));
+                        Action::None
+                    }
+                    None => kept(inputs, name, *action, &own, remarks),
+                }
+            }
         };
         *action = settled;
     }
 }
 
-/// `apply` and a restart by name: what does not run is started.
-fn started(action: Action, own: &[&Container]) -> Action {
+/// How somebody took a service out of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resting {
+    Stopped,
+    Paused,
+}
+
+/// Whether somebody took all containers of a service out of work, and how.
+pub(super) fn resting(own: &[&Container]) -> Option<Resting> {
+    let by_hand = !own.is_empty() && own.iter().all(|one| one.stopped_on_purpose());
+    let is_paused = own.iter().any(|one| one.state == State::Paused);
+    by_hand.then_some(match is_paused {
+        true => Resting::Paused,
+        false => Resting::Stopped,
+    })
+}
+
+impl Resting {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// That it stays so, and what ends it. By a change, what runs it as it was would not bring the
+    /// change.
+    fn told(self, name: &ServiceName, of_change: bool) -> String {
+        match (self, of_change) {
+            (Self::Stopped, true) => format!(
+                "is stopped and stays stopped; refit apply {name} starts it with the change"
+            ),
+            (Self::Stopped, false) => {
+                format!("is stopped and stays stopped; refit restart {name} starts it")
+            }
+            (Self::Paused, true) => format!(
+                "is paused and stays paused, without the change; docker compose unpause {name}, then \
+                 refit apply {name} brings it"
+            ),
+            (Self::Paused, false) => paused(name),
+        }
+    }
+}
+
+fn paused(name: &ServiceName) -> String {
+    format!("is paused and stays paused; docker compose unpause {name} lets it go on")
+}
+
+/// `apply` and a restart by name: what does not run is started. The engine starts no container that is
+/// paused, and Compose fails on it.
+fn started(
+    name: &ServiceName,
+    action: Action,
+    own: &[&Container],
+    remarks: &mut Vec<(ServiceName, String)>,
+) -> Action {
     match action {
+        Action::Start if own.iter().any(|one| one.state == State::Paused) => {
+            remarks.push((name.clone(), paused(name)));
+            Action::None
+        }
         Action::Restart | Action::Signal if own.is_empty() => Action::Start,
         Action::None
         | Action::Signal
@@ -99,13 +167,6 @@ fn kept(
         } else {
             action
         };
-    }
-    if own.iter().all(|container| container.stopped_on_purpose()) {
-        remarks.push((
-            name.clone(),
-            "is stopped and stays stopped; it gets the change when it is started".into(),
-        ));
-        return Action::None;
     }
     // A container that was never started, or crashed, cannot be restarted into another definition,
     // but a restart is a start to the engine.

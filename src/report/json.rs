@@ -133,6 +133,14 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
         Kind::Note { code, text } => ("note", json!({"code": code, "text": text})),
         Kind::Logs { service, lines } => ("logs", json!({"service": service, "lines": lines})),
         Kind::Complaint(complaint) => ("error", self::complaint(complaint)),
+        Kind::Watched {
+            exit_code,
+            duration,
+            text,
+        } => (
+            "watched",
+            json!({"exit_code": exit_code, "duration_ms": millis(*duration), "text": text}),
+        ),
         Kind::Finished {
             outcome,
             exit_code,

@@ -270,6 +270,15 @@ impl Terminal {
         }
     }
 
+    fn watched(&self, state: &mut ScreenState, exit_code: u8, text: &str) {
+        for line in std::mem::take(&mut state.lines).into_values() {
+            line.finish_and_clear();
+        }
+        if exit_code != 0 || !self.options.quiet {
+            self.print(state, text);
+        }
+    }
+
     fn finished(&self, state: &mut ScreenState, outcome: Outcome, next: Option<&str>) {
         for line in std::mem::take(&mut state.lines).into_values() {
             line.finish_and_clear();
@@ -444,6 +453,9 @@ impl Tell for Terminal {
                 state.began_results = false;
             }
             Kind::Complaint(complaint) => self.complaint(state, complaint),
+            Kind::Watched {
+                exit_code, text, ..
+            } => self.watched(state, *exit_code, text),
             Kind::Finished { outcome, next, .. } => {
                 self.finished(state, *outcome, next.as_deref());
             }

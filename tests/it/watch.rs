@@ -359,5 +359,50 @@ fn a_service_that_somebody_paused_is_named_by_the_watch() {
     };
     docker(&["pause", &stack.container("db").id]);
     let answer = stack.refit(&["watch"]).exits(0);
-    answer.says("db was stopped or paused on purpose, and is not watched");
+    answer.says("db is paused, and not watched; docker compose unpause db lets it go on");
+}
+
+#[test]
+fn paused_is_paused_until_somebody_lets_it_go_on() {
+    let compose = format!(
+        "services:\n  web: {}\n  db: {}\n",
+        idle("env_file: .env"),
+        idle("")
+    );
+    let Some(stack) = TestStack::started(&compose, &[GOOD]) else {
+        return;
+    };
+    let web = stack.container("web");
+    docker(&["pause", &web.id]);
+    let unpause = "docker compose unpause web";
+    let is_paused = || {
+        let now = stack.container("web");
+        assert_eq!((now.id.as_str(), now.status()), (web.id.as_str(), "paused"));
+    };
+    let status = stack.refit(&["status"]).exits(0);
+    status
+        .has_line(&["! web: is paused", unpause])
+        .never_says("refit apply does it");
+    for words in [&["apply"][..], &["apply", "web"], &["plan"]] {
+        let answer = stack.refit(words).exits(0);
+        answer
+            .has_line(&["web is paused and stays paused", unpause])
+            .says("Nothing to do: a paused service stays so");
+        is_paused();
+    }
+    let restart = stack.refit(&["restart"]).exits(0);
+    restart
+        .has_line(&["web is paused and stays paused", unpause])
+        .never_says("refit apply");
+    let set = stack.refit(&["set", "MODE=other"]).exits(0);
+    set.has_line(&[
+        "web is paused and stays paused, without the change",
+        unpause,
+    ])
+    .never_says("is stopped");
+    is_paused();
+    // What was said works.
+    stack.compose(&["unpause", "web"]);
+    stack.refit(&["apply", "web"]).exits(0);
+    assert_eq!(stack.container("web").env["MODE"], "other");
 }

@@ -19,7 +19,7 @@ fn keys_and_services() {
     screens.shows("why-not-set", "why COLOUR");
     screens.shows("why-near", "why MODES");
     screens.shows("watch", "watch");
-    screens.shows("watch-out-of-time", "watch --for 1s --settle 60s");
+    screens.shows("watch-nothing-could-settle", "watch --for 1s --settle 60s");
     screens.shows("notify-no-receiver", "notify test");
     screens.shows("schedule-status-none", "schedule status");
     screens.shows("schedule-test-none", "schedule test");

@@ -51,9 +51,9 @@ fn a_run_is_interrupted() {
         interrupted("restart", "restart worker --settle 60s");
         screens.shows(&format!("interrupted-history-{columns}"), "history");
     }
-    // It draws nothing while it waits.
     screens.shows_in_window_until("watch-interrupted-60", 60, "watch --settle 60s", |window| {
-        window.shows("web  healthy");
+        window.shows("web     healthy");
+        window.shows("worker  running");
         window.press(CTRL_C);
     });
 }
