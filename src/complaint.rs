@@ -53,6 +53,16 @@ impl Complaint {
 }
 
 impl Complaint {
+    /// The same with the commands that it names put in another form.
+    #[must_use]
+    pub fn with_commands(&self, fit: impl Fn(&str) -> String) -> Self {
+        Self {
+            text: fit(&self.text),
+            hint: self.hint.as_deref().map(fit),
+            ..self.clone()
+        }
+    }
+
     /// The same with all secrets that the redactor knows taken out: another program's message may
     /// repeat what it was given.
     #[must_use]

@@ -447,6 +447,20 @@ impl Event {
         Self { at, run, kind }
     }
 
+    /// The same with the commands that it tells the person to type put in another form.
+    #[must_use]
+    pub fn with_commands(&self, fit: impl Fn(&str) -> String) -> Self {
+        let mut event = self.clone();
+        if let Kind::Complaint(complaint) = &mut event.kind {
+            *complaint = complaint.with_commands(fit);
+        } else if let Kind::Note { text, .. } = &mut event.kind {
+            *text = fit(text);
+        } else if let Kind::Finished { next, .. } = &mut event.kind {
+            *next = next.as_deref().map(fit);
+        }
+        event
+    }
+
     /// When.
     pub fn at(&self) -> Timestamp {
         self.at

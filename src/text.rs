@@ -162,6 +162,15 @@ pub(crate) fn folded(lines: Vec<String>) -> Vec<String> {
     block
 }
 
+/// A word as it is typed in a shell.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+•".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +223,12 @@ mod tests {
         assert_eq!(folded(lines("b a b a b")), ["a", "b", "(2 times)"]);
         assert_eq!(folded(lines("a b c")), ["a", "b", "c"]);
         assert!(folded(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn words_with_blanks_are_quoted() {
+        assert_eq!(shell_word("A=b:1"), "A=b:1");
+        assert_eq!(shell_word("ports[0]=it's"), r"'ports[0]=it'\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 }

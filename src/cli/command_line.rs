@@ -5,6 +5,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use crate::secret::{HIDDEN, Redactor, is_secret};
+use crate::text::shell_word;
 
 /// Options that say how refit prints, and from where it was called: they change nothing of a run.
 const OF_NO_CONSEQUENCE: [&str; 5] = ["directory", "json", "quiet", "verbose", "color"];
@@ -77,7 +78,7 @@ impl CommandLine {
                 CommandWord::Plain(text) => words.push(plain(text, &is_secret_name)),
                 CommandWord::Option { flag, value } => {
                     words.push(flag.clone());
-                    words.extend(value.iter().map(|value| quoted(&urls.redact(value))));
+                    words.extend(value.iter().map(|value| shell_word(&urls.redact(value))));
                 }
             }
         }
@@ -88,24 +89,15 @@ impl CommandLine {
 /// A word; of an assignment to a secret only the name.
 fn plain(text: &str, is_secret_name: impl Fn(&str) -> bool) -> String {
     let Some((name, value)) = text.split_once('=') else {
-        return quoted(&Redactor::default().redact(text));
+        return shell_word(&Redactor::default().redact(text));
     };
     // Of a path such as services.web.environment.API_KEY the end says what it is.
     let mut parts = name.rsplit(['.', '"', '[', ']']);
     let last = parts.find(|part| !part.is_empty()).unwrap_or(name);
     match is_secret_name(name) || is_secret(last, value) {
-        true => quoted(&format!("{name}={HIDDEN}")),
-        false => quoted(text),
+        true => shell_word(&format!("{name}={HIDDEN}")),
+        false => shell_word(text),
     }
-}
-
-/// A word as it is typed in a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+•".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::complaint::{Code, Complaint};
 use crate::doctor::{Coverage, Diagnosis, Finding, Level, RecognisedApplication, gather};
 use crate::exit::Exit;
 use crate::report::style::Style;
-use crate::report::{self, page};
+use crate::report::{self, called, page};
 use crate::stack::url::Address;
 
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ fn lines(finding: &Finding, as_next: bool, style: Style) {
         report::out(&format!("  {why}"));
     }
     if let Some(hint) = &finding.hint {
-        report::out(&format!("  → {hint}"));
+        page::advice(&format!("  → {hint}"));
     }
 }
 
@@ -173,7 +173,7 @@ fn document(diagnosis: &Diagnosis) -> Value {
                 "keys": finding.keys,
                 "text": finding.text,
                 "why": finding.why,
-                "hint": finding.hint,
+                "hint": finding.hint.as_deref().map(called::fit),
             })
         })
         .collect();

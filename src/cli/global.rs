@@ -10,11 +10,14 @@ use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::endpoint::EndpointRequest;
 use crate::event::Tell;
+use crate::report::called::Called;
 use crate::report::{self, Color};
 use crate::request::{Invocation, StackRequest};
+use crate::secret::Redactor;
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StateHome;
+use crate::text::shell_word;
 
 /// The options that mean what they mean in docker and docker compose.
 #[derive(Debug, Args)]
@@ -113,6 +116,55 @@ impl Global {
                 host: self.host.clone(),
                 context: self.context.clone(),
             },
+        }
+    }
+
+    /// What commands that a person is told to type have to say as well.
+    pub(super) fn called(&self, verbs: Vec<String>) -> Called {
+        let words = |flag: &str, value: &str| [flag.to_owned(), shell_word(value)];
+        let paths = |flag: &'static str, paths: &[PathBuf], to: Option<&PathBuf>| {
+            let path = |path: &PathBuf| to.map_or(path.clone(), |to| to.join(path));
+            let all = paths.iter().map(path);
+            let all = all.flat_map(move |path| words(flag, &path.display().to_string()));
+            all.collect::<Vec<_>>()
+        };
+        // Compose has no -C: it reads its files from where it is called.
+        let of_stack = |to: Option<&PathBuf>| {
+            let mut options = paths("-f", &self.file, to);
+            let project = self.project_name.iter();
+            options.extend(project.flat_map(|name| words("-p", name)));
+            options.extend(paths("--env-file", &self.env_file, to));
+            let profiles = self.profile.iter();
+            options.extend(profiles.flat_map(|name| words("--profile", name)));
+            options
+        };
+        let of_engine = [("-c", &self.context), ("-H", &self.host)];
+        let of_engine = of_engine.into_iter().flat_map(|(flag, value)| {
+            let value = value
+                .as_deref()
+                .map(|value| Redactor::default().redact(value));
+            value.into_iter().flat_map(move |value| words(flag, &value))
+        });
+        let of_engine: Vec<String> = of_engine.collect();
+        let folder =
+            |folder: &Option<PathBuf>, flag: &'static str| paths(flag, folder.as_slice(), None);
+        let project = folder(&self.project_directory, "--project-directory");
+        let in_folder = match (&self.project_directory, &self.directory) {
+            (Some(project), Some(directory)) => Some(directory.join(project)),
+            (Some(project), None) => Some(project.clone()),
+            (None, directory) => directory.clone(),
+        };
+        let mut refit = folder(&self.directory, "-C");
+        refit.extend(of_stack(None));
+        refit.extend(project);
+        refit.extend(of_engine.clone());
+        let mut compose = folder(&in_folder, "--project-directory");
+        compose.extend(of_stack(self.directory.as_ref()));
+        Called {
+            refit,
+            compose,
+            docker: of_engine,
+            verbs,
         }
     }
 

@@ -41,7 +41,7 @@ use crate::complaint::{Code, Complaint};
 use crate::event::Emitter;
 use crate::exit::{self, Exit};
 use crate::host::signals::Signals;
-use crate::report::{self, page};
+use crate::report::{self, called, page};
 use command_line::CommandLine;
 use global::Global;
 
@@ -188,6 +188,7 @@ pub fn main() -> ExitCode {
             });
         }
     };
+    called::remember(cli.global.called(verbs()));
     // The timer's command says little; who tries it out wants to see.
     cli.global.quiet &= !cli.command.is_tried_out();
     let json = cli.global.json;
@@ -234,6 +235,18 @@ fn enough_files() -> Result<(), Complaint> {
 
 /// What other programs have for "do it all the same".
 const FORCES: [&str; 4] = ["--force", "--yes", "-y", "--assume-yes"];
+
+/// What a command line may begin with.
+fn verbs() -> Vec<String> {
+    let command = Cli::command();
+    let verbs = command.get_subcommands().flat_map(|verb| {
+        let others = verb.get_all_aliases().map(str::to_owned);
+        others
+            .chain([verb.get_name().to_owned()])
+            .collect::<Vec<_>>()
+    });
+    verbs.collect()
+}
 
 /// All that can be typed.
 fn command_line() -> clap::Command {

@@ -59,7 +59,7 @@ pub(super) async fn recipes(global: &Global, args: &RecipesArgs) -> Result<Exit,
                 report::err(&format!("! {}", complaint.text));
             }
             report::out("");
-            report::out("refit recipes RECIPE explains one, refit use RECIPE uses it");
+            page::advice("refit recipes RECIPE explains one, refit use RECIPE uses it");
         }
     }
     Ok(Exit::Done)

@@ -91,7 +91,7 @@ fn print(state: &StackState, record: &Record, undid: &[RunId], logs: &[(String, 
         report::out(&format!("reason  {reason}"));
     }
     for todo in &record.todo {
-        report::out(&format!("to do   {todo}"));
+        page::advice(&format!("to do   {todo}"));
     }
     if !undid.is_empty() {
         report::out(&format!("undid   {}", in_force::named(undid)));

@@ -11,7 +11,7 @@ use crate::complaint::Complaint;
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, ServiceName};
 use crate::exit::Exit;
-use crate::report::{self, page};
+use crate::report::{self, called, page};
 use crate::rollback::unfinished;
 use crate::schedule::record;
 use crate::stack::drift::{self, Drift};
@@ -90,7 +90,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             .for_each(|text| report::out(&format!("! {text}")));
         unfinished
             .iter()
-            .for_each(|text| report::out(&format!("! {text}")));
+            .for_each(|text| page::advice(&format!("! {text}")));
         if let Some(last) = last {
             report::out(&format!("unattended: {}", schedule::told(&last)));
         }
@@ -191,7 +191,7 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
     }
     report::out("");
     if rows.iter().all(|row| row.is_missing) {
-        return report::out("! the stack is down; refit apply starts it");
+        return page::advice("! the stack is down; refit apply starts it");
     }
     let is_paused = |service: &ServiceName| {
         let mut own = rows.iter().filter(|row| row.service == *service);
@@ -206,10 +206,10 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
             false => String::new(),
         };
         is_left |= unpause.is_empty();
-        report::out(&format!("! {service}: {}{unpause}", drift.reason.text));
+        page::advice(&format!("! {service}: {}{unpause}", drift.reason.text));
     }
     if is_left {
-        report::out("refit plan shows what would be done; refit apply does it");
+        page::advice("refit plan shows what would be done; refit apply does it");
     }
 }
 
@@ -245,6 +245,6 @@ fn document(
         "files": place.located.args.files,
         "services": rows,
         "differs": drifts,
-        "unfinished": unfinished,
+        "unfinished": unfinished.iter().map(|text| called::fit(text)).collect::<Vec<_>>(),
     })
 }

@@ -350,7 +350,7 @@ fn print(
 fn print_reached(key: &EnvKey, reached: &[Reached]) {
     if reached.is_empty() {
         report::out("  reaches   no service");
-        report::out(&format!(
+        page::advice(&format!(
             "  →         refit set {key}=VALUE --for SERVICE makes it reach one"
         ));
     }

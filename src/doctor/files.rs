@@ -25,7 +25,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
             Finding::new(FindingCode::ConfigUnused, text)
                 .of(service)
                 .file(file)
-                .hint(format!("refit set {}", super::finding::quoted(&item))),
+                .hint(format!("refit set {}", crate::text::shell_word(&item))),
         );
     }
     found
@@ -46,7 +46,7 @@ fn of_mount(mount: &BindMount) -> Option<Finding> {
                 .why("Docker makes one where a file is missing, and the application cannot read it")
                 .hint(format!(
                     "rmdir {}, put the file there, then refit apply",
-                    super::finding::quoted(source)
+                    crate::text::shell_word(source)
                 ))
         }
         // A folder for data is made by Docker, as it is meant.

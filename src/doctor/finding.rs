@@ -199,15 +199,6 @@ pub(crate) fn in_order(mut found: Vec<Finding>) -> Vec<Finding> {
     found
 }
 
-/// A word as a person types it in a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,11 +217,5 @@ mod tests {
             assert_eq!(*code as usize, index);
             assert_eq!((code.word(), code.level()), (*word, *level));
         }
-    }
-
-    #[test]
-    fn words_with_blanks_are_quoted() {
-        assert_eq!(quoted("A=b:1"), "A=b:1");
-        assert_eq!(quoted("ports[0]=it's"), r"'ports[0]=it'\''s'");
     }
 }

@@ -44,7 +44,7 @@ impl GivenValue<'_> {
             ValueSource::File(file, _) => file.flag(),
             ValueSource::Definition(_) => String::new(),
         };
-        format!("refit set {}{flag}", super::finding::quoted(&word))
+        format!("refit set {}{flag}", crate::text::shell_word(&word))
     }
 
     /// The command that takes the key away.

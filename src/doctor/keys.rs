@@ -141,7 +141,7 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
                 .why("Compose fills in ${…} from this file, and passes nothing else to containers")
                 .hint(format!(
                     "refit set {} --for {service}",
-                    super::finding::quoted(&word)
+                    crate::text::shell_word(&word)
                 ))
         };
         found.push(at(finding.of(service).key(key), &of_line(file, line)));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::quoted;
 use crate::docker::container::{Health, State};
 use crate::event::{Route, ServiceName};
 use crate::host::http::Reply;
@@ -11,6 +10,7 @@ use crate::stack::Resolved;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
 use crate::stack::url::Address;
+use crate::text::shell_word;
 
 /// Everything that was seen of a stack.
 pub(crate) struct Patient<'a> {
@@ -134,7 +134,7 @@ impl EnvText {
     pub(super) fn flag(&self) -> String {
         match self.is_first {
             true => String::new(),
-            false => format!(" -F {}", quoted(&self.name)),
+            false => format!(" -F {}", shell_word(&self.name)),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::finding::quoted;
 use super::finding::{Finding, FindingCode};
 use super::given::{Environment, GivenValue};
 use super::keys::at;
@@ -13,6 +12,7 @@ use crate::stack::address::is_open;
 use crate::stack::application::Subject;
 use crate::stack::model::Service;
 use crate::stack::url::Address;
+use crate::text::shell_word;
 
 /// Images that speak as Redis does.
 pub(crate) const REDIS: [&str; 5] = [
@@ -77,7 +77,7 @@ fn open_port(name: &ServiceName, service: &Service, image: &str) -> Option<Findi
         ip => ip,
     };
     let close = format!("services.{name}.ports[{index}]=127.0.0.1:{published}:{target}");
-    let hint = format!("refit set {}", quoted(&close));
+    let hint = format!("refit set {}", shell_word(&close));
     let finding = match asks_for_password(service, image) {
         true => Finding::new(
             FindingCode::StorePublished,

@@ -7,6 +7,7 @@
     reason = "this is the room that prints"
 )]
 
+pub(crate) mod called;
 pub(crate) mod json;
 mod news;
 pub(crate) mod notify;
@@ -25,18 +26,24 @@ pub(crate) use output::{err, out, print, to_watcher, unwritten};
 use std::io::{self, IsTerminal as _};
 use std::rc::Rc;
 
-use crate::event::Tell;
+use crate::event::{Event, Tell};
 use style::Style;
 
 /// The renderer for these options.
 pub(crate) fn renderer(options: PrintOptions) -> Rc<dyn Tell> {
     if options.json {
-        return Rc::new(json::JsonLines);
+        return Rc::new(AsCalled(json::JsonLines));
     }
     let style = Style::for_stdout(options.color);
-    Rc::new(terminal::Terminal::new(
-        options,
-        style,
-        io::stderr().is_terminal(),
-    ))
+    let terminal = terminal::Terminal::new(options, style, io::stderr().is_terminal());
+    Rc::new(AsCalled(terminal))
+}
+
+/// What is to be typed next, as it works here.
+struct AsCalled<T>(T);
+
+impl<T: Tell> Tell for AsCalled<T> {
+    fn tell(&self, event: &Event) {
+        self.0.tell(&event.with_commands(called::fit));
+    }
 }

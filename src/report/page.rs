@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::called;
 use super::output::{err, out, print};
 use crate::complaint::Complaint;
 use crate::report::json;
@@ -32,8 +33,14 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     rows.iter().cloned().for_each(line);
 }
 
+/// Prints a line that names what to type.
+pub(crate) fn advice(line: &str) {
+    out(&called::fit(line));
+}
+
 /// Prints a complaint that no run tells.
 pub(crate) fn complaint(complaint: &Complaint, as_json: bool) {
+    let complaint = &complaint.with_commands(called::fit);
     if as_json {
         let error = serde_json::json!({"error": json::complaint(complaint)});
         return print(&format!("{error}\n"));

@@ -41,6 +41,7 @@ mod followers;
 mod further_back;
 mod guards;
 mod help;
+mod hints;
 mod history;
 mod house;
 mod hundred;

@@ -118,7 +118,7 @@ fn print(timer: &NewTimer, done: Installation) {
     for problem in done.health.problems {
         report::err(&format!("! {problem}"));
     }
-    report::out("Try it: refit schedule test");
+    page::advice("Try it: refit schedule test");
 }
 
 fn print_files(global: &Global, timer: &NewTimer) {

@@ -31,7 +31,7 @@ pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
         return Ok(Exit::Done);
     }
     if timers.is_empty() {
-        report::out("no timer is installed for this stack; refit schedule install makes one");
+        page::advice("no timer is installed for this stack; refit schedule install makes one");
     }
     for (InstalledTimer { via, file, .. }, health) in &timers {
         report::out(&format!("timer   {}, {}", via.words(), file.display()));
