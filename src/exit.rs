@@ -44,9 +44,14 @@ impl Exit {
 
 /// How a complaint ends the process, where no run began.
 pub(crate) fn of_complaint(complaint: &Complaint) -> Exit {
+    of_refusal(complaint.code)
+}
+
+/// How a refusal ends the process, before a run or while it is assessed.
+pub(crate) fn of_refusal(code: Code) -> Exit {
     // By their bare names, for there are many; beside others a name that is no code does not compile.
     use Code::*;
-    match complaint.code {
+    match code {
         // What the parser of the command line cannot see, such as options that exclude each other.
         Code::Usage => Exit::Usage,
         Code::Locked => Exit::Locked,

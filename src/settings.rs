@@ -12,10 +12,12 @@ use crate::complaint::Complaint;
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::http::Answer;
+use text_or_fields::TextOrFields;
 
 mod duration;
 mod explain;
 mod notify;
+mod text_or_fields;
 mod upgrade;
 pub(crate) mod window;
 
@@ -150,19 +152,14 @@ impl<'de> Deserialize<'de> for Probe {
             status: Option<u16>,
             body: Option<String>,
         }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum ProbeForm {
-            Short(String),
-            Long(ProbeFields),
-        }
-        let probe = match ProbeForm::deserialize(from)? {
-            ProbeForm::Short(url) => Self {
+        let forms = "a URL, or {url: URL, status: 200, body: TEXT}";
+        let probe = match text_or_fields::read(from, forms)? {
+            TextOrFields::Text(url) => Self {
                 url,
                 status: None,
                 body: None,
             },
-            ProbeForm::Long(ProbeFields { url, status, body }) => Self { url, status, body },
+            TextOrFields::Fields(ProbeFields { url, status, body }) => Self { url, status, body },
         };
         if !probe.url.starts_with("http://") && !probe.url.starts_with("https://") {
             return Err(de::Error::custom(

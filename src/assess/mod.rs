@@ -19,7 +19,7 @@ use std::path::Path;
 
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff;
-use crate::assessment::{Assessment, Decision};
+use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::event::Action;
 use crate::plan::{self, guard};
@@ -90,6 +90,21 @@ pub(crate) async fn checked(
         .notes
         .extend(warnings::other_names(place, &assessment.edited));
     let unknown = warnings::unknown_services(place, &assessment.after);
+    // What a new version, an edit or a rollback leaves out was no slip.
+    let is_slip = match &assessment.change {
+        Change::Upgrade { .. } | Change::Rollback(_) => false,
+        Change::Edit | Change::Apply { .. } | Change::Restart { .. } | Change::Recipe { .. } => {
+            let before = assessment.before.as_ref().unwrap_or(&assessment.after);
+            !warnings::unknown_services(place, before).is_empty()
+        }
+    };
+    if let Some(first) = unknown.first().filter(|_| is_slip) {
+        let complaint = Complaint::new(Code::BadSettings, first);
+        let complaint =
+            complaint.hint("what stands there would never count: mend the name, or remove it");
+        assessment.decision = Decision::Refused(complaint);
+        return assessment;
+    }
     assessment.notes.extend(unknown);
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),

@@ -9,6 +9,7 @@ use crate::docker::container::Container;
 use crate::edit::is_yaml;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
+use crate::settings;
 use crate::stack::Place;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
@@ -34,6 +35,11 @@ pub(crate) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
 /// A service that only `refit.yaml` names: what it says there would never count.
 pub(crate) fn unknown_services(place: &Place, model: &Model) -> Vec<String> {
     let known = || model.services.keys().map(ServiceName::as_str);
+    let file = settings::file_in(&place.located.args.directory);
+    let file = match file.exists() {
+        true => place.shown(&file),
+        false => "x-refit".to_owned(),
+    };
     let named = place.settings.services.keys();
     named
         .filter(|name| known().all(|known| known != name.as_str()))
@@ -41,7 +47,7 @@ pub(crate) fn unknown_services(place: &Place, model: &Model) -> Vec<String> {
             let meant = suggest::nearest(name.as_str(), known());
             let meant = meant.map(|meant| format!("; did you mean {meant}?"));
             let meant = meant.unwrap_or_default();
-            format!("refit.yaml: {name} is not a service of this stack{meant}")
+            format!("{file}: {name} is not a service of this stack{meant}")
         })
         .collect()
 }

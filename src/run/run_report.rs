@@ -4,7 +4,7 @@
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId, ServiceSummary};
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::host::signals::Signal;
 use crate::settings::Settings;
 use crate::stack::locate::Located;
@@ -61,13 +61,15 @@ impl RunEnd {
     pub(crate) fn exit(&self) -> Exit {
         let code = self.failure.as_ref().map(|failure| failure.code);
         match (self.outcome, self.signal) {
+            // Somebody else's lock is told so, whatever came meanwhile.
             (Outcome::Refused, _) if code == Some(Code::Locked) => Exit::Locked,
             (Outcome::RollbackFailed, _) => Exit::NotRolledBack,
             (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
                 Exit::Signal(signal)
             }
             (Outcome::RolledBack, None) => Exit::RolledBack,
-            (Outcome::Refused | Outcome::FailedBefore, None) => Exit::Refused,
+            (Outcome::Refused, None) => code.map_or(Exit::Refused, exit::of_refusal),
+            (Outcome::FailedBefore, None) => Exit::Refused,
             (Outcome::Applied | Outcome::NothingToDo, _) if self.something_to_do => {
                 Exit::SomethingToDo
             }

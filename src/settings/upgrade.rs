@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use super::duration::{self, parse_duration};
+use super::text_or_fields::{self, TextOrFields};
 use super::window::Window;
 
 /// A hook that says nothing of its time limit.
@@ -94,15 +95,10 @@ impl<'de> Deserialize<'de> for Hook {
             run: String,
             timeout: Option<String>,
         }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum HookForm {
-            Short(String),
-            Long(HookFields),
-        }
-        let (run, timeout) = match HookForm::deserialize(from)? {
-            HookForm::Short(run) => (run, None),
-            HookForm::Long(HookFields { run, timeout }) => (run, timeout),
+        let forms = "a command line, or {run: COMMAND, timeout: 30s}";
+        let (run, timeout) = match text_or_fields::read(from, forms)? {
+            TextOrFields::Text(run) => (run, None),
+            TextOrFields::Fields(HookFields { run, timeout }) => (run, timeout),
         };
         if run.trim().is_empty() {
             return Err(de::Error::custom(

@@ -375,8 +375,22 @@ fn an_unknown_field_in_the_settings() {
     stack.write("refit.yaml", "services: {wbe: {settle: 5s}}\n");
     let slip = "refit.yaml: wbe is not a service of this stack; did you mean web?";
     stack.refit(&["status"]).exits(0).says(slip);
+    let refused = stack.refit(&["--json", "set", "A=1"]).exits(1);
+    assert_eq!(refused.refusal(), "bad_settings", "{refused}");
+    refused.says(slip);
+    assert!(!stack.path(".env").exists());
+    // Compose takes the other ending as well, and so does this.
+    fs::rename(stack.path("refit.yaml"), stack.path("refit.yml")).unwrap();
+    stack
+        .refit(&["apply"])
+        .exits(1)
+        .says("refit.yml: wbe is not a service of this stack");
 
-    fs::remove_file(stack.path("refit.yaml")).unwrap();
+    fs::remove_file(stack.path("refit.yml")).unwrap();
+    // What only the stack shows to be a slip of the command line ends as one.
+    stack
+        .refit(&["--json", "set", "services.web.image=y", "--for", "web"])
+        .exits(2);
     let compose =
         "services:\n  web: {image: x}\nx-refit:\n  services:\n    web: {probe: ftp://x}\n";
     stack.write("compose.yaml", compose);
