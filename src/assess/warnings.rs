@@ -1,6 +1,7 @@
 //! What a person is told besides the plan: keys that reach nobody, what differed before, the price of
 //! a `down`.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -126,8 +127,17 @@ pub(crate) fn cost_of_down(containers: &[Container]) -> String {
         .iter()
         .filter(|container| container.is_up())
         .count();
-    format!(
+    let stops = format!(
         "down stops all {running} running containers, each within its grace period (10 s unless set), \
-         and up -d --build starts them again; the new containers get new, empty anonymous volumes"
-    )
+         and up -d --build starts them again"
+    );
+    let anonymous = containers.iter().filter(|one| one.has_anonymous_volume());
+    let anonymous: BTreeSet<&str> = anonymous.map(|one| one.service.as_str()).collect();
+    match anonymous.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => stops,
+        names => format!(
+            "{stops}; the anonymous volumes of {} come back empty",
+            names.join(", ")
+        ),
+    }
 }

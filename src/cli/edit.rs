@@ -103,7 +103,12 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         }
     }
     if is_same {
-        report::err(&format!("{name} was not changed"));
+        report::err(&match before {
+            Side::Absent => {
+                format!("{name} does not exist, and nothing was written: none was made")
+            }
+            Side::Text(_) | Side::Unknown(_) => format!("{name} was not changed"),
+        });
         return Ok(Exit::Done);
     }
     let mut options = args.run.options()?;

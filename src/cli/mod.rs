@@ -277,6 +277,18 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
         error.remove(ContextKind::Usage);
         return error;
     }
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && option
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.parse::<u64>().is_ok())
+    {
+        // As in `git log -1`: a number of runs back, which no run is called by.
+        let hint = "runs are named by their numbers: refit history lists them, refit rollback undoes \
+                    the last change";
+        let hint = ContextValue::StyledStrs(vec![hint.into()]);
+        error.insert(ContextKind::Suggested, hint);
+        return error;
+    }
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };

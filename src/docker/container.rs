@@ -232,6 +232,14 @@ impl Container {
         )
     }
 
+    /// Whether it has a volume that nobody named: the engine calls it by 64 digits.
+    pub fn has_anonymous_volume(&self) -> bool {
+        let is_given =
+            |name: &String| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut names = self.mounts.iter().filter_map(|mount| mount.name.as_ref());
+        names.any(is_given)
+    }
+
     /// Whether a cut-off or refused `up` left it: made to take the place of another one of its service,
     /// which is still there, and never started.
     pub fn is_leftover(&self, all: &[Self]) -> bool {

@@ -87,12 +87,10 @@ pub(crate) fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
         key: None,
         text: "down and up -d --build, as asked".to_owned(),
     };
-    let (active, untouched): (Vec<_>, Vec<_>) = model
-        .in_dependency_order()
-        .into_iter()
-        .partition(|name| model.is_active(name, profiles));
-    let steps = active
-        .into_iter()
+    let services = model.in_dependency_order().into_iter();
+    // Of services whose profile is off nothing is said: they are not asked for.
+    let steps = services
+        .filter(|name| model.is_active(name, profiles))
         .map(|service| Step {
             service,
             action: Action::Recreate,
@@ -102,7 +100,6 @@ pub(crate) fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
         .collect();
     Plan {
         steps,
-        untouched,
         ..Plan::default()
     }
 }
@@ -174,7 +171,11 @@ fn finish(
     };
     let down = any && !inputs.containers.iter().any(is_meant_to_run);
     if down && stopped == state::StoppedServices::StaysStopped {
-        let untouched = inputs.after.services.keys().cloned().collect();
+        let services = inputs.after.services.keys();
+        let untouched = services
+            .filter(|name| takes_part(inputs, name))
+            .cloned()
+            .collect();
         return Plan {
             untouched,
             remarks,
@@ -210,10 +211,17 @@ fn finish(
                     signal,
                 });
             }
-            _ => plan.untouched.push(service),
+            _ if takes_part(inputs, &service) => plan.untouched.push(service),
+            _ => {}
         }
     }
     plan
+}
+
+/// Whether a service is one of this stack as it is asked for: its profile is on, or it has a container.
+fn takes_part(inputs: &Inputs<'_>, service: &ServiceName) -> bool {
+    let has_one = || inputs.containers.iter().any(|one| one.service == *service);
+    inputs.after.is_active(service, inputs.profiles) || has_one()
 }
 
 /// Compose leaves as many containers as the files say, whatever somebody had made by hand.

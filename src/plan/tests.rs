@@ -222,6 +222,8 @@ fn services_come_and_go() {
     let mut inactive = Case::new(json!({"a": {}}), json!({"a": {}, "c": {"profiles": ["p"]}}));
     inactive.containers = vec![container("a", State::Running, None)];
     assert!(inactive.steps().is_empty());
+    // One that is not asked for is not left alone either.
+    assert_eq!(inactive.plan().untouched, ["a".into()]);
 }
 
 #[test]

@@ -85,7 +85,8 @@ fn no_change_is_no_run() {
     // A new file that stays empty is not made.
     edit(&stack, "true", &["new.env"])
         .exits(0)
-        .says("was not changed");
+        .says("new.env does not exist, and nothing was written: none was made")
+        .never_says("was not changed");
     assert!(!stack.path("new.env").exists());
     before.is_untouched(&stack.container("web"));
 }

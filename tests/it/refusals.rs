@@ -419,6 +419,11 @@ fn a_wrong_command_line() {
         assert!(!answer.stderr.is_empty(), "{answer}");
     }
     stack
+        .refit(&["rollback", "-1"])
+        .exits(2)
+        .says("runs are named by their numbers: refit history lists them")
+        .never_says("'-- -1'");
+    stack
         .refit_with_input(&["set", "A", "B"], b"one\n")
         .exits(2);
     stack.refit(&["--help"]).exits(0).says("Exit codes");

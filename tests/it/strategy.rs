@@ -60,6 +60,8 @@ fn the_literal_down_and_up_with_its_price_before() {
     let price = answer.stdout.find("down stops all 3 running containers");
     let end = answer.stdout.find("Applied as run 1");
     assert!(price.is_some() && price < end, "{answer}");
+    // No service has one.
+    answer.never_says("anonymous volume");
     let after = stack.containers();
     for service in ["db", "web", "bound"] {
         before[service].was_recreated(&after[service]);
