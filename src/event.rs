@@ -207,11 +207,29 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// A whole mapping, such as a service, without the secrets in it.
+    fn without_secrets(value: &str) -> Self {
+        let mapping: Option<serde_json::Map<_, _>> = serde_json::from_str(value).ok();
+        mapping.map_or(Self::Secret, |mapping| {
+            Self::Plain(Redactor::default().redact_all(&mapping.into()).to_string())
+        })
+    }
+
+    /// The same, where what is known of the stack's secrets says that it holds one of them.
+    #[must_use]
+    pub fn hiding(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Plain(text) if !redactor.lets_pass(&text) => Self::Secret,
+            same @ (Self::Plain(_) | Self::Absent | Self::Secret) => same,
+        }
+    }
+
     /// Decides by key and value whether it may be printed.
     pub fn of(key: &str, value: Option<&str>) -> Self {
         match value {
             None => Self::Absent,
-            Some(value) if crate::secret::is_secret(key, value) => Self::Secret,
+            Some(value) if crate::secret::is_secret_named(key, value) => Self::Secret,
+            Some(value) if crate::secret::is_secret(key, value) => Self::without_secrets(value),
             Some(value) => Self::Plain(value.to_owned()),
         }
     }

@@ -115,6 +115,7 @@ pub mod tested {
     pub use crate::exit::Exit;
     pub use crate::host::signals::Signal;
     pub use crate::plan::guard::Guard;
+    pub use crate::secret::is_secret;
     pub use crate::settings::Settings;
     pub use crate::stack::model::Model;
 

@@ -342,7 +342,7 @@ fn edit_yaml(
         edited.changes.push(KeyChange {
             file: file.clone(),
             key: edit.key.clone(),
-            name: last_key(&place),
+            name: place.last_key().unwrap_or_default().to_owned(),
             before: done.before.as_ref().map(value_text),
             after: done.after.as_ref().map(value_text),
         });
@@ -409,17 +409,6 @@ fn new_value(text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
             )
         })?),
     })
-}
-
-fn last_key(path: &YamlPath) -> String {
-    path.segments()
-        .iter()
-        .rev()
-        .find_map(|segment| match segment {
-            yaml::Segment::Key(key) => Some(key.clone()),
-            yaml::Segment::Index(_) | yaml::Segment::Append => None,
-        })
-        .unwrap_or_default()
 }
 
 /// What is wrong with a YAML file or an edit of it, with its place.

@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-use crate::secret::{HIDDEN, Redactor, is_secret};
+use crate::secret::{HIDDEN, Redactor, is_secret_named};
 use crate::stack::side::{FileEdit, Side};
 
 /// Lines around a change.
@@ -25,25 +25,27 @@ pub(crate) fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
         .collect()
 }
 
-/// A line without its secret: known by its value, or by the key in front of it.
+/// A line without its secret: known by its value, by its form, or by the key in front of it.
 fn hide(line: &str, redactor: &Redactor) -> String {
-    let clean = redactor.redact(line);
-    let Some(at) = clean.find(['=', ':']) else {
-        return clean;
-    };
-    let (name, rest) = clean.split_at(at);
-    let key = name
-        .rsplit(|c: char| c.is_whitespace() || c == '-' || c == '#')
-        .next();
-    let key = key.unwrap_or_default().trim_matches(['"', '\'']);
-    let value = rest[1..].trim();
-    // A reference is no secret, whatever it refers to.
-    if value.is_empty() || value.starts_with("${") || !is_secret(key, value) {
-        return clean;
-    }
-    let space = if rest.starts_with(": ") { " " } else { "" };
-    format!("{name}{}{space}{HIDDEN}", &rest[..1])
+    let by_key = line.find(['=', ':']).and_then(|at| {
+        let (name, rest) = line.split_at(at);
+        let (sign, value) = rest.split_at(1);
+        let key = name.rsplit(|c: char| c.is_whitespace() || c == '-' || c == '#');
+        let key = key.map(|word| word.trim_matches(QUOTES)).next()?;
+        let text = value.trim();
+        // A quote around both: `- 'KEY=value'`.
+        let around = name.trim_start_matches([' ', '-', '#']).chars().next();
+        let around = around.filter(|quote| QUOTES.contains(quote) && text.ends_with(*quote));
+        let inner = text.trim_matches(QUOTES);
+        let open = &text[..text.len() - text.trim_start_matches(QUOTES).len()];
+        let space = if value.starts_with(' ') { " " } else { "" };
+        let close = around.map_or_else(|| open.to_owned(), String::from);
+        is_secret_named(key, inner).then(|| format!("{name}{sign}{space}{open}{HIDDEN}{close}"))
+    });
+    by_key.unwrap_or_else(|| redactor.redact(line))
 }
+
+const QUOTES: [char; 2] = ['"', '\''];
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +81,12 @@ mod tests {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
         assert!(shown.contains("-API_KEY=•••\n+API_KEY=•••"), "{shown}");
-        assert!(shown.contains("   MY_SECRET: •••"), "{shown}");
+        assert!(shown.contains("   MY_SECRET: \"•••\"\n"), "{shown}");
+        let list = diff("- 'A_KEY='\n", "- 'A_KEY=two words'\n- \"B_KEY\": x\n");
+        assert!(
+            list.ends_with("-- 'A_KEY='\n+- 'A_KEY=•••'\n+- \"B_KEY\": •••"),
+            "{list}"
+        );
         assert!(shown.contains("-A=1\n+A=2"), "{shown}");
     }
 }

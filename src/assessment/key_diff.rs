@@ -149,12 +149,10 @@ fn change_at(
     before: Option<String>,
     after: Option<String>,
 ) -> KeyChange {
-    let key = path.to_string();
-    let name = key.rsplit(['.', '"', ']']).find(|part| !part.is_empty());
     KeyChange {
         file: file.to_owned(),
-        name: name.unwrap_or(&key).to_owned(),
-        key,
+        name: path.last_key().unwrap_or_default().to_owned(),
+        key: path.to_string(),
         before,
         after,
     }

@@ -147,11 +147,7 @@ impl Assessment {
     pub(crate) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
         for model in self.before.iter().chain([&self.after]) {
-            for service in model.services.values() {
-                for (key, value) in &service.environment {
-                    redactor.learn(key, value.as_deref().unwrap_or_default());
-                }
-            }
+            model.teach(&mut redactor);
         }
         secrets::learn(&mut redactor, &self.edited, &self.env);
         redactor

@@ -2,9 +2,11 @@
 
 use crate::assessment::edited::Edited;
 use crate::edit::dotenv::{Dotenv, Format};
+use crate::edit::yaml;
 use crate::host::files;
 use crate::secret::Redactor;
 use crate::stack::Place;
+use crate::stack::side::Side;
 
 /// Teaches a redactor what an edit and the env files hold.
 pub(crate) fn learn(redactor: &mut Redactor, edited: &Edited, env: &[(String, String)]) {
@@ -15,6 +17,19 @@ pub(crate) fn learn(redactor: &mut Redactor, edited: &Edited, env: &[(String, St
     }
     for (key, value) in env {
         redactor.learn(key, value);
+    }
+    let sides = edited
+        .files
+        .iter()
+        .flat_map(|edit| [&edit.before, &edit.after]);
+    for bytes in sides.filter_map(Side::bytes) {
+        let text = String::from_utf8_lossy(bytes);
+        redactor.learn_lines(&text);
+        // A text over several lines is one value there.
+        for scalar in yaml::scalars(&text).unwrap_or_default() {
+            let name = scalar.path.last_key();
+            redactor.learn(name.unwrap_or_default(), &scalar.value);
+        }
     }
 }
 

@@ -47,12 +47,12 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
         in_env(&name, &bytes, format, &args.key)?
     };
     if global.json {
-        page::document(&json!({"file": name, "key": args.key, "value": value}));
+        page::value_document(&json!({"file": name, "key": args.key, "value": value}));
     } else if let Some(value) = &value {
         let text = value_text(value);
         // A script gets every byte of it; a terminal must not obey it.
         match std::io::stdout().is_terminal() {
-            true => report::out(&text),
+            true => report::value(&text),
             false => report::print(&format!("{text}\n")),
         }
     } else if !global.quiet {

@@ -204,7 +204,7 @@ impl Global {
         let filter = tracing_subscriber::EnvFilter::new("refit=debug");
         let _ = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_writer(|| report::Traces)
             .without_time()
             // A terminal that is gone is no reason to stop a run: it would print that it cannot print.
             .log_internal_errors(false)

@@ -132,10 +132,10 @@ impl Docker {
     }
 
     /// One container as the engine's own JSON, for the record of a failure.
-    pub async fn inspect_json(&self, id: &str) -> Option<String> {
+    pub async fn inspect_json(&self, id: &str) -> Option<serde_json::Value> {
         let none = None::<query::InspectContainerOptions>;
         let found = self.api.inspect_container(id, none).await.ok()?;
-        serde_json::to_string_pretty(&found).ok()
+        serde_json::to_value(&found).ok()
     }
 
     /// Whether the engine still answers.

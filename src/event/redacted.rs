@@ -31,8 +31,8 @@ impl Kind {
             } => Self::Change {
                 file: name(file),
                 key: name(key),
-                before,
-                after,
+                before: before.hiding(redactor),
+                after: after.hiding(redactor),
                 same,
             },
             Self::Diff { file, lines } => Self::Diff {

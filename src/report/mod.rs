@@ -21,7 +21,7 @@ pub(crate) mod terminal;
 pub(crate) mod words;
 
 pub(crate) use options::{Color, PrintOptions};
-pub(crate) use output::{err, out, print, to_watcher, unwritten};
+pub(crate) use output::{Traces, err, out, print, to_watcher, unwritten, value};
 
 use std::io::{self, IsTerminal as _};
 use std::rc::Rc;

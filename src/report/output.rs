@@ -4,12 +4,19 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
 use super::options::PrintOptions;
+use crate::secret::hidden_by_form;
 use crate::text;
 
-/// Prints a line of a result. That it cannot be printed stops nothing: a run goes on to its end, and
-/// a question asks [`unwritten`] when it is answered.
+/// Prints a line of a result, without what looks like a secret: what nobody has learned is found here.
+/// That it cannot be printed stops nothing: a run goes on to its end, and a question asks
+/// [`unwritten`] when it is answered.
 pub(crate) fn out(line: &str) {
-    print(&format!("{}\n", text::coloured(line)));
+    value(&hidden_by_form(line));
+}
+
+/// Prints the very value that was asked for.
+pub(crate) fn value(text: &str) {
+    print(&format!("{}\n", text::coloured(text)));
 }
 
 /// Prints text as it is: for programs, and with its own line ends.
@@ -34,12 +41,28 @@ pub(crate) fn unwritten() -> Option<&'static io::Error> {
 
 /// Prints a line that is not part of the result.
 pub(crate) fn err(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", text::coloured(line));
+    let line = hidden_by_form(line);
+    let _ = writeln!(io::stderr().lock(), "{}", text::coloured(&line));
 }
 
 /// Prints a line for a person who waits at a terminal, unless they asked for quiet.
 pub(crate) fn to_watcher(options: PrintOptions, line: &str) {
     if io::stderr().is_terminal() && !options.quiet {
         err(line);
+    }
+}
+
+/// Standard error for messages of `-vv`, which tell what was called with which words.
+pub(crate) struct Traces;
+
+impl io::Write for Traces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = hidden_by_form(&String::from_utf8_lossy(bytes));
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }

@@ -6,11 +6,31 @@ use super::called;
 use super::output::{err, out, print};
 use crate::complaint::Complaint;
 use crate::report::json;
+use crate::secret::hidden_by_form;
 
-/// Prints a JSON document.
+/// Prints a JSON document, without what looks like a secret.
 pub(crate) fn document(value: &Value) {
+    value_document(&without_secrets(value));
+}
+
+/// Prints a JSON document with the very value that was asked for.
+pub(crate) fn value_document(value: &Value) {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     print(&format!("{text}\n"));
+}
+
+/// Names of members are ours, and tell nothing of what is in them.
+fn without_secrets(value: &Value) -> Value {
+    match value {
+        Value::String(text) => hidden_by_form(text).into(),
+        Value::Array(items) => items.iter().map(without_secrets).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            let clean = members.map(|(name, value)| (name.clone(), without_secrets(value)));
+            Value::Object(clean.collect())
+        }
+        same @ (Value::Null | Value::Bool(_) | Value::Number(_)) => same.clone(),
+    }
 }
 
 /// Prints rows with aligned columns.
@@ -43,7 +63,7 @@ pub(crate) fn complaint(complaint: &Complaint, as_json: bool) {
     let complaint = &complaint.with_commands(called::fit);
     if as_json {
         let error = serde_json::json!({"error": json::complaint(complaint)});
-        return print(&format!("{error}\n"));
+        return print(&format!("{}\n", without_secrets(&error)));
     }
     err(&format!("✗ {}", complaint.text));
     for line in &complaint.details {

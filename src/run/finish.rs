@@ -137,10 +137,11 @@ impl Transaction<'_> {
             lines.extend(log.unwrap_or_default());
             if let Some(inspect) = docker.inspect_json(&container.id).await {
                 let name = format!("{}.inspect.json", container.name);
-                let text = redactor.redact(&inspect);
+                let text = format!("{:#}", redactor.redact_all(&inspect));
                 let _ = state::write_file(&self.folder.join(name), text.as_bytes());
             }
         }
+        let lines = redactor.lines(&lines);
         let lines: Vec<String> = lines.iter().map(|line| redactor.told(line)).collect();
         let name = format!("{service}.log");
         let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());

@@ -9,6 +9,7 @@ pub(crate) mod notify;
 pub(crate) mod run_report;
 pub(crate) mod transaction;
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::assess::{self, profile_probe, text_diff};
@@ -298,8 +299,9 @@ impl Runner {
 
     /// What will happen, before it happens.
     fn tell(&self, place: &Place, assessment: &Assessment, request: &Request) {
+        let emitter = self.emitter.hiding(Rc::new(assessment.redactor()));
         for note in &place.located.notes {
-            self.emitter.note(NoteCode::Located, note);
+            emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
         if let Decision::CalledOff(_) = assessment.decision {
@@ -309,10 +311,10 @@ impl Runner {
             && !assessment.is_nothing()
         {
             let text = format!("undoes {}", in_force::named(&undoing.told));
-            self.emitter.note(NoteCode::Undoes, text);
+            emitter.note(NoteCode::Undoes, text);
         }
         for change in &assessment.edited.changes {
-            self.emitter.emit(Kind::Change {
+            emitter.emit(Kind::Change {
                 file: change.file.clone(),
                 key: change.key.clone(),
                 before: Shown::of(&change.name, change.before.as_deref()),
@@ -322,17 +324,16 @@ impl Runner {
         }
         if !request.options.no_apply {
             let (steps, untouched) = (assessment.plan.told(), assessment.plan.untouched.clone());
-            self.emitter.emit(Kind::Plan { steps, untouched });
+            emitter.emit(Kind::Plan { steps, untouched });
             for (service, remark) in &assessment.plan.remarks {
-                self.emitter
-                    .note(NoteCode::Remark, format!("{service} {remark}"));
+                emitter.note(NoteCode::Remark, format!("{service} {remark}"));
             }
             for drift in &assessment.differing {
                 let text = format!(
                     "{} {}: out of sync since before this run; refit apply fixes it",
                     drift.service, drift.reason.text
                 );
-                self.emitter.note(NoteCode::Differs, text);
+                emitter.note(NoteCode::Differs, text);
             }
         }
         if request.options.dry_run {
@@ -342,14 +343,14 @@ impl Runner {
                 |edit: &&FileEdit| assessment.moving().is_none() || place.is_config(&edit.path);
             for edit in assessment.edited.changing().filter(shown) {
                 let (file, lines) = (place.shown(&edit.path), text_diff::lines(edit, &redactor));
-                self.emitter.emit(Kind::Diff { file, lines });
+                emitter.emit(Kind::Diff { file, lines });
             }
         }
         for remark in &assessment.edited.remarks {
-            self.emitter.note(NoteCode::Remark, remark);
+            emitter.note(NoteCode::Remark, remark);
         }
         for note in &assessment.notes {
-            self.emitter.note(NoteCode::Note, note);
+            emitter.note(NoteCode::Note, note);
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Hiding in text what is known to be secret.
+//! Hiding in text what is known to be secret, and what shows that it is.
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::by_name::{is_secret_key, is_switch};
-use super::url_password::{HIDDEN, password_in_url, redact_urls};
+use super::by_form::{self, is_secret};
+use super::by_name::is_secret_word;
+use super::hidden::HIDDEN;
+use super::member::is_secret_named;
 
-/// Hides in text what is known to be secret: values of secret keys and passwords in URLs.
+/// Hides in text what is known to be secret - values of secret keys - and what has the form of one.
 #[derive(Clone, Default)]
 pub struct Redactor {
     values: Vec<Zeroizing<String>>,
@@ -14,27 +17,78 @@ pub struct Redactor {
 /// Shorter values (`1`, `no`) occur in any text; hiding them would destroy it and tell nothing.
 const SHORTEST: usize = 4;
 
+/// Shorter ones are hidden where they stand as a word: `test` is a part of `latest`.
+const SHORTEST_IN_WORDS: usize = 8;
+
 impl Redactor {
-    /// Learns a pair; values of secret keys and passwords inside URLs are hidden from now on.
+    /// Learns a pair: what is secret in the value is hidden from now on.
     pub fn learn(&mut self, key: &str, value: &str) {
-        if is_secret_key(key) && !is_switch(value) {
+        if is_secret_named(key, value) {
             self.hide(value);
         }
-        if let Some(password) = password_in_url(value) {
-            self.hide(password);
+        if is_secret(key, value) {
+            for range in by_form::ranges(value) {
+                self.hide(&value[range]);
+            }
+        }
+    }
+
+    /// Learns every pair of a document, such as the model of a stack: members of maps, `KEY=value` in
+    /// lists, and what follows a flag in a command.
+    pub fn learn_all(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::String(text) => self.learn(name, text),
+            Value::Number(number) => self.learn(name, &number.to_string()),
+            Value::Array(items) => {
+                let mut flag = None;
+                for item in items {
+                    self.learn_all(flag.unwrap_or(name), item);
+                    let text = item.as_str().unwrap_or_default();
+                    flag = text.strip_prefix("--").filter(|flag| !flag.contains('='));
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    self.learn_all(name, value);
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// Learns the lines of a text that no parser takes: `KEY=value` and `key: value`.
+    pub fn learn_lines(&mut self, text: &str) {
+        for line in text.lines() {
+            if let Some(at) = line.find(['=', ':']) {
+                let name = line[..at].trim().trim_start_matches(['-', ' ', '#']);
+                let name = name.strip_prefix("export ").unwrap_or(name);
+                let value = line[at + 1..].trim().trim_matches(['"', '\'']);
+                self.learn(name.trim_matches(['"', '\'']), value);
+            }
         }
     }
 
     /// Hides this value from now on, whatever its key.
     pub fn hide(&mut self, value: &str) {
         for line in value.lines().map(str::trim) {
-            if line.len() >= SHORTEST && !self.values.iter().any(|known| known.as_str() == line) {
-                self.values.push(Zeroizing::new(line.to_owned()));
+            for written in spellings(line) {
+                let is_known = self.values.iter().any(|known| known.as_str() == written);
+                // Who has `password` for one hides nothing by hiding the word.
+                let is_no_word = !is_secret_word(&written);
+                if written.len() >= SHORTEST && is_no_word && !is_known {
+                    self.values.push(Zeroizing::new(written));
+                }
             }
         }
     }
 
-    /// The text with all known secrets, and every password in a URL, replaced by `•••`.
+    /// Lines that belong together: a key may lie over several of them.
+    pub fn lines(&self, lines: &[String]) -> Vec<String> {
+        let text = self.redact(&lines.join("\n"));
+        text.split('\n').map(str::to_owned).collect()
+    }
+
+    /// The text with all known secrets, and all that have the form of one, replaced by `•••`.
     pub fn redact(&self, text: &str) -> String {
         let mut out = text.to_owned();
         // Longest first: a secret may contain another one.
@@ -42,11 +96,100 @@ impl Redactor {
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         for value in values {
             if out.contains(value) {
-                out = out.replace(value, HIDDEN);
+                out = without(&out, value);
             }
         }
-        redact_urls(&out)
+        hidden_by_form(&out)
     }
+
+    /// Whether a value holds nothing that would be hidden. A word such as `postgres` tells nothing, also
+    /// where somebody has taken it for a password.
+    pub fn lets_pass(&self, text: &str) -> bool {
+        let is_word = text.len() < 16 && text.chars().all(|c| c.is_ascii_lowercase());
+        is_word || self.redact(text) == text
+    }
+
+    /// Every text of a document, such as what the engine says of a container; members are judged by
+    /// their names too, and so are `KEY=value` in lists.
+    pub fn redact_all(&self, document: &Value) -> Value {
+        self.redact_below("", document)
+    }
+
+    fn redact_below(&self, name: &str, value: &Value) -> Value {
+        match value {
+            Value::String(text) if is_secret_named(name, text) => HIDDEN.into(),
+            Value::String(text) => self.of_pair(text).into(),
+            Value::Number(number) if is_secret_named(name, &number.to_string()) => HIDDEN.into(),
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.redact_below(name, item));
+                items.collect()
+            }
+            Value::Object(members) => {
+                let of_secrets =
+                    !name.is_empty() && name != "secrets" && is_secret_named(name, "x");
+                let clean = |(own, value): (&String, &Value)| {
+                    let judged = if of_secrets { name } else { own };
+                    (own.clone(), self.redact_below(judged, value))
+                };
+                Value::Object(members.iter().map(clean).collect())
+            }
+            same @ (Value::Null | Value::Bool(_) | Value::Number(_)) => same.clone(),
+        }
+    }
+
+    fn of_pair(&self, text: &str) -> String {
+        match text.split_once('=') {
+            Some((name, value)) if is_secret(name, value) => format!("{name}={HIDDEN}"),
+            Some(_) | None => self.redact(text),
+        }
+    }
+}
+
+/// A text without what has the form of a secret, for what nobody has learned.
+pub(crate) fn hidden_by_form(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for range in by_form::ranges(text) {
+        out.push_str(&text[at..range.start]);
+        out.push_str(HIDDEN);
+        at = range.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// A value as others write it: in JSON and Go's quotes, with the dollars of Compose.
+fn spellings(value: &str) -> Vec<String> {
+    let mut found = vec![value.to_owned()];
+    let quoted = serde_json::to_string(value).unwrap_or_default();
+    let quoted = quoted
+        .get(1..quoted.len().saturating_sub(1))
+        .unwrap_or_default();
+    for other in [quoted.to_owned(), value.replace('$', "$$")] {
+        if !found.contains(&other) {
+            found.push(other);
+        }
+    }
+    found
+}
+
+fn without(text: &str, value: &str) -> String {
+    if value.len() >= SHORTEST_IN_WORDS {
+        return text.replace(value, HIDDEN);
+    }
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(found) = text[at..].find(value) {
+        let (start, end) = (at + found, at + found + value.len());
+        let in_word =
+            is_word(text[..start].chars().next_back()) || is_word(text[end..].chars().next());
+        out.push_str(&text[at..start]);
+        out.push_str(if in_word { value } else { HIDDEN });
+        at = end;
+    }
+    out.push_str(&text[at..]);
+    out
 }
 
 impl Redactor {

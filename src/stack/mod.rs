@@ -180,24 +180,22 @@ pub(crate) async fn resolve_model(
     })
 }
 
-/// Compose repeats values that it cannot use, and lines that it cannot read; so of the env files, and
-/// of what they are to be, every line is taken as it stands.
+/// Compose repeats values that it cannot use, and lines that it cannot read; so of the env files and
+/// compose files, and of what they are to be, every line is taken as it stands.
 fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) -> EngineError {
     let EngineError::Compose { what, message } = error else {
         return error;
     };
     let read = |file: PathBuf| files::read_if_exists(&file).ok().flatten();
-    let before = located.env_files().into_iter().filter_map(read);
+    let files = located.env_files().into_iter();
+    let files = files.chain(located.args.files.iter().cloned());
+    let before = files.filter_map(read);
     let after = edits
         .iter()
         .filter_map(|edit| Some(edit.after.bytes()?.to_owned()));
     let mut redactor = Redactor::default();
     for text in before.chain(after) {
-        for line in String::from_utf8_lossy(&text).lines() {
-            if let Some((key, value)) = line.split_once('=') {
-                redactor.learn(key.trim(), value.trim().trim_matches(['"', '\'']));
-            }
-        }
+        redactor.learn_lines(&String::from_utf8_lossy(&text));
     }
     let message = redactor.redact(&message);
     EngineError::Compose { what, message }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::event::ServiceName;
+use crate::secret::Redactor;
 
 /// All that Compose resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +111,21 @@ pub struct Port {
 }
 
 impl Model {
+    /// Teaches a redactor every secret that the model holds.
+    pub(crate) fn teach(&self, redactor: &mut Redactor) {
+        for service in self.services.values() {
+            for (key, value) in &service.environment {
+                redactor.learn(key, value.as_deref().unwrap_or_default());
+            }
+            service
+                .raw
+                .iter()
+                .for_each(|(key, value)| redactor.learn_all(key, value));
+        }
+        let shared = self.shared.values().flatten();
+        shared.for_each(|(name, value)| redactor.learn_all(name, value));
+    }
+
     /// Reads what Compose printed.
     ///
     /// Compose prints only what it has checked, so what has an unexpected shape is passed over

@@ -246,9 +246,29 @@ impl Entry {
                 services,
                 todo: todo.iter().map(|todo| redactor.whole(todo)).collect(),
             },
-            // Paths and names are what recovery goes by; values of a change were judged one by one.
-            same @ (Self::Change { .. }
-            | Self::Checkpointed
+            Self::Change {
+                file,
+                key,
+                before,
+                after,
+                secret,
+                added,
+                removed,
+            } => {
+                let passes = |value: &String| redactor.lets_pass(value);
+                let hides = |value: &Option<String>| !value.iter().all(passes);
+                Self::Change {
+                    file,
+                    key,
+                    secret: secret || hides(&before) || hides(&after),
+                    before: before.filter(passes),
+                    after: after.filter(passes),
+                    added,
+                    removed,
+                }
+            }
+            // Paths and names are what recovery goes by.
+            same @ (Self::Checkpointed
             | Self::Writing { .. }
             | Self::LeftAlone { .. }
             | Self::Written

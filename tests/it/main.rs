@@ -69,6 +69,7 @@ mod schedule;
 mod schedule_timers;
 mod screens;
 mod secrets;
+mod secrets_corpus;
 mod strategy;
 mod terminal;
 mod two_runs;

@@ -190,3 +190,172 @@ fn what_compose_says_against_a_stack_holds_no_secret() {
         }
     }
 }
+
+/// Secrets that only their form or a word in the middle of their name shows, each with a part that
+/// must not be seen.
+const FORMS: [(&str, &str, &str); 13] = [
+    (
+        "CA_CERT",
+        "-----BEGIN RSA PRIVATE KEY-----\\nMIIBplainbodyofakey0AZ\\n-----END RSA PRIVATE KEY-----",
+        "plainbodyofakey",
+    ),
+    ("SMTP_PW", "unseen-smtp-word", "unseen-smtp"),
+    ("SALT", "unseen-salt-word", "unseen-salt"),
+    ("accessToken", "unseen-camel-word", "unseen-camel"),
+    (
+        "SERVICE_ACCOUNT",
+        r#"{"type":"x","private_key":"unseen-json-word"}"#,
+        "unseen-json",
+    ),
+    (
+        "NOTIFY_TO",
+        "https://discord.com/api/webhooks/1/unseenHookWord",
+        "unseenHook",
+    ),
+    (
+        "AUTH_USERS",
+        "admin:$2y$05$unseenbcryptwordunseenbcryptword",
+        "unseenbcrypt",
+    ),
+    (
+        "DB_PLACE",
+        "postgres://db/x?user=u&password=unseenQuery1",
+        "unseenQuery",
+    ),
+    (
+        "REPORT_TO",
+        "https://unseenUser77@sentry.io/1",
+        "unseenUser",
+    ),
+    ("WG_PRIVKEY", "unseen-wire-word", "unseen-wire"),
+    (
+        "SESSION",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1bnNlZW4ifQ.unseenSignature1234",
+        "unseenSignature",
+    ),
+    (
+        "ANYTHING",
+        "f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed",
+        "f34be427",
+    ),
+    (
+        "STORAGE",
+        "Server=h;AccountKey=unseenAccount1;X=y",
+        "unseenAccount",
+    ),
+];
+
+#[test]
+fn the_form_of_a_value_hides_it_on_every_way_out() {
+    let shell = "test $MODE = good || { env; exit 3; }; sleep infinity";
+    let compose = format!("services:\n  web: {}\n", service(shell, "env_file: .env"));
+    let Some(stack) = TestStack::started(
+        &compose,
+        &[(".env", "MODE=good\nPORT=3080\nTZ=Europe/Paris\n")],
+    ) else {
+        return;
+    };
+    let typed: Vec<String> = FORMS
+        .iter()
+        .map(|(key, value, _)| format!("{key}={value}"))
+        .collect();
+    let typed: Vec<&str> = typed.iter().map(String::as_str).collect();
+    let clean = |answer: &Answer| {
+        for (key, _, part) in FORMS {
+            let said = answer.stdout.contains(part) || answer.stderr.contains(part);
+            assert!(!said, "{key}: {part}\n{answer}");
+        }
+    };
+    clean(
+        &stack
+            .refit(&[&["set", "--dry-run"], &typed[..]].concat())
+            .exits(0),
+    );
+    clean(
+        &stack
+            .refit(&[&["set", "PORT=3081"], &typed[..]].concat())
+            .exits(0)
+            .has_line(&["PORT", "3080 → 3081"]),
+    );
+    // The application prints its whole environment, and dies.
+    clean(
+        &stack
+            .refit(&["-vv", "set", "MODE=bad", "--settle", "3s"])
+            .exits(3),
+    );
+    for args in [
+        &["show"][..],
+        &["history"],
+        &["plan"],
+        &["status"],
+        &["why", "SALT"],
+        &["why", "AUTH_USERS"],
+        &["doctor"],
+    ] {
+        clean(&stack.refit(args));
+        clean(&stack.refit(&[&["--json"], args].concat()));
+    }
+    let keys: Vec<&str> = FORMS.iter().map(|(key, ..)| *key).collect();
+    clean(
+        &stack
+            .refit(&[&["--json", "unset"], &keys[..]].concat())
+            .exits(0),
+    );
+    clean(&stack.refit(&["rollback"]).exits(0));
+    for (path, bytes) in stack.state_files() {
+        let name = path.to_string_lossy();
+        let text = String::from_utf8_lossy(&bytes);
+        let is_copy = name.contains("/file-") || name.contains("/baseline/");
+        let seen = FORMS.iter().find(|(_, _, part)| text.contains(part));
+        assert!(is_copy || seen.is_none(), "{name}: {seen:?}\n{text}");
+    }
+    let logs: Vec<String> = stack
+        .state_files()
+        .into_iter()
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    for kept in [".inspect.json", ".log"] {
+        assert!(logs.iter().any(|path| path.ends_with(kept)), "{logs:?}");
+    }
+    let shown = stack.refit(&["why", "TZ"]).exits(0);
+    shown.has_line(&[".env", "Europe/Paris"]);
+}
+
+#[test]
+fn a_whole_mapping_and_the_words_of_compose_hide_what_is_in_them() {
+    const INLINE: &str = "zz5secretzz";
+    let web = service(
+        "sleep infinity",
+        &format!("environment: {{INLINE_PASSWORD: {INLINE}, TZ: Europe/Paris}}"),
+    );
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &[]) else {
+        return;
+    };
+    let unset = ["unset", "-F", "compose.yaml", "services.web.environment"];
+    for args in [
+        &[&unset[..], &["--dry-run"]].concat()[..],
+        &[&["--json"], &unset[..]].concat(),
+        &["show"],
+        &["--json", "show"],
+        &["rollback"],
+    ] {
+        stack.refit(args).exits(0).never_says(INLINE);
+    }
+    let broken = stack
+        .read("compose.yaml")
+        .replace(INLINE, &format!("\"{INLINE}${{x\""));
+    stack.write("compose.yaml", &broken);
+    for args in [
+        &["status"][..],
+        &["plan"],
+        &["apply"],
+        &["doctor"],
+        &["set", "A=1"],
+        &["why", "A"],
+    ] {
+        stack.refit(args).never_says(INLINE);
+        stack
+            .refit(&[&["--json", "-vv"], args].concat())
+            .never_says(INLINE);
+    }
+}

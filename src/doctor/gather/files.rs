@@ -123,11 +123,7 @@ impl Examination<'_> {
         for line in env.iter().flat_map(|file| &file.lines) {
             redactor.learn(&line.key, line.value.expose());
         }
-        for service in self.resolved.model.services.values() {
-            for (key, value) in &service.environment {
-                redactor.learn(key, value.as_deref().unwrap_or_default());
-            }
-        }
+        self.resolved.model.teach(&mut redactor);
         redactor
     }
 }

@@ -29,6 +29,14 @@ impl YamlPath {
         &self.0
     }
 
+    /// The last name in it, which says what the value is; of an item of a list that of the list.
+    pub fn last_key(&self) -> Option<&str> {
+        self.0.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) | Segment::Append => None,
+        })
+    }
+
     /// A path of keys alone, for callers that already hold the names.
     ///
     /// # Errors

@@ -1,0 +1,32 @@
+//! Where the secrets of a text are, as far as form and names in it show. Pure.
+
+use std::ops::Range;
+
+use super::by_name::names_a_version;
+use super::member::{self, is_secret_named};
+use super::random::is_hex;
+use super::shape::shaped;
+
+/// Whether a value is a secret, by its key or by itself. Of one that holds a secret, such as a URL with
+/// a password, all of it counts as one.
+pub fn is_secret(key: &str, value: &str) -> bool {
+    let is_version = || names_a_version(key) && is_hex(value);
+    is_secret_named(key, value) || !ranges(value).is_empty() && !is_version()
+}
+
+/// The secrets of a text, without overlaps, in their order.
+pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
+    merged(shaped(text).chain(member::ranges(text)).collect())
+}
+
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
