@@ -20,6 +20,7 @@ use crate::stack::unreadable;
 use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
 use crate::state::document::StateError;
+use crate::state::runs;
 
 /// Assesses the differences.
 ///
@@ -35,9 +36,14 @@ pub(super) async fn of_apply(
         .map_err(unreadable)?;
     preflight::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
-    let mut drifts = drift::find(place, &resolved, &containers).await?;
-    let others = |drift: &Drift| !services.is_empty() && !services.contains(&drift.service);
-    let differing = drifts.extract_if(.., |drift| others(drift)).collect();
+    let reloaded = runs::reloaded(state)?;
+    let found = drift::find(place, &resolved, &containers, &reloaded).await?;
+    let mut drifts = found.drifts;
+    let is_left = |drift: &Drift| {
+        let asked = services.is_empty() || services.contains(&drift.service);
+        !asked || !drift.is_mended_by_apply()
+    };
+    let differing = drifts.extract_if(.., |drift| is_left(drift)).collect();
     let reaches: Vec<(String, FileReach)> = drifts
         .iter()
         .filter_map(|drift| drift.reason.file.clone())
@@ -56,7 +62,10 @@ pub(super) async fn of_apply(
     let in_line = drifts.is_empty() && assessment.plan.is_empty();
     let mut assessment = Assessment {
         differing,
-        change: Change::Apply { in_line },
+        change: Change::Apply {
+            in_line,
+            not_known: found.not_known,
+        },
         ..assessment
     };
     if !assessment.plan.is_empty() {

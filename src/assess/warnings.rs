@@ -68,6 +68,8 @@ pub(crate) fn unreached(
     keys.iter()
         .filter(|(file, _)| !is_yaml(Path::new(file)))
         .filter(|(_, key)| !key.contains('.') && !key.contains('['))
+        // Those are read by Compose itself.
+        .filter(|(_, key)| !key.starts_with("COMPOSE_"))
         .filter_map(|(file, key)| {
             let in_file = reaches.iter().any(|(known, _)| known == file);
             // On a stack that is down the plan is empty whomever the key reaches.

@@ -15,8 +15,10 @@ pub(crate) enum Change {
     Edit,
     /// The engine is brought in line with the files.
     Apply {
-        /// Files and containers were compared, and agree.
+        /// Files and containers were compared, and `apply` has nothing to mend.
         in_line: bool,
+        /// What nobody can see of that, or was not looked at.
+        not_known: Vec<String>,
     },
     /// Services are restarted.
     Restart {

@@ -90,12 +90,13 @@ impl Assessment {
             Change::Restart { all: true } => return "Nothing to do: no service runs".to_owned(),
             Change::Apply { .. } if !runs => "Nothing to do: no service runs",
             // The only kind of change that compares all of them.
-            Change::Apply { in_line: true } if self.differing.is_empty() => {
+            Change::Apply { in_line: true, .. } if self.differing.is_empty() => {
                 "Nothing to do: what runs is what the files say"
             }
             Change::Apply { .. } if self.waits_for_unpause() => {
                 "Nothing to do: a paused service stays so"
             }
+            Change::Apply { in_line: true, .. } => "Nothing to do: apply changes nothing of that",
             Change::Apply { .. } => "Nothing to do for these services",
             Change::Rollback(_) if self.edited.changes.is_empty() => {
                 "Nothing to do: there is no change of a file to undo"
@@ -115,8 +116,15 @@ impl Assessment {
             .map(|one| one.service.as_str())
             .filter(|service| !others.contains(service))
             .collect();
-        if !self.differing.is_empty() {
+        if self.leaves_drift() {
             format!("{said}. Out of sync since before; refit apply fixes it")
+        } else if let Change::Apply {
+            in_line: true,
+            not_known,
+        } = &self.change
+            && !not_known.is_empty()
+        {
+            format!("{said}. Not known: {}", not_known.join("; "))
         } else if never_ran.is_empty() {
             let further = self.undoing().and_then(|undoing| undoing.further);
             let further = further.map(|run| format!(". Further back: refit rollback {run}"));
@@ -138,9 +146,14 @@ impl Assessment {
         })
     }
 
+    /// Whether something differs that another `apply` would mend.
+    pub(crate) fn leaves_drift(&self) -> bool {
+        self.differing.iter().any(Drift::is_mended_by_apply)
+    }
+
     /// Files and containers were compared, and agree.
     pub(crate) fn is_in_line(&self) -> bool {
-        matches!(self.change, Change::Apply { in_line: true })
+        matches!(self.change, Change::Apply { in_line: true, .. })
     }
 
     /// Everything secret that this stack is known to hold.

@@ -1,5 +1,7 @@
 //! `refit status`: services, their state, and what differs from the files.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,10 +16,11 @@ use crate::exit::Exit;
 use crate::report::{self, called, page};
 use crate::rollback::unfinished;
 use crate::schedule::record;
-use crate::stack::drift::{self, Drift};
+use crate::stack::drift::{self, Comparison, Drift};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
 use crate::state::notification_log::Register;
+use crate::state::runs;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {}
@@ -41,8 +44,15 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         .await
         .map_err(stack::unreadable)?;
     let containers = place.of_project(&resolved.model.name);
-    let drifts = drift::find(&place, &resolved, &containers).await?;
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
+    let (reloaded, none) = (runs::reloaded(&state), BTreeMap::new());
+    let found = drift::find(
+        &place,
+        &resolved,
+        &containers,
+        reloaded.as_ref().unwrap_or(&none),
+    )
+    .await?;
     let mut unfinished: Vec<String> = unfinished::ahead(&place.located.args.directory, &state)
         .map(|ahead| ahead.sentence)
         .into_iter()
@@ -77,14 +87,15 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             None
         }
     };
+    unreadable.extend(reloaded.err().map(|error| error.to_string()));
     unfinished.extend(unreadable);
     if global.json {
-        let mut document = document(&resolved.model.name, &place, &rows, &drifts, &unfinished);
+        let mut document = document(&resolved.model.name, &place, &rows, &found, &unfinished);
         document["unattended"] = schedule::row(last.as_ref());
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
-        print(&resolved.model.name, &place, &rows, &drifts);
+        print(&resolved.model.name, &place, &rows, &found);
         warnings::unknown_services(&place, &resolved.model)
             .iter()
             .for_each(|text| report::out(&format!("! {text}")));
@@ -161,7 +172,7 @@ fn ago(at: Timestamp) -> String {
     }
 }
 
-fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
+fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison) {
     report::out(&format!(
         "{project} in {}",
         place.located.args.directory.display()
@@ -186,7 +197,7 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
         })
         .collect();
     page::table(&head, &cells);
-    if drifts.is_empty() {
+    if found.drifts.is_empty() && found.not_known.is_empty() {
         return;
     }
     report::out("");
@@ -198,15 +209,18 @@ fn print(project: &str, place: &Place, rows: &[Row], drifts: &[Drift]) {
         own.any(|row| row.is_paused)
     };
     let mut is_left = false;
-    for drift in drifts {
+    for drift in &found.drifts {
         let service = &drift.service;
         // Nothing but the pause itself differs, which only its end mends.
         let unpause = match drift.action == Action::Start && is_paused(service) {
             true => format!("; docker compose unpause {service} lets it go on"),
             false => String::new(),
         };
-        is_left |= unpause.is_empty();
+        is_left |= unpause.is_empty() && drift.is_mended_by_apply();
         page::advice(&format!("! {service}: {}{unpause}", drift.reason.text));
+    }
+    for text in &found.not_known {
+        page::advice(&format!("· not known: {text}"));
     }
     if is_left {
         page::advice("refit plan shows what would be done; refit apply does it");
@@ -217,7 +231,7 @@ fn document(
     project: &str,
     place: &Place,
     rows: &[Row],
-    drifts: &[Drift],
+    found: &Comparison,
     unfinished: &[String],
 ) -> Value {
     let rows: Vec<Value> = rows
@@ -230,7 +244,8 @@ fn document(
             })
         })
         .collect();
-    let drifts: Vec<Value> = drifts
+    let drifts: Vec<Value> = found
+        .drifts
         .iter()
         .map(|drift| {
             json!({
@@ -245,6 +260,7 @@ fn document(
         "files": place.located.args.files,
         "services": rows,
         "differs": drifts,
+        "not_known": found.not_known,
         "unfinished": unfinished.iter().map(|text| called::fit(text)).collect::<Vec<_>>(),
     })
 }

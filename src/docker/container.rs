@@ -111,6 +111,8 @@ pub struct Mount {
     pub source: PathBuf,
     /// Path in the container.
     pub destination: PathBuf,
+    /// Whether the container may write to it.
+    pub rw: bool,
 }
 
 /// A port that a container publishes.
@@ -290,6 +292,7 @@ impl Mount {
             name: mount.name.filter(|name| !name.is_empty()),
             source: mount.source.unwrap_or_default().into(),
             destination: mount.destination.unwrap_or_default().into(),
+            rw: mount.rw.unwrap_or(true),
         }
     }
 }

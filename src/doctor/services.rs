@@ -56,7 +56,10 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
                 Some(key) => finding.key(key),
                 None => finding,
             };
-            finding.hint("refit apply")
+            match drift.is_mended_by_apply() {
+                true => finding.hint("refit apply"),
+                false => finding,
+            }
         })
         .collect();
     found.extend(differing);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::inputs::Inputs;
 use super::wishes::{Wishes, wish};
+use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::{Section, Service};
 use crate::stack::routes::route_of_place;
@@ -24,6 +25,12 @@ pub(super) fn compare(
                 if turned_on(inputs, name) {
                     let text = "its profile is turned on".to_owned();
                     wish(wishes, name, Action::Start, definition(text));
+                }
+                if turned_off(inputs, name) {
+                    let text = format!(
+                        "still runs though its profile is off: docker compose stop {name} stops it"
+                    );
+                    remarks.push((name.clone(), text));
                 }
                 fields(inputs, name, before, after, wishes, remarks);
                 shared(inputs, name, after, wishes);
@@ -46,6 +53,14 @@ pub(super) fn compare(
 fn turned_on(inputs: &Inputs<'_>, name: &ServiceName) -> bool {
     inputs.after.is_active(name, inputs.profiles)
         && !inputs.before.is_active(name, inputs.profiles_before)
+}
+
+/// Whether `up` would no longer start a service that runs: Compose leaves it running (F19).
+fn turned_off(inputs: &Inputs<'_>, name: &ServiceName) -> bool {
+    let mut own = inputs.containers.iter().filter(|one| one.service == *name);
+    inputs.before.is_active(name, inputs.profiles_before)
+        && !inputs.after.is_active(name, inputs.profiles)
+        && own.any(Container::is_up)
 }
 
 fn definition(text: String) -> Reason {

@@ -92,7 +92,7 @@ pub(crate) fn keep(
 ) -> anyhow::Result<()> {
     let known = match read(state) {
         // Some services were left out of an `apply`.
-        Ok(Some(_)) if !assessment.differing.is_empty() && assessment.edited.is_by_hand => {
+        Ok(Some(_)) if assessment.leaves_drift() && assessment.edited.is_by_hand => {
             return Ok(());
         }
         Ok(known) => known.map(|known| known.files).unwrap_or_default(),

@@ -329,10 +329,13 @@ impl Runner {
                 emitter.note(NoteCode::Remark, format!("{service} {remark}"));
             }
             for drift in &assessment.differing {
-                let text = format!(
-                    "{} {}: out of sync since before this run; refit apply fixes it",
-                    drift.service, drift.reason.text
-                );
+                let (service, what) = (&drift.service, &drift.reason.text);
+                let text = match drift.is_mended_by_apply() {
+                    true => format!(
+                        "{service} {what}: out of sync since before this run; refit apply fixes it"
+                    ),
+                    false => format!("{service}: {what}"),
+                };
                 emitter.note(NoteCode::Differs, text);
             }
         }

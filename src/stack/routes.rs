@@ -70,19 +70,10 @@ pub(crate) fn of_file(model: &Model, source: &Source, file: &Path) -> Vec<FileRe
                 reach(Route::Bind, Some(target), alone, text);
             }
         }
-        for (section, route) in [
-            (Section::Configs, Route::Config),
-            (Section::Secrets, Route::Secret),
-        ] {
-            for (object, target) in grants(service, section) {
-                let definition = model.shared(section, &object);
-                let from = definition
-                    .and_then(|d| d.get("file"))
-                    .and_then(Value::as_str);
-                if from.is_some_and(|from| files::follow(Path::new(from)) == real) {
-                    let text = format!("is its {} {object}", route.word());
-                    reach(route, Some(target), true, text);
-                }
+        for granted in granted_files(model, service) {
+            if files::follow(&granted.file) == real {
+                let text = format!("is its {} {}", granted.route.word(), granted.name);
+                reach(granted.route, Some(granted.target), true, text);
             }
         }
         if let Some(text) = service
@@ -111,6 +102,39 @@ fn mounted_at(source: &Path, target: &Path, real: &Path) -> Option<(PathBuf, boo
         return Some((target.to_owned(), true));
     }
     Some((target.join(below), false))
+}
+
+/// A file that a service is given as a config or a secret.
+pub(crate) struct GrantedFile {
+    /// Which of the two.
+    pub route: Route,
+    /// Its name in the files.
+    pub name: String,
+    /// On the host.
+    pub file: PathBuf,
+    /// In the container.
+    pub target: PathBuf,
+}
+
+/// The files behind the configs and secrets of a service.
+pub(crate) fn granted_files(model: &Model, service: &Service) -> Vec<GrantedFile> {
+    let mut found = Vec::new();
+    for (section, route) in [
+        (Section::Configs, Route::Config),
+        (Section::Secrets, Route::Secret),
+    ] {
+        for (object, target) in grants(service, section) {
+            let definition = model.shared(section, &object);
+            let file = definition.and_then(|definition| definition.get("file")?.as_str());
+            found.extend(file.map(|file| GrantedFile {
+                route,
+                name: object,
+                file: file.into(),
+                target,
+            }));
+        }
+    }
+    found
 }
 
 /// The configs or secrets that a service is given, with their place in the container.

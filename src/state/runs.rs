@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::StackState;
 use super::document::StateError;
 use super::journal::{self, Entry, Line};
-use crate::event::{Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,6 +239,26 @@ pub(crate) struct Runs {
     pub known: Vec<Record>,
     /// The others, and why.
     pub unreadable: Vec<(RunId, StateError)>,
+}
+
+/// When a run last told a service to read its files anew, without starting it.
+///
+/// # Errors
+/// The folder of runs cannot be listed.
+pub(crate) fn reloaded(state: &StackState) -> Result<BTreeMap<ServiceName, Timestamp>, StateError> {
+    let mut found = BTreeMap::new();
+    for record in all(state)?.known {
+        if record.outcome != Some(Outcome::Applied) {
+            continue;
+        }
+        let Some(last) = record.lines.last().map(|line| line.at) else {
+            continue;
+        };
+        let signalled = journal::touched(&record.lines).into_iter();
+        let signalled = signalled.filter(|(_, action)| *action == Action::Signal);
+        found.extend(signalled.map(|(service, _)| (service, last)));
+    }
+    Ok(found)
 }
 
 /// Every run of a stack, the oldest first.

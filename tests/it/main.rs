@@ -27,6 +27,7 @@ mod disk_full;
 mod doctor;
 mod documents;
 mod dotenv_compose;
+mod drift;
 mod edit_command;
 mod edit_env;
 mod edit_env_more;

@@ -4,6 +4,7 @@ mod examination;
 mod files;
 mod pages;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
@@ -14,11 +15,11 @@ use crate::request::StackRequest;
 use crate::rollback::unfinished;
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
-use crate::stack::drift;
+use crate::stack::drift::{self, Comparison};
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
 use crate::stack::{self, Place, Resolved, resolve};
-use crate::state::StateHome;
+use crate::state::{StateHome, runs};
 use examination::{Deployment, Examination};
 
 /// Looks at the stack that is meant.
@@ -152,14 +153,20 @@ async fn running(
 ) -> Result<Deployment, Complaint> {
     place.scratch = home.scratch()?;
     let own = place.of_project(&resolved.model.name);
-    let drifts = drift::find(&place, resolved, &own).await;
-    let drifts = drifts.unwrap_or_else(|error| {
+    let state = home.of_stack(&place.located.args.directory);
+    let reloaded = runs::reloaded(&state).unwrap_or_else(|error| {
+        looked.not.push(format!("the runs of this stack: {error}"));
+        BTreeMap::new()
+    });
+    let found = drift::find(&place, resolved, &own, &reloaded).await;
+    let found = found.unwrap_or_else(|error| {
         let why = Complaint::from(error).text;
         looked
             .not
             .push(format!("what differs from the files: {why}"));
-        Vec::new()
+        Comparison::default()
     });
+    looked.not.extend(found.not_known);
     let mut containers = Vec::new();
     for container in own {
         let inspected = place.docker.inspect(&container.id).await?;
@@ -168,6 +175,6 @@ async fn running(
     Ok(Deployment {
         place,
         containers,
-        drifts,
+        drifts: found.drifts,
     })
 }

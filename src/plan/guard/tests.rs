@@ -24,6 +24,7 @@ fn container(service: &str, volume: &str) -> Container {
             name: Some(volume.into()),
             source: "/v".into(),
             destination: "/d".into(),
+            rw: true,
         }],
         ports: Vec::new(),
     }

@@ -2,15 +2,22 @@
 //! only shows. Hashes alone do not tell it (F5), so containers are looked at as well.
 
 mod mounts;
+mod objects;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 
-pub(crate) use mounts::seen_by_process;
+use std::path::Path;
 
-use super::Place;
+use jiff::Timestamp;
+
+pub(crate) use mounts::seen_by_process;
+use mounts::{Writers, of_mounts};
+
 use super::model::{Model, Service};
+use super::snapshot::EngineSide;
+use super::{Place, Resolved};
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State, label};
 use crate::event::{Action, Reason, Route, ServiceName};
@@ -33,18 +40,137 @@ struct EngineState {
     alone: BTreeMap<ServiceName, String>,
     inspected: HashMap<String, Inspected>,
     images: HashMap<String, Option<String>>,
+    engine: EngineSide,
 }
 
-/// Compares the stack's files with its containers.
+impl EngineState {
+    /// Whether a container may write to a file of the host.
+    fn writable(&self, source: &Path) -> bool {
+        let mut mounts = self.inspected.values().flat_map(|one| &one.mounts);
+        mounts.any(|mount| mount.rw && source.starts_with(&mount.source))
+    }
+}
+
+impl Drift {
+    /// Whether `apply` does something about it.
+    pub(crate) fn is_mended_by_apply(&self) -> bool {
+        self.action != Action::None
+    }
+}
+
+/// The stack's files beside what runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Comparison {
+    /// What differs.
+    pub drifts: Vec<Drift>,
+    /// What nobody can see, or was not looked at.
+    pub not_known: Vec<String>,
+}
+
+/// Compares the stack's files with what the engine has. `reloaded` says when refit last told a service
+/// to read its files anew.
 ///
 /// # Errors
 /// The engine's or Compose's.
 pub(crate) async fn find(
     place: &Place,
-    resolved: &super::Resolved,
+    resolved: &Resolved,
     containers: &[Container],
-) -> Result<Vec<Drift>, EngineError> {
+    reloaded: &BTreeMap<ServiceName, Timestamp>,
+) -> Result<Comparison, EngineError> {
     let model = &resolved.model;
+    let seen = look(place, resolved, containers).await?;
+    let writers = Writers::of(place, model, reloaded);
+    let finished = place.one_shots(model);
+    let mut found = Comparison::default();
+    for name in model.in_dependency_order() {
+        let all = containers.iter().filter(|c| c.service == name);
+        let (left, own): (Vec<&Container>, Vec<&Container>) =
+            all.partition(|container| container.is_leftover(containers));
+        let Some(service) = model.services.get(&name) else {
+            continue;
+        };
+        let is_active = model.is_active(&name, &place.located.args.profiles);
+        if own.is_empty() {
+            if is_active && service.replicas > 0 {
+                let text = "has no container";
+                found
+                    .drifts
+                    .push(drift(&name, Action::Start, Route::Definition, text));
+            }
+            continue;
+        }
+        found
+            .drifts
+            .extend(of_definition(&name, service, &own, &seen, resolved));
+        found
+            .drifts
+            .extend(objects::of_service(&name, &own, &seen.engine, model));
+        if place.docker.endpoint.is_local() {
+            let (stale, unclear) = of_mounts(&name, &own, &seen, &writers, model);
+            found.drifts.extend(stale);
+            found.not_known.extend(unclear);
+        }
+        if !finished.contains(&name) && is_active {
+            found.drifts.extend(of_state(&name, &own));
+        }
+        if !is_active && own.iter().any(|container| container.is_up()) {
+            let text = format!(
+                "still runs though its profile is off: docker compose stop {name} stops it"
+            );
+            found
+                .drifts
+                .push(drift(&name, Action::None, Route::Definition, text));
+        }
+        // Whatever else is done to the service removes it as well.
+        if let Some(left) = left.first()
+            && !found.drifts.iter().any(|drift| drift.service == name)
+        {
+            let text = format!("extra container {} (never started)", left.name);
+            found
+                .drifts
+                .push(drift(&name, Action::Remove, Route::Definition, text));
+        }
+        if service.builds() {
+            let text = format!("whether the image of {name} was built from the present files");
+            found.not_known.push(text);
+        }
+    }
+    found.drifts.extend(orphans(model, containers));
+    if !place.docker.endpoint.is_local() {
+        let text = "what processes have read of mounted files: the engine is on another machine";
+        found.not_known.push(text.to_owned());
+    }
+    Ok(found)
+}
+
+/// Containers of the project that no file names (F21). Another compose file of the same folder may be
+/// theirs: nothing is done to them.
+fn orphans(model: &Model, containers: &[Container]) -> Vec<Drift> {
+    let strangers = containers
+        .iter()
+        .filter(|container| !model.services.contains_key(&container.service));
+    let names: BTreeSet<(&ServiceName, bool)> = strangers
+        .map(|container| (&container.service, container.is_up()))
+        .collect();
+    let told = names.into_iter().map(|(name, is_up)| {
+        let there = match is_up {
+            true => "runs",
+            false => "has a container",
+        };
+        let text = format!(
+            "{there}, and no file names it: docker compose up -d --remove-orphans removes it"
+        );
+        drift(name, Action::None, Route::Definition, text)
+    });
+    told.collect()
+}
+
+async fn look(
+    place: &Place,
+    resolved: &Resolved,
+    containers: &[Container],
+) -> Result<EngineState, EngineError> {
     let hashes = async {
         // Without a container there is nothing to compare them with.
         if containers.is_empty() {
@@ -55,52 +181,20 @@ pub(crate) async fn find(
             .hashes(&place.located.args, &resolved.json, &place.scratch)
             .await
     };
-    let (hashes, inspected, images) = tokio::join!(
+    let (hashes, inspected, images, engine) = tokio::join!(
         hashes,
         inspect_all(place, containers),
-        image_ids(place, model)
+        image_ids(place, &resolved.model),
+        EngineSide::look(&place.docker, &resolved.model.name, BTreeSet::new(), None),
     );
     let hashes: BTreeMap<ServiceName, String> = hashes?.into_iter().collect();
-    let seen = EngineState {
+    Ok(EngineState {
         alone: hashes_alone(place, resolved, containers, &hashes).await?,
         hashes,
         inspected: inspected?,
         images: images?,
-    };
-    let finished = place.one_shots(model);
-    let mut found = Vec::new();
-    for name in model.in_dependency_order() {
-        let all = containers.iter().filter(|c| c.service == name);
-        let (left, own): (Vec<&Container>, Vec<&Container>) =
-            all.partition(|container| container.is_leftover(containers));
-        let Some(service) = model.services.get(&name) else {
-            continue;
-        };
-        if own.is_empty() {
-            if model.is_active(&name, &place.located.args.profiles) && service.replicas > 0 {
-                found.push(drift(
-                    &name,
-                    Action::Start,
-                    Route::Definition,
-                    "has no container",
-                ));
-            }
-            continue;
-        }
-        found.extend(of_definition(&name, service, &own, &seen, resolved));
-        found.extend(mounts::of_mounts(&name, &own, &seen, place, resolved));
-        if !finished.contains(&name) {
-            found.extend(of_state(&name, &own));
-        }
-        // Whatever else is done to the service removes it as well.
-        if let Some(left) = left.first()
-            && !found.iter().any(|drift| drift.service == name)
-        {
-            let text = format!("extra container {} (never started)", left.name);
-            found.push(drift(&name, Action::Remove, Route::Definition, text));
-        }
-    }
-    Ok(found)
+        engine: engine?,
+    })
 }
 
 /// The label of a container, by Compose's hash of its definition.
@@ -112,7 +206,7 @@ fn hash_of(container: &Container) -> Option<&String> {
 /// makes containers: such a container has not drifted (F69).
 async fn hashes_alone(
     place: &Place,
-    resolved: &super::Resolved,
+    resolved: &Resolved,
     containers: &[Container],
     hashes: &BTreeMap<ServiceName, String>,
 ) -> Result<BTreeMap<ServiceName, String>, EngineError> {
@@ -161,7 +255,7 @@ fn of_definition(
     service: &Service,
     own: &[&Container],
     seen: &EngineState,
-    resolved: &super::Resolved,
+    resolved: &Resolved,
 ) -> Vec<Drift> {
     let mut found = Vec::new();
     let keys: BTreeSet<&String> = own

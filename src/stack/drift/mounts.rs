@@ -1,6 +1,6 @@
 //! Mounted files, beside what the processes have read of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,86 +10,172 @@ use super::{Drift, EngineState, drift};
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
 use crate::host::files;
-use crate::stack::{Place, Resolved, shown};
+use crate::stack::model::Model;
+use crate::stack::{Place, application, routes, shown};
 
 /// Largest mounted file that is compared by content.
 const COMPARED_BYTES: u64 = 1 << 20;
 
-/// Mounted files that the process has not read in their present form.
+/// A file of the host that a service sees.
+struct MountedFile {
+    route: Route,
+    source: PathBuf,
+    target: PathBuf,
+}
+
+/// What is known of a mounted file and the process that may have read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// It is as it was when the process was started.
+    Fresh,
+    /// Somebody has given it another content since.
+    Stale,
+    /// It was written to since, and it may have been by the container itself.
+    ByItself,
+}
+
+/// What is known of who writes files, and who was told of them.
+pub(super) struct Writers<'a> {
+    directory: &'a Path,
+    /// The files that a person writes, however they are mounted: env files, and those in which a known
+    /// application has its settings.
+    settings: BTreeSet<PathBuf>,
+    /// When refit last told a service to read its files anew.
+    reloaded: &'a BTreeMap<ServiceName, Timestamp>,
+}
+
+impl<'a> Writers<'a> {
+    pub(super) fn of(
+        place: &'a Place,
+        model: &Model,
+        reloaded: &'a BTreeMap<ServiceName, Timestamp>,
+    ) -> Self {
+        let directory = &place.located.args.directory;
+        let known = application::of(directory, model, None).ok();
+        let known = known.into_iter().flat_map(|known| {
+            let names = known.profile.config_files.into_keys();
+            names.map(|name| directory.join(name))
+        });
+        let all = place.located.env_files().into_iter().chain(known);
+        Self {
+            directory,
+            settings: all.map(|file| files::follow(&file)).collect(),
+            reloaded,
+        }
+    }
+
+    /// Whether only a person can have written a file of the stack.
+    fn is_persons(&self, source: &Path, seen: &EngineState) -> bool {
+        let own = source.starts_with(self.directory);
+        own && (!seen.writable(source) || self.settings.contains(&files::follow(source)))
+    }
+}
+
+/// Mounted files that the process has not read in their present form, and those of which that is not
+/// known.
 pub(super) fn of_mounts(
     name: &ServiceName,
     own: &[&Container],
     seen: &EngineState,
-    place: &Place,
-    resolved: &Resolved,
-) -> Vec<Drift> {
-    let Some(service) = resolved.model.services.get(name) else {
-        return Vec::new();
-    };
-    if !place.docker.endpoint.is_local() {
-        return Vec::new();
-    }
-    let settings: BTreeSet<PathBuf> = place
-        .located
-        .env_files()
-        .iter()
-        .map(|file| files::follow(file))
-        .collect();
-    let mut found = Vec::new();
-    for bind in service.binds.iter().filter(|bind| bind.source.is_file()) {
-        let stale = own
+    writers: &Writers<'_>,
+    model: &Model,
+) -> (Vec<Drift>, Vec<String>) {
+    let (mut found, mut not_known) = (Vec::new(), Vec::new());
+    for mounted in files_of(model, name) {
+        let is_persons = writers.is_persons(&mounted.source, seen);
+        let readings = own
             .iter()
-            .filter_map(|c| seen.inspected.get(&c.id))
-            .any(|inspected| {
-                let is_setting = settings.contains(&files::follow(&bind.source));
-                is_stale(&bind.source, &bind.target, is_setting, inspected)
+            .filter_map(|container| seen.inspected.get(&container.id))
+            .map(|inspected| {
+                let since = inspected
+                    .started_at
+                    .max(writers.reloaded.get(name).copied());
+                reading(&mounted, is_persons, inspected, since)
             });
-        if stale {
-            let file = shown(&place.located.args.directory, &bind.source);
+        let readings: Vec<Reading> = readings.collect();
+        let file = shown(writers.directory, &mounted.source);
+        if readings.contains(&Reading::Stale) {
             let text = format!("{file} has changed since it was started");
-            let mut one = drift(name, Action::Restart, Route::Bind, text);
+            let mut one = drift(name, Action::Restart, mounted.route, text);
             one.reason.file = Some(file);
             found.push(one);
+        } else if readings.contains(&Reading::ByItself) {
+            not_known.push(format!(
+                "whether {name} has read {file} since it was written to (refit restart {name})"
+            ));
         }
     }
-    found
+    (found, not_known)
 }
 
-/// Whether a mounted file is newer than what the process read.
+fn files_of(model: &Model, name: &ServiceName) -> Vec<MountedFile> {
+    let Some(service) = model.services.get(name) else {
+        return Vec::new();
+    };
+    let binds = service.binds.iter().map(|bind| MountedFile {
+        route: Route::Bind,
+        source: bind.source.clone(),
+        target: bind.target.clone(),
+    });
+    let granted = routes::granted_files(model, service).into_iter();
+    let granted = granted.map(|granted| MountedFile {
+        route: granted.route,
+        source: granted.file,
+        target: granted.target,
+    });
+    let mut all: Vec<MountedFile> = binds.chain(granted).collect();
+    all.retain(|mounted| mounted.source.is_file());
+    all
+}
+
+/// Beside what the process read.
 ///
 /// A file that is replaced is seen to differ through the process's own root (F1). One that is
-/// written in place looks the same there; only a settings file is then known to be the person's
-/// work: any other one may be written by the service itself (a database, `acme.json`).
-fn is_stale(source: &Path, target: &Path, is_setting: bool, inspected: &Inspected) -> bool {
+/// written in place looks the same there; what only a person can have written is then known by its
+/// time, any other one may be written by the service itself (a database, `acme.json`).
+fn reading(
+    mounted: &MountedFile,
+    is_persons: bool,
+    inspected: &Inspected,
+    since: Option<Timestamp>,
+) -> Reading {
     if inspected.state != State::Running {
-        return false;
+        return Reading::Fresh;
     }
-    let Ok(metadata) = std::fs::metadata(source) else {
-        return false;
+    let Ok(metadata) = std::fs::metadata(&mounted.source) else {
+        return Reading::Fresh;
+    };
+    let by_time = || match (is_newer(&metadata, since), is_persons) {
+        (true, true) => Reading::Stale,
+        (true, false) => Reading::ByItself,
+        (false, _) => Reading::Fresh,
     };
     if metadata.len() > COMPARED_BYTES {
-        return false;
+        return by_time();
     }
-    let inside = seen_by_process(inspected.pid, target);
-    let (Ok(here), Ok(there)) = (std::fs::read(source), std::fs::read(&inside)) else {
+    let inside = seen_by_process(inspected.pid, &mounted.target);
+    let (Ok(here), Ok(there)) = (std::fs::read(&mounted.source), std::fs::read(&inside)) else {
         // Not permitted to look: the time is all that is known.
-        return is_setting && changed_since_start(&metadata, inspected);
+        return by_time();
     };
     if here != there {
-        return true;
+        return Reading::Stale;
     }
     // A file that was replaced by an equal one: what the process read still holds.
     let same_file = std::fs::metadata(inside)
         .is_ok_and(|seen| (seen.dev(), seen.ino()) == (metadata.dev(), metadata.ino()));
-    same_file && is_setting && changed_since_start(&metadata, inspected)
+    match same_file {
+        true => by_time(),
+        false => Reading::Fresh,
+    }
 }
 
-fn changed_since_start(metadata: &std::fs::Metadata, inspected: &Inspected) -> bool {
+fn is_newer(metadata: &std::fs::Metadata, since: Option<Timestamp>) -> bool {
     let modified = metadata
         .modified()
         .ok()
         .and_then(|time| Timestamp::try_from(time).ok());
-    matches!((modified, inspected.started_at), (Some(m), Some(s)) if m > s)
+    matches!((modified, since), (Some(modified), Some(since)) if modified > since)
 }
 
 /// A path as a process of this host sees it.

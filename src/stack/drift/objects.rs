@@ -1,0 +1,102 @@
+//! Networks and volumes of the files beside those of the engine. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Drift, drift};
+use crate::docker::container::Container;
+use crate::docker::network::{NetworkSide, VolumeSide};
+use crate::event::{Action, Route, ServiceName};
+use crate::stack::model::{Model, Section};
+use crate::stack::snapshot::EngineSide;
+
+/// What a service's containers hang on, and what they keep their data in.
+pub(super) fn of_service(
+    name: &ServiceName,
+    own: &[&Container],
+    engine: &EngineSide,
+    model: &Model,
+) -> Vec<Drift> {
+    let mut found = Vec::new();
+    let Some(service) = model.services.get(name) else {
+        return found;
+    };
+    let replicas = || {
+        let ids = own.iter().map(|container| &container.id);
+        ids.filter_map(|id| engine.container(id))
+    };
+    for key in service.uses(Section::Networks) {
+        let network = model.engine_name(Section::Networks, &key);
+        let hangs = |one: &crate::stack::snapshot::Replica| one.networks.contains_key(&network);
+        if !replicas().all(hangs) {
+            let text = format!("is not on the network {network}");
+            found.push(drift(name, Action::Recreate, Route::Definition, text));
+        } else if !model.is_external(Section::Networks, &key)
+            && let Some(is) = engine.networks.get(&network)
+            && let Some(what) = other_network(model.shared(Section::Networks, &key), is)
+        {
+            let text = format!("the network {network} has another {what}");
+            found.push(drift(name, Action::Recreate, Route::Definition, text));
+        }
+    }
+    for key in service.uses(Section::Volumes) {
+        let volume = model.engine_name(Section::Volumes, &key);
+        if !model.is_external(Section::Volumes, &key)
+            && let Some(is) = engine.volumes.get(&volume)
+            && is_other_volume(model.shared(Section::Volumes, &key), is)
+        {
+            let text = format!(
+                "the volume {volume} was made with other options, and keeps them: only a new volume \
+                 takes those of the files"
+            );
+            found.push(drift(name, Action::None, Route::Definition, text));
+        }
+    }
+    found
+}
+
+/// What of a network's definition its network does not have; what the files leave open is the engine's.
+fn other_network(defined: Option<&Value>, is: &NetworkSide) -> Option<&'static str> {
+    let defined = defined?;
+    if text(defined, "driver").is_some_and(|driver| driver != is.driver) {
+        return Some("driver");
+    }
+    if defined["internal"].as_bool().unwrap_or_default() != is.internal {
+        return Some("internal");
+    }
+    if !has_options(defined, &is.options) {
+        return Some("driver option");
+    }
+    let subnets = defined["ipam"]["config"].as_array().into_iter().flatten();
+    let mut subnets = subnets.filter_map(|config| config["subnet"].as_str());
+    (!subnets.all(|subnet| is.subnets.contains(subnet))).then_some("subnet")
+}
+
+/// Compose asks whether to make such a volume anew, without its data (F5).
+pub(crate) fn is_other_volume(defined: Option<&Value>, is: &VolumeSide) -> bool {
+    let Some(defined) = defined else {
+        return false;
+    };
+    let driver = text(defined, "driver").unwrap_or("local");
+    let options = defined["driver_opts"].as_object();
+    driver != is.driver
+        || !has_options(defined, &is.options)
+        || is.options.len() > options.map_or(0, serde_json::Map::len)
+}
+
+fn has_options(defined: &Value, is: &BTreeMap<String, String>) -> bool {
+    let options = defined["driver_opts"].as_object().into_iter().flatten();
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    options
+        .into_iter()
+        .all(|(key, value)| is.get(key) == Some(&plain(value)))
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value[key].as_str().filter(|text| !text.is_empty())
+}

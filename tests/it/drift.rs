@@ -1,0 +1,171 @@
+//! "What runs is what the files say" is said after everything was compared; what differs and what
+//! nobody can see is named, and `status`, `plan`, `apply` and `doctor` say the same.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::stack::engine::docker;
+use crate::stack::{TestStack, idle};
+
+const IN_LINE: &str = "what runs is what the files say";
+
+/// Writes in place, later than anything that was started until now.
+fn edit_in_place(stack: &TestStack, name: &str, text: &str) {
+    stack.write(name, text);
+    let file = fs::File::options()
+        .append(true)
+        .open(stack.path(name))
+        .unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(5))
+        .unwrap();
+}
+
+/// What all four say.
+#[track_caller]
+fn all_say(stack: &TestStack, words: &[&str]) {
+    for verb in ["plan", "status", "doctor"] {
+        let answer = stack.refit(&[verb]).exits(0);
+        let mut told = answer.never_says(IN_LINE);
+        for word in words {
+            told = told.says(word);
+        }
+    }
+}
+
+#[test]
+fn a_container_that_no_file_names_is_told_and_left() {
+    let compose = |more: &str| format!("services:\n  web: {}\n{more}", idle(""));
+    let old = format!("  old: {}\n", idle(""));
+    let Some(stack) = TestStack::started(&compose(&old), &[]) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    stack.write("compose.yaml", &compose(""));
+    let was = stack.container("old");
+    all_say(
+        &stack,
+        &["no file names it: docker compose up -d --remove-orphans removes it"],
+    );
+    stack
+        .refit(&["apply"])
+        .exits(0)
+        .says("Nothing to do: apply changes nothing of that");
+    was.is_untouched(&stack.container("old"));
+    stack.compose(&["up", "-d", "--remove-orphans"]);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+#[test]
+fn a_read_only_file_that_was_edited_in_place_is_not_in_line() {
+    let web = idle("volumes: ['./nginx.conf:/etc/nginx.conf:ro']");
+    let compose = format!("services:\n  web: {web}\n  other: {}\n", idle(""));
+    let Some(stack) = TestStack::started(&compose, &[("nginx.conf", "a;\n")]) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    edit_in_place(&stack, "nginx.conf", "b;\n");
+    all_say(&stack, &["nginx.conf has changed since it was started"]);
+    // The engine starts it before the time that the file was given.
+    edit_in_place(&stack, "nginx.conf", "b;\n");
+    let was = (stack.container("web"), stack.container("other"));
+    stack.refit(&["apply"]).exits(0).says("Applied as run");
+    was.0.was_restarted(&stack.container("web"));
+    was.1.is_untouched(&stack.container("other"));
+}
+
+#[test]
+fn of_a_file_that_the_service_may_write_it_is_not_known() {
+    let web = idle("volumes: ['./state.json:/state.json']");
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[("state.json", "{}\n")]) else {
+        return;
+    };
+    edit_in_place(&stack, "state.json", "{\"a\": 1}\n");
+    let text = "whether web has read state.json since it was written to (refit restart web)";
+    for verb in ["plan", "apply"] {
+        stack
+            .refit(&[verb])
+            .exits(0)
+            .says(&format!("Not known: {text}"));
+    }
+    for verb in ["status", "doctor"] {
+        stack.refit(&[verb]).exits(0).says(text);
+    }
+}
+
+#[test]
+fn files_of_configs_and_secrets_are_looked_at() {
+    let web = idle("secrets: [token], configs: [{source: conf, target: /etc/f.conf}]");
+    let compose = format!(
+        "services:\n  web: {web}\nconfigs: {{conf: {{file: ./f.conf}}}}\n\
+         secrets: {{token: {{file: ./s.txt}}}}\n"
+    );
+    let files = [("f.conf", "v1\n"), ("s.txt", "v1\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    stack.write("new", "v3\n");
+    fs::rename(stack.path("new"), stack.path("s.txt")).unwrap();
+    all_say(&stack, &["s.txt has changed since it was started"]);
+    stack.refit(&["apply"]).exits(0);
+    assert_eq!(stack.exec("web", &["cat", "/run/secrets/token"]), "v3\n");
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+#[test]
+fn a_container_that_is_off_its_network_is_not_in_line() {
+    let compose = format!(
+        "services:\n  web: {}\n",
+        crate::stack::service("exec sleep infinity", "")
+    );
+    let compose = compose.replace("network_mode: none, ", "");
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let network = format!("{}_default", stack.project);
+    docker(&[
+        "network",
+        "disconnect",
+        &network,
+        &stack.container("web").id,
+    ]);
+    all_say(&stack, &[&format!("is not on the network {network}")]);
+    stack.refit(&["apply"]).exits(0);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+#[test]
+fn what_was_built_of_what_is_not_known() {
+    let compose = format!("services:\n  web: {}\n", idle("build: ."));
+    let file = ("Dockerfile", "FROM refit-test/busybox:1\n");
+    let Some(stack) = TestStack::new(&[("compose.yaml", &compose), file]) else {
+        return;
+    };
+    stack.compose(&["up", "-d", "--build"]);
+    stack
+        .refit(&["plan"])
+        .exits(0)
+        .says("Not known: whether the image of web was built from the present files");
+}
+
+#[test]
+fn a_service_whose_profile_is_off_and_that_runs_is_told() {
+    let compose = format!(
+        "services:\n  web: {}\n  extra: {}\n",
+        idle(""),
+        idle("profiles: [more]")
+    );
+    let files = [(".env", "COMPOSE_PROFILES=more\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    let answer = stack.refit(&["set", "COMPOSE_PROFILES=other"]).exits(0);
+    answer
+        .says("extra still runs though its profile is off: docker compose stop extra stops it")
+        .never_says("is not used by any service");
+    all_say(&stack, &["still runs though its profile is off"]);
+    stack.compose(&["stop", "extra"]);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
