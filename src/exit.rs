@@ -75,9 +75,9 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown
         | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother | Unhealthy
         | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
-        | WhichService | YamlAnchorInUse | YamlComplexKey | YamlDuplicateKey | YamlFence
-        | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem | YamlNotation
-        | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax | YamlTagged
-        | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => Exit::Refused,
+        | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey | YamlDuplicateKey
+        | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem
+        | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax
+        | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => Exit::Refused,
     }
 }

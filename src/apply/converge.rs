@@ -16,7 +16,7 @@ use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signals;
 use crate::plan::Step;
 use crate::stack::Place;
-use crate::stack::model::{Condition, Model};
+use crate::stack::model::{Condition, Model, Service};
 use crate::stack::snapshot::EngineSide;
 use crate::state::journal::{Entry, Journal};
 
@@ -65,20 +65,35 @@ pub(crate) struct Convergence<'a> {
     pub signals: &'a Signals,
 }
 
+/// In whose containers the containers of a service live, which no file may say.
+pub(crate) type Hosts = BTreeMap<ServiceName, BTreeSet<ServiceName>>;
+
 /// Steps that do not wait for each other.
-pub(crate) fn waves<'a>(model: &Model, steps: &'a [Step]) -> Vec<Vec<&'a Step>> {
+pub(crate) fn waves<'a>(model: &Model, steps: &'a [Step], hosts: &Hosts) -> Vec<Vec<&'a Step>> {
+    let needs_of = |step: &Step| {
+        let defined = model.services.get(&step.service);
+        let shared = defined.into_iter().flat_map(Service::shares_with);
+        let mut needs: BTreeSet<ServiceName> = shared.map(|(_, name)| name).collect();
+        needs.extend(
+            defined
+                .into_iter()
+                .flat_map(|one| one.depends_on.keys().cloned()),
+        );
+        needs.extend(hosts.get(&step.service).into_iter().flatten().cloned());
+        needs
+    };
     let mut waves: Vec<Vec<&Step>> = Vec::new();
-    for step in steps {
-        let needs = model.services.get(&step.service).map(|service| {
-            let shared = service.shares_with().into_iter().map(|(_, name)| name);
-            service
-                .depends_on
-                .keys()
-                .cloned()
-                .chain(shared)
-                .collect::<BTreeSet<_>>()
-        });
-        let needs = needs.unwrap_or_default();
+    let mut left: Vec<(&Step, BTreeSet<ServiceName>)> =
+        steps.iter().map(|step| (step, needs_of(step))).collect();
+    while !left.is_empty() {
+        // The order is by the files: whoever lives in a container that they do not name has to wait.
+        let waits = |needs: &BTreeSet<ServiceName>| {
+            let mut others = left.iter();
+            others.any(|(other, _)| needs.contains(&other.service))
+        };
+        let next = left.iter().position(|(_, needs)| !waits(needs));
+        // Of a circle any one has to be the first.
+        let (step, needs) = left.remove(next.unwrap_or_default());
         // After the last wave that holds something it waits for.
         let after = waves
             .iter()
@@ -105,7 +120,7 @@ impl Convergence<'_> {
         journal: &Journal,
     ) -> Result<(), Failure> {
         let mut done: Vec<ServiceName> = Vec::new();
-        for wave in waves(self.model, steps) {
+        for wave in waves(self.model, steps, &self.hosts()) {
             self.await_dependencies(&wave, &done, watch).await?;
             if let Some(signal) = self.signals.received() {
                 return Err(Failure::of_signal(signal));
@@ -122,6 +137,20 @@ impl Convergence<'_> {
         }
         journal.add(Entry::Converged)?;
         Ok(())
+    }
+
+    fn hosts(&self) -> Hosts {
+        let all = self.place.of_project(&self.model.name);
+        let mut hosts = Hosts::new();
+        for one in &all {
+            let host = one.network_of.as_ref();
+            let host = host.and_then(|id| all.iter().find(|other| other.id == *id));
+            if let Some(host) = host {
+                let own = hosts.entry(one.service.clone()).or_default();
+                own.insert(host.service.clone());
+            }
+        }
+        hosts
     }
 
     /// A signal ends it, but not in the middle of what Compose has asked of the engine: the engine
@@ -259,9 +288,24 @@ impl Convergence<'_> {
     /// Restarts side by side: services of one wave do not wait for each other.
     async fn restart(&self, services: &[ServiceName]) -> Result<(), Failure> {
         self.clear(services).await?;
-        let ids: Vec<String> = services.iter().flat_map(|s| self.existing(s)).collect();
+        let hooked = |service: &&ServiceName| {
+            let defined = self.model.services.get(*service);
+            defined.is_some_and(Service::has_lifecycle_hooks)
+        };
+        let (hooked, plain): (Vec<&ServiceName>, Vec<&ServiceName>) =
+            services.iter().partition(hooked);
+        let ids: Vec<String> = plain.into_iter().flat_map(|s| self.existing(s)).collect();
         let restarts = ids.iter().map(|id| self.place.docker.restart(id));
-        let done = futures_util::future::try_join_all(restarts).await;
+        let restarts = futures_util::future::try_join_all(restarts);
+        let by_compose = async {
+            if hooked.is_empty() {
+                return Ok(());
+            }
+            let hooked: Vec<ServiceName> = hooked.into_iter().cloned().collect();
+            let line = |text: &str| self.progress(text);
+            self.place.compose.restart(self.args, &hooked, line).await
+        };
+        let done = tokio::try_join!(restarts, by_compose);
         done.map(drop)
             .map_err(|error| Failure::of_engine(Code::StartFailed, error))
     }
@@ -349,7 +393,7 @@ mod tests {
                 signal: None,
             })
             .into();
-        let names: Vec<Vec<&str>> = waves(&model, &steps)
+        let names: Vec<Vec<&str>> = waves(&model, &steps, &Hosts::new())
             .iter()
             .map(|wave| wave.iter().map(|step| step.service.as_str()).collect())
             .collect();

@@ -11,6 +11,7 @@ use crate::assessment::{read_files, secrets};
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::ProjectArgs;
 use crate::edit::is_yaml;
+use crate::edit::yaml::{self, YamlPath};
 use crate::event::{RunId, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
@@ -69,6 +70,14 @@ async fn of_files(
         Complaint { hint, ..complaint }.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
+    notes.extend(
+        both.new_warnings
+            .iter()
+            .map(|text| warnings::of_compose(text)),
+    );
+    if let Some(name) = renamed_to(place, &edited, &after.name) {
+        return Err(another_project(name.as_deref()));
+    }
     let after = match &before {
         Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
         None => after,
@@ -163,11 +172,49 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
     Ok(args)
 }
 
+/// The `name:` that an edit gives the project, or takes away, where nothing else gives it another one.
+fn renamed_to(place: &Place, edited: &Edited, project: &str) -> Option<Option<String>> {
+    let located = &place.located;
+    let dot_env = Side::read(&located.args.directory.join(".env"));
+    // What the person gave on the command line or in the shell, or what `.env` says, counts more.
+    let is_given = located.by_rules(dot_env.bytes());
+    if is_given.is_ok_and(|rules| rules.name.is_some()) {
+        return None;
+    }
+    let name_of = |side: &Side| -> Option<String> {
+        let text = std::str::from_utf8(side.bytes()?).ok()?;
+        let path = YamlPath::of_keys(["name"]).ok()?;
+        yaml::get(text, &path).ok()??.as_str().map(str::to_owned)
+    };
+    let changing = edited.changing();
+    let mut compose_files = changing.filter(|edit| located.args.files.contains(&edit.path));
+    compose_files.find_map(|edit| {
+        let (before, after) = (name_of(&edit.before), name_of(&edit.after));
+        let is_other = match &after {
+            // Compose fills it in.
+            Some(name) => name != project && !name.contains('$'),
+            None => before.is_some() && default_name(&located.args.directory) != project,
+        };
+        (before != after && is_other).then_some(after)
+    })
+}
+
+/// The name that Compose gives a project of which nobody says one: its folder's.
+fn default_name(directory: &Path) -> String {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let lower = name.to_lowercase();
+    let fit = lower
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
+    let fit: String = fit.collect();
+    fit.trim_start_matches(['_', '-']).to_owned()
+}
+
 /// The present containers would stay behind under the old name, holding ports and volumes.
 fn another_project(name: Option<&str>) -> Complaint {
     let text = match name {
         Some(name) => format!("with the name {name} Compose would start another project: it would create new containers and volumes, and leave the present ones behind"),
-        None => "without COMPOSE_PROJECT_NAME Compose would start another project, and leave the present containers behind".to_owned(),
+        None => "without its name Compose would start another project, and leave the present containers behind".to_owned(),
     };
     Complaint::new(Code::GuardProject, text)
         .hint("docker compose down first, set the name, then docker compose up -d")

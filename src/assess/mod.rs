@@ -106,6 +106,10 @@ pub(crate) async fn checked(
         return assessment;
     }
     assessment.notes.extend(unknown);
+    if !options.no_apply {
+        let others = warnings::followers_of_others(place, &assessment);
+        assessment.notes.extend(others);
+    }
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
@@ -128,6 +132,8 @@ async fn refusals(
     if options.no_apply {
         return Ok(Vec::new());
     }
+    preflight::volumes(place, assessment).await?;
+    preflight::moved_folder(place, assessment)?;
     let brings = |path: &Path| assessment.edited.brings(path);
     preflight::all(
         place,

@@ -1,17 +1,20 @@
 //! What is looked at before the first container stops: everything that can fail early.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::assessment::{Assessment, Change};
 use crate::complaint::{Code, Complaint};
-use crate::docker::container::PublishedPort;
+use crate::docker::container::{PublishedPort, label};
 use crate::docker::running::Neighbour;
 use crate::event::{Action, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
-use crate::stack::model::{Model, Port};
+use crate::stack::model::{Model, Port, Section};
 use crate::suggest;
 
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
@@ -25,7 +28,7 @@ pub(crate) async fn all(
     place: &Place,
     after: &Model,
     plan: &Plan,
-    allow: &std::collections::BTreeSet<Guard>,
+    allow: &BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
 ) -> Result<Vec<String>, Complaint> {
     let mut notes = Vec::new();
@@ -43,11 +46,93 @@ pub(crate) async fn all(
     Ok(notes)
 }
 
+/// Compose does not give other options to a volume that exists, and the data in it would be lost with
+/// it (F76). A new version that brings them is told, and goes on.
+///
+/// # Errors
+/// `volume_exists`.
+pub(crate) async fn volumes(place: &Place, assessment: &Assessment) -> Result<(), Complaint> {
+    let (Some(before), after) = (&assessment.before, &assessment.after) else {
+        return Ok(());
+    };
+    match assessment.change {
+        Change::Edit | Change::Recipe { .. } => {}
+        Change::Apply { .. }
+        | Change::Restart { .. }
+        | Change::Rollback(_)
+        | Change::Upgrade { .. } => return Ok(()),
+    }
+    let defined = after.shared.get(&Section::Volumes).into_iter().flatten();
+    let changed = defined.filter(|(key, is)| {
+        let was = before.shared(Section::Volumes, key);
+        let name = |model: &Model| model.engine_name(Section::Volumes, key);
+        was.is_some_and(|was| was != *is) && name(before) == name(after)
+    });
+    let changed: Vec<String> = changed
+        .map(|(key, _)| after.engine_name(Section::Volumes, key))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let there = place.docker.all_volumes().await?;
+    match changed.into_iter().find(|name| there.contains_key(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let text = format!(
+                "the volume {name} exists and keeps its options: Compose gives them to a new volume only"
+            );
+            let hint = format!(
+                "define a new volume beside it and copy the data, or remove it with its data: docker \
+                 compose down && docker volume rm {name}, then the same command again"
+            );
+            Err(Complaint::new(Code::VolumeExists, text).hint(hint))
+        }
+    }
+}
+
+/// A folder that was renamed has another project's name to Compose: what is started there is a second
+/// stack beside the one that runs.
+///
+/// # Errors
+/// `guard_project`.
+pub(crate) fn moved_folder(place: &Place, assessment: &Assessment) -> Result<(), Complaint> {
+    let starts = assessment.plan.steps.iter();
+    let starts = starts.filter(|step| step.action == Action::Start);
+    let starts: BTreeSet<&ServiceName> = starts.map(|step| &step.service).collect();
+    let args = &place.located.args;
+    if starts.is_empty() || args.name.is_some() || !assessment.containers.is_empty() {
+        return Ok(());
+    }
+    let names = |files: &[PathBuf]| -> Vec<OsString> {
+        let names = files.iter().filter_map(|file| file.file_name());
+        names.map(OsStr::to_owned).collect()
+    };
+    let moved = place.containers.iter().find(|one| {
+        let folder = one.labels.get(label::WORKING_DIR);
+        let files = one.labels.get(label::CONFIG_FILES);
+        let files = files.map(|files| files.split(',').map(PathBuf::from).collect::<Vec<_>>());
+        folder.is_some_and(|folder| !Path::new(folder).exists())
+            && files.is_some_and(|files| names(&files) == names(&args.files))
+            && starts.contains(&one.service)
+    });
+    let Some(one) = moved else {
+        return Ok(());
+    };
+    let (project, folder) = (&one.project, &one.labels[label::WORKING_DIR]);
+    let text = format!(
+        "{} runs as the project {project}, made in {folder}, which is gone: here Compose would start a \
+         second stack, with empty volumes",
+        one.service
+    );
+    let hint = format!("if the folder was renamed: refit -p {project} apply");
+    Err(Complaint::new(Code::GuardProject, text).hint(hint))
+}
+
 /// F13: Compose makes a folder where a file is missing, or the engine refuses to start.
 fn bind_sources(
     after: &Model,
     step: &Step,
-    allow: &std::collections::BTreeSet<Guard>,
+    allow: &BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
@@ -163,11 +248,7 @@ fn can_bind(port: &Port) -> bool {
     !matches!(tried, Err(error) if error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
-async fn disk(
-    place: &Place,
-    plan: &Plan,
-    allow: &std::collections::BTreeSet<Guard>,
-) -> Result<(), Complaint> {
+async fn disk(place: &Place, plan: &Plan, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
     let builds = plan.steps.iter().any(|step| step.action == Action::Rebuild);
     if !builds || !place.docker.endpoint.is_local() || allow.contains(&Guard::LowDisk) {
         return Ok(());

@@ -1,10 +1,11 @@
 //! What a person is told besides the plan: keys that reach nobody, what differed before, the price of
 //! a `down`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::assessment::Assessment;
 use crate::assessment::edited::Edited;
 use crate::docker::container::Container;
 use crate::edit::is_yaml;
@@ -121,6 +122,42 @@ pub(crate) fn still_differing(
             },
         })
         .collect()
+}
+
+/// What Compose warns of since the change, and what cures it.
+pub(crate) fn of_compose(text: &str) -> String {
+    let unset = text.contains("variable is not set");
+    let hint = match unset {
+        true => " A $ that is meant as one is written $$.",
+        false => "",
+    };
+    format!("Compose warns: {text}{hint}")
+}
+
+/// Who loses the network of a container that the plan replaces: others' containers are not touched
+/// (F73).
+pub(crate) fn followers_of_others(place: &Place, assessment: &Assessment) -> Vec<String> {
+    let steps = assessment.plan.steps.iter();
+    let replaced: BTreeSet<&ServiceName> = steps
+        .filter(|step| step.action != Action::Signal && step.action != Action::Start)
+        .map(|step| &step.service)
+        .collect();
+    let own = assessment.containers.iter();
+    let own: BTreeMap<&str, &str> = own
+        .filter(|one| replaced.contains(&one.service))
+        .map(|one| (one.id.as_str(), one.name.as_str()))
+        .collect();
+    let others = place.containers.iter();
+    let others = others.filter(|one| one.project != assessment.after.name);
+    let told = others.filter_map(|one| {
+        let host = own.get(one.network_of.as_deref()?)?;
+        let (project, service) = (&one.project, &one.service);
+        Some(format!(
+            "{service} of the project {project} lives in the network of {host}, and loses it; afterwards: \
+             docker compose -p {project} up -d --force-recreate {service}"
+        ))
+    });
+    told.collect()
 }
 
 /// F15: the price of the note's own commands, before it is paid.

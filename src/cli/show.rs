@@ -164,7 +164,7 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
         }
         Entry::Checkpointed => "checkpoint taken".to_owned(),
         Entry::LeftAlone { file } => {
-            format!("{} was edited meanwhile, and left alone", file.display())
+            format!("{} was left alone", file.display())
         }
         Entry::Written => "files written".to_owned(),
         Entry::Preparing => "fetching and building images".to_owned(),

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::report::{self, called, page};
 use crate::rollback::unfinished;
 use crate::schedule::record;
-use crate::stack::drift::{self, Comparison, Drift};
+use crate::stack::drift::{self, Comparison};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
 use crate::state::notification_log::Register;

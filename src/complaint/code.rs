@@ -123,6 +123,7 @@ words! {
         UnknownService = "unknown_service",
         Usage = "usage",
         ValueNotExpressible = "value_not_expressible",
+        VolumeExists = "volume_exists",
         WhichService = "which_service",
         YamlAnchorInUse = "yaml_anchor_in_use",
         YamlComplexKey = "yaml_complex_key",

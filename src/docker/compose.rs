@@ -45,6 +45,15 @@ pub(crate) struct ProjectArgs {
     pub directory: PathBuf,
 }
 
+/// What `docker compose config` printed.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigRead {
+    /// The model.
+    pub text: String,
+    /// What it warned of.
+    pub warnings: Vec<String>,
+}
+
 impl ProjectArgs {
     /// The command as a person may type it, with this behind it.
     pub(crate) fn typed(&self, project: &str, rest: &[&str]) -> String {
@@ -205,7 +214,7 @@ impl Compose {
     ///
     /// # Errors
     /// Compose's own message on files that it cannot read.
-    pub(crate) async fn config(&self, project: &ProjectArgs) -> Result<String, EngineError> {
+    pub(crate) async fn config(&self, project: &ProjectArgs) -> Result<ConfigRead, EngineError> {
         self.config_output(project, &["config", "--format", "json"])
             .await
     }
@@ -216,7 +225,7 @@ impl Compose {
     /// Compose's own message.
     pub(crate) async fn source_config(&self, project: &ProjectArgs) -> Result<Value, EngineError> {
         let args = ["config", "--no-interpolate", "--format", "json"];
-        parse_json(&self.config_output(project, &args).await?)
+        parse_json(&self.config_output(project, &args).await?.text)
     }
 
     /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
@@ -228,13 +237,17 @@ impl Compose {
         &self,
         project: &ProjectArgs,
         prefix: &Path,
-    ) -> Result<Value, EngineError> {
+    ) -> Result<(Value, Vec<String>), EngineError> {
         let prefix = prefix.to_string_lossy();
         match self
             .config_output(project, &["config", "--format", "json"])
             .await
         {
-            Ok(text) => parse_json(&text.replace(&*prefix, "")),
+            Ok(read) => {
+                let warnings = read.warnings.iter();
+                let warnings = warnings.map(|text| text.replace(&*prefix, "")).collect();
+                Ok((parse_json(&read.text.replace(&*prefix, ""))?, warnings))
+            }
             Err(EngineError::Compose { what, message }) => Err(EngineError::Compose {
                 what,
                 message: message.replace(&*prefix, ""),
@@ -249,12 +262,15 @@ impl Compose {
         &self,
         project: &ProjectArgs,
         args: &[&str],
-    ) -> Result<String, EngineError> {
+    ) -> Result<ConfigRead, EngineError> {
         let ended = match self.read(project, true, args).await? {
             Ok(ended) => ended,
             Err(error) => self.read(project, false, args).await?.map_err(|_| error)?,
         };
-        Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+        Ok(ConfigRead {
+            text: String::from_utf8_lossy(&ended.stdout).into_owned(),
+            warnings: warnings(&ended.stderr),
+        })
     }
 
     /// A call that only reads. Outside: it does not come to an end, and was ended; inside: what Compose
@@ -350,6 +366,23 @@ impl Compose {
             .map(|(service, number)| format!("--scale={service}={number}"))
             .collect();
         let args = up_args(services, mode, &scales);
+        self.project_call(project, false, &args, line)
+            .await
+            .map(drop)
+    }
+
+    /// Restarts services as `docker compose restart` does: with their hooks.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub(crate) async fn restart(
+        &self,
+        project: &ProjectArgs,
+        services: &[ServiceName],
+        line: impl FnMut(&str),
+    ) -> Result<(), EngineError> {
+        let names = services.iter().map(ServiceName::as_str);
+        let args: Vec<&str> = ["restart", "--no-deps"].into_iter().chain(names).collect();
         self.project_call(project, false, &args, line)
             .await
             .map(drop)
@@ -518,6 +551,17 @@ fn with_services<'a>(args: &[&'a str], services: &'a [ServiceName]) -> Vec<&'a s
 }
 
 /// Compose's complaint without its log lines of level `warning` and `info`.
+/// What it warns of, in its own words.
+fn warnings(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines().filter(|line| line.contains("level=warning"));
+    let messages = lines.filter_map(|line| {
+        let (_, text) = line.split_once("msg=")?;
+        // A word with quotes is quoted as in JSON.
+        Some(serde_json::from_str(text).unwrap_or_else(|_| text.trim_matches('"').to_owned()))
+    });
+    messages.collect()
+}
+
 fn own_message(stderr: &str) -> String {
     let lines: Vec<&str> = stderr
         .lines()
@@ -540,6 +584,12 @@ mod tests {
             profiles: vec!["extra".into()],
             directory: "/s".into(),
         }
+    }
+
+    #[test]
+    fn a_warning_is_told_in_the_words_of_compose() {
+        let said = "time=\"x\" level=warning msg=\"The \\\"A\\\" variable is not set.\"\nelse\n";
+        assert_eq!(warnings(said), ["The \"A\" variable is not set."]);
     }
 
     #[test]

@@ -161,6 +161,8 @@ pub struct Container {
     pub ports: Vec<PublishedPort>,
     /// It runs, and the engine had to start it again some seconds ago: it is between two crashes.
     pub crashing: bool,
+    /// The ID of the container in whose network it lives, if it has none of its own.
+    pub network_of: Option<String>,
 }
 
 /// Compose's labels on its containers.
@@ -212,6 +214,10 @@ impl Container {
             exit_code: exit_code_of_status(&status),
             health: health_of_status(&status),
             crashing: false,
+            network_of: summary.host_config.and_then(|host| {
+                let mode = host.network_mode?;
+                mode.strip_prefix("container:").map(str::to_owned)
+            }),
             image_id: summary.image_id.unwrap_or_default(),
             image: summary.image.unwrap_or_default(),
             created: summary.created.unwrap_or_default(),

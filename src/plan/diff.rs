@@ -11,8 +11,9 @@ use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::model::{Section, Service};
 use crate::stack::routes::route_of_place;
 
-/// Fields that change nothing in a container; Compose's hash leaves them out as well.
-const NO_CONTAINER: [&str; 4] = ["depends_on", "profiles", "pull_policy", "develop"];
+/// Fields that change nothing in a container; Compose's hash leaves them out as well. `develop` is in it
+/// (F74).
+const NO_CONTAINER: [&str; 3] = ["depends_on", "profiles", "pull_policy"];
 
 pub(super) fn compare(
     inputs: &Inputs<'_>,
@@ -55,7 +56,7 @@ fn turned_on(inputs: &Inputs<'_>, name: &ServiceName) -> bool {
         && !inputs.before.is_active(name, inputs.profiles_before)
 }
 
-/// Whether `up` would no longer start a service that runs: Compose leaves it running (F19).
+/// Whether `up` would no longer start a service that runs: Compose leaves it running.
 fn turned_off(inputs: &Inputs<'_>, name: &ServiceName) -> bool {
     let mut own = inputs.containers.iter().filter(|one| one.service == *name);
     inputs.before.is_active(name, inputs.profiles_before)

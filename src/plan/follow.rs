@@ -1,20 +1,24 @@
 //! Services that must follow others: those that live in another container's namespaces or use its
 //! anonymous volumes, and those whose `depends_on` says `restart: true`.
 
+use std::collections::BTreeSet;
+
 use super::wishes::{Wishes, wish};
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
-use crate::stack::model::Model;
+use crate::stack::model::{Model, Service};
 
 /// Adds followers until none is missing.
 pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) {
+    // Restarted because what they depend on is made anew: Compose goes no further from there (F72).
+    let mut dependents: BTreeSet<ServiceName> = BTreeSet::new();
     loop {
         let mut added = false;
         for (name, service) in &after.services {
             if !runs(containers, name) {
                 continue;
             }
-            for (field, other) in service.shares_with() {
+            for (field, other) in shared(name, service, containers) {
                 let action = match action_of(wishes, &other) {
                     Action::None | Action::Signal => continue,
                     // The namespace belongs to the running process; volumes stay with the container.
@@ -29,7 +33,15 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
             }
             for (other, dependency) in &service.depends_on {
                 let touched = action_of(wishes, other);
-                if dependency.restart && touched != Action::None && touched != Action::Signal {
+                let by_itself = !(touched == Action::Restart && dependents.contains(other));
+                if dependency.restart
+                    && by_itself
+                    && touched != Action::None
+                    && touched != Action::Signal
+                {
+                    if action_of(wishes, name) == Action::None && touched != Action::Restart {
+                        dependents.insert(name.clone());
+                    }
                     let text = format!("depends on {other} with restart: true");
                     added |= wish(wishes, name, Action::Restart, reason(text));
                 }
@@ -39,6 +51,23 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
             return;
         }
     }
+}
+
+/// Whose namespaces or volumes a service uses: by the files, and by what its containers live in, which
+/// the files may name by the container (F73).
+fn shared(
+    name: &ServiceName,
+    service: &Service,
+    containers: &[Container],
+) -> Vec<(&'static str, ServiceName)> {
+    let mut shares = service.shares_with();
+    let own = containers.iter().filter(|one| one.service == *name);
+    for id in own.filter_map(|one| one.network_of.as_ref()) {
+        let host = containers.iter().find(|one| one.id == *id);
+        let host = host.map(|host| ("network_mode", host.service.clone()));
+        shares.extend(host.filter(|found| !shares.contains(found)));
+    }
+    shares
 }
 
 fn action_of(wishes: &Wishes, service: &ServiceName) -> Action {

@@ -21,6 +21,7 @@ fn container(service: &str, state: State, exit_code: Option<i64>) -> Container {
         exit_code,
         health: Health::None,
         crashing: false,
+        network_of: None,
         image_id: String::new(),
         image: String::new(),
         created: 0,

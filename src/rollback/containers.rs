@@ -20,7 +20,7 @@ use crate::health::watch::Watch;
 use crate::host::signals::Signals;
 use crate::plan::Step;
 use crate::rollback::pinned_images;
-use crate::stack::model::Model;
+use crate::stack::model::{Model, Service};
 use crate::stack::snapshot::{EngineSide, Replica, RunState, pairs};
 use crate::stack::{Place, resolve_model};
 
@@ -120,7 +120,7 @@ impl Rollback<'_> {
         let mut watch = self.watch(&now, &steps, &one_shots);
         watch.were_away(self.away);
         let until_now = began.elapsed();
-        for wave in converge::waves(&model, &steps) {
+        for wave in converge::waves(&model, &steps, &self.hosts()) {
             fault!("rollback.wave");
             let work = self.wave(&place, &model, &wave, &ways, &now);
             // Whoever does not want to wait ends the whole way back.
@@ -154,6 +154,18 @@ impl Rollback<'_> {
         }
         fault!("rollback.verified");
         Ok(())
+    }
+
+    fn hosts(&self) -> converge::Hosts {
+        let base = &self.checkpoint.engine;
+        let mut hosts = converge::Hosts::new();
+        for one in &base.containers {
+            for host in one.shares_with().filter_map(|id| base.container(id)) {
+                let own = hosts.entry(one.service.clone()).or_default();
+                own.insert(host.service.clone());
+            }
+        }
+        hosts
     }
 
     /// The stack as Compose was told before the change.
@@ -315,7 +327,7 @@ impl Rollback<'_> {
     ) -> Result<(), EngineError> {
         let docker = &self.place.docker;
         let (mut anew, mut unstarted, mut scales) = (Vec::new(), Vec::new(), Vec::new());
-        let mut restarts = Vec::new();
+        let (mut restarts, mut hooked) = (Vec::new(), Vec::new());
         for step in wave {
             let service = &step.service;
             let own = now.containers.iter().filter(|c| c.service == *service);
@@ -327,6 +339,7 @@ impl Rollback<'_> {
                         docker.remove(&container.id).await?;
                     }
                 }
+                Some(Way::Restart) if has_hooks(model, service) => hooked.push(service.clone()),
                 Some(Way::Restart) => {
                     let own = now.of_service(service).into_iter();
                     restarts.extend(own.map(|container| docker.restart(&container.id)));
@@ -344,6 +357,10 @@ impl Rollback<'_> {
             }
         }
         futures_util::future::try_join_all(restarts).await?;
+        if !hooked.is_empty() {
+            let args = &place.located.args;
+            place.compose.restart(args, &hooked, |_| ()).await?;
+        }
         converge::clear_leftovers(docker, now, &anew, self.emitter).await?;
         self.up(place, &anew, UpMode::ForceRecreate, &scales)
             .await?;
@@ -449,6 +466,11 @@ fn steps(model: &Model, ways: &BTreeMap<ServiceName, Way>) -> Vec<Step> {
         })
     };
     order.into_iter().filter_map(step).collect()
+}
+
+fn has_hooks(model: &Model, service: &ServiceName) -> bool {
+    let defined = model.services.get(service);
+    defined.is_some_and(Service::has_lifecycle_hooks)
 }
 
 /// The number of a service's containers, where the files give another one.

@@ -235,7 +235,14 @@ impl<'a> Transaction<'a> {
             if self.assessment.moving().is_some() && edit.path.is_symlink() {
                 continue;
             }
-            self.put(edit)?;
+            if let Err(failure) = self.put(edit) {
+                // What could not be written is as it was: there is nothing to give back of it.
+                if Side::read(&edit.path).is_same_file(&edit.before) {
+                    let file = edit.path.clone();
+                    self.journal.add(Entry::LeftAlone { file })?;
+                }
+                return Err(failure);
+            }
             fault!("write.written");
         }
         self.journal.add(Entry::Written)?;

@@ -134,6 +134,8 @@ pub(crate) struct Resolved {
     pub source: Source,
     /// The model as Compose printed it: JSON.
     pub json: String,
+    /// What Compose warned of.
+    pub warnings: Vec<String>,
 }
 
 /// Reads the stack as it is.
@@ -171,12 +173,13 @@ pub(crate) async fn resolve_model(
     compose: &Compose,
     located: &Located,
 ) -> Result<Resolved, EngineError> {
-    let json = compose.config(&located.args).await;
-    let json = json.map_err(|error| without_secrets(error, located, &[]))?;
+    let read = compose.config(&located.args).await;
+    let read = read.map_err(|error| without_secrets(error, located, &[]))?;
     Ok(Resolved {
-        model: Model::of_json(parse_json(&json)?),
+        model: Model::of_json(parse_json(&read.text)?),
         source: Source::default(),
-        json,
+        json: read.text,
+        warnings: read.warnings,
     })
 }
 
@@ -208,6 +211,8 @@ pub(crate) struct BothSides {
     pub before: Result<Resolved, EngineError>,
     /// As it would be.
     pub after: Result<Model, EngineError>,
+    /// What Compose warns of only then.
+    pub new_warnings: Vec<String>,
 }
 
 /// Reads both sides of a change. Nothing of the stack is written (F18).
@@ -226,7 +231,12 @@ pub(crate) async fn resolve_both(
         // Both sides are one, and there is no route to tell: one call of Compose in place of three.
         let before = resolve_model(compose, located).await;
         let after = before.clone().map(|resolved| resolved.model);
-        return Ok(BothSides { before, after });
+        let new_warnings = Vec::new();
+        return Ok(BothSides {
+            before,
+            after,
+            new_warnings,
+        });
     }
     let staged = Staged::new(after, edits, &place.scratch)?;
     let after = async {
@@ -235,10 +245,23 @@ pub(crate) async fn resolve_both(
             .await;
         // The same words are taken out of both sides, which are compared.
         let value = value.map_err(|error| without_secrets(error, located, edits))?;
-        Ok(Model::of_json(value))
+        let (value, warnings) = value;
+        Ok((Model::of_json(value), warnings))
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
-    Ok(BothSides { before, after })
+    let known = before.as_ref().map(|before| before.warnings.as_slice());
+    let known = known.unwrap_or_default();
+    let mut new_warnings = Vec::new();
+    let after = after.map(|(model, warnings)| {
+        let new = warnings.into_iter().filter(|text| !known.contains(text));
+        new_warnings.extend(new);
+        model
+    });
+    Ok(BothSides {
+        before,
+        after,
+        new_warnings,
+    })
 }
 
 /// What the staged model cannot show: an edited env file that a compose file names by its absolute

@@ -266,6 +266,12 @@ impl Service {
         }
     }
 
+    /// Whether Compose runs something in its containers when it starts or stops them (F75).
+    pub fn has_lifecycle_hooks(&self) -> bool {
+        let hooks = ["post_start", "pre_stop"];
+        hooks.iter().any(|hook| self.raw.contains_key(*hook))
+    }
+
     /// Whether it has a `build:` section.
     pub fn builds(&self) -> bool {
         self.raw.get("build").is_some_and(Value::is_object)

@@ -97,15 +97,13 @@ fn depends_on_with_restart() {
     let before = stack.containers();
     let answer = stack.refit(&["--json", "set", "A=2"]).exits(0);
     answer
-        .plans(&[("api", "restart"), ("db", "recreate"), ("far", "restart")])
-        .because("api", "follows", "depends on db with restart: true")
-        .because("far", "follows", "depends on api with restart: true");
+        .plans(&[("api", "restart"), ("db", "recreate")])
+        .because("api", "follows", "depends on db with restart: true");
     let after = stack.containers();
     before["api"].was_restarted(&after["api"]);
-    before["far"].was_restarted(&after["far"]);
+    before["far"].is_untouched(&after["far"]);
     before["plain"].is_untouched(&after["plain"]);
     assert!(after["db"].started_at() < after["api"].started_at());
-    assert!(after["api"].started_at() < after["far"].started_at());
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod receiver;
 mod stack;
 
 // Promises.
+mod as_compose_does;
 mod belongs;
 mod corpus;
 mod damage;

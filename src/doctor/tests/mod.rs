@@ -43,6 +43,7 @@ impl Case {
             resolved: Resolved {
                 source: Source::of_json(&top),
                 model: Model::of_json(top),
+                warnings: Vec::new(),
                 json: String::new(),
             },
             subject: profile.map(|profile| Subject {

@@ -15,6 +15,7 @@ fn container(service: &str, volume: &str) -> Container {
         exit_code: None,
         health: Health::None,
         crashing: false,
+        network_of: None,
         image_id: String::new(),
         image: String::new(),
         created: 0,

@@ -1,6 +1,8 @@
 //! Where files and containers differ already: what `apply` would mend, and what every other command
 //! only shows. Hashes alone do not tell it (F5), so containers are looked at as well.
 
+mod difference;
+mod engine_state;
 mod mounts;
 mod objects;
 
@@ -8,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
+pub(crate) use difference::Drift;
+use difference::drift;
+use engine_state::EngineState;
 pub(crate) use mounts::seen_by_process;
 use mounts::{Writers, of_mounts};
 
@@ -20,43 +23,7 @@ use super::snapshot::EngineSide;
 use super::{Place, Resolved};
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State, label};
-use crate::event::{Action, Reason, Route, ServiceName};
-
-/// One difference between the files and what runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Drift {
-    /// The service.
-    pub service: ServiceName,
-    /// What `apply` would do about it.
-    pub action: Action,
-    /// What differs.
-    pub reason: Reason,
-}
-
-/// What was seen of the engine, to be compared with the model.
-struct EngineState {
-    hashes: BTreeMap<ServiceName, String>,
-    /// Those of services that were made without what they wait for, where some have another hash.
-    alone: BTreeMap<ServiceName, String>,
-    inspected: HashMap<String, Inspected>,
-    images: HashMap<String, Option<String>>,
-    engine: EngineSide,
-}
-
-impl EngineState {
-    /// Whether a container may write to a file of the host.
-    fn writable(&self, source: &Path) -> bool {
-        let mut mounts = self.inspected.values().flat_map(|one| &one.mounts);
-        mounts.any(|mount| mount.rw && source.starts_with(&mount.source))
-    }
-}
-
-impl Drift {
-    /// Whether `apply` does something about it.
-    pub(crate) fn is_mended_by_apply(&self) -> bool {
-        self.action != Action::None
-    }
-}
+use crate::event::{Action, Route, ServiceName};
 
 /// The stack's files beside what runs.
 #[derive(Debug, Clone, Default)]
@@ -144,7 +111,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// Containers of the project that no file names (F21). Another compose file of the same folder may be
+/// Containers of the project that no file names. Another compose file of the same folder may be
 /// theirs: nothing is done to them.
 fn orphans(model: &Model, containers: &[Container]) -> Vec<Drift> {
     let strangers = containers
@@ -233,20 +200,6 @@ async fn hashes_alone(
         .hashes(&place.located.args, &model.to_string(), &place.scratch)
         .await?;
     Ok(found.into_iter().collect())
-}
-
-fn drift(service: &ServiceName, action: Action, route: Route, text: impl Into<String>) -> Drift {
-    let reason = Reason {
-        route,
-        file: None,
-        key: None,
-        text: text.into(),
-    };
-    Drift {
-        service: service.clone(),
-        action,
-        reason,
-    }
 }
 
 /// Differences for which the container must be made anew.

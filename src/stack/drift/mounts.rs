@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Drift, EngineState, drift};
+use super::difference::{Drift, drift};
+use super::engine_state::EngineState;
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
 use crate::host::files;

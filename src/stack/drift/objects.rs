@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Drift, drift};
+use super::difference::{Drift, drift};
 use crate::docker::container::Container;
 use crate::docker::network::{NetworkSide, VolumeSide};
 use crate::event::{Action, Route, ServiceName};
 use crate::stack::model::{Model, Section};
-use crate::stack::snapshot::EngineSide;
+use crate::stack::snapshot::{EngineSide, Replica};
 
 /// What a service's containers hang on, and what they keep their data in.
 pub(super) fn of_service(
@@ -28,7 +28,7 @@ pub(super) fn of_service(
     };
     for key in service.uses(Section::Networks) {
         let network = model.engine_name(Section::Networks, &key);
-        let hangs = |one: &crate::stack::snapshot::Replica| one.networks.contains_key(&network);
+        let hangs = |one: &Replica| one.networks.contains_key(&network);
         if !replicas().all(hangs) {
             let text = format!("is not on the network {network}");
             found.push(drift(name, Action::Recreate, Route::Definition, text));
@@ -73,8 +73,8 @@ fn other_network(defined: Option<&Value>, is: &NetworkSide) -> Option<&'static s
     (!subnets.all(|subnet| is.subnets.contains(subnet))).then_some("subnet")
 }
 
-/// Compose asks whether to make such a volume anew, without its data (F5).
-pub(crate) fn is_other_volume(defined: Option<&Value>, is: &VolumeSide) -> bool {
+/// Compose asks whether to make such a volume anew, without its data (F76).
+fn is_other_volume(defined: Option<&Value>, is: &VolumeSide) -> bool {
     let Some(defined) = defined else {
         return false;
     };

@@ -17,6 +17,7 @@ fn container(project: &str, folder: &Path, files: &str) -> Container {
         exit_code: None,
         health: Health::None,
         crashing: false,
+        network_of: None,
         image_id: String::new(),
         image: String::new(),
         created: 0,
