@@ -34,11 +34,12 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
             for (other, dependency) in &service.depends_on {
                 let touched = action_of(wishes, other);
                 let by_itself = !(touched == Action::Restart && dependents.contains(other));
-                if dependency.restart
-                    && by_itself
-                    && touched != Action::None
-                    && touched != Action::Signal
-                {
+                // One that is only started takes nobody along, nor one that gets fewer containers.
+                let takes_along = match touched {
+                    Action::Restart | Action::Recreate | Action::Rebuild => by_itself,
+                    Action::None | Action::Signal | Action::Start | Action::Remove => false,
+                };
+                if dependency.restart && takes_along {
                     if action_of(wishes, name) == Action::None && touched != Action::Restart {
                         dependents.insert(name.clone());
                     }

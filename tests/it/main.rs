@@ -74,6 +74,7 @@ mod secrets;
 mod secrets_corpus;
 mod strategy;
 mod terminal;
+mod twin;
 mod two_runs;
 mod typed_text;
 mod upgrade;

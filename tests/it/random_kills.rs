@@ -11,10 +11,11 @@ use crate::faulty::{Faulty, Files, is_in_line};
 use crate::stack::TestStack;
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, config, mounted};
-use trouble::{Disks, Meanwhile, Pair, Random, cut_off, meanwhile};
+pub(crate) use trouble::Random;
+use trouble::{Disks, Meanwhile, Pair, cut_off, meanwhile};
 
 /// `REFIT_TEST_SEED` does the same again as far as the moments allow.
-fn seeded() -> Random {
+pub(crate) fn seeded() -> Random {
     let given = std::env::var("REFIT_TEST_SEED").ok();
     let seed = given.map_or_else(|| RandomState::new().hash_one(()), |s| s.parse().unwrap()) | 1;
     println!("REFIT_TEST_SEED={seed}");
