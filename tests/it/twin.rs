@@ -78,11 +78,11 @@ impl Stack {
         };
         let what = match random.below(12) {
             0 => {
-                write!(self.env, "V_{name}=1\n").unwrap();
+                writeln!(self.env, "V_{name}=1").unwrap();
                 "key"
             }
             1 => {
-                write!(self.env, "L_{name}=1\n").unwrap();
+                writeln!(self.env, "L_{name}=1").unwrap();
                 "label"
             }
             2 => {
