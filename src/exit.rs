@@ -69,12 +69,12 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
         | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
         | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
-        | NotSupported | NotUtf8 | OutsideWindow | PortInUse | PullFailed | RefusedByBrowsers
-        | RegistryDenied | RegistryLimit | RegistryUnreachable | RollbackFailed
-        | SchedulerFailed | StackDown | StartFailed | StateDamaged | StateNewer | StateOlder
-        | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown
-        | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother | Unhealthy
-        | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
+        | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse | PullFailed
+        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
+        | RollbackFailed | SchedulerFailed | StackDown | StartFailed | StateDamaged
+        | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
+        | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
+        | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
         | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey | YamlDuplicateKey
         | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem
         | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax

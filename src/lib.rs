@@ -118,6 +118,7 @@ pub mod tested {
     pub use crate::secret::is_secret;
     pub use crate::settings::Settings;
     pub use crate::stack::model::Model;
+    pub use crate::stack::variables::environments;
 
     pub mod endpoint {
         pub use crate::docker::endpoint::{EndpointRequest, resolve};

@@ -25,6 +25,7 @@ use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::suggested_path;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
 
@@ -78,10 +79,8 @@ async fn of_files(
     if let Some(name) = renamed_to(place, &edited, &after.name) {
         return Err(another_project(name.as_deref()));
     }
-    let after = match &before {
-        Some(before) => with_absolute_env_files(after, before, &source, &edited.files),
-        None => after,
-    };
+    let variables = StackVariables::read_args(&args, &edited.files);
+    let after = with_absolute_env_files(after, &variables, &edited.files);
     let containers = place.of_project(&after.name);
     let model = before.clone().unwrap_or_else(|| after.clone());
     let reaches = reaches_of(place, &after, &source, &edited);
@@ -110,7 +109,7 @@ async fn of_files(
     });
     if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
         notes.extend(warnings::unreached(
-            place, &plan, &reaches, &keys, &model, &source,
+            place, &plan, &reaches, &keys, &model, &source, &variables,
         ));
     }
     let effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);

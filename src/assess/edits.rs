@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::assess::edit_target;
+use crate::assess::edit_target::key::{self, KeyTarget};
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
@@ -14,10 +15,12 @@ use crate::edit::{is_yaml, value_text};
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::request::{Edit, EditRequest, To, ValueType};
+use crate::secret::Secret;
 use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::Side;
 use crate::stack::suggested_path;
+use crate::stack::variables::StackVariables;
 use crate::suggest;
 
 /// Makes the edits in memory.
@@ -42,30 +45,72 @@ pub(crate) fn make_all(requests: &[EditRequest], located: &Located) -> Result<Ed
 }
 
 fn add(request: &EditRequest, located: &Located, edited: &mut Edited) -> Result<(), Complaint> {
-    let by_path = |edit: &Edit| edit_target::is_compose_path(&edit.key);
     match &request.file {
         Some(file) => {
             let path = existing(located, file)?;
             edit_file(&path, &request.edits, located, edited)?;
         }
-        None if request.edits.iter().any(&by_path) => {
-            let (paths, keys): (Vec<_>, Vec<_>) = request.edits.iter().cloned().partition(by_path);
-            for edit in &paths {
-                edit_definition(edit, located, edited)?;
-            }
-            if !keys.is_empty() {
-                edit_env(&located.first_env_file(), &keys, located, edited)?;
+        None => {
+            for edit in &request.edits {
+                match edit_target::is_compose_path(&edit.key) {
+                    true => edit_definition(edit, located, edited)?,
+                    false => edit_in_force(edit, &request.reach, located, edited)?,
+                }
             }
         }
-        None => edit_file(&located.first_env_file(), &request.edits, located, edited)?,
     }
     if !request.reach.is_empty() {
         check_reach(request, located)?;
     }
     edited.reach.extend(request.reach.iter().cloned());
+    let variables = StackVariables::read(located, &edited.files);
     for service in &request.reach {
-        for edit in &request.edits {
+        let own = variables.service(service);
+        let has = |edit: &&Edit| own.is_some_and(|own| own.counts(&edit.key).is_some());
+        for edit in request.edits.iter().filter(|edit| !has(edit)) {
             add_consumer(service, &edit.key, located, edited)?;
+        }
+    }
+    Ok(())
+}
+
+/// A key without a file: it is written where it counts.
+fn edit_in_force(
+    edit: &Edit,
+    reach: &[ServiceName],
+    located: &Located,
+    edited: &mut Edited,
+) -> Result<(), Complaint> {
+    let variables = StackVariables::read(located, &edited.files);
+    let found = key::in_force(&variables, located, &edit.key, reach)?;
+    if let Some(complaint) = found.refused {
+        return Err(complaint);
+    }
+    for remark in found.others {
+        if !edited.remarks.contains(&remark) {
+            edited.remarks.push(remark);
+        }
+    }
+    for target in found.targets {
+        match target {
+            KeyTarget::File(path) => {
+                edit_file(&path, std::slice::from_ref(edit), located, edited)?;
+            }
+            KeyTarget::Definition(service) => {
+                let keys = ["services", service.as_str(), "environment", &edit.key];
+                let path = YamlPath::of_keys(keys);
+                let path = path.map_err(|error| refused_yaml("environment", &error))?;
+                let to = match &edit.to {
+                    // What was typed is the value itself.
+                    To::Set(value, _) => {
+                        let text = value.expose().replace('$', "$$");
+                        To::Set(Secret::new(text), ValueType::String)
+                    }
+                    To::Unset => To::Unset,
+                };
+                let key = path.to_string();
+                edit_definition(&Edit { key, to }, located, edited)?;
+            }
         }
     }
     Ok(())

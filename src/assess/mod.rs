@@ -5,6 +5,7 @@ mod edit;
 pub(crate) mod edit_target;
 pub(crate) mod edits;
 pub(crate) mod expected_effects;
+mod overridden;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
 pub(crate) mod text_diff;
@@ -25,6 +26,7 @@ use crate::event::Action;
 use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Place, application};
 use crate::state::StackState;
 
@@ -41,7 +43,8 @@ pub(crate) async fn make(
     let assessment = match what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
-            edit::of_edit(place, edited, options).await?
+            let assessment = edit::of_edit(place, edited, options).await?;
+            return Ok(that_counts(place, assessment, options).await);
         }
         What::Replace(edit) => {
             if !Side::read(&edit.path).is_same_file(&edit.before) {
@@ -74,6 +77,25 @@ pub(crate) async fn of_edited(
 ) -> Result<Assessment, Complaint> {
     let assessment = edit::of_edit(place, edited, options).await?;
     Ok(checked(place, assessment, options).await)
+}
+
+/// The same of what a person typed, unless something else overrides it.
+async fn that_counts(place: &Place, assessment: Assessment, options: &Options) -> Assessment {
+    let mut assessment = checked(place, assessment, options).await;
+    let variables = StackVariables::read_args(&assessment.args, &assessment.edited.files);
+    let before = assessment.before.as_ref().unwrap_or(&assessment.after);
+    let models = (before, &assessment.after);
+    let found = overridden::find(&variables, &place.located, &assessment.edited, models);
+    match found {
+        Some(complaint) if options.allow.contains(&guard::Guard::Overridden) => {
+            assessment.notes.push(complaint.text);
+        }
+        Some(complaint) if matches!(assessment.decision, Decision::Made) => {
+            assessment.decision = Decision::Refused(complaint);
+        }
+        Some(_) | None => {}
+    }
+    assessment
 }
 
 /// Puts the person's strategy in, and finds what speaks against the change: what cannot work or
@@ -132,7 +154,6 @@ async fn refusals(
     if options.no_apply {
         return Ok(Vec::new());
     }
-    preflight::providers(assessment)?;
     preflight::volumes(place, assessment).await?;
     preflight::moved_folder(place, assessment)?;
     let brings = |path: &Path| assessment.edited.brings(path);

@@ -17,6 +17,7 @@ use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::source::Source;
+use crate::stack::variables::StackVariables;
 use crate::suggest;
 
 /// A text takes the place of another one under the name that was given: what is known under a second
@@ -62,35 +63,36 @@ pub(crate) fn unreached(
     keys: &[(String, String)],
     model: &Model,
     source: &Source,
+    variables: &StackVariables,
 ) -> Vec<String> {
     if !plan.is_empty() {
         return Vec::new();
     }
-    keys.iter()
+    let keys = keys
+        .iter()
         .filter(|(file, _)| !is_yaml(Path::new(file)))
         .filter(|(_, key)| !key.contains('.') && !key.contains('['))
-        // Those are read by Compose itself.
-        .filter(|(_, key)| !key.starts_with("COMPOSE_"))
-        .filter_map(|(file, key)| {
-            let in_file = reaches.iter().any(|(known, _)| known == file);
-            // On a stack that is down the plan is empty whomever the key reaches.
-            let may_reach = plan.stack_is_down && in_file;
-            if std::env::var_os(key).is_some() && !may_reach {
-                let wins = "this shell has a variable";
-                return Some(format!("{key} in {file} is overridden: {wins} {key}"));
-            }
-            let by_key = routes::of_key(model, source, key);
-            if in_file || !by_key.is_empty() {
-                return None;
-            }
-            let project = place.located.args.files.first().map(|f| place.shown(f));
-            let compose = project.unwrap_or_else(|| "the compose file".into());
-            Some(format!(
-                "{key} is not used by any service: {compose} neither uses ${{{key}}} nor hands {file} to one; \
-                 --for SERVICE adds it"
-            ))
-        })
-        .collect()
+        // Compose itself reads these.
+        .filter(|(_, key)| !key.starts_with("COMPOSE_"));
+    keys.filter_map(|(file, key)| {
+        let in_file = reaches.iter().any(|(known, _)| known == file);
+        let by_key = routes::of_key(model, source, key);
+        if in_file || !by_key.is_empty() || variables.is_filled_in(key) {
+            return None;
+        }
+        let project = place.located.args.files.first().map(|f| place.shown(f));
+        let compose = project.unwrap_or_else(|| "the compose file".into());
+        let text = format!(
+            "{key} is not used by any service: {compose} neither uses ${{{key}}} nor hands {file} to one"
+        );
+        let mut handed = variables.services().filter_map(|(name, service)| {
+            let file = service.env_files().last()?;
+            Some(format!("-F {} reaches {name}", place.shown(&file.path)))
+        });
+        let handed = handed.next().map(|way| format!("{way}, "));
+        Some(format!("{text}; {}--for SERVICE adds it", handed.unwrap_or_default()))
+    })
+    .collect()
 }
 
 /// Cheap differences that a change leaves alone: what has no container, or crashed.
@@ -105,7 +107,6 @@ pub(crate) fn still_differing(
     }
     let missing = model.services.keys().filter(|name| {
         model.is_active(name, &place.located.args.profiles)
-            && !model.services[*name].has_provider()
             && plan.step(name).is_none()
             && !containers
                 .iter()

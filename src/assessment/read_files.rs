@@ -8,9 +8,9 @@ use crate::assessment::Assessment;
 use crate::assessment::edited::Edited;
 use crate::host::files;
 use crate::stack::Place;
-use crate::stack::included;
 use crate::stack::side::Side;
 use crate::stack::source::Source;
+use crate::stack::variables::StackVariables;
 
 /// Those of the stack's folder that the edits do not change. What lies elsewhere other stacks may use
 /// as well; what cannot be read, Compose refuses.
@@ -61,9 +61,11 @@ pub(crate) fn of_new_containers<'a>(
 /// What Compose reads whichever service it is about.
 pub(crate) fn of_all(place: &Place) -> impl Iterator<Item = PathBuf> {
     let located = &place.located;
+    let variables = StackVariables::read(located, &[]);
+    let besides: Vec<PathBuf> = variables.read_besides().cloned().collect();
     let files = located.args.files.iter().cloned();
     files
-        .chain(included::read_besides(&located.args.files))
+        .chain(besides)
         .chain(located.default_overrides())
         .chain(located.env_files())
 }

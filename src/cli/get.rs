@@ -9,18 +9,22 @@ use serde_json::{Value, json};
 use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::assess::edit_target;
+use crate::assess::edit_target::key::KeyTarget;
 use crate::assess::edits;
-use crate::complaint::Complaint;
-use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+use crate::complaint::{Code, Complaint};
+use crate::docker::container::Container;
+use crate::edit::dotenv::{Dotenv, EnvKey, EnvKeyError, Format};
 use crate::edit::is_yaml;
 use crate::edit::value_text;
 use crate::edit::yaml::{self, YamlPath};
+use crate::event::ServiceName;
 use crate::exit::Exit;
 use crate::host::files;
 use crate::report::{self, page};
 use crate::stack::locate::Located;
 use crate::stack::shown;
 use crate::stack::suggested_path;
+use crate::stack::variables::StackVariables;
 use crate::suggest;
 
 #[derive(Debug, Args)]
@@ -30,25 +34,26 @@ pub(super) struct GetArgs {
     /// Env or YAML file [default: where the key belongs]
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// The value that this service gets
+    #[arg(long = "for", value_name = "SERVICE", conflicts_with = "in")]
+    service: Option<String>,
 }
 
 pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
     let found = LocatedStack::of(global).await?;
-    let path = asked_file(&found.located, args)?;
-    let name = shown(&found.located.args.directory, &path);
-    edits::check_is_file(&name, &path)?;
-    let Some(bytes) = files::read_if_exists(&path)? else {
-        return Err(edits::no_file(Path::new(&name)));
-    };
-    let (value, meant) = if is_yaml(&path) {
-        in_yaml(&name, &bytes, &args.key, &found.located)?
-    } else {
-        let format = edits::format_of(&path, &found.located);
-        in_env(&name, &bytes, format, &args.key)?
+    let of_key = args.file.is_none() && !edit_target::is_compose_path(&args.key);
+    let got = match (of_key, &args.service) {
+        (true, Some(service)) => of_service(&found, &args.key, &service.as_str().into()).await?,
+        (true, None) => in_force(&found, &args.key)?,
+        (false, Some(_)) => {
+            let text = "--for is for keys, and a path or -F says by itself where to look";
+            return Err(Complaint::new(Code::Usage, text).hint("leave --for out"));
+        }
+        (false, None) => in_file(&found.located, args)?,
     };
     if global.json {
-        page::value_document(&json!({"file": name, "key": args.key, "value": value}));
-    } else if let Some(value) = &value {
+        page::value_document(&json!({"file": got.at, "key": args.key, "value": got.value}));
+    } else if let Some(value) = &got.value {
         let text = value_text(value);
         // A script gets every byte of it; a terminal must not obey it.
         match std::io::stdout().is_terminal() {
@@ -56,26 +61,156 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
             false => report::print(&format!("{text}\n")),
         }
     } else if !global.quiet {
-        report::err(&format!("✗ {} is not set in {name}", args.key));
-        if let Some(meant) = meant {
-            report::err(&format!("  → did you mean {meant}?"));
+        report::err(&format!("✗ {} is not set in {}", args.key, got.at));
+        if let Some(hint) = got.hint {
+            report::err(&format!("  → {hint}"));
         }
     }
-    Ok(if value.is_some() {
-        Exit::Done
-    } else {
-        Exit::Refused
+    Ok(match got.value {
+        Some(_) => Exit::Done,
+        None => Exit::Refused,
     })
 }
 
-/// The file that is meant: the one named, else for a path the compose file whose value counts, else
-/// the stack's first env file.
+/// What was found.
+struct GotValue {
+    /// The file, or the service.
+    at: String,
+    value: Option<Value>,
+    /// Where there is none: what may help.
+    hint: Option<String>,
+}
+
+/// The value that counts in the stack.
+fn in_force(found: &LocatedStack, key: &str) -> Result<GotValue, Complaint> {
+    let located = &found.located;
+    let name: EnvKey = key
+        .parse()
+        .map_err(|error: EnvKeyError| Complaint::new(error.code(), error.to_string()))?;
+    let variables = StackVariables::read(located, &[]);
+    let got = edit_target::key::in_force(&variables, located, name.as_str(), &[])?;
+    let file = got.targets.iter().find_map(|target| match target {
+        KeyTarget::File(path) => Some(path),
+        KeyTarget::Definition(_) => None,
+    });
+    let read = variables.env_files();
+    let read = file.and_then(|file| read.into_iter().find(|one| one.path == *file));
+    if let (None, Some(file)) = (&got.value, file) {
+        let shown = shown(&located.args.directory, file);
+        edits::check_is_file(&shown, file)?;
+    }
+    if let Some((read, error)) = read.and_then(|read| Some((read, read.refused.as_ref()?))) {
+        let shown = shown(&located.args.directory, &read.path);
+        return Err(Complaint::new(error.code(), format!("{shown}: {error}")));
+    }
+    let at = got
+        .targets
+        .first()
+        .map(|target| edit_target::key::target_name(target, located));
+    let meant = suggest::nearest(key, variables.known_keys());
+    Ok(GotValue {
+        at: match (&got.value, got.at) {
+            (Some(_), Some(at)) => file_of(&at),
+            _ => at.unwrap_or_default(),
+        },
+        value: got.value.map(Value::String),
+        hint: meant.map(|meant| format!("did you mean {meant}?")),
+    })
+}
+
+/// Without the line.
+fn file_of(at: &str) -> String {
+    at.rsplit_once(':').map_or(at, |(file, _)| file).to_owned()
+}
+
+/// The value that a service gets: from the files, from an env file that it mounts, or from its image.
+async fn of_service(
+    found: &LocatedStack,
+    key: &str,
+    service: &ServiceName,
+) -> Result<GotValue, Complaint> {
+    let located = &found.located;
+    let variables = StackVariables::read(located, &[]);
+    let Some(own) = variables.service(service) else {
+        let known = variables.services().map(|(name, _)| name.as_str());
+        let text = format!("there is no service {service}");
+        let meant = suggest::nearest(service.as_str(), known);
+        let hint = match meant {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "refit status lists them".to_owned(),
+        };
+        return Err(Complaint::new(Code::NoService, text).hint(hint));
+    };
+    let at = format!("{service}");
+    let value = match own.environment.get(key) {
+        Some(value) => value.clone(),
+        None => {
+            let mounted = || {
+                let setting = variables.fills_in(key).pop()?;
+                setting
+                    .value
+                    .filter(|_| setting.place.file().is_some_and(|file| own.mounts(file)))
+            };
+            match mounted() {
+                Some(value) => Some(value),
+                None => image_value(found, &variables, service, key).await,
+            }
+        }
+    };
+    let meant = suggest::nearest(key, variables.known_keys());
+    Ok(GotValue {
+        at,
+        value: value.map(Value::String),
+        hint: meant.map(|meant| format!("did you mean {meant}?")),
+    })
+}
+
+/// What the image of a service brings.
+async fn image_value(
+    found: &LocatedStack,
+    variables: &StackVariables,
+    service: &ServiceName,
+    key: &str,
+) -> Option<String> {
+    let docker = found.docker.as_ref()?;
+    let image = match &variables.service(service)?.image {
+        Some(image) => image.clone(),
+        None => {
+            let of_project =
+                |one: &&Container| Some(&one.project) == found.located.args.name.as_ref();
+            let mut own = found.containers.iter().filter(of_project);
+            own.find(|one| one.service == *service)?.image_id.clone()
+        }
+    };
+    let environment = docker.image_environment(&image).await.ok()??;
+    environment.get(key).cloned()
+}
+
+/// The value in the file that is meant: the one named, else for a path the compose file whose value
+/// counts.
+fn in_file(located: &Located, args: &GetArgs) -> Result<GotValue, Complaint> {
+    let path = asked_file(located, args)?;
+    let name = shown(&located.args.directory, &path);
+    edits::check_is_file(&name, &path)?;
+    let Some(bytes) = files::read_if_exists(&path)? else {
+        return Err(edits::no_file(Path::new(&name)));
+    };
+    let (value, meant) = if is_yaml(&path) {
+        in_yaml(&name, &bytes, &args.key, located)?
+    } else {
+        let format = edits::format_of(&path, located);
+        in_env(&name, &bytes, format, &args.key)?
+    };
+    Ok(GotValue {
+        at: name,
+        value,
+        hint: meant.map(|meant| format!("did you mean {meant}?")),
+    })
+}
+
 fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
     if let Some(file) = &args.file {
         return edits::named(located, file).ok_or_else(|| edits::no_file(file));
-    }
-    if !edit_target::is_compose_path(&args.key) {
-        return Ok(located.first_env_file());
     }
     let path: YamlPath = args.key.parse().map_err(|error: yaml::YamlError| {
         Complaint::new(error.code(), error.to_string()).hint(error.hint())
@@ -87,9 +222,9 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
 }
 
 /// A value, and what was probably meant where there is none.
-type GotValue = (Option<Value>, Option<String>);
+type ValueAndMeant = (Option<Value>, Option<String>);
 
-fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<GotValue, Complaint> {
+fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ValueAndMeant, Complaint> {
     let key: EnvKey = key
         .parse()
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
@@ -106,7 +241,12 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<GotValu
     Ok((value.map(Value::String), meant.map(str::to_owned)))
 }
 
-fn in_yaml(name: &str, bytes: &[u8], path: &str, located: &Located) -> Result<GotValue, Complaint> {
+fn in_yaml(
+    name: &str,
+    bytes: &[u8],
+    path: &str,
+    located: &Located,
+) -> Result<ValueAndMeant, Complaint> {
     let text = edits::text_of(name, bytes)?;
     let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;

@@ -24,8 +24,9 @@ pub(super) struct SetArgs {
     assignments: Vec<String>,
     /// Env or YAML file [default: where the key belongs]
     ///
-    /// Without it the stack's first env file, or for a path such as services.web.image the compose
-    /// file where the change belongs.
+    /// Without it where the key counts: the line of `environment:`, the env file that reaches a
+    /// service, else the stack's first; for a path such as services.web.image the compose file where
+    /// the change belongs.
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Random value: hex:32, base64:32 or alnum:32

@@ -1,9 +1,9 @@
 //! `refit why`: where a key is set, whom it reaches, and what runs now.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::global::Global;
 use super::located_stack::LocatedStack;
@@ -17,35 +17,21 @@ use crate::event::{Action, Route, ServiceName, Shown};
 use crate::exit::Exit;
 use crate::host::files;
 use crate::profile::Profile;
-use crate::profile::key_facts::KeyFact;
 use crate::report::{self, page};
-use crate::secret::HIDDEN;
 use crate::stack::locate::Located;
+use crate::stack::variables::StackVariables;
 use crate::stack::{self, Resolved, application, drift, of_project, resolve, routes, shown};
 
 mod definitions;
+mod lines;
+
+use definitions::{Reached, SetAt};
+use lines::{document, print, print_counting, print_known, print_reached};
 
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
     /// Key of the env files
     key: String,
-}
-
-/// Where a key is set.
-struct SetAt {
-    path: PathBuf,
-    file: String,
-    line: usize,
-    value: Shown,
-}
-
-/// Whom it reaches.
-struct Reached {
-    service: ServiceName,
-    route: Route,
-    text: String,
-    action: Action,
-    runs: Option<Shown>,
 }
 
 pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complaint> {
@@ -69,9 +55,14 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     let resolved = resolve(&compose, &asked.located)
         .await
         .map_err(stack::unreadable)?;
-    let set = set_at(&asked.located, &resolved, &key);
+    let variables = StackVariables::read(&asked.located, &[]);
+    let mut set = definitions::set_at(&asked.located, &variables, &key);
     let documented = documented_at(&asked.located, &key);
-    let mut reached = reached(&asked.located, &resolved, &key, &set);
+    let mut reached = reached(&asked.located, &resolved, &variables, &key, &set);
+    if let Some(docker) = &asked.docker {
+        set.extend(definitions::of_images(docker, &resolved, &variables, &key).await);
+    }
+    let counting = definitions::counting(&asked.located, &variables, &key, &set);
     for one in &mut reached {
         one.runs = running_value(&asked, &resolved, one, &key).await;
     }
@@ -79,7 +70,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     let subject = application::of(&asked.located.args.directory, &resolved.model, None).ok();
     let published = subject.as_ref().and_then(|subject| {
         let profile = &subject.profile;
-        let is = is_published(&asked.located, &resolved, &key, profile);
+        let is = is_published(&resolved, &variables, &key, profile);
         is.then_some(profile.title.as_str())
     });
     let told = subject.as_ref().and_then(|subject| {
@@ -87,7 +78,7 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         Some((subject.profile.tells(key.as_str(), version)?, version))
     });
     if global.json {
-        let mut document = document(&key, &set, &reached, documented.as_deref());
+        let mut document = document(&key, &set, &counting, &reached, documented.as_deref());
         document["published"] = published.is_some().into();
         document["known"] = told.map_or(Value::Null, |(told, _)| told.document());
         page::document(&document);
@@ -102,39 +93,26 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
                 "!"
             ));
         }
-        let given = definitions::given(&asked.located, &resolved, &key);
-        print(&key, &set, &given, documented.as_deref());
-        print_reached(&key, &reached);
-        let is_known = !set.is_empty() || !given.is_empty() || documented.is_some();
-        if !is_known && let Some(meant) = definitions::meant(&asked.located, &resolved, &key) {
+        print(&key, &set, documented.as_deref());
+        print_counting(&key, &counting);
+        print_reached(&key, &reached, &set);
+        let is_known = !set.is_empty() || documented.is_some();
+        if !is_known && let Some(meant) = definitions::meant(&variables, &key) {
             report::out(&format!("  →         did you mean {meant}?"));
         }
     }
     Ok(Exit::Done)
 }
 
-/// Every env file that sets the key.
-fn set_at(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<SetAt> {
-    definitions::env_files(located, resolved)
-        .into_iter()
-        .filter_map(|path| {
-            let tree = definitions::tree_of(&path, located)?;
-            let line = tree.line_of(key)?;
-            let value = Shown::of(key.as_str(), value_of(&tree, key).as_deref());
-            Some(SetAt {
-                file: shown(&located.args.directory, &path),
-                path,
-                line,
-                value,
-            })
-        })
-        .collect()
-}
-
 /// Whether a value of the key, in a file or in a definition, came with the application.
-fn is_published(located: &Located, resolved: &Resolved, key: &EnvKey, profile: &Profile) -> bool {
-    let paths = definitions::env_files(located, resolved).into_iter();
-    let of_files = paths.filter_map(|path| value_of(&definitions::tree_of(&path, located)?, key));
+fn is_published(
+    resolved: &Resolved,
+    variables: &StackVariables,
+    key: &EnvKey,
+    profile: &Profile,
+) -> bool {
+    let read = variables.env_files().into_iter();
+    let of_files = read.filter_map(|file| file.values.get(key.as_str()).cloned());
     let services = resolved.model.services.values();
     let given = services.filter_map(|service| service.environment.get(key.as_str())?.clone());
     of_files
@@ -154,19 +132,26 @@ fn documented_at(located: &Located, key: &EnvKey) -> Option<String> {
     })
 }
 
-fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) -> Vec<Reached> {
+fn reached(
+    located: &Located,
+    resolved: &Resolved,
+    variables: &StackVariables,
+    key: &EnvKey,
+    set: &[SetAt],
+) -> Vec<Reached> {
     let mut found = Vec::new();
     // A key that is not set yet would be set in the first env file.
     let first = located.first_env_file();
-    let mut paths: Vec<&Path> = set.iter().map(|at| at.path.as_path()).collect();
-    if paths.is_empty() {
+    let files = set.iter().filter(|at| !at.is_definition);
+    let mut paths: Vec<&Path> = files.filter_map(|at| at.path.as_deref()).collect();
+    if set.is_empty() {
         paths.push(&first);
     }
     for path in paths {
         let file = shown(&located.args.directory, path);
         for reach in routes::of_file(&resolved.model, &resolved.source, path) {
             let over = match reach.route == Route::EnvFile {
-                true => definitions::over(located, resolved, &reach.service, path, key),
+                true => definitions::over(located, variables, &reach.service, path, key),
                 false => None,
             };
             let (text, action) = match over {
@@ -186,10 +171,11 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
             });
         }
     }
+    found.extend(by_definition(located, variables, key, set));
     for reach in routes::of_key(&resolved.model, &resolved.source, key.as_str()) {
         let mut places = lines_of(located, key.as_str(), &reach);
         if places.is_empty() && reach.route == Route::Environment {
-            places = definitions::places(located, &reach.service, key);
+            places = definitions::places(located, variables, &reach.service, key);
         }
         let text = match (reach.route, places.is_empty()) {
             (Route::Environment, true) => format!("environment names {key}"),
@@ -208,6 +194,40 @@ fn reached(located: &Located, resolved: &Resolved, key: &EnvKey, set: &[SetAt]) 
     }
     found.sort_by(|a, b| a.service.cmp(&b.service));
     found
+}
+
+/// Services whose own `environment` gives the key a value.
+fn by_definition(
+    located: &Located,
+    variables: &StackVariables,
+    key: &EnvKey,
+    set: &[SetAt],
+) -> Vec<Reached> {
+    let services = set
+        .iter()
+        .filter(|at| at.is_definition)
+        .flat_map(|at| &at.of);
+    let mut services: Vec<&ServiceName> = services.collect();
+    services.sort();
+    services.dedup();
+    let literal = |name: &&&ServiceName| {
+        let last = variables
+            .service(name)
+            .and_then(|own| own.counts(key.as_str()));
+        last.is_some_and(|last| !last.hands_on(key.as_str()))
+    };
+    let own = services.iter().filter(literal);
+    own.map(|name| Reached {
+        service: (*name).clone(),
+        route: Route::Environment,
+        text: format!(
+            "environment sets {key} ({})",
+            definitions::places(located, variables, name, key)
+        ),
+        action: action_of_key(Route::Environment),
+        runs: None,
+    })
+    .collect()
 }
 
 /// Where a reference stands: `compose.yaml:12`.
@@ -295,117 +315,4 @@ async fn running_value(
         | Route::Asked => return None,
     };
     Some(Shown::of(key.as_str(), value.as_deref()))
-}
-
-fn words(value: &Shown) -> String {
-    match value {
-        Shown::Absent => "not set".to_owned(),
-        Shown::Secret => HIDDEN.to_owned(),
-        Shown::Plain(text) => text.clone(),
-    }
-}
-
-/// What the application is known to make of the key.
-fn print_known(key: &EnvKey, told: &KeyFact<'_>, version: Option<&str>) {
-    for (index, line) in told.means().iter().enumerate() {
-        let head = if index == 0 { "means" } else { "" };
-        report::out(&format!("  {head:<8}  {line}"));
-    }
-    for line in told.warns(key.as_str(), version) {
-        report::out(&format!("  {:<8}  {line}", "!"));
-    }
-}
-
-fn print(
-    key: &EnvKey,
-    set: &[SetAt],
-    given: &[definitions::DefinedValue],
-    documented: Option<&str>,
-) {
-    let of_files = set
-        .iter()
-        .map(|at| format!("{}:{}  {}", at.file, at.line, words(&at.value)));
-    let of_environments = given.iter().map(|one| {
-        let place = match one.places.is_empty() {
-            true => String::new(),
-            false => format!("{}  ", one.places),
-        };
-        let (value, service) = (words(&one.value), &one.service);
-        format!("{place}{value}  (environment of {service})")
-    });
-    let mut lines: Vec<String> = of_files.chain(of_environments).collect();
-    if lines.is_empty() {
-        let place = documented.map(|place| format!("; documented in {place}"));
-        lines.push(format!("no env file{}", place.unwrap_or_default()));
-    }
-    for (index, line) in lines.iter().enumerate() {
-        let head = if index == 0 { "set in" } else { "" };
-        report::out(&format!("  {head:<8}  {line}"));
-    }
-    if std::env::var_os(key.as_str()).is_some() {
-        report::out("  !         overridden by this shell's own value wherever ${…} is used");
-    }
-}
-
-fn print_reached(key: &EnvKey, reached: &[Reached]) {
-    if reached.is_empty() {
-        report::out("  reaches   no service");
-        page::advice(&format!(
-            "  →         refit set {key}=VALUE --for SERVICE makes it reach one"
-        ));
-    }
-    let width = reached
-        .iter()
-        .map(|r| r.service.as_str().chars().count())
-        .max()
-        .unwrap_or_default();
-    for (index, one) in reached.iter().enumerate() {
-        let head = if index == 0 { "reaches" } else { "" };
-        let then = match one.action == Action::None {
-            true => "nothing",
-            false => one.action.word(),
-        };
-        let runs = one.runs.as_ref().map(|value| match value {
-            Shown::Absent => "; not set in what runs".to_owned(),
-            Shown::Secret | Shown::Plain(_) => format!("; runs with {}", words(value)),
-        });
-        report::out(&format!(
-            "  {head:<8}  {:<width$}  {:<13}  {}; a change means: {then}{}",
-            one.service,
-            one.route.word(),
-            one.text,
-            runs.unwrap_or_default(),
-        ));
-    }
-}
-
-fn document(key: &EnvKey, set: &[SetAt], reached: &[Reached], documented: Option<&str>) -> Value {
-    let value = |value: &Shown| match value {
-        Shown::Plain(text) => json!({"value": text}),
-        Shown::Absent => json!({"value": null}),
-        Shown::Secret => json!({"value": null, "secret": true}),
-    };
-    let set: Vec<Value> = set
-        .iter()
-        .map(|at| {
-            let mut one = json!({"file": at.file, "line": at.line});
-            if let (Some(one), Value::Object(more)) = (one.as_object_mut(), value(&at.value)) {
-                one.extend(more);
-            }
-            one
-        })
-        .collect();
-    let reached: Vec<Value> = reached
-        .iter()
-        .map(|one| {
-            json!({
-                "service": one.service,
-                "route": one.route.word(),
-                "text": one.text,
-                "action": one.action.word(),
-                "runs_with": one.runs.as_ref().map(value),
-            })
-        })
-        .collect();
-    json!({"key": key.as_str(), "set": set, "documented": documented, "reaches": reached})
 }

@@ -97,6 +97,7 @@ words! {
         NotSupported = "not_supported",
         NotUtf8 = "not_utf8",
         OutsideWindow = "outside_window",
+        Overridden = "overridden",
         PortInUse = "port_in_use",
         PullFailed = "pull_failed",
         RefusedByBrowsers = "refused_by_browsers",

@@ -228,6 +228,20 @@ impl Compose {
         parse_json(&self.config_output(project, &args).await?.text)
     }
 
+    /// The same of a staged stack; `prefix` is taken off every path.
+    ///
+    /// # Errors
+    /// Compose's own message.
+    pub(crate) async fn source_config_of_staged(
+        &self,
+        project: &ProjectArgs,
+        prefix: &Path,
+    ) -> Result<Value, EngineError> {
+        let args = ["config", "--no-interpolate", "--format", "json"];
+        let text = self.config_output(project, &args).await?.text;
+        parse_json(&text.replace(&*prefix.to_string_lossy(), ""))
+    }
+
     /// The resolved model of a staged stack; `prefix` is taken off every path, so that the model
     /// reads as if it were that of the stack itself.
     ///

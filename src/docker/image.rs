@@ -1,6 +1,6 @@
 //! Images that the engine has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::query_parameters as query;
 use jiff::Timestamp;
@@ -50,6 +50,30 @@ impl Docker {
             Err(error) if is_missing(&error) || is_bad_request(&error) => Ok(None),
             Err(error) => Err(failed("inspect an image")(error)),
         }
+    }
+
+    /// The environment that an image brings; `None` where the engine has no such image.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn image_environment(
+        &self,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, EngineError> {
+        let image = match self.api.inspect_image(name).await {
+            Ok(image) => image,
+            Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(None),
+            Err(error) => return Err(failed("inspect an image")(error)),
+        };
+        let lines = image
+            .config
+            .and_then(|config| config.env)
+            .unwrap_or_default();
+        let pairs = lines.into_iter().filter_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            Some((key.to_owned(), value.to_owned()))
+        });
+        Ok(Some(pairs.collect()))
     }
 
     /// Gives an image another name, so that no prune takes it.

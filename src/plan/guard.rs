@@ -26,6 +26,8 @@ words! {
         LowDisk = "low-disk",
         /// A file that a service mounts does not exist.
         MissingBind = "missing-bind",
+        /// Something else overrides what is written.
+        Overridden = "overridden",
         /// Others can reach a page without a login.
         Public = "public",
         /// Commits that are here are left behind.

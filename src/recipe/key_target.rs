@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::assess::edit_target;
+use crate::assess::edit_target::key::KeyTarget;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self, YamlPath};
-use crate::event::{Route, ServiceName};
+use crate::event::ServiceName;
 use crate::host::files;
 use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::secret::{Secret, is_secret};
-use crate::stack::routes;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Place, Resolved};
 
 /// Edits, collected by file in the order in which files were first named.
@@ -139,42 +140,28 @@ fn named(resolved: &Resolved, service: &ServiceName, key: &str) -> bool {
 }
 
 fn source_of(place: &Place, resolved: &Resolved, service: &ServiceName, key: &str) -> KeySource {
+    let variables = StackVariables::read(&place.located, &[]);
     let first = place.located.first_env_file();
-    let source = resolved.source.services.get(service);
-    if let Some(source) = source
-        && source.environment.contains(key)
-    {
-        let at = format!("environment.{key}");
-        let from_key = source.inherited.contains(key)
-            || source
-                .references
-                .iter()
-                .any(|reference| reference.place == at && reference.variable == key);
-        return match from_key {
-            true => KeySource::File(first),
-            false => KeySource::Definition,
+    let Some(own) = variables.service(service) else {
+        return KeySource::Definition;
+    };
+    if own.counts(key).is_some() {
+        let of = std::slice::from_ref(service);
+        let found = edit_target::key::in_force(&variables, &place.located, key, of);
+        let targets = found.map(|found| found.targets).unwrap_or_default();
+        return match targets.into_iter().next() {
+            Some(KeyTarget::File(file)) => KeySource::File(file),
+            Some(KeyTarget::Definition(_)) | None => KeySource::Definition,
         };
     }
-    let reads = |file: &PathBuf| {
-        let reached = routes::of_file(&resolved.model, &resolved.source, file);
-        reached.iter().any(|reach| {
-            let route = matches!(reach.route, Route::EnvFile | Route::Bind);
-            reach.service == *service && route
-        })
-    };
-    let own = source.into_iter().flat_map(|source| &source.env_files);
-    let own: Vec<PathBuf> = own.map(|entry| entry.path.clone()).collect();
-    // The last file that sets a key wins.
-    if let Some(setting) = own.iter().rev().find(|file| sets(file, key)) {
-        return KeySource::File(setting.clone());
-    }
-    if reads(&first) {
+    if own.reads(&first) || own.mounts(&first) {
         return KeySource::File(first);
     }
-    if let Some(last) = own.last() {
-        return KeySource::File(last.clone());
+    if let Some(last) = own.env_files().last() {
+        return KeySource::File(last.path.clone());
     }
-    let used = source.is_some_and(|s| s.references.iter().any(|r| r.variable == key));
+    let references = resolved.source.services.get(service);
+    let used = references.is_some_and(|s| s.references.iter().any(|r| r.variable == key));
     match used {
         true => KeySource::File(first),
         false => KeySource::Definition,

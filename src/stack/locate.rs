@@ -568,5 +568,13 @@ pub(crate) fn lexical(path: &Path) -> PathBuf {
     clean
 }
 
+/// A path relative to a folder where it lies in it, else whole.
+pub(crate) fn shown(directory: &Path, path: &Path) -> String {
+    path.strip_prefix(directory)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
 #[cfg(test)]
 mod tests;

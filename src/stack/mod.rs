@@ -5,7 +5,7 @@ pub(crate) mod address;
 pub(crate) mod application;
 pub(crate) mod build;
 pub(crate) mod drift;
-pub(crate) mod included;
+mod filled_paths;
 pub(crate) mod locate;
 pub(crate) mod model;
 pub(crate) mod routes;
@@ -15,8 +15,9 @@ pub(crate) mod source;
 pub(crate) mod staged;
 pub(crate) mod suggested_path;
 pub(crate) mod url;
+pub(crate) mod variables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::complaint::{Code, Complaint};
@@ -24,17 +25,18 @@ use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::compose::{Compose, ProjectArgs, parse_json};
 use crate::docker::container::Container;
-use crate::edit::dotenv::{Dotenv, Format};
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::process;
 use crate::secret::Redactor;
 use crate::settings::Settings;
+pub(crate) use locate::shown;
 use locate::{LocateRequest, Located};
 use model::Model;
 use side::FileEdit;
 use source::Source;
 use staged::Staged;
+use variables::{OwnVariables, StackVariables};
 
 /// The engine, the Compose that belongs to it, and the stack that is meant.
 #[derive(Clone)]
@@ -117,14 +119,6 @@ pub(crate) fn of_project(containers: &[Container], project: &str) -> Vec<Contain
         .collect()
 }
 
-/// A path relative to a folder where it lies in it, else whole.
-pub(crate) fn shown(directory: &Path, path: &Path) -> String {
-    path.strip_prefix(directory)
-        .unwrap_or(path)
-        .display()
-        .to_string()
-}
-
 /// What Compose makes of the files as they are.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
@@ -147,12 +141,19 @@ pub(crate) async fn resolve(compose: &Compose, located: &Located) -> Result<Reso
         resolve_model(compose, located),
         compose.source_config(&located.args)
     );
+    let resolved = resolved?;
+    let own = OwnVariables::read(&located.args);
+    let source = match source {
+        Ok(source) => Some(source),
+        // Without values Compose does not find files whose names have a `${…}` in them.
+        Err(_) => filled_paths::source_config(compose, located, &own).await,
+    };
+    // Without it routes are told less exactly; the plan itself stands on the models.
+    let source =
+        source.map(|value| Source::of_json(&value).with_paths_filled(|text| own.fill_in(text)));
     Ok(Resolved {
-        // Without it routes are told less exactly; the plan itself stands on the models.
-        source: source
-            .map(|value| Source::of_json(&value))
-            .unwrap_or_default(),
-        ..resolved?
+        source: source.unwrap_or_default(),
+        ..resolved
     })
 }
 
@@ -268,29 +269,22 @@ pub(crate) async fn resolve_both(
 /// path is read from the stack itself. Its new values are put into the model here.
 pub(crate) fn with_absolute_env_files(
     mut after: Model,
-    before: &Model,
-    source: &Source,
+    variables: &StackVariables,
     edits: &[FileEdit],
 ) -> Model {
-    for (name, own) in &source.services {
-        let (Some(old), Some(new)) = (before.services.get(name), after.services.get_mut(name))
-        else {
+    let is_edited = |path: &Path| {
+        let real = files::follow(path);
+        edits.iter().any(|edit| files::follow(&edit.path) == real)
+    };
+    for (name, own) in variables.services() {
+        let Some(new) = after.services.get_mut(name) else {
             continue;
         };
-        for (index, entry) in own.env_files.iter().enumerate() {
-            let real = files::follow(&entry.path);
-            let Some(edit) = edits.iter().find(|edit| files::follow(&edit.path) == real) else {
-                continue;
-            };
-            let was = env_file_values(edit.before.bytes(), entry.raw);
-            for (key, value) in env_file_values(edit.after.bytes(), entry.raw) {
-                let hidden = own.environment.contains(&key)
-                    || own.env_files[index + 1..]
-                        .iter()
-                        .any(|later| sets(later, &key));
-                let shown = old.environment.get(&key) != new.environment.get(&key);
-                if !hidden && !shown && was.get(&key) != Some(&value) {
-                    new.set_variable(&key, &value);
+        for file in own.env_files().iter().filter(|file| is_edited(&file.path)) {
+            for (key, value) in &file.values {
+                let counts = own.environment.get(key) == Some(&Some(value.clone()));
+                if counts && new.environment.get(key) != own.environment.get(key) {
+                    new.set_variable(key, value);
                 }
             }
         }
@@ -300,26 +294,8 @@ pub(crate) fn with_absolute_env_files(
 
 /// Keys and values of the stack's own env files, those of a later file behind those of an earlier one.
 pub(crate) fn env_of(located: &Located) -> Vec<(String, String)> {
-    let values = |file: &PathBuf| {
-        let bytes = files::read_if_exists(file).ok().flatten();
-        env_file_values(bytes.as_deref(), false)
-    };
-    located.env_files().iter().flat_map(values).collect()
-}
-
-fn env_file_values(bytes: Option<&[u8]>, raw: bool) -> BTreeMap<String, String> {
-    let format = if raw { Format::Raw } else { Format::Compose };
-    let file = Dotenv::parse(bytes.unwrap_or_default(), format).ok();
-    let read = file.and_then(|file| file.read(&|name| std::env::var(name).ok()).ok());
-    let values = read.unwrap_or_default().into_iter();
-    values
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-}
-
-fn sets(entry: &source::EnvFile, key: &str) -> bool {
-    let bytes = files::read_if_exists(&entry.path).ok().flatten();
-    env_file_values(bytes.as_deref(), entry.raw).contains_key(key)
+    let files = OwnVariables::read(&located.args).files.into_iter();
+    files.flat_map(|file| file.values).collect()
 }
 
 /// Services that exit when their work is done: told so by the person, known of the application, or

@@ -34,7 +34,7 @@ pub(crate) struct SourceService {
 /// One entry of `env_file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnvFile {
-    /// Absolute, unless a variable stands in it.
+    /// Absolute, once a variable in it is filled in.
     pub path: PathBuf,
     /// Whether Compose refuses to go on without it.
     pub required: bool,
@@ -67,6 +67,16 @@ impl Source {
             .collect();
         Self { services, shared }
     }
+
+    /// The same with the names of env files filled in.
+    #[must_use]
+    pub(crate) fn with_paths_filled(mut self, fill_in: impl Fn(&str) -> String) -> Self {
+        let services = self.services.values_mut();
+        for file in services.flat_map(|service| &mut service.env_files) {
+            file.path = fill_in(&file.path.to_string_lossy()).into();
+        }
+        self
+    }
 }
 
 impl SourceService {
@@ -90,7 +100,8 @@ impl SourceService {
 }
 
 impl EnvFile {
-    fn of_json(value: &Value) -> Option<Self> {
+    /// Reads an entry in either of its forms.
+    pub(crate) fn of_json(value: &Value) -> Option<Self> {
         if let Some(path) = value.as_str() {
             return Some(Self {
                 path: path.into(),

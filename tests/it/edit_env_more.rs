@@ -258,7 +258,7 @@ fn the_file_that_is_named_is_the_one_that_is_edited() {
         .says("refit edit data.json");
     assert_eq!(stack.read("data.json"), "{}\n");
     no_apply(&["set", "services.web.image=y", "-F", ".env"])
-        .exits(1)
+        .exits(2)
         .says("leave -F out");
     fs::write(stack.path("bad.env"), b"A=1\nB=\xff\n").unwrap();
     no_apply(&["set", "A=5", "-F", "bad.env"])
@@ -304,7 +304,7 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
     refused(1, &["A=2", "--for", "web", "-F", "other.env"])
         .says("--for cannot pass on a key of other.env")
         .says("env_file[+]=other.env");
-    refused(1, &["services.web.image=y", "--for", "web"]).says("leave --for out");
+    refused(2, &["services.web.image=y", "--for", "web"]).says("leave --for out");
     stack
         .refit(&["why", "services.web.image"])
         .says("why takes a key of the env files")

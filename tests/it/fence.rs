@@ -94,7 +94,7 @@ fn a_missing_env_file_is_made_by_the_edit_that_heals() {
 fn the_same_complaint_is_written_with_a_warning_and_never_run() {
     for (more, complaint) in [
         ("env_file: ./gone.env", "gone.env not found"),
-        ("environment: {A: '${NEEDED:?say where}'}", "say where"),
+        ("environment: {B: '${NEEDED:?say where}'}", "say where"),
     ] {
         let text = compose(more);
         let Some(stack) = TestStack::new(&[("compose.yaml", &text), (".env", "A=1\n")]) else {

@@ -156,14 +156,14 @@ fn options_of_compose_mean_what_they_mean_there() {
         .refit(&args)
         .exits(0)
         .plans(&[("extra", "start"), ("web", "start")]);
-    // The last file wins, as in Compose; what `get` and `set` mean is the first.
+    // The last file wins, as in Compose.
     assert_eq!(stack.container("web").env["A"], "2");
     assert_eq!(
         stack
             .refit(&[&options[..], &["get", "A"]].concat())
             .exits(0)
             .stdout,
-        "1\n"
+        "2\n"
     );
 }
 

@@ -102,17 +102,22 @@ fn an_env_file_needs_a_new_container() {
 }
 
 #[test]
-fn a_key_of_the_env_file_that_environment_overrides_reaches_nobody() {
+fn a_key_of_the_env_file_that_environment_overrides_is_written_where_it_counts() {
     let compose = compose("env_file: .env, environment: {A: fixed}");
     let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
         return;
     };
     let before = stack.containers();
-    let answer = stack.refit(&["--json", "set", "A=new"]).exits(0);
+    let answer = stack
+        .refit(&["--json", "set", "A=new", "-F", ".env"])
+        .exits(1);
+    assert_eq!(answer.refusal(), "overridden", "{answer}");
     answer.plans(&[]);
-    let after = stack.containers();
-    before["web"].is_untouched(&after["web"]);
-    assert_eq!(stack.read(".env"), "A=new\n");
+    before["web"].is_untouched(&stack.container("web"));
+    let answer = stack.refit(&["--json", "set", "A=new"]).exits(0);
+    answer.plans(&[("web", "recreate")]);
+    assert_eq!(stack.container("web").env["A"], "new");
+    assert_eq!(stack.read(".env"), "A=1\n");
 }
 
 #[test]

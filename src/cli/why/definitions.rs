@@ -1,78 +1,195 @@
-//! What compose files and later env files say of a key: what overrides a line of an env file.
+//! What sets a key, for whom, and what overrides what, as `why` tells it.
 
 use std::path::{Path, PathBuf};
 
-use crate::assess::edits;
-use crate::edit::dotenv::{Dotenv, EnvKey};
-use crate::edit::yaml;
-use crate::event::{ServiceName, Shown};
-use crate::host::files;
+use crate::docker::client::Docker;
+use crate::edit::dotenv::EnvKey;
+use crate::event::{Action, Route, ServiceName, Shown};
+use crate::stack::Resolved;
 use crate::stack::locate::Located;
-use crate::stack::{Resolved, shown};
+use crate::stack::shown;
+use crate::stack::variables::{KeySetting, SettingPlace, StackVariables};
 use crate::suggest;
 
-/// Every env file of the stack, Compose's own and the services', each once.
-pub(super) fn env_files(located: &Located, resolved: &Resolved) -> Vec<PathBuf> {
-    let mut paths = located.env_files();
-    for service in resolved.source.services.values() {
-        paths.extend(service.env_files.iter().map(|entry| entry.path.clone()));
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    paths.retain(|path| seen.insert(files::follow(path)));
-    paths
-}
-
-pub(super) fn tree_of(path: &Path, located: &Located) -> Option<Dotenv> {
-    let bytes = files::read_if_exists(path).ok()??;
-    Dotenv::parse(&bytes, edits::format_of(path, located)).ok()
-}
-
-/// A value that `environment:` of a service gives.
-pub(super) struct DefinedValue {
-    pub(super) service: ServiceName,
-    /// `compose.yaml:8`; empty where it comes through an anchor.
-    pub(super) places: String,
+/// A place that sets the key.
+pub(super) struct SetAt {
+    /// The file; none for the shell and for an image.
+    pub(super) path: Option<PathBuf>,
+    /// The file, the shell or the image, as it is shown.
+    pub(super) file: String,
+    pub(super) line: Option<usize>,
     pub(super) value: Shown,
+    /// In whose `environment` it stands, or of whose image it is.
+    pub(super) of: Vec<ServiceName>,
+    pub(super) is_definition: bool,
 }
 
-/// Every service whose `environment:` names the key.
-pub(super) fn given(located: &Located, resolved: &Resolved, key: &EnvKey) -> Vec<DefinedValue> {
-    let services = resolved.source.services.iter();
-    let named = services.filter(|(_, service)| service.environment.contains(key.as_str()));
-    named
-        .map(|(name, _)| {
-            let service = resolved.model.services.get(name);
-            let value = service.and_then(|service| service.environment.get(key.as_str()));
-            let value = value.cloned().flatten();
-            DefinedValue {
-                service: name.clone(),
-                places: places(located, name, key),
-                value: Shown::of(key.as_str(), value.as_deref()),
-            }
-        })
-        .collect()
-}
-
-/// Where `environment:` of a service names a key, in the stack's own files.
-pub(super) fn places(located: &Located, service: &ServiceName, key: &EnvKey) -> String {
-    let environment = format!("services.{service}.environment");
-    let pair = format!("{key}=");
-    let mut places = Vec::new();
-    for file in &located.args.files {
-        let text = files::text_if_readable(file).unwrap_or_default();
-        for scalar in yaml::scalars(&text).unwrap_or_default() {
-            let path = scalar.path.to_string();
-            let Some(rest) = path.strip_prefix(&environment) else {
-                continue;
-            };
-            let in_list = rest.starts_with('[')
-                && (scalar.value == key.as_str() || scalar.value.starts_with(&pair));
-            if in_list || rest == format!(".{key}") || rest == format!("[\"{key}\"]") {
-                let file = shown(&located.args.directory, file);
-                places.push(format!("{file}:{}", scalar.line));
-            }
+impl SetAt {
+    /// `compose.yaml:8`.
+    pub(super) fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
         }
     }
+}
+
+/// What one service gets.
+pub(super) struct Counting {
+    /// None: what `${KEY}` is filled in with.
+    pub(super) service: Option<ServiceName>,
+    pub(super) value: Shown,
+    /// Where that stands.
+    pub(super) at: String,
+    /// What it overrides.
+    pub(super) over: Vec<String>,
+}
+
+/// Whom it reaches.
+pub(super) struct Reached {
+    pub(super) service: ServiceName,
+    pub(super) route: Route,
+    pub(super) text: String,
+    pub(super) action: Action,
+    pub(super) runs: Option<Shown>,
+}
+
+/// Every place that sets the key, each once: env files first, as Compose reads them, then definitions.
+pub(super) fn set_at(located: &Located, variables: &StackVariables, key: &EnvKey) -> Vec<SetAt> {
+    let directory = &located.args.directory;
+    let mut found: Vec<SetAt> = Vec::new();
+    let mut put = |setting: &KeySetting, service: Option<&ServiceName>| {
+        let (path, line, is_definition) = match &setting.place {
+            SettingPlace::Shell => (None, None, false),
+            SettingPlace::EnvFile { path, line } | SettingPlace::ServiceFile { path, line } => {
+                (Some(path.clone()), Some(*line), false)
+            }
+            SettingPlace::Definition { path, line, .. } => (Some(path.clone()), Some(*line), true),
+        };
+        let of = service.filter(|_| is_definition);
+        let known = found
+            .iter_mut()
+            .find(|known| known.path == path && known.line == line);
+        if let Some(known) = known {
+            known.of.extend(of.cloned());
+            return;
+        }
+        found.push(SetAt {
+            file: match &path {
+                Some(path) => shown(directory, path),
+                None => "this shell".to_owned(),
+            },
+            path,
+            line,
+            value: Shown::of(key.as_str(), setting.value.as_deref()),
+            of: of.cloned().into_iter().collect(),
+            is_definition,
+        });
+    };
+    for setting in variables.fills_in(key.as_str()) {
+        put(&setting, None);
+    }
+    for (name, service) in variables.services() {
+        for setting in service.settings(key.as_str()) {
+            put(&setting, Some(name));
+        }
+    }
+    found.sort_by_key(|one| one.is_definition);
+    found
+}
+
+/// What the images of services that do not set the key bring.
+pub(super) async fn of_images(
+    docker: &Docker,
+    resolved: &Resolved,
+    variables: &StackVariables,
+    key: &EnvKey,
+) -> Vec<SetAt> {
+    let mut found: Vec<SetAt> = Vec::new();
+    for name in resolved.model.services.keys() {
+        let own = variables.service(name);
+        let Some(image) = resolved.model.image_of(name) else {
+            continue;
+        };
+        let file = format!("image {image}");
+        if let Some(known) = found.iter_mut().find(|known| known.file == file) {
+            known.of.push(name.clone());
+            continue;
+        }
+        let brought = docker.image_environment(&image).await.ok().flatten();
+        let Some(value) = brought.and_then(|all| all.get(key.as_str()).cloned()) else {
+            continue;
+        };
+        found.push(SetAt {
+            path: None,
+            file,
+            line: None,
+            value: Shown::of(key.as_str(), Some(&value)),
+            of: own.map(|_| name.clone()).into_iter().collect(),
+            is_definition: false,
+        });
+    }
+    found
+}
+
+/// What counts for each service that gets the key, and for `${KEY}` where several places set it.
+pub(super) fn counting(
+    located: &Located,
+    variables: &StackVariables,
+    key: &EnvKey,
+    images: &[SetAt],
+) -> Vec<Counting> {
+    let directory = &located.args.directory;
+    let filled = variables.fills_in(key.as_str());
+    let mut found = Vec::new();
+    if let [under @ .., last] = &filled[..]
+        && !under.is_empty()
+    {
+        found.push(Counting {
+            service: None,
+            value: Shown::of(key.as_str(), last.value.as_deref()),
+            at: last.at(directory),
+            over: under.iter().rev().map(|one| one.at(directory)).collect(),
+        });
+    }
+    for (name, service) in variables.services() {
+        let of_image = images
+            .iter()
+            .filter(|one| one.path.is_none() && one.of.contains(name));
+        let of_image = of_image.map(SetAt::place);
+        let settings = service.settings(key.as_str());
+        let Some((last, under)) = settings.split_last() else {
+            continue;
+        };
+        let from = filled.last().filter(|_| last.hands_on(key.as_str()));
+        let at = match from {
+            Some(from) => format!("{}, by {}", from.at(directory), last.at(directory)),
+            None => last.at(directory),
+        };
+        let under = under.iter().rev().map(|one| one.at(directory));
+        found.push(Counting {
+            service: Some(name.clone()),
+            value: Shown::of(key.as_str(), last.value.as_deref()),
+            at,
+            over: under.chain(of_image).collect(),
+        });
+    }
+    found
+}
+
+/// Where `environment:` of a service names a key.
+pub(super) fn places(
+    located: &Located,
+    variables: &StackVariables,
+    service: &ServiceName,
+    key: &EnvKey,
+) -> String {
+    let settings = variables
+        .service(service)
+        .map(|own| own.settings(key.as_str()));
+    let settings = settings.into_iter().flatten();
+    let named = settings.filter(|one| matches!(one.place, SettingPlace::Definition { .. }));
+    let mut places: Vec<String> = named.map(|one| one.at(&located.args.directory)).collect();
     places.dedup();
     places.join(", ")
 }
@@ -80,39 +197,22 @@ pub(super) fn places(located: &Located, service: &ServiceName, key: &EnvKey) -> 
 /// What overrides the key of an env file in a service: its `environment:`, or an env file after it.
 pub(super) fn over(
     located: &Located,
-    resolved: &Resolved,
+    variables: &StackVariables,
     service: &ServiceName,
     file: &Path,
     key: &EnvKey,
 ) -> Option<String> {
-    let source = resolved.source.services.get(service)?;
-    if source.environment.contains(key.as_str()) {
-        let places = places(located, service, key);
-        return Some(match places.is_empty() {
-            true => "`environment:`".to_owned(),
-            false => format!("`environment:` in {places}"),
-        });
+    let last = variables.service(service)?.counts(key.as_str())?;
+    let directory = &located.args.directory;
+    match &last.place {
+        SettingPlace::ServiceFile { path, .. } => (path != file).then(|| shown(directory, path)),
+        SettingPlace::Definition { .. } | SettingPlace::EnvFile { .. } | SettingPlace::Shell => {
+            Some(last.named(directory))
+        }
     }
-    let real = files::follow(file);
-    let entries = source.env_files.iter();
-    let after = entries
-        .skip_while(|entry| files::follow(&entry.path) != real)
-        .skip(1);
-    let sets = |path: &Path| tree_of(path, located).is_some_and(|tree| tree.line_of(key).is_some());
-    let last = after.filter(|entry| sets(&entry.path)).last()?;
-    Some(shown(&located.args.directory, &last.path))
 }
 
 /// The key that was probably meant, where nothing knows the one that was typed.
-pub(super) fn meant(located: &Located, resolved: &Resolved, key: &EnvKey) -> Option<String> {
-    let mut known: Vec<String> = Vec::new();
-    for path in env_files(located, resolved) {
-        let tree = tree_of(&path, located);
-        let keys = tree.iter().flat_map(|tree| tree.keys());
-        known.extend(keys.map(|(known, _)| known.to_owned()));
-    }
-    for service in resolved.source.services.values() {
-        known.extend(service.environment.iter().cloned());
-    }
-    suggest::nearest(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned)
+pub(super) fn meant(variables: &StackVariables, key: &EnvKey) -> Option<String> {
+    suggest::nearest(key.as_str(), variables.known_keys()).map(str::to_owned)
 }

@@ -22,3 +22,10 @@ pub(crate) use error::DotenvError;
 pub use key::EnvKey;
 pub(crate) use key::EnvKeyError;
 pub(crate) use write::EnvNote;
+
+/// A text of a compose file with its `$` references filled in; `None`: Compose refuses it, or the value
+/// grows without bound.
+pub(crate) fn fill_in(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let budget = template::GROWTH_LIMIT;
+    template::resolve(text, &mut template::Variables { lookup, budget }).ok()
+}

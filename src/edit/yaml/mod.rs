@@ -8,6 +8,7 @@
 mod build;
 mod change;
 mod delete;
+mod entries;
 mod error;
 mod fence;
 mod inherited;
@@ -29,6 +30,7 @@ mod tests;
 
 use serde_json::Value;
 
+pub(crate) use entries::{Entries, EntryAt, entries};
 pub use error::YamlError;
 pub use new_value::NewValue;
 pub use path::{Segment, YamlPath};

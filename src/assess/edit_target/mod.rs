@@ -1,6 +1,8 @@
 //! Where a change of the stack's definition belongs, when the person names no file: not in a file
 //! that an upgrade brings, when there is one that overrides it.
 
+pub(crate) mod key;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,9 +11,9 @@ use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::git;
 use crate::host::files;
-use crate::stack::included;
 use crate::stack::locate::Located;
 use crate::stack::shown;
+use crate::stack::variables::StackVariables;
 
 /// The sections of a compose file that a path may begin with.
 const SECTIONS: [&str; 6] = [
@@ -57,7 +59,7 @@ pub(crate) fn file_for(
     let files = &located.args.files;
     let name = |file: &Path| shown(&located.args.directory, file);
     // No other file may say anything of what an included one defines.
-    if let Some(included) = including(path, files) {
+    if let Some(included) = including(path, located) {
         return Ok(EditTarget::plain(included));
     }
     let defining: Vec<usize> = (0..files.len())
@@ -169,13 +171,14 @@ fn defines(file: &Path, path: &YamlPath) -> bool {
 /// The files that have a value of a path; that of a later one counts, or is added to those before it.
 pub(crate) fn defining(path: &YamlPath, located: &Located) -> Vec<PathBuf> {
     let files = &located.args.files;
-    let all = including(path, files);
+    let all = including(path, located);
     let all = all.into_iter().chain(files.iter().cloned());
     all.filter(|file| defines(file, path)).collect()
 }
 
 /// The included file that defines the service of a path, where none of the stack's own files does.
-fn including(path: &YamlPath, files: &[PathBuf]) -> Option<PathBuf> {
+fn including(path: &YamlPath, located: &Located) -> Option<PathBuf> {
+    let files = &located.args.files;
     let [Segment::Key(section), Segment::Key(_), ..] = path.segments() else {
         return None;
     };
@@ -183,7 +186,8 @@ fn including(path: &YamlPath, files: &[PathBuf]) -> Option<PathBuf> {
     if section != "services" || files.iter().any(|file| defines(file, &whole)) {
         return None;
     }
-    let included = included::included(files);
+    let variables = StackVariables::read(located, &[]);
+    let included = variables.included();
     let counts = included.iter().rev().find(|file| defines(file, path));
     let first = || included.iter().find(|file| defines(file, &whole));
     counts.or_else(first).cloned()
