@@ -154,6 +154,7 @@ async fn refusals(
     if options.no_apply {
         return Ok(Vec::new());
     }
+    preflight::providers(assessment)?;
     preflight::volumes(place, assessment).await?;
     preflight::moved_folder(place, assessment)?;
     let brings = |path: &Path| assessment.edited.brings(path);

@@ -14,7 +14,7 @@ use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
 use crate::stack::Place;
-use crate::stack::model::{Model, Port, Section};
+use crate::stack::model::{Model, Port, Section, Service};
 use crate::suggest;
 
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
@@ -44,6 +44,35 @@ pub(crate) async fn all(
     ports(place, after, plan).await?;
     disk(place, plan, allow).await?;
     Ok(notes)
+}
+
+/// A service of a provider is started by Compose alone, and whoever depends on it would lose what the
+/// provider gave it: refit makes containers without their dependencies (F77).
+///
+/// # Errors
+/// `not_supported`.
+pub(crate) fn providers(assessment: &Assessment) -> Result<(), Complaint> {
+    let model = &assessment.after;
+    for step in &assessment.plan.steps {
+        let service = &step.service;
+        let own = model.services.get(service);
+        let text = if own.is_some_and(Service::has_provider) {
+            format!("{service} has a provider, which refit does not call")
+        } else if let Some(provider) = model.provider_of(service)
+            && step.action.makes_container()
+        {
+            format!(
+                "{service} gets variables from the provider of {provider}, and would lose them: refit does \
+                 not call it"
+            )
+        } else {
+            continue;
+        };
+        return Err(Complaint::new(Code::NotSupported, text).hint(format!(
+            "--no-apply writes the change; docker compose up -d {service} applies it"
+        )));
+    }
+    Ok(())
 }
 
 /// Compose does not give other options to a volume that exists, and the data in it would be lost with

@@ -107,6 +107,7 @@ pub(crate) fn still_differing(
     }
     let missing = model.services.keys().filter(|name| {
         model.is_active(name, &place.located.args.profiles)
+            && !model.services[*name].has_provider()
             && plan.step(name).is_none()
             && !containers
                 .iter()

@@ -124,7 +124,11 @@ impl Assessment {
         } = &self.change
             && !not_known.is_empty()
         {
-            format!("{said}. Not known: {}", not_known.join("; "))
+            let seen = match self.differing.is_empty() {
+                true => ", as far as can be seen",
+                false => "",
+            };
+            format!("{said}{seen}. Not known: {}", not_known.join("; "))
         } else if never_ran.is_empty() {
             let further = self.undoing().and_then(|undoing| undoing.further);
             let further = further.map(|run| format!(". Further back: refit rollback {run}"));

@@ -175,6 +175,16 @@ impl Model {
         self.shared.get(&section)?.get(name)
     }
 
+    /// The service of another program whose variables a service gets: Compose puts them into its
+    /// environment when it calls that program, and into its hash (F77).
+    pub fn provider_of(&self, service: &ServiceName) -> Option<&ServiceName> {
+        let own = self.services.get(service)?;
+        own.depends_on.keys().find(|name| {
+            let other = self.services.get(*name);
+            other.is_some_and(Service::has_provider)
+        })
+    }
+
     /// Services in the order of their dependencies, each after those that it waits for.
     ///
     /// Compose refuses cycles; should there be one, its members come in the order of their names.
@@ -264,6 +274,11 @@ impl Service {
         if let Value::Object(map) = entry {
             map.insert(key.to_owned(), value.replace('$', "$$").into());
         }
+    }
+
+    /// Whether another program than the engine runs it: it has no container.
+    pub fn has_provider(&self) -> bool {
+        self.raw.contains_key("provider")
     }
 
     /// Whether Compose runs something in its containers when it starts or stops them (F75).

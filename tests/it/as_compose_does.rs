@@ -229,3 +229,33 @@ fn what_cannot_be_written_is_found_before_anything_is_touched() {
         .says("Stopped before anything was changed")
         .never_says("Rolled back");
 }
+
+#[test]
+fn what_a_provider_gave_is_not_lost() {
+    let tun = "{provider: {type: ./provider, options: {a: b}}}";
+    let app = idle("environment: {V: '${V:-1}'}, depends_on: [tun]");
+    let compose = format!("services:\n  app: {app}\n  tun: {tun}\n");
+    let Some(stack) = TestStack::new(&[("compose.yaml", &compose)]) else {
+        return;
+    };
+    let script = "#!/bin/sh\ncase \"$*\" in *up*) \
+                  echo '{\"type\":\"setenv\",\"message\":\"URL=http://prov\"}';; esac\n";
+    stack.write("provider", script);
+    let file = stack.path("provider");
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let up = stack.try_compose(&["up", "-d"]);
+    if !up.stderr.contains("app") || !stack.containers().contains_key("app") {
+        return skipped!("this Compose knows no providers");
+    }
+    let was = stack.container("app");
+    assert_eq!(was.env["TUN_URL"], "http://prov");
+    let answer = stack.refit(&["plan"]).exits(0);
+    answer.says("what app got from the provider of tun");
+    stack
+        .refit(&["set", "V=2"])
+        .exits(1)
+        .says("app gets variables from the provider of tun, and would lose them")
+        .says("docker compose up -d app applies it");
+    was.is_untouched(&stack.container("app"));
+    assert_eq!(stack.container("app").env["TUN_URL"], "http://prov");
+}

@@ -58,6 +58,11 @@ pub(crate) async fn find(
             continue;
         };
         let is_active = model.is_active(&name, &place.located.args.profiles);
+        if service.has_provider() {
+            let text = format!("whether {name}, which has a provider, is as the files say");
+            found.not_known.push(text);
+            continue;
+        }
         if own.is_empty() {
             if is_active && service.replicas > 0 {
                 let text = "has no container";
@@ -97,6 +102,10 @@ pub(crate) async fn find(
             found
                 .drifts
                 .push(drift(&name, Action::Remove, Route::Definition, text));
+        }
+        if let Some(provider) = model.provider_of(&name) {
+            let text = format!("what {name} got from the provider of {provider}");
+            found.not_known.push(text);
         }
         if service.builds() {
             let text = format!("whether the image of {name} was built from the present files");
@@ -233,7 +242,10 @@ fn of_definition(
         one.reason.key = Some(key.clone());
         found.push(one);
     }
-    let (hash, alone) = (seen.hashes.get(name), seen.alone.get(name));
+    // What a provider gives it is in the hash of its container, and in no file.
+    let hash = seen.hashes.get(name);
+    let hash = hash.filter(|_| resolved.model.provider_of(name).is_none());
+    let alone = seen.alone.get(name);
     let is_known = |hash: &String| Some(hash) == alone;
     let other = |container: &Container| {
         let label = hash_of(container);

@@ -32,6 +32,11 @@ pub(super) struct Exception {
 
 pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception {
+        test: "as_compose_does::what_a_provider_gave_is_not_lost",
+        of: &[Of::Model],
+        why: "`config --hash` does not call the provider, whose variables `up` puts into the hash",
+    },
+    Exception {
         test: "*",
         of: &[Of::Order],
         why: "product: what `up --no-deps` makes has an empty label depends_on, which `docker compose -p` goes by",
