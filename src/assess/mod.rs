@@ -6,6 +6,7 @@ pub(crate) mod edit_target;
 pub(crate) mod edits;
 pub(crate) mod expected_effects;
 mod overridden;
+mod own_layer;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
 pub(crate) mod text_diff;
@@ -131,6 +132,8 @@ pub(crate) async fn checked(
     if !options.no_apply {
         let others = warnings::followers_of_others(place, &assessment);
         assessment.notes.extend(others);
+        let discarded = own_layer::discarded(place, &assessment).await;
+        assessment.notes.extend(discarded);
     }
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
@@ -147,9 +150,19 @@ async fn refusals(
 ) -> Result<Vec<String>, Complaint> {
     // A way back is not barred by what guards the way there.
     // But data that was migrated in between cannot be read by the old version.
+    let generated = match assessment.undoes().is_empty() {
+        true => own_layer::generated_keys(place, assessment).await,
+        false => Vec::new(),
+    };
     match assessment.undoes().is_empty() {
-        true => guards(place, assessment, options, guard::check)?,
-        false => guards(place, assessment, options, guard::check_way_back)?,
+        true => guards(place, assessment, options, &generated, guard::check)?,
+        false => guards(
+            place,
+            assessment,
+            options,
+            &generated,
+            guard::check_way_back,
+        )?,
     }
     if options.no_apply {
         return Ok(Vec::new());
@@ -172,6 +185,7 @@ fn guards(
     place: &Place,
     assessment: &Assessment,
     options: &Options,
+    generated: &[(String, String)],
     check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = assessment
@@ -201,7 +215,7 @@ fn guards(
     };
     let mut own_keys = place.settings.guard.keys.clone();
     let model = assessment.before.as_ref().unwrap_or(&assessment.after);
-    if keys.iter().any(|key| key.had_value)
+    if (!assessment.plan.is_empty() || !keys.is_empty())
         && let Ok(known) = application::of(&place.located.args.directory, model, None)
     {
         own_keys.extend(known.profile.guarded);
@@ -215,6 +229,7 @@ fn guards(
             keys: &keys,
             own_keys: &own_keys,
             missing_sources: &missing,
+            generated,
             down: assessment.strategy == Strategy::DownUp,
         },
         &options.allow,

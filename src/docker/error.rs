@@ -100,6 +100,17 @@ impl EngineError {
         }
     }
 
+    /// What was asked about is not there.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Api {
+                status: Some(404),
+                ..
+            }
+        )
+    }
+
     /// Whether a container was not, or no longer, what the caller had seen: the engine still does what
     /// a Compose that is dead by now had asked for, or Compose itself was killed. To look again helps.
     pub fn is_race(&self) -> bool {

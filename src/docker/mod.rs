@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 mod error;
 pub(crate) mod events;
 pub(crate) mod image;
+mod layer;
 pub(crate) mod network;
 pub(crate) mod observed;
 pub(crate) mod plugin;

@@ -39,6 +39,7 @@ pub enum FindingCode {
     ValueStored,
     LocalhostInside,
     SecretPublished,
+    SecretNotKept,
     ConfigUnused,
     MountMissing,
     MountFolder,
@@ -64,7 +65,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 32] = {
+    pub const ALL: [(Self, &'static str, Level); 33] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -78,6 +79,7 @@ impl FindingCode {
             (Self::ValueStored, "value_stored", Note),
             (Self::LocalhostInside, "localhost_inside", Wrong),
             (Self::SecretPublished, "secret_published", Wrong),
+            (Self::SecretNotKept, "secret_not_kept", Wrong),
             (Self::ConfigUnused, "config_unused", Warning),
             (Self::MountMissing, "mount_missing", Wrong),
             (Self::MountFolder, "mount_folder", Wrong),

@@ -2,12 +2,13 @@
 //! compared, and never handed on.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::finding::{Finding, FindingCode};
 use super::given::{GivenValue, ValueSource};
 use super::keys::at;
 use super::patient::Patient;
-use crate::profile::{Profile, SecretChange};
+use crate::profile::{Profile, SecretChange, keeping};
 
 pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
     let Some(subject) = patient.known() else {
@@ -34,7 +35,51 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
             }
         }
     }
+    found.extend(not_kept(patient));
     found
+}
+
+/// A key that the application generates in the container's own layer, because nobody gives it one: the
+/// next container has another.
+fn not_kept(patient: &Patient<'_>) -> Vec<Finding> {
+    let Some(subject) = patient.known() else {
+        return Vec::new();
+    };
+    let (profile, name) = (&subject.profile, &subject.service);
+    let Some(service) = patient.resolved.model.services.get(name) else {
+        return Vec::new();
+    };
+    // What it keeps in its data folder outlives the container.
+    let is_kept = |file: &str| {
+        let volumes = service.raw.get("volumes").and_then(|all| all.as_array());
+        let mut targets = volumes
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["target"].as_str());
+        targets.any(|target| Path::new(file).starts_with(target))
+    };
+    let is_set = |key: &str| {
+        let value = service.environment.get(key).and_then(Option::as_ref);
+        value.is_some_and(|value| !value.is_empty())
+    };
+    // One that stands in a file and does not get there is told as that.
+    let is_written = |key: &str| {
+        let mut lines = patient.env.iter().flat_map(|file| file.set());
+        lines.any(|line| line.key.as_str() == key && !line.value.expose().is_empty())
+    };
+    let data = profile.data.as_ref();
+    let generated = profile.generated.iter().filter(|_| data.is_some());
+    let lost = generated.filter(|(key, file)| !is_set(key) && !is_written(key) && !is_kept(file));
+    let told = lost.map(|(key, file)| {
+        let text = format!(
+            "{key} has no value, so {} generates one in the container ({file}): each recreate signs everybody out",
+            profile.title
+        );
+        let finding = Finding::new(FindingCode::SecretNotKept, text).key(key).of(name);
+        let keeps = keeping(name.as_str(), key, file);
+        finding.why("with the present value nobody is signed out").hint(keeps)
+    });
+    told.collect()
 }
 
 fn tell(profile: &Profile, key: &str, given: &GivenValue<'_>) -> Finding {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::complaint::{Code, Complaint};
-use crate::docker::container::Container;
+use crate::docker::container::{Container, Mount};
 use crate::event::{Action, ServiceName};
 use crate::stack::model::{Model, Section};
 use crate::words::words;
@@ -72,6 +72,8 @@ pub(crate) struct Guarded<'a> {
     pub own_keys: &'a [String],
     /// Bind sources of the stack after the change that do not exist.
     pub missing_sources: &'a [std::path::PathBuf],
+    /// Keys without a value for which the application has made one, and the file that it lies in.
+    pub generated: &'a [(String, String)],
     /// The literal `down` is asked for.
     pub down: bool,
 }
@@ -127,18 +129,43 @@ fn first_no(
     Ok(())
 }
 
+/// Keys whose value in force changes in a service, by whatever route: a file may have no value for a key
+/// that a compose file gives one.
+fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> {
+    let after = guarded.after;
+    guarded
+        .before
+        .services
+        .iter()
+        .flat_map(move |(name, before)| {
+            let now = after.services.get(name).map(|now| &now.environment);
+            let had = before
+                .environment
+                .iter()
+                .filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
+            had.filter(move |(key, value)| now.is_some_and(|now| now.get(*key) != Some(*value)))
+                .map(|(key, _)| key.as_str())
+        })
+}
+
 /// Keys that sign or encrypt what is stored: a new value makes the old data worthless.
 fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
-    let changed = guarded.keys.iter().find(|changed| {
-        changed.had_value
-            && (signs_or_encrypts(changed.key)
-                || guarded.own_keys.iter().any(|own| own == changed.key))
-    });
-    if let Some(changed) = changed {
+    let typed = guarded.keys.iter().filter(|changed| changed.had_value);
+    let mut changed = typed
+        .map(|changed| changed.key)
+        .chain(changed_in_force(guarded));
+    let changed = changed
+        .find(|&key| signs_or_encrypts(key) || guarded.own_keys.iter().any(|own| own == key));
+    if let Some(key) = changed {
         return Some(format!(
-            "{} signs or encrypts what is stored: with another value everybody is signed out, or \
-             stored secrets can no longer be read",
-            changed.key
+            "{key} signs or encrypts what is stored: with another value everybody is signed out, or \
+             stored secrets can no longer be read"
+        ));
+    }
+    if let Some((key, file)) = guarded.generated.first() {
+        return Some(format!(
+            "{key} has no value here, so the application generated one and uses it ({file}): with \
+             another value everybody is signed out, or stored secrets can no longer be read"
         ));
     }
     let (changed, store) = guarded
@@ -155,13 +182,26 @@ fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
     ))
 }
 
+/// The names that applications and their frameworks have for it: Directus, Laravel, Auth.js, Outline.
+const SIGNING_KEYS: [&str; 9] = [
+    "MEILI_MASTER_KEY",
+    "SECRET",
+    "APP_KEY",
+    "APP_SECRET",
+    "AUTH_SECRET",
+    "NEXTAUTH_SECRET",
+    "SESSION_SECRET",
+    "UTILS_SECRET",
+    "WEBUI_SECRET_KEY",
+];
+
 fn signs_or_encrypts(key: &str) -> bool {
     key.starts_with("JWT_") && !key.contains("EXPIR")
         || key.starts_with("CREDS_")
         || key.ends_with("_ENCRYPTION_KEY")
         || key == "ENCRYPTION_KEY"
         || key.starts_with("SECRET_KEY")
-        || key == "MEILI_MASTER_KEY"
+        || SIGNING_KEYS.contains(&key)
 }
 
 /// The store with data that this password was given to at its first start.
@@ -261,25 +301,63 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
     None
 }
 
-/// F10: anonymous volumes survive a recreate, but not `down`, nor the end of their service.
+/// Anonymous volumes survive a recreate (F10), but not `down`, nor the end of their service, nor that
+/// something else stands in their place, or that their place is no longer a volume.
 fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
-    let anonymous = |container: &Container| {
-        container.mounts.iter().any(|mount| {
-            let name = mount.name.as_deref().unwrap_or_default();
-            mount.kind == "volume"
-                && name.len() == 64
-                && name.bytes().all(|b| b.is_ascii_hexdigit())
-        })
+    for container in guarded.containers {
+        let Some(mount) = container.mounts.iter().find(|mount| is_anonymous(mount)) else {
+            continue;
+        };
+        let service = &container.service;
+        let action = guarded.plan.step(service).map(|step| step.action);
+        if guarded.down || action == Some(Action::Remove) {
+            return Some(format!(
+                "{service} keeps data in an anonymous volume, which a new container would not get"
+            ));
+        }
+        let anonymous = container.mounts.iter().filter(|mount| is_anonymous(mount));
+        let places = anonymous.filter_map(|mount| mount.destination.to_str());
+        let mut hidden =
+            places.filter_map(|place| Some((place, hidden_by(guarded, service, place)?)));
+        let Some((place, by)) = hidden.next() else {
+            continue;
+        };
+        return Some(format!(
+            "{service} keeps data at {place} in the anonymous volume {}, and {by}: the data would not \
+             be there. Copy it first: docker cp {}:{place} FOLDER",
+            mount
+                .name
+                .as_deref()
+                .unwrap_or_default()
+                .get(..12)
+                .unwrap_or_default(),
+            container.name
+        ));
+    }
+    None
+}
+
+fn is_anonymous(mount: &Mount) -> bool {
+    let name = mount.name.as_deref().unwrap_or_default();
+    mount.kind == "volume" && name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// What takes the place of the anonymous volume at a path.
+fn hidden_by(guarded: &Guarded<'_>, service: &ServiceName, place: &str) -> Option<String> {
+    let mounted = |model: &Model| {
+        let volumes = model.services.get(service)?.raw.get("volumes")?;
+        let mut volumes = volumes.as_array()?.iter();
+        let found = volumes.find(|one| one["target"].as_str() == Some(place))?;
+        Some(found["source"].as_str().map(str::to_owned))
     };
-    let lost = guarded.containers.iter().find(|container| {
-        let step = guarded.plan.step(&container.service);
-        let goes = step.is_some_and(|step| step.action == Action::Remove);
-        (guarded.down || goes) && anonymous(container)
-    })?;
-    Some(format!(
-        "{} keeps data in an anonymous volume, which a new container would not get",
-        lost.service
-    ))
+    guarded.after.services.get(service)?;
+    match (mounted(guarded.before), mounted(guarded.after)) {
+        // The container is out of sync since before.
+        (Some(Some(_)), _) => None,
+        (_, Some(Some(source))) => Some(format!("{source} would be mounted over it")),
+        (Some(None), None) => Some("nothing would be mounted there any more".to_owned()),
+        (Some(None) | None, Some(None)) | (None, None) => None,
+    }
 }
 
 /// A mount that had data would show an empty folder.

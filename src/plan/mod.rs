@@ -6,6 +6,7 @@ mod follow;
 pub(crate) mod guard;
 pub(crate) mod image;
 mod inputs;
+pub(crate) mod own_layer;
 mod state;
 mod steps;
 mod store;

@@ -31,7 +31,12 @@ pub(crate) struct Profile {
     /// Keys that sign or encrypt what is stored.
     #[serde(default)]
     pub guarded: Vec<String>,
-    /// SHA-256 of secret values that were published with the application, by key.
+    /// Keys for which it generates a value where they have none, with the file in the container in which
+    /// it keeps it.
+    #[serde(default)]
+    pub generated: BTreeMap<String, String>,
+    /// SHA-256 of secret values that were published with the application, by key; the first eight digits
+    /// where no more is known.
     #[serde(default)]
     pub published_secrets: BTreeMap<String, Vec<String>>,
     /// Services that keep data, by their image's name.

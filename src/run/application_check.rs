@@ -256,9 +256,11 @@ impl Transaction<'_> {
         let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
         let reply = self.patiently(|| by(login.by_https, asks())).await;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
-            true => CheckResult::proven("was restarted, and who had signed in before still is"),
+            true => CheckResult::proven(
+                "was restarted, and a login from before the restart still counts",
+            ),
             false => CheckResult::failed(format!(
-                "was restarted, and who had signed in before no longer is: {} on {}",
+                "was restarted, and a login from before the restart no longer counts: {} on {}",
                 reply.status, page.path
             )),
         }))

@@ -54,6 +54,7 @@ mod locate;
 mod lock;
 mod neighbours;
 mod notify;
+mod own_layer;
 mod plan;
 mod random_kills;
 mod recipes;

@@ -71,7 +71,12 @@ impl Case {
     }
 
     /// Open WebUI, to which nothing is handed on.
-    fn open_webui(environment: Value, env: &[(&str, &str)]) -> Self {
+    /// With a key of its own, which is another test's matter.
+    fn open_webui(mut environment: Value, env: &[(&str, &str)]) -> Self {
+        let key = "WEBUI_SECRET_KEY";
+        if environment.get(key).is_none() && !env.iter().any(|(set, _)| *set == key) {
+            environment[key] = "its-own-key".into();
+        }
         let services = json!({"webui": {"environment": environment}});
         Self::new("open-webui", "webui", services).with_env(env, &[])
     }

@@ -231,3 +231,18 @@ fn a_password_in_an_address_is_never_shown() {
     let case = case.with_env(&[("DATABASE_URL", url)], &[("web", Route::Bind)]);
     says(case, FindingCode::LocalhostInside);
 }
+
+#[test]
+fn a_key_that_the_next_container_does_not_have() {
+    let case = Case::open_webui(json!({"WEBUI_SECRET_KEY": ""}), &[]);
+    let found = case.the();
+    assert_eq!(found.code, FindingCode::SecretNotKept);
+    assert!(found.text.contains("each recreate signs everybody out"));
+    assert_eq!(
+        found.hint.as_deref(),
+        Some(
+            "docker compose exec -T webui cat /app/backend/.webui_secret_key | refit set WEBUI_SECRET_KEY --for webui"
+        )
+    );
+    assert!(Case::open_webui(json!({}), &[]).told().is_empty());
+}

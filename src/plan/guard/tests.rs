@@ -46,6 +46,7 @@ fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> 
         keys,
         own_keys: &["MY_SIGNING_KEY".to_owned()],
         missing_sources: &["/gone".into()],
+        generated: &[],
         down,
     };
     check(&guarded, &BTreeSet::new())
@@ -153,4 +154,67 @@ fn volumes_and_binds() {
     assert_eq!(refused(bind("/here"), bind("/there"), &[], false), None);
     let code = refused(image("nginx"), image("nginx"), &[], true);
     assert_eq!(code.as_deref(), Some("guard_anonymous"));
+}
+
+#[test]
+fn a_key_is_judged_by_the_value_in_force() {
+    let with = |value: &str| json!({"services": {"web": {"environment": {"WEBUI_SECRET_KEY": value, "TZ": value}}}});
+    // The file where it is typed has no such key yet.
+    let typed = [ChangedKey {
+        key: "WEBUI_SECRET_KEY",
+        had_value: false,
+    }];
+    let code = refused(with("a"), with("b"), &typed, false);
+    assert_eq!(code.as_deref(), Some("guard_key"));
+    assert_eq!(refused(with(""), with("b"), &typed, false), None);
+    assert_eq!(refused(with("a"), with("a"), &typed, false), None);
+    let secret = [ChangedKey {
+        key: "SECRET",
+        had_value: true,
+    }];
+    let code = refused(image("directus"), image("directus"), &secret, false);
+    assert_eq!(code.as_deref(), Some("guard_key"));
+}
+
+#[test]
+fn an_anonymous_volume_goes_out_of_sight() {
+    let at = |volumes: Value| Model::of_json(json!({"services": {"anon": {"volumes": volumes}}}));
+    let hidden = |before: Value, after: Value| {
+        let (before, after) = (at(before), at(after));
+        let guarded = Guarded {
+            before: &before,
+            after: &after,
+            plan: &Plan::default(),
+            containers: &[container("anon", &"a".repeat(64))],
+            keys: &[],
+            own_keys: &[],
+            missing_sources: &[],
+            generated: &[],
+            down: false,
+        };
+        check(&guarded, &BTreeSet::new())
+            .err()
+            .map(|complaint| complaint.text)
+    };
+    let own = json!([{"type": "volume", "target": "/d"}]);
+    let named = json!([{"type": "volume", "source": "mydata", "target": "/d"}]);
+    let bound = json!([{"type": "bind", "source": "/img", "target": "/d"}]);
+    let other = json!([{"type": "volume", "target": "/d2"}]);
+    for (before, after, is_hidden) in [
+        (own.clone(), named.clone(), true),
+        (json!([]), bound, true),
+        (own.clone(), other.clone(), true),
+        (own.clone(), own.clone(), false),
+        // The image's own volume is carried on.
+        (json!([]), other, false),
+        (json!([]), own, false),
+    ] {
+        let said = hidden(before.clone(), after.clone());
+        assert_eq!(said.is_some(), is_hidden, "{before} {after} {said:?}");
+    }
+    assert!(
+        hidden(json!([]), named)
+            .unwrap()
+            .contains("mydata would be mounted over it")
+    );
 }
