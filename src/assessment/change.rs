@@ -36,13 +36,36 @@ pub(crate) enum Change {
         /// What the person wants to run around it.
         hooks: Around,
         /// What was found.
-        news: News,
+        news: Box<News>,
+        /// Where it was looked for.
+        looked_at: LookedAt,
     },
     /// A recipe's edits.
     Recipe {
         /// What is to be seen of the application itself afterwards.
         proofs: Proofs,
     },
+}
+
+/// Where an upgrade looked for something new.
+pub(crate) struct LookedAt {
+    /// Why no checkout was fetched, in a sentence without a full stop.
+    pub no_checkout: Option<&'static str>,
+    /// Whether a registry was asked for an image.
+    pub registries: bool,
+}
+
+impl LookedAt {
+    /// What is said when nothing new was found there.
+    pub(crate) fn nothing_new(&self) -> String {
+        match (self.no_checkout, self.registries) {
+            (None, _) => "nothing new was found".to_owned(),
+            (Some(why), true) => format!("no newer image was found, and {why}"),
+            (Some(why), false) => {
+                format!("nothing was asked for: {why}, and no service runs an image of a registry")
+            }
+        }
+    }
 }
 
 /// The runs that a rollback undoes, and what it takes.
@@ -92,4 +115,25 @@ pub(crate) struct PinnedImage {
     /// The digest that the run fetches in its place, if it does.
     #[serde(default)]
     pub fetched: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LookedAt;
+
+    #[test]
+    fn nothing_is_found_only_where_it_was_looked_for() {
+        let said = |no_checkout, registries| {
+            let looked_at = LookedAt {
+                no_checkout,
+                registries,
+            };
+            looked_at.nothing_new()
+        };
+        let none = Some("this stack is no git checkout");
+        assert_eq!(said(None, false), "nothing new was found");
+        let images = "no newer image was found, and this stack is no git checkout";
+        assert_eq!(said(none, true), images);
+        assert!(!said(none, false).contains("found"));
+    }
 }

@@ -10,7 +10,7 @@ pub(crate) mod read_files;
 pub(crate) mod secrets;
 pub(crate) mod supply;
 
-pub(crate) use change::{Change, Decision, PinnedImage, Undoing};
+pub(crate) use change::{Change, Decision, LookedAt, PinnedImage, Undoing};
 
 use std::collections::BTreeSet;
 
@@ -86,6 +86,7 @@ impl Assessment {
             return text.clone();
         }
         let runs = self.containers.iter().any(Container::is_up);
+        let upgrade;
         let said = match &self.change {
             Change::Restart { all: true } => return "Nothing to do: no service runs".to_owned(),
             Change::Apply { .. } if !runs => "Nothing to do: no service runs",
@@ -101,7 +102,10 @@ impl Assessment {
             Change::Rollback(_) if self.edited.changes.is_empty() => {
                 "Nothing to do: there is no change of a file to undo"
             }
-            Change::Upgrade { .. } => "Nothing to do: nothing new was found",
+            Change::Upgrade { looked_at, .. } => {
+                upgrade = format!("Nothing to do: {}", looked_at.nothing_new());
+                &upgrade
+            }
             Change::Edit
             | Change::Restart { all: false }
             | Change::Rollback(_)
@@ -243,13 +247,15 @@ impl Assessment {
         supply: Supply,
         hooks: Around,
         news: News,
+        looked_at: LookedAt,
     ) -> Self {
         Self {
             change: Change::Upgrade {
                 moving: moving.map(Box::new),
                 supply,
                 hooks,
-                news,
+                news: Box::new(news),
+                looked_at,
             },
             ..self
         }

@@ -121,7 +121,7 @@ fn of_variable(
         (true, Shown::Absent) => format!("environment has no {key} any more"),
         (false, Shown::Absent) => format!("environment has no {key}"),
         (_, Shown::Plain(text)) => format!("environment has {key}={text}"),
-        (true, Shown::Secret) => format!("environment has the new {key}"),
+        (true, Shown::Secret) => format!("environment has the wanted {key}"),
         (false, Shown::Secret) => format!("environment has another {key}"),
     };
     Proof {
@@ -172,7 +172,7 @@ fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, h
     let what = if ok {
         match value {
             Some(Shown::Plain(value)) => format!("{target} reads {}={value}", expected.key),
-            Some(Shown::Secret) => format!("{target} has the new {}", expected.key),
+            Some(Shown::Secret) => format!("{target} has the wanted {}", expected.key),
             Some(Shown::Absent) => format!("{target} has no {} any more", expected.key),
             None => format!("{target} is the new file"),
         }
@@ -208,6 +208,7 @@ fn value_in(name: &Path, file: &[u8], key: &str) -> Option<Shown> {
 mod tests {
     use super::*;
 
+    /// After an undo it is the old one again, so it is not called new.
     #[test]
     fn secrets_are_proven_without_being_told() {
         let inspected = |value: &str| Inspected {
@@ -215,7 +216,7 @@ mod tests {
             ..Inspected::default()
         };
         let proof = of_variable(&inspected("new"), "API_KEY", Some("new"), Some("old"));
-        assert!(proof.ok && proof.what == "environment has the new API_KEY");
+        assert!(proof.ok && proof.what == "environment has the wanted API_KEY");
         let proof = of_variable(&inspected("old"), "API_KEY", Some("new"), Some("old"));
         assert!(!proof.ok && proof.what == "environment has another API_KEY");
     }

@@ -22,6 +22,8 @@ use crate::stack::Place;
 pub(super) struct FoundTarget {
     /// `None`: the stack is no checkout, or it is where it is wanted.
     pub(super) target: Option<Newer>,
+    /// Why nothing was fetched, if so.
+    pub(super) no_checkout: Option<&'static str>,
     /// What the person should know.
     pub(super) notes: Vec<String>,
     /// What is only told.
@@ -50,7 +52,10 @@ pub(super) async fn find(
             return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
-        return Ok(FoundTarget::default());
+        return Ok(FoundTarget {
+            no_checkout: Some("this stack is no git checkout"),
+            ..FoundTarget::default()
+        });
     };
     checkout.ensure_idle()?;
     emitter.phase(Phase::Fetch);
@@ -60,7 +65,7 @@ pub(super) async fn find(
     let Some(remote) = remote else {
         let text = "the checkout has no remote: only images can be newer";
         return Ok(FoundTarget {
-            target: None,
+            no_checkout: Some("the checkout has no remote"),
             remarks: vec![text.to_owned()],
             ..FoundTarget::default()
         });
@@ -86,6 +91,7 @@ pub(super) async fn find(
     let target = found.target;
     Ok(FoundTarget {
         target,
+        no_checkout: None,
         notes,
         remarks,
     })

@@ -19,7 +19,7 @@ use crate::assessment::edited::Edited;
 use crate::assessment::hooks::{Around, HookEnvironment};
 use crate::assessment::supply::Supply;
 use crate::assessment::supply::WantedImage;
-use crate::assessment::{Assessment, Decision};
+use crate::assessment::{Assessment, Decision, LookedAt};
 use crate::complaint::Complaint;
 use crate::event::{Emitter, Kind, News, NoteCode, Phase};
 use crate::request::{Options, Request};
@@ -60,7 +60,10 @@ async fn assessed(
     emitter: &Emitter,
 ) -> Result<Assessment, Refused> {
     let moving = match upgrade.images_only {
-        true => checkout::FoundTarget::default(),
+        true => checkout::FoundTarget {
+            no_checkout: Some("the checkout was left out, as asked"),
+            ..checkout::FoundTarget::default()
+        },
         false => checkout::find(place, options, upgrade, emitter).await?,
     };
     let mut edited = Edited::default();
@@ -79,6 +82,7 @@ async fn assessed(
     } else if upgrade.merge_env {
         remarks.push("no new version, so --merge-env has no new keys".to_owned());
     }
+    let no_checkout = moving.no_checkout;
     let moving = moving.target.map(|found| found.moving);
     let assessment = assess::of_edit(place, edited, options).await;
     let mut assessment = assessment.map_err(|complaint| {
@@ -89,7 +93,8 @@ async fn assessed(
             news: Some(Box::new(news.clone())),
         }
     })?;
-    let (images, wanted) = images_of(place, &mut assessment, options, emitter, &mut notes).await?;
+    let (images, wanted, registries) =
+        images_of(place, &mut assessment, options, emitter, &mut notes).await?;
     assessment.edited.remarks.splice(0..0, remarks);
     news.images = images;
     let attempt = Attempt::of(&news);
@@ -108,7 +113,11 @@ async fn assessed(
         refresh_bases: upgrade.refresh_bases,
         prune_build_cache: upgrade.prune_build_cache,
     };
-    let assessment = assessment.upgrade(moving, supply, hooks, news);
+    let looked_at = LookedAt {
+        no_checkout,
+        registries,
+    };
+    let assessment = assessment.upgrade(moving, supply, hooks, news, looked_at);
     let mut assessment = assess::checked(place, assessment, options).await;
     if !upgrade.retry && !assessment.is_nothing() {
         let memory = Memory::of(state);
@@ -161,7 +170,7 @@ async fn images_of(
     options: &Options,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>), Complaint> {
+) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>, bool), Complaint> {
     let logins = crate::docker::credentials::Logins::of_cli();
     let found = images::news(
         &place.docker,
@@ -194,7 +203,7 @@ async fn images_of(
             to: news.registry_digest.clone(),
         });
     }
-    Ok((told, wanted))
+    Ok((told, wanted, found.asked))
 }
 
 /// How old an image is, nobody tells before it is fetched. By its digest no name moves.

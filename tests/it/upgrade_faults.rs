@@ -81,6 +81,8 @@ impl Faulty {
     fn new() -> Option<Self> {
         let clone = Cloned::started(&version("v0"))?;
         clone.stack.write("web.conf", &config("one", "mine"));
+        // It has read what was edited.
+        clone.stack.compose(&["restart", "web"]);
         clone.stack.write("notes.txt", "not in git\n");
         let neighbour = clone.neighbour();
         Some(Self { clone, neighbour })

@@ -111,6 +111,8 @@ pub struct RegistryNews {
     pub images: Vec<NewerImage>,
     /// In the order of the images' names.
     pub notes: Vec<ImageNote>,
+    /// Whether a registry was asked at all.
+    pub asked: bool,
 }
 
 /// A service to be asked for, and what it runs.
@@ -149,6 +151,7 @@ pub async fn news(
         }
     }
     let names: BTreeSet<String> = candidates.iter().map(|c| c.name.clone()).collect();
+    news.asked = !names.is_empty();
     let answers: BTreeMap<String, DigestAnswer> = futures_util::stream::iter(names)
         .map(|name| async {
             let answer = docker.registry_digest(&name, logins).await;
