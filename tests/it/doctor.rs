@@ -318,17 +318,24 @@ fn what_does_not_reach_open_webui() {
     let report = doctor(stack, &[], 1);
     assert_eq!(
         report.told(),
-        ["key_not_read SESSION_EXPIRY", "key_unreached ENABLE_SIGNUP"],
+        [
+            "key_not_read SESSION_EXPIRY",
+            "key_unreached ENABLE_SIGNUP",
+            "secret_not_kept WEBUI_SECRET_KEY"
+        ],
         "{}",
         report.said
     );
     types(stack, report.the("key_not_read SESSION_EXPIRY"));
     types(stack, report.the("key_unreached ENABLE_SIGNUP"));
     assert_eq!(stack.container("open-webui").env["ENABLE_SIGNUP"], "false");
-    let report = doctor(stack, &[], 0);
+    let report = doctor(stack, &[], 1);
     assert_eq!(
         report.told(),
-        ["value_stored ENABLE_SIGNUP"],
+        [
+            "secret_not_kept WEBUI_SECRET_KEY",
+            "value_stored ENABLE_SIGNUP"
+        ],
         "{}",
         report.said
     );

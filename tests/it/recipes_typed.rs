@@ -121,7 +121,7 @@ fn recipes_are_explained_without_an_engine_and_without_a_stack() {
             assert_eq!(wide, None);
             answer.says(&format!("refit use {name}"));
         }
-        answer.says("refit use RECIPE uses it");
+        answer.says("use RECIPE uses it");
     }
     let answer = typed(&stack, &["recipes", "nologin"]).exits(1);
     answer.says("did you mean no-login?");
