@@ -172,7 +172,9 @@ pub struct PlannedStep {
 pub enum VerdictWord {
     /// The healthcheck or the probe says so.
     Healthy,
-    /// No healthcheck; it ran through the settle window.
+    /// No healthcheck; the ports that answered before answer again, and it ran through the settle window.
+    Answers,
+    /// No healthcheck and no port; it ran through the settle window.
     Settled,
     /// A one-shot that ended with 0.
     Completed,
@@ -187,6 +189,7 @@ impl VerdictWord {
     pub fn word(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
+            Self::Answers => "answers",
             Self::Settled => "settled",
             Self::Completed => "completed",
             Self::Failed => "failed",
@@ -387,6 +390,28 @@ impl Outcome {
     }
 }
 
+/// How long it took until a service was well, by what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// From the first thing that happened to it.
+    pub after: Duration,
+    /// Its process runs since.
+    pub running: Option<Duration>,
+    /// This port of it was down, and all along somebody looked.
+    pub down: Option<PortDown>,
+    /// None of its containers was there.
+    pub replaced: Option<Duration>,
+}
+
+/// A port that nobody listened on for some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortDown {
+    /// As people know it.
+    pub port: u16,
+    /// In all.
+    pub time: Duration,
+}
+
 /// What a run did to one service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSummary {
@@ -394,8 +419,11 @@ pub struct ServiceSummary {
     pub service: ServiceName,
     /// What was done to it.
     pub action: Action,
-    /// Time without service in milliseconds, where it was observed.
+    /// Milliseconds in which nobody listened on its port, where somebody looked all along.
     pub down_ms: Option<u64>,
+    /// Milliseconds in which none of its containers was there.
+    #[serde(default)]
+    pub replaced_ms: Option<u64>,
 }
 
 /// How an effect was proven (F29).
@@ -542,8 +570,16 @@ pub enum Kind {
         service: ServiceName,
         verdict: VerdictWord,
         reason: Option<String>,
-        after: Duration,
-        down: Option<Duration>,
+        /// The ports that answer as before.
+        ports: Vec<u16>,
+        times: Times,
+    },
+    /// What is waited for, until when.
+    Waiting {
+        service: ServiceName,
+        what: String,
+        elapsed: Duration,
+        limit: Duration,
     },
     /// `what` is the sentence for a person: where the new value was seen.
     Effect {

@@ -91,6 +91,8 @@ pub struct ServiceSettings {
     pub one_shot: bool,
     /// Changed files below these folders need only a signal.
     pub reload: Option<Reload>,
+    /// So many ends in a row are borne while it starts.
+    pub crashes: Option<usize>,
 }
 
 /// An HTTP question and the answer that is wanted.

@@ -13,6 +13,7 @@ use crate::docker::compose::ProjectArgs;
 use crate::edit::is_yaml;
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::{RunId, ServiceName};
+use crate::health::before::SeenBefore;
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{self, Inputs};
@@ -129,6 +130,7 @@ async fn of_files(
         containers,
         change: Change::Edit,
         decision: Decision::Made,
+        seen: SeenBefore::default(),
         one_shots: shots,
         strategy: options.strategy,
     })

@@ -1,6 +1,7 @@
 //! All that is known before anything is touched: the edits, both sides of the change, the plan, and
 //! what must be seen afterwards. Refuses what cannot work.
 
+pub(crate) mod before;
 mod edit;
 pub(crate) mod edit_target;
 pub(crate) mod edits;

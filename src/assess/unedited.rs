@@ -9,6 +9,7 @@ use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secr
 use crate::complaint::Complaint;
 use crate::docker::container::Container;
 use crate::event::ServiceName;
+use crate::health::before::SeenBefore;
 use crate::plan;
 use crate::plan::{Inputs, Plan};
 use crate::request::Strategy;
@@ -183,6 +184,7 @@ fn quiet(
         containers,
         change: Change::Edit,
         decision: Decision::Made,
+        seen: SeenBefore::default(),
         one_shots: shots,
         strategy: Strategy::Auto,
     }

@@ -18,6 +18,7 @@ use crate::assessment::edited::Edited;
 use crate::docker::compose::ProjectArgs;
 use crate::docker::container::{Container, State};
 use crate::event::{Action, News, RunId, ServiceName};
+use crate::health::before::SeenBefore;
 use crate::health::check::Proofs;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
@@ -63,6 +64,8 @@ pub(crate) struct Assessment {
     pub change: Change,
     /// Whether it is made.
     pub decision: Decision,
+    /// What was seen of the services that are touched.
+    pub(crate) seen: SeenBefore,
     pub(crate) one_shots: BTreeSet<ServiceName>,
     pub(crate) strategy: Strategy,
 }
@@ -215,8 +218,11 @@ impl Assessment {
                 past: Past {
                     was_up: up > 0,
                     one_shot: self.one_shots.contains(name),
+                    took: self.seen.took(name),
+                    is_new: action == Action::Rebuild || self.brings_images(),
                 },
-                was_failing: !own.is_empty() && own.iter().all(|container| container.is_failing()),
+                was_failing: !own.is_empty() && own.iter().all(|container| container.is_failing())
+                    || self.seen.failed(name),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {
                     Action::Restart | Action::Signal => own.len(),
@@ -225,6 +231,7 @@ impl Assessment {
                     Action::None | Action::Recreate | Action::Rebuild | Action::Remove => wanted,
                 },
                 settings: place.settings.service(name),
+                ports: self.seen.ports(name),
             }
         };
         let steps = self
@@ -281,6 +288,11 @@ impl Assessment {
             | Change::Restart { .. }
             | Change::Recipe { .. } => None,
         }
+    }
+
+    /// Whether services may run other versions afterwards.
+    fn brings_images(&self) -> bool {
+        self.moving().is_some() || !self.images().is_empty() || !self.wanted().is_empty()
     }
 
     /// What it undoes, if it is a rollback.

@@ -177,6 +177,7 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
             service,
             verdict,
             reason,
+            ..
         } => match reason {
             Some(reason) => format!("{service} {}: {reason}", verdict.word()),
             None => format!("{service} {}", verdict.word()),

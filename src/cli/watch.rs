@@ -133,11 +133,13 @@ impl Watching {
                 past: Past {
                     was_up: true,
                     one_shot: shots.contains(service),
+                    ..Past::default()
                 },
                 was_failing: false,
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: own.len(),
                 settings: place.settings.service(service),
+                ports: Default::default(),
             })
             .collect();
         let emitter = Emitter::new(global.renderer());
@@ -186,6 +188,7 @@ impl Watching {
         };
         let counts = [
             (VerdictWord::Healthy, "healthy"),
+            (VerdictWord::Answers, "answering"),
             (VerdictWord::Settled, "running, health unknown"),
             (VerdictWord::Completed, "completed"),
         ];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bollard::models;
 use serde::{Deserialize, Serialize};
 
+use super::reach::ContainerReach;
 use crate::event::ServiceName;
 use crate::text;
 
@@ -393,11 +394,14 @@ pub struct Inspected {
     pub stop_timeout: Option<i64>,
     /// Whether the engine's own init is PID 1, which obeys a stop (F15).
     pub init: bool,
+    /// How it is reached.
+    pub reach: ContainerReach,
 }
 
 impl Inspected {
     /// Reads the engine's answer.
     pub fn of_model(found: models::ContainerInspectResponse) -> Self {
+        let reach = ContainerReach::of(&found);
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
@@ -451,6 +455,7 @@ impl Inspected {
                 .collect(),
             stop_timeout: config.stop_timeout,
             init: host.init.unwrap_or_default(),
+            reach,
         }
     }
 }

@@ -13,6 +13,7 @@ mod layer;
 pub(crate) mod network;
 pub(crate) mod observed;
 pub(crate) mod plugin;
+pub(crate) mod reach;
 pub(crate) mod reference;
 pub(crate) mod registry;
 pub(crate) mod running;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
 use super::container::{Health, Healthcheck, is_passing_name, is_short_id, label};
+use super::reach::ContainerReach;
 use crate::docker::client::{Docker, failed, is_missing};
 use crate::event::ServiceName;
 use crate::hash::hex;
@@ -169,6 +170,9 @@ pub struct Replica {
     pub healthcheck: Option<Healthcheck>,
     /// Compose's hash of its definition.
     pub config_hash: Option<String>,
+    /// How it is reached.
+    #[serde(default)]
+    pub reach: ContainerReach,
 }
 
 impl Replica {
@@ -205,6 +209,7 @@ impl Replica {
     }
 
     fn of(found: models::ContainerInspectResponse) -> Option<Self> {
+        let reach = ContainerReach::of(&found);
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
         let state = found.state.unwrap_or_default();
@@ -261,6 +266,7 @@ impl Replica {
                 .collect(),
             healthcheck: config.healthcheck.clone().and_then(Healthcheck::of_model),
             config_hash: all_labels.get(label::CONFIG_HASH).cloned(),
+            reach,
             labels: all_labels
                 .into_iter()
                 .filter(|(name, _)| !name.starts_with(COMPOSES))

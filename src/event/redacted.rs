@@ -61,18 +61,29 @@ impl Kind {
                 health: health.map(name),
                 restarts,
             },
+            Self::Waiting {
+                service,
+                what,
+                elapsed,
+                limit,
+            } => Self::Waiting {
+                service,
+                what: clean(what),
+                elapsed,
+                limit,
+            },
             Self::Verdict {
                 service,
                 verdict,
                 reason,
-                after,
-                down,
+                ports,
+                times,
             } => Self::Verdict {
                 service,
                 verdict,
                 reason: reason.map(clean),
-                after,
-                down,
+                ports,
+                times,
             },
             Self::Effect {
                 service,

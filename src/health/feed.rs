@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::docker::client::Docker;
 use crate::docker::events::{self, EngineEvent};
+use crate::host::sockets::Listens;
 
 /// Time between two attempts to open the event stream of an engine that is gone.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
@@ -23,6 +24,12 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// What is handed over.
 pub(super) enum Feed {
     Event(EngineEvent),
+    /// A container listens on other ports than before.
+    Listens {
+        container: String,
+        at: Instant,
+        listens: Listens,
+    },
     /// The stream broke and is open again: look at the containers themselves.
     Gap,
     /// The engine does not answer any more.

@@ -1,11 +1,14 @@
 //! One container as the watch has seen it: what its events told, and what a look at it adds. Data and
 //! pure transitions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge};
+use super::verdict::{
+    Expectation, Judgement, LifeEvent, Observation, Verdict, has_open_ports, judge,
+};
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::VerdictWord;
 
@@ -18,6 +21,8 @@ pub(super) struct Life {
     pub(super) halt: Halt,
     /// When its process was started, by the engine's clock: the same process has the same time.
     pub(super) started_at: Option<Timestamp>,
+    /// The ports on which it listened when it was last looked at.
+    open: BTreeSet<u16>,
 }
 
 /// What somebody asked the engine for, while a container was watched: our own command right after that
@@ -57,6 +62,7 @@ impl Life {
             oom: false,
             halt: Halt::None,
             started_at: None,
+            open: BTreeSet::new(),
         }
     }
 
@@ -78,6 +84,8 @@ impl Life {
                 word: VerdictWord::Failed,
                 reason: Some(reason),
                 at,
+                answers: Vec::new(),
+                started: None,
             }),
         }
     }
@@ -101,6 +109,18 @@ impl Life {
         self.history.push(Observation { at, seen });
     }
 
+    /// It listens on these ports now.
+    pub(super) fn listens(&mut self, at: Duration, ports: BTreeSet<u16>) {
+        self.open.clone_from(&ports);
+        let seen = LifeEvent::Listens(ports);
+        self.history.push(Observation { at, seen });
+    }
+
+    /// Whether its ports are open that are to answer over HTTP as well, with what they answered since.
+    pub(super) fn has_open_ports(&self) -> Option<Option<bool>> {
+        has_open_ports(&self.expect, &self.history)
+    }
+
     /// It is held.
     pub(super) fn paused(&mut self, at: Duration) {
         self.halt = Halt::Paused { at };
@@ -112,7 +132,9 @@ impl Life {
         if matches!(self.halt, Halt::Paused { .. }) {
             self.halt = Halt::None;
             if self.expect.healthcheck.is_none() && self.last_start().is_some() {
+                let open = self.open.clone();
                 self.started(at);
+                self.listens(at, open);
             }
         }
     }

@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
-use super::verdict::Expectation;
+use super::ports::PortsWanted;
+use super::verdict::{CRASHES, Expectation};
 use crate::docker::container::{Healthcheck, Inspected, RestartPolicy};
 use crate::settings::ServiceSettings;
 
 /// Added to what a healthcheck may take by its own numbers: the engine's own work between checks.
 const SLACK: Duration = Duration::from_secs(10);
+
+/// A start is given at least so long where no healthcheck says how long it takes: what is quick on most
+/// days may have to migrate its data today.
+const LEAST: Duration = Duration::from_secs(120);
+/// The first start of another version is.
+const LEAST_OF_NEW: Duration = Duration::from_secs(600);
 
 /// The options of a run that bound the watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +58,10 @@ pub struct Past {
     pub was_up: bool,
     /// It is known to end when its work is done.
     pub one_shot: bool,
+    /// The longest that it took to be well in its last runs.
+    pub took: Option<Duration>,
+    /// It is another version: what it took says nothing of the data that it may have to migrate.
+    pub is_new: bool,
 }
 
 /// The longest time that a healthcheck may take to its result by its own numbers.
@@ -65,11 +76,7 @@ pub(crate) fn expectation(
     past: Past,
     limits: Limits,
 ) -> Expectation {
-    let derived = inspected.healthcheck.map(of_healthcheck);
-    let limit = settings
-        .timeout
-        .or(limits.timeout)
-        .unwrap_or_else(|| derived.unwrap_or(limits.default_timeout));
+    let (limit, ports_limit) = limits_of(inspected.healthcheck, settings, past, limits);
     let settle = settings.settle.unwrap_or(limits.settle);
     Expectation {
         healthcheck: inspected.healthcheck,
@@ -82,7 +89,33 @@ pub(crate) fn expectation(
         settle: settle.min(limit),
         reloaded: false,
         limit,
+        ports: PortsWanted::default(),
+        replies: false,
+        ports_limit,
+        crashes: settings.crashes.unwrap_or(CRASHES),
     }
+}
+
+/// Until healthcheck and probe are well, and until its ports answer: what a person says counts above all,
+/// then the healthcheck's own numbers, and at least three times what it took in its last runs.
+fn limits_of(
+    check: Option<Healthcheck>,
+    settings: &ServiceSettings,
+    past: Past,
+    limits: Limits,
+) -> (Duration, Duration) {
+    if let Some(told) = settings.timeout.or(limits.timeout) {
+        return (told, told);
+    }
+    let least = if past.is_new { LEAST_OF_NEW } else { LEAST };
+    let learnt = past.took.map(|took| (took * 3).max(least));
+    let own = check.map(of_healthcheck);
+    let unknown = match past.is_new {
+        true => learnt.unwrap_or_default().max(least),
+        false => learnt.unwrap_or(limits.default_timeout),
+    };
+    let limit = own.map_or(unknown, |own| own.max(learnt.unwrap_or_default()));
+    (limit, limit.max(unknown))
 }
 
 /// The same after a reload, which no start and no new result of the healthcheck tells: at least one
@@ -107,10 +140,11 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         policy: RestartPolicy::No,
         settle: settings.settle.unwrap_or(limits.settle),
         reloaded: false,
-        limit: settings
-            .timeout
-            .or(limits.timeout)
-            .unwrap_or(limits.default_timeout),
+        limit: limits_of(None, settings, past, limits).0,
+        ports: PortsWanted::default(),
+        replies: false,
+        ports_limit: Duration::ZERO,
+        crashes: settings.crashes.unwrap_or(CRASHES),
     }
 }
 
@@ -149,5 +183,21 @@ mod tests {
             start_period: s(60),
         };
         assert_eq!(of_healthcheck(check), s(60 + 3 * 40 + 10));
+        let limit = |check, timeout, took| {
+            let settings = ServiceSettings {
+                timeout,
+                ..ServiceSettings::default()
+            };
+            let past = Past {
+                took,
+                ..Past::default()
+            };
+            limits_of(check, &settings, past, Limits::default())
+        };
+        assert_eq!(limit(Some(check), None, None), (s(190), s(300)));
+        assert_eq!(limit(Some(check), None, Some(s(100))), (s(300), s(300)));
+        assert_eq!(limit(None, None, Some(s(2))), (s(120), s(120)));
+        assert_eq!(limit(None, None, Some(s(90))), (s(270), s(270)));
+        assert_eq!(limit(Some(check), Some(s(5)), Some(s(90))), (s(5), s(5)));
     }
 }

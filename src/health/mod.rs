@@ -1,6 +1,7 @@
 //! Health: what is seen of a container, the verdict on it, and the proof that a change arrived. The
 //! verdict is a pure function of observations; `watch` feeds it, and stands on the engine's events.
 
+pub(crate) mod before;
 pub(crate) mod check;
 pub(crate) mod downtime;
 pub(crate) mod effect;
@@ -8,6 +9,10 @@ mod feed;
 mod life;
 pub(crate) mod limits;
 pub(crate) mod others;
+mod port_track;
+pub(crate) mod ports;
+mod questions;
+mod sampler;
 pub(crate) mod set_cookie;
 pub(crate) mod track;
 pub(crate) mod verdict;

@@ -1,16 +1,19 @@
 //! What the watch has seen of one service: the lives of its containers and the time without service.
 //! Data and pure transitions; the watch feeds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::downtime::Downtime;
 use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
-use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge};
+use super::port_track::{PortQuestion, PortTrack};
+use super::ports::{PortsBefore, PortsWanted};
+use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge, waits_for};
 use crate::docker::container::{Health, Inspected, State};
-use crate::event::{Action, ServiceName, VerdictWord};
-use crate::host::http::Answer;
+use crate::event::{Action, ServiceName, Times, VerdictWord};
+use crate::host::http::{Answer, Reply};
+use crate::host::sockets::Listens;
 use crate::settings::{Probe, ServiceSettings};
 
 /// A service that is watched.
@@ -31,6 +34,8 @@ pub struct WatchTarget {
     pub replicas: usize,
     /// What `refit.yaml` says.
     pub settings: ServiceSettings,
+    /// Its ports before.
+    pub(crate) ports: PortsBefore,
 }
 
 /// One service as the watch has seen it.
@@ -40,8 +45,10 @@ pub(crate) struct ServiceTrack {
     pub target: WatchTarget,
     /// The verdict, once it stands.
     pub verdict: Option<Verdict>,
-    /// Time without service.
+    /// Time without a container.
     pub down: Downtime,
+    /// Its ports.
+    pub ports: PortTrack,
     /// When the first event of this service came.
     pub first_event: Option<Duration>,
     lives: BTreeMap<String, Life>,
@@ -76,6 +83,7 @@ impl ServiceTrack {
         let down = Downtime::served_by(serving.map(|(id, _)| id.clone()));
         let waiting = limits::before_start(&target.settings, target.past, limits);
         Self {
+            ports: PortTrack::new(target.ports.clone()),
             target,
             verdict: None,
             down,
@@ -94,8 +102,13 @@ impl ServiceTrack {
         self.lives.keys().cloned().collect()
     }
 
+    /// Whether a container is one of this service's.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.lives.contains_key(id) || self.target.old.iter().any(|(old, _)| old == id)
+    }
+
     fn life(&mut self, id: &str) -> &mut Life {
-        let expect = self.waiting;
+        let expect = self.waiting.clone();
         let life = self.lives.entry(id.to_owned());
         life.or_insert_with(|| Life::new(expect))
     }
@@ -113,23 +126,110 @@ impl ServiceTrack {
         found: Option<&Inspected>,
         limits: Limits,
     ) {
-        let (settings, past) = (self.target.settings.clone(), self.target.past);
+        let expect = found.map(|inspected| {
+            let (settings, past) = (&self.target.settings, self.target.past);
+            let ports = self.ports.before.wanted(&inspected.reach);
+            let asked = self.ports.before.asked();
+            Expectation {
+                replies: asked.is_some_and(|(port, _)| ports.published.contains(&port)),
+                ports,
+                ..limits::expectation(inspected, settings, past, limits)
+            }
+        });
         let life = self.life(id);
-        if let Some(inspected) = found {
-            life.expect = limits::expectation(inspected, &settings, past, limits);
-        }
+        life.expect = expect.unwrap_or(life.expect.clone());
         life.started_at = found.and_then(|inspected| inspected.started_at);
         life.started(at);
-        if life.expect.healthcheck.is_none() && !life.expect.probe {
-            self.down.up(id, at);
+        self.down.up(id, at);
+    }
+
+    /// Somebody looked on which ports a container listens.
+    pub(crate) fn listens(&mut self, id: &str, at: Duration, listens: Listens) {
+        match listens {
+            Listens::On(ports) => {
+                self.ports.listens(id, at, &ports);
+                if let Some(life) = self.lives.get_mut(id) {
+                    life.listens(at, ports);
+                }
+            }
+            Listens::NotLooked(why) => {
+                self.ports.not_looked(why);
+                for life in self.lives.values_mut() {
+                    life.expect.ports = PortsWanted::default();
+                }
+            }
         }
+    }
+
+    /// What is to be asked over HTTP now.
+    pub(crate) fn port_question(&mut self) -> Option<PortQuestion> {
+        if self.verdict.is_some() {
+            return None;
+        }
+        let open: Vec<Option<bool>> = self
+            .lives
+            .values()
+            .filter_map(Life::has_open_ports)
+            .collect();
+        let all = !open.is_empty() && open.len() == self.lives.len();
+        // The worst answer of its containers.
+        let open = all.then(|| {
+            open.into_iter()
+                .min_by_key(|reply| *reply != Some(false))
+                .flatten()
+        });
+        self.ports.question(open)
+    }
+
+    /// A port answered over HTTP, or did not.
+    pub(crate) fn port_answered(&mut self, at: Duration, answer: &Result<Reply, String>) {
+        let (judged, open) = self.ports.answered(at, answer);
+        let seen = LifeEvent::Replied {
+            ok: judged.is_ok(),
+            answer: judged.err().unwrap_or_default(),
+        };
+        for life in self.lives.values_mut() {
+            if let Some(open) = &open {
+                life.listens(at, open.clone());
+            }
+            let seen = seen.clone();
+            life.history.push(Observation { at, seen });
+        }
+    }
+
+    /// How long it took, as far as that was seen.
+    pub(crate) fn times(&self, verdict: Option<&Verdict>, now: Duration) -> Times {
+        let wanted = self.lives.values().flat_map(|life| life.expect.ports.all());
+        let mut wanted: BTreeSet<u16> = wanted.collect();
+        if self.lives.is_empty() {
+            wanted = self.target.ports.answered.keys().copied().collect();
+        }
+        Times {
+            after: verdict
+                .map_or(now, |verdict| verdict.at)
+                .saturating_sub(self.first_event.unwrap_or_default()),
+            running: verdict
+                .and_then(|verdict| verdict.started)
+                .map(|started| now.saturating_sub(started)),
+            down: self.ports.down(&wanted, now),
+            replaced: self.down.total(now),
+        }
+    }
+
+    /// What is waited for, since when and until when.
+    pub(crate) fn waits_for(&self) -> Option<(Duration, Duration, String)> {
+        let waits = self.lives.values().filter_map(|life| {
+            let (until, what) = waits_for(&life.expect, &life.history)?;
+            Some((life.last_start()?, until, what))
+        });
+        waits.max_by_key(|(_, until, _)| *until)
     }
 
     /// A container was told to reload, and goes on: from here on it is judged anew.
     pub(crate) fn reloaded(&mut self, found: &Inspected, at: Duration, limits: Limits) {
         self.started(&found.id, at, Some(found), limits);
         let life = self.life(&found.id);
-        life.expect = limits::after_reload(life.expect);
+        life.expect = limits::after_reload(life.expect.clone());
         if found.health == Health::Healthy {
             let seen = LifeEvent::Health {
                 health: Health::Healthy,
@@ -196,13 +296,6 @@ impl ServiceTrack {
         let Some(life) = self.lives.get_mut(id) else {
             return;
         };
-        if let LifeEvent::Health {
-            health: Health::Healthy,
-            ..
-        } = observation.seen
-        {
-            self.down.up(id, observation.at);
-        }
         life.history.push(observation);
     }
 
@@ -303,15 +396,11 @@ impl ServiceTrack {
             ok: judged.is_ok(),
             answer: judged.err().unwrap_or_default(),
         };
-        let ok = matches!(seen, LifeEvent::Probe { ok: true, .. });
-        for (id, life) in &mut self.lives {
+        for life in self.lives.values_mut() {
             life.history.push(Observation {
                 at,
                 seen: seen.clone(),
             });
-            if ok {
-                self.down.up(id, at);
-            }
         }
         self.probing = self.verdict.is_none();
         self.probing.then_some(probe)
@@ -391,7 +480,10 @@ impl ServiceTrack {
         let good = self.verdict.as_ref().is_some_and(|verdict| {
             matches!(
                 verdict.word,
-                VerdictWord::Healthy | VerdictWord::Settled | VerdictWord::Completed
+                VerdictWord::Healthy
+                    | VerdictWord::Answers
+                    | VerdictWord::Settled
+                    | VerdictWord::Completed
             )
         });
         if good {
@@ -417,6 +509,8 @@ fn failed(reason: String, at: Duration) -> Verdict {
         word: VerdictWord::Failed,
         reason: Some(reason),
         at,
+        answers: Vec::new(),
+        started: None,
     }
 }
 

@@ -1,13 +1,15 @@
 //! The verdict on one container: a pure function of what was seen and the time that has passed. No
 //! I/O, no clock. Times are durations since the watch began.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::ports::PortsWanted;
 use crate::docker::container::{Health, Healthcheck, RestartPolicy};
 use crate::event::VerdictWord;
 
 /// What is expected of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expectation {
     /// Its healthcheck, if it has one.
     pub healthcheck: Option<Healthcheck>,
@@ -24,8 +26,16 @@ pub(crate) struct Expectation {
     /// It was told to reload, and went on: what its healthcheck said before counts only when it
     /// still says so after the settle window.
     pub reloaded: bool,
-    /// Time from its start to the verdict.
+    /// Time from its last start to the verdict.
     pub limit: Duration,
+    /// The ports that answered before, which have to answer again.
+    pub ports: PortsWanted,
+    /// Over HTTP as well, where one did so before.
+    pub replies: bool,
+    /// Time from its last start until they do.
+    pub ports_limit: Duration,
+    /// So many ends of a container that starts again by itself are borne.
+    pub crashes: usize,
 }
 
 /// One thing that was seen.
@@ -50,6 +60,15 @@ pub(crate) enum LifeEvent {
     /// The probe was answered.
     Probe {
         /// As wanted.
+        ok: bool,
+        /// What came instead.
+        answer: String,
+    },
+    /// It listens on these ports.
+    Listens(BTreeSet<u16>),
+    /// A port was asked over HTTP.
+    Replied {
+        /// As well as before.
         ok: bool,
         /// What came instead.
         answer: String,
@@ -86,18 +105,31 @@ pub struct Verdict {
     pub reason: Option<String>,
     /// The moment that decided it, since the watch began.
     pub at: Duration,
+    /// The ports that answer as before, as people know them.
+    pub answers: Vec<u16>,
+    /// When its process was started that runs now.
+    pub started: Option<Duration>,
 }
 
-/// So many ends of a container that starts again by itself are a crash loop.
-const CRASH_LOOP: usize = 3;
+/// So many ends of a container that starts again by itself are borne where nobody says otherwise: it may
+/// wait for a database.
+pub(crate) const CRASHES: usize = 3;
 
 /// A probe must succeed so often in a row: one lucky sample is no verdict.
 const PROBES_WANTED: usize = 2;
+
+impl Verdict {
+    /// From the start of its process until it was well.
+    pub(crate) fn took(&self) -> Option<Duration> {
+        self.started.map(|started| self.at.saturating_sub(started))
+    }
+}
 
 /// What the observations add up to.
 #[derive(Default)]
 struct LifeSummary {
     first_start: Option<Duration>,
+    last_start: Duration,
     running_since: Option<Duration>,
     deaths: Vec<(Duration, i64)>,
     oom_at: Option<Duration>,
@@ -105,23 +137,34 @@ struct LifeSummary {
     probes_ok: usize,
     probe_at: Duration,
     last_probe: Option<String>,
+    /// How long its process ran each time, up to the last end.
+    lives: Vec<Duration>,
+    listens: BTreeSet<u16>,
+    /// Since when it listens on all that is wanted.
+    ports_at: Option<Duration>,
+    reply: Option<(Duration, Result<(), String>)>,
 }
 
 impl LifeSummary {
-    fn of(history: &[Observation]) -> Self {
+    fn of(history: &[Observation], ports: &PortsWanted) -> Self {
         let mut life = Self::default();
         for Observation { at, seen } in history {
             match seen {
                 LifeEvent::Started => {
                     life.first_start.get_or_insert(*at);
                     life.running_since = Some(*at);
+                    life.last_start = *at;
                     life.health = None;
                     life.probes_ok = 0;
+                    life.closed();
                 }
                 LifeEvent::Died { exit_code, oom } => {
+                    let ran = at.saturating_sub(life.last_start);
                     life.running_since = None;
+                    life.lives.push(ran);
                     life.deaths.push((*at, *exit_code));
                     life.probes_ok = 0;
+                    life.closed();
                     if *oom {
                         life.oom_at = Some(*at);
                     }
@@ -134,23 +177,91 @@ impl LifeSummary {
                     life.probe_at = *at;
                     life.last_probe = (!*ok).then(|| answer.clone());
                 }
+                LifeEvent::Listens(listens) => {
+                    life.listens.clone_from(listens);
+                    match ports.missing(listens).is_empty() {
+                        true => _ = life.ports_at.get_or_insert(*at),
+                        false => life.closed(),
+                    }
+                }
+                LifeEvent::Replied { ok, answer } => {
+                    let answered = if *ok { Ok(()) } else { Err(answer.clone()) };
+                    life.reply = Some((*at, answered));
+                }
             }
         }
         life
     }
+
+    /// When healthcheck and probe were both well that there are; at once where there is none.
+    fn is_told_well(&self, expect: &Expectation) -> Option<Duration> {
+        let since = self.running_since?;
+        let healthy_at = match (&self.health, expect.healthcheck) {
+            (_, None) => Some(since),
+            (Some((at, Health::Healthy, _)), Some(_)) => Some(*at),
+            _ => None,
+        };
+        let probed_at = if expect.probe {
+            (self.probes_ok >= PROBES_WANTED).then_some(self.probe_at)
+        } else {
+            Some(since)
+        };
+        (!expect.must_complete).then_some(healthy_at?.max(probed_at?))
+    }
+
+    /// When all its ports answered that had answered before.
+    fn answers(&self, expect: &Expectation, since: Duration) -> Option<Duration> {
+        if expect.ports.is_empty() {
+            return Some(since);
+        }
+        let listens_at = self.ports_at?;
+        match &self.reply {
+            _ if !expect.replies => Some(listens_at),
+            Some((at, Ok(()))) => Some(listens_at.max(*at)),
+            Some((_, Err(_))) | None => None,
+        }
+    }
+
+    /// Whether its crashes are more than what may be borne: after so many it has to run longer each time.
+    /// Within the start period the engine bears all.
+    fn crashes_too_often(&self, expect: &Expectation, now: Duration) -> bool {
+        let started = self.first_start.unwrap_or_default();
+        let bears_until = expect.healthcheck.map(|check| started + check.start_period);
+        if self.lives.len() <= expect.crashes || bears_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        let Some((last, earlier)) = self.lives.split_last() else {
+            return false;
+        };
+        let longest = earlier.iter().max().copied().unwrap_or_default();
+        *last < (longest * 2).max(SOON)
+    }
+
+    /// Its ports are not open any more.
+    fn closed(&mut self) {
+        self.ports_at = None;
+        self.reply = None;
+    }
 }
 
 /// Judges a container. `now` is the time since the watch began; observations are in order.
+///
+/// Its time counts from its last start: so does the engine's start period.
 pub(crate) fn judge(expect: &Expectation, history: &[Observation], now: Duration) -> Judgement {
-    let life = LifeSummary::of(history);
-    let deadline = life.first_start.unwrap_or_default() + expect.limit;
+    let life = LifeSummary::of(history, &expect.ports);
     let decided = match life.running_since {
         Some(since) => alive(expect, &life, since, now),
         None => dead(expect, &life, now),
     };
+    let lacks_ports = life.running_since.is_some() && life.is_told_well(expect).is_some();
+    let limit = match lacks_ports && !expect.ports.is_empty() {
+        true => expect.limit.max(expect.ports_limit),
+        false => expect.limit,
+    };
+    let deadline = life.last_start + limit;
     match decided {
         Judgement::Pending { .. } if now >= deadline => {
-            failed(deadline, out_of_time(expect, &life))
+            failed(deadline, out_of_time(expect, &life, limit))
         }
         Judgement::Pending { ask_again } => Judgement::Pending {
             ask_again: ask_again.min(deadline),
@@ -159,11 +270,48 @@ pub(crate) fn judge(expect: &Expectation, history: &[Observation], now: Duration
     }
 }
 
+/// The limit that a container is judged by, from its last start on, and what it has yet to do.
+pub(crate) fn waits_for(
+    expect: &Expectation,
+    history: &[Observation],
+) -> Option<(Duration, String)> {
+    let life = LifeSummary::of(history, &expect.ports);
+    let since = life.running_since?;
+    if life.is_told_well(expect).is_none() {
+        let what = match (&life.health, expect.healthcheck, expect.must_complete) {
+            (_, _, true) => "waiting for its end".to_owned(),
+            (None, Some(_), _) => "waiting for its healthcheck".to_owned(),
+            (_, _, _) => "waiting for its probe".to_owned(),
+        };
+        return Some((since + expect.limit, what));
+    }
+    let missing = expect.ports.told(expect.ports.missing(&life.listens));
+    let what = match &life.reply {
+        _ if !missing.is_empty() => format!("waiting for {missing}"),
+        Some((_, Err(answer))) => format!("waiting: {answer}"),
+        Some((_, Ok(()))) | None => return Some((since + expect.settle, String::new())),
+    };
+    Some((since + expect.limit.max(expect.ports_limit), what))
+}
+
+/// Whether the ports of a container are open that are to answer over HTTP as well, with how they
+/// answered since.
+pub(crate) fn has_open_ports(
+    expect: &Expectation,
+    history: &[Observation],
+) -> Option<Option<bool>> {
+    let life = LifeSummary::of(history, &expect.ports);
+    life.ports_at.filter(|_| expect.replies)?;
+    Some(life.reply.map(|(_, reply)| reply.is_ok()))
+}
+
 fn good(word: VerdictWord, at: Duration) -> Judgement {
     Judgement::Final(Verdict {
         word,
         reason: None,
         at,
+        answers: Vec::new(),
+        started: None,
     })
 }
 
@@ -172,6 +320,8 @@ fn failed(at: Duration, reason: String) -> Judgement {
         word: VerdictWord::Failed,
         reason: Some(reason),
         at,
+        answers: Vec::new(),
+        started: None,
     })
 }
 
@@ -190,26 +340,35 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
     let settled_at = since + expect.settle;
     let undisturbed = life.deaths.is_empty() && !expect.reloaded;
     let steady = undisturbed || now >= settled_at;
-    let healthy_at = match (&life.health, expect.healthcheck) {
-        (_, None) => Some(since),
-        (Some((at, Health::Healthy, _)), Some(_)) => Some(*at),
-        _ => None,
+    let Some(well_at) = life.is_told_well(expect) else {
+        return pending(Duration::MAX);
     };
-    let probed_at = if expect.probe {
-        (life.probes_ok >= PROBES_WANTED).then_some(life.probe_at)
-    } else {
-        Some(since)
-    };
-    let (Some(healthy_at), Some(probed_at)) = (healthy_at, probed_at) else {
+    let Some(answers_at) = life.answers(expect, since) else {
         return pending(Duration::MAX);
     };
     let told = expect.healthcheck.is_some() || expect.probe;
-    match (told, steady) {
-        (true, true) if undisturbed => good(VerdictWord::Healthy, healthy_at.max(probed_at)),
-        (true, true) => good(VerdictWord::Healthy, settled_at),
-        (false, _) if now >= settled_at => good(VerdictWord::Settled, settled_at),
-        _ => pending(settled_at),
-    }
+    let word = match (told, expect.ports.is_empty()) {
+        (true, _) => VerdictWord::Healthy,
+        (false, false) => VerdictWord::Answers,
+        (false, true) => VerdictWord::Settled,
+    };
+    let at = match word {
+        VerdictWord::Healthy if undisturbed => well_at.max(answers_at),
+        _ if !steady || now < settled_at => return pending(settled_at),
+        VerdictWord::Answers => answers_at,
+        VerdictWord::Healthy
+        | VerdictWord::Settled
+        | VerdictWord::Completed
+        | VerdictWord::Failed
+        | VerdictWord::AlreadyFailing => settled_at,
+    };
+    Judgement::Final(Verdict {
+        word,
+        reason: None,
+        at,
+        answers: expect.ports.shown(expect.ports.all()),
+        started: Some(since),
+    })
 }
 
 /// The engine tells of the kernel's kill by an event of its own; where there is much to do it comes so
@@ -241,7 +400,7 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     if !comes_back {
         return failed(at, format!("exited with {exit_code}"));
     }
-    if life.deaths.len() >= CRASH_LOOP {
+    if life.crashes_too_often(expect, now) {
         let span = at.saturating_sub(life.first_start.unwrap_or_default());
         let times = life.deaths.len();
         return failed(
@@ -252,8 +411,13 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
             ),
         );
     }
-    pending(Duration::MAX)
+    let start_period = expect.healthcheck.map(|check| check.start_period);
+    let started = life.first_start.unwrap_or_default();
+    pending(start_period.map_or(Duration::MAX, |period| (started + period).max(now + SOON)))
 }
+
+/// When a container that is down is looked at again; and no life that is shorter is a longer one.
+const SOON: Duration = Duration::from_secs(1);
 
 fn unhealthy(output: Option<&str>) -> String {
     match output.and_then(|text| text.lines().map(str::trim).rfind(|line| !line.is_empty())) {
@@ -262,8 +426,8 @@ fn unhealthy(output: Option<&str>) -> String {
     }
 }
 
-fn out_of_time(expect: &Expectation, life: &LifeSummary) -> String {
-    let limit = format!("within {:.0} s", expect.limit.as_secs_f64());
+fn out_of_time(expect: &Expectation, life: &LifeSummary, limit: Duration) -> String {
+    let limit = format!("within {:.0} s", limit.as_secs_f64());
     if life.first_start.is_none() {
         return format!("did not start {limit}");
     }
@@ -274,6 +438,16 @@ fn out_of_time(expect: &Expectation, life: &LifeSummary) -> String {
     }
     if let Some(answer) = &life.last_probe {
         return format!("probe failed {limit}: {answer}");
+    }
+    if life.is_told_well(expect).is_some() && !expect.ports.is_empty() {
+        let missing = expect.ports.missing(&life.listens);
+        return match &life.reply {
+            Some((_, Err(answer))) if missing.is_empty() => format!("{answer} {limit}"),
+            Some(_) | None => {
+                let missing = expect.ports.told(missing);
+                format!("does not answer on {missing} {limit}, and did before")
+            }
+        };
     }
     if expect.must_complete {
         return format!("did not end {limit}");

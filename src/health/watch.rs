@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -14,30 +13,29 @@ use tokio::sync::mpsc;
 use super::feed::{ENGINE_PATIENCE, Feed, pump};
 use super::limits::Limits;
 use super::others::Others;
+use super::questions::{self, Asked, Asking};
+use super::sampler::{Follow, sample};
 use super::track::{Judged, ServiceTrack, WatchTarget};
 use super::verdict::{LifeEvent, Observation, Verdict};
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, Inspected, State};
 use crate::docker::events::{EngineEvent, EventAction};
-use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, VerdictWord};
-use crate::host::http::{self, Answer};
+use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, Times, VerdictWord};
 use crate::host::signals::{Signal, Signals};
-use crate::settings::Probe;
+use crate::host::sockets::Listens;
 
 /// Time between two probes.
 const PROBE_PAUSE: Duration = Duration::from_millis(250);
-/// Time that one probe may take.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer that took longer tells of an engine that hung or has much to do: what it says may be from
 /// before it heard of an end.
 const PROMPT: Duration = Duration::from_secs(1);
 /// So often a slow answer is asked again before it counts all the same.
 const SLOW_LOOKS: u32 = 3;
+/// Events come sooner than this, or the clocks differ.
+const CLOCKS_AGREE: Duration = Duration::from_secs(1);
 /// Time between two looks, where the first one settled nothing.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
-
-type Probing = Pin<Box<dyn Future<Output = (ServiceName, Answer)>>>;
 
 /// A watch over some services of a project.
 pub struct Watch {
@@ -49,8 +47,13 @@ pub struct Watch {
     began_nanos: i64,
     feed: mpsc::UnboundedReceiver<Feed>,
     pump: tokio::task::JoinHandle<()>,
+    follow: std::sync::mpsc::Sender<Follow>,
     tracks: BTreeMap<ServiceName, ServiceTrack>,
-    probing: FuturesUnordered<Probing>,
+    asking: FuturesUnordered<Asking>,
+    /// What was told last of what each service is waited for.
+    told: BTreeMap<ServiceName, (String, Duration)>,
+    /// By how much the engine's clock is behind at most, as far as its events tell.
+    behind: Option<Duration>,
     engine_lost: bool,
     /// Since when looks at containers are not answered.
     unanswered: Option<Instant>,
@@ -94,12 +97,16 @@ impl Watch {
     ) -> Self {
         let now = Timestamp::now();
         let (tell, feed) = mpsc::unbounded_channel();
+        let (follow, followed) = std::sync::mpsc::channel();
+        let tell_ports = tell.clone();
+        // It ends with the watch, which holds the other end.
+        std::thread::spawn(move || sample(&followed, &tell_ports));
         let pump = tokio::spawn(pump(docker.clone(), project.to_owned(), now, tell));
         let tracks = targets
             .into_iter()
             .map(|target| (target.service.clone(), ServiceTrack::new(target, limits)))
             .collect();
-        Self {
+        let mut watch = Self {
             docker: docker.clone(),
             project: project.to_owned(),
             emitter,
@@ -108,12 +115,51 @@ impl Watch {
             began_nanos: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
             feed,
             pump,
+            follow,
             tracks,
-            probing: FuturesUnordered::new(),
+            asking: FuturesUnordered::new(),
+            told: BTreeMap::new(),
+            behind: None,
             engine_lost: false,
             unanswered: None,
             slow_looks: 0,
             others: Others::default(),
+        };
+        watch.follow_all();
+        watch
+    }
+
+    /// The ports of what is there before anything is touched.
+    fn follow_all(&mut self) {
+        for track in self.tracks.values() {
+            let before = &track.target.ports;
+            for seen in before.containers.iter().filter(|_| !before.is_blind) {
+                self.follow_ports(&seen.id, seen.pid, before.is_shared);
+            }
+        }
+        let services: Vec<ServiceName> = self.tracks.keys().cloned().collect();
+        services.iter().for_each(|service| self.ask_port(service));
+    }
+
+    fn follow_ports(&self, container: &str, pid: i64, is_shared: bool) {
+        let container = container.to_owned();
+        // It is gone only when the watch is.
+        let _ = self.follow.send(Follow {
+            container,
+            pid,
+            is_shared,
+        });
+    }
+
+    /// The same for a container that was started.
+    fn follow_started(&self, service: &ServiceName, found: Option<&Inspected>) {
+        let (Some(track), Some(found)) = (self.tracks.get(service), found) else {
+            return;
+        };
+        let before = &track.target.ports;
+        if !before.answered.is_empty() && !before.is_blind && found.reach.pid > 0 {
+            let is_shared = before.is_shared || found.reach.network_of.is_some();
+            self.follow_ports(&found.id, found.reach.pid, is_shared);
         }
     }
 
@@ -138,7 +184,7 @@ impl Watch {
                 biased;
                 done = &mut work => return done,
                 Some(feed) = self.feed.recv() => self.take(feed).await,
-                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+                Some(asked) = self.asking.next() => self.answered(asked),
             }
         }
     }
@@ -159,7 +205,7 @@ impl Watch {
                 done = &mut work => return Ok(done),
                 signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
                 Some(feed) = self.feed.recv() => self.take(feed).await,
-                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+                Some(asked) = self.asking.next() => self.answered(asked),
             }
             if self.engine_lost {
                 return Err(WatchStopped::EngineLost);
@@ -208,10 +254,11 @@ impl Watch {
             if self.engine_lost {
                 return Err(WatchStopped::EngineLost);
             }
+            self.tell_waiting(services);
             let pause = wake.saturating_sub(self.began.elapsed());
             tokio::select! {
                 Some(feed) = self.feed.recv() => self.take(feed).await,
-                Some((service, answer)) = self.probing.next() => self.probed(&service, answer),
+                Some(asked) = self.asking.next() => self.answered(asked),
                 () = tokio::time::sleep(pause) => {}
                 signal = signals.wait() => return Err(WatchStopped::Signal(signal)),
             }
@@ -265,9 +312,12 @@ impl Watch {
             .collect()
     }
 
-    /// Time without service so far, of services that were watched.
-    pub fn down(&self, service: &ServiceName) -> Option<Duration> {
-        self.tracks.get(service)?.down.total(self.began.elapsed())
+    /// How long it took so far; nothing of services that were not watched.
+    pub fn times(&self, service: &ServiceName) -> Times {
+        let now = self.began.elapsed();
+        let track = self.tracks.get(service);
+        let times = |track: &ServiceTrack| track.times(track.verdict.as_ref(), now);
+        track.map(times).unwrap_or_default()
     }
 
     /// The services that are away now, after they were there.
@@ -384,6 +434,11 @@ impl Watch {
     async fn take(&mut self, feed: Feed) {
         match feed {
             Feed::Event(event) => self.on_event(event).await,
+            Feed::Listens {
+                container,
+                at,
+                listens,
+            } => self.on_sockets(&container, at, &listens),
             // An engine that cannot be asked now is asked again at its next event or gap.
             Feed::Gap => {
                 self.engine_lost = false;
@@ -399,12 +454,28 @@ impl Watch {
     }
 
     fn since_began(&self, nanos: i64) -> Duration {
-        let since = u64::try_from(nanos.saturating_sub(self.began_nanos)).unwrap_or(0);
-        // The engine's clock may differ from ours; nothing is seen before it happened.
+        // The engine's clock may differ from ours; nothing is seen before it happened, nor did it happen
+        // before the watch began.
+        let behind = self.behind.filter(|behind| *behind > CLOCKS_AGREE);
+        let behind = i64::try_from(behind.unwrap_or_default().as_nanos()).unwrap_or(0);
+        let since = nanos
+            .saturating_sub(self.began_nanos)
+            .saturating_add(behind);
+        let since = u64::try_from(since).unwrap_or(0);
         Duration::from_nanos(since).min(self.began.elapsed())
     }
 
+    /// An event that comes late tells that its clock is behind, or that there is much to do: that one of
+    /// all which came soonest.
+    fn compare_clocks(&mut self, nanos: i64) {
+        let now = i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let late = now.saturating_sub(nanos.saturating_sub(self.began_nanos));
+        let late = Duration::from_nanos(u64::try_from(late).unwrap_or(0));
+        self.behind = Some(self.behind.map_or(late, |behind| behind.min(late)));
+    }
+
     async fn on_event(&mut self, event: EngineEvent) {
+        self.compare_clocks(event.at_nanos);
         let at = self.since_began(event.at_nanos);
         let Some(track) = self.tracks.get_mut(&event.service) else {
             self.others.saw(event);
@@ -417,6 +488,7 @@ impl Watch {
             EventAction::Start => {
                 let inspected = self.docker.inspect(id).await.ok().flatten();
                 track.started(id, at, inspected.as_ref(), self.limits);
+                self.follow_started(&event.service, inspected.as_ref());
                 self.tell_container(&event.service, State::Running, inspected.as_ref());
                 self.start_probing(&event.service);
             }
@@ -424,6 +496,7 @@ impl Watch {
             EventAction::Kill if track.target.action == Action::Signal => {
                 if let Some(inspected) = self.docker.inspect(id).await.ok().flatten() {
                     track.reloaded(&inspected, at, self.limits);
+                    self.follow_started(&event.service, Some(&inspected));
                     self.start_probing(&event.service);
                 }
             }
@@ -506,6 +579,7 @@ impl Watch {
                 // For whoever waits: nothing may happen for a while.
                 self.tell_container(&container.service, inspected.state, Some(&inspected));
             }
+            self.follow_started(&container.service, Some(&inspected));
             self.start_probing(&container.service);
         }
         Ok(())
@@ -516,37 +590,87 @@ impl Watch {
             return;
         };
         if let Some(probe) = track.probe_wanted() {
-            self.probing
-                .push(Box::pin(ask(service.clone(), probe, Duration::ZERO)));
+            let asking = questions::probe(service.clone(), probe, Duration::ZERO);
+            self.asking.push(asking);
         }
     }
 
-    fn probed(&mut self, service: &ServiceName, answer: Answer) {
+    fn ask_port(&mut self, service: &ServiceName) {
+        let track = self.tracks.get_mut(service);
+        if let Some(question) = track.and_then(ServiceTrack::port_question) {
+            let asking = questions::port(service.clone(), question);
+            self.asking.push(asking);
+        }
+    }
+
+    fn answered(&mut self, asked: Asked) {
         let at = self.began.elapsed();
-        let Some(track) = self.tracks.get_mut(service) else {
-            return;
-        };
-        if let Some(probe) = track.probed(at, &answer) {
-            self.probing
-                .push(Box::pin(ask(service.clone(), probe, PROBE_PAUSE)));
+        match asked {
+            Asked::Probe(service, answer) => {
+                let track = self.tracks.get_mut(&service);
+                if let Some(probe) = track.and_then(|track| track.probed(at, &answer)) {
+                    let asking = questions::probe(service, probe, PROBE_PAUSE);
+                    self.asking.push(asking);
+                }
+            }
+            Asked::Port(service, answer) => {
+                if let Some(track) = self.tracks.get_mut(&service) {
+                    track.port_answered(at, &answer);
+                }
+                self.ask_port(&service);
+            }
+        }
+    }
+
+    fn on_sockets(&mut self, container: &str, at: Instant, listens: &Listens) {
+        let at = at.saturating_duration_since(self.began);
+        let services: Vec<ServiceName> = self.tracks.keys().cloned().collect();
+        for service in services {
+            let Some(track) = self.tracks.get_mut(&service) else {
+                continue;
+            };
+            if track.has(container) {
+                track.listens(container, at, listens.clone());
+                self.ask_port(&service);
+            }
+        }
+    }
+
+    /// Tells what each service is waited for, when that changes.
+    fn tell_waiting(&mut self, services: &[ServiceName]) {
+        let now = self.began.elapsed();
+        for service in services {
+            let track = self
+                .tracks
+                .get(service)
+                .filter(|track| track.verdict.is_none());
+            let Some((since, until, what)) = track.and_then(ServiceTrack::waits_for) else {
+                continue;
+            };
+            let told = (what.clone(), until);
+            if self.told.get(service) == Some(&told) {
+                continue;
+            }
+            self.told.insert(service.clone(), told);
+            self.emitter.emit(Kind::Waiting {
+                service: service.clone(),
+                what,
+                elapsed: now.saturating_sub(since),
+                limit: until.saturating_sub(since),
+            });
         }
     }
 }
 
 fn told(name: &ServiceName, track: &ServiceTrack, verdict: &Verdict, now: Duration) -> Kind {
+    let settled = verdict.word == VerdictWord::Settled;
+    let not_looked = track.ports.before.not_looked.as_ref().filter(|_| settled);
+    let not_looked = not_looked.map(|why| format!("its ports were not looked at: {why}"));
     Kind::Verdict {
         service: name.clone(),
         verdict: verdict.word,
-        reason: verdict.reason.clone(),
-        after: verdict
-            .at
-            .saturating_sub(track.first_event.unwrap_or_default()),
-        down: track.down.total(now),
+        reason: verdict.reason.clone().or(not_looked),
+        ports: verdict.answers.clone(),
+        times: track.times(Some(verdict), now),
     }
-}
-
-async fn ask(service: ServiceName, probe: Probe, pause: Duration) -> (ServiceName, Answer) {
-    tokio::time::sleep(pause).await;
-    let answer = http::get(probe.url, PROBE_TIMEOUT).await;
-    (service, answer)
 }

@@ -16,5 +16,6 @@ pub(crate) mod redis;
 pub(crate) mod script;
 pub(crate) mod sendmail;
 pub(crate) mod signals;
+pub(crate) mod sockets;
 pub(crate) mod systemd;
 mod trust;

@@ -83,16 +83,34 @@ fn fields(kind: &Kind) -> Option<(&'static str, Value)> {
             service,
             verdict,
             reason,
-            after,
-            down,
+            ports,
+            times,
         } => (
             "verdict",
             json!({
                 "service": service,
                 "verdict": verdict.word(),
                 "reason": reason,
-                "after_ms": millis(*after),
-                "down_ms": down.map(millis),
+                "ports": ports,
+                "after_ms": millis(times.after),
+                "running_ms": times.running.map(millis),
+                "down_ms": times.down.map(|down| millis(down.time)),
+                "down_port": times.down.map(|down| down.port),
+                "replaced_ms": times.replaced.map(millis),
+            }),
+        ),
+        Kind::Waiting {
+            service,
+            what,
+            elapsed,
+            limit,
+        } => (
+            "waiting",
+            json!({
+                "service": service,
+                "what": what,
+                "elapsed_ms": millis(*elapsed),
+                "limit_ms": millis(*limit),
             }),
         ),
         Kind::Effect {
@@ -195,6 +213,7 @@ fn summary(summary: &ServiceSummary) -> Value {
         "service": summary.service,
         "action": summary.action.word(),
         "down_ms": summary.down_ms,
+        "replaced_ms": summary.replaced_ms,
     })
 }
 

@@ -14,10 +14,11 @@ use super::output::{err, out};
 use super::plan;
 use super::screen;
 use super::style::Style;
-use super::words::{changed, counted, recovered, secs, shown};
+use super::words::{changed, counted, ports, recovered, secs, shown, waiting};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, VerdictWord,
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, Times,
+    VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -172,26 +173,41 @@ impl Terminal {
         }
     }
 
-    fn verdict(
+    /// What the service has yet to do; the line counts the time from its start.
+    fn waiting(
         &self,
         state: &mut ScreenState,
         service: &ServiceName,
-        verdict: VerdictWord,
-        reason: Option<&str>,
-        times: (Duration, Option<Duration>),
+        what: &str,
+        elapsed: Duration,
+        limit: Duration,
     ) {
+        if let Some(line) = state.lines.get(service) {
+            line.set_elapsed(elapsed);
+            line.set_message(waiting(what, limit));
+        }
+    }
+
+    fn verdict(&self, state: &mut ScreenState, judged: &JudgedService<'_>) {
+        let &JudgedService {
+            service,
+            verdict,
+            reason,
+            times,
+            ..
+        } = judged;
         Self::settle_line(state, service);
         if state.rolling_back {
-            return self.verdict_back(state, service, verdict, times.0, reason);
+            return self.verdict_back(state, judged);
         }
         let width = state.width;
-        let (after, down) = times;
         let mark = match verdict {
             VerdictWord::Failed => self.style.bad("✗"),
             VerdictWord::AlreadyFailing => self.style.warn("!"),
-            VerdictWord::Healthy | VerdictWord::Settled | VerdictWord::Completed => {
-                self.style.good("✓")
-            }
+            VerdictWord::Healthy
+            | VerdictWord::Answers
+            | VerdictWord::Settled
+            | VerdictWord::Completed => self.style.good("✓"),
         };
         let text = match (verdict, reason) {
             (VerdictWord::Failed, Some(reason)) => reason.to_owned(),
@@ -201,41 +217,39 @@ impl Terminal {
                     reason.unwrap_or("no more is known")
                 )
             }
-            (VerdictWord::Settled, _) => {
-                format!(
-                    "no healthcheck: health unknown, running for {}",
-                    secs(after)
-                )
-            }
             (VerdictWord::Failed, None) => verdict.word().to_owned(),
             // It was not started now: nobody waited for it.
             (VerdictWord::Healthy, _) if !state.actions.contains_key(service) => {
                 verdict.word().to_owned()
             }
-            (VerdictWord::Healthy | VerdictWord::Completed, _) => {
-                format!("{} after {}", verdict.word(), secs(after))
+            (VerdictWord::Settled, reason) => {
+                let reason = reason.map(|reason| format!(" ({reason})"));
+                format!("{}{}", seen(judged), reason.unwrap_or_default())
+            }
+            (VerdictWord::Healthy | VerdictWord::Answers | VerdictWord::Completed, _) => {
+                seen(judged)
             }
         };
-        let down = match down.filter(|_| verdict != VerdictWord::Failed) {
-            Some(down) => format!(
-                ", {} in {}",
-                replaced(state.actions.get(service)),
-                secs(down)
-            ),
-            None => String::new(),
+        let down = match verdict {
+            VerdictWord::Failed | VerdictWord::AlreadyFailing => None,
+            VerdictWord::Healthy
+            | VerdictWord::Answers
+            | VerdictWord::Settled
+            | VerdictWord::Completed => away(state.actions.get(service), times),
         };
+        let down = down.map(|down| format!(", {down}")).unwrap_or_default();
         self.result(state, &format!("{mark} {service:<width$}  {text}{down}"));
     }
 
     /// `↩ .env restored, web restarted, healthy after 1.3 s`
-    fn verdict_back(
-        &self,
-        state: &mut ScreenState,
-        service: &ServiceName,
-        verdict: VerdictWord,
-        after: Duration,
-        reason: Option<&str>,
-    ) {
+    fn verdict_back(&self, state: &mut ScreenState, judged: &JudgedService<'_>) {
+        let &JudgedService {
+            service,
+            verdict,
+            reason,
+            times,
+            ..
+        } = judged;
         let done = match state.actions.get(service) {
             Some(Action::Restart | Action::Signal) => "restarted",
             Some(
@@ -246,10 +260,10 @@ impl Terminal {
         let text = match verdict {
             VerdictWord::Failed => format!("failed: {}", reason.unwrap_or_default()),
             VerdictWord::AlreadyFailing => "failing, as it was before".to_owned(),
-            VerdictWord::Settled => format!("running for {}", secs(after)),
-            VerdictWord::Healthy | VerdictWord::Completed => {
-                format!("{} after {}", verdict.word(), secs(after))
+            VerdictWord::Settled => {
+                format!("running for {}", secs(times.running.unwrap_or_default()))
             }
+            VerdictWord::Healthy | VerdictWord::Answers | VerdictWord::Completed => seen(judged),
         };
         let files = std::mem::take(&mut state.restored);
         let files: String = files.iter().map(|text| format!("{text}, ")).collect();
@@ -296,6 +310,40 @@ impl Terminal {
             self.print(state, "");
         }
         self.print(state, next);
+    }
+}
+
+/// A verdict on a service.
+struct JudgedService<'a> {
+    service: &'a ServiceName,
+    verdict: VerdictWord,
+    reason: Option<&'a str>,
+    ports: &'a [u16],
+    times: &'a Times,
+}
+
+/// A good verdict, by what was seen.
+fn seen(judged: &JudgedService<'_>) -> String {
+    let after = secs(judged.times.after);
+    match judged.verdict {
+        VerdictWord::Answers => format!("answers on {} after {after}", ports(judged.ports)),
+        VerdictWord::Settled => {
+            let running = secs(judged.times.running.unwrap_or_default());
+            format!("no healthcheck: health unknown, running for {running}")
+        }
+        VerdictWord::Healthy
+        | VerdictWord::Completed
+        | VerdictWord::Failed
+        | VerdictWord::AlreadyFailing => format!("{} after {after}", judged.verdict.word()),
+    }
+}
+
+/// How long its port was down, where that was measured; else how long it had no container.
+fn away(action: Option<&Action>, times: &Times) -> Option<String> {
+    match (times.down, times.replaced) {
+        (Some(down), _) => Some(format!("port {} down {}", down.port, secs(down.time))),
+        (None, Some(time)) => Some(format!("{} in {}", replaced(action), secs(time))),
+        (None, None) => None,
     }
 }
 
@@ -395,14 +443,27 @@ impl Tell for Terminal {
                 service,
                 verdict,
                 reason,
-                after,
-                down,
+                ports,
+                times,
             } => {
                 let bad = matches!(verdict, VerdictWord::Failed | VerdictWord::AlreadyFailing);
                 if bad || !quiet {
-                    self.verdict(state, service, *verdict, reason.as_deref(), (*after, *down));
+                    let judged = JudgedService {
+                        service,
+                        verdict: *verdict,
+                        reason: reason.as_deref(),
+                        ports,
+                        times,
+                    };
+                    self.verdict(state, &judged);
                 }
             }
+            Kind::Waiting {
+                service,
+                what,
+                elapsed,
+                limit,
+            } => self.waiting(state, service, what, *elapsed, *limit),
             Kind::Effect {
                 service, ok, what, ..
             } if !(quiet && *ok) => {

@@ -75,6 +75,29 @@ pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
     format!("run {run} {how}")
 }
 
+/// `80`, `80 and 443`.
+pub(super) fn ports(ports: &[u16]) -> String {
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    match ports.split_last() {
+        Some((last, some)) if !some.is_empty() => format!("{} and {last}", some.join(", ")),
+        Some((one, _)) => one.clone(),
+        None => String::new(),
+    }
+}
+
+/// What is waited for, beside the time that counts up to the limit.
+pub(super) fn waiting(what: &str, limit: Duration) -> String {
+    let limit = limit.as_secs();
+    let limit = match limit {
+        0..120 => format!("{limit} s"),
+        _ => format!("{} min", limit / 60),
+    };
+    match what {
+        "" => format!("running, watched for {limit}"),
+        what => format!("running, {what}, at most {limit}"),
+    }
+}
+
 /// `1.2 s`, `2 min 5 s`.
 pub(crate) fn secs(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

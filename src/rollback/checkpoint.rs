@@ -16,6 +16,7 @@ use crate::docker::compose::ProjectArgs;
 use crate::docker::reference::split_tag;
 use crate::event::RunId;
 use crate::fault::fault;
+use crate::health::before::SeenBefore;
 use crate::host::files;
 use crate::rollback::pinned_images;
 use crate::stack::Place;
@@ -54,6 +55,9 @@ pub(crate) struct Checkpoint {
     pub checkout: Option<SavedCheckout>,
     /// What the engine has of the project.
     pub engine: EngineSide,
+    /// What was seen of the services that the run touches.
+    #[serde(default)]
+    pub seen: SeenBefore,
     /// Images of the services that get new containers.
     pub images: Vec<PinnedImage>,
 }
@@ -107,6 +111,7 @@ impl Checkpoint {
             read,
             checkout,
             engine,
+            seen: assessment.seen.clone(),
             images,
         };
         // Before the names are given: whoever is killed while giving them is followed by somebody

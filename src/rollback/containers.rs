@@ -63,7 +63,7 @@ impl Rollback<'_> {
                 Err(Trouble::Other(problem)) => problem,
                 Ok(()) => {
                     progress.problems.extend(attempt.problems);
-                    progress.down = attempt.down;
+                    progress.times = attempt.times;
                     return;
                 }
             };
@@ -147,10 +147,11 @@ impl Rollback<'_> {
         self.verify(&ways, &mut watch, progress).await;
         for service in ways.keys() {
             let before = self.away.contains(service).then_some(until_now);
-            if let Some(down) = watch.down(service) {
-                let down = down + before.unwrap_or_default();
-                progress.down.insert(service.clone(), down);
+            let mut times = watch.times(service);
+            if let (Some(replaced), Some(before)) = (&mut times.replaced, before) {
+                *replaced += before;
             }
+            progress.times.insert(service.clone(), times);
         }
         fault!("rollback.verified");
         Ok(())
@@ -409,7 +410,10 @@ impl Rollback<'_> {
     }
 
     fn watch(&self, now: &EngineSide, steps: &[Step], shots: &BTreeSet<ServiceName>) -> Watch {
-        let base = &self.checkpoint.engine;
+        let (base, seen) = (&self.checkpoint.engine, &self.checkpoint.seen);
+        let mut now = now.clone();
+        let services: Vec<&ServiceName> = steps.iter().map(|step| &step.service).collect();
+        now.look_at_ports(&self.place.docker, &services);
         let target = |step: &Step| {
             let was = base.of_service(&step.service);
             let old = now.containers.iter().filter(|c| c.service == step.service);
@@ -419,11 +423,16 @@ impl Rollback<'_> {
                 past: Past {
                     was_up: was.iter().any(|one| one.state.is_up()),
                     one_shot: shots.contains(&step.service),
+                    took: seen.took(&step.service),
+                    is_new: !self.checkpoint.images.is_empty(),
                 },
-                was_failing: was.iter().any(|one| one.is_failing()),
+                was_failing: was.iter().any(|one| one.is_failing()) || seen.failed(&step.service),
                 old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
                 replicas: was.len().max(1),
                 settings: self.place.settings.service(&step.service),
+                ports: seen
+                    .ports(&step.service)
+                    .in_containers_of(&now, &step.service),
             }
         };
         let watched = steps.iter().filter(|step| step.action != Action::Remove);

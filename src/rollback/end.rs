@@ -2,10 +2,9 @@
 //! the engine answers a moment later.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::docker::EngineError;
-use crate::event::{RunId, ServiceName};
+use crate::event::{RunId, ServiceName, Times};
 use crate::stack::snapshot::{About, Difference, Verified};
 
 /// Whether to try again later may help.
@@ -93,7 +92,7 @@ pub(crate) struct Undone {
     /// How it ended.
     pub end: RollbackEnd,
     /// How long services were away while it lasted.
-    pub down: BTreeMap<ServiceName, Duration>,
+    pub times: BTreeMap<ServiceName, Times>,
 }
 
 impl RollbackEnd {

@@ -20,7 +20,7 @@ mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) use end::{Cause, Problem, RollbackEnd, Undone};
 
@@ -33,7 +33,7 @@ use jiff::Timestamp;
 
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
-use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName};
+use crate::event::{Action, Emitter, Kind, NoteCode, Phase, ServiceName, Times};
 use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::host::signals::Signals;
@@ -75,7 +75,7 @@ struct Progress {
     handled: Handled,
     /// Containers that had been told to stop when it began.
     told_to_stop: BTreeSet<String>,
-    down: BTreeMap<ServiceName, Duration>,
+    times: BTreeMap<ServiceName, Times>,
 }
 
 impl Rollback<'_> {
@@ -220,7 +220,7 @@ impl Progress {
     fn ended(self, compared: Result<Verified, Vec<Problem>>) -> Undone {
         Undone {
             end: RollbackEnd::of(self.problems, compared),
-            down: self.down,
+            times: self.times,
         }
     }
 }

@@ -224,11 +224,13 @@ impl Transaction<'_> {
             past: Past {
                 was_up: true,
                 one_shot: false,
+                ..Past::default()
             },
             was_failing: false,
             old: own.iter().map(|c| (c.id.clone(), true)).collect(),
             replicas: own.len(),
             settings: self.place.settings.service(service),
+            ports: Default::default(),
         };
         let mut watch = Watch::begin(
             docker,

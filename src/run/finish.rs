@@ -2,6 +2,7 @@
 //! before its container is replaced.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::run_report::{RunEnd, RunFailure};
 use super::transaction::Transaction;
@@ -110,8 +111,8 @@ impl Transaction<'_> {
                 service: service.clone(),
                 verdict: VerdictWord::Failed,
                 reason: Some(reason),
-                after: watch.elapsed(),
-                down: watch.down(service),
+                ports: Vec::new(),
+                times: watch.times(service),
             });
         }
         self.emitter.emit(Kind::Logs {
@@ -189,10 +190,17 @@ impl Transaction<'_> {
         };
         let undone = rollback.run(&self.journal).await;
         for one in &mut services {
-            if let Some(down) = undone.down.get(&one.service) {
-                let more = u64::try_from(down.as_millis()).unwrap_or(u64::MAX);
-                one.down_ms = Some(one.down_ms.unwrap_or_default().saturating_add(more));
-            }
+            let Some(times) = undone.times.get(&one.service) else {
+                continue;
+            };
+            let add = |to: &mut Option<u64>, more: Option<Duration>| {
+                let more = more.map(|more| u64::try_from(more.as_millis()).unwrap_or(u64::MAX));
+                if let Some(more) = more {
+                    *to = Some(to.unwrap_or_default().saturating_add(more));
+                }
+            };
+            add(&mut one.down_ms, times.down.map(|down| down.time));
+            add(&mut one.replaced_ms, times.replaced);
         }
         for problem in undone.end.problems() {
             let complaint = Complaint::new(Code::RollbackFailed, &problem.text);
@@ -317,13 +325,17 @@ impl Transaction<'_> {
     }
 
     fn summaries(&self, watch: &Watch) -> Vec<ServiceSummary> {
-        let millis = |service| u64::try_from(watch.down(service)?.as_millis()).ok();
+        let millis = |time: Option<Duration>| u64::try_from(time?.as_millis()).ok();
         let steps = self.assessment.plan.steps.iter();
         steps
-            .map(|step| ServiceSummary {
-                service: step.service.clone(),
-                action: step.action,
-                down_ms: millis(&step.service),
+            .map(|step| {
+                let times = watch.times(&step.service);
+                ServiceSummary {
+                    service: step.service.clone(),
+                    action: step.action,
+                    down_ms: millis(times.down.map(|down| down.time)),
+                    replaced_ms: millis(times.replaced),
+                }
             })
             .collect()
     }

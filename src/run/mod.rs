@@ -161,8 +161,15 @@ impl Runner {
         if let Some(lock) = &mut lock {
             self.lock_more(lock, &place, &assessment, request).await?;
         }
-        if let Some((service, probe)) = profile_probe::of(&place, &assessment).await {
-            place.settings.ask(service, probe);
+        if !request.options.no_apply {
+            let (probe, seen) = tokio::join!(
+                profile_probe::of(&place, &assessment),
+                assess::before::look(&place, &assessment, &state)
+            );
+            assessment.seen = seen;
+            if let Some((service, probe)) = probe {
+                place.settings.ask(service, probe);
+            }
         }
         let transaction = Transaction::open(
             &place,

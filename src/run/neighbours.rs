@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::complaint::Code;
 use crate::docker::container::Container;
-use crate::event::{Kind, NoteCode, ServiceName, VerdictWord};
+use crate::event::{Kind, NoteCode, ServiceName, Times, VerdictWord};
 use crate::failure::Failure;
 use crate::health::others::UnexpectedEnd;
 use crate::health::watch::Watch;
@@ -26,8 +26,11 @@ impl Transaction<'_> {
                 service: service.clone(),
                 verdict: VerdictWord::Failed,
                 reason: Some(failure.reason.clone()),
-                after: watch.elapsed(),
-                down: None,
+                ports: Vec::new(),
+                times: Times {
+                    after: watch.elapsed(),
+                    ..Times::default()
+                },
             });
         }
         done

@@ -350,11 +350,15 @@ impl<'a> Transaction<'a> {
         let services: Vec<ServiceName> = self.assessment.watched();
         let stopped = watch.settle(&services, self.signals).await;
         for (service, verdict) in watch.verdicts() {
+            let took_ms = verdict
+                .took()
+                .and_then(|took| u64::try_from(took.as_millis()).ok());
             let (verdict, reason) = (verdict.word, verdict.reason);
             self.journal.add(Entry::Verdict {
                 service,
                 verdict,
                 reason,
+                took_ms,
             })?;
         }
         stopped.map_err(Failure::of_stopped)?;

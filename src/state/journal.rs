@@ -114,6 +114,9 @@ pub(crate) enum Entry {
         verdict: VerdictWord,
         /// Why, where it is not good.
         reason: Option<String>,
+        /// Milliseconds from the start of its process until it was well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_ms: Option<u64>,
     },
     /// An effect was looked for.
     Effect {
@@ -202,10 +205,12 @@ impl Entry {
                 service,
                 verdict,
                 reason,
+                took_ms,
             } => Self::Verdict {
                 service,
                 verdict,
                 reason: reason.map(clean),
+                took_ms,
             },
             Self::Effect {
                 service,

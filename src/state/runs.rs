@@ -337,6 +337,7 @@ mod tests {
             service: web(),
             verdict,
             reason: None,
+            took_ms: None,
         };
         let applied = || finished(Outcome::Applied);
         let written = standing(vec![begin(1), Entry::Written, applied()]);

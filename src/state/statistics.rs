@@ -1,7 +1,11 @@
-//! What runs come to: how many, how they ended, and how long services were away by them. Pure.
+//! What runs come to: how many, how they ended, and how long services were away by them. Pure,
+//! but for the reading of the last ones.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::StackState;
+use super::journal::Entry;
 use super::runs::{Record, Standing};
 use crate::event::{Outcome, ServiceName};
 
@@ -33,9 +37,13 @@ pub(crate) struct Sum {
 pub(crate) struct Away {
     /// Runs that touched it.
     pub runs: usize,
-    /// Milliseconds in all.
+    /// Milliseconds in which nobody listened on its port, in all runs that measured it.
     pub down_ms: u64,
-    /// Runs that touched it while it was not seen to go down: it did not run, or nobody measured.
+    /// Those runs.
+    pub measured: usize,
+    /// Milliseconds in which it had no container, in all.
+    pub replaced_ms: u64,
+    /// Runs that touched it while it was not seen to go down, or did not run.
     pub unmeasured: usize,
 }
 
@@ -73,12 +81,44 @@ impl Sum {
         for one in &record.services {
             let away = self.away.entry(one.service.clone()).or_default();
             away.runs += 1;
-            match one.down_ms {
-                Some(down) => away.down_ms = away.down_ms.saturating_add(down),
-                None => away.unmeasured += 1,
+            if let Some(down) = one.down_ms {
+                away.down_ms = away.down_ms.saturating_add(down);
+                away.measured += 1;
+            }
+            let replaced = one.replaced_ms.unwrap_or_default();
+            away.replaced_ms = away.replaced_ms.saturating_add(replaced);
+            if one.down_ms.is_none() && one.replaced_ms.is_none() {
+                away.unmeasured += 1;
             }
         }
     }
+}
+
+/// So many of the last runs tell how long services take.
+const LAST_RUNS: usize = 10;
+
+/// The longest that each service took to be well in the last runs. A run that cannot be read says nothing.
+pub(crate) fn took(state: &StackState) -> BTreeMap<ServiceName, Duration> {
+    let runs = state.runs().unwrap_or_default();
+    let last = runs.iter().rev().take(LAST_RUNS);
+    let records = last.filter_map(|run| Record::read(state, *run).unwrap_or_default());
+    took_in(&records.collect::<Vec<Record>>())
+}
+
+fn took_in(records: &[Record]) -> BTreeMap<ServiceName, Duration> {
+    let mut longest: BTreeMap<ServiceName, Duration> = BTreeMap::new();
+    for line in records.iter().flat_map(|record| &record.lines) {
+        if let Entry::Verdict {
+            service,
+            took_ms: Some(took),
+            ..
+        } = &line.entry
+        {
+            let known = longest.entry(service.clone()).or_default();
+            *known = (*known).max(Duration::from_millis(*took));
+        }
+    }
+    longest
 }
 
 #[cfg(test)]

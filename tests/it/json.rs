@@ -4,7 +4,7 @@ use crate::stack::{TestStack, idle, service};
 use serde_json::Value;
 
 /// The fields that each event has beside `event`, `at` and `run`.
-const FIELDS: [(&str, &[&str]); 13] = [
+const FIELDS: [(&str, &[&str]); 14] = [
     ("run_started", &["command", "project", "directory"]),
     ("change", &["file", "key", "before", "after"]),
     ("plan", &["steps", "untouched"]),
@@ -13,8 +13,19 @@ const FIELDS: [(&str, &[&str]); 13] = [
     ("container", &["service", "state", "health", "restarts"]),
     (
         "verdict",
-        &["service", "verdict", "reason", "after_ms", "down_ms"],
+        &[
+            "service",
+            "verdict",
+            "reason",
+            "ports",
+            "after_ms",
+            "running_ms",
+            "down_ms",
+            "down_port",
+            "replaced_ms",
+        ],
     ),
+    ("waiting", &["service", "what", "elapsed_ms", "limit_ms"]),
     ("effect", &["service", "key", "route", "ok", "how", "text"]),
     ("rollback", &["reason"]),
     ("restored", &["files", "removed"]),
@@ -58,7 +69,7 @@ fn stack() -> Option<TestStack> {
 
 fn names(events: &[Value]) -> Vec<&str> {
     let mut names: Vec<&str> = events.iter().filter_map(|e| e["event"].as_str()).collect();
-    names.retain(|name| !matches!(*name, "progress" | "container"));
+    names.retain(|name| !matches!(*name, "progress" | "container" | "waiting"));
     names
 }
 
@@ -128,7 +139,7 @@ fn the_events_of_a_run_that_succeeds() {
     );
     assert_eq!(finished["services"][0]["service"], "web");
     assert_eq!(finished["services"][0]["action"], "recreate");
-    assert!(finished["services"][0]["down_ms"].is_u64());
+    assert!(finished["services"][0]["replaced_ms"].is_u64());
     assert_eq!(finished["run"], 1);
     assert_eq!(answer.stderr, "");
     answer.never_says("hunter2222").never_says("swordfish");

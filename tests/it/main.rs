@@ -20,6 +20,7 @@ mod receiver;
 mod stack;
 
 // Promises.
+mod answering;
 mod as_compose_does;
 mod belongs;
 mod corpus;

@@ -253,12 +253,12 @@ fn runs_are_told_once_without_values_and_to_those_who_want_it() {
     assert_eq!(told["project"], stack.project.as_str());
     let changes = json!([{"file": ".env", "key": "OTHER"}, {"file": ".env", "key": "API_TOKEN"}]);
     assert_eq!(told["changes"], changes);
-    assert!(told["services"][0]["down_ms"].is_u64(), "{told}");
+    assert!(told["services"][0]["replaced_ms"].is_u64(), "{told}");
     let text = told["text"].as_str().unwrap();
     let folder = stack.folder();
     let look = format!("refit -C {} show 1", folder.display());
     assert!(
-        text.contains("Containers replaced: web in ") && text.ends_with(&look),
+        text.contains("Away: web container replaced in ") && text.ends_with(&look),
         "{text}"
     );
 
@@ -485,7 +485,7 @@ fn the_runs_since_a_time_and_what_they_come_to() {
     let first = sum(&stack, "1h");
     stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
     let second = sum(&stack, "1h");
-    let down = |sum: &Value| sum["services"]["web"]["down_ms"].as_u64().unwrap();
+    let down = |sum: &Value| sum["services"]["web"]["replaced_ms"].as_u64().unwrap();
     // The way back of the second run is time without service too.
     assert!(
         down(&first) >= 1_000 && down(&second) >= down(&first) + 1_000,
@@ -508,7 +508,7 @@ fn the_runs_since_a_time_and_what_they_come_to() {
     let answer = answer
         .says("3 runs: 2 applied, 1 rolled back")
         .says("1 undid others");
-    answer.has_line(&["web", "to replace containers in 3 runs"]);
+    answer.has_line(&["web", "3 runs, containers replaced in"]);
     let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
     assert_eq!(sum(&stack, &tomorrow.to_string())["runs"], 0);
     stack.refit(&["history", "--since", "lately"]).exits(2);

@@ -2,7 +2,7 @@
 
 use crate::stack::answer::Answer;
 use crate::stack::engine::{docker, docker_command};
-use crate::stack::{TestStack, healthcheck, idle, quick_healthcheck, service};
+use crate::stack::{TestStack, free_port, healthcheck, idle, quick_healthcheck, service};
 
 /// One service whose behaviour hangs on `MODE` of `.env`.
 fn moody(shell: &str, more: &str) -> String {
@@ -98,7 +98,7 @@ fn a_crash_loop_with_the_last_words() {
         return;
     };
     let (reason, answer) = fails(&stack);
-    assert!(reason.contains("exited with 7, 3 times in"), "{answer}");
+    assert!(reason.contains("exited with 7, 4 times in"), "{answer}");
     assert!(reason.contains("MODE is bad"), "{answer}");
     let logs = answer.the("logs");
     assert_eq!(logs["service"], "web", "{answer}");
@@ -248,12 +248,6 @@ fn a_service_that_runs_between_two_crashes_was_failing_before() {
         .refit(&["--json", "set", "MODE=other", "--settle", "3s"])
         .exits(0);
     assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[test]

@@ -54,7 +54,8 @@ pub(super) fn is_cut(all: &[Record], since: Timestamp) -> bool {
 pub(super) fn document(sum: &Sum, since: Timestamp, is_cut: bool) -> Value {
     let service = |away: &Away| {
         json!({
-            "runs": away.runs, "down_ms": away.down_ms, "unmeasured": away.unmeasured,
+            "runs": away.runs, "down_ms": away.down_ms, "measured": away.measured,
+            "replaced_ms": away.replaced_ms, "unmeasured": away.unmeasured,
         })
     };
     let services = sum.away.iter();
@@ -101,23 +102,37 @@ pub(super) fn print(sum: &Sum, is_cut: bool) {
     let width = sum.away.keys().map(|name| name.as_str().len()).max();
     for (name, away) in &sum.away {
         let width = width.unwrap_or_default();
-        let down = secs(Duration::from_millis(away.down_ms));
-        let runs = match away.runs {
-            1 => "1 run".to_owned(),
-            count => format!("{count} runs"),
-        };
-        let unmeasured = match away.unmeasured {
-            0 => String::new(),
-            count => format!("; in {count} not seen to go down"),
-        };
-        let text = format!("  {name:<width$}  {down} to replace containers in {runs}{unmeasured}");
-        report::out(&text);
+        report::out(&format!("  {name:<width$}  {}", time_away(away)));
     }
     if is_cut {
         report::out(
             "! older runs are kept no more; keep: in refit.yaml says how many, and how long",
         );
     }
+}
+
+/// How long a service was away: what was measured apart from what was only seen of its containers.
+fn time_away(away: &Away) -> String {
+    let time = |millis| secs(Duration::from_millis(millis));
+    let runs = match away.runs {
+        1 => "1 run".to_owned(),
+        count => format!("{count} runs"),
+    };
+    let mut parts = vec![runs];
+    if away.measured > 0 {
+        let of = match away.measured == away.runs {
+            true => String::new(),
+            false => format!(" in {} of them", away.measured),
+        };
+        parts.push(format!("port down {}{of}", time(away.down_ms)));
+    }
+    if away.replaced_ms > 0 {
+        parts.push(format!("containers replaced in {}", time(away.replaced_ms)));
+    }
+    if away.unmeasured > 0 {
+        parts.push(format!("in {} not seen to go down", away.unmeasured));
+    }
+    parts.join(", ")
 }
 
 /// What timers came to, most of whose times make no run.

@@ -11,11 +11,13 @@ fn track() -> ServiceTrack {
         past: Past {
             was_up: true,
             one_shot: false,
+            ..Past::default()
         },
         was_failing: false,
         old: vec![("c1".into(), true)],
         replicas: 1,
         settings: ServiceSettings::default(),
+        ports: PortsBefore::default(),
     };
     ServiceTrack::new(target, Limits::default())
 }

@@ -16,6 +16,10 @@ fn plain() -> Expectation {
         settle: S(5),
         reloaded: false,
         limit: S(60),
+        ports: PortsWanted::default(),
+        replies: false,
+        ports_limit: S(90),
+        crashes: CRASHES,
     }
 }
 
@@ -129,19 +133,136 @@ fn healthy_before_a_reload_must_still_be_so_after_it() {
     assert!(told(&expect, &history, 3).starts_with("failed at 3"));
 }
 
+/// Starts and ends, each life so many seconds long, with a second between them.
+fn lives(lengths: &[u64]) -> Vec<Observation> {
+    let mut history = Vec::new();
+    let mut now = 1;
+    for length in lengths {
+        history.push(at(now, LifeEvent::Started));
+        history.push(at(now + length, died(3)));
+        now += length + 1;
+    }
+    history
+}
+
 #[test]
-fn three_ends_are_a_crash_loop_and_one_is_not() {
-    let mut history = vec![
-        at(1, LifeEvent::Started),
-        at(1, died(3)),
-        at(2, LifeEvent::Started),
-    ];
-    assert_eq!(told(&plain(), &history, 2), "pending 7");
-    history.extend([at(2, died(3)), at(3, LifeEvent::Started), at(3, died(3))]);
+fn so_many_ends_are_borne_and_more_while_each_life_is_longer() {
+    let crashes = |lengths: &[u64]| {
+        let history = lives(lengths);
+        let now = history.last().unwrap().at.as_secs();
+        told(&plain(), &history, now)
+    };
+    assert!(crashes(&[0, 0, 0]).starts_with("pending"));
     assert_eq!(
-        told(&plain(), &history, 3),
-        "failed at 3: exited with 3, 3 times in 2.0 s"
+        crashes(&[0, 0, 0, 0]),
+        "failed at 4: exited with 3, 4 times in 3.0 s"
     );
+    assert_eq!(
+        crashes(&[25, 25, 25, 25]),
+        "failed at 104: exited with 3, 4 times in 103.0 s"
+    );
+    assert!(crashes(&[2, 2, 2, 4, 8]).starts_with("pending"));
+    assert!(crashes(&[2, 2, 2, 4, 8, 8]).starts_with("failed"));
+    // Then it runs.
+    let mut history = lives(&[2, 2, 2]);
+    history.push(at(10, LifeEvent::Started));
+    assert_eq!(told(&plain(), &history, 15), "settled at 15");
+    let patient = Expectation {
+        crashes: 6,
+        ..plain()
+    };
+    assert!(told(&patient, &lives(&[0; 6]), 6).starts_with("pending"));
+    assert!(told(&patient, &lives(&[0; 7]), 7).starts_with("failed"));
+}
+
+#[test]
+fn the_engine_begins_a_new_start_period_at_each_start() {
+    let with = |start_period| Expectation {
+        healthcheck: Some(Healthcheck {
+            start_period: S(start_period),
+            interval: S(1),
+            timeout: S(1),
+            retries: 1,
+        }),
+        limit: S(start_period + 12),
+        ..plain()
+    };
+    // A restart by design late in the first start period, and healthy late in the second one.
+    let mut history = lives(&[18]);
+    history.push(at(20, LifeEvent::Started));
+    assert_eq!(told(&with(20), &history, 37), "pending 52");
+    history.push(at(38, health(Health::Healthy)));
+    assert_eq!(told(&with(20), &history, 38), "healthy at 25");
+    // More ends than are borne, while the engine would bear all.
+    let mut history = lives(&[0, 0, 0, 0]);
+    assert!(told(&with(60), &history, 4).starts_with("pending"));
+    history.extend([at(5, LifeEvent::Started), at(7, health(Health::Healthy))]);
+    assert_eq!(told(&with(60), &history, 10), "healthy at 10");
+    assert!(told(&with(60), &lives(&[0, 0, 0, 0]), 61).starts_with("failed"));
+}
+
+fn serving(ports: &[u16]) -> Expectation {
+    Expectation {
+        ports: PortsWanted {
+            published: ports.iter().copied().collect(),
+            ..PortsWanted::default()
+        },
+        ..plain()
+    }
+}
+
+fn listens(ports: &[u16]) -> LifeEvent {
+    LifeEvent::Listens(ports.iter().copied().collect())
+}
+
+#[test]
+fn ports_that_answered_before_must_answer_again() {
+    let mut history = vec![at(1, LifeEvent::Started), at(1, listens(&[]))];
+    assert_eq!(told(&serving(&[80]), &history, 40), "pending 91");
+    assert_eq!(
+        told(&serving(&[80, 90]), &history, 91),
+        "failed at 91: does not answer on ports 80 and 90 within 90 s, and did before"
+    );
+    history.push(at(41, listens(&[80])));
+    assert_eq!(told(&serving(&[80]), &history, 41), "answers at 41");
+    assert_eq!(told(&serving(&[80, 90]), &history, 41), "pending 91");
+    history.push(at(42, listens(&[])));
+    assert_eq!(told(&serving(&[80]), &history, 42), "pending 91");
+    // A new process has to open them anew.
+    let mut history = vec![at(1, LifeEvent::Started), at(2, listens(&[80]))];
+    assert_eq!(told(&serving(&[80]), &history, 6), "answers at 2");
+    history.extend([at(3, died(1)), at(4, LifeEvent::Started)]);
+    assert_eq!(told(&serving(&[80]), &history, 9), "pending 94");
+}
+
+#[test]
+fn a_healthcheck_and_ports_have_a_limit_each() {
+    let expect = Expectation {
+        limit: S(10),
+        ports: serving(&[80]).ports,
+        replies: true,
+        ..checked()
+    };
+    let mut history = vec![at(1, LifeEvent::Started)];
+    assert_eq!(
+        told(&expect, &history, 11),
+        "failed at 11: did not become healthy within 10 s"
+    );
+    history.push(at(2, health(Health::Healthy)));
+    assert_eq!(told(&expect, &history, 11), "pending 91");
+    history.push(at(12, listens(&[80])));
+    assert_eq!(told(&expect, &history, 12), "pending 91");
+    let reply = |ok| LifeEvent::Replied {
+        ok,
+        answer: "answers 503 on port 80".to_owned(),
+    };
+    history.push(at(13, reply(false)));
+    assert_eq!(
+        told(&expect, &history, 91),
+        "failed at 91: answers 503 on port 80 within 90 s"
+    );
+    history.push(at(14, reply(true)));
+    assert_eq!(told(&expect, &history, 14), "healthy at 14");
 }
 
 #[test]

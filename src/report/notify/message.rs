@@ -161,7 +161,7 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
         .collect();
     lines.extend(what_changes(story));
     if word != Some(Word::Available) {
-        lines.extend(replaced(&story.services));
+        lines.extend(away(&story.services));
     }
     if let Some(reason) = &story.reason {
         lines.push(format!("Reason: {}", cut(reason)));
@@ -226,19 +226,25 @@ fn of_image(news: &ImageNews) -> String {
     format!("{}: {} {from} → {to}", news.service, news.name)
 }
 
-fn replaced(services: &[ServiceSummary]) -> Option<String> {
-    let down = |one: &ServiceSummary| {
-        let down = Duration::from_millis(one.down_ms?);
-        Some(format!("{} in {}", one.service, secs(down)))
+/// How long services were away: their ports, where that was measured, else their containers.
+fn away(services: &[ServiceSummary]) -> Option<String> {
+    let time = |millis: u64| secs(Duration::from_millis(millis));
+    let of = |one: &ServiceSummary| {
+        let service = &one.service;
+        match (one.down_ms, one.replaced_ms) {
+            (Some(down), _) => Some(format!("{service} port down {}", time(down))),
+            (None, Some(replaced)) => Some(format!(
+                "{service} container replaced in {}",
+                time(replaced)
+            )),
+            (None, None) => None,
+        }
     };
-    let known: Vec<String> = services.iter().filter_map(down).collect();
+    let known: Vec<String> = services.iter().filter_map(of).collect();
     match (services.is_empty(), known.is_empty()) {
         (true, _) => None,
         (false, true) => Some("No service was seen to go down".to_owned()),
-        _ => Some(format!(
-            "Containers replaced: {}",
-            some(known.iter().map(String::as_str))
-        )),
+        _ => Some(format!("Away: {}", some(known.iter().map(String::as_str)))),
     }
 }
 
@@ -274,7 +280,10 @@ fn facts(story: &Story, word: Option<Word>, at: Timestamp) -> Value {
         .iter()
         .map(|one| {
             let (service, action) = (&one.service, one.action.word());
-            json!({"service": service, "action": action, "down_ms": one.down_ms})
+            json!({
+                "service": service, "action": action,
+                "down_ms": one.down_ms, "replaced_ms": one.replaced_ms,
+            })
         })
         .collect();
     let checkout = story.news.as_ref().and_then(|news| news.checkout.as_ref());

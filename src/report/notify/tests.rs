@@ -54,6 +54,7 @@ fn summary(service: &str, down_ms: Option<u64>) -> ServiceSummary {
         service,
         action,
         down_ms,
+        replaced_ms: None,
     }
 }
 
@@ -72,7 +73,7 @@ fn the_text_says_what_from_which_to_which_how_long_and_where_to_look() {
         message.text(),
         "111111111 → 222222222 (v1.3.0), 14 new commits\n\
          db: postgres:17 aaaaaaaaa → bbbbbbbbb\n\
-         Containers replaced: web in 2.4 s\n\
+         Away: web port down 2.4 s\n\
          Reason: web exited with 1: no such table\n\
          More on box: refit -C /srv/chat show 12"
     );

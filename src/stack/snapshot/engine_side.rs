@@ -9,6 +9,7 @@ use crate::docker::client::Docker;
 use crate::docker::network::{NetworkSide, VolumeSide};
 use crate::docker::observed::{Replica, RunState};
 use crate::event::ServiceName;
+use crate::host::sockets::Listens;
 
 /// What the engine has of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,41 @@ impl EngineSide {
         })
     }
 
+    /// The same for its containers alone.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn look_at_containers(
+        docker: &Docker,
+        project: &str,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            project: project.to_owned(),
+            containers: docker.replicas(project).await?,
+            networks: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            images: BTreeMap::new(),
+        })
+    }
+
+    /// Looks on which ports the containers of these services listen.
+    pub(crate) fn look_at_ports(&mut self, docker: &Docker, services: &[&ServiceName]) {
+        let networks = self.containers.iter();
+        let shared: BTreeSet<String> = networks
+            .filter_map(|one| one.reach.network_of.clone())
+            .collect();
+        let own = self.containers.iter_mut();
+        for one in own.filter(|one| services.contains(&&one.service)) {
+            match docker.endpoint.is_local() {
+                true => one.reach.look(&one.id, shared.contains(&one.id)),
+                false => {
+                    let why = "the engine is on another machine".to_owned();
+                    one.reach.listens = Listens::NotLooked(why);
+                }
+            }
+        }
+    }
+
     /// The services that have a container.
     pub(crate) fn services(&self) -> BTreeSet<&ServiceName> {
         let names = self.containers.iter().map(|container| &container.service);
@@ -115,6 +151,12 @@ impl EngineSide {
     /// Whether a container of this ID is there.
     pub(crate) fn container(&self, id: &str) -> Option<&Replica> {
         self.containers.iter().find(|container| container.id == id)
+    }
+
+    /// Whether others live in a container's network namespace, or it lives in that of others.
+    pub(crate) fn shares_network(&self, container: &Replica) -> bool {
+        let of = |one: &Replica| one.reach.network_of.as_deref() == Some(&*container.id);
+        container.reach.network_of.is_some() || self.containers.iter().any(of)
     }
 
     /// Names of the networks that are the project's own.

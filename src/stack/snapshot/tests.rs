@@ -34,6 +34,7 @@ pub(crate) fn replica(service: &str, number: u32, id: &str) -> Replica {
         mounts: BTreeSet::new(),
         healthcheck: None,
         config_hash: None,
+        reach: Default::default(),
     }
 }
 

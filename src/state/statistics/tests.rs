@@ -10,6 +10,7 @@ fn record(outcome: Option<Outcome>, services: Vec<(String, Option<u32>)>, undoes
         service: name.into(),
         action: Action::Recreate,
         down_ms: down.map(u64::from),
+        replaced_ms: None,
     });
     Record {
         run: RunId(1),

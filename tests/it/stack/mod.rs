@@ -60,6 +60,12 @@ pub(crate) fn healthcheck(test: &str) -> String {
     )
 }
 
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// The same for a service that is to turn unhealthy: it asks often all the time.
 pub(crate) fn quick_healthcheck(test: &str) -> String {
     healthcheck(test).replace("interval: 1s,", "interval: 100ms,")

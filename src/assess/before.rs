@@ -1,0 +1,86 @@
+//! Looks at the services that are about to be touched: on which ports they answer, whether their probes
+//! succeed, how long they took to be well in earlier runs. One question to each port at most.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::assessment::Assessment;
+use crate::event::{Action, ServiceName};
+use crate::health::before::SeenBefore;
+use crate::health::ports::PortsBefore;
+use crate::host::http::{self, PageRequest};
+use crate::stack::Place;
+use crate::stack::snapshot::EngineSide;
+use crate::state::{StackState, statistics};
+
+/// How long a port may take to say whether it speaks HTTP.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a probe may take, as while it is watched.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is seen of them now. What cannot be seen is not known, and no reason to refuse.
+pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackState) -> SeenBefore {
+    let steps = assessment.plan.steps.iter();
+    let touched = steps.filter(|step| match step.action {
+        Action::Signal | Action::Restart | Action::Start | Action::Recreate | Action::Rebuild => {
+            true
+        }
+        Action::None | Action::Remove => false,
+    });
+    let touched: BTreeSet<&ServiceName> = touched.map(|step| &step.service).collect();
+    let runs = |name: &ServiceName| {
+        let mut own = assessment.containers.iter();
+        own.any(|container| container.service == *name && container.is_up())
+    };
+    let running: Vec<&ServiceName> = touched.into_iter().filter(|name| runs(name)).collect();
+    if running.is_empty() {
+        return SeenBefore::default();
+    }
+    let probes = running.iter().filter_map(|service| {
+        let probe = place.settings.service(service).probe?;
+        Some(async move {
+            let answer = http::get(probe.url.clone(), PROBE_PATIENCE).await;
+            let failed = probe.judge(&answer).err()?;
+            Some(((*service).clone(), failed))
+        })
+    });
+    let (ports, failing) = tokio::join!(ports(place, assessment, &running), join_all(probes));
+    let failing = failing.into_iter().flatten().collect();
+    SeenBefore::new(ports, failing, statistics::took(state))
+}
+
+async fn ports(
+    place: &Place,
+    assessment: &Assessment,
+    services: &[&ServiceName],
+) -> BTreeMap<ServiceName, PortsBefore> {
+    let project = &assessment.after.name;
+    let Ok(mut side) = EngineSide::look_at_containers(&place.docker, project).await else {
+        return BTreeMap::new();
+    };
+    side.look_at_ports(&place.docker, services);
+    let seen = services.iter().map(|service| async {
+        let mut ports = PortsBefore::of(&side, service);
+        // Published ports of another machine are not here.
+        if place.docker.endpoint.is_local() {
+            let questions = ports
+                .worth_asking()
+                .into_iter()
+                .map(|(port, address)| async move {
+                    let request = PageRequest {
+                        url: format!("http://{address}/"),
+                        ..PageRequest::default()
+                    };
+                    let reply = http::ask(request, PATIENCE).await.ok()?;
+                    Some((port, reply.status))
+                });
+            for (port, status) in join_all(questions).await.into_iter().flatten() {
+                ports.spoke_http(port, status);
+            }
+        }
+        ((*service).clone(), ports)
+    });
+    join_all(seen).await.into_iter().collect()
+}

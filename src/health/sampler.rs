@@ -1,0 +1,92 @@
+//! Looks again and again on which ports containers listen: nobody tells of a socket, and to look at the
+//! kernel's table makes no traffic.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::feed::Feed;
+use crate::host::sockets::{Listens, Namespace};
+
+/// Time between two looks.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// A container to be looked at from now on, by its first process.
+pub(super) struct Follow {
+    pub(super) container: String,
+    pub(super) pid: i64,
+    pub(super) is_shared: bool,
+}
+
+struct Followed {
+    namespace: Namespace,
+    last: Option<BTreeSet<u16>>,
+}
+
+/// Tells what changes, for as long as somebody listens. A thread of its own: to look takes milliseconds
+/// where a machine has much memory, and events are not to wait for it.
+pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Feed>) {
+    let mut followed: BTreeMap<String, Followed> = BTreeMap::new();
+    loop {
+        let new = match followed.is_empty() {
+            true => follow.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => follow.recv_timeout(EVERY),
+        };
+        match new {
+            Ok(new) => {
+                let (container, at) = (new.container.clone(), Instant::now());
+                match Namespace::of_container(&new.container, new.pid, new.is_shared) {
+                    Ok(namespace) => {
+                        let last = None;
+                        followed.insert(container, Followed { namespace, last });
+                    }
+                    Err(why) => {
+                        followed.remove(&container);
+                        let listens = Listens::NotLooked(why);
+                        let told = Feed::Listens {
+                            container,
+                            at,
+                            listens,
+                        };
+                        if tell.send(told).is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        for (container, one) in &mut followed {
+            let Some(listens) = one.news() else { continue };
+            let (container, at) = (container.clone(), Instant::now());
+            let listens = Listens::On(listens);
+            let told = Feed::Listens {
+                container,
+                at,
+                listens,
+            };
+            if tell.send(told).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Followed {
+    /// The ports on which it listens now, if they are others than before.
+    fn news(&mut self) -> Option<BTreeSet<u16>> {
+        let listens = match self.namespace.ports() {
+            Ok(ports) => ports,
+            Err(_) if self.namespace.has_ended() => BTreeSet::new(),
+            Err(_) => return None,
+        };
+        if self.last.as_ref() == Some(&listens) {
+            return None;
+        }
+        self.last = Some(listens.clone());
+        Some(listens)
+    }
+}
