@@ -41,7 +41,15 @@ fn names_a_content(text: &str, token: Range<usize>) -> bool {
     let names = ["commit", "HEAD", "digest", "revision"];
     let is_commit =
         token.len() == 40 && is_hex(token) && names.iter().any(|name| word.ends_with(name));
-    is_digest || is_integrity || is_commit
+    is_digest || is_integrity || is_commit || is_named_commit(token)
+}
+
+/// `from=COMMIT`, as hooks and their scripts write where an upgrade goes.
+fn is_named_commit(token: &str) -> bool {
+    let names = ["from", "to", "commit", "head", "rev", "ref"];
+    token.split_once('=').is_some_and(|(name, value)| {
+        value.len() == 40 && is_hex(value) && names.contains(&name.to_lowercase().as_str())
+    })
 }
 
 /// A path is judged by its parts, which are no secret all together.
