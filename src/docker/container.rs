@@ -1,7 +1,7 @@
 //! Containers as data: what refit reads of the engine's answers, in types of our own, so that plan
 //! and verdict know nothing of the API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -241,12 +241,9 @@ impl Container {
         )
     }
 
-    /// Whether it has a volume that nobody named: the engine calls it by 64 digits.
+    /// Whether it has a volume that nobody named.
     pub fn has_anonymous_volume(&self) -> bool {
-        let is_given =
-            |name: &String| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
-        let mut names = self.mounts.iter().filter_map(|mount| mount.name.as_ref());
-        names.any(is_given)
+        self.mounts.iter().any(Mount::is_anonymous)
     }
 
     /// Whether a cut-off or refused `up` left it: made to take the place of another one of its service,
@@ -293,6 +290,13 @@ pub(crate) fn is_short_id(text: &str) -> bool {
 }
 
 impl Mount {
+    /// Whether nobody named the volume: the engine calls it by 64 digits.
+    pub fn is_anonymous(&self) -> bool {
+        let name = self.name.as_deref().unwrap_or_default();
+        let is_given = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        self.kind == "volume" && is_given
+    }
+
     fn of_model(mount: models::MountPoint) -> Self {
         Self {
             kind: mount.typ.map(|kind| kind.to_string()).unwrap_or_default(),
@@ -394,6 +398,8 @@ pub struct Inspected {
     pub stop_timeout: Option<i64>,
     /// Whether the engine's own init is PID 1, which obeys a stop (F15).
     pub init: bool,
+    /// Names of the networks that it is on.
+    pub networks: BTreeSet<String>,
     /// How it is reached.
     pub reach: ContainerReach,
 }
@@ -402,6 +408,7 @@ impl Inspected {
     /// Reads the engine's answer.
     pub fn of_model(found: models::ContainerInspectResponse) -> Self {
         let reach = ContainerReach::of(&found);
+        let networks = found.network_settings.and_then(|network| network.networks);
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
@@ -455,6 +462,7 @@ impl Inspected {
                 .collect(),
             stop_timeout: config.stop_timeout,
             init: host.init.unwrap_or_default(),
+            networks: networks.unwrap_or_default().into_keys().collect(),
             reach,
         }
     }

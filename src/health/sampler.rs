@@ -28,6 +28,15 @@ struct Followed {
 /// Tells what changes, for as long as somebody listens. A thread of its own: to look takes milliseconds
 /// where a machine has much memory, and events are not to wait for it.
 pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Feed>) {
+    let is_heard = |container: String, listens: Listens| {
+        let at = Instant::now();
+        let told = Feed::Listens {
+            container,
+            at,
+            listens,
+        };
+        tell.send(told).is_ok()
+    };
     let mut followed: BTreeMap<String, Followed> = BTreeMap::new();
     loop {
         let new = match followed.is_empty() {
@@ -36,7 +45,7 @@ pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Fee
         };
         match new {
             Ok(new) => {
-                let (container, at) = (new.container.clone(), Instant::now());
+                let container = new.container.clone();
                 match Namespace::of_container(&new.container, new.pid, new.is_shared) {
                     Ok(namespace) => {
                         let last = None;
@@ -44,13 +53,7 @@ pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Fee
                     }
                     Err(why) => {
                         followed.remove(&container);
-                        let listens = Listens::NotLooked(why);
-                        let told = Feed::Listens {
-                            container,
-                            at,
-                            listens,
-                        };
-                        if tell.send(told).is_err() {
+                        if !is_heard(container, Listens::NotLooked(why)) {
                             return;
                         }
                     }
@@ -61,14 +64,7 @@ pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Fee
         }
         for (container, one) in &mut followed {
             let Some(listens) = one.news() else { continue };
-            let (container, at) = (container.clone(), Instant::now());
-            let listens = Listens::On(listens);
-            let told = Feed::Listens {
-                container,
-                at,
-                listens,
-            };
-            if tell.send(told).is_err() {
+            if !is_heard(container.clone(), Listens::On(listens)) {
                 return;
             }
         }

@@ -8,6 +8,7 @@ use super::inputs::Inputs;
 use super::wishes::{Wishes, wish};
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
+use crate::stack::drift;
 use crate::stack::model::{Section, Service};
 use crate::stack::routes::route_of_place;
 
@@ -28,10 +29,7 @@ pub(super) fn compare(
                     wish(wishes, name, Action::Start, definition(text));
                 }
                 if turned_off(inputs, name) {
-                    let text = format!(
-                        "still runs though its profile is off: docker compose stop {name} stops it"
-                    );
-                    remarks.push((name.clone(), text));
+                    remarks.push((name.clone(), drift::profile_is_off(name)));
                 }
                 fields(inputs, name, before, after, wishes, remarks);
                 shared(inputs, name, after, wishes);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::complaint::{Code, Complaint};
-use crate::docker::container::{Container, Mount};
+use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::stack::model::{Model, Section};
 use crate::words::words;
@@ -305,7 +305,7 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
 /// something else stands in their place, or that their place is no longer a volume.
 fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
     for container in guarded.containers {
-        let Some(mount) = container.mounts.iter().find(|mount| is_anonymous(mount)) else {
+        let Some(mount) = container.mounts.iter().find(|mount| mount.is_anonymous()) else {
             continue;
         };
         let service = &container.service;
@@ -315,7 +315,7 @@ fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
                 "{service} keeps data in an anonymous volume, which a new container would not get"
             ));
         }
-        let anonymous = container.mounts.iter().filter(|mount| is_anonymous(mount));
+        let anonymous = container.mounts.iter().filter(|mount| mount.is_anonymous());
         let places = anonymous.filter_map(|mount| mount.destination.to_str());
         let mut hidden =
             places.filter_map(|place| Some((place, hidden_by(guarded, service, place)?)));
@@ -335,11 +335,6 @@ fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
         ));
     }
     None
-}
-
-fn is_anonymous(mount: &Mount) -> bool {
-    let name = mount.name.as_deref().unwrap_or_default();
-    mount.kind == "volume" && name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// What takes the place of the anonymous volume at a path.

@@ -152,10 +152,14 @@ impl InForce {
         found.map(|left| left.run)
     }
 
+    fn change_before(&self, run: RunId, state: &StackState) -> Option<&RunInForce> {
+        let mut older = self.changes().filter(|left| left.run < run);
+        older.find(|left| left.leaves_something(state))
+    }
+
     /// The change before a run, where what was between the two did not work, or was never in force.
     fn not_a_state_to_go_to(&self, from: RunId, state: &StackState) -> Option<(RunId, String)> {
-        let mut older = self.changes().filter(|left| left.run < from);
-        let before = older.find(|left| left.leaves_something(state))?;
+        let before = self.change_before(from, state)?;
         let run = before.run;
         let because = if let Some(attempt) = self.attempts.get(&from) {
             format!(
@@ -177,9 +181,7 @@ impl InForce {
 
     /// What whoever names a run should know of what was before it.
     pub(super) fn warnings(&self, from: RunId, state: &StackState) -> Vec<String> {
-        let mut older = self.changes().filter(|left| left.run < from);
-        let before = older.find(|left| left.leaves_something(state));
-        let first = self.one(from).zip(before);
+        let first = self.one(from).zip(self.change_before(from, state));
         let pending = first.filter(|(next, before)| before.never_ran(next, state));
         let text = pending.map(|(_, before)| {
             let run = before.run;

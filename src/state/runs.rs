@@ -100,11 +100,25 @@ impl Record {
             return nothing(found.damaged.into_iter().next());
         };
         let mut record = Self {
+            took: last.at.duration_since(first.at).unsigned_abs(),
+            damaged: found.damaged,
+            ..Self::empty(run, first.at)
+        };
+        for line in &found.lines {
+            record.take(&line.entry);
+        }
+        record.lines = found.lines;
+        Ok(Some(record))
+    }
+
+    /// One of which nothing is known but when it began.
+    pub(super) fn empty(run: RunId, began: Timestamp) -> Self {
+        Self {
             run,
-            began: first.at,
+            began,
             command: None,
             outcome: None,
-            took: last.at.duration_since(first.at).unsigned_abs(),
+            took: Duration::ZERO,
             services: Vec::new(),
             reason: None,
             code: None,
@@ -113,13 +127,8 @@ impl Record {
             todo: Vec::new(),
             undoes: Vec::new(),
             lines: Vec::new(),
-            damaged: found.damaged,
-        };
-        for line in &found.lines {
-            record.take(&line.entry);
+            damaged: Vec::new(),
         }
-        record.lines = found.lines;
-        Ok(Some(record))
     }
 
     fn take(&mut self, entry: &Entry) {
@@ -283,22 +292,7 @@ mod tests {
 
     fn standing(entries: Vec<Entry>) -> Standing {
         let at = Timestamp::UNIX_EPOCH;
-        let mut record = Record {
-            run: RunId(1),
-            began: at,
-            command: None,
-            outcome: None,
-            took: Duration::ZERO,
-            services: Vec::new(),
-            reason: None,
-            code: None,
-            left_in_place: false,
-            files_restored: false,
-            todo: Vec::new(),
-            undoes: Vec::new(),
-            lines: Vec::new(),
-            damaged: Vec::new(),
-        };
+        let mut record = Record::empty(RunId(1), at);
         entries.iter().for_each(|entry| record.take(entry));
         record.lines = entries
             .into_iter()

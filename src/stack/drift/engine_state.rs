@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use crate::docker::container::Inspected;
+use crate::docker::network::{NetworkSide, VolumeSide};
 use crate::event::ServiceName;
-use crate::stack::snapshot::EngineSide;
 
 /// What was seen of the engine, to be compared with the model.
 pub(super) struct EngineState {
@@ -14,10 +14,21 @@ pub(super) struct EngineState {
     pub(super) alone: BTreeMap<ServiceName, String>,
     pub(super) inspected: HashMap<String, Inspected>,
     pub(super) images: HashMap<String, Option<String>>,
-    pub(super) engine: EngineSide,
+    /// Of the whole engine.
+    pub(super) networks: BTreeMap<String, NetworkSide>,
+    /// Of the whole engine.
+    pub(super) volumes: BTreeMap<String, VolumeSide>,
 }
 
 impl EngineState {
+    /// A volume that is a project's own, or that one of its containers mounts.
+    pub(super) fn volume_of(&self, project: &str, name: &str) -> Option<&VolumeSide> {
+        let mut mounts = self.inspected.values().flat_map(|one| &one.mounts);
+        let volume = self.volumes.get(name)?;
+        let is_own = volume.project.as_deref() == Some(project);
+        (is_own || mounts.any(|mount| mount.name.as_deref() == Some(name))).then_some(volume)
+    }
+
     /// Whether a container may write to a file of the host.
     pub(super) fn writable(&self, source: &Path) -> bool {
         let mut mounts = self.inspected.values().flat_map(|one| &one.mounts);

@@ -19,7 +19,6 @@ pub(crate) use mounts::seen_by_process;
 use mounts::{Writers, of_mounts};
 
 use super::model::{Model, Service};
-use super::snapshot::EngineSide;
 use super::{Place, Resolved};
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State, label};
@@ -47,69 +46,18 @@ pub(crate) async fn find(
 ) -> Result<Comparison, EngineError> {
     let model = &resolved.model;
     let seen = look(place, resolved, containers).await?;
-    let writers = Writers::of(place, model, reloaded);
-    let finished = place.one_shots(model);
+    let stack = ComparedStack {
+        place,
+        resolved,
+        containers,
+        writers: Writers::of(place, model, reloaded),
+        finished: place.one_shots(model),
+        seen,
+    };
     let mut found = Comparison::default();
     for name in model.in_dependency_order() {
-        let all = containers.iter().filter(|c| c.service == name);
-        let (left, own): (Vec<&Container>, Vec<&Container>) =
-            all.partition(|container| container.is_leftover(containers));
-        let Some(service) = model.services.get(&name) else {
-            continue;
-        };
-        let is_active = model.is_active(&name, &place.located.args.profiles);
-        if service.has_provider() {
-            let text = format!("whether {name}, which has a provider, is as the files say");
-            found.not_known.push(text);
-            continue;
-        }
-        if own.is_empty() {
-            if is_active && service.replicas > 0 {
-                let text = "has no container";
-                found
-                    .drifts
-                    .push(drift(&name, Action::Start, Route::Definition, text));
-            }
-            continue;
-        }
-        found
-            .drifts
-            .extend(of_definition(&name, service, &own, &seen, resolved));
-        found
-            .drifts
-            .extend(objects::of_service(&name, &own, &seen.engine, model));
-        if place.docker.endpoint.is_local() {
-            let (stale, unclear) = of_mounts(&name, &own, &seen, &writers, model);
-            found.drifts.extend(stale);
-            found.not_known.extend(unclear);
-        }
-        if !finished.contains(&name) && is_active {
-            found.drifts.extend(of_state(&name, &own));
-        }
-        if !is_active && own.iter().any(|container| container.is_up()) {
-            let text = format!(
-                "still runs though its profile is off: docker compose stop {name} stops it"
-            );
-            found
-                .drifts
-                .push(drift(&name, Action::None, Route::Definition, text));
-        }
-        // Whatever else is done to the service removes it as well.
-        if let Some(left) = left.first()
-            && !found.drifts.iter().any(|drift| drift.service == name)
-        {
-            let text = format!("extra container {} (never started)", left.name);
-            found
-                .drifts
-                .push(drift(&name, Action::Remove, Route::Definition, text));
-        }
-        if let Some(provider) = model.provider_of(&name) {
-            let text = format!("what {name} got from the provider of {provider}");
-            found.not_known.push(text);
-        }
-        if service.builds() {
-            let text = format!("whether the image of {name} was built from the present files");
-            found.not_known.push(text);
+        if let Some(service) = model.services.get(&name) {
+            stack.service(&name, service, &mut found);
         }
     }
     found.drifts.extend(orphans(model, containers));
@@ -118,6 +66,74 @@ pub(crate) async fn find(
         found.not_known.push(text.to_owned());
     }
     Ok(found)
+}
+
+/// Both sides, as they were seen.
+struct ComparedStack<'a> {
+    place: &'a Place,
+    resolved: &'a Resolved,
+    containers: &'a [Container],
+    writers: Writers<'a>,
+    /// Services that end when their work is done.
+    finished: BTreeSet<ServiceName>,
+    seen: EngineState,
+}
+
+impl ComparedStack<'_> {
+    fn service(&self, name: &ServiceName, service: &Service, found: &mut Comparison) {
+        if service.has_provider() {
+            let text = format!("whether {name}, which has a provider, is as the files say");
+            found.not_known.push(text);
+            return;
+        }
+        let all = self.containers.iter().filter(|one| one.service == *name);
+        let (left, own): (Vec<&Container>, Vec<&Container>) =
+            all.partition(|container| container.is_leftover(self.containers));
+        let model = &self.resolved.model;
+        let is_active = model.is_active(name, &self.place.located.args.profiles);
+        let differs = |action, text| drift(name, action, Route::Definition, text);
+        if own.is_empty() {
+            if is_active && service.replicas > 0 {
+                let text = "has no container".to_owned();
+                found.drifts.push(differs(Action::Start, text));
+            }
+            return;
+        }
+        let mut drifts = of_definition(name, service, &own, &self.seen, self.resolved);
+        drifts.extend(objects::of_service(name, &own, &self.seen, model));
+        if self.place.docker.endpoint.is_local() {
+            let (stale, unclear) = of_mounts(name, &own, &self.seen, &self.writers, model);
+            drifts.extend(stale);
+            found.not_known.extend(unclear);
+        }
+        if !self.finished.contains(name) && is_active {
+            drifts.extend(of_state(name, &own));
+        }
+        if !is_active && own.iter().any(|container| container.is_up()) {
+            drifts.push(differs(Action::None, profile_is_off(name)));
+        }
+        // Whatever else is done to the service removes it as well.
+        if let Some(left) = left.first()
+            && drifts.is_empty()
+        {
+            let text = format!("extra container {} (never started)", left.name);
+            drifts.push(differs(Action::Remove, text));
+        }
+        found.drifts.extend(drifts);
+        if let Some(provider) = model.provider_of(name) {
+            let text = format!("what {name} got from the provider of {provider}");
+            found.not_known.push(text);
+        }
+        if service.builds() {
+            let text = format!("whether the image of {name} was built from the present files");
+            found.not_known.push(text);
+        }
+    }
+}
+
+/// What is said of a service that Compose would no longer start, and leaves running.
+pub(crate) fn profile_is_off(name: &ServiceName) -> String {
+    format!("still runs though its profile is off: docker compose stop {name} stops it")
 }
 
 /// Containers of the project that no file names. Another compose file of the same folder may be
@@ -157,11 +173,12 @@ async fn look(
             .hashes(&place.located.args, &resolved.json, &place.scratch)
             .await
     };
-    let (hashes, inspected, images, engine) = tokio::join!(
+    let (hashes, inspected, images, networks, volumes) = tokio::join!(
         hashes,
         inspect_all(place, containers),
         image_ids(place, &resolved.model),
-        EngineSide::look(&place.docker, &resolved.model.name, BTreeSet::new(), None),
+        place.docker.all_networks(),
+        place.docker.all_volumes(),
     );
     let hashes: BTreeMap<ServiceName, String> = hashes?.into_iter().collect();
     Ok(EngineState {
@@ -169,7 +186,8 @@ async fn look(
         hashes,
         inspected: inspected?,
         images: images?,
-        engine: engine?,
+        networks: networks?,
+        volumes: volumes?,
     })
 }
 

@@ -5,35 +5,34 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::difference::{Drift, drift};
+use super::engine_state::EngineState;
 use crate::docker::container::Container;
 use crate::docker::network::{NetworkSide, VolumeSide};
 use crate::event::{Action, Route, ServiceName};
 use crate::stack::model::{Model, Section};
-use crate::stack::snapshot::{EngineSide, Replica};
 
 /// What a service's containers hang on, and what they keep their data in.
 pub(super) fn of_service(
     name: &ServiceName,
     own: &[&Container],
-    engine: &EngineSide,
+    seen: &EngineState,
     model: &Model,
 ) -> Vec<Drift> {
     let mut found = Vec::new();
     let Some(service) = model.services.get(name) else {
         return found;
     };
-    let replicas = || {
+    let inspected = || {
         let ids = own.iter().map(|container| &container.id);
-        ids.filter_map(|id| engine.container(id))
+        ids.filter_map(|id| seen.inspected.get(id))
     };
     for key in service.uses(Section::Networks) {
         let network = model.engine_name(Section::Networks, &key);
-        let hangs = |one: &Replica| one.networks.contains_key(&network);
-        if !replicas().all(hangs) {
+        if !inspected().all(|one| one.networks.contains(&network)) {
             let text = format!("is not on the network {network}");
             found.push(drift(name, Action::Recreate, Route::Definition, text));
         } else if !model.is_external(Section::Networks, &key)
-            && let Some(is) = engine.networks.get(&network)
+            && let Some(is) = seen.networks.get(&network)
             && let Some(what) = other_network(model.shared(Section::Networks, &key), is)
         {
             let text = format!("the network {network} has another {what}");
@@ -43,7 +42,7 @@ pub(super) fn of_service(
     for key in service.uses(Section::Volumes) {
         let volume = model.engine_name(Section::Volumes, &key);
         if !model.is_external(Section::Volumes, &key)
-            && let Some(is) = engine.volumes.get(&volume)
+            && let Some(is) = seen.volume_of(&model.name, &volume)
             && is_other_volume(model.shared(Section::Volumes, &key), is)
         {
             let text = format!(

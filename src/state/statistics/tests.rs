@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -13,20 +11,11 @@ fn record(outcome: Option<Outcome>, services: Vec<(String, Option<u32>)>, undoes
         replaced_ms: None,
     });
     Record {
-        run: RunId(1),
-        began: jiff::Timestamp::UNIX_EPOCH,
         command: Some("set A=1".into()),
         outcome,
-        took: Duration::ZERO,
         services: services.collect(),
-        reason: None,
-        code: None,
-        left_in_place: false,
-        files_restored: false,
-        todo: Vec::new(),
         undoes: if undoes { vec![RunId(1)] } else { Vec::new() },
-        lines: Vec::new(),
-        damaged: Vec::new(),
+        ..Record::empty(RunId(1), jiff::Timestamp::UNIX_EPOCH)
     }
 }
 
