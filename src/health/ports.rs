@@ -24,7 +24,7 @@ pub(crate) struct PortsBefore {
     pub(crate) listened: BTreeSet<u16>,
     /// Nobody could look at some of its containers, and why.
     pub(crate) not_looked: Option<String>,
-    /// Where this machine reaches its published ports.
+    /// Where this machine reaches its published ports; of a container that is started, from then on.
     pub(crate) published: BTreeMap<u16, SocketAddr>,
     /// Its network namespace is that of other containers too.
     pub(crate) is_shared: bool,
@@ -143,6 +143,23 @@ impl PortsBefore {
         Self {
             containers: now.containers,
             ..self.clone()
+        }
+    }
+
+    /// Where its ports are from now on: a change may move them, and the engine picks others at each start.
+    pub(crate) fn is_published_at(&mut self, reach: &ContainerReach) {
+        // Who lives in another container's network is reached as that one is.
+        if reach.network_of.is_some() {
+            return;
+        }
+        self.published.clone_from(&reach.published);
+        // What can only be asked is not known where it is published no more.
+        if self.is_blind {
+            self.answered
+                .retain(|port, _| reach.published.contains_key(port));
+        }
+        for (port, answer) in &mut self.answered {
+            answer.is_published = reach.published.contains_key(port);
         }
     }
 

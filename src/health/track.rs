@@ -126,6 +126,9 @@ impl ServiceTrack {
         found: Option<&Inspected>,
         limits: Limits,
     ) {
+        if let Some(inspected) = found {
+            self.ports.before.is_published_at(&inspected.reach);
+        }
         let expect = found.map(|inspected| {
             let (settings, past) = (&self.target.settings, self.target.past);
             let ports = self.ports.before.wanted(&inspected.reach);

@@ -218,3 +218,35 @@ fn followers_answer_for_the_ports_of_the_network_that_they_live_in() {
     assert_eq!(answer.verdict("app").0, "answers", "{answer}");
     assert!(answers(port));
 }
+
+#[test]
+fn a_port_is_asked_where_it_is_published_now() {
+    let (port, other) = (free_port(), free_port());
+    let compose = web(port, "expose: ['80']").replace(&format!("{port}:80"), "${PORT}:80");
+    let env = format!("{}PORT={port}\n", GOOD.1);
+    let Some(stack) = TestStack::started(&compose, &[(GOOD.0, &env)]) else {
+        return;
+    };
+    while !answers(port) {}
+    let moved = format!("PORT={other}");
+    let args = ["--json", "set", &moved, "--timeout", "20s"];
+    let answer = stack.refit(&args).exits(0);
+    let verdict = &answer.all("verdict")[0];
+    assert_eq!(verdict["verdict"], "answers", "{answer}");
+    assert_eq!(verdict["ports"], serde_json::json!([other]), "{answer}");
+    assert!(answers(other));
+    // One that the engine picks is another one after each start.
+    stack.write(
+        "compose.yaml",
+        &compose.replace("127.0.0.1:${PORT}:80", "127.0.0.1::80"),
+    );
+    stack.up();
+    let args = ["--json", "restart", "web", "--timeout", "20s"];
+    let answer = stack.refit(&args).exits(0);
+    assert_eq!(answer.verdict("web").0, "answers", "{answer}");
+    // What is published no more is asked by nobody, and is there for the others of the stack.
+    let args = ["unset", "services.web.ports", "-F", "compose.yaml"];
+    stack
+        .refit(&[&["--json"], &args[..], &["--timeout", "20s"]].concat())
+        .exits(0);
+}
