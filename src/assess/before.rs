@@ -46,23 +46,32 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
             Some(((*service).clone(), failed))
         })
     });
-    let (ports, failing) = tokio::join!(ports(place, assessment, &running), join_all(probes));
+    let project = &assessment.after.name;
+    let (side, failing) = tokio::join!(
+        EngineSide::look_at_containers(&place.docker, project),
+        join_all(probes)
+    );
     let failing = failing.into_iter().flatten().collect();
-    SeenBefore::new(ports, failing, statistics::took(state))
+    let (mut seen_ports, mut restarts) = (BTreeMap::new(), BTreeMap::new());
+    if let Ok(mut side) = side {
+        side.look_at_ports(&place.docker, &running);
+        for service in &running {
+            let own = side.of_service(service).into_iter();
+            let most = own.filter_map(|one| usize::try_from(one.restarts).ok());
+            restarts.insert((*service).clone(), most.max().unwrap_or_default());
+        }
+        seen_ports = ports(place, &side, &running).await;
+    }
+    SeenBefore::new(seen_ports, failing, statistics::took(state), restarts)
 }
 
 async fn ports(
     place: &Place,
-    assessment: &Assessment,
+    side: &EngineSide,
     services: &[&ServiceName],
 ) -> BTreeMap<ServiceName, PortsBefore> {
-    let project = &assessment.after.name;
-    let Ok(mut side) = EngineSide::look_at_containers(&place.docker, project).await else {
-        return BTreeMap::new();
-    };
-    side.look_at_ports(&place.docker, services);
     let seen = services.iter().map(|service| async {
-        let mut ports = PortsBefore::of(&side, service);
+        let mut ports = PortsBefore::of(side, service);
         // Published ports of another machine are not here.
         if place.docker.endpoint.is_local() {
             let questions = ports

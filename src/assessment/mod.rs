@@ -197,6 +197,17 @@ impl Assessment {
         plan::image::recreate(&mut self.plan, of, service, text)
     }
 
+    /// The services touched with this one that it may wait for: those that it depends on, or whose name
+    /// stands in its environment as an address does.
+    fn may_wait_for(&self, name: &ServiceName) -> BTreeSet<ServiceName> {
+        let Some(service) = self.after.services.get(name) else {
+            return BTreeSet::new();
+        };
+        let touched = self.plan.steps.iter().map(|step| &step.service);
+        let awaited = touched.filter(|other| *other != name && service.may_wait_for(other));
+        awaited.cloned().collect()
+    }
+
     /// What the watch is to know of each.
     pub(crate) fn targets(&self, place: &Place) -> Vec<WatchTarget> {
         let of_step = |name: &ServiceName, action: Action| {
@@ -220,6 +231,7 @@ impl Assessment {
                     one_shot: self.one_shots.contains(name),
                     took: self.seen.took(name),
                     is_new: action == Action::Rebuild || self.brings_images(),
+                    restarts: self.seen.restarts(name),
                 },
                 was_failing: !own.is_empty() && own.iter().all(|container| container.is_failing())
                     || self.seen.failed(name),
@@ -232,6 +244,7 @@ impl Assessment {
                 },
                 settings: place.settings.service(name),
                 ports: self.seen.ports(name),
+                waits_for: self.may_wait_for(name),
             }
         };
         let steps = self

@@ -140,6 +140,7 @@ impl Watching {
                 replicas: own.len(),
                 settings: place.settings.service(service),
                 ports: Default::default(),
+                waits_for: Default::default(),
             })
             .collect();
         let emitter = Emitter::new(global.renderer());

@@ -396,6 +396,8 @@ pub struct Inspected {
     pub mounts: Vec<Mount>,
     /// Seconds between the stop signal and the kill, if set.
     pub stop_timeout: Option<i64>,
+    /// The memory that it may use, if that is limited.
+    pub memory_limit: Option<u64>,
     /// Whether the engine's own init is PID 1, which obeys a stop (F15).
     pub init: bool,
     /// Names of the networks that it is on.
@@ -461,6 +463,10 @@ impl Inspected {
                 .map(Mount::of_model)
                 .collect(),
             stop_timeout: config.stop_timeout,
+            memory_limit: host
+                .memory
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .filter(|bytes| *bytes > 0),
             init: host.init.unwrap_or_default(),
             networks: networks.unwrap_or_default().into_keys().collect(),
             reach,

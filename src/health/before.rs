@@ -16,19 +16,23 @@ pub(crate) struct SeenBefore {
     /// Those whose probe failed, with what came instead.
     failing: BTreeMap<ServiceName, String>,
     took: BTreeMap<ServiceName, Duration>,
+    restarts: BTreeMap<ServiceName, usize>,
 }
 
 impl SeenBefore {
-    /// Of these ports, probes that failed, and times until services were well in earlier runs.
+    /// Of these ports, probes that failed, times until services were well in earlier runs, and how often
+    /// the engine had started them again.
     pub(crate) fn new(
         ports: BTreeMap<ServiceName, PortsBefore>,
         failing: BTreeMap<ServiceName, String>,
         took: BTreeMap<ServiceName, Duration>,
+        restarts: BTreeMap<ServiceName, usize>,
     ) -> Self {
         Self {
             ports,
             failing,
             took,
+            restarts,
         }
     }
 
@@ -40,6 +44,11 @@ impl SeenBefore {
     /// Whether its probe failed.
     pub(crate) fn failed(&self, service: &ServiceName) -> bool {
         self.failing.contains_key(service)
+    }
+
+    /// How often the engine had started one of its containers again, since somebody started it.
+    pub(crate) fn restarts(&self, service: &ServiceName) -> usize {
+        self.restarts.get(service).copied().unwrap_or_default()
     }
 
     /// The longest that it took to be well in its last runs.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::verdict::{
-    Expectation, Judgement, LifeEvent, Observation, Verdict, has_open_ports, judge,
+    Expectation, Judgement, KILLED, LifeEvent, Observation, Verdict, has_open_ports,
+    is_killed_unexplained, judge,
 };
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::VerdictWord;
@@ -143,6 +144,35 @@ impl Life {
     pub(super) fn last_start(&self) -> Option<Duration> {
         let starts = |o: &&Observation| o.seen == LifeEvent::Started;
         self.history.iter().rfind(starts).map(|o| o.at)
+    }
+
+    /// The kernel killed a process of it: the one that ended last, where the engine tells of it after the
+    /// end, and else the one that runs.
+    pub(super) fn out_of_memory(&mut self) {
+        self.oom = true;
+        let deaths = self.history.iter_mut().map(|one| &mut one.seen);
+        let last = deaths.rev().find_map(|seen| match seen {
+            LifeEvent::Died { exit_code, oom } => Some((*exit_code, oom)),
+            LifeEvent::Started
+            | LifeEvent::Health { .. }
+            | LifeEvent::Probe { .. }
+            | LifeEvent::Listens(_)
+            | LifeEvent::Replied { .. } => None,
+        });
+        if let Some((KILLED, oom)) = last {
+            *oom = true;
+        }
+    }
+
+    /// Whether it is down by a kill, and the engine may have more to say of it.
+    pub(super) fn is_killed_unexplained(&self) -> bool {
+        self.halt == Halt::None && is_killed_unexplained(&self.history)
+    }
+
+    /// Whether its process has ended by itself since the watch began.
+    pub(super) fn has_died(&self) -> bool {
+        let died = |one: &Observation| matches!(one.seen, LifeEvent::Died { .. });
+        self.history.iter().any(died)
     }
 
     /// Whether its end was the last thing that was seen.

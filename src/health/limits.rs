@@ -62,7 +62,19 @@ pub struct Past {
     pub took: Option<Duration>,
     /// It is another version: what it took says nothing of the data that it may have to migrate.
     pub is_new: bool,
+    /// So often the engine had started it again since it was started by hand.
+    pub restarts: usize,
 }
+
+impl Past {
+    /// So many ends are borne of it, where nobody says otherwise.
+    fn crashes(self) -> usize {
+        CRASHES.max(self.restarts.min(MOST_CRASHES))
+    }
+}
+
+/// The engine waits longer before each of its restarts: so many take about 25 seconds.
+const MOST_CRASHES: usize = 8;
 
 /// The longest time that a healthcheck may take to its result by its own numbers.
 pub(crate) fn of_healthcheck(check: Healthcheck) -> Duration {
@@ -92,7 +104,10 @@ pub(crate) fn expectation(
         ports: PortsWanted::default(),
         replies: false,
         ports_limit,
-        crashes: settings.crashes.unwrap_or(CRASHES),
+        crashes: settings.crashes.unwrap_or(past.crashes()),
+        memory_limit: inspected.memory_limit,
+        restarts_by_design: past.restarts > 0,
+        waits_until: Duration::ZERO,
     }
 }
 
@@ -144,7 +159,10 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         ports: PortsWanted::default(),
         replies: false,
         ports_limit: Duration::ZERO,
-        crashes: settings.crashes.unwrap_or(CRASHES),
+        crashes: settings.crashes.unwrap_or(past.crashes()),
+        memory_limit: None,
+        restarts_by_design: past.restarts > 0,
+        waits_until: Duration::ZERO,
     }
 }
 

@@ -9,7 +9,9 @@ use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
 use super::port_track::{PortQuestion, PortTrack};
 use super::ports::{PortsBefore, PortsWanted};
-use super::verdict::{Expectation, Judgement, LifeEvent, Observation, Verdict, judge, waits_for};
+use super::verdict::{
+    Expectation, Judgement, KILLED, LifeEvent, Observation, Verdict, judge, waits_for,
+};
 use crate::docker::container::{Health, Inspected, State};
 use crate::event::{Action, ServiceName, Times, VerdictWord};
 use crate::host::http::{Answer, Reply};
@@ -36,6 +38,8 @@ pub struct WatchTarget {
     pub settings: ServiceSettings,
     /// Its ports before.
     pub(crate) ports: PortsBefore,
+    /// The others that are touched with it and that it may wait for.
+    pub waits_for: BTreeSet<ServiceName>,
 }
 
 /// One service as the watch has seen it.
@@ -228,6 +232,24 @@ impl ServiceTrack {
         waits.max_by_key(|(_, until, _)| *until)
     }
 
+    /// Since when it has nothing to wait for of what is touched with it: its ends before then tell nothing.
+    pub(crate) fn waits_until(&mut self, until: Duration) {
+        for life in self.lives.values_mut() {
+            life.expect.waits_until = until;
+        }
+    }
+
+    /// Until when others that wait for it had to wait, or have to: without end where it is on its way.
+    pub(crate) fn is_awaited_until(&self) -> Duration {
+        match &self.verdict {
+            Some(verdict) => verdict.at,
+            // Who crashes itself is judged for itself, and first.
+            None if self.lives.values().any(Life::has_died) => Duration::ZERO,
+            None if self.lives.is_empty() => Duration::ZERO,
+            None => Duration::MAX,
+        }
+    }
+
     /// A container was told to reload, and goes on: from here on it is judged anew.
     pub(crate) fn reloaded(&mut self, found: &Inspected, at: Duration, limits: Limits) {
         self.started(&found.id, at, Some(found), limits);
@@ -253,18 +275,16 @@ impl ServiceTrack {
     /// The kernel killed a process of the container; the end of the container may follow, or be told
     /// already.
     pub(crate) fn out_of_memory(&mut self, id: &str) {
-        let Some(life) = self.lives.get_mut(id) else {
-            return;
-        };
-        life.oom = true;
-        let last = life.history.last_mut().map(|last| &mut last.seen);
-        if let Some(LifeEvent::Died {
-            exit_code: 137,
-            oom,
-        }) = last
-        {
-            *oom = true;
+        if let Some(life) = self.lives.get_mut(id) {
+            life.out_of_memory();
         }
+    }
+
+    /// The containers that are down by a kill of which the engine may have more to say.
+    pub(crate) fn killed_unexplained(&self) -> Vec<String> {
+        let killed = self.lives.iter();
+        let killed = killed.filter(|(_, life)| life.is_killed_unexplained());
+        killed.map(|(id, _)| id.clone()).collect()
     }
 
     /// A container's process ended. Of containers whose start was not seen this is the end that was
@@ -272,7 +292,7 @@ impl ServiceTrack {
     pub(crate) fn died(&mut self, id: &str, at: Duration, exit_code: i64) {
         self.down.down(id, at);
         if let Some(life) = self.lives.get_mut(id) {
-            let oom = life.oom && exit_code == 137;
+            let oom = life.oom && exit_code == KILLED;
             life.died(at, exit_code, oom);
         }
     }

@@ -36,6 +36,12 @@ pub(crate) struct Expectation {
     pub ports_limit: Duration,
     /// So many ends of a container that starts again by itself are borne.
     pub crashes: usize,
+    /// The memory that it may use, if that is limited.
+    pub memory_limit: Option<u64>,
+    /// The engine had to start the one before again as well, and it ran: that is its way.
+    pub restarts_by_design: bool,
+    /// Until then something was not well that it may wait for; ends before count for nothing.
+    pub waits_until: Duration,
 }
 
 /// One thing that was seen.
@@ -223,18 +229,25 @@ impl LifeSummary {
     }
 
     /// Whether its crashes are more than what may be borne: after so many it has to run longer each time.
-    /// Within the start period the engine bears all.
+    /// Within the start period all are borne, but for a loop that comes to nothing.
     fn crashes_too_often(&self, expect: &Expectation, now: Duration) -> bool {
         let started = self.first_start.unwrap_or_default();
         let bears_until = expect.healthcheck.map(|check| started + check.start_period);
-        if self.lives.len() <= expect.crashes || bears_until.is_some_and(|until| now < until) {
-            return false;
-        }
-        let Some((last, earlier)) = self.lives.split_last() else {
+        let ends = self.deaths.iter().zip(&self.lives);
+        let ends = ends.filter(|((at, _), _)| *at > expect.waits_until);
+        let ends: Vec<(i64, Duration)> = ends.map(|((_, code), ran)| (*code, *ran)).collect();
+        let Some(((_, last), earlier)) = ends.split_last() else {
             return false;
         };
-        let longest = earlier.iter().max().copied().unwrap_or_default();
-        *last < (longest * 2).max(SOON)
+        if earlier.len() < expect.crashes {
+            return false;
+        }
+        let is_borne = bears_until.is_some_and(|until| now < until);
+        if is_borne && (expect.restarts_by_design || !is_loop(&ends)) {
+            return false;
+        }
+        let longest = earlier.iter().map(|(_, ran)| *ran).max();
+        *last < (longest.unwrap_or_default() * 2).max(SOON)
     }
 
     /// Its ports are not open any more.
@@ -243,6 +256,28 @@ impl LifeSummary {
         self.reply = None;
     }
 }
+
+/// Whether each of these lives, told by exit code and length, ended at once and with the same error: such
+/// a process does no work that would bring it further the next time.
+fn is_loop(ends: &[(i64, Duration)]) -> bool {
+    let first = ends.first().map(|(code, _)| *code);
+    let same = |(code, ran): &(i64, Duration)| *ran < AT_ONCE && Some(*code) == first;
+    first != Some(0) && ends.iter().all(same)
+}
+
+/// Whether it is down by a kill that nobody has explained yet, and may be: by the kernel, for want of
+/// memory.
+pub(crate) fn is_killed_unexplained(history: &[Observation]) -> bool {
+    let last = history.last().map(|one| &one.seen);
+    let killed = LifeEvent::Died {
+        exit_code: KILLED,
+        oom: false,
+    };
+    last == Some(&killed)
+}
+
+/// The exit code of a process that got SIGKILL.
+pub(crate) const KILLED: i64 = 137;
 
 /// Judges a container. `now` is the time since the watch began; observations are in order.
 ///
@@ -374,6 +409,8 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
 /// The engine tells of the kernel's kill by an event of its own; where there is much to do it comes so
 /// much later than the end itself.
 const OOM_LATE: Duration = Duration::from_secs(1);
+/// The same of a container whose memory is limited and that stays down: that is the likely reason.
+const OOM_LATE_OF_LIMITED: Duration = Duration::from_secs(10);
 
 fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     let Some(&(at, exit_code)) = life.deaths.last() else {
@@ -382,14 +419,18 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     if let Some(at) = life.oom_at {
         return failed(at, "was OOM-killed".to_owned());
     }
-    if exit_code == 137 && now < at + OOM_LATE {
-        return pending(at + OOM_LATE);
-    }
     let comes_back = match expect.policy {
         RestartPolicy::No => false,
         RestartPolicy::OnFailure => exit_code != 0,
         RestartPolicy::Always => true,
     };
+    let late = match expect.memory_limit {
+        Some(_) if !comes_back => OOM_LATE_OF_LIMITED,
+        Some(_) | None => OOM_LATE,
+    };
+    if exit_code == KILLED && now < at + late {
+        return pending(at + late);
+    }
     if exit_code == 0 && !comes_back {
         return if expect.may_complete {
             good(VerdictWord::Completed, at)
@@ -398,7 +439,13 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
         };
     }
     if !comes_back {
-        return failed(at, format!("exited with {exit_code}"));
+        let limit = expect.memory_limit.filter(|_| exit_code == KILLED);
+        let limit = limit.map(|bytes| {
+            let mib = bytes >> 20;
+            format!(" (killed; its memory is limited to {mib} MiB)")
+        });
+        let limit = limit.unwrap_or_default();
+        return failed(at, format!("exited with {exit_code}{limit}"));
     }
     if life.crashes_too_often(expect, now) {
         let span = at.saturating_sub(life.first_start.unwrap_or_default());
@@ -415,6 +462,9 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     let started = life.first_start.unwrap_or_default();
     pending(start_period.map_or(Duration::MAX, |period| (started + period).max(now + SOON)))
 }
+
+/// A life that is shorter than this did no more than read its settings, or ask for something once.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// When a container that is down is looked at again; and no life that is shorter is a longer one.
 const SOON: Duration = Duration::from_secs(1);

@@ -370,11 +370,16 @@ impl Watch {
         let mut wake = None;
         for name in services {
             let now = self.began.elapsed();
+            let until = self.waits_until(name, services);
             let Some(track) = self.tracks.get_mut(name).filter(|t| t.verdict.is_none()) else {
                 continue;
             };
+            track.waits_until(until);
             let ask_again = match track.judge(now) {
                 Judged::Decided => None,
+                Judged::Open { ask_again } if self.ask_who_killed(name).await => {
+                    Some(ask_again.min(self.began.elapsed() + LOOK_PAUSE))
+                }
                 Judged::Open { ask_again } => Some(ask_again),
                 Judged::Good(verdict) => match self.look_at(name).await {
                     LastLook::Agrees => {
@@ -396,6 +401,37 @@ impl Watch {
             }
         }
         wake
+    }
+
+    /// Asks the engine once more whether the kernel killed what is down: it says so later than it tells of
+    /// the end. Says whether there is something to ask again.
+    async fn ask_who_killed(&mut self, name: &ServiceName) -> bool {
+        let track = self.tracks.get(name);
+        let killed = track
+            .map(ServiceTrack::killed_unexplained)
+            .unwrap_or_default();
+        for id in &killed {
+            let found = self.docker.inspect(id).await.ok().flatten();
+            let track = self.tracks.get_mut(name);
+            if let Some(track) = track.filter(|_| found.is_some_and(|found| found.oom_killed)) {
+                track.out_of_memory(id);
+                // Judged anew at once.
+                return true;
+            }
+        }
+        !killed.is_empty()
+    }
+
+    /// Until when something was not well, of what is judged with a service, that it may wait for.
+    fn waits_until(&self, name: &ServiceName, services: &[ServiceName]) -> Duration {
+        let target = self.tracks.get(name).map(|track| &track.target);
+        let awaited = target.into_iter().flat_map(|target| &target.waits_for);
+        let awaited = awaited.filter(|other| services.contains(other));
+        let tracks = awaited.filter_map(|other| self.tracks.get(other));
+        tracks
+            .map(ServiceTrack::is_awaited_until)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Looks at a service's containers: what the events told may be old.

@@ -425,6 +425,11 @@ impl Rollback<'_> {
                     one_shot: shots.contains(&step.service),
                     took: seen.took(&step.service),
                     is_new: !self.checkpoint.images.is_empty(),
+                    restarts: was
+                        .iter()
+                        .filter_map(|one| usize::try_from(one.restarts).ok())
+                        .max()
+                        .unwrap_or_default(),
                 },
                 was_failing: was.iter().any(|one| one.is_failing()) || seen.failed(&step.service),
                 old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
@@ -433,6 +438,7 @@ impl Rollback<'_> {
                 ports: seen
                     .ports(&step.service)
                     .in_containers_of(&now, &step.service),
+                waits_for: services.iter().map(|name| (*name).clone()).collect(),
             }
         };
         let watched = steps.iter().filter(|step| step.action != Action::Remove);

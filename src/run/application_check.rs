@@ -231,6 +231,7 @@ impl Transaction<'_> {
             replicas: own.len(),
             settings: self.place.settings.service(service),
             ports: Default::default(),
+            waits_for: Default::default(),
         };
         let mut watch = Watch::begin(
             docker,

@@ -329,6 +329,18 @@ impl Service {
             .filter_map(|item| item.get("source").and_then(Value::as_str))
     }
 
+    /// Whether it may need another service at its start: it depends on it, or an address in its
+    /// environment names it.
+    pub(crate) fn may_wait_for(&self, other: &ServiceName) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let mut values = self.environment.values().flatten();
+        self.depends_on.contains_key(other)
+            || values.any(|value| {
+                let mut words = value.split(|c| !is_part(c));
+                words.any(|word| word == other.as_str())
+            })
+    }
+
     /// Everything that must be there before it.
     fn needs(&self) -> Vec<ServiceName> {
         let shared = self.shares_with().into_iter().map(|(_, name)| name);

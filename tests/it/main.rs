@@ -91,6 +91,7 @@ mod upgrade_refusals;
 mod upgrade_stores;
 mod upgrade_targets;
 mod variables;
+mod verdicts;
 mod waits;
 mod watch;
 mod way_back;

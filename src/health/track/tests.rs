@@ -18,6 +18,7 @@ fn track() -> ServiceTrack {
         replicas: 1,
         settings: ServiceSettings::default(),
         ports: PortsBefore::default(),
+        waits_for: BTreeSet::new(),
     };
     ServiceTrack::new(target, Limits::default())
 }

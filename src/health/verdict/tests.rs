@@ -20,6 +20,9 @@ fn plain() -> Expectation {
         replies: false,
         ports_limit: S(90),
         crashes: CRASHES,
+        memory_limit: None,
+        restarts_by_design: false,
+        waits_until: Duration::ZERO,
     }
 }
 
@@ -194,11 +197,80 @@ fn the_engine_begins_a_new_start_period_at_each_start() {
     history.push(at(38, health(Health::Healthy)));
     assert_eq!(told(&with(20), &history, 38), "healthy at 25");
     // More ends than are borne, while the engine would bear all.
-    let mut history = lives(&[0, 0, 0, 0]);
-    assert!(told(&with(60), &history, 4).starts_with("pending"));
-    history.extend([at(5, LifeEvent::Started), at(7, health(Health::Healthy))]);
-    assert_eq!(told(&with(60), &history, 10), "healthy at 10");
-    assert!(told(&with(60), &lives(&[0, 0, 0, 0]), 61).starts_with("failed"));
+    let mut history = lives(&[2, 2, 2, 2]);
+    assert!(told(&with(60), &history, 12).starts_with("pending"));
+    history.extend([at(13, LifeEvent::Started), at(15, health(Health::Healthy))]);
+    assert_eq!(told(&with(60), &history, 18), "healthy at 18");
+    assert!(told(&with(60), &lives(&[2, 2, 2, 2]), 61).starts_with("failed"));
+}
+
+fn in_its_start_period() -> Expectation {
+    Expectation {
+        healthcheck: Some(Healthcheck {
+            start_period: S(60),
+            interval: S(1),
+            timeout: S(1),
+            retries: 1,
+        }),
+        limit: S(72),
+        ..plain()
+    }
+}
+
+#[test]
+fn a_loop_that_ends_at_once_is_not_borne_for_the_whole_start_period() {
+    let expect = in_its_start_period();
+    // Its database may come: three starts fail, the fourth runs.
+    assert!(told(&expect, &lives(&[0, 0, 0]), 3).starts_with("pending"));
+    assert_eq!(
+        told(&expect, &lives(&[0, 0, 0, 0]), 4),
+        "failed at 4: exited with 3, 4 times in 3.0 s"
+    );
+    assert_eq!(
+        told(&expect, &lives(&[1, 1, 0, 1]), 7),
+        "failed at 7: exited with 3, 4 times in 6.0 s"
+    );
+    // It gets further each time, or runs for a while: so does one that sets itself up in steps.
+    assert!(told(&expect, &lives(&[0, 0, 0, 2]), 6).starts_with("pending"));
+    assert!(told(&expect, &lives(&[2, 0, 0, 0]), 6).starts_with("pending"));
+    // Another error, or none, is another reason.
+    let mut ends = lives(&[0, 0, 0]);
+    ends.extend([at(4, LifeEvent::Started), at(4, died(1))]);
+    assert!(told(&expect, &ends, 4).starts_with("pending"));
+    let by_itself: Vec<Observation> = (1..6)
+        .flat_map(|second| [at(second, LifeEvent::Started), at(second, died(0))])
+        .collect();
+    assert!(told(&expect, &by_itself, 5).starts_with("pending"));
+    let patient = Expectation {
+        crashes: 5,
+        ..in_its_start_period()
+    };
+    assert!(told(&patient, &lives(&[0; 5]), 5).starts_with("pending"));
+    assert!(told(&patient, &lives(&[0; 6]), 6).starts_with("failed"));
+}
+
+#[test]
+fn what_was_restarted_before_it_ran_may_be_so_again() {
+    let expect = Expectation {
+        restarts_by_design: true,
+        ..in_its_start_period()
+    };
+    assert!(told(&expect, &lives(&[0; 7]), 7).starts_with("pending"));
+    assert!(told(&expect, &lives(&[0; 7]), 61).starts_with("failed"));
+}
+
+#[test]
+fn ends_while_something_else_was_not_well_count_for_nothing() {
+    for expect in [plain(), in_its_start_period()] {
+        let until = |waits_until| Expectation {
+            waits_until: S(waits_until),
+            ..expect.clone()
+        };
+        let ends = lives(&[0; 8]);
+        assert!(told(&until(1000), &ends, 8).starts_with("pending"));
+        assert!(told(&until(5), &ends, 8).starts_with("pending"));
+        assert!(told(&until(4), &ends, 8).starts_with("failed"));
+    }
 }
 
 fn serving(ports: &[u16]) -> Expectation {
@@ -328,6 +400,15 @@ fn a_kill_is_no_verdict_until_its_cause_is_told() {
     let history = [at(1, LifeEvent::Started), at(2, died(137))];
     assert_eq!(told(&expect, &history, 2), "pending 3");
     assert_eq!(told(&expect, &history, 3), "failed at 2: exited with 137");
+    let limited = Expectation {
+        memory_limit: Some(16 << 20),
+        ..expect
+    };
+    assert_eq!(told(&limited, &history, 3), "pending 12");
+    assert_eq!(
+        told(&limited, &history, 12),
+        "failed at 2: exited with 137 (killed; its memory is limited to 16 MiB)"
+    );
 }
 
 #[test]
