@@ -65,19 +65,21 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | GitOwnership | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey
         | GuardProject | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound
         | Interrupted | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead
-        | LocalhostInContainer | MaxFailures | MissingValue | NeedsProvider | NoAccount
-        | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
-        | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
-        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
-        | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse | PullFailed
-        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
-        | RollbackFailed | SchedulerFailed | StackDown | StartFailed | StateDamaged
-        | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
+        | LocalhostInContainer | MaxFailures | MissingValue | NeedsProvider | NewKey
+        | NewService | NoAccount | NoCheckout | NoCompose | NoComposeFile | NoDirectory
+        | NoEngine | NoFile | NoGit | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe
+        | NoRun | NoScheduler | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile
+        | NotMissed | NotScheduled | NotSupported | NotUtf8 | OutsideWindow | Overridden
+        | PortInUse | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit
+        | RegistryUnreachable | RollbackFailed | SchedulerFailed | StackDown | StartFailed
+        | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
         | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
         | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
-        | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey | YamlDuplicateKey
-        | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit | YamlNoSuchItem
-        | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments | YamlSyntax
-        | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => Exit::Refused,
+        | ValueUnfit | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey
+        | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit
+        | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments
+        | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => {
+            Exit::Refused
+        }
     }
 }

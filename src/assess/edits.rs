@@ -140,8 +140,12 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
             let text = format!(
                 "--for cannot pass on a key of {file}: Compose does not read it for ${{…}}"
             );
+            let service = match request.reach.as_slice() {
+                [one] => one.as_str(),
+                _ => "SERVICE",
+            };
             let hint = format!(
-                "refit set 'services.SERVICE.env_file[+]={file}' hands the file to a service"
+                "refit set 'services.{service}.env_file[+]={file}' hands the file to a service"
             );
             Err(Complaint::new(Code::ForOtherFile, text).hint(hint))
         }

@@ -10,6 +10,7 @@ mod overridden;
 mod own_layer;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
+mod slips;
 pub(crate) mod text_diff;
 mod unedited;
 pub(crate) mod validate;
@@ -45,7 +46,10 @@ pub(crate) async fn make(
     let assessment = match what {
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
-            let assessment = edit::of_edit(place, edited, options).await?;
+            slips::of_places(edit, &place.located, &options.allow)?;
+            let mut assessment = edit::of_edit(place, edited, options).await?;
+            let told = slips::of_keys(place, edit, &assessment, &options.allow)?;
+            assessment.notes.extend(told);
             return Ok(that_counts(place, assessment, options).await);
         }
         What::Replace(edit) => {

@@ -13,6 +13,7 @@ use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
 use crate::settings;
 use crate::stack::Place;
+use crate::stack::application;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
@@ -90,7 +91,9 @@ pub(crate) fn unreached(
             Some(format!("-F {} reaches {name}", place.shown(&file.path)))
         });
         let handed = handed.next().map(|way| format!("{way}, "));
-        Some(format!("{text}; {}--for SERVICE adds it", handed.unwrap_or_default()))
+        let subject = application::of(&place.located.args.directory, model, None).ok();
+        let likely = subject.map_or_else(|| "SERVICE".to_owned(), |one| one.service.to_string());
+        Some(format!("{text}; {}--for {likely} adds it", handed.unwrap_or_default()))
     })
     .collect()
 }

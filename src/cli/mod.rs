@@ -3,6 +3,7 @@
 
 mod apply;
 mod argument;
+mod assignment;
 mod command_line;
 mod completions;
 mod doctor;

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::argument::service_names;
+use super::assignment::{self, Assignment, AssignmentForm};
 use super::global::Global;
+use super::located_stack::LocatedStack;
 use super::run_options::{RunOptions, execute};
 use super::standard_input::StandardInput;
 use crate::assess::edit_target::is_compose_path;
 use crate::complaint::{Code, Complaint};
 use crate::edit::is_yaml;
-use crate::edit::yaml::YamlPath;
 use crate::exit::Exit;
 use crate::request::{Edit, EditRequest, Options, To, ValueType, What};
 use crate::secret::Secret;
 use crate::secret::generate::Generate;
+use crate::stack::variables::StackVariables;
 
 #[derive(Debug, Args)]
 pub(super) struct SetArgs {
@@ -67,14 +69,10 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         )
         .hint("name the file: -F compose.yaml"));
     }
+    let assignments = assignments(global, &args, yaml).await?;
     let mut stdin = StandardInput::default();
     let mut edits = Vec::new();
-    for word in &args.assignments {
-        let (key, value) = split(word, yaml)?;
-        if key.trim().is_empty() {
-            let text = "a variable needs a name".to_owned();
-            return Err(Complaint::new(Code::KeyInvalid, text).hint("write KEY=VALUE"));
-        }
+    for Assignment { key, value } in assignments {
         let value = match (value, args.generate) {
             (Some(_), Some(_)) => {
                 return Err(
@@ -114,14 +112,27 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
     execute(global, what, options).await
 }
 
-fn split(word: &str, yaml: bool) -> Result<(String, Option<String>), Complaint> {
-    if yaml {
-        let (path, value) = YamlPath::parse_assignment(word)
-            .map_err(|error| Complaint::new(error.code(), error.to_string()).hint(error.hint()))?;
-        return Ok((path.to_string(), value.map(str::to_owned)));
-    }
-    Ok(match word.split_once('=') {
-        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-        None => (word.to_owned(), None),
-    })
+/// What was typed. What the stack knows is asked for where two words in a row have no `=`.
+async fn assignments(
+    global: &Global,
+    args: &SetArgs,
+    paths: bool,
+) -> Result<Vec<Assignment>, Complaint> {
+    let words = &args.assignments;
+    let found = match assignment::is_doubtful(words) {
+        true => LocatedStack::of(global).await.ok(),
+        false => None,
+    };
+    let variables = found.map(|found| StackVariables::read(&found.located, &[]));
+    let knows = |key: &str| match &variables {
+        _ if is_compose_path(key) => true,
+        Some(variables) => variables.known_keys().any(|known| known == key),
+        None => false,
+    };
+    let how = AssignmentForm {
+        paths,
+        generates: args.generate.is_some(),
+        knows: &knows,
+    };
+    assignment::read(words, how)
 }

@@ -95,7 +95,8 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         }
         print(&key, &set, documented.as_deref());
         print_counting(&key, &counting);
-        print_reached(&key, &reached, &set);
+        let likely = subject.as_ref().map(|subject| &subject.service);
+        print_reached(&key, &reached, &set, likely);
         let is_known = !set.is_empty() || documented.is_some();
         if !is_known && let Some(meant) = definitions::meant(&variables, &key) {
             report::out(&format!("  →         did you mean {meant}?"));

@@ -26,6 +26,10 @@ words! {
         LowDisk = "low-disk",
         /// A file that a service mounts does not exist.
         MissingBind = "missing-bind",
+        /// The key is new, and a slip away from one that is known.
+        NewKey = "new-key",
+        /// The service is new.
+        NewService = "new-service",
         /// Something else overrides what is written.
         Overridden = "overridden",
         /// Others can reach a page without a login.
@@ -34,6 +38,8 @@ words! {
         Rewritten = "rewritten",
         /// A store goes to another major version.
         StoreMajor = "store-major",
+        /// The application cannot start with the value.
+        UnfitValue = "unfit-value",
         /// The store that is used has no password.
         UnprotectedStore = "unprotected-store",
         /// Nothing is seen to read the key.

@@ -118,6 +118,9 @@ pub(crate) struct Key {
     pub in_database: Option<String>,
     /// What comes of a text that does not fit; reads on from the text.
     pub misfit: Option<String>,
+    /// Such a text keeps it from its work: it does not start, or nobody can sign in.
+    #[serde(default)]
+    pub must_fit: bool,
     /// It names a server that the application asks from inside its container.
     #[serde(default)]
     pub inside: bool,

@@ -33,6 +33,9 @@ pub(crate) fn of(path: &YamlPath, located: &Located) -> Option<String> {
     };
     let top = word(0)?;
     if !TOP.contains(&top) && !top.starts_with("x-") {
+        if let Some(whole) = below_services(path, located) {
+            return Some(whole);
+        }
         steps[0] = Segment::Key(nearest(top, TOP)?.to_owned());
         return Some(YamlPath::from_segments(steps).ok()?.to_string());
     }
@@ -55,6 +58,45 @@ pub(crate) fn of(path: &YamlPath, located: &Located) -> Option<String> {
     Some(YamlPath::from_segments(steps).ok()?.to_string())
 }
 
+/// The path that is meant by a key with dots: `app.image`, `sevices.app.image`.
+pub(crate) fn for_key(key: &str, located: &Located) -> Option<String> {
+    let path: YamlPath = key.parse().ok()?;
+    if path.segments().len() < 2 {
+        return None;
+    }
+    let meant = of(&path, located)?;
+    // Elasticsearch reads `network.host`.
+    let whole: YamlPath = meant.parse().ok()?;
+    match whole.segments() {
+        [Segment::Key(top), Segment::Key(service), ..] if top == "services" => {
+            services(located).contains(service).then_some(meant)
+        }
+        _ => None,
+    }
+}
+
+/// The path of a service of which the first word was left out, or that word with a slip in it.
+fn below_services(path: &YamlPath, located: &Located) -> Option<String> {
+    let Segment::Key(first) = path.segments().first()? else {
+        return None;
+    };
+    let services = services(located);
+    let mut names = services.iter().map(String::as_str);
+    let is_near = || nearest(first, TOP).is_some();
+    let name = match names.clone().find(|known| known == first) {
+        Some(name) => name,
+        None if path.segments().len() > 1 && !is_near() => names.find(|known| {
+            // Advice alone is not enough to take a key for a path.
+            nearest(first, [*known]).is_some() && first.len() > 3
+        })?,
+        None => return None,
+    };
+    let mut steps = path.segments().to_vec();
+    steps[0] = Segment::Key(name.to_owned());
+    steps.insert(0, Segment::Key("services".to_owned()));
+    Some(YamlPath::from_segments(steps).ok()?.to_string())
+}
+
 /// What to do about paths that Compose refused.
 pub(crate) fn after_refusal<'a>(
     keys: impl IntoIterator<Item = &'a str>,
@@ -70,8 +112,13 @@ pub(crate) fn after_refusal<'a>(
             Segment::Index(_) | Segment::Append => return None,
         };
         let unknown = !TOP.contains(&top.as_str()) && !top.starts_with("x-");
+        let services = services(located);
+        let service = match services.as_slice() {
+            [one] => one.as_str(),
+            _ => "SERVICE",
+        };
         unknown.then(|| {
-            format!("give the whole path in the file, such as services.SERVICE.environment.{key}")
+            format!("give the whole path in the file, such as services.{service}.environment.{key}")
         })
     })
 }

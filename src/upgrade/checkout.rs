@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::env::SAMPLE_NAMES;
 use super::source::{self, UpgradeGoal, UpgradeTarget, Waiting};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::moving::Moving;
@@ -16,6 +15,7 @@ use crate::plan::guard::Guard;
 use crate::request::Options;
 use crate::settings::Track;
 use crate::stack::Place;
+use crate::stack::sample::SAMPLE_NAMES;
 
 /// What there is to move to.
 #[derive(Default)]

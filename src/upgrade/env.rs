@@ -18,16 +18,6 @@ pub(crate) use merge::{GenerateSecret, SecretShape, merge};
 use crate::edit::dotenv::{Dotenv, DotenvError, Format};
 use sample::Sample;
 
-/// The names under which applications keep a sample, the usual one first.
-pub(crate) const SAMPLE_NAMES: [&str; 6] = [
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-    ".env.dist",
-    "env.example",
-    "example.env",
-];
-
 /// Compares the sample before and after, and the person's own file. `old` or `new` is `None` where that
 /// version has no sample.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::env::{self, NewKey, SAMPLE_NAMES, SampleChanges, SecretShape};
+use super::env::{self, NewKey, SampleChanges, SecretShape};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::assessment::moving::Moving;
@@ -12,6 +12,7 @@ use crate::host::files;
 use crate::secret::generate::Generate;
 use crate::secret::{Secret, is_secret};
 use crate::stack::Place;
+use crate::stack::sample::SAMPLE_NAMES;
 use crate::stack::side::{FileEdit, Origin, Side};
 
 /// What is to be told.

@@ -107,7 +107,11 @@ fn a_value_from_standard_input_is_taken_whole() {
     stack
         .refit_with_input(&["set", "A", "B", "--no-apply"], b"x")
         .exits(2)
-        .says("only one value can come from standard input");
+        .says("did you mean refit set A=B");
+    stack
+        .refit_with_input(&["set", "A", "NEW_B", "--dry-run"], b"x")
+        .exits(2)
+        .says("did you mean refit set A=NEW_B");
     assert_eq!(stack.read(".env"), before);
 }
 
@@ -290,7 +294,7 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
     for none in ["=1", ""] {
         refused(1, &[none])
             .says("a variable needs a name")
-            .says("write KEY=VALUE");
+            .says("refit set NAME=");
     }
     refused(2, &["A=1", "A=2"])
         .says("A is given twice")

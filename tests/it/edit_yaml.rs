@@ -377,6 +377,10 @@ fn a_path_that_leads_nowhere_gets_a_hint() {
     refused(&["set", "services.web.ports[x]=2"]).says("a number, + or a quoted name");
     // Compose's own words, and the name that was meant.
     refused(&["set", "services.wbe.environment.K=1"])
+        .says("there is no service wbe")
+        .says("refit set services.web.environment.K=1");
+    let allowed = ["--allow", "new-service"];
+    refused(&[&["set", "services.wbe.environment.K=1"][..], &allowed].concat())
         .says("wbe")
         .says("neither an image nor a build context")
         .says("services.web");
@@ -386,7 +390,8 @@ fn a_path_that_leads_nowhere_gets_a_hint() {
     // Nothing to remove is no error, but may be a slip.
     edits(&stack, "unset", &["services.web.enviroment.MODE"])
         .says("was not set; nothing to remove; did you mean services.web.environment.MODE?");
-    edits(&stack, "set", &["services.wbe.image=x", "--dry-run"])
+    let new = ["services.wbe.image=x", "--dry-run"];
+    edits(&stack, "set", &[&new[..], &allowed].concat())
         .says("services.wbe.image is new; did you mean services.web.image?");
     refused(&["set", "MODE=1", "-F", "compose.yaml"]).says("services.SERVICE.environment.MODE");
     refused(&["set", "services.web.command=[a", "--as-json"]).says("--as-json");

@@ -89,21 +89,30 @@ pub(super) fn print_counting(key: &EnvKey, counting: &[Counting]) {
     print_lines("counts", &lines);
 }
 
-pub(super) fn print_reached(key: &EnvKey, reached: &[Reached], set: &[SetAt]) {
+/// `likely` is the service that is probably meant where the key reaches none.
+pub(super) fn print_reached(
+    key: &EnvKey,
+    reached: &[Reached],
+    set: &[SetAt],
+    likely: Option<&ServiceName>,
+) {
+    let likely = likely.map_or("SERVICE", ServiceName::as_str);
     let mut images = set
         .iter()
         .filter(|at| at.path.is_none() && !at.of.is_empty());
     if let (true, Some(image)) = (reached.is_empty(), images.next()) {
         let of: Vec<&str> = image.of.iter().map(ServiceName::as_str).collect();
-        let of = of.join(", ");
-        report::out(&format!("  reaches   {of}  from its image alone"));
+        let first = of.first().copied().unwrap_or(likely);
+        let all = of.join(", ");
+        report::out(&format!("  reaches   {all}  from its image alone"));
         page::advice(&format!(
-            "  →         refit set {key}=VALUE --for SERVICE sets it there"
+            "  →         refit set {key}=VALUE --for {first} sets it there"
         ));
     } else if reached.is_empty() {
         report::out("  reaches   no service");
         page::advice(&format!(
-            "  →         refit set {key}=VALUE --for SERVICE makes it reach one"
+            "  →         refit set {key}=VALUE --for {likely} makes it reach {}",
+            if likely == "SERVICE" { "one" } else { "it" }
         ));
     }
     let width = reached

@@ -118,6 +118,16 @@ pub enum YamlError {
         /// The list's line.
         line: usize,
     },
+    /// A number as a name, where the items of a list are counted.
+    #[error("{path} is a list, and none of its items is named {name}")]
+    NameForIndex {
+        /// The list's path.
+        path: String,
+        /// The number.
+        name: String,
+        /// The path with the number as an index.
+        meant: String,
+    },
     /// The value comes through an alias or a merge key and cannot be changed at the named place.
     #[error("{path} is not written here: it comes from the anchor &{anchor} in line {line}")]
     Inherited {
@@ -190,7 +200,7 @@ impl YamlError {
             Self::Unreadable { .. } => Code::YamlUnreadable,
             Self::Notation { .. } => Code::YamlNotation,
             Self::WrongKind { .. } => Code::YamlWrongKind,
-            Self::NoSuchItem { .. } => Code::YamlNoSuchItem,
+            Self::NoSuchItem { .. } | Self::NameForIndex { .. } => Code::YamlNoSuchItem,
             Self::Inherited { .. } => Code::YamlInherited,
             Self::AnchorInUse { .. } => Code::YamlAnchorInUse,
             Self::Tagged { .. } => Code::YamlTagged,
@@ -218,6 +228,7 @@ impl YamlError {
             | Self::Tagged { line, .. } => Some(*line),
             Self::Path { .. }
             | Self::Limit { .. }
+            | Self::NameForIndex { .. }
             | Self::ItemMismatch { .. }
             | Self::Value { .. }
             | Self::Fence { .. } => None,
@@ -239,6 +250,7 @@ impl YamlError {
             Self::Limit { .. }
             | Self::WrongKind { .. }
             | Self::NoSuchItem { .. }
+            | Self::NameForIndex { .. }
             | Self::Inherited { .. }
             | Self::AnchorInUse { .. }
             | Self::Tagged { .. }
@@ -276,6 +288,7 @@ impl YamlError {
                  whole mapping or list"
             ),
             Self::NoSuchItem { path, .. } => format!("append with {path}[+]"),
+            Self::NameForIndex { meant, .. } => format!("did you mean {meant}?"),
             Self::Inherited { anchor, .. } => format!(
                 "change it where &{anchor} is defined (that reaches every place that uses it), \
                  or write the whole value here with --as-json"

@@ -56,12 +56,16 @@ pub(super) fn walk(tree: &Tree<'_>, path: &[Segment]) -> Result<PathEnd, YamlErr
             (NodeKind::Seq { items, .. }, Segment::Index(index)) => {
                 items.get(*index).map(|item| item.value)
             }
-            (NodeKind::Seq { .. }, Segment::Key(key)) => {
+            (NodeKind::Seq { items, .. }, Segment::Key(key)) => {
                 let kind = ListKind::of(path, depth);
                 if kind.has_pairs() {
                     return pairs(tree, path, depth, target, key, place);
                 }
-                lists::find_named(tree, target, kind, key)
+                let named = lists::find_named(tree, target, kind, key);
+                if named.is_none() {
+                    not_an_index(path, depth, key, items.len())?;
+                }
+                named
             }
             (NodeKind::Seq { .. }, Segment::Append) => None,
             _ if is_null(tree, target) => None,
@@ -107,6 +111,22 @@ pub(super) fn inherited(tree: &Tree<'_>, map: NodeId, key: &str) -> Option<NodeI
                         .or_else(|| inherited(tree, source, key))
                 })
         })
+}
+
+/// `ports.0` names no item; `ports[0]` is the first one.
+fn not_an_index(path: &[Segment], depth: usize, key: &str, len: usize) -> Result<(), YamlError> {
+    match key.parse() {
+        Ok(index) if index <= len => {
+            let mut meant = path.to_vec();
+            meant[depth] = Segment::Index(index);
+            Err(YamlError::NameForIndex {
+                path: show(&path[..depth]),
+                name: key.to_owned(),
+                meant: show(&meant),
+            })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn pairs(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::env_news::{NewKey, NewOption};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, Format};
 use crate::secret::is_secret;
+use crate::stack::sample::option_in;
 
 /// A sample in memory.
 #[derive(Debug, Clone, Default)]
@@ -76,15 +77,6 @@ fn comment_above(lines: &[&str], line: usize) -> Vec<String> {
         .collect();
     comment.reverse();
     comment
-}
-
-/// `#KEY=example` or `# KEY=example`. A sentence has no `=` right behind its first word.
-fn option_in(line: &str) -> Option<(&str, &str)> {
-    let text = line.strip_prefix('#')?.trim_start();
-    let (key, example) = text.split_once('=')?;
-    let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let is_key = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    (starts && is_key).then(|| (key, example.trim()))
 }
 
 fn without_return(line: &str) -> &str {

@@ -1,0 +1,350 @@
+//! Slips of the hand in what a person typed: a key or a service that is new while one is known that was
+//! probably meant, and a value that the application is known not to take. Refused before anything is
+//! touched.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::assess::{edit_target, edits};
+use crate::assessment::Assessment;
+use crate::complaint::{Code, Complaint};
+use crate::edit::dotenv::{Dotenv, Format};
+use crate::edit::is_yaml;
+use crate::edit::yaml::{self, Segment, YamlPath};
+use crate::host::files;
+use crate::plan::guard::Guard;
+use crate::profile::Key;
+use crate::request::{Edit, EditRequest, To, ValueType};
+use crate::secret::is_secret;
+use crate::stack::application::{self, Subject};
+use crate::stack::locate::Located;
+use crate::stack::misfit::{self, Misfit, MisfitKind};
+use crate::stack::variables::StackVariables;
+use crate::stack::{Place, sample, shown, suggested_path};
+use crate::suggest;
+use crate::text::shell_word;
+
+/// What Compose itself reads.
+const OF_COMPOSE: [&str; 11] = [
+    "COMPOSE_ANSI",
+    "COMPOSE_ENV_FILES",
+    "COMPOSE_FILE",
+    "COMPOSE_IGNORE_ORPHANS",
+    "COMPOSE_PARALLEL_LIMIT",
+    "COMPOSE_PATH_SEPARATOR",
+    "COMPOSE_PROFILES",
+    "COMPOSE_PROGRESS",
+    "COMPOSE_PROJECT_NAME",
+    "COMPOSE_REMOVE_ORPHANS",
+    "DOCKER_HOST",
+];
+
+/// Keys that read like paths, and services that only a slip would make: known from the files alone.
+///
+/// # Errors
+/// `new_key`, `new_service`, with what was probably meant.
+pub(super) fn of_places(
+    request: &EditRequest,
+    located: &Located,
+    allow: &BTreeSet<Guard>,
+) -> Result<(), Complaint> {
+    let variables = StackVariables::read(located, &[]);
+    // Services of a file that cannot be read are not known.
+    let mut files = located.args.files.iter().chain(variables.read_besides());
+    let services_are_known = files.all(|file| {
+        let text = files::text_if_readable(file);
+        text.is_some_and(|text| yaml::read(&text).is_ok())
+    });
+    for edit in sets(request) {
+        if is_path(request, edit) {
+            let is_checked = services_are_known && !allow.contains(&Guard::NewService);
+            if is_checked && is_of_stack(request, located, &variables) {
+                new_service(edit, &variables, located)?;
+            }
+        } else if !allow.contains(&Guard::NewKey) && !knows(&variables, &edit.key) {
+            path_for_key(edit, located)?;
+        }
+    }
+    Ok(())
+}
+
+/// Keys that are a slip away from a known one, and values that the application cannot take. Tells what
+/// it takes in another way than is meant.
+///
+/// # Errors
+/// `new_key`, `value_unfit`, with what was probably meant.
+pub(super) fn of_keys(
+    place: &Place,
+    request: &EditRequest,
+    assessment: &Assessment,
+    allow: &BTreeSet<Guard>,
+) -> Result<Vec<String>, Complaint> {
+    let located = &place.located;
+    let directory = &located.args.directory;
+    let model = assessment.before.as_ref().unwrap_or(&assessment.after);
+    let subject = application::of(directory, model, None).ok();
+    let before = StackVariables::read(located, &[]);
+    let known = KnownKeys::of(request, located, &before, subject.as_ref());
+    let mut told = Vec::new();
+    for edit in sets(request) {
+        let Some(key) = variable(request, edit) else {
+            continue;
+        };
+        if !allow.contains(&Guard::NewKey)
+            && let Some((meant, at)) = known.meant(&key)
+        {
+            return Err(slip(edit, &key, meant, at));
+        }
+        let Some(subject) = &subject else { continue };
+        let Some((known, misfit)) = misfit_of(subject, &key, edit, assessment) else {
+            continue;
+        };
+        let complaint = unfit(&key, edit, known, &misfit);
+        let stops = misfit.kind == MisfitKind::Unfit && known.must_fit;
+        match stops && !allow.contains(&Guard::UnfitValue) {
+            true => return Err(complaint),
+            false => told.push(complaint.text),
+        }
+    }
+    Ok(told)
+}
+
+fn sets(request: &EditRequest) -> impl Iterator<Item = &Edit> {
+    let edits = request.edits.iter();
+    edits.filter(|edit| matches!(edit.to, To::Set(..)))
+}
+
+/// Whether a file of paths is edited.
+fn is_path(request: &EditRequest, edit: &Edit) -> bool {
+    match &request.file {
+        Some(file) => is_yaml(file),
+        None => edit_target::is_compose_path(&edit.key),
+    }
+}
+
+/// Whether a path is one of the stack's definition.
+fn is_of_stack(request: &EditRequest, located: &Located, variables: &StackVariables) -> bool {
+    let Some(file) = &request.file else {
+        return true;
+    };
+    let Some(path) = edits::named(located, file) else {
+        return false;
+    };
+    let path = files::follow(&path);
+    let own = located.args.files.iter().chain(variables.read_besides());
+    let overrides = located.default_overrides();
+    let mut own = own.chain(&overrides);
+    own.any(|known| files::follow(known) == path)
+}
+
+/// The variable that an edit sets, in an env file or under `environment`.
+fn variable(request: &EditRequest, edit: &Edit) -> Option<String> {
+    if !is_path(request, edit) {
+        return Some(edit.key.clone());
+    }
+    let path: YamlPath = edit.key.parse().ok()?;
+    match path.segments() {
+        [
+            Segment::Key(top),
+            Segment::Key(_),
+            Segment::Key(field),
+            Segment::Key(key),
+        ] if top == "services" && field == "environment" => Some(key.clone()),
+        _ => None,
+    }
+}
+
+fn knows(variables: &StackVariables, key: &str) -> bool {
+    variables.known_keys().any(|known| known == key)
+}
+
+/// A service that no file of the stack has.
+fn new_service(
+    edit: &Edit,
+    variables: &StackVariables,
+    located: &Located,
+) -> Result<(), Complaint> {
+    let Ok(path) = edit.key.parse::<YamlPath>() else {
+        return Ok(());
+    };
+    let [Segment::Key(top), Segment::Key(name), ..] = path.segments() else {
+        return Ok(());
+    };
+    if top != "services" || variables.service(&name.as_str().into()).is_some() {
+        return Ok(());
+    }
+    let meant = suggested_path::of(&path, located);
+    // A whole one is written out on purpose.
+    let is_whole = path.segments().len() == 2;
+    if is_whole && meant.is_none() && matches!(edit.to, To::Set(_, ValueType::Json)) {
+        return Ok(());
+    }
+    let text = format!("there is no service {name}");
+    let hint = match meant {
+        Some(meant) => format!("did you mean {}? ", command(&meant, edit)),
+        None => String::new(),
+    };
+    let hint = format!("{hint}--allow new-service adds {name}");
+    Err(Complaint::new(Code::NewService, text).hint(hint))
+}
+
+/// `app.image` for `services.app.image`.
+fn path_for_key(edit: &Edit, located: &Located) -> Result<(), Complaint> {
+    let Some(meant) = suggested_path::for_key(&edit.key, located) else {
+        return Ok(());
+    };
+    let key = &edit.key;
+    let text = format!("{key} is no key of this stack, and reads like a path in a compose file");
+    let hint = format!(
+        "did you mean {}? --allow new-key writes the key",
+        command(&meant, edit)
+    );
+    Err(Complaint::new(Code::NewKey, text).hint(hint))
+}
+
+/// Every key that is known, with where.
+struct KnownKeys(Vec<(String, String)>);
+
+impl KnownKeys {
+    fn of(
+        request: &EditRequest,
+        located: &Located,
+        variables: &StackVariables,
+        subject: Option<&Subject>,
+    ) -> Self {
+        let directory = &located.args.directory;
+        let own = variables
+            .known_keys()
+            .map(|key| (key.to_owned(), at(variables, directory, key)));
+        let mut known: Vec<(String, String)> = own.collect();
+        let named = request.file.as_ref().filter(|file| !is_yaml(file));
+        let named = named.and_then(|file| edits::named(located, file));
+        if let Some(path) = named
+            && let Some(text) = files::text_if_readable(&path)
+            && let Ok(file) = Dotenv::parse(text.as_bytes(), Format::Compose)
+        {
+            let name = shown(directory, &path);
+            let keys = file.keys();
+            known.extend(keys.map(|(key, line)| (key.to_owned(), format!("{name}:{line}"))));
+        }
+        let of_sample = sample::keys(directory).into_iter();
+        known.extend(of_sample.map(|(key, file)| (key, file.to_owned())));
+        let profile = subject.map(|subject| &subject.profile);
+        if let Some(profile) = profile.filter(|profile| profile.is_known) {
+            let keys = profile.keys.keys();
+            known.extend(keys.map(|key| (key.clone(), profile.title.clone())));
+        }
+        let of_compose = OF_COMPOSE.iter();
+        known.extend(of_compose.map(|key| ((*key).to_owned(), "Compose".to_owned())));
+        Self(known)
+    }
+
+    /// The key that was probably meant, and who has it; nothing where this one is known.
+    fn meant(&self, key: &str) -> Option<(&str, &str)> {
+        if self.0.iter().any(|(known, _)| known == key) {
+            return None;
+        }
+        let keys = self.0.iter().map(|(known, _)| known.as_str());
+        let meant = suggest::slip_of(key, keys)?;
+        let mut all = self.0.iter();
+        let (_, at) = all.find(|(known, _)| known == meant)?;
+        Some((meant, at))
+    }
+}
+
+/// Where a key stands.
+fn at(variables: &StackVariables, directory: &Path, key: &str) -> String {
+    let filled = variables.fills_in(key).pop();
+    let mut services = variables.services();
+    let setting = filled.or_else(|| services.find_map(|(_, service)| service.counts(key)));
+    match setting {
+        Some(setting) => setting.at(directory),
+        None => "the compose file".to_owned(),
+    }
+}
+
+fn slip(edit: &Edit, key: &str, meant: &str, at: &str) -> Complaint {
+    let text = format!("{key} is new, and {at} has {meant}");
+    let typed = edit.key.strip_suffix(key);
+    let word = format!("{}{meant}", typed.unwrap_or_default());
+    let hint = format!(
+        "did you mean {}? --allow new-key writes {key}",
+        command(&word, edit)
+    );
+    Complaint::new(Code::NewKey, text).hint(hint)
+}
+
+/// What the application makes of a value that reaches it.
+fn misfit_of<'a>(
+    subject: &'a Subject,
+    key: &str,
+    edit: &Edit,
+    assessment: &Assessment,
+) -> Option<(&'a Key, Misfit)> {
+    let known = subject.profile.knows(key, subject.version.as_deref())?;
+    let To::Set(value, _) = &edit.to else {
+        return None;
+    };
+    let text = value.expose();
+    let misfit = misfit::of(known, text)?;
+    let after = assessment.after.services.get(&subject.service)?;
+    let given = after.environment.get(key).and_then(Option::as_deref);
+    let is_given = given == Some(text);
+    // An application may read a mounted env file itself.
+    let variables = StackVariables::read_args(&assessment.args, &assessment.edited.files);
+    let own = variables.service(&subject.service);
+    let is_mounted = || {
+        let mut changed = assessment.edited.changing();
+        changed.any(|file| own.is_some_and(|own| own.mounts(&file.path)))
+    };
+    (is_given || given.is_none() && is_mounted()).then_some((known, misfit))
+}
+
+fn unfit(key: &str, edit: &Edit, known: &Key, misfit: &Misfit) -> Complaint {
+    let what = &misfit.what;
+    let said = match &edit.to {
+        To::Set(value, _) if !is_hidden(key, value.expose()) => {
+            format!("{key}={} {what}", value.expose())
+        }
+        To::Set(..) | To::Unset => format!("the value of {key} {what}"),
+    };
+    let said = match misfit.kind {
+        MisfitKind::Unfit => format!("{said}: {}", misfit::consequence(known)),
+        MisfitKind::Unit => said,
+    };
+    let meant = misfit
+        .meant
+        .as_ref()
+        .filter(|_| !said.starts_with("the value"));
+    let form = match meant {
+        Some(meant) => {
+            let word = shell_word(&format!("{}={meant}", edit.key));
+            format!("did you mean refit set {word}?")
+        }
+        None => format!("{key} takes {}", known.kind.words()),
+    };
+    match known.must_fit && misfit.kind == MisfitKind::Unfit {
+        true => Complaint::new(Code::ValueUnfit, said)
+            .hint(format!("{form} --allow unfit-value writes it anyway")),
+        false => Complaint::new(Code::ValueUnfit, format!("{said}; {form}")),
+    }
+}
+
+/// The command that was meant, with the value that was typed. A secret is not told again.
+fn command(word: &str, edit: &Edit) -> String {
+    let value = match &edit.to {
+        To::Set(value, _) => {
+            let text = value.expose();
+            let name = word.rsplit(['.', '[']).next().unwrap_or(word);
+            let tells = !is_hidden(name, text) && !text.contains(char::is_control);
+            if tells { text } else { "VALUE" }
+        }
+        To::Unset => "",
+    };
+    format!("refit set {}", shell_word(&format!("{word}={value}")))
+}
+
+/// An address without its scheme may hold a password all the same.
+fn is_hidden(key: &str, text: &str) -> bool {
+    is_secret(key, text) || text.contains('@')
+}
