@@ -364,6 +364,9 @@ pub struct EnvNews {
 pub enum Outcome {
     /// The change is in force and proven.
     Applied,
+    /// The change is in force, and what was failing before and was touched by it is not well: nothing says
+    /// that the change is good, nor that it is at fault.
+    NotProven,
     /// The stack is as asked already.
     NothingToDo,
     /// A rule or a check said no; nothing was touched.
@@ -381,11 +384,24 @@ impl Outcome {
     pub fn word(self) -> &'static str {
         match self {
             Self::Applied => "applied",
+            Self::NotProven => "not_proven",
             Self::NothingToDo => "nothing_to_do",
             Self::Refused => "refused",
             Self::FailedBefore => "failed_before",
             Self::RolledBack => "rolled_back",
             Self::RollbackFailed => "rollback_failed",
+        }
+    }
+
+    /// Whether the change was made and stays.
+    pub fn is_in_force(self) -> bool {
+        match self {
+            Self::Applied | Self::NotProven => true,
+            Self::NothingToDo
+            | Self::Refused
+            | Self::FailedBefore
+            | Self::RolledBack
+            | Self::RollbackFailed => false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Exit {
     NotRolledBack,
     /// 5: another run holds the lock.
     Locked,
+    /// 6: in force, and not proven: what was failing before is not well.
+    NotProven,
     /// 10: with `--exit-code`, there is something to do.
     SomethingToDo,
     /// 130, 143 or 129: ended by a signal, after the rollback.
@@ -34,6 +36,7 @@ impl Exit {
             Self::RolledBack => 3,
             Self::NotRolledBack => 4,
             Self::Locked => 5,
+            Self::NotProven => 6,
             Self::SomethingToDo => 10,
             Self::Signal(Signal::HangUp) => 129,
             Self::Signal(Signal::Interrupt) => 130,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::assessment::Assessment;
+use crate::docker::container::{Container, Health, State};
 use crate::event::{Action, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::health::ports::PortsBefore;
@@ -51,7 +52,7 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
         EngineSide::look_at_containers(&place.docker, project),
         join_all(probes)
     );
-    let failing = failing.into_iter().flatten().collect();
+    let failing: BTreeMap<ServiceName, String> = failing.into_iter().flatten().collect();
     let (mut seen_ports, mut restarts) = (BTreeMap::new(), BTreeMap::new());
     if let Ok(mut side) = side {
         side.look_at_ports(&place.docker, &running);
@@ -62,7 +63,46 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
         }
         seen_ports = ports(place, &side, &running).await;
     }
-    SeenBefore::new(seen_ports, failing, statistics::took(state), restarts)
+    let answering = answering(place, assessment, &running, &seen_ports, &failing);
+    let mut seen = SeenBefore::new(seen_ports, failing, statistics::took(state), restarts);
+    for (service, what) in answering {
+        seen.answers(service, what);
+    }
+    seen
+}
+
+/// Services that the engine calls unhealthy and that answer: to their probe, or on a port over HTTP.
+fn answering(
+    place: &Place,
+    assessment: &Assessment,
+    running: &[&ServiceName],
+    ports: &BTreeMap<ServiceName, PortsBefore>,
+    failing: &BTreeMap<ServiceName, String>,
+) -> Vec<(ServiceName, String)> {
+    let unhealthy = running.iter().filter(|name| is_unhealthy(assessment, name));
+    let answering = unhealthy.filter_map(|name| {
+        let asked = ports.get(*name).and_then(|ports| {
+            let (port, status) = ports.asked()?;
+            Some((ports.published.get(&port)?.port(), status))
+        });
+        let what = match (place.settings.service(name).probe, asked) {
+            (Some(_), _) if failing.contains_key(*name) => return None,
+            (Some(_), _) => "answers to its probe".to_owned(),
+            (None, Some((port, status))) if status < 500 => format!("answers on port {port}"),
+            (None, Some(_) | None) => return None,
+        };
+        Some(((*name).clone(), what))
+    });
+    answering.collect()
+}
+
+/// Whether each of its containers runs, and the engine calls one of them unhealthy.
+pub(crate) fn is_unhealthy(assessment: &Assessment, service: &ServiceName) -> bool {
+    let all = assessment.containers.iter();
+    let own: Vec<&Container> = all.filter(|one| one.service == *service).collect();
+    own.iter()
+        .all(|one| one.state == State::Running && !one.crashing)
+        && own.iter().any(|one| one.health == Health::Unhealthy)
 }
 
 async fn ports(

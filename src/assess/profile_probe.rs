@@ -1,5 +1,5 @@
 //! The page on which a known application says that it is well, as a probe of a service that has no
-//! healthcheck of its own. Asked only of what answered there before the run, and of no other version: a
+//! healthcheck of its own, or one that calls it unhealthy. Asked only of what answered there before the run, and of no other version: a
 //! rollback on a false alarm is the worst that can happen.
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) async fn of(place: &Place, assessment: &Assessment) -> Option<(Servic
     is_well.then(|| (service.clone(), probe))
 }
 
-/// Whether the container that runs is touched, has no healthcheck, and is of the image that it is to have.
+/// Whether the container that runs is touched, has no healthcheck that calls it well, and is of the image that it is to have.
 fn is_same_version(assessment: &Assessment, service: &ServiceName) -> bool {
     let touched = assessment.plan.step(service).is_some_and(|step| {
         matches!(
@@ -58,7 +58,7 @@ fn is_same_version(assessment: &Assessment, service: &ServiceName) -> bool {
         .filter(|c| c.service == *service);
     let is_same = |container: &Container| {
         container.is_up()
-            && container.health == Health::None
+            && matches!(container.health, Health::None | Health::Unhealthy)
             && Some(&container.image) == image.as_ref()
     };
     touched

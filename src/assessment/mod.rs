@@ -231,9 +231,12 @@ impl Assessment {
                     one_shot: self.one_shots.contains(name),
                     took: self.seen.took(name),
                     is_new: action == Action::Rebuild || self.brings_images(),
+                    is_called_unhealthy: self.seen.answered(name),
                     restarts: self.seen.restarts(name),
                 },
-                was_failing: !own.is_empty() && own.iter().all(|container| container.is_failing())
+                was_failing: !own.is_empty()
+                    && own.iter().all(|container| container.is_failing())
+                    && !self.seen.answered(name)
                     || self.seen.failed(name),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {

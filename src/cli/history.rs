@@ -131,7 +131,7 @@ pub(super) fn standing(standing: &Standing) -> String {
         Standing::Written => "written, not applied".to_owned(),
         Standing::StillFailing(services) => {
             let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-            format!("applied, {} still failing", names.join(", "))
+            format!("not proven, {} still failing", names.join(", "))
         }
         Standing::Ended(outcome) => told(*outcome).to_owned(),
     }
@@ -156,6 +156,7 @@ pub(super) fn so_far(record: &Record) -> Duration {
 pub(super) fn told(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Applied => "applied",
+        Outcome::NotProven => "not proven",
         Outcome::NothingToDo => "nothing to do",
         Outcome::Refused => "refused",
         Outcome::FailedBefore => "called off",

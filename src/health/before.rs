@@ -17,6 +17,8 @@ pub(crate) struct SeenBefore {
     failing: BTreeMap<ServiceName, String>,
     took: BTreeMap<ServiceName, Duration>,
     restarts: BTreeMap<ServiceName, usize>,
+    /// Those that the engine called unhealthy and that answered all the same, with what did.
+    answering: BTreeMap<ServiceName, String>,
 }
 
 impl SeenBefore {
@@ -33,6 +35,7 @@ impl SeenBefore {
             failing,
             took,
             restarts,
+            answering: BTreeMap::new(),
         }
     }
 
@@ -44,6 +47,26 @@ impl SeenBefore {
     /// Whether its probe failed.
     pub(crate) fn failed(&self, service: &ServiceName) -> bool {
         self.failing.contains_key(service)
+    }
+
+    /// The engine calls a service unhealthy, and this of it answers as it should.
+    pub(crate) fn answers(&mut self, service: ServiceName, what: String) {
+        self.answering.insert(service, what);
+    }
+
+    /// Whether a service answered while the engine called it unhealthy.
+    pub(crate) fn answered(&self, service: &ServiceName) -> bool {
+        self.answering.contains_key(service)
+    }
+
+    /// What the person should know of it.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
+        let all = self.answering.iter();
+        all.map(|(service, what)| {
+            format!(
+                "{service} is called unhealthy by its healthcheck, and {what}: so it has to again"
+            )
+        })
     }
 
     /// How often the engine had started one of its containers again, since somebody started it.

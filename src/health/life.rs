@@ -196,7 +196,9 @@ impl Life {
                 self.started_at = found.started_at;
                 self.started(now);
             }
-            State::Running if found.health == Health::Unhealthy => {
+            State::Running
+                if found.health == Health::Unhealthy && !self.expect.unhealthy_before =>
+            {
                 let output = found.health_output.clone();
                 let health = found.health;
                 let seen = LifeEvent::Health { health, output };

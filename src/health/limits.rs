@@ -62,6 +62,8 @@ pub struct Past {
     pub took: Option<Duration>,
     /// It is another version: what it took says nothing of the data that it may have to migrate.
     pub is_new: bool,
+    /// The engine called it unhealthy, and it answered all the same.
+    pub is_called_unhealthy: bool,
     /// So often the engine had started it again since it was started by hand.
     pub restarts: usize,
 }
@@ -105,6 +107,7 @@ pub(crate) fn expectation(
         replies: false,
         ports_limit,
         crashes: settings.crashes.unwrap_or(past.crashes()),
+        unhealthy_before: past.is_called_unhealthy,
         memory_limit: inspected.memory_limit,
         restarts_by_design: past.restarts > 0,
         waits_until: Duration::ZERO,
@@ -160,6 +163,7 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         replies: false,
         ports_limit: Duration::ZERO,
         crashes: settings.crashes.unwrap_or(past.crashes()),
+        unhealthy_before: past.is_called_unhealthy,
         memory_limit: None,
         restarts_by_design: past.restarts > 0,
         waits_until: Duration::ZERO,

@@ -448,7 +448,12 @@ impl ServiceTrack {
                 }
                 Judgement::Final(verdict) => {
                     decided += 1;
-                    if good.as_ref().is_none_or(|known| known.at < verdict.at) {
+                    // The worse word of them, and the later moment.
+                    let rank = |one: &Verdict| (one.word == VerdictWord::AlreadyFailing, one.at);
+                    if good
+                        .as_ref()
+                        .is_none_or(|known| rank(known) < rank(&verdict))
+                    {
                         good = Some(verdict);
                     }
                 }

@@ -36,6 +36,9 @@ pub(crate) struct Expectation {
     pub ports_limit: Duration,
     /// So many ends of a container that starts again by itself are borne.
     pub crashes: usize,
+    /// The engine called it unhealthy before, and it answered all the same: so it has to again, and what its
+    /// healthcheck says is no failure of the change.
+    pub unhealthy_before: bool,
     /// The memory that it may use, if that is limited.
     pub memory_limit: Option<u64>,
     /// The engine had to start the one before again as well, and it ran: that is its way.
@@ -205,6 +208,7 @@ impl LifeSummary {
         let healthy_at = match (&self.health, expect.healthcheck) {
             (_, None) => Some(since),
             (Some((at, Health::Healthy, _)), Some(_)) => Some(*at),
+            (_, Some(_)) if expect.unhealthy_before => Some(since),
             _ => None,
         };
         let probed_at = if expect.probe {
@@ -248,6 +252,13 @@ impl LifeSummary {
         }
         let longest = earlier.iter().map(|(_, ran)| *ran).max();
         *last < (longest.unwrap_or_default() * 2).max(SOON)
+    }
+
+    /// Whether it runs and answers, as it did before while the engine called it unhealthy.
+    fn is_as_before(&self, expect: &Expectation) -> bool {
+        let since = self.running_since.filter(|_| expect.unhealthy_before);
+        let answers = since.and_then(|since| self.answers(expect, since));
+        answers.is_some() && self.is_told_well(expect).is_some()
     }
 
     /// Its ports are not open any more.
@@ -295,6 +306,9 @@ pub(crate) fn judge(expect: &Expectation, history: &[Observation], now: Duration
     };
     let deadline = life.last_start + limit;
     match decided {
+        Judgement::Pending { .. } if now >= deadline && life.is_as_before(expect) => {
+            still_unhealthy(expect, &life, deadline)
+        }
         Judgement::Pending { .. } if now >= deadline => {
             failed(deadline, out_of_time(expect, &life, limit))
         }
@@ -365,7 +379,9 @@ fn pending(ask_again: Duration) -> Judgement {
 }
 
 fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duration) -> Judgement {
-    if let Some((at, Health::Unhealthy, output)) = &life.health {
+    if let Some((at, Health::Unhealthy, output)) = &life.health
+        && !expect.unhealthy_before
+    {
         return failed(*at, unhealthy(output.as_deref()));
     }
     if expect.must_complete {
@@ -381,6 +397,10 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
     let Some(answers_at) = life.answers(expect, since) else {
         return pending(Duration::MAX);
     };
+    let is_told = matches!(life.health, Some((_, Health::Healthy, _)));
+    if expect.unhealthy_before && !expect.probe && !is_told {
+        return unhealthy_as_before(expect, life, answers_at, now);
+    }
     let told = expect.healthcheck.is_some() || expect.probe;
     let word = match (told, expect.ports.is_empty()) {
         (true, _) => VerdictWord::Healthy,
@@ -403,6 +423,42 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
         at,
         answers: expect.ports.shown(expect.ports.all()),
         started: Some(since),
+    })
+}
+
+/// It answers again, and the engine does not call it healthy: the next check may.
+fn unhealthy_as_before(
+    expect: &Expectation,
+    life: &LifeSummary,
+    answers_at: Duration,
+    now: Duration,
+) -> Judgement {
+    let check = expect.healthcheck;
+    let one_check = check.map_or(Duration::ZERO, |check| check.interval + check.timeout);
+    match &life.health {
+        Some((at, _, _)) if now >= (*at).max(answers_at) + one_check => {
+            still_unhealthy(expect, life, *at)
+        }
+        Some((at, _, _)) => pending((*at).max(answers_at) + one_check),
+        None => pending(Duration::MAX),
+    }
+}
+
+/// As bad as it was before the run, and as good.
+fn still_unhealthy(expect: &Expectation, life: &LifeSummary, at: Duration) -> Judgement {
+    let told = match &life.health {
+        Some((_, Health::Unhealthy, output)) => unhealthy(output.as_deref()),
+        Some(_) | None => "is not healthy".to_owned(),
+    };
+    let answers = expect.ports.shown(expect.ports.all());
+    let ports: Vec<String> = answers.iter().map(u16::to_string).collect();
+    let reason = format!("answers on {} as before, and {told}", ports.join(", "));
+    Judgement::Final(Verdict {
+        word: VerdictWord::AlreadyFailing,
+        reason: Some(reason),
+        at,
+        answers,
+        started: life.running_since,
     })
 }
 

@@ -302,7 +302,10 @@ impl Terminal {
             self.result(state, &format!("↩ {files}"));
         }
         let Some(next) = next else { return };
-        let bad = matches!(outcome, Outcome::RolledBack | Outcome::RollbackFailed);
+        let bad = matches!(
+            outcome,
+            Outcome::NotProven | Outcome::RolledBack | Outcome::RollbackFailed
+        );
         if self.options.quiet && !bad {
             return;
         }

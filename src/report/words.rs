@@ -66,6 +66,9 @@ const LONGEST_VALUE: usize = 200;
 pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
     let how = match outcome {
         Outcome::Applied => "was cut off after it was complete; it is recorded as applied",
+        Outcome::NotProven => {
+            "was cut off after it was complete; what was failing before is not well"
+        }
         Outcome::RolledBack => "was cut off, and is rolled back now",
         Outcome::FailedBefore | Outcome::NothingToDo | Outcome::Refused => {
             "was cut off before it changed anything"

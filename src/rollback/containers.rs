@@ -425,13 +425,16 @@ impl Rollback<'_> {
                     one_shot: shots.contains(&step.service),
                     took: seen.took(&step.service),
                     is_new: !self.checkpoint.images.is_empty(),
+                    is_called_unhealthy: seen.answered(&step.service),
                     restarts: was
                         .iter()
                         .filter_map(|one| usize::try_from(one.restarts).ok())
                         .max()
                         .unwrap_or_default(),
                 },
-                was_failing: was.iter().any(|one| one.is_failing()) || seen.failed(&step.service),
+                was_failing: was.iter().any(|one| one.is_failing())
+                    && !seen.answered(&step.service)
+                    || seen.failed(&step.service),
                 old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
                 replicas: was.len().max(1),
                 settings: self.place.settings.service(&step.service),

@@ -82,7 +82,7 @@ impl InForce {
             run: record.run,
             is_rollback: !record.undoes.is_empty(),
             // One that a person has to finish may have undone anything, or nothing.
-            undid: match record.outcome == Some(Outcome::Applied) {
+            undid: match record.outcome.is_some_and(Outcome::is_in_force) {
                 true => record.undoes.clone(),
                 false => Vec::new(),
             },
@@ -277,7 +277,7 @@ impl RunInForce {
 /// What a rollback undid of what was there then, for whoever lists the runs; the oldest first. One that
 /// failed undid nothing.
 pub(crate) fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
-    if rollback.outcome != Some(Outcome::Applied) {
+    if !rollback.outcome.is_some_and(Outcome::is_in_force) {
         return Vec::new();
     }
     let end = records.partition_point(|record| record.run < rollback.run);

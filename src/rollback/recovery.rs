@@ -27,12 +27,13 @@ use crate::state::document::StateError;
 use crate::state::journal::{self, Entry, Journal, touched};
 use crate::state::lock::{Lock, LockSubject};
 use crate::state::open_run::OpenRun;
+use crate::state::runs;
 
 /// What became of a run that was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Recovered {
-    /// It was proven already, and is recorded so.
-    Applied(RunId),
+    /// It was complete already, and is recorded as it would have ended.
+    InForce(RunId, Outcome),
     /// It had touched nothing.
     NotBegun(RunId),
     /// It was rolled back, with what the comparison found.
@@ -52,7 +53,7 @@ impl Recovered {
     /// In a word; what was left as it was found is told by a note.
     pub(crate) fn outcome(&self) -> Option<(RunId, Outcome)> {
         match self {
-            Self::Applied(run) => Some((*run, Outcome::Applied)),
+            Self::InForce(run, outcome) => Some((*run, *outcome)),
             Self::NotBegun(run) => Some((*run, Outcome::FailedBefore)),
             Self::RolledBack(run, _) => Some((*run, Outcome::RolledBack)),
             Self::Failed { run, .. } => Some((*run, Outcome::RollbackFailed)),
@@ -209,8 +210,12 @@ async fn finish_open(
     };
     let checkpoint = match open.remaining()? {
         Remaining::Record => {
-            close(Outcome::Applied, &[])?;
-            return Ok(Recovered::Applied(*run));
+            let outcome = match runs::still_failing(&open.lines).is_empty() {
+                true => Outcome::Applied,
+                false => Outcome::NotProven,
+            };
+            close(outcome, &[])?;
+            return Ok(Recovered::InForce(*run, outcome));
         }
         Remaining::Close(checkpoint) => {
             if let Some(checkpoint) = checkpoint {

@@ -27,10 +27,19 @@ impl Transaction<'_> {
     pub(super) fn commit(&self, watch: &Watch) -> RunEnd {
         self.emitter.phase(Phase::Commit);
         let services = self.summaries(watch);
-        self.record(Outcome::Applied, &services, &[]);
+        let failing = still_failing(watch);
+        let outcome = match failing.is_empty() {
+            true => Outcome::Applied,
+            false => Outcome::NotProven,
+        };
+        self.record(outcome, &services, &[]);
         RunEnd {
             services,
-            ..RunEnd::of(Outcome::Applied, Some(self.applied_text(watch)))
+            failure: (!failing.is_empty()).then(|| RunFailure {
+                code: Code::Unhealthy,
+                text: self.emitter.told(&failing.join("; ")),
+            }),
+            ..RunEnd::of(outcome, Some(self.applied_text(watch)))
         }
     }
 
@@ -38,10 +47,10 @@ impl Transaction<'_> {
     fn applied_text(&self, watch: &Watch) -> String {
         let run = self.run;
         let undoing = self.assessment.undoing();
-        let failing = match still_failing(watch).as_slice() {
+        let failing = match still_failing_services(watch).as_slice() {
             [] => String::new(),
-            [one] => format!(", and {one} is still failing"),
-            more => format!(", and {} are still failing", more.join(", ")),
+            [one] => format!(", not proven: {one} is still failing"),
+            more => format!(", not proven: {} are still failing", more.join(", ")),
         };
         let plan = &self.assessment.plan;
         let undone = undoing.map(|undoing| undone_text(undoing, run));
@@ -358,8 +367,19 @@ fn undone_text(undoing: &Undoing, run: RunId) -> String {
 }
 
 /// Services that were failing before, and are now.
-fn still_failing(watch: &Watch) -> Vec<String> {
+fn still_failing_services(watch: &Watch) -> Vec<String> {
     let verdicts = watch.verdicts().into_iter();
     let failing = verdicts.filter(|(_, verdict)| verdict.word == VerdictWord::AlreadyFailing);
     failing.map(|(service, _)| service.to_string()).collect()
+}
+
+/// The same with the reasons.
+fn still_failing(watch: &Watch) -> Vec<String> {
+    let verdicts = watch.verdicts().into_iter();
+    let failing = verdicts.filter(|(_, verdict)| verdict.word == VerdictWord::AlreadyFailing);
+    let told = failing.map(|(service, verdict)| {
+        let reason = verdict.reason.unwrap_or_else(|| "failed".to_owned());
+        format!("{service} was failing before, and still is: {reason}")
+    });
+    told.collect()
 }

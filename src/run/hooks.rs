@@ -172,7 +172,8 @@ impl Transaction<'_> {
     pub(super) async fn after(&self, outcome: Outcome) {
         let (name, hook): (_, fn(&Hooks) -> Option<Hook>) = match outcome {
             Outcome::Applied => (HookName::AfterSuccess, |hooks| hooks.after_success.clone()),
-            Outcome::NothingToDo
+            Outcome::NotProven
+            | Outcome::NothingToDo
             | Outcome::Refused
             | Outcome::FailedBefore
             | Outcome::RolledBack

@@ -168,8 +168,15 @@ impl Runner {
             );
             assessment.seen = seen;
             if let Some((service, probe)) = probe {
+                if assess::before::is_unhealthy(&assessment, &service) {
+                    let what = format!("answers as it should at {}", probe.url);
+                    assessment.seen.answers(service.clone(), what);
+                }
                 place.settings.ask(service, probe);
             }
+        }
+        for note in assessment.seen.notes() {
+            self.emitter.note(NoteCode::Note, note);
         }
         let transaction = Transaction::open(
             &place,
@@ -276,7 +283,7 @@ impl Runner {
         state: &StackState,
     ) -> RunEnd {
         let end = transaction.carry_out().await;
-        if end.outcome == Outcome::Applied {
+        if end.outcome.is_in_force() {
             sweep(place, assessment, &transaction.emitter).await;
             // What was only written is not proven.
             if !transaction.is_written_only() {
@@ -379,7 +386,7 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
             let text = format!("Nothing to do: run {run} had changed nothing.");
             (Outcome::NothingToDo, text)
         }
-        Recovered::Applied(_)
+        Recovered::InForce(..)
         | Recovered::NotBegun(_)
         | Recovered::RolledBack(..)
         | Recovered::LeftAsFound(_) => return None,

@@ -67,6 +67,7 @@ impl RunEnd {
             (Outcome::RolledBack | Outcome::FailedBefore | Outcome::Refused, Some(signal)) => {
                 Exit::Signal(signal)
             }
+            (Outcome::NotProven, _) => Exit::NotProven,
             (Outcome::RolledBack, None) => Exit::RolledBack,
             (Outcome::Refused, None) => code.map_or(Exit::Refused, exit::of_refusal),
             (Outcome::FailedBefore, None) => Exit::Refused,

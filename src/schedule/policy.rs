@@ -104,7 +104,7 @@ pub(crate) fn failures(past: &[Firing], repaired: Option<Timestamp>) -> u32 {
         match entry.outcome {
             Outcome::Applied => break,
             Outcome::NothingToDo => answered = true,
-            Outcome::RolledBack | Outcome::RollbackFailed => count += 1,
+            Outcome::NotProven | Outcome::RolledBack | Outcome::RollbackFailed => count += 1,
             Outcome::Refused | Outcome::FailedBefore if answered => break,
             Outcome::Refused | Outcome::FailedBefore => count += 1,
         }

@@ -61,7 +61,7 @@ pub(crate) struct Tally {
     pub applied: usize,
     /// There was nothing newer, or nothing but what had failed before.
     pub nothing_to_do: usize,
-    /// It was refused, failed, or was rolled back.
+    /// It was refused, failed, was rolled back, or is in force and not proven.
     pub failures: usize,
     /// A rule of ours, another run or a shutdown came before.
     pub let_pass: usize,
@@ -77,7 +77,8 @@ impl Tally {
                 _ if entry.was_let_pass() => &mut tally.let_pass,
                 Outcome::Applied => &mut tally.applied,
                 Outcome::NothingToDo => &mut tally.nothing_to_do,
-                Outcome::Refused
+                Outcome::NotProven
+                | Outcome::Refused
                 | Outcome::FailedBefore
                 | Outcome::RolledBack
                 | Outcome::RollbackFailed => &mut tally.failures,

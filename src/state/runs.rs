@@ -35,7 +35,7 @@ impl Standing {
             Self::CutOff => "cut_off",
             Self::Unknown => "unknown",
             Self::Written => "written",
-            Self::StillFailing(_) => "still_failing",
+            Self::StillFailing(_) => Outcome::NotProven.word(),
             Self::Ended(outcome) => outcome.word(),
         }
     }
@@ -189,7 +189,7 @@ impl Record {
     pub(crate) fn is_in_force(&self) -> bool {
         matches!(
             self.outcome,
-            Some(Outcome::Applied | Outcome::RollbackFailed)
+            Some(Outcome::Applied | Outcome::NotProven | Outcome::RollbackFailed)
         )
     }
 
@@ -202,11 +202,11 @@ impl Record {
                 (false, false) => Standing::Unknown,
             };
         };
-        if outcome != Outcome::Applied {
+        if !outcome.is_in_force() {
             return Standing::Ended(outcome);
         }
         let has = |is: fn(&Entry) -> bool| self.lines.iter().any(|line| is(&line.entry));
-        let failing = self.still_failing();
+        let failing = still_failing(&self.lines);
         if !failing.is_empty() {
             Standing::StillFailing(failing)
         } else if has(|entry| matches!(entry, Entry::Written))
@@ -218,27 +218,27 @@ impl Record {
         }
     }
 
-    /// The services that were failing before it, and failed by their last verdict as well.
-    fn still_failing(&self) -> Vec<ServiceName> {
-        let mut last = BTreeMap::new();
-        for line in &self.lines {
-            if let Entry::Verdict {
-                service, verdict, ..
-            } = &line.entry
-            {
-                last.insert(service, *verdict);
-            }
-        }
-        let failing = last
-            .into_iter()
-            .filter(|(_, verdict)| *verdict == VerdictWord::AlreadyFailing);
-        failing.map(|(service, _)| service.clone()).collect()
-    }
-
     /// What was typed, as it is told.
     pub(crate) fn typed(&self) -> &str {
         self.command.as_deref().unwrap_or("(not readable)")
     }
+}
+
+/// The services that were failing before a run, and failed by their last verdict as well.
+pub(crate) fn still_failing(lines: &[Line]) -> Vec<ServiceName> {
+    let mut last = BTreeMap::new();
+    for line in lines {
+        if let Entry::Verdict {
+            service, verdict, ..
+        } = &line.entry
+        {
+            last.insert(service, *verdict);
+        }
+    }
+    let failing = last
+        .into_iter()
+        .filter(|(_, verdict)| *verdict == VerdictWord::AlreadyFailing);
+    failing.map(|(service, _)| service.clone()).collect()
 }
 
 /// Every run of a stack.
@@ -257,7 +257,7 @@ pub(crate) struct Runs {
 pub(crate) fn reloaded(state: &StackState) -> Result<BTreeMap<ServiceName, Timestamp>, StateError> {
     let mut found = BTreeMap::new();
     for record in all(state)?.known {
-        if record.outcome != Some(Outcome::Applied) {
+        if !record.outcome.is_some_and(Outcome::is_in_force) {
             continue;
         }
         let Some(last) = record.lines.last().map(|line| line.at) else {
@@ -341,6 +341,9 @@ mod tests {
         assert_eq!(standing(touched), Standing::Ended(Outcome::Applied));
         let failing = verdict(VerdictWord::AlreadyFailing);
         let still = vec![touching(), failing.clone(), applied()];
+        assert_eq!(standing(still), Standing::StillFailing(vec![web()]));
+        let not_proven = finished(Outcome::NotProven);
+        let still = vec![touching(), failing.clone(), not_proven];
         assert_eq!(standing(still), Standing::StillFailing(vec![web()]));
         let mended = vec![touching(), failing, healthy, applied()];
         assert_eq!(standing(mended), Standing::Ended(Outcome::Applied));

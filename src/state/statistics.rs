@@ -16,6 +16,8 @@ pub(crate) struct Sum {
     pub runs: usize,
     /// Those that were proven, and stayed or were undone later.
     pub applied: usize,
+    /// Those that were made while a service failed, before and after.
+    pub not_proven: usize,
     /// Those that wrote files and touched no container.
     pub written: usize,
     /// Of these, those that undid others.
@@ -62,11 +64,12 @@ impl Sum {
         let standing = record.standing();
         let is_applied = matches!(
             standing,
-            Standing::StillFailing(_) | Standing::Ended(Outcome::Applied)
+            Standing::StillFailing(_) | Standing::Ended(Outcome::Applied | Outcome::NotProven)
         );
         let count = match standing {
             Standing::Written => &mut self.written,
-            Standing::StillFailing(_) | Standing::Ended(Outcome::Applied) => &mut self.applied,
+            Standing::Ended(Outcome::Applied) => &mut self.applied,
+            Standing::StillFailing(_) | Standing::Ended(Outcome::NotProven) => &mut self.not_proven,
             Standing::Ended(Outcome::RolledBack) => &mut self.rollbacks,
             Standing::Ended(Outcome::FailedBefore | Outcome::RollbackFailed | Outcome::Refused) => {
                 &mut self.failures

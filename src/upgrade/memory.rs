@@ -137,7 +137,8 @@ impl<'a> Memory<'a> {
         };
         let attempt = Attempt::of(news);
         match report.end.outcome {
-            Outcome::Applied => self.worked(run, attempt),
+            // It is in force: whoever undoes it does not want it again.
+            Outcome::Applied | Outcome::NotProven => self.worked(run, attempt),
             Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore => {
                 let failure = report.end.failure.as_ref();
                 match failure.filter(|failure| !NOT_ITS_FAULT.contains(&failure.code)) {
@@ -169,7 +170,7 @@ impl<'a> Memory<'a> {
             return Ok(None);
         };
         let by = runs::all(self.0)?.known.into_iter().rev().find(|record| {
-            record.outcome == Some(Outcome::Applied) && record.undoes.contains(&worked.run)
+            record.outcome.is_some_and(Outcome::is_in_force) && record.undoes.contains(&worked.run)
         });
         Ok(by.map(|by| {
             format!(

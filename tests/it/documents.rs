@@ -240,6 +240,7 @@ fn the_exit_codes_are_those_of_the_program() {
         Exit::RolledBack,
         Exit::NotRolledBack,
         Exit::Locked,
+        Exit::NotProven,
         Exit::SomethingToDo,
         Exit::Signal(Signal::Interrupt),
         Exit::Signal(Signal::Terminate),

@@ -1,7 +1,7 @@
 //! Verdicts on services that behave as real applications do: those that wait for their database, crash in
 //! a loop, were failing before, or name their error long before their last line.
 
-use crate::stack::{TestStack, healthcheck, service};
+use crate::stack::{TestStack, free_port, healthcheck, quick_healthcheck, service};
 
 /// A long start period bears what comes from waiting, and not a loop that ends at once.
 #[test]
@@ -47,4 +47,70 @@ fn who_waits_for_a_database_that_is_touched_with_it_is_borne() {
     assert_eq!(answer.verdict("web").0, "settled", "{answer}");
     let restarts = stack.container("web").raw["RestartCount"].as_u64();
     assert!(restarts >= Some(4), "{restarts:?}\n{answer}");
+}
+
+/// The engine calls it unhealthy while it serves, as it does those that take longer to start than their
+/// healthcheck allows, and those whose image lacks the program that the check calls.
+#[test]
+fn what_answers_while_it_is_called_unhealthy_is_not_taken_for_failing() {
+    let shell = "mkdir /www; echo hello > /www/index.html; [ $MODE = bad ] && exec sleep infinity; \
+                 httpd -p 80 -h /www; [ $MODE = slow ] && { sleep 1; touch /up; }; exec sleep infinity";
+    let check = quick_healthcheck("test -e /up || { echo no curl; exit 1; }")
+        .replace("start_period: 1s", "start_period: 0s")
+        .replace("timeout: 2s", "timeout: 6s");
+    let port = free_port();
+    let web = service(
+        shell,
+        &format!("env_file: .env, ports: ['127.0.0.1:{port}:80'], {check}"),
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=good\n")]) else {
+        return;
+    };
+    let is_unhealthy = || stack.container("web").raw["State"]["Health"]["Status"] == "unhealthy";
+    while !is_unhealthy() {}
+    // As good as before, and as bad: nothing is proven.
+    let answer = stack.refit(&["set", "MODE=other"]).exits(6);
+    let answer = answer.has_line(&["! web", "failing before, and still is", "answers on"]);
+    answer
+        .says(&format!("and answers on port {port}: so it has to again"))
+        .says("Applied as run 1, not proven: web is still failing. Undo: refit rollback");
+    assert!(is_unhealthy());
+    stack
+        .refit(&["history"])
+        .exits(0)
+        .has_line(&["1", "not proven, web still failing"]);
+    // It does not answer any more: that is the change's fault.
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--timeout", "4s"])
+        .exits(3);
+    let failed = &answer.all("verdict")[0];
+    let reason = failed["reason"].to_string();
+    assert!(reason.contains("does not answer on port"), "{answer}");
+    // It is called healthy in the end.
+    while !is_unhealthy() {}
+    let answer = stack.refit(&["--json", "set", "MODE=slow"]).exits(0);
+    assert_eq!(answer.verdict("web").0, "healthy", "{answer}");
+    assert_eq!(answer.outcome(), "applied", "{answer}");
+}
+
+#[test]
+fn a_probe_that_failed_before_is_not_blamed_on_the_change() {
+    let port = free_port();
+    let web = service(
+        "mkdir /www; echo no > /www/index.html; exec httpd -f -p 80 -h /www",
+        &format!("env_file: .env, ports: ['127.0.0.1:{port}:80']"),
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let settings = format!(
+        "services: {{web: {{probe: {{url: 'http://127.0.0.1:{port}/', body: OK}}, timeout: 2s}}}}\n"
+    );
+    let files = [(".env", "MODE=good\n"), ("refit.yaml", settings.as_str())];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    let answer = stack.refit(&["--json", "set", "MODE=other"]).exits(6);
+    assert_eq!(answer.verdict("web").0, "already_failing", "{answer}");
+    assert_eq!(answer.outcome(), "not_proven", "{answer}");
+    assert_eq!(stack.container("web").env["MODE"], "other");
 }

@@ -229,7 +229,8 @@ fn an_old_fault_is_not_blamed_on_the_change() {
     while !restarting() || stack.container("broken").status() != "restarting" {}
     let answer = stack
         .refit(&["--json", "set", "MODE=other", "--settle", "3s"])
-        .exits(0);
+        .exits(6);
+    assert_eq!(answer.outcome(), "not_proven", "{answer}");
     assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
     assert_eq!(answer.verdict("web").0, "settled", "{answer}");
     assert_eq!(stack.container("web").env["MODE"], "other");
@@ -246,7 +247,8 @@ fn a_service_that_runs_between_two_crashes_was_failing_before() {
     while restarts() < Some(1) || stack.container("broken").status() != "running" {}
     let answer = stack
         .refit(&["--json", "set", "MODE=other", "--settle", "3s"])
-        .exits(0);
+        .exits(6);
+    assert_eq!(answer.outcome(), "not_proven", "{answer}");
     assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
 }
 

@@ -65,6 +65,7 @@ pub(super) fn document(sum: &Sum, since: Timestamp, is_cut: bool) -> Value {
         "complete": !is_cut,
         "runs": sum.runs,
         "applied": sum.applied,
+        "not_proven": sum.not_proven,
         "written": sum.written,
         "undoing": sum.undoing,
         "rollbacks": sum.rollbacks,
@@ -79,6 +80,7 @@ pub(super) fn document(sum: &Sum, since: Timestamp, is_cut: bool) -> Value {
 pub(super) fn print(sum: &Sum, is_cut: bool) {
     let parts = [
         (sum.applied, "applied"),
+        (sum.not_proven, "not proven"),
         (sum.written, "written, not applied"),
         (sum.rollbacks, "rolled back"),
         (sum.failures, "failed"),
@@ -97,7 +99,10 @@ pub(super) fn print(sum: &Sum, is_cut: bool) {
         false => report::out(&format!("{runs}: {}", parts.join(", "))),
     }
     if sum.undoing > 0 {
-        report::out(&format!("  of the applied, {} undid others", sum.undoing));
+        report::out(&format!(
+            "  of those in force, {} undid others",
+            sum.undoing
+        ));
     }
     let width = sum.away.keys().map(|name| name.as_str().len()).max();
     for (name, away) in &sum.away {

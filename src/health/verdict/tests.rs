@@ -20,6 +20,7 @@ fn plain() -> Expectation {
         replies: false,
         ports_limit: S(90),
         crashes: CRASHES,
+        unhealthy_before: false,
         memory_limit: None,
         restarts_by_design: false,
         waits_until: Duration::ZERO,
@@ -335,6 +336,50 @@ fn a_healthcheck_and_ports_have_a_limit_each() {
     );
     history.push(at(14, reply(true)));
     assert_eq!(told(&expect, &history, 14), "healthy at 14");
+}
+
+#[test]
+fn what_answered_while_it_was_called_unhealthy_has_to_answer_again() {
+    let expect = Expectation {
+        limit: S(10),
+        ports: serving(&[80]).ports,
+        unhealthy_before: true,
+        ..checked()
+    };
+    // The engine calls it unhealthy before it is up, as it had before.
+    let mut history = vec![at(1, LifeEvent::Started), at(4, health(Health::Unhealthy))];
+    assert_eq!(told(&expect, &history, 4), "pending 91");
+    assert_eq!(
+        told(&expect, &history, 91),
+        "failed at 91: does not answer on port 80 within 90 s, and did before"
+    );
+    history.push(at(20, listens(&[80])));
+    assert_eq!(told(&expect, &history, 20), "pending 22");
+    let still =
+        "already_failing at 4: answers on 80 as before, and is unhealthy: connection refused";
+    assert_eq!(told(&expect, &history, 22), still);
+    history.push(at(21, health(Health::Healthy)));
+    assert_eq!(told(&expect, &history, 21), "healthy at 21");
+    // Its start period is longer than anybody waits.
+    let silent = [at(1, LifeEvent::Started), at(3, listens(&[80]))];
+    assert_eq!(told(&expect, &silent, 6), "pending 91");
+    assert_eq!(
+        told(&expect, &silent, 91),
+        "already_failing at 91: answers on 80 as before, and is not healthy"
+    );
+    // The application's own page is enough.
+    let paged = Expectation {
+        probe: true,
+        ports: PortsWanted::default(),
+        ..expect
+    };
+    let page = || LifeEvent::Probe {
+        ok: true,
+        answer: String::new(),
+    };
+    let mut history = vec![at(1, LifeEvent::Started), at(4, health(Health::Unhealthy))];
+    history.extend([at(50, page()), at(51, page())]);
+    assert_eq!(told(&paged, &history, 51), "healthy at 51");
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
         (_, Some(Outcome::NothingToDo) | None) => format!("{verb}: nothing to do"),
         (_, Some(Outcome::Applied)) => format!("{what} applied"),
+        (_, Some(Outcome::NotProven)) => {
+            format!("{what} applied, and not proven: what was failing before is not well")
+        }
         (_, Some(Outcome::RolledBack)) => format!("{what} failed, and was rolled back"),
     }
 }

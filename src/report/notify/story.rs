@@ -50,7 +50,9 @@ impl Story {
         match self.outcome? {
             Outcome::Applied => Some(Word::Applied),
             Outcome::RolledBack => Some(Word::Rollback),
-            Outcome::FailedBefore | Outcome::RollbackFailed => Some(Word::Failure),
+            Outcome::NotProven | Outcome::FailedBefore | Outcome::RollbackFailed => {
+                Some(Word::Failure)
+            }
             Outcome::Refused if self.unattended => Some(Word::Failure),
             Outcome::NothingToDo | Outcome::Refused => self.word_of_recovery().or_else(|| {
                 let found = self.dry && self.outcome == Some(Outcome::NothingToDo);
@@ -63,7 +65,8 @@ impl Story {
         self.recovered.map(|(_, outcome)| match outcome {
             Outcome::Applied => Word::Applied,
             Outcome::RolledBack => Word::Rollback,
-            Outcome::NothingToDo
+            Outcome::NotProven
+            | Outcome::NothingToDo
             | Outcome::Refused
             | Outcome::FailedBefore
             | Outcome::RollbackFailed => Word::Failure,

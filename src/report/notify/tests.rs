@@ -98,6 +98,13 @@ fn each_end_has_its_word_and_its_headline() {
         told("applied", "chat: upgrade applied")
     );
     assert_eq!(
+        of(Outcome::NotProven, nothing),
+        told(
+            "failure",
+            "chat: upgrade applied, and not proven: what was failing before is not well"
+        )
+    );
+    assert_eq!(
         of(Outcome::FailedBefore, nothing),
         told("failure", "chat: upgrade failed; nothing was changed")
     );

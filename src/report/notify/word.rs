@@ -10,7 +10,8 @@ pub enum Word {
     Applied,
     /// It failed and was given back.
     Rollback,
-    /// It failed, and nothing was changed or it could not be given back; or a run that nobody
+    /// It failed, and nothing was changed or it could not be given back; it was made, and what was failing
+    /// before is not well; or a run that nobody
     /// watches was refused.
     Failure,
     /// A check found something newer.

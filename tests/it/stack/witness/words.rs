@@ -124,6 +124,9 @@ impl Said<'_> {
             return finished["outcome"].as_str().map(str::to_owned);
         }
         let last = self.last();
+        if last.contains(", not proven: ") {
+            return Some("not_proven".to_owned());
+        }
         let begins = [
             ("Applied as run", "applied"),
             ("Undone: run", "applied"),
@@ -168,7 +171,8 @@ impl Said<'_> {
             return Claim::Written;
         }
         match (self.outcome().as_deref(), self.code) {
-            (Some("applied"), _) => Claim::Applied,
+            // It is in force, whatever becomes of who was failing.
+            (Some("applied" | "not_proven"), _) => Claim::Applied,
             (Some("nothing_to_do" | "refused" | "failed_before"), _) | (_, 1 | 2 | 5) => {
                 Claim::Untouched
             }
@@ -188,6 +192,7 @@ impl Said<'_> {
         let fits: &[i32] = match outcome.as_str() {
             "applied" | "nothing_to_do" if self.has("--exit-code") => &[0, 10],
             "applied" | "nothing_to_do" => &[0],
+            "not_proven" => &[6],
             "refused" => &[1, 2, 5, 129, 130, 143],
             "failed_before" => &[1, 129, 130, 143],
             // It was what was typed: the run that was cut off is undone.
