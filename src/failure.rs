@@ -1,9 +1,12 @@
 //! Why a change is given up, in one form for all causes: it leads to the rollback, and is what the
 //! person reads.
 
+use std::collections::BTreeMap;
+
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::event::{ServiceName, VerdictWord};
+use crate::health::culprit::{Bonds, culprit};
 use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signal;
 
@@ -18,6 +21,8 @@ pub struct Failure {
     pub service: Option<ServiceName>,
     /// Another program's own lines.
     pub details: Vec<String>,
+    /// In a sentence: who else failed because of it.
+    pub consequence: Option<String>,
     /// It was a signal to refit.
     pub signal: Option<Signal>,
 }
@@ -30,6 +35,7 @@ impl Failure {
             reason: reason.into(),
             service: None,
             details: Vec::new(),
+            consequence: None,
             signal: None,
         }
     }
@@ -82,6 +88,32 @@ impl Failure {
             service: Some(service),
             ..Self::new(Code::Unhealthy, reason)
         })
+    }
+
+    /// The same with the service to blame that failed by itself: where another one lives in its network or
+    /// needs it, that one's failure is a consequence.
+    #[must_use]
+    pub(crate) fn blaming(
+        self,
+        bonds: &BTreeMap<ServiceName, Bonds>,
+        broken: &BTreeMap<ServiceName, String>,
+    ) -> Self {
+        let is_of_services = match (self.code, &self.service) {
+            (Code::Unhealthy, Some(_)) => true,
+            (code, None) => code == Code::StartFailed,
+            (_, Some(_)) => false,
+        };
+        let found = is_of_services.then(|| culprit(self.service.as_ref(), bonds, broken));
+        let Some(found) = found.flatten() else {
+            return self;
+        };
+        Self {
+            code: Code::Unhealthy,
+            reason: found.reason,
+            service: Some(found.service),
+            consequence: Some(found.consequence),
+            ..self
+        }
     }
 
     /// In words, with the service.

@@ -12,7 +12,7 @@ pub(crate) mod supply;
 
 pub(crate) use change::{Change, Decision, LookedAt, PinnedImage, Undoing};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assessment::edited::Edited;
 use crate::docker::compose::ProjectArgs;
@@ -20,6 +20,7 @@ use crate::docker::container::{Container, State};
 use crate::event::{Action, News, RunId, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::health::check::Proofs;
+use crate::health::culprit::Bonds;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::WatchTarget;
@@ -206,6 +207,20 @@ impl Assessment {
         let touched = self.plan.steps.iter().map(|step| &step.service);
         let awaited = touched.filter(|other| *other != name && service.may_wait_for(other));
         awaited.cloned().collect()
+    }
+
+    /// How the services that are touched hang on each other.
+    pub(crate) fn bonds(&self) -> BTreeMap<ServiceName, Bonds> {
+        let defined = self.plan.steps.iter().filter_map(|step| {
+            let service = self.after.services.get(&step.service)?;
+            let shared = service.shares_with().into_iter();
+            let bonds = Bonds {
+                lives_in: shared.map(|(_, name)| name).collect(),
+                needs: self.may_wait_for(&step.service),
+            };
+            Some((step.service.clone(), bonds))
+        });
+        defined.collect()
     }
 
     /// What the watch is to know of each.

@@ -169,6 +169,32 @@ impl Life {
         self.halt == Halt::None && is_killed_unexplained(&self.history)
     }
 
+    /// How it ended by itself, and not well: it is down, or came back more than once.
+    pub(super) fn broken(&self) -> Option<String> {
+        let deaths = self.history.iter().filter_map(|one| match one.seen {
+            LifeEvent::Died { exit_code, oom } => Some((exit_code, oom)),
+            LifeEvent::Started
+            | LifeEvent::Health { .. }
+            | LifeEvent::Probe { .. }
+            | LifeEvent::Listens(_)
+            | LifeEvent::Replied { .. } => None,
+        });
+        let deaths: Vec<(i64, bool)> = deaths.collect();
+        let (code, oom) = deaths.last()?;
+        let is_down = self.has_ended();
+        if self.halt != Halt::None || *code == 0 || !(is_down || deaths.len() > 1) {
+            return None;
+        }
+        let times = match deaths.len() {
+            1 => String::new(),
+            times => format!(", {times} times"),
+        };
+        Some(match oom {
+            true => "was OOM-killed".to_owned(),
+            false => format!("exited with {code}{times}"),
+        })
+    }
+
     /// Whether its process has ended by itself since the watch began.
     pub(super) fn has_died(&self) -> bool {
         let died = |one: &Observation| matches!(one.seen, LifeEvent::Died { .. });

@@ -2,7 +2,9 @@
 //! verdict is a pure function of observations; `watch` feeds it, and stands on the engine's events.
 
 pub(crate) mod before;
+pub(crate) mod cause;
 pub(crate) mod check;
+pub(crate) mod culprit;
 pub(crate) mod downtime;
 pub(crate) mod effect;
 mod feed;

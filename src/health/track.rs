@@ -280,6 +280,14 @@ impl ServiceTrack {
         }
     }
 
+    /// How it failed by itself, judged or not.
+    pub(crate) fn broken(&self) -> Option<String> {
+        match &self.verdict {
+            Some(verdict) if verdict.word == VerdictWord::Failed => verdict.reason.clone(),
+            Some(_) | None => self.lives.values().find_map(Life::broken),
+        }
+    }
+
     /// The containers that are down by a kill of which the engine may have more to say.
     pub(crate) fn killed_unexplained(&self) -> Vec<String> {
         let killed = self.lives.iter();

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::cause::cause;
 use super::ports::PortsWanted;
 use crate::docker::container::{Health, Healthcheck, RestartPolicy};
 use crate::event::VerdictWord;
@@ -526,7 +527,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_secs(1);
 
 fn unhealthy(output: Option<&str>) -> String {
-    match output.and_then(|text| text.lines().map(str::trim).rfind(|line| !line.is_empty())) {
+    let lines = output.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
+    match lines.and_then(|lines| cause(&lines)) {
         Some(line) => format!("is unhealthy: {line}"),
         None => "is unhealthy".to_owned(),
     }

@@ -304,6 +304,17 @@ impl Watch {
         }
     }
 
+    /// The services that failed by themselves, judged or not, with the reasons.
+    pub async fn broken(&mut self) -> BTreeMap<ServiceName, String> {
+        self.drain().await;
+        // An end may be told later than the refusal that it leads to; an engine that cannot be asked
+        // leaves it at what was told.
+        let _ = self.read_all(false).await;
+        let all = self.tracks.iter();
+        all.filter_map(|(name, track)| Some((name.clone(), track.broken()?)))
+            .collect()
+    }
+
     /// The verdicts so far.
     pub fn verdicts(&self) -> BTreeMap<ServiceName, Verdict> {
         self.tracks

@@ -8,9 +8,12 @@ use super::run_report::{RunEnd, RunFailure};
 use super::transaction::Transaction;
 use crate::assessment::Undoing;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Action, Kind, Outcome, Phase, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::event::{
+    Action, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, ServiceSummary, VerdictWord,
+};
 use crate::failure::Failure;
 use crate::fault::fault;
+use crate::health::cause;
 use crate::health::watch::Watch;
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::in_force;
@@ -20,7 +23,17 @@ use crate::state::journal::{self, Entry};
 use crate::state::open_run::OpenRun;
 
 /// So many of the last lines of a log are shown and kept.
-const LOG_LINES: u32 = 20;
+const LOG_LINES: usize = 20;
+/// So many are read for the one that names the error: it may stand above a long trace.
+const READ_LINES: u32 = 400;
+
+/// What a service said last.
+#[derive(Debug, Default)]
+struct LastWords {
+    lines: Vec<String>,
+    /// What of it names the error.
+    cause: Option<String>,
+}
 
 impl Transaction<'_> {
     /// The change stays.
@@ -108,12 +121,12 @@ impl Transaction<'_> {
             self.emitter.emit(Kind::Complaint(complaint));
             return;
         };
-        let lines = self.save_evidence(service).await;
+        let said = self.save_evidence(service).await;
         let verdict = watch.verdicts().remove(service);
-        if verdict.is_some_and(|verdict| verdict.word == VerdictWord::Failed) {
-            let last = lines.iter().rfind(|line| !line.trim().is_empty());
-            let reason = match last {
-                Some(line) => format!("{}: {}", failure.reason, line.trim()),
+        let is_blamed = failure.consequence.is_some();
+        if is_blamed || verdict.is_some_and(|verdict| verdict.word == VerdictWord::Failed) {
+            let reason = match &said.cause {
+                Some(cause) => format!("{}: {cause}", failure.reason),
                 None => failure.reason.clone(),
             };
             self.emitter.emit(Kind::Verdict {
@@ -126,36 +139,43 @@ impl Transaction<'_> {
         }
         self.emitter.emit(Kind::Logs {
             service: service.clone(),
-            lines: crate::text::folded(lines),
+            lines: crate::text::folded(said.lines),
         });
+        if let Some(consequence) = &failure.consequence {
+            self.emitter.note(NoteCode::Note, consequence);
+        }
     }
 
     /// Keeps log and inspect of a service's containers in the run's folder, without secrets; gives
-    /// the log's last lines.
-    async fn save_evidence(&self, service: &ServiceName) -> Vec<String> {
+    /// the log's last lines, and what they say of the end.
+    async fn save_evidence(&self, service: &ServiceName) -> LastWords {
         let docker = &self.place.docker;
         let Ok(all) = docker.compose_containers().await else {
-            return Vec::new();
+            return LastWords::default();
         };
         let redactor = self.assessment.redactor();
-        let mut lines = Vec::new();
+        let (mut lines, mut causes) = (Vec::new(), Vec::new());
         for container in crate::stack::of_project(&all, &self.assessment.after.name) {
             if container.service != *service {
                 continue;
             }
-            let log = docker.logs(&container.id, self.began, LOG_LINES).await;
-            lines.extend(log.unwrap_or_default());
+            let log = docker.logs(&container.id, self.began, READ_LINES).await;
+            let log = redactor.lines(&log.unwrap_or_default());
+            let mut log: Vec<String> = log.iter().map(|line| redactor.told(line)).collect();
+            causes.extend(cause::cause(&log));
+            lines.extend(log.split_off(log.len().saturating_sub(LOG_LINES)));
             if let Some(inspect) = docker.inspect_json(&container.id).await {
                 let name = format!("{}.inspect.json", container.name);
                 let text = format!("{:#}", redactor.redact_all(&inspect));
                 let _ = state::write_file(&self.folder.join(name), text.as_bytes());
             }
         }
-        let lines = redactor.lines(&lines);
-        let lines: Vec<String> = lines.iter().map(|line| redactor.told(line)).collect();
         let name = format!("{service}.log");
         let _ = state::write_file(&self.folder.join(name), lines.join("\n").as_bytes());
-        lines
+        LastWords {
+            lines,
+            cause: causes.pop(),
+        }
     }
 
     /// Undoes the run, and says whether it is undone.

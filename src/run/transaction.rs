@@ -156,6 +156,8 @@ impl<'a> Transaction<'a> {
         match self.change(&mut watch).await {
             Ok(()) => self.commit(&watch),
             Err(failure) => {
+                let broken = watch.broken().await;
+                let failure = failure.blaming(&self.assessment.bonds(), &broken);
                 self.tell_failure(&failure, &watch).await;
                 self.give_back(failure, &checkpoint, watch).await
             }

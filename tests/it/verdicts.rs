@@ -114,3 +114,56 @@ fn a_probe_that_failed_before_is_not_blamed_on_the_change() {
     assert_eq!(answer.outcome(), "not_proven", "{answer}");
     assert_eq!(stack.container("web").env["MODE"], "other");
 }
+
+/// As Node ends: the error, its frames, and its own version below them.
+#[test]
+fn the_line_that_names_the_error_is_told_and_not_the_last_one() {
+    let trace: String = (0..30)
+        .map(|at| format!("echo '    at load (/app/config.js:{at}:1)'; "))
+        .collect();
+    let shell = format!(
+        "[ $MODE = good ] || {{ echo 'Error: token_expiration: Invalid value: 7d'; {trace} \
+         echo; echo Node.js v20.20.2; exit 1; }}; exec sleep infinity"
+    );
+    let web = service(&shell, "env_file: .env");
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=good\n")]) else {
+        return;
+    };
+    let cause = "exited with 1: Error: token_expiration: Invalid value: 7d";
+    let answer = stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
+    answer.has_line(&["✗ web", cause]);
+}
+
+/// A container that lives in the network of another one cannot start when that one is gone; what the engine
+/// says of it names neither.
+#[test]
+fn who_died_is_blamed_and_not_who_lives_in_its_network() {
+    let host = service(
+        "[ $MODE = good ] || { echo FATAL: no route; exit 3; }; exec sleep infinity",
+        "env_file: .env, networks: [default]",
+    );
+    let follower = service("exec sleep infinity", "network_mode: 'service:vpn'");
+    let compose = format!("services:\n  app: {follower}\n  vpn: {host}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=good\n")]) else {
+        return;
+    };
+    let hash = || {
+        stack
+            .container("app")
+            .label("com.docker.compose.config-hash")
+            .to_owned()
+    };
+    let before = hash();
+    let answer = stack.refit(&["set", "MODE=bad", "--settle", "3s"]).exits(3);
+    answer
+        .has_line(&["✗ vpn", "exited with 3: no route"])
+        .has_line(&["! app lives in its network, and fails with it"]);
+    stack
+        .refit(&["show"])
+        .exits(0)
+        .says("vpn exited with 3")
+        .never_says("/proc/");
+    // Whoever lives in another container is hashed with its ID (F82).
+    assert_ne!(hash(), before);
+}

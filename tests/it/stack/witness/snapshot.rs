@@ -125,6 +125,12 @@ fn face(one: &Value, services: &BTreeMap<String, String>) -> Value {
     let mut labels = config["Labels"].as_object().cloned().unwrap_or_default();
     // Names the container whose place it took.
     labels.remove("com.docker.compose.replace");
+    // It holds the ID of the container whose namespace is used, and is another one with that (F82).
+    let modes = ["NetworkMode", "PidMode", "IpcMode"].map(|field| host[field].as_str());
+    let lives_in_another = |mode: &&str| mode.starts_with("container:");
+    if modes.iter().flatten().any(lives_in_another) {
+        labels.remove("com.docker.compose.config-hash");
+    }
     let short = one["Id"]
         .as_str()
         .unwrap_or_default()
