@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod called;
+mod fold;
 pub(crate) mod json;
 mod news;
 pub(crate) mod notify;

@@ -1,8 +1,10 @@
 //! The only place that prints.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
+use super::fold;
 use super::options::PrintOptions;
 use crate::secret::hidden_by_form;
 use crate::text;
@@ -11,7 +13,19 @@ use crate::text;
 /// That it cannot be printed stops nothing: a run goes on to its end, and a question asks
 /// [`unwritten`] when it is answered.
 pub(crate) fn out(line: &str) {
-    value(&hidden_by_form(line));
+    for line in in_window(&hidden_by_form(line), io::stdout()) {
+        value(&line);
+    }
+}
+
+/// As long as the terminal is wide; what is no terminal gets whole lines.
+fn in_window(text: &str, to: impl AsFd) -> Vec<String> {
+    let columns = match rustix::termios::tcgetwinsize(to) {
+        Ok(size) => usize::from(size.ws_col),
+        Err(_) => 0,
+    };
+    let lines = text.split('\n');
+    lines.flat_map(|line| fold::folded(line, columns)).collect()
 }
 
 /// Prints the very value that was asked for.
@@ -41,8 +55,9 @@ pub(crate) fn unwritten() -> Option<&'static io::Error> {
 
 /// Prints a line that is not part of the result.
 pub(crate) fn err(line: &str) {
-    let line = hidden_by_form(line);
-    let _ = writeln!(io::stderr().lock(), "{}", text::coloured(&line));
+    for line in in_window(&hidden_by_form(line), io::stderr()) {
+        let _ = writeln!(io::stderr().lock(), "{}", text::coloured(&line));
+    }
 }
 
 /// Prints a line for a person who waits at a terminal, unless they asked for quiet.
