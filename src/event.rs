@@ -140,6 +140,19 @@ impl Route {
             Self::Asked => "asked",
         }
     }
+
+    /// Whether a key takes this way for the file alone that it stands in.
+    pub(crate) fn is_of_file(self) -> bool {
+        match self {
+            Self::EnvFile | Self::Bind | Self::Config | Self::Secret => true,
+            Self::Interpolation
+            | Self::Environment
+            | Self::Build
+            | Self::Follows
+            | Self::Definition
+            | Self::Asked => false,
+        }
+    }
 }
 
 /// Why a service is touched.

@@ -279,7 +279,15 @@ impl Compose {
     ) -> Result<ConfigRead, EngineError> {
         let ended = match self.read(project, true, args).await? {
             Ok(ended) => ended,
-            Err(error) => self.read(project, false, args).await?.map_err(|_| error)?,
+            Err(error) => match self.read(project, false, args).await? {
+                Ok(ended) => ended,
+                // Without the plug-in the docker CLI calls the first option unknown.
+                Err(_) if self.first.is_some() => {
+                    self.version().await?;
+                    return Err(error);
+                }
+                Err(_) => return Err(error),
+            },
         };
         Ok(ConfigRead {
             text: String::from_utf8_lossy(&ended.stdout).into_owned(),

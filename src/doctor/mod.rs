@@ -45,5 +45,27 @@ pub(crate) fn examine(patient: &Patient<'_>) -> Vec<Finding> {
              not looked at",
         ));
     }
+    unfit_first(&mut found);
     in_order(found)
+}
+
+/// A value that its application cannot read is mended before anybody applies it: to advise `refit apply`
+/// beside it would be to advise the failure.
+fn unfit_first(found: &mut [Finding]) {
+    let unfit = found
+        .iter()
+        .filter(|finding| finding.code == FindingCode::ValueUnfit);
+    let keys: Vec<&str> = unfit
+        .flat_map(|finding| finding.keys.iter().map(String::as_str))
+        .collect();
+    if keys.is_empty() {
+        return;
+    }
+    let first = format!("mend {} first, then ", keys.join(", "));
+    for finding in found {
+        let applies = |hint: &&mut String| hint.starts_with("refit apply");
+        if let Some(hint) = finding.hint.as_mut().filter(applies) {
+            hint.insert_str(0, &first);
+        }
+    }
 }

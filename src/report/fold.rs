@@ -11,6 +11,9 @@ const NARROWEST: usize = 20;
 /// What a command that is to be typed begins with.
 const PROGRAMS: [&str; 4] = ["refit", "docker", "sudo", "systemctl"];
 
+/// Of times and sizes.
+const UNITS: [&str; 8] = ["ms", "s", "min", "h", "d", "kB", "MB", "MiB"];
+
 /// What others wrote, and texts beside one another, are never folded: their lines are what they are.
 const QUOTED: [char; 5] = ['│', '+', '-', '@', '|'];
 
@@ -59,6 +62,13 @@ fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
                 end += word_end(&rest[end..]);
             }
         }
+        while rest[..end]
+            .trim_end()
+            .ends_with(|c: char| c.is_ascii_digit())
+            && is_unit(&rest[end..])
+        {
+            end += word_end(&rest[end..]);
+        }
         let (word, after) = rest.split_at(end);
         (before, rest) = (word.trim_end(), after);
         Some(Word::from(word))
@@ -71,6 +81,12 @@ fn word_end(text: &str) -> usize {
     let word = text[lead..].find(' ').map_or(text.len(), |at| lead + at);
     let space = text[word..].find(|c| c != ' ');
     space.map_or(text.len(), |at| word + at)
+}
+
+/// A figure and its unit belong together.
+fn is_unit(text: &str) -> bool {
+    let word = text[..word_end(text)].trim_end();
+    UNITS.contains(&word.trim_end_matches(|c: char| !c.is_alphanumeric()))
 }
 
 /// A program's name is a command only where one is announced: "refit needs more" is none.
@@ -130,6 +146,14 @@ mod tests {
         let line =
             "→ refit set WEBUI_SECRET_KEY --generate hex:32 --for open-webui --allow guarded-key";
         assert_eq!(folded(line, 60), [line]);
+    }
+
+    #[test]
+    fn a_figure_keeps_its_unit() {
+        assert_eq!(
+            folded("web restarted, running for 15 s, and well", 29),
+            ["web restarted, running for", "  15 s, and well"]
+        );
     }
 
     #[test]

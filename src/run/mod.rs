@@ -430,10 +430,10 @@ fn dry(assessment: &Assessment, ahead: Option<&Ahead>, request: &Request) -> Run
     let something_to_do = ahead.is_some() || !assessment.is_nothing();
     let text = match ahead {
         Some(ahead) => format!(
-            "Nothing was changed: this was a dry run. First comes {}: see above",
+            "Nothing was changed: this is what would be done. First comes {}: see above",
             ahead.what
         ),
-        None if something_to_do => "Nothing was changed: this was a dry run".to_owned(),
+        None if something_to_do => "Nothing was changed: this is what would be done".to_owned(),
         None => assessment.nothing_text(),
     };
     RunEnd {

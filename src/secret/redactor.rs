@@ -84,6 +84,9 @@ impl Redactor {
 
     /// Lines that belong together: a key may lie over several of them.
     pub fn lines(&self, lines: &[String]) -> Vec<String> {
+        if lines.is_empty() {
+            return Vec::new();
+        }
         let text = self.redact(&lines.join("\n"));
         text.split('\n').map(str::to_owned).collect()
     }

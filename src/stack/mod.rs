@@ -161,6 +161,9 @@ pub(crate) async fn resolve(compose: &Compose, located: &Located) -> Result<Reso
 
 /// What is said where the stack as it is cannot be read.
 pub(crate) fn unreadable(error: EngineError) -> Complaint {
+    if !matches!(error, EngineError::Compose { .. }) {
+        return Complaint::from(error);
+    }
     Complaint {
         code: Code::InvalidStack,
         text: "Compose cannot read this stack".to_owned(),

@@ -113,13 +113,16 @@ fn no_compose_plug_in() {
                 "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1",
             );
         }
-        let mut command = stack.command(&["plan"]);
-        command.env("PATH", &folder);
-        command.env("DOCKER_CONFIG", stack.beside("empty"));
-        Answer::of(command, b"")
-            .exits(1)
-            .says("the Docker Compose plug-in was not found")
-            .says("→ install it");
+        // Some ask Compose for nothing but the model.
+        for args in [&["plan"][..], &["why", "KEY"], &["status"]] {
+            let mut command = stack.command(args);
+            command.env("PATH", &folder);
+            command.env("DOCKER_CONFIG", stack.beside("empty"));
+            Answer::of(command, b"")
+                .exits(1)
+                .says("the Docker Compose plug-in was not found")
+                .says("→ install it");
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn print(key: &EnvKey, set: &[SetAt], documented: Option<&str>) {
     let mut lines: Vec<String> = of_set.collect();
     if lines.is_empty() {
         let place = documented.map(|place| format!("; documented in {place}"));
-        lines.push(format!("no env file{}", place.unwrap_or_default()));
+        lines.push(format!("nowhere{}", place.unwrap_or_default()));
     }
     print_lines("set in", &lines);
     if std::env::var_os(key.as_str()).is_some() {
@@ -120,8 +120,17 @@ pub(super) fn print_reached(
         .map(|r| r.service.as_str().chars().count())
         .max()
         .unwrap_or_default();
-    for (index, one) in reached.iter().enumerate() {
-        let head = if index == 0 { "reaches" } else { "" };
+    let mut last = "";
+    for one in reached {
+        let head = match set.is_empty() && one.route.is_of_file() {
+            true => "if set",
+            false => "reaches",
+        };
+        let head = if head == std::mem::replace(&mut last, head) {
+            ""
+        } else {
+            head
+        };
         let then = match one.action == Action::None {
             true => "nothing",
             false => one.action.word(),

@@ -134,7 +134,10 @@ impl Said<'_> {
             ("Nothing to do", "nothing_to_do"),
             ("Nothing was done", "nothing_to_do"),
             ("Stopped before anything was changed", "failed_before"),
-            ("Nothing was changed: this was a dry run", "nothing_to_do"),
+            (
+                "Nothing was changed: this is what would be done",
+                "nothing_to_do",
+            ),
             ("Nothing was changed", "failed_before"),
             ("Rolled back", "rolled_back"),
             ("Not given back", "rollback_failed"),
