@@ -18,14 +18,15 @@ pub(crate) mod warnings;
 
 pub(crate) use edit::of_edit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff;
 use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
-use crate::event::Action;
+use crate::docker::container::Container;
+use crate::event::{Action, ServiceName};
 use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
@@ -159,15 +160,11 @@ async fn refusals(
         true => own_layer::generated_keys(place, assessment).await,
         false => Vec::new(),
     };
+    let running = running_env(place, assessment).await;
+    let data = (generated.as_slice(), &running);
     match assessment.undoes().is_empty() {
-        true => guards(place, assessment, options, &generated, guard::check)?,
-        false => guards(
-            place,
-            assessment,
-            options,
-            &generated,
-            guard::check_way_back,
-        )?,
+        true => guards(place, assessment, options, data, guard::check)?,
+        false => guards(place, assessment, options, data, guard::check_way_back)?,
     }
     if options.no_apply {
         return Ok(Vec::new());
@@ -186,11 +183,29 @@ async fn refusals(
     .await
 }
 
+/// The environment that containers have, by their service.
+type RunningEnv = BTreeMap<ServiceName, BTreeMap<String, String>>;
+
+/// The environment of the containers that the plan makes anew.
+async fn running_env(place: &Place, assessment: &Assessment) -> RunningEnv {
+    let is_made = |container: &&Container| {
+        let step = assessment.plan.step(&container.service);
+        step.is_some_and(|step| step.action.makes_container())
+    };
+    let own = assessment.containers.iter().filter(is_made);
+    let seen = own.map(|container| async {
+        let inspected = place.docker.inspect(&container.id).await.ok()??;
+        Some((container.service.clone(), inspected.env))
+    });
+    let seen = futures_util::future::join_all(seen).await;
+    seen.into_iter().flatten().collect()
+}
+
 fn guards(
     place: &Place,
     assessment: &Assessment,
     options: &Options,
-    generated: &[(String, String)],
+    (generated, running): (&[(String, String)], &RunningEnv),
     check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
     let keys: Vec<guard::ChangedKey<'_>> = assessment
@@ -231,6 +246,7 @@ fn guards(
             after: &assessment.after,
             plan: &assessment.plan,
             containers: &assessment.containers,
+            running,
             keys: &keys,
             own_keys: &own_keys,
             missing_sources: &missing,

@@ -10,8 +10,13 @@ const CONTEXT: usize = 2;
 
 /// The unified diff of a file; empty when nothing changes, or when it is no text.
 pub(crate) fn lines(edit: &FileEdit, redactor: &Redactor) -> Vec<String> {
-    let text = |side: &Side| String::from_utf8(side.bytes().unwrap_or_default().to_owned());
-    let (Ok(before), Ok(after)) = (text(&edit.before), text(&edit.after)) else {
+    let text = |side: &Side| match side {
+        Side::Absent => Some(String::new()),
+        Side::Text(text) => String::from_utf8(text.bytes.clone()).ok(),
+        // To what is not known there is no difference.
+        Side::Unknown(_) => None,
+    };
+    let (Some(before), Some(after)) = (text(&edit.before), text(&edit.after)) else {
         return Vec::new();
     };
     let diff = TextDiff::from_lines(&before, &after);

@@ -2,6 +2,7 @@
 //! hand, and `restart`.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::assess::{expected_effects, preflight};
 use crate::assessment::edited::Edited;
@@ -13,14 +14,13 @@ use crate::health::before::SeenBefore;
 use crate::plan;
 use crate::plan::{Inputs, Plan};
 use crate::request::Strategy;
-use crate::rollback::baseline;
+use crate::rollback::baseline::{self, Baseline};
 use crate::stack::drift::{self, Drift};
 use crate::stack::routes::{self, FileReach};
-use crate::stack::side::Side;
+use crate::stack::side::{FileEdit, Side};
 use crate::stack::unreadable;
 use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
-use crate::state::document::StateError;
 use crate::state::runs;
 
 /// Assesses the differences.
@@ -70,7 +70,7 @@ pub(super) async fn of_apply(
         ..assessment
     };
     if !assessment.plan.is_empty() {
-        by_hand(place, &mut assessment, state)?;
+        by_hand(place, &mut assessment, state).await?;
     }
     let model = assessment.after.clone();
     assessment.effects =
@@ -80,11 +80,11 @@ pub(super) async fn of_apply(
 
 /// What was edited by hand since files and containers were last seen to agree: it is in place
 /// already, and is what a failed `apply` takes back.
-fn by_hand(
+async fn by_hand(
     place: &Place,
     assessment: &mut Assessment,
     state: &StackState,
-) -> Result<(), StateError> {
+) -> anyhow::Result<()> {
     let Some(baseline) = baseline::read(state)? else {
         assessment.notes.push(
             "no earlier version of this stack's files is known; if this fails, the files stay as they are"
@@ -92,7 +92,8 @@ fn by_hand(
         );
         return Ok(());
     };
-    let edits = baseline.edits(place, &assessment.after, &assessment.source, state);
+    let mut edits = baseline.edits(place, &assessment.after, &assessment.source, state);
+    forget_what_never_ran(place, assessment, &baseline, &mut edits).await?;
     for edit in &edits {
         match &edit.before {
             // What is not known has no difference to be told.
@@ -116,6 +117,40 @@ fn by_hand(
     // Another project of the same folder has other arguments.
     if baseline.args.name == assessment.args.name {
         assessment.args_before = baseline.args;
+    }
+    Ok(())
+}
+
+/// What refit knows of a file's earlier text counts only where the containers were created of it: after an
+/// edit that somebody put in force with Compose alone, to go back to it would be another change.
+async fn forget_what_never_ran(
+    place: &Place,
+    assessment: &Assessment,
+    baseline: &Baseline,
+    edits: &mut [FileEdit],
+) -> anyhow::Result<()> {
+    let defining: BTreeSet<PathBuf> = read_files::of_all(place)
+        .chain(baseline.args.files.iter().cloned())
+        .chain(read_files::env_files_of(&assessment.source))
+        .collect();
+    if !edits.iter().any(|edit| defining.contains(&edit.path)) {
+        return Ok(());
+    }
+    let other = baseline
+        .is_not_of(place, edits, &assessment.containers)
+        .await?;
+    if other.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = other.iter().map(ServiceName::as_str).collect();
+    let why = format!(
+        "{} runs with another one, which was not put in force by refit",
+        names.join(", ")
+    );
+    for edit in edits {
+        if defining.contains(&edit.path) && !matches!(edit.before, Side::Unknown(_)) {
+            edit.before = Side::Unknown(why.clone());
+        }
     }
     Ok(())
 }

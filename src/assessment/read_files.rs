@@ -58,6 +58,12 @@ pub(crate) fn of_new_containers<'a>(
     read.filter(move |(path, _)| reaching.contains(*path))
 }
 
+/// The env files of services.
+pub(crate) fn env_files_of(source: &Source) -> impl Iterator<Item = PathBuf> + '_ {
+    let services = source.services.values();
+    services.flat_map(|service| service.env_files.iter().map(|entry| entry.path.clone()))
+}
+
 /// What Compose reads whichever service it is about.
 pub(crate) fn of_all(place: &Place) -> impl Iterator<Item = PathBuf> {
     let located = &place.located;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
-use crate::stack::model::{Model, Section};
+use crate::stack::model::{Model, Section, Service};
 use crate::words::words;
 
 words! {
@@ -72,6 +72,8 @@ pub(crate) struct Guarded<'a> {
     pub plan: &'a Plan,
     /// The project's containers.
     pub containers: &'a [Container],
+    /// The environment of the containers that are made anew: somebody may have edited a file since.
+    pub running: &'a BTreeMap<ServiceName, BTreeMap<String, String>>,
     /// The keys whose values change.
     pub keys: &'a [ChangedKey<'a>],
     /// `guard.keys` of `refit.yaml`, and the guarded keys of the application's profile.
@@ -154,12 +156,29 @@ fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> 
         })
 }
 
+/// The same of what containers run with, where it is not what the files said before: an edit by hand
+/// waits there to be taken.
+fn changed_in_containers<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> {
+    let after = guarded.after;
+    guarded.running.iter().flat_map(move |(name, running)| {
+        let now = after.services.get(name).map(|now| &now.environment);
+        running
+            .iter()
+            .filter(move |(key, value)| {
+                let new = now.and_then(|now| now.get(*key)).and_then(Option::as_ref);
+                !value.is_empty() && new.is_some_and(|new| new != *value)
+            })
+            .map(|(key, _)| key.as_str())
+    })
+}
+
 /// Keys that sign or encrypt what is stored: a new value makes the old data worthless.
 fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
     let typed = guarded.keys.iter().filter(|changed| changed.had_value);
     let mut changed = typed
         .map(|changed| changed.key)
-        .chain(changed_in_force(guarded));
+        .chain(changed_in_force(guarded))
+        .chain(changed_in_containers(guarded));
     let changed = changed
         .find(|&key| signs_or_encrypts(key) || guarded.own_keys.iter().any(|own| own == key));
     if let Some(key) = changed {
@@ -237,6 +256,7 @@ fn store_major(guarded: &Guarded<'_>) -> Option<String> {
         let Some(after) = guarded.after.services.get(name) else {
             continue;
         };
+        let before = &with_image_in_force(guarded, name, before);
         if before.image == after.image || !has_data(guarded, name) {
             continue;
         }
@@ -263,15 +283,63 @@ fn store_major(guarded: &Guarded<'_>) -> Option<String> {
     None
 }
 
+/// A service with the image that its containers have: a file may have been edited since.
+fn with_image_in_force(guarded: &Guarded<'_>, name: &ServiceName, service: &Service) -> Service {
+    let mut service = service.clone();
+    let own = guarded.containers.iter().find(|one| one.service == *name);
+    // The engine shows only an ID once the name belongs to another image.
+    let image = own
+        .map(|one| one.image.as_str())
+        .filter(|image| !image.is_empty() && !image.contains("sha256:"));
+    if let Some(image) = image {
+        service.image = Some(image.to_owned());
+    }
+    service
+}
+
+/// A named volume that a container has, and a new one of the same service would not.
+fn volume_of_container(guarded: &Guarded<'_>) -> Option<String> {
+    for container in guarded.containers {
+        let name = &container.service;
+        let step = guarded.plan.step(name);
+        let is_made = step.is_some_and(|step| step.action.makes_container());
+        let Some(after) = guarded.after.services.get(name).filter(|_| is_made) else {
+            continue;
+        };
+        let from_others = after.shares_with();
+        if from_others
+            .iter()
+            .any(|(field, _)| *field == "volumes_from")
+        {
+            continue;
+        }
+        let used = after.uses(Section::Volumes);
+        let now: BTreeSet<Option<String>> = used
+            .iter()
+            .map(|key| real_name(guarded.after, key))
+            .collect();
+        let named = container
+            .mounts
+            .iter()
+            .filter(|mount| mount.kind == "volume" && !mount.is_anonymous());
+        let mut gone = named.filter(|mount| !now.contains(&mount.name));
+        if let Some(mount) = gone.next() {
+            let volume = mount.name.as_deref().unwrap_or_default();
+            return Some(format!(
+                "{name} would no longer use the volume {volume}, and would start without its data"
+            ));
+        }
+    }
+    None
+}
+
+fn real_name(model: &Model, key: &str) -> Option<String> {
+    let definition = model.shared(Section::Volumes, key)?;
+    Some(definition.get("name")?.as_str()?.to_owned())
+}
+
 /// A named volume that a service used and no longer would.
 fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
-    let real_name = |model: &Model, key: &str| {
-        let definition = model.shared(Section::Volumes, key)?;
-        definition
-            .get("name")
-            .and_then(|name| name.as_str())
-            .map(str::to_owned)
-    };
     for (name, before) in &guarded.before.services {
         if !guarded
             .containers
@@ -304,7 +372,7 @@ fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
             }
         }
     }
-    None
+    volume_of_container(guarded)
 }
 
 /// Anonymous volumes survive a recreate (F10), but not `down`, nor the end of their service, nor that
@@ -367,11 +435,15 @@ fn bind_vanishes(guarded: &Guarded<'_>) -> Option<String> {
         let Some(before) = guarded.before.services.get(name) else {
             continue;
         };
-        let old: BTreeMap<_, _> = before
+        let mut old: BTreeMap<_, _> = before
             .binds
             .iter()
             .map(|b| (&b.target, &b.source))
             .collect();
+        let own = guarded.containers.iter().filter(|one| one.service == *name);
+        let mounts = own.flat_map(|container| &container.mounts);
+        let binds = mounts.filter(|mount| mount.kind == "bind");
+        old.extend(binds.map(|mount| (&mount.destination, &mount.source)));
         for bind in &after.binds {
             let was = old
                 .get(&bind.target)

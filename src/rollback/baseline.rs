@@ -10,15 +10,16 @@ use serde_json::Value;
 use super::checkpoint::Checkpoint;
 use crate::assessment::{Assessment, Change, read_files};
 use crate::docker::compose::ProjectArgs;
-use crate::event::RunId;
+use crate::docker::container::Container;
+use crate::event::{RunId, ServiceName};
 use crate::hash::sha256;
 use crate::host::files::Attributes;
-use crate::stack::Place;
 use crate::stack::model::{Model, Section};
 use crate::stack::side::{FileEdit, Origin, Side, Text};
 use crate::stack::source::Source;
+use crate::stack::{self, Place, drift};
 use crate::state::document::{self, StateError};
-use crate::state::{StackState, make_folder, write_file};
+use crate::state::{StackState, make_folder, runs, write_file};
 
 /// Larger files are data, not settings.
 const LARGEST: u64 = 1 << 20;
@@ -109,44 +110,81 @@ pub(crate) fn keep(
         true => None,
         false => known.get(path).cloned(),
     };
-    try_keep(place, assessment, state, proven)
+    try_keep(place, after(assessment), state, proven)
 }
 
-/// What new containers take besides the change: files that somebody has edited since they were last seen
-/// to agree with what runs. `apply` and a rollback tell the edits themselves.
-pub(crate) fn pending(
+/// What new containers take besides the change: files that were edited since they were last seen to agree
+/// with what runs, where what runs was not created of them. `apply` and a rollback tell the edits
+/// themselves. Where everything was put in force by hand, that is what a failure goes back to from now on.
+///
+/// # Errors
+/// What runs cannot be compared with the files.
+pub(crate) async fn pending(
     place: &Place,
     assessment: &Assessment,
     state: &StackState,
-) -> Option<String> {
+    has_lock: bool,
+) -> anyhow::Result<Option<String>> {
     match assessment.change {
         Change::Edit | Change::Recipe { .. } => {}
         Change::Apply { .. }
         | Change::Restart { .. }
         | Change::Rollback(_)
-        | Change::Upgrade { .. } => return None,
+        | Change::Upgrade { .. } => return Ok(None),
     }
     let steps = assessment.plan.steps.iter();
-    let makes: Vec<&str> = steps
+    let makes: BTreeSet<&ServiceName> = steps
         .filter(|step| step.action.makes_container())
-        .map(|step| step.service.as_str())
+        .map(|step| &step.service)
         .collect();
-    if makes.is_empty() {
-        return None;
+    let differing = edited_since(assessment, state);
+    if makes.is_empty() || differing.is_empty() {
+        return Ok(None);
     }
-    let baseline = read(state).ok().flatten()?;
+    let resolved = stack::resolve(&place.compose, &place.located).await?;
+    let containers = place.of_project(&resolved.model.name);
+    let reloaded = runs::reloaded(state)?;
+    let found = drift::find(place, &resolved, &containers, &reloaded).await?;
+    let waits: Vec<&ServiceName> = found
+        .drifts
+        .iter()
+        .filter(|drift| drift.is_of_files())
+        .map(|drift| &drift.service)
+        .collect();
+    if waits.is_empty() && has_lock {
+        let (model, source) = (&resolved.model, &resolved.source);
+        let present = (model, source, &place.located.args);
+        try_keep(place, present, state, |_| None)?;
+    }
+    let takers: BTreeSet<&str> = waits
+        .into_iter()
+        .filter(|service| makes.contains(service))
+        .map(ServiceName::as_str)
+        .collect();
+    if takers.is_empty() {
+        return Ok(None);
+    }
+    let takers: Vec<&str> = takers.into_iter().collect();
+    let differing: Vec<(&PathBuf, &Side)> = differing.into_iter().collect();
+    Ok(told_pending(place, state, &differing, &takers.join(", ")))
+}
+
+/// The files whose present text is not the one that was last seen in force.
+fn edited_since<'a>(
+    assessment: &'a Assessment,
+    state: &StackState,
+) -> BTreeMap<&'a PathBuf, &'a Side> {
+    let Some(baseline) = read(state).ok().flatten() else {
+        return BTreeMap::new();
+    };
     let edited = &assessment.edited;
     let changing = edited.changing().map(|edit| (&edit.path, &edit.before));
-    let present: BTreeMap<&PathBuf, &Side> = edited.read.iter().chain(changing).collect();
+    let present = edited.read.iter().chain(changing);
     let differs = |path: &PathBuf, now: &Side| match baseline.side(path, state) {
         Side::Unknown(_) => false,
         known @ (Side::Absent | Side::Text(_)) => !known.is_same_text(now),
     };
-    let differing: Vec<(&PathBuf, &Side)> = present
-        .into_iter()
-        .filter(|(path, now)| differs(path, now))
-        .collect();
-    told_pending(place, state, &differing, &makes.join(", "))
+    present.filter(|(path, now)| differs(path, now)).collect()
 }
 
 /// Who wrote what is not in force yet: refit itself, or a person.
@@ -203,21 +241,28 @@ pub(crate) fn keep_if_in_line(
     state: &StackState,
 ) -> anyhow::Result<()> {
     match assessment.is_in_line() {
-        true => try_keep(place, assessment, state, |_| None),
+        true => try_keep(place, after(assessment), state, |_| None),
         false => Ok(()),
     }
+}
+
+/// A stack as Compose reads it, where its values come from, and what Compose is told.
+type ReadStack<'a> = (&'a Model, &'a Source, &'a ProjectArgs);
+
+fn after(assessment: &Assessment) -> ReadStack<'_> {
+    (&assessment.after, &assessment.source, &assessment.args)
 }
 
 /// `retained` names the text that stays the known good one of a file.
 fn try_keep(
     place: &Place,
-    assessment: &Assessment,
+    (model, source, args): ReadStack<'_>,
     state: &StackState,
     retained: impl Fn(&PathBuf) -> Option<BaselineSide>,
 ) -> anyhow::Result<()> {
     let folder = folder_of(state);
     let mut files = BTreeMap::new();
-    for path in files_of(place, &assessment.after, &assessment.source) {
+    for path in files_of(place, model, source) {
         let kept = match retained(&path) {
             Some(kept) => kept,
             None => kept_now(&path, &folder)?,
@@ -225,7 +270,7 @@ fn try_keep(
         files.insert(path, kept);
     }
     let baseline = Baseline {
-        args: assessment.args.clone(),
+        args: args.clone(),
         files,
     };
     if read(state).is_ok_and(|known| known.as_ref() == Some(&baseline)) {
@@ -298,6 +343,37 @@ impl Baseline {
             origin: Origin::Person,
         });
         edits.filter(|edit| !edit.is_noop()).collect()
+    }
+
+    /// The services whose containers were created of other texts than these: somebody had put others in
+    /// force by hand, which nobody has kept.
+    ///
+    /// # Errors
+    /// The engine's or Compose's.
+    pub(crate) async fn is_not_of(
+        &self,
+        place: &Place,
+        edits: &[FileEdit],
+        containers: &[Container],
+    ) -> anyhow::Result<BTreeSet<ServiceName>> {
+        let known = edits
+            .iter()
+            .filter(|edit| !matches!(edit.before, Side::Unknown(_)));
+        let back = known.map(|edit| FileEdit {
+            before: edit.after.clone(),
+            after: edit.before.clone(),
+            ..edit.clone()
+        });
+        let back: Vec<FileEdit> = back.collect();
+        let Ok(value) = stack::resolve_staged(place, &self.args, &back).await? else {
+            // What Compose could not read was never in force.
+            return Ok(containers.iter().map(|one| one.service.clone()).collect());
+        };
+        let json = value.to_string();
+        let model = Model::of_json(value);
+        drift::created_otherwise(place, &self.args, (&model, &json), containers)
+            .await
+            .map_err(anyhow::Error::from)
     }
 
     fn side(&self, path: &Path, state: &StackState) -> Side {

@@ -143,8 +143,15 @@ impl Runner {
                 .map_err(Complaint::from)?;
         }
         let mut assessment = self.assessment(&place, &state, assessment).await?;
-        let pending = baseline::pending(&place, &assessment, &state);
-        assessment.notes.extend(pending);
+        let has_lock = lock.is_some();
+        match baseline::pending(&place, &assessment, &state, has_lock).await {
+            Ok(pending) => assessment.notes.extend(pending),
+            Err(error) => {
+                let text =
+                    format!("not looked at: whether edits by hand wait in the files: {error}");
+                assessment.notes.push(text);
+            }
+        }
         report.assessed(&assessment);
         self.tell(&place, &assessment, request);
         if let Decision::Refused(complaint) = &assessment.decision {

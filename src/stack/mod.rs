@@ -246,12 +246,7 @@ pub(crate) async fn resolve_both(
     }
     let staged = Staged::new(after, edits, &place.scratch)?;
     let after = async {
-        let value = compose
-            .config_of_staged(&staged.args, staged.prefix())
-            .await;
-        // The same words are taken out of both sides, which are compared.
-        let value = value.map_err(|error| without_secrets(error, located, edits))?;
-        let (value, warnings) = value;
+        let (value, warnings) = read_staged(place, &staged, edits).await?;
         Ok((Model::of_json(value), warnings))
     };
     let (before, after) = tokio::join!(resolve(compose, located), after);
@@ -268,6 +263,33 @@ pub(crate) async fn resolve_both(
         after,
         new_warnings,
     })
+}
+
+async fn read_staged(
+    place: &Place,
+    staged: &Staged,
+    edits: &[FileEdit],
+) -> Result<(serde_json::Value, Vec<String>), EngineError> {
+    let (compose, located) = (&place.compose, &place.located);
+    let read = compose
+        .config_of_staged(&staged.args, staged.prefix())
+        .await;
+    // The same words are taken out of both sides, which are compared.
+    read.map_err(|error| without_secrets(error, located, edits))
+}
+
+/// The model as it would be with other texts. Inside: what Compose says of them.
+///
+/// # Errors
+/// The staging folder cannot be written.
+pub(crate) async fn resolve_staged(
+    place: &Place,
+    args: &ProjectArgs,
+    edits: &[FileEdit],
+) -> anyhow::Result<Result<serde_json::Value, EngineError>> {
+    let staged = Staged::new(args, edits, &place.scratch)?;
+    let read = read_staged(place, &staged, edits).await;
+    Ok(read.map(|(value, _)| value))
 }
 
 /// What the staged model cannot show: an edited env file that a compose file names by its absolute

@@ -170,3 +170,56 @@ fn a_service_whose_profile_is_off_and_that_runs_is_told() {
     stack.compose(&["stop", "extra"]);
     stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }
+
+/// Compose hashes such a service with the container's ID in it (F82).
+#[test]
+fn who_shares_the_namespaces_of_another_is_in_line() {
+    let services = [
+        ("host", "ipc: shareable, volumes: ['data:/data']"),
+        ("net", "network_mode: 'service:host'"),
+        ("ipc", "ipc: 'service:host'"),
+        ("pid", "pid: 'service:host'"),
+    ];
+    let all = services.map(|(name, how)| format!("  {name}: {}\n", idle(how)));
+    let compose = format!("services:\n{}volumes: {{data: {{}}}}\n", all.concat());
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .never_says("configuration");
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    stack.refit(&["set", "services.host.labels.a=b"]).exits(0);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    let text = stack.read("compose.yaml");
+    let labelled = text.replace(
+        "network_mode: 'service",
+        "labels: {a: b}, network_mode: 'service",
+    );
+    stack.write("compose.yaml", &labelled);
+    stack.refit(&["plan"]).exits(0).has_line(&[
+        "net",
+        "recreate",
+        "configuration changed since the container was created",
+    ]);
+}
+
+#[test]
+fn whose_volumes_are_those_of_another_is_not_known() {
+    let compose = format!(
+        "services:\n  host: {}\n  taker: {}\nvolumes: {{data: {{}}}}\n",
+        idle("volumes: ['data:/data']"),
+        idle("volumes_from: [host]"),
+    );
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let answer = stack
+        .refit(&["plan"])
+        .exits(0)
+        .never_says("configuration changed");
+    answer.says(
+        "Not known: whether taker, which takes another's volumes, was created of its present",
+    );
+}

@@ -153,3 +153,27 @@ fn a_guard_that_there_is_not_is_no_word_for_allow() {
         answer.says("store_major").says("'store-major'");
     }
 }
+
+/// What is in force counts, whoever wrote what is not: an edit by hand that waits to be applied.
+#[test]
+fn an_edit_by_hand_is_guarded_as_well() {
+    let web = |source: &str| idle(&format!("env_file: .env, volumes: ['{source}:/d']"));
+    let compose = |source: &str| format!("{}volumes: {{data: {{}}}}\n", one(&web(source)));
+    let files = [(".env", "JWT_SECRET=a\n"), ("dd/x", "")];
+    let Some(stack) = TestStack::started(&compose("data"), &files) else {
+        return;
+    };
+    stack.write("compose.yaml", &compose("./dd"));
+    let before = stack.container("web");
+    for args in [&["apply"][..], &["set", "A=1"]] {
+        let refused = stack.refit(&[&["--json"], args].concat()).exits(1);
+        assert_eq!(refused.refusal(), "guard_volume");
+        before.is_untouched(&stack.container("web"));
+    }
+    stack.write("compose.yaml", &compose("data"));
+    stack.write(".env", "JWT_SECRET=b\n");
+    let refused = stack.refit(&["--json", "set", "A=1"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_key");
+    before.is_untouched(&stack.container("web"));
+    stack.refit(&["apply", "--allow", "guarded-key"]).exits(0);
+}

@@ -390,3 +390,40 @@ fn a_line_typed_before_a_run_that_was_undone_since_is_not_lost() {
         "{answer}"
     );
 }
+
+/// Nobody kept the text that somebody put in force with Compose alone.
+fn put_in_force_by_hand() -> Option<TestStack> {
+    let stack = known()?;
+    stack.write(".env", "MODE=good\nHAND=1\n");
+    stack.compose(&["up", "-d"]);
+    Some(stack)
+}
+
+#[test]
+fn what_somebody_put_in_force_with_compose_waits_for_nobody() {
+    let Some(stack) = put_in_force_by_hand() else {
+        return;
+    };
+    let label = ["set", "-F", "compose.yaml", "services.web.labels.a=b"];
+    stack.refit(&label).exits(0).never_says("by hand");
+    // And it is what a failure goes back to.
+    stack.write(".env", "MODE=bad\nHAND=1\n");
+    stack.refit(&["apply", "--settle", "2s"]).exits(3);
+    assert_eq!(stack.read(".env"), "MODE=good\nHAND=1\n");
+    assert_eq!(stack.container("web").env["HAND"], "1");
+}
+
+#[test]
+fn a_text_that_nobody_runs_with_is_not_gone_back_to() {
+    let Some(stack) = put_in_force_by_hand() else {
+        return;
+    };
+    let bad = "MODE=bad\nHAND=2\n";
+    stack.write(".env", bad);
+    let plan = stack.refit(&["plan"]).exits(0);
+    let plan = plan.says("the earlier version of .env is not known (web runs with another one");
+    plan.never_says("+HAND");
+    let answer = stack.refit(&["apply", "--settle", "2s"]).exits(4);
+    answer.never_says("everything is as it was");
+    assert_eq!(stack.read(".env"), bad);
+}

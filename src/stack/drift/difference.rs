@@ -18,6 +18,14 @@ impl Drift {
     pub(crate) fn is_mended_by_apply(&self) -> bool {
         self.action != Action::None
     }
+
+    /// Whether it is about what a container was created of, or has read.
+    pub(crate) fn is_of_files(&self) -> bool {
+        match self.action {
+            Action::Signal | Action::Restart | Action::Recreate | Action::Rebuild => true,
+            Action::None | Action::Start | Action::Remove => false,
+        }
+    }
 }
 
 /// A difference without a file or key behind it.

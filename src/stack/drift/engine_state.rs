@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::hashes::DefinitionHashes;
 use crate::docker::container::Inspected;
 use crate::docker::network::{NetworkSide, VolumeSide};
-use crate::event::ServiceName;
 
 /// What was seen of the engine, to be compared with the model.
 pub(super) struct EngineState {
-    pub(super) hashes: BTreeMap<ServiceName, String>,
-    /// Those of services that were made without what they wait for, where some have another hash.
-    pub(super) alone: BTreeMap<ServiceName, String>,
+    pub(super) hashes: DefinitionHashes,
     pub(super) inspected: HashMap<String, Inspected>,
     pub(super) images: HashMap<String, Option<String>>,
     /// Of the whole engine.

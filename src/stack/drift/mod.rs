@@ -3,6 +3,7 @@
 
 mod difference;
 mod engine_state;
+mod hashes;
 mod mounts;
 mod objects;
 
@@ -15,13 +16,15 @@ use jiff::Timestamp;
 pub(crate) use difference::Drift;
 use difference::drift;
 use engine_state::EngineState;
+pub(crate) use hashes::created_otherwise;
+use hashes::{DefinitionHashes, is_hashable};
 pub(crate) use mounts::seen_by_process;
 use mounts::{Writers, of_mounts};
 
 use super::model::{Model, Service};
 use super::{Place, Resolved};
 use crate::docker::EngineError;
-use crate::docker::container::{Container, Inspected, State, label};
+use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
 
 /// The stack's files beside what runs.
@@ -124,6 +127,12 @@ impl ComparedStack<'_> {
             let text = format!("what {name} got from the provider of {provider}");
             found.not_known.push(text);
         }
+        if !is_hashable(model, name) && model.provider_of(name).is_none() {
+            let text = format!(
+                "whether {name}, which takes another's volumes, was created of its present definition"
+            );
+            found.not_known.push(text);
+        }
         if service.builds() {
             let text = format!("whether the image of {name} was built from the present files");
             found.not_known.push(text);
@@ -163,16 +172,8 @@ async fn look(
     resolved: &Resolved,
     containers: &[Container],
 ) -> Result<EngineState, EngineError> {
-    let hashes = async {
-        // Without a container there is nothing to compare them with.
-        if containers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let compose = &place.compose;
-        compose
-            .hashes(&place.located.args, &resolved.json, &place.scratch)
-            .await
-    };
+    let model = (&resolved.model, resolved.json.as_str());
+    let hashes = DefinitionHashes::of(place, &place.located.args, model, containers);
     let (hashes, inspected, images, networks, volumes) = tokio::join!(
         hashes,
         inspect_all(place, containers),
@@ -180,53 +181,13 @@ async fn look(
         place.docker.all_networks(),
         place.docker.all_volumes(),
     );
-    let hashes: BTreeMap<ServiceName, String> = hashes?.into_iter().collect();
     Ok(EngineState {
-        alone: hashes_alone(place, resolved, containers, &hashes).await?,
-        hashes,
+        hashes: hashes?,
         inspected: inspected?,
         images: images?,
         networks: networks?,
         volumes: volumes?,
     })
-}
-
-/// The label of a container, by Compose's hash of its definition.
-fn hash_of(container: &Container) -> Option<&String> {
-    container.labels.get(label::CONFIG_HASH)
-}
-
-/// Compose 2.26 takes `depends_on` into the hash, and out of it again with `--no-deps`, by which refit
-/// makes containers: such a container has not drifted (F69).
-async fn hashes_alone(
-    place: &Place,
-    resolved: &Resolved,
-    containers: &[Container],
-    hashes: &BTreeMap<ServiceName, String>,
-) -> Result<BTreeMap<ServiceName, String>, EngineError> {
-    let waits = |name: &ServiceName| {
-        let service = resolved.model.services.get(name);
-        service.is_some_and(|service| !service.depends_on.is_empty())
-    };
-    let differs = |container: &Container| hash_of(container) != hashes.get(&container.service);
-    let mut own = containers.iter();
-    if !own.any(|container| waits(&container.service) && differs(container)) {
-        return Ok(BTreeMap::new());
-    }
-    let mut model: serde_json::Value = serde_json::from_str(&resolved.json).unwrap_or_default();
-    let services = model
-        .get_mut("services")
-        .and_then(|all| all.as_object_mut());
-    for (_, service) in services.into_iter().flatten() {
-        if let Some(service) = service.as_object_mut() {
-            service.remove("depends_on");
-        }
-    }
-    let found = place
-        .compose
-        .hashes(&place.located.args, &model.to_string(), &place.scratch)
-        .await?;
-    Ok(found.into_iter().collect())
 }
 
 /// Differences for which the container must be made anew.
@@ -260,16 +221,7 @@ fn of_definition(
         one.reason.key = Some(key.clone());
         found.push(one);
     }
-    // What a provider gives it is in the hash of its container, and in no file.
-    let hash = seen.hashes.get(name);
-    let hash = hash.filter(|_| resolved.model.provider_of(name).is_none());
-    let alone = seen.alone.get(name);
-    let is_known = |hash: &String| Some(hash) == alone;
-    let other = |container: &Container| {
-        let label = hash_of(container);
-        hash.is_some() && label != hash && !label.is_some_and(is_known)
-    };
-    if found.is_empty() && own.iter().any(|container| other(container)) {
+    if found.is_empty() && own.iter().any(|container| seen.hashes.is_other(container)) {
         let text = "configuration changed since the container was created";
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
