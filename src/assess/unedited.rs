@@ -93,7 +93,7 @@ async fn by_hand(
         return Ok(());
     };
     let mut edits = baseline.edits(place, &assessment.after, &assessment.source, state);
-    forget_what_never_ran(place, assessment, &baseline, &mut edits).await?;
+    edits = since_what_runs(place, assessment, &baseline, edits, state).await?;
     for edit in &edits {
         match &edit.before {
             // What is not known has no difference to be told.
@@ -123,36 +123,45 @@ async fn by_hand(
 
 /// What refit knows of a file's earlier text counts only where the containers were created of it: after an
 /// edit that somebody put in force with Compose alone, to go back to it would be another change.
-async fn forget_what_never_ran(
+async fn since_what_runs(
     place: &Place,
     assessment: &Assessment,
     baseline: &Baseline,
-    edits: &mut [FileEdit],
-) -> anyhow::Result<()> {
+    mut edits: Vec<FileEdit>,
+    state: &StackState,
+) -> anyhow::Result<Vec<FileEdit>> {
     let defining: BTreeSet<PathBuf> = read_files::of_all(place)
         .chain(baseline.args.files.iter().cloned())
         .chain(read_files::env_files_of(&assessment.source))
         .collect();
     if !edits.iter().any(|edit| defining.contains(&edit.path)) {
-        return Ok(());
+        return Ok(edits);
     }
-    let other = baseline
-        .is_not_of(place, edits, &assessment.containers)
-        .await?;
+    let containers = &assessment.containers;
+    let other = baseline.is_not_of(place, &edits, containers).await?;
     if other.is_empty() {
-        return Ok(());
+        return Ok(edits);
+    }
+    let mut since = Baseline::since_last_run(&edits, state);
+    if baseline
+        .is_not_of(place, &since, containers)
+        .await?
+        .is_empty()
+    {
+        since.retain(|edit| !edit.is_noop());
+        return Ok(since);
     }
     let names: Vec<&str> = other.iter().map(ServiceName::as_str).collect();
     let why = format!(
-        "{} runs with another one, which was not put in force by refit",
+        "{} runs with another one, which was put in force without refit",
         names.join(", ")
     );
-    for edit in edits {
+    for edit in &mut edits {
         if defining.contains(&edit.path) && !matches!(edit.before, Side::Unknown(_)) {
             edit.before = Side::Unknown(why.clone());
         }
     }
-    Ok(())
+    Ok(edits)
 }
 
 /// Assesses a restart of these services, or of all that run.

@@ -376,6 +376,29 @@ impl Baseline {
             .map_err(anyhow::Error::from)
     }
 
+    /// The same edits since what the newest run left, which somebody may have put in force with Compose,
+    /// or which was put in force before that run was cut off.
+    pub(crate) fn since_last_run(edits: &[FileEdit], state: &StackState) -> Vec<FileEdit> {
+        let newest = state.runs().unwrap_or_default().into_iter().next_back();
+        let folder = newest.map(|run| state.run_folder(run));
+        let left = folder.and_then(|folder| {
+            let checkpoint = Checkpoint::read(&folder).ok()??;
+            Some((folder, checkpoint.files))
+        });
+        let Some((folder, files)) = left else {
+            return edits.to_vec();
+        };
+        let since = edits.iter().map(|edit| {
+            let mut edit = edit.clone();
+            let left = files.iter().find(|file| file.path == edit.path);
+            if let Some(side) = left.and_then(|file| file.after.read(&folder).ok()) {
+                edit.before = side;
+            }
+            edit
+        });
+        since.collect()
+    }
+
     fn side(&self, path: &Path, state: &StackState) -> Side {
         let (known, attributes) = match self.files.get(path) {
             None => return Side::Unknown("it was no file of the stack then".to_owned()),
