@@ -115,6 +115,10 @@ pub struct Reload {
     /// Files and folders, relative to the stack.
     #[serde(rename = "for")]
     pub files: Vec<PathBuf>,
+    /// A command in the container that says whether it takes the files as they are: asked before the
+    /// signal, and again after it.
+    #[serde(default)]
+    pub check: Option<String>,
 }
 
 impl Probe {

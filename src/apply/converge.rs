@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::reload::ReloadCheck;
 use crate::complaint::Code;
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
@@ -126,6 +127,7 @@ impl Convergence<'_> {
                 return Err(Failure::of_signal(signal));
             }
             let services: Vec<ServiceName> = wave.iter().map(|s| s.service.clone()).collect();
+            self.check_reloads(&wave).await?;
             journal.add(Entry::Touching {
                 services: services.clone(),
             })?;
@@ -136,6 +138,25 @@ impl Convergence<'_> {
             done.extend(services);
         }
         journal.add(Entry::Converged)?;
+        Ok(())
+    }
+
+    /// Nothing of the services is touched yet: who does not take the new files is not told to.
+    async fn check_reloads(&self, wave: &[&Step]) -> Result<(), Failure> {
+        for step in wave.iter().filter(|step| step.action == Action::Signal) {
+            let settings = self.place.settings.service(&step.service);
+            let Some(command) = settings.reload.and_then(|reload| reload.check) else {
+                continue;
+            };
+            let check = ReloadCheck {
+                service: &step.service,
+                command: &command,
+            };
+            let containers = self.running(&step.service);
+            check
+                .ask(&self.place.docker, &containers, self.emitter)
+                .await?;
+        }
         Ok(())
     }
 

@@ -2,3 +2,4 @@
 
 pub(crate) mod converge;
 pub(crate) mod images;
+pub(crate) mod reload;

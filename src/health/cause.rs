@@ -19,18 +19,22 @@ enum Weight {
 
 /// What is said of the end of a process, of the last lines of its log.
 pub(crate) fn cause(lines: &[String]) -> Option<String> {
-    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-    let named = (0..lines.len()).filter_map(|at| named(&lines, at));
-    // Of several as sure ones the last: the others were borne.
-    let best = named.max_by_key(|(weight, _)| *weight);
     let last = || {
         let mut own = lines.iter().rev().map(|line| line.trim());
         own.clone()
             .find(|line| !line.is_empty() && !is_trailer(line))
             .or_else(|| own.find(|line| !line.is_empty()))
     };
+    error(lines).or_else(|| last().map(str::to_owned))
+}
+
+/// The error that some lines of a log name, if they name one.
+pub(crate) fn error(lines: &[String]) -> Option<String> {
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    let named = (0..lines.len()).filter_map(|at| named(&lines, at));
+    // Of several as sure ones the last: the others were borne.
+    let best = named.max_by_key(|(weight, _)| *weight);
     best.map(|(_, text)| text)
-        .or_else(|| last().map(str::to_owned))
 }
 
 /// What a line says, if it names an error.

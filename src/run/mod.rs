@@ -6,6 +6,7 @@ pub(crate) mod finish;
 pub(crate) mod hooks;
 mod neighbours;
 pub(crate) mod notify;
+mod reload;
 pub(crate) mod run_report;
 pub(crate) mod transaction;
 

@@ -193,6 +193,7 @@ impl<'a> Transaction<'a> {
             self.converge(watch).await?;
             self.healthy(watch).await?;
             self.effects(watch, written_at).await?;
+            self.reloads(watch, written_at).await?;
             self.proofs(watch).await?;
             self.still_well(watch).await?;
             self.neighbours(watch).await?;

@@ -167,3 +167,73 @@ fn who_died_is_blamed_and_not_who_lives_in_its_network() {
     // Whoever lives in another container is hashed with its ID (F82).
     assert_ne!(hash(), before);
 }
+
+/// As Prometheus does: on a file that it does not accept it logs so, and goes on with what it had.
+const RELOADING: &str = "read() { if grep -q banana /conf/app.conf; then \
+    echo 'level=error msg=\"Error reloading config\" err=\"not a valid duration: banana\"'; \
+    else cp /conf/app.conf /read; echo 'level=info msg=\"Completed loading\"'; fi; }; \
+    trap read HUP; read; while :; do sleep 0.1; done";
+
+fn reloading(settings: &str) -> Option<TestStack> {
+    let web = service(RELOADING, "volumes: ['./conf:/conf']");
+    let compose = format!("services:\n  web: {web}\n");
+    let files = [
+        ("conf/app.conf", "interval=15s\n"),
+        ("refit.yaml", settings),
+    ];
+    TestStack::started(&compose, &files)
+}
+
+#[test]
+fn whether_a_reload_was_accepted_is_not_known_by_the_file() {
+    let Some(stack) = reloading("services:\n  web: {reload: {signal: HUP, for: [./conf]}}\n")
+    else {
+        return;
+    };
+    let set = ["set", "interval=banana", "-F", "conf/app.conf"];
+    let answer = stack.refit(&set).exits(0);
+    let not_known = "reloaded (HUP); whether it accepted the files is not known";
+    let logged = "it logged an error: Error reloading config: not a valid duration: banana";
+    answer
+        .has_line(&["? web", not_known, logged])
+        .has_line(&["│ level=error msg=\"Error reloading config\""]);
+    let set = ["set", "interval=30s", "-F", "conf/app.conf"];
+    let answer = stack.refit(&set).exits(0);
+    answer
+        .has_line(&["? web", not_known])
+        .never_says("logged an error");
+}
+
+#[test]
+fn a_check_is_asked_before_the_signal_and_after_it() {
+    let check =
+        "if grep -q banana /conf/app.conf; then echo 'error: banana is no duration'; exit 1; fi";
+    let settings = format!(
+        "services:\n  web: {{reload: {{signal: HUP, for: [./conf], check: {}}}}}\n",
+        serde_json::to_string(check).unwrap()
+    );
+    let Some(stack) = reloading(&settings) else {
+        return;
+    };
+    let before = stack.container("web");
+    let set = ["--json", "set", "interval=banana", "-F", "conf/app.conf"];
+    let answer = stack.refit(&set).exits(3);
+    let refused = answer.the("proof");
+    assert_eq!(
+        (&refused["check"], &refused["result"]),
+        (&"reload".into(), &"failed".into())
+    );
+    let said = refused["text"].to_string();
+    assert!(
+        said.contains("does not accept its files: banana is no duration"),
+        "{answer}"
+    );
+    assert_eq!(stack.read("conf/app.conf"), "interval=15s\n");
+    // Nobody told it to read that, and so nobody has to restart it.
+    before.is_untouched(&stack.container("web"));
+    assert_eq!(stack.exec("web", &["cat", "/read"]), "interval=15s\n");
+    let set = ["set", "interval=30s", "-F", "conf/app.conf"];
+    let answer = stack.refit(&set).exits(0);
+    answer.has_line(&["✓ web", "reloaded (HUP)", "accepts its files"]);
+    while stack.exec("web", &["cat", "/read"]) != "interval=30s\n" {}
+}
