@@ -63,19 +63,20 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | ComposeFromStdin | ComposeTooOld | CutOff | DefinedUpstream | DiskLow | EditUnsafe
         | Edited | EditorFailed | EffectMissing | EndpointUnsupported | EngineError
         | EnginePermission | EnvNotUtf8 | EnvNul | EnvOpenQuote | EnvReference | EnvUnreadable
-        | ExistingUsers | FailedBefore | ForOtherFile | GitBusy | GitConflict | GitCredentials
-        | GitDiverged | GitFailed | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream
-        | GitOwnership | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey
-        | GuardProject | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound
-        | Interrupted | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead
-        | LocalhostInContainer | MaxFailures | MissingValue | NeedsProvider | NewKey
-        | NewService | NoAccount | NoCheckout | NoCompose | NoComposeFile | NoDirectory
-        | NoEngine | NoFile | NoGit | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe
-        | NoRun | NoScheduler | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile
-        | NotMissed | NotScheduled | NotSupported | NotUtf8 | OutsideWindow | Overridden
-        | PortInUse | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit
-        | RegistryUnreachable | RollbackFailed | SchedulerFailed | StackDown | StartFailed
-        | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
+        | ExistingUsers | FailedBefore | FileAmbiguous | FileNoPlace | FileSyntax | FileValue
+        | ForOtherFile | GitBusy | GitConflict | GitCredentials | GitDiverged | GitFailed
+        | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream | GitOwnership | GitRewritten
+        | GitUntracked | GuardAnonymous | GuardBind | GuardKey | GuardProject | GuardPublic
+        | GuardStore | GuardVolume | HookFailed | ImageNotFound | Interrupted | InvalidAfter
+        | InvalidStack | Io | KeyInvalid | KeyNotRead | LocalhostInContainer | MaxFailures
+        | MissingValue | NeedsProvider | NewKey | NewService | NoAccount | NoCheckout
+        | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit | NoNetwork
+        | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler | NoService
+        | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
+        | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse | PullFailed
+        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
+        | RollbackFailed | SchedulerFailed | StackDown | StartFailed | StateDamaged
+        | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
         | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
         | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
         | ValueUnfit | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey

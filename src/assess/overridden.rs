@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
+use crate::assess::edits::syntax_of;
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::complaint::{Code, Complaint};
 use crate::edit::is_yaml;
+use crate::edit::syntax::FileSyntax;
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::host::files;
 use crate::stack::locate::Located;
@@ -25,9 +27,10 @@ pub(crate) fn find(
         let directory = &located.args.directory;
         let mut files = edited.files.iter();
         let file = files.find(|edit| shown(directory, &edit.path) == change.file)?;
-        match is_yaml(&file.path) {
-            true => of_path(variables, located, &file.path, change, models),
-            false => of_key(variables, located, &file.path, change),
+        match syntax_of(&file.path, &file.after, located) {
+            FileSyntax::Yaml => of_path(variables, located, &file.path, change, models),
+            FileSyntax::Env => of_key(variables, located, &file.path, change),
+            FileSyntax::Paths(_) | FileSyntax::Other => None,
         }
     })
 }

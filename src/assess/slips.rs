@@ -9,7 +9,8 @@ use crate::assess::{edit_target, edits};
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, Format};
-use crate::edit::is_yaml;
+use crate::edit::paths::PathSyntax;
+use crate::edit::syntax::FileSyntax;
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::host::files;
 use crate::plan::guard::Guard;
@@ -19,6 +20,7 @@ use crate::secret::is_secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::locate::Located;
 use crate::stack::misfit::{self, Misfit, MisfitKind};
+use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
 use crate::stack::{Place, sample, shown, suggested_path};
 use crate::suggest;
@@ -56,13 +58,19 @@ pub(super) fn of_places(
         text.is_some_and(|text| yaml::read(&text).is_ok())
     });
     for edit in sets(request) {
-        if is_path(request, edit) {
-            let is_checked = services_are_known && !allow.contains(&Guard::NewService);
-            if is_checked && is_of_stack(request, located, &variables) {
-                new_service(edit, &variables, located)?;
+        let may_be_new = allow.contains(&Guard::NewKey);
+        match syntax(request, edit, located) {
+            FileSyntax::Yaml => {
+                let is_checked = services_are_known && !allow.contains(&Guard::NewService);
+                if is_checked && is_of_stack(request, located, &variables) {
+                    new_service(edit, &variables, located)?;
+                }
             }
-        } else if !allow.contains(&Guard::NewKey) && !knows(&variables, &edit.key) {
-            path_for_key(edit, located)?;
+            FileSyntax::Env if !may_be_new && !knows(&variables, &edit.key) => {
+                path_for_key(edit, located)?;
+            }
+            FileSyntax::Paths(syntax) if !may_be_new => new_path(request, edit, syntax, located)?,
+            FileSyntax::Env | FileSyntax::Paths(_) | FileSyntax::Other => {}
         }
     }
     Ok(())
@@ -87,7 +95,7 @@ pub(super) fn of_keys(
     let known = KnownKeys::of(request, located, &before, subject.as_ref());
     let mut told = Vec::new();
     for edit in sets(request) {
-        let Some(key) = variable(request, edit) else {
+        let Some(key) = variable(syntax(request, edit, located), edit) else {
             continue;
         };
         if !allow.contains(&Guard::NewKey)
@@ -114,11 +122,15 @@ fn sets(request: &EditRequest) -> impl Iterator<Item = &Edit> {
     edits.filter(|edit| matches!(edit.to, To::Set(..)))
 }
 
-/// Whether a file of paths is edited.
-fn is_path(request: &EditRequest, edit: &Edit) -> bool {
+/// What an edit is of.
+fn syntax(request: &EditRequest, edit: &Edit, located: &Located) -> FileSyntax {
     match &request.file {
-        Some(file) => is_yaml(file),
-        None => edit_target::is_compose_path(&edit.key),
+        Some(file) => match edits::named(located, file) {
+            Some(path) => edits::syntax_of(&path, &Side::read(&path), located),
+            None => FileSyntax::of(file, None, false),
+        },
+        None if edit_target::is_compose_path(&edit.key) => FileSyntax::Yaml,
+        None => FileSyntax::Env,
     }
 }
 
@@ -138,9 +150,11 @@ fn is_of_stack(request: &EditRequest, located: &Located, variables: &StackVariab
 }
 
 /// The variable that an edit sets, in an env file or under `environment`.
-fn variable(request: &EditRequest, edit: &Edit) -> Option<String> {
-    if !is_path(request, edit) {
-        return Some(edit.key.clone());
+fn variable(syntax: FileSyntax, edit: &Edit) -> Option<String> {
+    match syntax {
+        FileSyntax::Env => return Some(edit.key.clone()),
+        FileSyntax::Paths(_) | FileSyntax::Other => return None,
+        FileSyntax::Yaml => {}
     }
     let path: YamlPath = edit.key.parse().ok()?;
     match path.segments() {
@@ -188,6 +202,32 @@ fn new_service(
     Err(Complaint::new(Code::NewService, text).hint(hint))
 }
 
+/// A path that is new, and a slip away from one that the file has.
+fn new_path(
+    request: &EditRequest,
+    edit: &Edit,
+    syntax: PathSyntax,
+    located: &Located,
+) -> Result<(), Complaint> {
+    let Some(file) = &request.file else {
+        return Ok(());
+    };
+    let text = edits::named(located, file).and_then(|path| files::text_if_readable(&path));
+    let path = edit.key.parse().ok();
+    let meant = text.zip(path);
+    let Some(meant) = meant.and_then(|(text, path)| syntax.sibling(&text, &path)) else {
+        return Ok(());
+    };
+    let (key, name) = (&edit.key, file.display());
+    let text = format!("{key} is new, and {name} has {meant}");
+    let file = shell_word(&name.to_string());
+    let hint = format!(
+        "did you mean {} -F {file}? --allow new-key writes {key}",
+        command(&meant, edit)
+    );
+    Err(Complaint::new(Code::NewKey, text).hint(hint))
+}
+
 /// `app.image` for `services.app.image`.
 fn path_for_key(edit: &Edit, located: &Located) -> Result<(), Complaint> {
     let Some(meant) = suggested_path::for_key(&edit.key, located) else {
@@ -217,9 +257,10 @@ impl KnownKeys {
             .known_keys()
             .map(|key| (key.to_owned(), at(variables, directory, key)));
         let mut known: Vec<(String, String)> = own.collect();
-        let named = request.file.as_ref().filter(|file| !is_yaml(file));
+        let named = request.file.as_ref();
         let named = named.and_then(|file| edits::named(located, file));
         if let Some(path) = named
+            && edits::syntax_of(&path, &Side::read(&path), located) == FileSyntax::Env
             && let Some(text) = files::text_if_readable(&path)
             && let Ok(file) = Dotenv::parse(text.as_bytes(), Format::Compose)
         {

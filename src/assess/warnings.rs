@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::assess::edits::syntax_of;
 use crate::assessment::Assessment;
 use crate::assessment::edited::Edited;
 use crate::docker::container::Container;
 use crate::edit::is_yaml;
+use crate::edit::syntax::FileSyntax;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
 use crate::settings;
@@ -17,6 +19,7 @@ use crate::stack::application;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
+use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::variables::StackVariables;
 use crate::suggest;
@@ -69,14 +72,25 @@ pub(crate) fn unreached(
     if !plan.is_empty() {
         return Vec::new();
     }
+    let syntax = |file: &str| {
+        let path = place.located.args.directory.join(file);
+        syntax_of(&path, &Side::read(&path), &place.located)
+    };
     let keys = keys
         .iter()
         .filter(|(file, _)| !is_yaml(Path::new(file)))
-        .filter(|(_, key)| !key.contains('.') && !key.contains('['))
+        .filter(|(file, key)| syntax(file) != FileSyntax::Env || !key.contains(['.', '[']))
         // Compose itself reads these.
         .filter(|(_, key)| !key.starts_with("COMPOSE_"));
     keys.filter_map(|(file, key)| {
         let in_file = reaches.iter().any(|(known, _)| known == file);
+        match syntax(file) {
+            FileSyntax::Env => {}
+            FileSyntax::Yaml | FileSyntax::Paths(_) | FileSyntax::Other if in_file => return None,
+            FileSyntax::Yaml | FileSyntax::Paths(_) | FileSyntax::Other => {
+                return Some(format!("no service gets {file}"));
+            }
+        }
         let by_key = routes::of_key(model, source, key);
         if in_file || !by_key.is_empty() || variables.is_filled_in(key) {
             return None;
@@ -95,7 +109,12 @@ pub(crate) fn unreached(
         let likely = subject.map_or_else(|| "SERVICE".to_owned(), |one| one.service.to_string());
         Some(format!("{text}; {}--for {likely} adds it", handed.unwrap_or_default()))
     })
-    .collect()
+    .fold(Vec::new(), |mut told, text| {
+        if !told.contains(&text) {
+            told.push(text);
+        }
+        told
+    })
 }
 
 /// Cheap differences that a change leaves alone: what has no container, or crashed.

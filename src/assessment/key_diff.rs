@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use similar::{DiffTag, TextDiff};
+
 use crate::assessment::edited::KeyChange;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
+use crate::edit::paths::PathSyntax;
+use crate::edit::syntax::FileSyntax;
+use crate::edit::value_text;
 use crate::edit::yaml::{self, Segment, YamlPath};
-use crate::edit::{is_yaml, value_text};
 use crate::stack::Place;
 use crate::stack::side::FileEdit;
 
@@ -24,10 +28,11 @@ pub(crate) fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChan
         return;
     }
     let known = changes.len();
-    if is_yaml(&edit.path) {
-        describe_yaml(&file, before, after, changes);
-    } else {
-        describe_env(&file, before, after, changes);
+    match FileSyntax::of(&edit.path, after.or(before), false) {
+        FileSyntax::Yaml => describe_yaml(&file, before, after, changes),
+        FileSyntax::Env => describe_env(&file, before, after, changes),
+        FileSyntax::Paths(syntax) => describe_paths(syntax, &file, before, after, changes),
+        FileSyntax::Other => {}
     }
     if changes.len() == known {
         changes.push(KeyChange {
@@ -36,7 +41,7 @@ pub(crate) fn describe(place: &Place, edit: &FileEdit, changes: &mut Vec<KeyChan
             name: String::new(),
             before: before.map(size),
             after: after.map(|after| match before {
-                Some(before) => changed_size(before, after),
+                Some(before) => format!("{}: {}", size(after), changed_lines(before, after)),
                 None => size(after),
             }),
         });
@@ -52,26 +57,33 @@ fn size(bytes: &[u8]) -> String {
     }
 }
 
-/// The same of a text that took the place of another; of the same size it is another all the same.
-fn changed_size(before: &[u8], after: &[u8]) -> String {
-    let size = size(after);
-    let (Ok(before), Ok(after)) = (std::str::from_utf8(before), std::str::from_utf8(after)) else {
-        return format!("{size}, changed");
+/// The lines in which a text differs from the one before it.
+fn changed_lines(before: &[u8], after: &[u8]) -> String {
+    let (Ok(old), Ok(new)) = (std::str::from_utf8(before), std::str::from_utf8(after)) else {
+        return "changed".to_owned();
     };
-    let mut old: Vec<&str> = before.lines().collect();
-    let is_new = |line: &&str| match old.iter().position(|known| known == line) {
-        Some(at) => {
-            old.swap_remove(at);
-            false
+    let (mut changed, mut added, mut removed) = (0, 0, 0);
+    for op in TextDiff::from_lines(old, new).ops() {
+        let (old, new) = (op.old_range().len(), op.new_range().len());
+        match op.tag() {
+            DiffTag::Equal => {}
+            DiffTag::Delete | DiffTag::Insert | DiffTag::Replace => {
+                changed += old.min(new);
+                added += new.saturating_sub(old);
+                removed += old.saturating_sub(new);
+            }
         }
-        None => true,
-    };
-    match after.lines().filter(is_new).count() {
-        // Removed lines, or others in another order.
-        0 => format!("{size}, changed"),
-        1 => format!("{size}, 1 changed"),
-        count => format!("{size}, {count} changed"),
     }
+    let told = [(changed, "changed"), (added, "added"), (removed, "removed")];
+    let mut told = told.into_iter().filter(|(count, _)| *count > 0);
+    let Some((count, word)) = told.next() else {
+        return "changed".to_owned();
+    };
+    let lines = if count == 1 { "line" } else { "lines" };
+    let first = format!("{count} {lines} {word}");
+    told.fold(first, |text, (count, word)| {
+        format!("{text}, {count} {word}")
+    })
 }
 
 fn describe_env(
@@ -102,6 +114,27 @@ fn describe_env(
                 before,
                 after,
             });
+        }
+    }
+}
+
+fn describe_paths(
+    syntax: PathSyntax,
+    file: &str,
+    before: Option<&[u8]>,
+    after: Option<&[u8]>,
+    changes: &mut Vec<KeyChange>,
+) {
+    let scalars = |bytes: Option<&[u8]>| -> Scalars {
+        let text = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        syntax.scalars(&text).into_iter().collect()
+    };
+    let (old, new) = (scalars(before), scalars(after));
+    let paths: BTreeSet<&YamlPath> = old.keys().chain(new.keys()).collect();
+    for path in paths {
+        let (before, after) = (old.get(path), new.get(path));
+        if before != after {
+            changes.push(change_at(file, path, before.cloned(), after.cloned()));
         }
     }
 }
@@ -203,9 +236,16 @@ mod tests {
     #[test]
     fn a_text_of_the_same_size_is_another_one() {
         assert_eq!(size(b"a\nb\n"), "2 lines");
-        assert_eq!(changed_size(b"a\nb\n", b"a\nc\n"), "2 lines, 1 changed");
-        assert_eq!(changed_size(b"a\nb\n", b"b\na\n"), "2 lines, changed");
-        assert_eq!(changed_size(b"\xff", b"\xfe"), "1 bytes, changed");
+        for (before, after, told) in [
+            ("a\nb\n", "a\nc\n", "1 line changed"),
+            ("a\nb\n", "b\na\n", "1 line added, 1 removed"),
+            ("a\nb\n", "c\nd\ne\n", "2 lines changed, 1 added"),
+            ("a\nb\nc\n", "a\n", "2 lines removed"),
+            ("a\n", "a", "1 line changed"),
+        ] {
+            assert_eq!(changed_lines(before.as_bytes(), after.as_bytes()), told);
+        }
+        assert_eq!(changed_lines(b"\xff", b"\xfe"), "changed");
     }
 
     #[test]

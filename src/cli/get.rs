@@ -14,7 +14,8 @@ use crate::assess::edits;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::edit::dotenv::{Dotenv, EnvKey, EnvKeyError, Format};
-use crate::edit::is_yaml;
+use crate::edit::paths::PathSyntax;
+use crate::edit::syntax::FileSyntax;
 use crate::edit::value_text;
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::ServiceName;
@@ -23,15 +24,16 @@ use crate::host::files;
 use crate::report::{self, page};
 use crate::stack::locate::Located;
 use crate::stack::shown;
+use crate::stack::side::Side;
 use crate::stack::suggested_path;
 use crate::stack::variables::StackVariables;
 use crate::suggest;
 
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
-    /// Key, or path in a YAML file
+    /// Key, or path in a file
     key: String,
-    /// Env or YAML file [default: where the key belongs]
+    /// Env, YAML, TOML, JSON or INI file [default: where the key belongs]
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// The value that this service gets
@@ -107,7 +109,8 @@ fn in_force(found: &LocatedStack, key: &str) -> Result<GotValue, Complaint> {
         .targets
         .first()
         .map(|target| edit_target::key::target_name(target, located));
-    let meant = suggest::nearest(key, variables.known_keys());
+    let meant = suggest::nearest(key, variables.known_keys()).map(str::to_owned);
+    let meant = meant.or_else(|| suggested_path::for_key(key, located));
     Ok(GotValue {
         at: match (&got.value, got.at) {
             (Some(_), Some(at)) => file_of(&at),
@@ -195,11 +198,15 @@ fn in_file(located: &Located, args: &GetArgs) -> Result<GotValue, Complaint> {
     let Some(bytes) = files::read_if_exists(&path)? else {
         return Err(edits::no_file(Path::new(&name)));
     };
-    let (value, meant) = if is_yaml(&path) {
-        in_yaml(&name, &bytes, &args.key, located)?
-    } else {
-        let format = edits::format_of(&path, located);
-        in_env(&name, &bytes, format, &args.key)?
+    let side = Side::read(&path);
+    let (value, meant) = match edits::syntax_of(&path, &side, located) {
+        FileSyntax::Yaml => in_yaml(&name, &bytes, &args.key, located)?,
+        FileSyntax::Paths(syntax) => in_paths(syntax, &name, &bytes, &args.key)?,
+        FileSyntax::Env => {
+            let format = edits::format_of(&path, located);
+            in_env(&name, &bytes, format, &args.key)?
+        }
+        FileSyntax::Other => return Err(edits::not_editable(&name)),
     };
     Ok(GotValue {
         at: name,
@@ -239,6 +246,21 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ValueAn
         .map_err(told)?;
     let meant = suggest::nearest(key.as_str(), file.keys().map(|(known, _)| known));
     Ok((value.map(Value::String), meant.map(str::to_owned)))
+}
+
+fn in_paths(
+    syntax: PathSyntax,
+    name: &str,
+    bytes: &[u8],
+    path: &str,
+) -> Result<ValueAndMeant, Complaint> {
+    let text = edits::text_of(name, bytes)?;
+    let path: YamlPath = path
+        .parse()
+        .map_err(|error| edits::refused_yaml(name, &error))?;
+    let value = syntax.get(&text, &path);
+    let value = value.map_err(|error| edits::refused_paths(name, &error))?;
+    Ok((value, syntax.sibling(&text, &path)))
 }
 
 fn in_yaml(

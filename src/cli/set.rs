@@ -1,6 +1,6 @@
 //! `refit set`: keys, and where their values come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -12,7 +12,7 @@ use super::run_options::{RunOptions, execute};
 use super::standard_input::StandardInput;
 use crate::assess::edit_target::is_compose_path;
 use crate::complaint::{Code, Complaint};
-use crate::edit::is_yaml;
+use crate::edit::syntax::FileSyntax;
 use crate::exit::Exit;
 use crate::request::{Edit, EditRequest, Options, To, ValueType, What};
 use crate::secret::Secret;
@@ -24,7 +24,7 @@ pub(super) struct SetArgs {
     /// KEY=VALUE, or KEY alone: the value comes from standard input
     #[arg(required = true, value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// Env or YAML file [default: where the key belongs]
+    /// Env, YAML, TOML, JSON or INI file [default: where the key belongs]
     ///
     /// Without it where the key counts: the line of `environment:`, the env file that reaches a
     /// service, else the stack's first; for a path such as services.web.image the compose file where
@@ -37,13 +37,13 @@ pub(super) struct SetArgs {
     /// Make the key reach this service too; repeatable
     #[arg(long = "for", value_name = "SERVICE")]
     reach: Vec<String>,
-    /// YAML: write text, whatever it looks like
+    /// YAML, TOML, JSON: write text, whatever it looks like
     #[arg(long, conflicts_with_all = ["int", "as_json"])]
     string: bool,
-    /// YAML: write a whole number
+    /// YAML, TOML, JSON: write a whole number
     #[arg(long, conflicts_with = "as_json")]
     int: bool,
-    /// YAML: the value is JSON, such as a list
+    /// YAML, TOML, JSON: the value is JSON, such as a list
     #[arg(long)]
     as_json: bool,
     /// Edit the file only; refit apply does the rest
@@ -61,15 +61,16 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         _ => ValueType::Auto,
     };
     let paths = args.assignments.iter().any(|word| is_compose_path(word));
-    let yaml = args.file.as_deref().map_or(paths, is_yaml);
-    if kind != ValueType::Auto && !yaml {
+    let has_paths = |file: &Path| FileSyntax::of(file, None, false).has_paths();
+    let paths = args.file.as_deref().map_or(paths, has_paths);
+    if kind != ValueType::Auto && !paths {
         return Err(Complaint::new(
             Code::Usage,
-            "--string, --int and --as-json are for YAML files",
+            "--string, --int and --as-json are for YAML, TOML and JSON files",
         )
         .hint("name the file: -F compose.yaml"));
     }
-    let assignments = assignments(global, &args, yaml).await?;
+    let assignments = assignments(global, &args, paths).await?;
     let mut stdin = StandardInput::default();
     let mut edits = Vec::new();
     for Assignment { key, value } in assignments {

@@ -12,10 +12,10 @@ use crate::request::{Edit, EditRequest, Options, To, What};
 
 #[derive(Debug, Args)]
 pub(super) struct UnsetArgs {
-    /// Keys, or paths in a YAML file
+    /// Keys, or paths in a file
     #[arg(required = true, value_name = "KEY")]
     keys: Vec<String>,
-    /// Env or YAML file [default: where the key belongs]
+    /// Env, YAML, TOML, JSON or INI file [default: where the key belongs]
     #[arg(id = "in", short = 'F', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Edit the file only; refit apply does the rest

@@ -1,6 +1,8 @@
 //! Text-preserving edits: pure functions from text to text. No I/O, no clock, no async.
 
 pub(crate) mod dotenv;
+pub(crate) mod paths;
+pub(crate) mod syntax;
 pub(crate) mod yaml;
 
 use std::path::Path;

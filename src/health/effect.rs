@@ -11,6 +11,7 @@ use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::Inspected;
 use crate::edit::dotenv::{Dotenv, Format};
+use crate::edit::syntax::FileSyntax;
 use crate::edit::yaml::{self, YamlPath};
 use crate::event::{How, Route, ServiceName, Shown};
 use crate::stack::drift::seen_by_process;
@@ -144,11 +145,11 @@ async fn of_file(
         && inspected.pid > 0
         && let Ok(found) = std::fs::read(seen_by_process(inspected.pid, target))
     {
-        return of_content(&found, &wanted, expected, target, How::Proc);
+        return of_content(&found, &wanted, expected, (host, target), How::Proc);
     }
     let path = target.to_string_lossy();
     if let Some(found) = docker.exec_output(&inspected.id, &["cat", &path]).await {
-        return of_content(&found, &wanted, expected, target, How::Exec);
+        return of_content(&found, &wanted, expected, (host, target), How::Exec);
     }
     let ok = inspected
         .started_at
@@ -165,9 +166,16 @@ async fn of_file(
     }
 }
 
-fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, how: How) -> Proof {
+fn of_content(
+    found: &[u8],
+    wanted: &[u8],
+    expected: &Expected,
+    (host, target): (&Path, &Path),
+    how: How,
+) -> Proof {
     let ok = found == wanted;
-    let value = value_in(target, found, &expected.key);
+    // What kind of file it is is seen by the name that it was edited under.
+    let value = value_in(host, found, &expected.key);
     let target = target.display();
     let what = if ok {
         match value {
@@ -182,26 +190,28 @@ fn of_content(found: &[u8], wanted: &[u8], expected: &Expected, target: &Path, h
     Proof { ok, how, what }
 }
 
-/// What a YAML or env file says of a key; nothing where this is neither, or no key.
+/// What a file says of a key; nothing where it is of no kind that is edited by key, or this is no key.
 fn value_in(name: &Path, file: &[u8], key: &str) -> Option<Shown> {
-    if name
-        .extension()
-        .is_some_and(|end| end == "yaml" || end == "yml")
-    {
-        let path: YamlPath = key.parse().ok()?;
-        let value = yaml::get(std::str::from_utf8(file).ok()?, &path).ok()?;
-        return match value {
-            None => Some(Shown::Absent),
-            // A whole part of the file is not told in a line.
-            Some(Value::Object(_) | Value::Array(_)) => None,
-            Some(Value::String(text)) => Some(Shown::of(key, Some(&text))),
-            Some(other) => Some(Shown::of(key, Some(&other.to_string()))),
-        };
+    let path = || key.parse::<YamlPath>().ok();
+    let text = || std::str::from_utf8(file).ok();
+    let value = match FileSyntax::of(name, Some(file), false) {
+        FileSyntax::Other => return None,
+        FileSyntax::Yaml => yaml::get(text()?, &path()?).ok()?,
+        FileSyntax::Paths(syntax) => syntax.get(text()?, &path()?).ok()?,
+        FileSyntax::Env => {
+            let key: crate::edit::dotenv::EnvKey = key.parse().ok()?;
+            let file = Dotenv::parse(file, Format::Compose).ok()?;
+            let value = file.get(&key, &|name| std::env::var(name).ok()).ok()?;
+            return Some(Shown::of(key.as_str(), value.as_deref()));
+        }
+    };
+    match value {
+        None => Some(Shown::Absent),
+        // A whole part of the file is not told in a line.
+        Some(Value::Object(_) | Value::Array(_)) => None,
+        Some(Value::String(text)) => Some(Shown::of(key, Some(&text))),
+        Some(other) => Some(Shown::of(key, Some(&other.to_string()))),
     }
-    let key: crate::edit::dotenv::EnvKey = key.parse().ok()?;
-    let file = Dotenv::parse(file, Format::Compose).ok()?;
-    let value = file.get(&key, &|name| std::env::var(name).ok()).ok()?;
-    Some(Shown::of(key.as_str(), value.as_deref()))
 }
 
 #[cfg(test)]

@@ -256,11 +256,11 @@ fn the_file_that_is_named_is_the_one_that_is_edited() {
     no_apply(&["set", "A=5", "-F", "/dev/null"])
         .exits(1)
         .says("/dev/null is not a regular file");
-    stack.write("data.json", "{}\n");
-    no_apply(&["set", "A=5", "-F", "data.json"])
+    stack.write("data.xml", "<a/>\n");
+    no_apply(&["set", "A=5", "-F", "data.xml"])
         .exits(1)
-        .says("refit edit data.json");
-    assert_eq!(stack.read("data.json"), "{}\n");
+        .says("refit edit data.xml");
+    assert_eq!(stack.read("data.xml"), "<a/>\n");
     no_apply(&["set", "services.web.image=y", "-F", ".env"])
         .exits(2)
         .says("leave -F out");
@@ -301,7 +301,7 @@ fn keys_that_are_no_keys_and_services_that_are_none() {
         .says("give each key once");
     refused(2, &["A=1", "--generate", "hex:4"]).says("A has a value already");
     refused(2, &["A", "--generate", "hex:x"]).says("hex:32");
-    refused(2, &["A=1", "--int"]).says("for YAML files");
+    refused(2, &["A=1", "--int"]).says("for YAML, TOML and JSON files");
     refused(1, &["A=2", "--for", "wbe"])
         .says("no service wbe in this stack")
         .says("did you mean web?");

@@ -41,6 +41,7 @@ mod facts;
 mod failures;
 mod faults;
 mod fence;
+mod file_kinds;
 mod followers;
 mod further_back;
 mod guards;

@@ -109,6 +109,8 @@ fn a_slip_is_refused_with_what_was_meant() {
     assert_eq!(read(), before);
     let answer = stack.refit(&["unset", "services.app.ports.0"]).exits(1);
     answer.says("did you mean services.app.ports[0]?");
+    let answer = stack.refit(&["get", "app.image"]).exits(1);
+    answer.says("did you mean services.app.image?");
     let answer = stack.refit(&["set", "A=1", "--allow", "nonsense"]).exits(2);
     answer.says("new-key").says("volume-removed");
 }

@@ -411,10 +411,11 @@ impl Case<'_> {
             }
         };
         let path = self.asking.directory().join(name);
-        let is_yaml = path
-            .extension()
-            .is_some_and(|end| end == "yaml" || end == "yml");
-        (path.is_file() && !is_yaml).then_some(path)
+        let ending = path.extension().and_then(|end| end.to_str());
+        // Kinds of files whose values have paths.
+        let others = ["yaml", "yml", "toml", "json", "ini", "conf"];
+        let is_other = ending.is_some_and(|end| others.contains(&end));
+        (path.is_file() && !is_other).then_some(path)
     }
 }
 

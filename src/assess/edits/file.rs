@@ -1,0 +1,146 @@
+//! The file that an edit is of: where it is, and what kind of text.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::complaint::{Code, Complaint};
+use crate::edit::dotenv::Format;
+use crate::edit::syntax::FileSyntax;
+use crate::edit::yaml;
+use crate::host::files;
+use crate::stack::locate::{Located, lexical};
+use crate::stack::side::Side;
+use crate::stack::variables::StackVariables;
+
+/// A file that the person names, where it exists: relative to where they are inside the stack's
+/// folder, else to that folder, else to where they are.
+pub(crate) fn named(located: &Located, file: &Path) -> Option<PathBuf> {
+    let folder = &located.args.directory;
+    let below = files::follow(&located.here);
+    let below = below.strip_prefix(files::follow(folder)).ok();
+    let inside = below.map(|below| folder.join(below).join(file));
+    inside
+        .into_iter()
+        .chain([folder.join(file), located.here.join(file)])
+        .map(|path| lexical(&path))
+        .find(|path| path.exists())
+}
+
+/// A file given by `-F`.
+pub(super) fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
+    let in_stack = lexical(&located.args.directory.join(file));
+    match named(located, file) {
+        Some(path) => Ok(path),
+        // A new env file is no mistake; a new one of another kind would be read by nobody.
+        None if !FileSyntax::of(file, None, false).has_paths()
+            && in_stack.parent().is_some_and(Path::is_dir) =>
+        {
+            Ok(in_stack)
+        }
+        None => Err(no_file(file)),
+    }
+}
+
+/// A file that was named and is not there.
+pub(crate) fn no_file(file: &Path) -> Complaint {
+    Complaint::new(Code::NoFile, format!("no file {}", file.display()))
+        .hint("a path that is not absolute starts at the stack's folder")
+}
+
+/// Whether a path can be edited as a file: not a folder, and no link that leads nowhere, which would
+/// be lost.
+///
+/// # Errors
+/// It cannot, and why.
+pub(crate) fn check_is_file(shown: &str, path: &Path) -> Result<(), Complaint> {
+    if path.is_dir() {
+        let text = format!("{shown} is a folder");
+        return Err(Complaint::new(Code::NotAFile, text).hint("name a file in it"));
+    }
+    // A pipe would be waited for without end, and a device replaced by a file.
+    if path.exists() && !path.is_file() {
+        let text = format!("{shown} is not a regular file");
+        return Err(Complaint::new(Code::NotAFile, text).hint("name a file with settings"));
+    }
+    match std::fs::read_link(path) {
+        Ok(target) if !path.exists() => {
+            let target = target.display();
+            let text = format!("{shown} is a link to {target}, which does not exist");
+            Err(Complaint::new(Code::NoFile, text).hint("make that file, or remove the link"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How services read an env file.
+pub(crate) fn format_of(path: &Path, located: &Located) -> Format {
+    if is_raw(path, located) {
+        Format::Raw
+    } else {
+        Format::Compose
+    }
+}
+
+/// Whether a service reads this env file with `format: raw`.
+fn is_raw(path: &Path, located: &Located) -> bool {
+    let real = files::follow(path);
+    located.args.files.iter().any(|file| {
+        let Some(text) = files::text_if_readable(file) else {
+            return false;
+        };
+        // The word must stand there; to read the whole file for it is rarely needed.
+        if !text.contains("raw") {
+            return false;
+        }
+        let Ok(tree) = yaml::read(&text) else {
+            return false;
+        };
+        let services = tree.get("services").and_then(Value::as_object);
+        services.into_iter().flatten().any(|(_, service)| {
+            let entries = service.get("env_file").and_then(Value::as_array);
+            entries.into_iter().flatten().any(|entry| {
+                let named = entry.get("path").and_then(Value::as_str);
+                entry.get("format").and_then(Value::as_str) == Some("raw")
+                    && named.is_some_and(|n| files::follow(&located.args.directory.join(n)) == real)
+            })
+        })
+    })
+}
+
+pub(super) fn with_meant(text: String, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("{text}; did you mean {meant}?"),
+        None => text,
+    }
+}
+
+/// A YAML file as text.
+///
+/// # Errors
+/// It is not UTF-8.
+pub(crate) fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        Complaint::new(
+            Code::NotUtf8,
+            format!("{file} is not UTF-8: {}", error.utf8_error()),
+        )
+    })
+}
+
+/// What kind of text a file of the stack is: as what it is used, by its name, by reading it.
+pub(crate) fn syntax_of(path: &Path, side: &Side, located: &Located) -> FileSyntax {
+    let real = files::follow(path);
+    let is_it = |other: &Path| other == path || files::follow(other) == real;
+    let variables = StackVariables::read(located, &[]);
+    let is_used = located.env_files().iter().any(|own| is_it(own))
+        || variables.env_files().iter().any(|file| is_it(&file.path));
+    FileSyntax::of(path, side.bytes(), is_used)
+}
+
+/// A file of which nobody can say what a setting in it looks like.
+pub(crate) fn not_editable(shown: &str) -> Complaint {
+    let text = format!("{shown} does not read as an env file, nor as YAML, TOML, JSON or INI");
+    let hint = format!("refit edit {}", crate::text::shell_word(shown));
+    Complaint::new(Code::NotAnEnvFile, text).hint(hint)
+}

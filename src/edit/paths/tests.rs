@@ -1,0 +1,419 @@
+//! Full text before, operation, full text after; and what holds for any text and any value.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::change::keeps_every_byte;
+use super::{PathEdit, PathEditError, PathSyntax};
+use crate::edit::yaml::{NewValue, YamlPath};
+
+use PathSyntax::{Ini, Json, Toml};
+
+fn path(typed: &str) -> YamlPath {
+    typed
+        .parse()
+        .unwrap_or_else(|error| panic!("{typed}: {error}"))
+}
+
+fn auto(word: &str) -> NewValue {
+    NewValue::Auto(word.to_owned())
+}
+
+#[track_caller]
+fn set(syntax: PathSyntax, text: &str, at: &str, value: &NewValue) -> PathEdit {
+    let done = syntax.set(text, &path(at), value);
+    done.unwrap_or_else(|error| panic!("{at}: {error}\n{text}"))
+}
+
+#[track_caller]
+fn sets(syntax: PathSyntax, text: &str, at: &str, word: &str, after: &str) {
+    assert_eq!(
+        set(syntax, text, at, &auto(word)).text,
+        after,
+        "{at}={word}"
+    );
+}
+
+#[track_caller]
+fn deletes(syntax: PathSyntax, text: &str, at: &str, after: &str) {
+    assert_eq!(syntax.delete(text, &path(at)).unwrap().text, after, "{at}");
+}
+
+#[track_caller]
+fn refuses(syntax: PathSyntax, text: &str, at: &str, value: &NewValue, code: &str) {
+    let error = syntax.set(text, &path(at), value).unwrap_err();
+    assert_eq!(error.code().word(), code, "{at}: {error}");
+    assert!(!error.hint("file").is_empty());
+}
+
+const TOML: &str = "\
+# the server
+title = 'shop'   # ours
+debug=false
+
+[server]
+  host = \"0.0.0.0\" # all
+  port = 8080
+  rate = 1.5
+  tags = [\"a\", 'b'] # two
+  since = 2024-01-02
+[server.limits]
+max = 1_000
+
+[[user]]
+name = \"one\"
+[[user]]
+name = \"two\"
+opts = { a = 1, b = 'x' }
+# the end
+";
+
+#[test]
+fn one_value_of_toml_changes() {
+    for (at, word, from, to) in [
+        ("title", "my shop", "'shop'", "'my shop'"),
+        ("title", "it's", "'shop'", "\"it's\""),
+        ("debug", "true", "debug=false", "debug=true"),
+        ("server.host", "8080", "\"0.0.0.0\"", "\"8080\""),
+        ("server.port", "9090", "8080", "9090"),
+        ("server.rate", "2", "1.5", "2.0"),
+        ("server.tags[1]", "c", "'b'", "'c'"),
+        ("server.since", "2025-02-03", "2024-01-02", "2025-02-03"),
+        ("server.limits.max", "2_000", "1_000", "2_000"),
+        ("user[1].name", "three", "\"two\"", "\"three\""),
+        ("user[1].opts.b", "y", "'x'", "'y'"),
+        // What is new stands at the end of its table.
+        (
+            "motd",
+            "hi",
+            "debug=false\n",
+            "debug=false\nmotd = \"hi\"\n",
+        ),
+        ("server.limits.min", "5", "1_000\n", "1_000\nmin = 5\n"),
+        (
+            "user[0].admin",
+            "true",
+            "\"one\"\n",
+            "\"one\"\nadmin = true\n",
+        ),
+        ("server.tags[+]", "c", "'b']", "'b', \"c\"]"),
+    ] {
+        sets(Toml, TOML, at, word, &TOML.replacen(from, to, 1));
+        let windows = TOML.replace('\n', "\r\n");
+        let wanted = TOML.replacen(from, to, 1).replace('\n', "\r\n");
+        sets(Toml, &windows, at, word, &wanted);
+    }
+    let list = NewValue::Json(json!(["x", 1]));
+    let after = TOML.replacen("[\"a\", 'b']", "[\"x\", 1]", 1);
+    assert_eq!(set(Toml, TOML, "server.tags", &list).text, after);
+    let text = NewValue::String("9".to_owned());
+    let after = TOML.replacen("8080", "\"9\"", 1);
+    assert_eq!(set(Toml, TOML, "server.port", &text).text, after);
+    sets(Toml, "", "a.b", "1", "[a]\nb = 1\n");
+    sets(Toml, "a = 1", "b", "x", "a = 1\nb = \"x\"\n");
+    deletes(
+        Toml,
+        TOML,
+        "server.port",
+        &TOML.replacen("  port = 8080\n", "", 1),
+    );
+    deletes(
+        Toml,
+        TOML,
+        "title",
+        &TOML.replacen("title = 'shop'   # ours\n", "", 1),
+    );
+    deletes(
+        Toml,
+        TOML,
+        "server.tags[0]",
+        &TOML.replacen("[\"a\", 'b']", "['b']", 1),
+    );
+    deletes(Toml, TOML, "server.gone", TOML);
+}
+
+#[test]
+fn what_toml_cannot_take_is_refused() {
+    for (at, word, code) in [
+        ("server.port", "many", "file_value"),
+        ("server.port", "1.5", "file_value"),
+        ("debug", "yes", "file_value"),
+        ("server.since", "soon", "file_value"),
+        ("server", "x", "file_value"),
+        ("server.tags", "x", "file_value"),
+        ("title.x", "1", "file_value"),
+        ("user.name", "x", "file_value"),
+        ("user[7].name", "x", "file_no_place"),
+    ] {
+        refuses(Toml, TOML, at, &auto(word), code);
+    }
+    refuses(
+        Toml,
+        TOML,
+        "new",
+        &NewValue::Json(Value::Null),
+        "file_value",
+    );
+    let error = Toml.get("a = 1\nb = = 2\n", &path("a")).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.starts_with("not valid TOML at line 2, column"),
+        "{told}"
+    );
+}
+
+const JSON: &str = "\
+{
+  // the server
+  \"server\": { \"port\": 8080, \"host\": \"all\" },
+  \"tags\": [
+    \"a\",
+    \"b\" // last
+  ],
+  \"on\": true,
+  \"none\": null
+}
+";
+
+#[test]
+fn one_value_of_json_changes() {
+    for (at, word, from, to) in [
+        ("server.port", "9090", "8080", "9090"),
+        ("server.port", "1.50", "8080", "1.50"),
+        ("server.host", "8080", "\"all\"", "\"8080\""),
+        (
+            "server.host",
+            "a \"b\" \\ ü",
+            "\"all\"",
+            "\"a \\\"b\\\" \\\\ ü\"",
+        ),
+        ("tags[0]", "x", "\"a\"", "\"x\""),
+        ("on", "false", "true", "false"),
+        ("none", "5", "null", "5"),
+        (
+            "server.tls",
+            "true",
+            "\"all\" }",
+            "\"all\", \"tls\": true }",
+        ),
+        ("new", "1", "null\n", "null,\n  \"new\": 1\n"),
+        ("tags[+]", "c", "\"b\" // last", "\"b\", // last\n    \"c\""),
+    ] {
+        sets(Json, JSON, at, word, &JSON.replacen(from, to, 1));
+        let windows = JSON.replace('\n', "\r\n");
+        let wanted = JSON.replacen(from, to, 1).replace('\n', "\r\n");
+        sets(Json, &windows, at, word, &wanted);
+    }
+    sets(Json, "{}", "a", "x", "{\n  \"a\": \"x\"\n}");
+    deletes(Json, JSON, "on", &JSON.replacen("  \"on\": true,\n", "", 1));
+    deletes(
+        Json,
+        JSON,
+        "none",
+        &JSON.replacen(",\n  \"none\": null", "", 1),
+    );
+    deletes(Json, JSON, "gone", JSON);
+}
+
+#[test]
+fn what_json_cannot_take_is_refused() {
+    for (at, word, code) in [
+        ("on", "yes", "file_value"),
+        ("server.port", "many", "file_value"),
+        ("server", "x", "file_value"),
+        ("tags.0", "x", "file_value"),
+        ("tags[9]", "x", "file_no_place"),
+    ] {
+        refuses(Json, JSON, at, &auto(word), code);
+    }
+    let twice = "{\"a\": 1, \"a\": 2}";
+    refuses(Json, twice, "a", &auto("3"), "file_ambiguous");
+    for text in ["", "{", "{\"a\" 1}", "{'a': 1}"] {
+        refuses(Json, text, "a", &auto("3"), "file_syntax");
+    }
+    let told = Json
+        .get("{\n  \"a\": }\n", &path("a"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.starts_with("not valid JSON at line 2, column 8"),
+        "{told}"
+    );
+}
+
+const INI: &str = "\
+; Gitea
+APP_NAME = shop
+RUN_MODE=prod ; for now
+
+[server]
+DOMAIN           = localhost
+HTTP_PORT        = 3000
+
+# who may come
+[security]
+INSTALL_LOCK = false
+PASSWORD = \"a b\"
+
+[repository.signing]
+KEY = none
+[log]
+\tlevel = Info
+";
+
+#[test]
+fn one_value_of_ini_changes() {
+    for (at, word, from, to) in [
+        ("security.INSTALL_LOCK", "true", "= false", "= true"),
+        ("security.PASSWORD", "it's", "\"a b\"", "\"it's\""),
+        ("security.PASSWORD", "a \"b", "\"a b\"", "a \"b"),
+        ("APP_NAME", "my = shop", "shop", "my = shop"),
+        ("RUN_MODE", "dev", "prod ;", "dev ;"),
+        ("repository.signing.KEY", "x", "none", "x"),
+        ("server.HTTP_PORT", "80", "3000", "80"),
+        ("log.level", "Warn", "Info", "Warn"),
+        // What is new stands at the end of its section.
+        ("security.NEW", "1", "\"a b\"\n", "\"a b\"\nNEW = 1\n"),
+        ("log.file", "/x", "Info\n", "Info\n\tfile = /x\n"),
+        ("NEW", "1", "now\n", "now\nNEW=1\n"),
+    ] {
+        sets(Ini, INI, at, word, &INI.replacen(from, to, 1));
+        let windows = INI.replace('\n', "\r\n");
+        let wanted = INI.replacen(from, to, 1).replace('\n', "\r\n");
+        sets(Ini, &windows, at, word, &wanted);
+    }
+    let kept = set(Ini, INI, "RUN_MODE", &auto("dev"));
+    assert_eq!(kept.notes.len(), 1);
+    sets(Ini, "[a]", "a.b", "1", "[a]\nb = 1\n");
+    sets(
+        Ini,
+        "a=1\n# c\n[a]\nx=1\n",
+        "b",
+        "1",
+        "a=1\nb=1\n# c\n[a]\nx=1\n",
+    );
+    deletes(
+        Ini,
+        INI,
+        "server.DOMAIN",
+        &INI.replacen("DOMAIN           = localhost\n", "", 1),
+    );
+    deletes(Ini, INI, "server.GONE", INI);
+    deletes(Ini, "[a]\nb = 1\n  and 2\nc=3\n", "a.b", "[a]\nc=3\n");
+}
+
+#[test]
+fn what_ini_cannot_take_is_refused() {
+    for (at, word, code) in [
+        ("securty.INSTALL_LOCK", "true", "file_no_place"),
+        ("mailer.ENABLED", "true", "file_no_place"),
+        ("security.PASSWORD", "a ;b", "file_value"),
+        ("security.PASSWORD", "a\nb", "file_value"),
+        ("security.PASSWORD[0]", "a", "file_value"),
+    ] {
+        refuses(Ini, INI, at, &auto(word), code);
+    }
+    let types = "[auth]\ntype = x\n[rights]\ntype = y\n[auth]\ntype = z\n";
+    refuses(Ini, types, "auth.type", &auto("w"), "file_ambiguous");
+    refuses(Ini, types, "auth.new", &auto("w"), "file_ambiguous");
+    // Without its section it is none of those.
+    refuses(Ini, types, "type", &auto("w"), "file_ambiguous");
+    let error = Ini.set(types, &path("new"), &auto("w")).unwrap_err();
+    assert_eq!(error.hint("f"), "name it: auth.new");
+    for text in ["maxmemory 64mb\n", "server {\n}\n", "[a\nb=1\n"] {
+        refuses(Ini, text, "a", &auto("w"), "file_syntax");
+    }
+    let more = "[a]\nb = 1\n  and 2\n";
+    refuses(Ini, more, "a.b", &auto("3"), "edit_unsafe");
+}
+
+/// Texts of each kind with comments, odd spaces and both kinds of line ends.
+fn texts() -> impl Strategy<Value = (PathSyntax, String)> {
+    let name = "[a-e]{1,2}";
+    let word = "[a-z0-9]{0,6}";
+    let toml = (name, word, 0..99i64, any::<bool>()).prop_map(|(key, word, number, end)| {
+        let text = format!(
+            "# {word}\n{key}x = '{word}'  # c\n\n[{key}]\n  {key}y={number}\n  z = [ 1, {number} ] # d\n\n[{key}.s]\n# e\n"
+        );
+        (Toml, if end { text.replace('\n', "\r\n") } else { text })
+    });
+    let json = (name, word, 0..99i64, any::<bool>()).prop_map(|(key, word, number, end)| {
+        let text = format!(
+            "{{ // {word}\n  \"{key}x\":\"{word}\",\n\t\"{key}\" : {{\"{key}y\": {number} , \"z\": [1, {number}]}}\n}}\n"
+        );
+        (Json, if end { text.replace('\n', "\r\n") } else { text })
+    });
+    let ini = (name, word, 0..99i64, any::<bool>()).prop_map(|(key, word, number, end)| {
+        let text = format!(
+            "; {word}\n{key}x={word}\n\n[{key}]\n  {key}y   = {number} ; c\nz: {word}\n\n# d\n[{key}.s]\n"
+        );
+        (Ini, if end { text.replace('\n', "\r\n") } else { text })
+    });
+    prop_oneof![toml, json, ini]
+}
+
+fn places() -> impl Strategy<Value = YamlPath> {
+    let name = "[a-e]{1,2}";
+    let key = prop_oneof!["[a-e]{1,2}[xyz]?", Just("z".to_owned()), "[a-e]{1,2}"];
+    prop_oneof![
+        (name, key.clone()).prop_map(|(section, key)| path(&format!("{section}.{key}"))),
+        key.prop_map(|key| path(&key)),
+    ]
+}
+
+proptest! {
+    /// Whatever is set is what is read, every other byte is kept, and to set it again, or to remove
+    /// what is not there, changes nothing.
+    #[test]
+    fn an_edit_changes_one_thing((syntax, text) in texts(), place in places(), word in "[ -~äö]{0,9}") {
+        let before = syntax.scalars(&text);
+        for new in [auto(&word), NewValue::String(word.clone())] {
+            let Ok(done) = syntax.set(&text, &place, &new) else { continue };
+            let wanted = done.after.clone().unwrap();
+            let read = syntax.get(&done.text, &place).unwrap().unwrap();
+            let quoted = syntax == Ini && word.len() > 1 && word.starts_with(['"', '\'']);
+            prop_assert!(quoted || read == wanted, "{read} {wanted}\n{}", done.text);
+            if matches!(new, NewValue::String(_)) && !quoted {
+                prop_assert_eq!(&wanted, &Value::from(word.clone()));
+            }
+            let is_new = done.before.is_none();
+            prop_assert!(!is_new || keeps_every_byte(&text, &done.text), "{}", done.text);
+            let after = syntax.scalars(&done.text);
+            for (known, value) in &before {
+                let is_it = known.segments().starts_with(place.segments());
+                prop_assert!(is_it || after.contains(&(known.clone(), value.clone())), "{known}\n{}", done.text);
+            }
+            if !quoted {
+                let again = syntax.set(&done.text, &place, &new).unwrap();
+                prop_assert_eq!(&again.text, &done.text);
+            }
+            let gone = syntax.delete(&done.text, &place).unwrap();
+            prop_assert_eq!(syntax.get(&gone.text, &place).unwrap(), None);
+            let nothing = syntax.delete(&gone.text, &place).unwrap();
+            prop_assert_eq!(&nothing.text, &gone.text);
+            // What came goes without a trace.
+            if is_new && syntax == Ini && text.ends_with('\n') {
+                prop_assert_eq!(&gone.text, &text);
+            }
+        }
+        // The present value.
+        for (known, value) in before {
+            if let Ok(done) = syntax.set(&text, &known, &auto(&value)) {
+                prop_assert_eq!(&done.text, &text);
+            }
+        }
+    }
+
+    /// Nothing that can be typed or lie there breaks a reader.
+    #[test]
+    fn no_text_breaks_a_reader(text in "[\\[\\]{}=:;#\"'a-c1., \\\\\n\r\t]{0,40}", place in places()) {
+        for syntax in [Toml, Json, Ini] {
+            let one: Result<PathEdit, PathEditError> = syntax.set(&text, &place, &auto("1"));
+            if let Ok(done) = one {
+                prop_assert_eq!(syntax.get(&done.text, &place).unwrap(), done.after);
+            }
+            let _ = syntax.delete(&text, &place);
+            syntax.scalars(&text);
+        }
+    }
+}

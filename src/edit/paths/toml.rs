@@ -1,0 +1,403 @@
+//! Edits of TOML by path. A value is replaced at its own bytes, an entry removed by its lines; what is
+//! added is laid out by `toml_edit`. Each text is read again and compared.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value as TomlValue};
+
+use super::change::{
+    self, PathEdit, PathEditError, is_same_tree, keeps_every_byte, position, shown, wrong_kind,
+};
+use crate::edit::yaml::{NewValue, Segment, YamlPath};
+
+/// The whole text as a tree; dates are text in it.
+///
+/// # Errors
+/// It is no TOML.
+pub(super) fn read(text: &str) -> Result<Value, PathEditError> {
+    Ok(of_table(parse(text)?.as_table()))
+}
+
+fn parse(text: &str) -> Result<Document<&str>, PathEditError> {
+    Document::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, column) = position(text, at);
+        PathEditError::Syntax {
+            syntax: "TOML",
+            line,
+            column,
+            message: error.message().replace('\n', ", "),
+        }
+    })
+}
+
+/// Gives the place a value.
+///
+/// # Errors
+/// As [`PathEditError`] says.
+pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdit, PathEditError> {
+    let steps = path.segments();
+    let document = parse(text)?;
+    let tree = of_table(document.as_table());
+    let before = change::follow(&tree, steps)?.cloned();
+    let found = item_at(document.as_item(), steps);
+    let old = found.and_then(|found| found.as_value());
+    if let (Some(now), None) = (&before, old) {
+        return Err(wrong_kind(steps, now, "a single value"));
+    }
+    let value = typed(steps, old, before.as_ref(), new)?;
+    let after = of_value(&value);
+    if before.as_ref() == Some(&after) {
+        return Ok(PathEdit {
+            text: text.to_owned(),
+            after: before.clone(),
+            before,
+            notes: vec![],
+        });
+    }
+    let edited = match found.and_then(span_of) {
+        Some(span) => {
+            let word = styled(&text[span.clone()], &value);
+            format!("{}{word}{}", &text[..span.start], &text[span.end..])
+        }
+        None => laid_out(text, path, |document| insert(document, steps, &value))?,
+    };
+    prove(text, &tree, path, edited, before, Some(after))
+}
+
+/// Removes the place; what is not there is no error.
+///
+/// # Errors
+/// As [`PathEditError`] says.
+pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditError> {
+    let steps = path.segments();
+    let document = parse(text)?;
+    let tree = of_table(document.as_table());
+    let before = change::follow(&tree, steps)?.cloned();
+    let Some(_) = &before else {
+        let text = text.to_owned();
+        let (after, notes) = (None, vec![]);
+        return Ok(PathEdit {
+            text,
+            before,
+            after,
+            notes,
+        });
+    };
+    let edited = match lines_of_entry(&document, text, steps) {
+        Some(lines) => format!("{}{}", &text[..lines.start], &text[lines.end..]),
+        None => laid_out(text, path, |document| remove(document, steps))?,
+    };
+    prove(text, &tree, path, edited, before, None)
+}
+
+/// The text, if it says what the old one said with just this change, and differs in one place.
+fn prove(
+    text: &str,
+    tree: &Value,
+    path: &YamlPath,
+    edited: String,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Result<PathEdit, PathEditError> {
+    let wanted = change::changed(tree, path.segments(), after.as_ref());
+    let is_it =
+        wanted.is_some_and(|wanted| read(&edited).is_ok_and(|it| is_same_tree(&it, &wanted)));
+    match is_it && (before.is_some() && after.is_some() || keeps_every_byte(text, &edited)) {
+        true => Ok(PathEdit {
+            text: edited,
+            before,
+            after,
+            notes: vec![],
+        }),
+        false => Err(PathEditError::WouldChangeMore {
+            path: path.to_string(),
+        }),
+    }
+}
+
+fn item_at<'a>(root: &'a Item, steps: &[Segment]) -> Option<ItemRef<'a>> {
+    let mut at = ItemRef::Item(root);
+    for step in steps {
+        at = at.below(step)?;
+    }
+    Some(at)
+}
+
+/// A place in the tree: an array holds values, a table items.
+#[derive(Clone, Copy)]
+enum ItemRef<'a> {
+    Item(&'a Item),
+    Table(&'a Table),
+    Value(&'a TomlValue),
+}
+
+impl<'a> ItemRef<'a> {
+    fn as_value(&self) -> Option<&'a TomlValue> {
+        match self {
+            Self::Item(item) => item.as_value(),
+            Self::Table(_) => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+
+    fn below(&self, step: &Segment) -> Option<Self> {
+        match (self, step) {
+            (Self::Table(table), Segment::Key(key)) => table.get(key).map(Self::Item),
+            (Self::Item(Item::Table(table)), Segment::Key(key)) => table.get(key).map(Self::Item),
+            (Self::Item(Item::ArrayOfTables(all)), Segment::Index(index)) => {
+                all.get(*index).map(Self::Table)
+            }
+            (_, Segment::Key(key)) => {
+                let table = self.as_value()?.as_inline_table()?;
+                table.get(key).map(Self::Value)
+            }
+            (_, Segment::Index(index)) => self.as_value()?.as_array()?.get(*index).map(Self::Value),
+            (_, Segment::Append) => None,
+        }
+    }
+}
+
+fn span_of(found: ItemRef<'_>) -> Option<Range<usize>> {
+    found.as_value()?.span()
+}
+
+/// The value of the kind that stands there.
+fn typed(
+    steps: &[Segment],
+    old: Option<&TomlValue>,
+    seen: Option<&Value>,
+    new: &NewValue,
+) -> Result<TomlValue, PathEditError> {
+    if let (NewValue::Auto(text), Some(old)) = (new, old) {
+        let parsed = text.trim().parse::<TomlValue>().ok();
+        let parsed = parsed.map(|value| value.decorated("", ""));
+        let alike = |value: &TomlValue| value.type_name() == old.type_name();
+        match old {
+            TomlValue::Integer(_) | TomlValue::Boolean(_) | TomlValue::Datetime(_) => {
+                return parsed.filter(alike).ok_or_else(|| PathEditError::Value {
+                    path: shown(steps),
+                    what: match old.type_name() {
+                        "boolean" => {
+                            "true or false stands there, and this is neither; --string writes text"
+                        }
+                        "integer" => {
+                            "a whole number stands there, and this is none; --string writes text"
+                        }
+                        _ => "a date or time stands there, and this is none; --string writes text",
+                    },
+                });
+            }
+            TomlValue::Float(_) => {
+                let whole = parsed.as_ref().and_then(TomlValue::as_integer);
+                if let Some(whole) = whole {
+                    return Ok(TomlValue::from(whole as f64));
+                }
+                if let Some(float) = parsed.filter(alike) {
+                    return Ok(float);
+                }
+            }
+            TomlValue::String(_) | TomlValue::Array(_) | TomlValue::InlineTable(_) => {}
+        }
+    }
+    let value = change::wanted(steps, seen, new)?;
+    to_toml(&value).ok_or_else(|| PathEditError::Value {
+        path: shown(steps),
+        what: "TOML has no null",
+    })
+}
+
+/// A value as it is written: in the quotes that stood there, where they can hold it.
+fn styled(old: &str, value: &TomlValue) -> String {
+    let plain = |c: char| c != '\'' && !c.is_control();
+    match value.as_str() {
+        Some(text)
+            if old.starts_with('\'') && !old.starts_with("'''") && text.chars().all(plain) =>
+        {
+            format!("'{text}'")
+        }
+        _ => value.to_string().trim().to_owned(),
+    }
+}
+
+/// An edit in the layout of `toml_edit`, which knows one kind of line end.
+fn laid_out(
+    text: &str,
+    path: &YamlPath,
+    edit: impl FnOnce(&mut DocumentMut) -> Option<()>,
+) -> Result<String, PathEditError> {
+    let not_edited = |what| PathEditError::NotEdited {
+        path: path.to_string(),
+        what,
+    };
+    let has_returns = text.contains("\r\n");
+    let plain = text.replace("\r\n", "\n");
+    if has_returns && text.matches('\n').count() != text.matches("\r\n").count() {
+        return Err(not_edited("the lines of the file end in two ways"));
+    }
+    let mut document = parse(&plain)?.into_mut();
+    edit(&mut document).ok_or_else(|| not_edited("there is no plain way to write it"))?;
+    let edited = document.to_string();
+    Ok(match has_returns {
+        true => edited.replace('\n', "\r\n"),
+        false => edited,
+    })
+}
+
+fn insert(document: &mut DocumentMut, steps: &[Segment], value: &TomlValue) -> Option<()> {
+    let (last, above) = steps.split_last()?;
+    let mut at = document.as_item_mut();
+    for step in above {
+        at = match step {
+            Segment::Key(key) => {
+                let table = at.as_table_like_mut()?;
+                if !table.contains_key(key) {
+                    let mut new = Table::new();
+                    new.set_implicit(true);
+                    let is_inline = table.get("").is_none() && at.is_inline_table();
+                    let item = match is_inline {
+                        true => Item::Value(InlineTable::new().into()),
+                        false => Item::Table(new),
+                    };
+                    at.as_table_like_mut()?.insert(key, item);
+                }
+                at.as_table_like_mut()?.get_mut(key)?
+            }
+            Segment::Index(index) => at.get_mut(*index)?,
+            Segment::Append => return None,
+        };
+    }
+    match last {
+        Segment::Key(key) => {
+            // One that was implied by its parts has a header of its own now.
+            if let Some(table) = at.as_table_mut() {
+                table.set_implicit(false);
+            }
+            at.as_table_like_mut()?
+                .insert(key, Item::Value(value.clone()));
+        }
+        Segment::Append => {
+            let array = at.as_array_mut()?;
+            let decor = array.iter().last().map(|last| last.decor().clone());
+            let mut value = value.clone();
+            match decor {
+                Some(decor) if array.trailing_comma() || array.len() > 1 => {
+                    *value.decor_mut() = decor;
+                    array.push_formatted(value);
+                }
+                _ => array.push(value),
+            }
+        }
+        Segment::Index(_) => return None,
+    }
+    Some(())
+}
+
+fn remove(document: &mut DocumentMut, steps: &[Segment]) -> Option<()> {
+    let (last, above) = steps.split_last()?;
+    let mut at = document.as_item_mut();
+    for step in above {
+        at = match step {
+            Segment::Key(key) => at.as_table_like_mut()?.get_mut(key)?,
+            Segment::Index(index) => at.get_mut(*index)?,
+            Segment::Append => return None,
+        };
+    }
+    match last {
+        Segment::Key(key) => at.as_inline_table_mut()?.remove(key).map(|_| ()),
+        Segment::Index(index) => {
+            let array = at.as_array_mut()?;
+            let gone = (*index < array.len()).then(|| array.remove(*index))?;
+            // What stood in front of the first item now stands in front of the next one.
+            if *index == 0
+                && let Some(next) = array.get_mut(0)
+            {
+                let prefix = gone.decor().prefix().cloned().unwrap_or_default();
+                next.decor_mut().set_prefix(prefix);
+            }
+            Some(())
+        }
+        Segment::Append => None,
+    }
+}
+
+/// The lines of an entry of a table, where it is alone on them.
+fn lines_of_entry(
+    document: &Document<&str>,
+    text: &str,
+    steps: &[Segment],
+) -> Option<Range<usize>> {
+    let (Segment::Key(last), above) = steps.split_last()? else {
+        return None;
+    };
+    let table = match item_at(document.as_item(), above)? {
+        ItemRef::Item(Item::Table(table)) | ItemRef::Table(table) => table,
+        ItemRef::Item(_) | ItemRef::Value(_) => return None,
+    };
+    let (key, item) = table.get_key_value(last)?;
+    let value = item.as_value()?.span()?;
+    let start = text[..key.span()?.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[value.end..].find('\n');
+    let end = end.map_or(text.len(), |at| value.end + at + 1);
+    Some(start..end)
+}
+
+fn of_table(table: &Table) -> Value {
+    let entries = table
+        .iter()
+        .filter_map(|(key, item)| Some((key.to_owned(), of_item(item)?)));
+    Value::Object(entries.collect())
+}
+
+fn of_item(item: &Item) -> Option<Value> {
+    match item {
+        Item::None => None,
+        Item::Value(value) => Some(of_value(value)),
+        Item::Table(table) => Some(of_table(table)),
+        Item::ArrayOfTables(all) => Some(Value::Array(all.iter().map(of_table).collect())),
+    }
+}
+
+fn of_value(value: &TomlValue) -> Value {
+    match value {
+        TomlValue::String(text) => text.value().as_str().into(),
+        TomlValue::Integer(number) => (*number.value()).into(),
+        TomlValue::Float(number) => {
+            let finite = serde_json::Number::from_f64(*number.value());
+            finite.map_or_else(|| number.value().to_string().into(), Value::Number)
+        }
+        TomlValue::Boolean(word) => (*word.value()).into(),
+        TomlValue::Datetime(time) => time.value().to_string().into(),
+        TomlValue::Array(items) => Value::Array(items.iter().map(of_value).collect()),
+        TomlValue::InlineTable(table) => {
+            let entries = table
+                .iter()
+                .map(|(key, value)| (key.to_owned(), of_value(value)));
+            Value::Object(entries.collect())
+        }
+    }
+}
+
+fn to_toml(value: &Value) -> Option<TomlValue> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(word) => (*word).into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.as_f64()?.into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => {
+            let items: Option<Vec<TomlValue>> = items.iter().map(to_toml).collect();
+            TomlValue::Array(items?.into_iter().collect())
+        }
+        Value::Object(map) => {
+            let mut table = InlineTable::new();
+            for (key, value) in map {
+                table.insert(key.as_str(), to_toml(value)?);
+            }
+            TomlValue::InlineTable(table)
+        }
+    })
+}
