@@ -138,6 +138,8 @@ pub(crate) async fn checked(
     if !options.no_apply {
         let others = warnings::followers_of_others(place, &assessment);
         assessment.notes.extend(others);
+        let images = warnings::newer_images(place, &assessment).await;
+        assessment.notes.extend(images);
         let discarded = own_layer::discarded(place, &assessment).await;
         assessment.notes.extend(discarded);
     }

@@ -2,7 +2,7 @@
 //! application has generated there because nobody gave it one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::assessment::Assessment;
 use crate::docker::container::Container;
@@ -10,8 +10,8 @@ use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::event::Action;
 use crate::plan::own_layer;
 use crate::request::Strategy;
-use crate::stack::Place;
 use crate::stack::application::{self, Subject};
+use crate::stack::{Place, routes};
 
 /// So many files are named.
 const NAMED: usize = 3;
@@ -98,8 +98,14 @@ pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<Str
                 continue;
             }
         };
+        let defined = [assessment.before.as_ref(), Some(&assessment.after)].into_iter();
+        let defined = defined
+            .flatten()
+            .filter_map(|model| model.services.get(service));
+        let granted: Vec<_> = defined.flat_map(routes::granted_targets).collect();
         let mounts = container.mounts.iter();
-        let mounted: Vec<&Path> = mounts.map(|mount| mount.destination.as_path()).collect();
+        let mounts = mounts.map(|mount| mount.destination.as_path());
+        let mounted: Vec<&Path> = mounts.chain(granted.iter().map(PathBuf::as_path)).collect();
         let files = own_layer::discarded(&written, &mounted);
         let Some((first, others)) = files.split_first() else {
             continue;

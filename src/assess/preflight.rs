@@ -13,8 +13,8 @@ use crate::event::{Action, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
-use crate::stack::Place;
 use crate::stack::model::{Model, Port, Section, Service};
+use crate::stack::{Place, routes};
 use crate::suggest;
 
 /// Free space that a build or pull is to find: less, and even a small image may not fit.
@@ -168,6 +168,18 @@ fn bind_sources(
     let Some(service) = after.services.get(&step.service) else {
         return Ok(());
     };
+    let granted = routes::granted_files(after, service).into_iter();
+    let mut gone = granted.filter(|one| !one.file.exists() && !brings(&one.file));
+    if let Some(gone) = gone.next().filter(|_| !allow.contains(&Guard::MissingBind)) {
+        let text = format!(
+            "{} gets {} from {}, which does not exist: it would not start",
+            step.service,
+            gone.name,
+            gone.file.display()
+        );
+        let hint = "make the file first, or allow it: --allow missing-bind";
+        return Err(Complaint::new(Code::BindMissing, text).hint(hint));
+    }
     for bind in service.binds.iter().filter(|bind| !brings(&bind.source)) {
         let source = bind.source.display();
         if bind.creates_source && !bind.looks_like_file() {

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::assess::edits::syntax_of;
-use crate::assessment::Assessment;
 use crate::assessment::edited::Edited;
+use crate::assessment::{Assessment, Change};
 use crate::docker::container::Container;
 use crate::edit::is_yaml;
 use crate::edit::syntax::FileSyntax;
@@ -183,6 +183,42 @@ pub(crate) fn followers_of_others(place: &Place, assessment: &Assessment) -> Vec
         ))
     });
     told.collect()
+}
+
+/// Images that somebody has built or pulled since: a container that is made anew for another reason takes
+/// them as well. `apply` and an upgrade tell of them themselves.
+pub(crate) async fn newer_images(place: &Place, assessment: &Assessment) -> Vec<String> {
+    match assessment.change {
+        Change::Edit | Change::Recipe { .. } => {}
+        Change::Apply { .. }
+        | Change::Restart { .. }
+        | Change::Rollback(_)
+        | Change::Upgrade { .. } => return Vec::new(),
+    }
+    let steps = assessment.plan.steps.iter();
+    let made = steps.filter(|step| step.action == Action::Recreate);
+    let mut told = Vec::new();
+    for service in made.map(|step| &step.service) {
+        let before = assessment.before.as_ref();
+        let was = before.and_then(|model| model.image_of(service));
+        let mut own = assessment.containers.iter();
+        let own = own.find(|one| one.service == *service && !one.image_id.is_empty());
+        let (Some(image), Some(own)) = (assessment.after.image_of(service), own) else {
+            continue;
+        };
+        if was.as_ref() != Some(&image) {
+            continue;
+        }
+        // What cannot be asked is told by the engine a moment later.
+        if let Ok(Some(id)) = place.docker.image_id(&image).await
+            && id != own.image_id
+        {
+            told.push(format!(
+                "{service} runs an outdated image of {image}, and will take the present one as well"
+            ));
+        }
+    }
+    told
 }
 
 /// F15: the price of the note's own commands, before it is paid.

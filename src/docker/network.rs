@@ -26,6 +26,12 @@ pub struct NetworkSide {
     pub subnets: BTreeSet<String>,
     /// No way out.
     pub internal: bool,
+    /// Containers may be put on it by hand in a swarm.
+    #[serde(default)]
+    pub attachable: bool,
+    /// With IPv6.
+    #[serde(default)]
+    pub ipv6: bool,
     /// Labels without Compose's own.
     pub labels: BTreeMap<String, String>,
 }
@@ -39,6 +45,9 @@ pub struct VolumeSide {
     pub driver: String,
     /// The driver's options.
     pub options: BTreeMap<String, String>,
+    /// Labels without Compose's own.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// When it was made: one of the same name may be another.
     pub created: Option<String>,
 }
@@ -63,6 +72,8 @@ impl NetworkSide {
                 .filter_map(|config| config.subnet)
                 .collect(),
             internal: network.internal.unwrap_or_default(),
+            attachable: network.attachable.unwrap_or_default(),
+            ipv6: network.enable_ipv6.unwrap_or_default(),
             labels: without_composes(labels),
         };
         Some((network.name?, side))
@@ -124,6 +135,7 @@ impl Docker {
                 project: volume.labels.get(label::PROJECT).cloned(),
                 driver: volume.driver,
                 options: volume.options.into_iter().collect(),
+                labels: without_composes(volume.labels.into_iter().collect()),
                 created: volume.created_at,
             };
             (volume.name, side)

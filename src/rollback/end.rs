@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::docker::EngineError;
 use crate::event::{RunId, ServiceName, Times};
-use crate::stack::snapshot::{About, Difference, Verified};
+use crate::stack::snapshot::{About, Difference, Verified, limit_flag};
 
 /// Whether to try again later may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,15 +162,27 @@ pub(super) fn differs(difference: &Difference) -> Problem {
     Problem::lasting(text, todo)
 }
 
+/// A limit as `docker update` takes it: of CPUs the engine counts the billionth.
+fn limit(setting: &str, value: &str) -> String {
+    match (setting, value.parse::<f64>()) {
+        ("NanoCpus", Ok(count)) => format!("{}", count / 1e9),
+        (_, Ok(_) | Err(_)) => value.trim_matches('"').to_owned(),
+    }
+}
+
 /// What was made of a container by hand is in no file, so `apply` does not make it again.
 fn of_service(service: &ServiceName, difference: &Difference) -> String {
     let id = format!("$(docker compose ps -q {service})");
     match (difference.what.as_str(), &difference.was) {
         ("networks", _) => format!("docker network connect NETWORK {id}"),
         ("restart", Some(was)) => format!("docker update --restart={was} {id}"),
-        (what, _) => match what.strip_prefix("network ") {
-            Some(name) => format!("docker network connect {name} {id}"),
-            None => format!("refit apply {service}"),
+        (what, was) => match (
+            what.strip_prefix("network "),
+            limit_flag(what).zip(was.as_ref()),
+        ) {
+            (Some(name), _) => format!("docker network connect {name} {id}"),
+            (None, Some((flag, was))) => format!("docker update {flag}={} {id}", limit(what, was)),
+            (None, None) => format!("refit apply {service}"),
         },
     }
 }

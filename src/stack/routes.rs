@@ -137,6 +137,14 @@ pub(crate) fn granted_files(model: &Model, service: &Service) -> Vec<GrantedFile
     found
 }
 
+/// Where a service has its configs and secrets: Compose puts them there itself, whatever they come from.
+pub(crate) fn granted_targets(service: &Service) -> Vec<PathBuf> {
+    let all = [Section::Configs, Section::Secrets].into_iter();
+    all.flat_map(|section| grants(service, section))
+        .map(|(_, target)| target)
+        .collect()
+}
+
 /// The configs or secrets that a service is given, with their place in the container.
 fn grants(service: &Service, section: Section) -> Vec<(String, PathBuf)> {
     let Some(Value::Array(items)) = service.raw.get(section.key()) else {

@@ -129,7 +129,7 @@ fn a_volume_that_exists_keeps_its_options() {
     );
     for verb in ["plan", "status", "doctor"] {
         let told = stack.refit(&[verb]).exits(0);
-        told.says("was made with other options, and keeps them")
+        told.says("was created with other options, and keeps them")
             .never_says("what runs is what the files say");
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::stack::engine::docker;
-use crate::stack::{BUSYBOX, TestStack, idle};
+use crate::stack::{BUSYBOX, TestStack, idle, service};
 
 const IN_LINE: &str = "what runs is what the files say";
 
@@ -222,4 +222,99 @@ fn whose_volumes_are_those_of_another_is_not_known() {
     answer.says(
         "Not known: whether taker, which takes another's volumes, was created of its present",
     );
+}
+
+/// Compose makes the network anew for each of these (F84).
+#[test]
+fn whatever_a_network_was_created_with_is_compared() {
+    let compose = |more: &str| {
+        format!(
+            "services:\n  web: {}\nnetworks: {{a: {{labels: {{x: '1'}}{more}}}}}\n",
+            service("exec sleep infinity", "networks: [a]")
+        )
+    };
+    let Some(stack) = TestStack::started(&compose(""), &[]) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    for (text, what) in [
+        (compose("").replace("'1'", "'2'"), "other labels"),
+        (compose(", attachable: true"), "another value of attachable"),
+        (compose(", internal: true"), "another value of internal"),
+    ] {
+        stack.write("compose.yaml", &text);
+        all_say(&stack, &[&format!("was created with {what}")]);
+    }
+    stack.refit(&["apply"]).exits(0);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+/// Compose's hash of a service knows its volumes by their keys (F83).
+#[test]
+fn a_volume_of_another_name_is_another_volume() {
+    let compose = |data: &str| {
+        let web = idle("volumes: ['data:/data']");
+        format!("services:\n  web: {web}\nvolumes: {{data: {data}}}\n")
+    };
+    let Some(stack) = TestStack::started(&compose("{}"), &[]) else {
+        return;
+    };
+    let other = format!("{}-other", stack.project);
+    stack.write("compose.yaml", &compose(&format!("{{name: {other}}}")));
+    for verb in ["status", "doctor"] {
+        let told = format!("does not use the volume {other}");
+        stack.refit(&[verb]).exits(0).says(&told);
+    }
+    for verb in ["plan", "apply"] {
+        let refused = stack.refit(&["--json", verb]).exits(1);
+        assert_eq!(refused.refusal(), "guard_volume");
+    }
+    stack.write("compose.yaml", &compose("{labels: {x: '1'}}"));
+    all_say(&stack, &["was created with other labels, and keeps them"]);
+}
+
+#[test]
+fn what_lies_in_a_mounted_folder_is_not_known_to_be_read() {
+    let web = idle("volumes: ['./conf:/conf:ro']");
+    let files = [("conf/a.conf", "a\n"), ("conf/sub/b.conf", "b\n")];
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &files) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    edit_in_place(&stack, "conf/sub/b.conf", "c\n");
+    let answer = stack.refit(&["apply"]).exits(0);
+    answer.says("Not known: whether web has read conf/sub/b.conf since it was written to");
+}
+
+#[test]
+fn a_file_of_a_config_that_is_gone_is_told_before_anything_is_touched() {
+    let compose = format!(
+        "services:\n  web: {}\nconfigs: {{cf: {{file: ./cf.txt}}, inl: {{content: here}}}}\n",
+        idle("env_file: .env, configs: [{source: cf, target: /cf}, {source: inl, target: /inl}]")
+    );
+    let files = [("cf.txt", "a\n"), (".env", "A=1\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    // Compose writes the one without a file into the container itself.
+    stack.refit(&["set", "A=2"]).exits(0).never_says("discards");
+    fs::remove_file(stack.path("cf.txt")).unwrap();
+    all_say(&stack, &["cf.txt, which it mounts, does not exist"]);
+    let was = stack.container("web");
+    for args in [&["restart", "web"][..], &["set", "A=3"]] {
+        let refused = stack.refit(&[&["--json"], args].concat()).exits(1);
+        assert_eq!(refused.refusal(), "bind_missing");
+    }
+    was.is_untouched(&stack.container("web"));
+    assert_eq!(stack.read(".env"), "A=2\n");
+}
+
+#[test]
+fn a_key_that_a_container_does_not_have_is_no_other_value() {
+    let compose = format!("services:\n  web: {}\n", idle("env_file: .env"));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
+        return;
+    };
+    stack.write(".env", "A=1\nB=2\n");
+    all_say(&stack, &["runs without B"]);
 }

@@ -199,6 +199,10 @@ fn of_definition(
     resolved: &Resolved,
 ) -> Vec<Drift> {
     let mut found = Vec::new();
+    let has_key = |one: &Container, key: &String| {
+        let inspected = seen.inspected.get(&one.id);
+        inspected.is_some_and(|inspected| inspected.env.contains_key(key))
+    };
     let keys: BTreeSet<&String> = own
         .iter()
         .filter_map(|container| seen.inspected.get(&container.id))
@@ -216,7 +220,10 @@ fn of_definition(
             name,
             Action::Recreate,
             route,
-            format!("runs with another {key}"),
+            match own.iter().any(|one| has_key(one, key)) {
+                true => format!("runs with another {key}"),
+                false => format!("runs without {key}"),
+            },
         );
         one.reason.key = Some(key.clone());
         found.push(one);

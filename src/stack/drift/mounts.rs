@@ -17,6 +17,9 @@ use crate::stack::{Place, application, routes, shown};
 /// Largest mounted file that is compared by content.
 const COMPARED_BYTES: u64 = 1 << 20;
 
+/// So many entries of a mounted folder are looked at: more than anybody edits by hand.
+const MOST_FILES: usize = 2_000;
+
 /// A file of the host that a service sees.
 struct MountedFile {
     route: Route,
@@ -84,6 +87,12 @@ pub(super) fn of_mounts(
     let (mut found, mut not_known) = (Vec::new(), Vec::new());
     for mounted in files_of(model, name) {
         let is_persons = writers.is_persons(&mounted.source, seen);
+        if matches!(mounted.source.try_exists(), Ok(false)) {
+            let file = shown(writers.directory, &mounted.source);
+            let text = format!("{file}, which it mounts, does not exist: it would not start again");
+            found.push(drift(name, Action::None, mounted.route, text));
+            continue;
+        }
         let readings = own
             .iter()
             .filter_map(|container| seen.inspected.get(&container.id))
@@ -106,7 +115,67 @@ pub(super) fn of_mounts(
             ));
         }
     }
+    not_known.extend(of_folders(name, own, seen, writers, model));
     (found, not_known)
+}
+
+/// Folders of the stack that a container only reads, with files that are newer than its start: whether it
+/// reads them again by itself nobody can see.
+fn of_folders(
+    name: &ServiceName,
+    own: &[&Container],
+    seen: &EngineState,
+    writers: &Writers<'_>,
+    model: &Model,
+) -> Vec<String> {
+    let inspected = own.iter().filter_map(|one| seen.inspected.get(&one.id));
+    let started = inspected.filter(|one| one.state == State::Running);
+    let since = started.filter_map(|one| one.started_at).min();
+    let since = since.max(writers.reloaded.get(name).copied());
+    let binds = model
+        .services
+        .get(name)
+        .map(|service| service.binds.as_slice());
+    let folders = binds.unwrap_or_default().iter().filter(|bind| {
+        bind.source.is_dir()
+            && bind.source.starts_with(writers.directory)
+            && !seen.writable(&bind.source)
+    });
+    let newer = folders.filter_map(|bind| {
+        let file = newest_below(&bind.source, &mut MOST_FILES.to_owned())?;
+        let metadata = std::fs::metadata(&file).ok()?;
+        is_newer(&metadata, since).then(|| shown(writers.directory, &file))
+    });
+    newer
+        .map(|file| {
+            format!("whether {name} has read {file} since it was written to (refit restart {name})")
+        })
+        .collect()
+}
+
+/// The file below a folder that was written to last, among the first so many.
+fn newest_below(folder: &Path, left: &mut usize) -> Option<PathBuf> {
+    let mut newest: Option<(std::time::SystemTime, PathBuf)> = None;
+    for entry in std::fs::read_dir(folder).ok()?.flatten() {
+        if *left == 0 {
+            break;
+        }
+        *left -= 1;
+        let kind = entry.file_type().ok()?;
+        let file = match kind.is_dir() {
+            true => newest_below(&entry.path(), left),
+            false => Some(entry.path()),
+        };
+        let modified = file
+            .as_ref()
+            .and_then(|file| file.metadata().ok()?.modified().ok());
+        if let (Some(file), Some(modified)) = (file, modified)
+            && newest.as_ref().is_none_or(|(at, _)| modified > *at)
+        {
+            newest = Some((modified, file));
+        }
+    }
+    newest.map(|(_, file)| file)
 }
 
 fn files_of(model: &Model, name: &ServiceName) -> Vec<MountedFile> {
@@ -124,9 +193,10 @@ fn files_of(model: &Model, name: &ServiceName) -> Vec<MountedFile> {
         source: granted.file,
         target: granted.target,
     });
-    let mut all: Vec<MountedFile> = binds.chain(granted).collect();
-    all.retain(|mounted| mounted.source.is_file());
-    all
+    // A folder in its place, or nothing, is what `doctor` and a run look at.
+    let binds = binds.filter(|mounted| mounted.source.is_file());
+    let granted = granted.filter(|mounted| !mounted.source.is_dir());
+    binds.chain(granted).collect()
 }
 
 /// Beside what the process read.

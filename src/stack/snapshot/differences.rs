@@ -245,7 +245,10 @@ pub(super) fn of_files(
     }
     let (old, new) = (settings(was, base), settings(is, now));
     for key in differing(&old, &new) {
-        found.push(other(key.clone()));
+        found.push(match limit_flag(key) {
+            Some(_) => of(was, key, set(&old, key), set(&new, key)),
+            None => other(key.clone()),
+        });
     }
     if was.ports != is.ports {
         found.push(of(was, "ports", &ports(was), &ports(is)));
@@ -254,6 +257,26 @@ pub(super) fn of_files(
         found.push(of(was, "mounts", &mounts(was), &mounts(is)));
     }
     found
+}
+
+fn set<'a>(settings: &'a BTreeMap<String, String>, key: &str) -> &'a str {
+    settings.get(key).map_or("0", String::as_str)
+}
+
+/// The option of `docker update` that gives a container a limit.
+pub(crate) fn limit_flag(setting: &str) -> Option<&'static str> {
+    Some(match setting {
+        "Memory" => "--memory",
+        "MemorySwap" => "--memory-swap",
+        "MemoryReservation" => "--memory-reservation",
+        "NanoCpus" => "--cpus",
+        "CpuShares" => "--cpu-shares",
+        "CpuQuota" => "--cpu-quota",
+        "CpuPeriod" => "--cpu-period",
+        "CpusetCpus" => "--cpuset-cpus",
+        "PidsLimit" => "--pids-limit",
+        _ => return None,
+    })
 }
 
 fn of_attachments(was: &Replica, is: &Replica) -> Vec<Difference> {

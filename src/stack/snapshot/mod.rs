@@ -11,7 +11,7 @@ pub(crate) use crate::docker::observed::{Replica, RunState};
 #[cfg(test)]
 pub(crate) use differences::tests;
 pub(crate) use differences::{About, Difference};
-pub(crate) use differences::{of_network, pairs};
+pub(crate) use differences::{limit_flag, of_network, pairs};
 pub(crate) use engine_side::EngineSide;
 pub(crate) use handled::{Handled, Left};
 pub(crate) use verified::{Compared, Verified, compare};

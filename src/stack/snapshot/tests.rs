@@ -46,6 +46,8 @@ pub(crate) fn side(containers: Vec<Replica>) -> EngineSide {
         options: BTreeMap::new(),
         subnets: BTreeSet::from(["10.1.0.0/24".to_owned()]),
         internal: false,
+        attachable: false,
+        ipv6: false,
         labels: BTreeMap::new(),
     };
     EngineSide {
@@ -248,6 +250,7 @@ fn only_the_comparison_says_as_it_was_and_leaves_nothing_out() {
             project: Some("shop".to_owned()),
             driver: "local".to_owned(),
             options: BTreeMap::new(),
+            labels: BTreeMap::new(),
             created: None,
         },
     );
