@@ -17,6 +17,7 @@ use text_or_fields::TextOrFields;
 mod duration;
 mod explain;
 mod notify;
+mod references;
 mod text_or_fields;
 mod upgrade;
 pub(crate) mod window;

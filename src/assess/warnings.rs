@@ -13,7 +13,6 @@ use crate::edit::is_yaml;
 use crate::edit::syntax::FileSyntax;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
-use crate::settings;
 use crate::stack::Place;
 use crate::stack::application;
 use crate::stack::drift::Drift;
@@ -22,7 +21,6 @@ use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
 use crate::stack::source::Source;
 use crate::stack::variables::StackVariables;
-use crate::suggest;
 
 /// A text takes the place of another one under the name that was given: what is known under a second
 /// name (a hard link) keeps the old text there.
@@ -41,22 +39,16 @@ pub(crate) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
 
 /// A service that only `refit.yaml` names: what it says there would never count.
 pub(crate) fn unknown_services(place: &Place, model: &Model) -> Vec<String> {
-    let known = || model.services.keys().map(ServiceName::as_str);
-    let file = settings::file_in(&place.located.args.directory);
-    let file = match file.exists() {
-        true => place.shown(&file),
-        false => "x-refit".to_owned(),
-    };
-    let named = place.settings.services.keys();
-    named
-        .filter(|name| known().all(|known| known != name.as_str()))
-        .map(|name| {
-            let meant = suggest::nearest(name.as_str(), known());
-            let meant = meant.map(|meant| format!("; did you mean {meant}?"));
-            let meant = meant.unwrap_or_default();
-            format!("{file}: {name} is not a service of this stack{meant}")
-        })
-        .collect()
+    let known = model.services.keys().map(ServiceName::as_str);
+    let args = &place.located.args;
+    let settings = &place.settings;
+    settings.unknown_services(&args.directory, &args.files, known)
+}
+
+/// A hook that could not be run: its program is not there.
+pub(crate) fn missing_hooks(place: &Place) -> Vec<String> {
+    let args = &place.located.args;
+    place.settings.missing_hooks(&args.directory, &args.files)
 }
 
 /// A key that reaches nobody is said so before anything is written.

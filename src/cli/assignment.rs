@@ -137,10 +137,10 @@ fn in_one_word(one: &Assignment, strays: &[&str]) -> Complaint {
         // `KEY = VALUE`
         None => value.strip_prefix('=').unwrap_or(&value).trim_start(),
     };
-    let text = format!("a key and its value are one word, and {} is none", one.key);
+    let key = &one.key;
     let text = match &one.value {
-        Some(_) => format!("the value of {} goes on behind a space", one.key),
-        None => text,
+        Some(_) => format!("the value of {key} goes on behind a space"),
+        None => format!("{key} has no value: a key and its value are one word, KEY=VALUE"),
     };
     Complaint::new(Code::Usage, text).hint(meant(&one.key, value))
 }
@@ -152,7 +152,7 @@ fn meant(key: &str, value: &str) -> String {
         false => value,
     };
     format!(
-        "did you mean refit set {}",
+        "did you mean refit set {}?",
         shell_word(&format!("{key}={value}"))
     )
 }
@@ -197,7 +197,7 @@ mod tests {
     fn meant(typed: &[&str], code: &str, command: &str) {
         let paths = typed[0].starts_with("services.");
         let told = told(typed, paths).unwrap_err();
-        let hint = format!("did you mean refit set {command}");
+        let hint = format!("did you mean refit set {command}?");
         assert_eq!(told, (code.to_owned(), hint), "{typed:?}");
     }
 

@@ -97,7 +97,8 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     } else {
         print(&resolved.model.name, &place, &rows, &found);
         warnings::unknown_services(&place, &resolved.model)
-            .iter()
+            .into_iter()
+            .chain(warnings::missing_hooks(&place))
             .for_each(|text| report::out(&format!("! {text}")));
         unfinished
             .iter()

@@ -376,8 +376,9 @@ fn an_unknown_field_in_the_settings() {
         .says("refit.yaml:3:5: unknown field setle")
         .says("did you mean settle?");
     stack.write("refit.yaml", "services: {wbe: {settle: 5s}}\n");
-    let slip = "refit.yaml: wbe is not a service of this stack; did you mean web?";
+    let slip = "refit.yaml:1: wbe is not a service of this stack; did you mean web?";
     stack.refit(&["status"]).exits(0).says(slip);
+    stack.refit(&["doctor"]).exits(1).says(slip);
     let refused = stack.refit(&["--json", "set", "A=1"]).exits(1);
     assert_eq!(refused.refusal(), "bad_settings", "{refused}");
     refused.says(slip);
@@ -387,7 +388,17 @@ fn an_unknown_field_in_the_settings() {
     stack
         .refit(&["apply"])
         .exits(1)
-        .says("refit.yml: wbe is not a service of this stack");
+        .says("refit.yml:1: wbe is not a service of this stack");
+
+    let hooks = "hooks:\n  before_upgrade: ./nope.sh --all\n  after_failure: echo ./other.sh\n";
+    stack.write("refit.yml", hooks);
+    let told = "refit.yml:2: before_upgrade: ./nope.sh does not exist";
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .says(told)
+        .never_says("after_failure");
+    stack.refit(&["doctor"]).exits(1).says(told);
 
     fs::remove_file(stack.path("refit.yml")).unwrap();
     // What only the stack shows to be a slip of the command line ends as one.

@@ -82,12 +82,12 @@ const REFUSED: [(&[&str], &str, &str); 17] = [
     (
         &["SITE_TITLE", "Neuer"],
         "usage",
-        "did you mean refit set SITE_TITLE=Neuer",
+        "did you mean refit set SITE_TITLE=Neuer?",
     ),
     (
         &["SITE_TITLE: x"],
         "key_invalid",
-        "did you mean refit set SITE_TITLE=x",
+        "did you mean refit set SITE_TITLE=x?",
     ),
     (&[""], "key_invalid", "name it: refit set NAME=VALUE"),
     (&["=x"], "key_invalid", "name it: refit set NAME=x"),

@@ -112,7 +112,7 @@ pub(super) fn print_reached(
         report::out("  reaches   no service");
         page::advice(&format!(
             "  →         refit set {key}=VALUE --for {likely} makes it reach {}",
-            if likely == "SERVICE" { "one" } else { "it" }
+            if likely == "SERVICE" { "one" } else { likely }
         ));
     }
     let width = reached

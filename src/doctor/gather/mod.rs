@@ -11,6 +11,7 @@ use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
 use super::finding::{Finding, FindingCode, in_order};
 use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
+use crate::event::ServiceName;
 use crate::request::StackRequest;
 use crate::rollback::unfinished;
 use crate::settings::Settings;
@@ -59,6 +60,12 @@ pub(crate) async fn diagnose(
     match resolve(&compose, &located).await {
         Err(error) => diagnosis.unreadable(stack::unreadable(error)),
         Ok(resolved) => {
+            let (own, files) = (&located.args.directory, &located.args.files);
+            let known = resolved.model.services.keys().map(ServiceName::as_str);
+            let unknown = settings.unknown_services(own, files, known).into_iter();
+            let wrong = unknown.chain(settings.missing_hooks(own, files));
+            let wrong = wrong.map(|text| Finding::new(FindingCode::SettingsUnusable, text));
+            diagnosis.findings.extend(wrong);
             let place = docker.map(|docker| Place {
                 docker,
                 compose,
