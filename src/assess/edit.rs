@@ -148,15 +148,21 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
             .any(|e| e.path == *file && e.after == Side::Absent)
     };
     args.files.retain(|file| !gone(file));
-    let dot_env = located.args.directory.join(".env");
-    let Some(edit) = edited.files.iter().find(|edit| edit.path == dot_env) else {
+    // A stack that is not found by these rules is found by what runs, whatever the files say.
+    let Ok(before) = located.by_rules(&[]) else {
         return Ok(args);
     };
-    // A stack that is not found by these rules is found by what runs, whatever `.env` says.
-    let Ok(before) = located.by_rules(edit.before.bytes()) else {
-        return Ok(args);
+    let after = match located.by_rules(&edited.files) {
+        Ok(after) => after,
+        Err(error) if edited.changes_file(&located.args.directory.join(".env")) => {
+            return Err(error.into());
+        }
+        // What was named and goes is left out already.
+        Err(_) => return Ok(args),
     };
-    let after = located.by_rules(edit.after.bytes())?;
+    if before.directory != after.directory {
+        return Ok(args);
+    }
     // What the person gave on the command line or in the shell counts more: then both are the same.
     if before.name != after.name && (before.name.is_some() || args.name.is_some()) {
         return Err(another_project(after.name.as_deref()));
@@ -176,9 +182,8 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
 /// The `name:` that an edit gives the project, or takes away, where nothing else gives it another one.
 fn renamed_to(place: &Place, edited: &Edited, project: &str) -> Option<Option<String>> {
     let located = &place.located;
-    let dot_env = Side::read(&located.args.directory.join(".env"));
     // What the person gave on the command line or in the shell, or what `.env` says, counts more.
-    let is_given = located.by_rules(dot_env.bytes());
+    let is_given = located.by_rules(&[]);
     if is_given.is_ok_and(|rules| rules.name.is_some()) {
         return None;
     }

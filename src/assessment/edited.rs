@@ -109,6 +109,11 @@ impl Edited {
         stale.chain(read.map(|(path, _)| path.as_path())).collect()
     }
 
+    /// Whether a file changes.
+    pub(crate) fn changes_file(&self, path: &Path) -> bool {
+        self.changing().any(|edit| edit.path == path)
+    }
+
     /// The files that change.
     pub(crate) fn changing(&self) -> impl Iterator<Item = &FileEdit> {
         self.files.iter().filter(|edit| !edit.is_noop())

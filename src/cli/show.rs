@@ -207,7 +207,7 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
         Entry::LeftInPlace { reason, .. } => format!("left in place: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
         Entry::Finished { .. } => history::standing(&record.standing()),
-        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Proven => {
+        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Left { .. } | Entry::Proven => {
             return None;
         }
     })

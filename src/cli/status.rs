@@ -13,8 +13,9 @@ use crate::complaint::Complaint;
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, ServiceName};
 use crate::exit::Exit;
+use crate::health::aftermath::Aftermath;
 use crate::report::{self, called, page};
-use crate::rollback::unfinished;
+use crate::rollback::{aftermath, unfinished};
 use crate::schedule::record;
 use crate::stack::drift::{self, Comparison};
 use crate::stack::{self, Place, resolve};
@@ -87,15 +88,24 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             None
         }
     };
+    let aftermath = aftermath::look(&place.docker, &state).await;
+    let aftermath = aftermath.unwrap_or_else(|complaint| {
+        unreadable.push(complaint.text);
+        Vec::new()
+    });
     unreadable.extend(reloaded.err().map(|error| error.to_string()));
     unfinished.extend(unreadable);
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &found, &unfinished);
+        document["since_run"] = aftermath.iter().map(since_run).collect();
         document["unattended"] = schedule::row(last.as_ref());
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
         print(&resolved.model.name, &place, &rows, &found);
+        for one in &aftermath {
+            page::advice(&format!("! {}; {} undoes it", one.text, one.undo));
+        }
         warnings::unknown_services(&place, &resolved.model)
             .into_iter()
             .chain(warnings::missing_hooks(&place))
@@ -115,6 +125,13 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         }
     }
     Ok(Exit::Done)
+}
+
+/// A service that is not as a run left it.
+fn since_run(one: &Aftermath) -> Value {
+    json!({
+        "service": one.service, "run": one.run, "text": one.text, "hint": called::fit(&one.undo),
+    })
 }
 
 impl Row {

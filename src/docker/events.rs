@@ -1,6 +1,6 @@
 //! The engine's events on containers, in types of our own.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 
 use bollard::models::EventMessage;
@@ -73,6 +73,30 @@ impl Docker {
         stream(api, options)
     }
 
+    /// With what code the containers of a project ended last since then, as far as the engine still knows.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn ends_since(
+        &self,
+        project: &str,
+        since: Timestamp,
+    ) -> Result<BTreeMap<String, i64>, EngineError> {
+        let told: Vec<EngineEvent> = self.past(project, "die", since).try_collect().await?;
+        let ends = told.into_iter().filter_map(|event| match event.action {
+            EventAction::Die { exit_code } => Some((event.container, exit_code)),
+            EventAction::Create
+            | EventAction::Start
+            | EventAction::Kill
+            | EventAction::Oom
+            | EventAction::Destroy
+            | EventAction::Pause
+            | EventAction::Unpause
+            | EventAction::Health(_) => None,
+        });
+        Ok(ends.collect())
+    }
+
     /// The containers of a project that were sent a signal since then, as far as the engine still knows:
     /// one that has its grace period ahead of it looks like any other that runs.
     ///
@@ -83,9 +107,14 @@ impl Docker {
         project: &str,
         since: Timestamp,
     ) -> Result<BTreeSet<String>, EngineError> {
+        let told = self.past(project, "kill", since);
+        told.map_ok(|event| event.container).try_collect().await
+    }
+
+    fn past(&self, project: &str, event: &str, since: Timestamp) -> EventStream {
         let filters = HashMap::from([
             ("type", vec!["container".to_owned()]),
-            ("event", vec!["kill".to_owned()]),
+            ("event", vec![event.to_owned()]),
             ("label", vec![format!("{}={project}", label::PROJECT)]),
         ]);
         let options = query::EventsOptionsBuilder::new()
@@ -93,8 +122,7 @@ impl Docker {
             .until(&stamp(Timestamp::now()))
             .filters(&filters)
             .build();
-        let told = stream(self.api.clone(), options);
-        told.map_ok(|event| event.container).try_collect().await
+        stream(self.api.clone(), options)
     }
 }
 

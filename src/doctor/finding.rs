@@ -51,6 +51,7 @@ pub enum FindingCode {
     ServiceFailed,
     ServiceUnhealthy,
     ServiceRestarted,
+    SinceRun,
     OutOfMemory,
     Differs,
     HealthPage,
@@ -65,7 +66,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 33] = {
+    pub const ALL: [(Self, &'static str, Level); 34] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -91,6 +92,7 @@ impl FindingCode {
             (Self::ServiceFailed, "service_failed", Wrong),
             (Self::ServiceUnhealthy, "service_unhealthy", Wrong),
             (Self::ServiceRestarted, "service_restarted", Warning),
+            (Self::SinceRun, "since_run", Wrong),
             (Self::OutOfMemory, "out_of_memory", Wrong),
             (Self::Differs, "differs", Warning),
             (Self::HealthPage, "health_page", Wrong),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::docker::container::{Health, State};
 use crate::event::{Route, ServiceName};
+use crate::health::aftermath::Aftermath;
 use crate::host::http::Reply;
 use crate::secret::Secret;
 use crate::stack::Resolved;
@@ -32,6 +33,8 @@ pub(crate) struct Patient<'a> {
     pub containers: Option<&'a [SeenContainer]>,
     /// Redis servers of nobody's stack that answer everybody.
     pub outside: &'a [Outside],
+    /// What is not as the runs left it.
+    pub aftermath: &'a [Aftermath],
     /// What differs from the files.
     pub drifts: &'a [Drift],
     /// The application's page of health.

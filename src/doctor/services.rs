@@ -37,7 +37,10 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
             found.push(stopped(&name, "has no container"));
         }
         let sick = own.into_iter().filter(|seen| !is_done(seen));
-        found.extend(sick.filter_map(|seen| of_container(patient, &name, seen)));
+        let of_containers: Vec<Finding> = sick
+            .filter_map(|seen| of_container(patient, &name, seen))
+            .collect();
+        found.extend(with_its_run(patient, &name, of_containers));
     }
     let is_told = |service: &ServiceName, action: Action| {
         let told = found
@@ -64,6 +67,31 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         .collect();
     found.extend(differing);
     found
+}
+
+/// What is said of a service together with the run since which it is so: that one can be undone.
+fn with_its_run(patient: &Patient<'_>, name: &ServiceName, found: Vec<Finding>) -> Vec<Finding> {
+    let mut all = patient.aftermath.iter();
+    let Some(since) = all.find(|one| one.service == *name) else {
+        return found;
+    };
+    let is_of_it = |finding: &Finding| {
+        matches!(
+            finding.code,
+            FindingCode::ServiceFailed
+                | FindingCode::ServiceUnhealthy
+                | FindingCode::ServiceRestarted
+        )
+    };
+    let (of_it, mut others): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(is_of_it);
+    let finding = Finding::new(FindingCode::SinceRun, &since.text)
+        .of(name)
+        .hint(&since.undo);
+    others.push(match of_it.into_iter().next() {
+        Some(first) => finding.why(first.text),
+        None => finding,
+    });
+    others
 }
 
 fn stopped(name: &ServiceName, how: &str) -> Finding {

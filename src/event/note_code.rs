@@ -30,6 +30,7 @@ words! {
         OutsideWindow = "outside_window",
         Remark = "remark",
         RollingBack = "rolling_back",
+        SinceRun = "since_run",
         Undoes = "undoes",
         UndoneBefore = "undone_before",
         Unfinished = "unfinished",
@@ -67,6 +68,7 @@ impl NoteCode {
             | Self::Note
             | Self::NotRunAgain
             | Self::NotifyFailed
+            | Self::SinceRun
             | Self::UndoneBefore
             | Self::Unfinished
             | Self::UnreadKey

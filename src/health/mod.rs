@@ -1,6 +1,7 @@
 //! Health: what is seen of a container, the verdict on it, and the proof that a change arrived. The
 //! verdict is a pure function of observations; `watch` feeds it, and stands on the engine's events.
 
+pub(crate) mod aftermath;
 pub(crate) mod before;
 pub(crate) mod cause;
 pub(crate) mod check;

@@ -2,6 +2,7 @@
 //! the old state works again. Every step looks at what is there before it acts, so that a rollback
 //! that was killed is simply done again.
 
+pub(crate) mod aftermath;
 pub(crate) mod baseline;
 pub(crate) mod by_others;
 pub(crate) mod checkout;

@@ -18,6 +18,7 @@ use crate::event::{
 };
 use crate::failure::Failure;
 use crate::fault::fault;
+use crate::health::aftermath::LeftContainer;
 use crate::health::effect;
 use crate::health::watch::Watch;
 use crate::host::exchange::{Exchanged, New, exchange};
@@ -197,6 +198,7 @@ impl<'a> Transaction<'a> {
             self.proofs(watch).await?;
             self.still_well(watch).await?;
             self.neighbours(watch).await?;
+            self.leave(watch).await?;
         } else {
             self.proofs_left_out()?;
         }
@@ -402,6 +404,26 @@ impl<'a> Transaction<'a> {
             }
         }
         fault!("effect.after");
+        Ok(())
+    }
+
+    /// Keeps how the services are left: later commands look what became of them. What cannot be seen now is
+    /// not looked at then.
+    async fn leave(&self, watch: &Watch) -> Result<(), Failure> {
+        let mut containers = Vec::new();
+        for (service, verdict) in watch.verdicts() {
+            for id in watch.containers(&service) {
+                let found = self.place.docker.inspect(&id).await.ok().flatten();
+                containers.extend(found.map(|found| LeftContainer {
+                    service: service.clone(),
+                    id,
+                    verdict: verdict.word,
+                    restarts: found.restarts,
+                    ports: verdict.answers.clone(),
+                }));
+            }
+        }
+        self.journal.add(Entry::Left { containers })?;
         Ok(())
     }
 

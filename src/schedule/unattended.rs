@@ -11,10 +11,11 @@ use super::policy::{self, Pass, Policy};
 use super::record::{Firing, UnattendedRecord};
 use super::stack::ScheduledStack;
 use crate::complaint::{Code, Complaint};
-use crate::event::{Kind, Outcome};
+use crate::event::{Kind, NoteCode, Outcome};
 use crate::exit::Exit;
 use crate::host::signals::{Signal, Signals};
 use crate::request::{Invocation, Options, Request, StackRequest};
+use crate::rollback::aftermath;
 use crate::run::notify::{self, Occasion};
 use crate::run::run_report::RunReport;
 use crate::settings::window::Window;
@@ -88,6 +89,7 @@ pub(crate) async fn run(
     if let Err(pass) = policy.decide(&super::now(), &record.read()?, repaired(&stack.state)?) {
         return let_pass(invocation, &record, request.action, &pass);
     }
+    tell_aftermath(invocation, &stack.state).await;
     let done = upgrade(invocation, request.action, request).await;
     let report = match &done {
         Ok(report) => report,
@@ -103,6 +105,29 @@ pub(crate) async fn run(
         notify::warn(invocation, "schedule run", &complaint).await;
     }
     done.map(|_| exit)
+}
+
+/// What became of the last run is looked at before the next one, and told to those who hear of failures:
+/// nobody else looks at a stack that is changed at night. An engine that cannot be asked is told by the
+/// upgrade itself.
+async fn tell_aftermath(invocation: &Invocation, state: &StackState) {
+    let Ok(docker) = invocation.stack.connect().await else {
+        return;
+    };
+    match aftermath::look(&docker, state).await {
+        Ok(found) => {
+            for one in found {
+                let emitter = invocation.emitter();
+                let text = format!("{}; {} undoes it", one.text, one.undo);
+                emitter.note(NoteCode::SinceRun, text);
+                let complaint = Complaint::new(Code::Unhealthy, one.text).hint(one.undo);
+                notify::warn(invocation, "schedule run", &complaint).await;
+            }
+        }
+        Err(complaint) => invocation
+            .emitter()
+            .note(NoteCode::SinceRun, complaint.text),
+    }
 }
 
 fn entry(action: TimerAction, report: &RunReport) -> Firing {

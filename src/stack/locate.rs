@@ -11,6 +11,7 @@ use crate::docker::compose::ProjectArgs;
 use crate::docker::container::{Container, label};
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::host::files;
+use crate::stack::side::{FileEdit, Side};
 
 const NAMES: [&str; 4] = [
     "compose.yaml",
@@ -100,22 +101,72 @@ pub(crate) struct Located {
     request: LocateRequest,
 }
 
-/// Where the bytes of a file come from: from the disk, or from an edit that is not written yet.
-type Read<'a> = &'a dyn Fn(&Path) -> Option<Vec<u8>>;
+/// The disk as it is with edits that are not written yet.
+#[derive(Debug, Clone, Copy)]
+struct Disk<'a> {
+    edits: &'a [FileEdit],
+}
+
+impl Disk<'_> {
+    /// As it is.
+    const PRESENT: Disk<'static> = Disk { edits: &[] };
+
+    fn edited(&self, path: &Path) -> Option<&Side> {
+        let edit = self.edits.iter().find(|edit| edit.path == path);
+        edit.map(|edit| &edit.after)
+    }
+
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        match self.edited(path) {
+            Some(Side::Text(text)) => Some(text.bytes.clone()),
+            Some(Side::Absent) => None,
+            Some(Side::Unknown(_)) | None => files::read_if_exists(path).ok().flatten(),
+        }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        match self.edited(path) {
+            Some(Side::Text(_)) => true,
+            Some(Side::Absent) => false,
+            Some(Side::Unknown(_)) | None => path.exists(),
+        }
+    }
+
+    /// The files that Compose loads by itself from a folder: one, and its override.
+    fn default_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let first = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| folder.join(name))
+                // Whatever lies there, Compose opens it.
+                .find(|file| self.has(file) && !file.is_dir())
+        };
+        match first(&NAMES) {
+            Some(main) => [Some(main), first(&OVERRIDES)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Absolute, under the name that the person gave it.
+    fn absolute(&self, file: &Path) -> Result<PathBuf, LocateError> {
+        match self.has(file) || self.has(&lexical(file)) {
+            true => Ok(lexical(file)),
+            false => Err(LocateError::MissingFile(file.to_owned())),
+        }
+    }
+}
 
 impl Located {
-    /// What Compose is to be told by its own rules, without a look at what runs, if the stack's `.env`
-    /// had this text.
+    /// What Compose is to be told by its own rules, without a look at what runs, once these edits are
+    /// written: they may bring or take away files that it loads, or name others in `.env`.
     ///
     /// # Errors
     /// There would be no such stack.
-    pub(crate) fn by_rules(&self, dot_env: Option<&[u8]>) -> Result<ProjectArgs, LocateError> {
-        let edited = self.args.directory.join(".env");
-        let read = |path: &Path| match path == edited {
-            true => dot_env.map(<[u8]>::to_vec),
-            false => read_if_any(path),
-        };
-        Ok(locate_reading(&self.request, &[], &read)?.args)
+    pub(crate) fn by_rules(&self, edits: &[FileEdit]) -> Result<ProjectArgs, LocateError> {
+        Ok(locate_on(&self.request, &[], Disk { edits })?.args)
     }
 
     /// The override file that Compose would load by itself, were it there.
@@ -170,8 +221,8 @@ struct ComposeVariables {
 }
 
 impl ComposeVariables {
-    fn of(directory: &Path, read: Read<'_>) -> Self {
-        let bytes = read(&directory.join(".env"));
+    fn of(directory: &Path, disk: Disk<'_>) -> Self {
+        let bytes = disk.read(&directory.join(".env"));
         // A file that cannot be read is reported by whoever needs it; here it names nothing.
         let dot_env = bytes
             .and_then(|bytes| Dotenv::parse(&bytes, Format::Compose).ok())
@@ -211,17 +262,13 @@ pub(crate) fn locate(
     request: &LocateRequest,
     containers: &[Container],
 ) -> Result<Located, LocateError> {
-    locate_reading(request, containers, &read_if_any)
+    locate_on(request, containers, Disk::PRESENT)
 }
 
-fn read_if_any(path: &Path) -> Option<Vec<u8>> {
-    files::read_if_exists(path).ok().flatten()
-}
-
-fn locate_reading(
+fn locate_on(
     request: &LocateRequest,
     containers: &[Container],
-    read: Read<'_>,
+    disk: Disk<'_>,
 ) -> Result<Located, LocateError> {
     let current = current_directory(request.directory.as_deref())?;
     if request.files.iter().any(|file| file.as_os_str() == "-") {
@@ -232,7 +279,7 @@ fn locate_reading(
         None => None,
     };
     let start = project_directory.clone().unwrap_or_else(|| current.clone());
-    let settings = ComposeVariables::of(&start, read);
+    let settings = ComposeVariables::of(&start, disk);
     let name = request
         .project_name
         .clone()
@@ -245,9 +292,10 @@ fn locate_reading(
         &start,
         name.as_deref(),
         containers,
+        disk,
     )?;
     for file in &mut found.files {
-        *file = absolute(file)?;
+        *file = disk.absolute(file)?;
     }
     let folder = project_directory.or(found.directory);
     let folder = folder.or_else(|| Some(found.files.first()?.parent()?.to_owned()));
@@ -256,7 +304,7 @@ fn locate_reading(
     let own = if folder == start {
         settings
     } else {
-        ComposeVariables::of(&folder, read)
+        ComposeVariables::of(&folder, disk)
     };
     let separator = ",";
     let mut env_files: Vec<PathBuf> = request.env_files.iter().map(|f| current.join(f)).collect();
@@ -266,7 +314,7 @@ fn locate_reading(
             .unwrap_or(found.env_files);
     }
     for file in &mut env_files {
-        *file = absolute(file)?;
+        *file = disk.absolute(file)?;
     }
     let profiles = if request.profiles.is_empty() {
         own.get("COMPOSE_PROFILES")
@@ -313,6 +361,7 @@ fn find_files(
     start: &Path,
     name: Option<&str>,
     containers: &[Container],
+    disk: Disk<'_>,
 ) -> Result<FoundFiles, LocateError> {
     if !request.files.is_empty() {
         let files = request
@@ -344,7 +393,7 @@ fn find_files(
         });
     }
     for folder in start.ancestors() {
-        let default = default_files(folder);
+        let default = disk.default_files(folder);
         if let Some(project) = running_from(folder, name, containers)? {
             return Ok(of_running(&project, folder, default));
         }
@@ -358,7 +407,7 @@ fn find_files(
     }
     if let Some(project) = name.and_then(|name| RunningProject::of_name(name, containers)) {
         let folder = project.directory.clone();
-        return Ok(of_running(&project, &folder, default_files(&folder)));
+        return Ok(of_running(&project, &folder, disk.default_files(&folder)));
     }
     Err(LocateError::NoComposeFile(start.to_owned()))
 }
@@ -483,24 +532,6 @@ fn of_running(project: &RunningProject, folder: &Path, default: Vec<PathBuf>) ->
     }
 }
 
-/// The files that Compose loads by itself from a folder: one, and its override.
-pub(crate) fn default_files(folder: &Path) -> Vec<PathBuf> {
-    let first = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| folder.join(name))
-            // Whatever lies there, Compose opens it.
-            .find(|f| f.exists() && !f.is_dir())
-    };
-    match first(&NAMES) {
-        Some(main) => [Some(main), first(&OVERRIDES)]
-            .into_iter()
-            .flatten()
-            .collect(),
-        None => Vec::new(),
-    }
-}
-
 /// The override file that Compose would load by itself beside this file, were it there.
 fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
     let [main] = files else { return None };
@@ -543,15 +574,6 @@ fn directory(path: &Path) -> Result<PathBuf, LocateError> {
         Ok(lexical(path))
     } else {
         Err(LocateError::NoDirectory(path.to_owned()))
-    }
-}
-
-/// Absolute, under the name that the person gave it.
-fn absolute(file: &Path) -> Result<PathBuf, LocateError> {
-    if file.exists() {
-        Ok(lexical(file))
-    } else {
-        Err(LocateError::MissingFile(file.to_owned()))
     }
 }
 

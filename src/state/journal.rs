@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{self, Lines, StateError};
 use crate::event::{Action, Outcome, ProofResult, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::health::aftermath::LeftContainer;
 use crate::host::process::start_time;
 use crate::secret::Redactor;
 
@@ -139,6 +140,11 @@ pub(crate) enum Entry {
         result: ProofResult,
         /// What was seen, secrets hidden.
         what: String,
+    },
+    /// What it leaves of the services that it touched, well or not.
+    Left {
+        /// Their containers.
+        containers: Vec<LeftContainer>,
     },
     /// Health and effect are proven: from here on the change stays.
     Proven,
@@ -280,6 +286,7 @@ impl Entry {
             | Self::Preparing
             | Self::Touching { .. }
             | Self::Converged
+            | Self::Left { .. }
             | Self::Proven
             | Self::FilesRestored) => same,
         }

@@ -111,6 +111,14 @@ impl Record {
         Ok(Some(record))
     }
 
+    /// One of these lines.
+    #[cfg(test)]
+    pub(crate) fn of_lines(run: RunId, lines: Vec<Line>) -> Self {
+        let mut record = Self::empty(run, Timestamp::UNIX_EPOCH);
+        lines.iter().for_each(|line| record.take(&line.entry));
+        Self { lines, ..record }
+    }
+
     /// One of which nothing is known but when it began.
     pub(super) fn empty(run: RunId, began: Timestamp) -> Self {
         Self {
@@ -166,6 +174,7 @@ impl Record {
             | Entry::Effect { .. }
             | Entry::Proof { .. }
             | Entry::Touching { .. }
+            | Entry::Left { .. }
             | Entry::Proven => {}
         }
     }

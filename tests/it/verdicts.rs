@@ -1,7 +1,13 @@
 //! Verdicts on services that behave as real applications do: those that wait for their database, crash in
 //! a loop, were failing before, or name their error long before their last line.
 
-use crate::stack::{TestStack, free_port, healthcheck, quick_healthcheck, service};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::stack::engine::docker_command;
+use crate::stack::{TestStack, free_port, healthcheck, idle, quick_healthcheck, service};
 
 /// A long start period bears what comes from waiting, and not a loop that ends at once.
 #[test]
@@ -236,4 +242,63 @@ fn a_check_is_asked_before_the_signal_and_after_it() {
     let answer = stack.refit(&set).exits(0);
     answer.has_line(&["✓ web", "reloaded (HUP)", "accepts its files"]);
     while stack.exec("web", &["cat", "/read"]) != "interval=30s\n" {}
+}
+
+/// Waits until a container has been started so often again, by the engine's own word.
+fn await_starts(stack: &TestStack, since: &str, count: usize) {
+    let mut events = docker_command();
+    let project = format!("label=com.docker.compose.project={}", stack.project);
+    let filters = ["--filter", &project, "--filter", "event=start"];
+    events.args(["events", "--since", since]).args(filters);
+    let mut events = events.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(events.stdout.take().unwrap()).lines();
+    assert_eq!(lines.take(count).count(), count);
+    events.kill().unwrap();
+    events.wait().unwrap();
+}
+
+/// As an application whose start fails after some time, without healthcheck and port: at the end of the run
+/// nothing could be seen of it.
+#[test]
+fn a_slow_crash_after_the_run_is_told_with_the_run_that_brought_it() {
+    let shell = "[ $MODE = good ] || { sleep 4; exit 3; }; exec sleep infinity";
+    let web = service(shell, "env_file: .env, restart: always");
+    let compose = format!("services:\n  web: {web}\n  idle: {}\n", idle(""));
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=good\n")]) else {
+        return;
+    };
+    stack.refit(&["set", "OTHER=1"]).exits(0);
+    stack.refit(&["set", "MODE=bad", "--settle", "1s"]).exits(0);
+    stack.refit(&["status"]).exits(0).never_says("since run");
+    let since = stack.container("web").raw["Created"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // Its own start, and two by the engine.
+    await_starts(&stack, &since, 3);
+    // It goes on meanwhile, so it may be more.
+    let told = "times since run 2, about every";
+    let exit = "the last time with exit code 3";
+    stack.refit(&["status"]).exits(0).has_line(&[
+        "! web has ended",
+        told,
+        exit,
+        "refit rollback 2 undoes it",
+    ]);
+    let answer = stack.refit(&["--json", "doctor"]).exits(1);
+    let found: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let found = found["findings"].as_array().unwrap().iter();
+    let found: Vec<&Value> = found.filter(|one| one["code"] == "since_run").collect();
+    assert_eq!(found.len(), 1, "{answer}");
+    assert_eq!(
+        (&found[0]["service"], &found[0]["hint"]),
+        (&"web".into(), &"refit rollback 2".into())
+    );
+    stack
+        .refit(&["schedule", "run"])
+        .says(told)
+        .says("refit rollback 2 undoes it");
+    stack.refit(&["rollback", "2", "--settle", "1s"]).exits(0);
+    stack.refit(&["status"]).exits(0).never_says("since run");
+    assert_eq!(stack.container("web").env["OTHER"], "1");
 }

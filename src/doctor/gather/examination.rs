@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::docker::container::{Container, Inspected};
 use crate::doctor::diagnosis::Coverage;
 use crate::doctor::{self, EnvText, Finding, Patient, SeenContainer};
+use crate::health::aftermath::Aftermath;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
 use crate::stack::locate::Located;
@@ -16,6 +17,7 @@ pub(super) struct Deployment {
     pub(super) place: Place,
     pub(super) containers: Vec<(Container, Option<Inspected>)>,
     pub(super) drifts: Vec<Drift>,
+    pub(super) aftermath: Vec<Aftermath>,
 }
 
 /// All that one look at a stack needs.
@@ -77,6 +79,7 @@ impl Examination<'_> {
             one_shots: &one_shots,
             containers: containers.as_deref(),
             outside: &outside,
+            aftermath: self.running.map_or(&[], |running| &running.aftermath),
             drifts: self.running.map_or(&[], |running| &running.drifts),
             health: health.as_ref(),
             visit: visit.as_ref(),

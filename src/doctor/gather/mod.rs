@@ -13,7 +13,7 @@ use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
 use crate::event::ServiceName;
 use crate::request::StackRequest;
-use crate::rollback::unfinished;
+use crate::rollback::{aftermath, unfinished};
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Comparison};
@@ -174,6 +174,14 @@ async fn running(
         Comparison::default()
     });
     looked.not.extend(found.not_known);
+    let since = aftermath::look(&place.docker, &state).await;
+    let aftermath = since.unwrap_or_else(|complaint| {
+        let why = complaint.text;
+        looked
+            .not
+            .push(format!("what became of the last runs: {why}"));
+        Vec::new()
+    });
     let mut containers = Vec::new();
     for container in own {
         let inspected = place.docker.inspect(&container.id).await?;
@@ -183,5 +191,6 @@ async fn running(
         place,
         containers,
         drifts: found.drifts,
+        aftermath,
     })
 }

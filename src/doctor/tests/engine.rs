@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::docker::container::{Health, State};
-use crate::event::{Action, Reason};
+use crate::event::{Action, Reason, RunId};
 
 fn store(definition: Value) -> Vec<String> {
     let mut services = json!({"web": {}});
@@ -190,6 +190,30 @@ fn services_that_do_not_run_as_the_files_say() {
         with(&|api| api.health = Health::Unhealthy),
         ["service_unhealthy api"]
     );
+}
+
+#[test]
+fn what_is_so_since_a_run_is_told_with_that_run() {
+    let restarted = SeenContainer {
+        restarts: 3,
+        ..seen("api", State::Running)
+    };
+    let mut case = Case::new("librechat", "api", json!({"api": {}}));
+    case.containers = Some(vec![restarted]);
+    case.aftermath.push(Aftermath {
+        service: "api".into(),
+        run: RunId(12),
+        text: "api has ended 3 times since run 12, about every 25 s".to_owned(),
+        undo: "refit rollback 12".to_owned(),
+    });
+    let found = case.findings();
+    let of_api = found.iter().filter(|one| one.service.is_some());
+    let of_api: Vec<&Finding> = of_api.collect();
+    assert_eq!(of_api.len(), 1, "{found:?}");
+    assert_eq!(of_api[0].code, FindingCode::SinceRun);
+    assert_eq!(of_api[0].hint.as_deref(), Some("refit rollback 12"));
+    let why = of_api[0].why.as_deref().unwrap();
+    assert!(why.contains("start it again 3 times"), "{why}");
 }
 
 #[test]

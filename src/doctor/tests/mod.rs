@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{Route, ServiceName};
+use crate::health::aftermath::Aftermath;
 use crate::profile;
 use crate::secret::Secret;
 use crate::stack::Resolved;
@@ -28,6 +29,7 @@ struct Case {
     one_shots: BTreeSet<ServiceName>,
     containers: Option<Vec<SeenContainer>>,
     outside: Vec<Outside>,
+    aftermath: Vec<Aftermath>,
     drifts: Vec<Drift>,
     health: Option<Answered>,
     visit: Option<Visit>,
@@ -58,6 +60,7 @@ impl Case {
             one_shots: BTreeSet::new(),
             containers: None,
             outside: Vec::new(),
+            aftermath: Vec::new(),
             drifts: Vec::new(),
             health: None,
             visit: None,
@@ -135,6 +138,7 @@ impl Case {
             one_shots: &self.one_shots,
             containers: self.containers.as_deref(),
             outside: &self.outside,
+            aftermath: &self.aftermath,
             drifts: &self.drifts,
             health: self.health.as_ref(),
             visit: self.visit.as_ref(),

@@ -196,8 +196,10 @@ impl Case<'_> {
         say: &mut impl FnMut(Of, String),
     ) {
         // One that starts again by itself, or ends by itself, is another one each time.
-        let by_itself =
-            then.id == now.id && (then.restarts != now.restarts || ended_by_itself(then, now));
+        // The engine counts a restart when it decides on it, and waits before the start.
+        let was_due = then.raw["State"]["Status"] == "restarting";
+        let by_itself = then.id == now.id
+            && (was_due || then.restarts != now.restarts || ended_by_itself(then, now));
         let last = self.said.last();
         let excepted = last.split_once("except for").map_or("", |(_, names)| names);
         let not_run_again = excepted.contains("not run again") && has_word(excepted, &then.service);
