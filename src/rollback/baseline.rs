@@ -114,8 +114,9 @@ pub(crate) fn keep(
 }
 
 /// What new containers take besides the change: files that were edited since they were last seen to agree
-/// with what runs, where what runs was not created of them. `apply` and a rollback tell the edits
-/// themselves. Where everything was put in force by hand, that is what a failure goes back to from now on.
+/// with what runs, where what runs was not created of them. `apply` tells the edits itself, and a rollback
+/// those of the files that it puts back. Where everything was put in force by hand, that is what a failure
+/// goes back to from now on.
 ///
 /// # Errors
 /// What runs cannot be compared with the files.
@@ -126,11 +127,8 @@ pub(crate) async fn pending(
     has_lock: bool,
 ) -> anyhow::Result<Option<String>> {
     match assessment.change {
-        Change::Edit | Change::Recipe { .. } => {}
-        Change::Apply { .. }
-        | Change::Restart { .. }
-        | Change::Rollback(_)
-        | Change::Upgrade { .. } => return Ok(None),
+        Change::Edit | Change::Recipe { .. } | Change::Rollback(_) => {}
+        Change::Apply { .. } | Change::Restart { .. } | Change::Upgrade { .. } => return Ok(None),
     }
     let steps = assessment.plan.steps.iter();
     let makes: BTreeSet<&ServiceName> = steps
@@ -178,7 +176,9 @@ fn edited_since<'a>(
         return BTreeMap::new();
     };
     let edited = &assessment.edited;
-    let changing = edited.changing().map(|edit| (&edit.path, &edit.before));
+    // What a rollback takes away is taken by nobody.
+    let changing = edited.changing().filter(|_| assessment.undoing().is_none());
+    let changing = changing.map(|edit| (&edit.path, &edit.before));
     let present = edited.read.iter().chain(changing);
     let differs = |path: &PathBuf, now: &Side| match baseline.side(path, state) {
         Side::Unknown(_) => false,

@@ -39,6 +39,8 @@ struct RunInForce {
     leaves: Leaves,
     /// It failed, and was left in place as asked.
     has_failed: bool,
+    /// Whether it touched a container.
+    touched: bool,
     /// The services that it planned to touch, where it touched none.
     only_written: Vec<ServiceName>,
     is_undone: bool,
@@ -75,6 +77,32 @@ pub(super) struct LastChange {
     pub because: Vec<String>,
 }
 
+/// Why what was before a run is not gone back to.
+enum NoState {
+    /// It failed.
+    DidNotWork(String),
+    /// It never ran by itself.
+    OnlyWritten,
+}
+
+/// Says of runs that never ran by themselves why they go as well.
+fn told_written(runs: &mut BTreeSet<RunId>) -> Option<String> {
+    let runs: Vec<RunId> = std::mem::take(runs).into_iter().collect();
+    let names = match runs.as_slice() {
+        [one, other] => format!("runs {one} and {other}"),
+        _ => named(&runs),
+    };
+    match runs.len() {
+        0 => None,
+        1 => Some(format!(
+            "{names} was only written: what ran before it is put in force"
+        )),
+        _ => Some(format!(
+            "{names} were only written: what ran before them is put in force"
+        )),
+    }
+}
+
 impl InForce {
     pub(super) fn of(records: &[Record]) -> Self {
         let left = records.iter().filter(|record| record.is_in_force());
@@ -88,6 +116,7 @@ impl InForce {
             },
             leaves: Leaves::of(record),
             has_failed: record.left_in_place,
+            touched: !journal::touched(&record.lines).is_empty(),
             only_written: match journal::touched(&record.lines).is_empty() {
                 true => record.planned().cloned().collect(),
                 false => Vec::new(),
@@ -139,10 +168,18 @@ impl InForce {
             from,
             because: Vec::new(),
         };
-        while let Some((further, because)) = self.not_a_state_to_go_to(last.from, state) {
+        let mut written = BTreeSet::new();
+        while let Some((further, why)) = self.not_a_state_to_go_to(last.from, state) {
             last.from = further;
-            last.because.push(because);
+            match why {
+                NoState::OnlyWritten => _ = written.insert(further),
+                NoState::DidNotWork(because) => {
+                    last.because.extend(told_written(&mut written));
+                    last.because.push(because);
+                }
+            }
         }
+        last.because.extend(told_written(&mut written));
         Some(last)
     }
 
@@ -158,32 +195,53 @@ impl InForce {
     }
 
     /// The change before a run, where what was between the two did not work, or was never in force.
-    fn not_a_state_to_go_to(&self, from: RunId, state: &StackState) -> Option<(RunId, String)> {
+    fn not_a_state_to_go_to(&self, from: RunId, state: &StackState) -> Option<(RunId, NoState)> {
         let before = self.change_before(from, state)?;
         let run = before.run;
-        let because = if let Some(attempt) = self.attempts.get(&from) {
-            format!(
+        let why = if let Some(attempt) = self.attempts.get(&from) {
+            NoState::DidNotWork(format!(
                 "what was before run {from} did not work when run {attempt} went back to it: what was \
                  before run {run} is put in force (refit rollback {from} tries it again)"
-            )
+            ))
         } else if before.has_failed {
-            format!(
+            NoState::DidNotWork(format!(
                 "run {run} failed and was left in place: what was before it is put in force (refit \
                  rollback {from} goes back to before run {from} alone)"
-            )
-        } else if before.never_ran(self.one(from)?, state) {
-            format!("run {run} was only written: what ran before it is put in force")
+            ))
+        } else if self.never_ran(before, from, state) {
+            NoState::OnlyWritten
         } else {
             return None;
         };
-        Some((run, because))
+        Some((run, why))
+    }
+
+    /// Whether a run was only written, and one of those from `from` on was the first to put it in force:
+    /// nobody has ever seen it work without that one. Somebody may have brought it in force by hand in
+    /// between.
+    fn never_ran(&self, written: &RunInForce, from: RunId, state: &StackState) -> bool {
+        if written.only_written.is_empty() {
+            return false;
+        }
+        // What was written after it, and was not put in force either, says nothing.
+        let mut later = self.runs.iter().filter(|left| left.run > written.run);
+        let next = later.find(|left| left.touched && !left.is_undone);
+        let Some(next) = next.filter(|next| next.run >= from) else {
+            return false;
+        };
+        let engine = |run: RunId| Some(Checkpoint::read(&state.run_folder(run)).ok()??.engine);
+        let (Some(was), Some(is)) = (engine(written.run), engine(next.run)) else {
+            return false;
+        };
+        let is_same = |service: &ServiceName| is.is_as_left(&was, service);
+        written.only_written.iter().all(is_same)
     }
 
     /// What whoever names a run should know of what was before it.
     pub(super) fn warnings(&self, from: RunId, state: &StackState) -> Vec<String> {
-        let first = self.one(from).zip(self.change_before(from, state));
-        let pending = first.filter(|(next, before)| before.never_ran(next, state));
-        let text = pending.map(|(_, before)| {
+        let pending = self.change_before(from, state);
+        let pending = pending.filter(|before| self.never_ran(before, from, state));
+        let text = pending.map(|before| {
             let run = before.run;
             format!("what run {run} wrote was never in force by itself: rollback {run} undoes it as well")
         });
@@ -258,20 +316,6 @@ impl RunInForce {
             Leaves::OfCheckpoint => leaves_something(&state.run_folder(self.run)),
         }
     }
-
-    /// Whether it was only written, and the next change was the first to put it in force: nobody has
-    /// ever seen it work without that one. Somebody may have brought it in force by hand in between.
-    fn never_ran(&self, next: &Self, state: &StackState) -> bool {
-        if self.only_written.is_empty() || !next.only_written.is_empty() {
-            return false;
-        }
-        let engine = |run: RunId| Some(Checkpoint::read(&state.run_folder(run)).ok()??.engine);
-        let (Some(was), Some(is)) = (engine(self.run), engine(next.run)) else {
-            return false;
-        };
-        let is_same = |service: &ServiceName| is.is_as_left(&was, service);
-        self.only_written.iter().all(is_same)
-    }
 }
 
 /// What a rollback undid of what was there then, for whoever lists the runs; the oldest first. One that
@@ -330,6 +374,7 @@ mod tests {
             undid: undid.iter().copied().map(RunId).collect(),
             leaves: Leaves::OfCheckpoint,
             has_failed: false,
+            touched: true,
             only_written: Vec::new(),
             is_undone: false,
         };

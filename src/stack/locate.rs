@@ -112,6 +112,7 @@ impl Disk<'_> {
     const PRESENT: Disk<'static> = Disk { edits: &[] };
 
     fn edited(&self, path: &Path) -> Option<&Side> {
+        let path = lexical(path);
         let edit = self.edits.iter().find(|edit| edit.path == path);
         edit.map(|edit| &edit.after)
     }
@@ -152,7 +153,7 @@ impl Disk<'_> {
 
     /// Absolute, under the name that the person gave it.
     fn absolute(&self, file: &Path) -> Result<PathBuf, LocateError> {
-        match self.has(file) || self.has(&lexical(file)) {
+        match self.has(file) {
             true => Ok(lexical(file)),
             false => Err(LocateError::MissingFile(file.to_owned())),
         }

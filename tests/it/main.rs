@@ -82,6 +82,7 @@ mod terminal;
 mod twin;
 mod two_runs;
 mod typed_text;
+mod undoing;
 mod upgrade;
 mod upgrade_cache;
 mod upgrade_faults;
