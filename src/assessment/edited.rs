@@ -41,6 +41,8 @@ pub(crate) struct Edited {
     pub replaced: Vec<PathBuf>,
     /// Files that the plan was made from besides, as they were then.
     pub read: BTreeMap<PathBuf, Side>,
+    /// Files that a person edited before and did not apply, as they are shown: new containers take them.
+    pub pending: Vec<String>,
     /// A compose file that the edit makes, and that Compose will load by itself.
     pub new_compose_file: Option<PathBuf>,
 }

@@ -68,10 +68,10 @@ fn print(global: &Global, diagnosis: &Diagnosis) {
         lines(finding, same, style);
     }
     if !global.quiet {
-        report::out(&sum(diagnosis));
         for not in &diagnosis.looked.not {
-            report::out(&style.dim(&format!("not looked at: {not}")));
+            report::out(&format!("{} not looked at: {not}", style.warn("!")));
         }
+        report::out(&sum(diagnosis));
     }
 }
 
@@ -141,9 +141,13 @@ fn sum(diagnosis: &Diagnosis) -> String {
         count(diagnosis, Level::Warning),
     );
     let warned = several(warnings, "warning");
+    let nothing = match diagnosis.looked.not.is_empty() {
+        true => "nothing wrong",
+        false => "nothing wrong in what was looked at",
+    };
     let verdict = match (wrong, warnings) {
-        (0, 0) => "nothing wrong".to_owned(),
-        (0, _) => format!("nothing wrong, {warned}"),
+        (0, 0) => nothing.to_owned(),
+        (0, _) => format!("{nothing}, {warned}"),
         (_, 0) => format!("{wrong} wrong"),
         _ => format!("{wrong} wrong, {warned}"),
     };

@@ -125,7 +125,7 @@ pub(crate) async fn pending(
     assessment: &Assessment,
     state: &StackState,
     has_lock: bool,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<Pending>> {
     match assessment.change {
         Change::Edit | Change::Recipe { .. } | Change::Rollback(_) => {}
         Change::Apply { .. } | Change::Restart { .. } | Change::Upgrade { .. } => return Ok(None),
@@ -164,7 +164,21 @@ pub(crate) async fn pending(
     }
     let takers: Vec<&str> = takers.into_iter().collect();
     let differing: Vec<(&PathBuf, &Side)> = differing.into_iter().collect();
-    Ok(told_pending(place, state, &differing, &takers.join(", ")))
+    let text = told_pending(place, state, &differing, &takers.join(", "));
+    let files = differing
+        .iter()
+        .map(|(path, _)| place.shown(path))
+        .collect();
+    Ok(text.map(|text| Pending { text, files }))
+}
+
+/// What waits in files to be put in force.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// In words.
+    pub text: String,
+    /// The files, as they are shown.
+    pub files: Vec<String>,
 }
 
 /// The files whose present text is not the one that was last seen in force.

@@ -117,6 +117,22 @@ impl RollbackEnd {
         }
     }
 
+    /// Where it failed, and new containers took what somebody had edited and not applied, that is the first
+    /// thing to be looked at: the run and its way back both had it.
+    pub(crate) fn blame(&mut self, pending: &[String]) {
+        let Self::Failed(problems) = self else {
+            return;
+        };
+        let Some(first) = pending.first() else {
+            return;
+        };
+        let files = pending.join(", ");
+        let text = format!(
+            "what waited in {files} to be applied is in force with the old values as well, and may be the cause"
+        );
+        problems.insert(0, Problem::lasting(text, format!("refit edit {first}")));
+    }
+
     /// What a person is to type, each command once.
     pub(crate) fn todo(&self) -> Vec<String> {
         let mut todo: Vec<String> = Vec::new();

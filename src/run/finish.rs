@@ -217,7 +217,8 @@ impl Transaction<'_> {
             signals: self.signals,
             emitter: &self.emitter,
         };
-        let undone = rollback.run(&self.journal).await;
+        let mut undone = rollback.run(&self.journal).await;
+        undone.end.blame(&self.assessment.edited.pending);
         for one in &mut services {
             let Some(times) = undone.times.get(&one.service) else {
                 continue;

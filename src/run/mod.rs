@@ -146,7 +146,11 @@ impl Runner {
         let mut assessment = self.assessment(&place, &state, assessment).await?;
         let has_lock = lock.is_some();
         match baseline::pending(&place, &assessment, &state, has_lock).await {
-            Ok(pending) => assessment.notes.extend(pending),
+            Ok(Some(pending)) => {
+                assessment.notes.push(pending.text);
+                assessment.edited.pending = pending.files;
+            }
+            Ok(None) => {}
             Err(error) => {
                 let text =
                     format!("not looked at: whether edits by hand wait in the files: {error}");

@@ -427,3 +427,21 @@ fn a_text_that_nobody_runs_with_is_not_gone_back_to() {
     answer.never_says("everything is as it was");
     assert_eq!(stack.read(".env"), bad);
 }
+
+#[test]
+fn an_edit_by_hand_that_breaks_a_run_is_named_as_what_may_be_the_cause() {
+    let Some(stack) = known() else { return };
+    stack.write(".env", "MODE=bad\n");
+    let label = [
+        "set",
+        "-F",
+        "compose.yaml",
+        "services.web.labels.a=b",
+        "--settle",
+        "2s",
+    ];
+    let answer = stack.refit(&label).exits(4);
+    let answer = answer.says("what waited in .env to be applied is in force");
+    answer.says("To do: refit edit .env");
+    assert_eq!(stack.read(".env"), "MODE=bad\n");
+}

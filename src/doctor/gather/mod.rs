@@ -96,9 +96,9 @@ fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
 /// What Compose, or a file of refit's own, says against the stack.
 fn complained(code: FindingCode, complaint: Complaint) -> Finding {
     let finding = Finding::new(code, complaint.text);
-    let finding = match complaint.details.first() {
-        Some(first) => finding.why(first.clone()),
-        None => finding,
+    let finding = match complaint.details.as_slice() {
+        [] => finding,
+        details => finding.why(details.join("\n  ")),
     };
     match complaint.hint {
         Some(hint) => finding.hint(hint),
@@ -109,8 +109,7 @@ fn complained(code: FindingCode, complaint: Complaint) -> Finding {
 impl Diagnosis {
     fn unreadable(&mut self, complaint: Complaint) {
         let finding = complained(FindingCode::StackUnreadable, complaint);
-        self.findings
-            .push(finding.hint("docker compose config --quiet says more"));
+        self.findings.push(finding);
         let why = "all else: Compose cannot read the stack";
         self.looked.not.push(why.to_owned());
     }
