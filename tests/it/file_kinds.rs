@@ -168,13 +168,15 @@ fn what_cannot_be_meant_is_refused() {
         }
     }
     // Used as an env file, it is one.
-    let compose = "services: {a: {image: x, env_file: odd.conf}}\n";
-    stack.write("compose.yaml", compose);
-    stack.write("odd.conf", "A=1\n");
-    stack
-        .refit(&["set", "A=b c", "-F", "odd.conf", "--no-apply"])
-        .exits(0);
-    assert_eq!(stack.read("odd.conf"), "A='b c'\n");
+    for used in ["env_file: odd.conf", "volumes: ['./odd.conf:/app/.env:ro']"] {
+        let compose = format!("services: {{a: {{image: x, {used}}}}}\n");
+        stack.write("compose.yaml", &compose);
+        stack.write("odd.conf", "A=1\n");
+        stack
+            .refit(&["set", "A=b c", "-F", "odd.conf", "--no-apply"])
+            .exits(0);
+        assert_eq!(stack.read("odd.conf"), "A='b c'\n");
+    }
 }
 
 /// By lines where it has no keys, by paths where it has.

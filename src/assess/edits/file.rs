@@ -134,7 +134,10 @@ pub(crate) fn syntax_of(path: &Path, side: &Side, located: &Located) -> FileSynt
     let is_it = |other: &Path| other == path || files::follow(other) == real;
     let variables = StackVariables::read(located, &[]);
     let is_used = located.env_files().iter().any(|own| is_it(own))
-        || variables.env_files().iter().any(|file| is_it(&file.path));
+        || variables.env_files().iter().any(|file| is_it(&file.path))
+        || variables
+            .services()
+            .any(|(_, service)| service.env_binds.iter().any(|file| is_it(file)));
     FileSyntax::of(path, side.bytes(), is_used)
 }
 

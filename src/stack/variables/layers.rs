@@ -31,6 +31,8 @@ pub(super) struct Layer {
     pub(super) env_files: Vec<EnvFile>,
     /// Files and folders of the host that are mounted.
     pub(super) binds: Vec<PathBuf>,
+    /// Those that are mounted as a `.env`.
+    pub(super) env_binds: Vec<PathBuf>,
     pub(super) image: Option<String>,
 }
 
@@ -278,7 +280,11 @@ fn layer(
         environment: items.map(|item| assigned(item, scope)).collect(),
         replaces_files: file.env_files.get(name).is_some_and(|one| one.replaces),
         env_files: env_files.collect(),
-        binds: binds(definition, scope),
+        binds: binds(definition, scope).map(|(source, _)| source).collect(),
+        env_binds: binds(definition, scope)
+            .filter(|(_, target)| target.rsplit('/').next() == Some(".env"))
+            .map(|(source, _)| source)
+            .collect(),
         image: definition
             .get("image")
             .and_then(Value::as_str)
@@ -286,18 +292,27 @@ fn layer(
     }
 }
 
-fn binds(definition: &Value, scope: &FileScope<'_>) -> Vec<PathBuf> {
+/// What is mounted from the host, with its place in the container.
+fn binds(definition: &Value, scope: &FileScope<'_>) -> impl Iterator<Item = (PathBuf, String)> {
     let volumes = definition.get("volumes").and_then(Value::as_array);
     let source = |one: &Value| {
-        let text = match one.as_str() {
-            Some(text) => scope.fill_in(text).split(':').next()?.to_owned(),
-            None if one.get("type")? == "bind" => scope.fill_in(one.get("source")?.as_str()?),
+        let (source, target) = match one.as_str() {
+            Some(text) => {
+                let filled = scope.fill_in(text);
+                let mut parts = filled.split(':').map(str::to_owned);
+                (parts.next()?, parts.next().unwrap_or_default())
+            }
+            None if one.get("type")? == "bind" => {
+                let text = |key| Some(scope.fill_in(one.get(key)?.as_str()?));
+                (text("source")?, text("target").unwrap_or_default())
+            }
             None => return None,
         };
         // What is neither is the name of a volume.
-        text.starts_with(['.', '/']).then(|| scope.path(&text))
+        let is_path = source.starts_with(['.', '/']);
+        is_path.then(|| (scope.path(&source), target))
     };
-    volumes.into_iter().flatten().filter_map(source).collect()
+    volumes.into_iter().flatten().filter_map(source)
 }
 
 fn assigned(item: &yaml::EntryAt, scope: &FileScope<'_>) -> Assigned {

@@ -40,6 +40,8 @@ pub(crate) struct ServiceVariables {
     files: Vec<ReadEnvFile>,
     /// Files and folders of the host that are mounted into it.
     binds: Vec<PathBuf>,
+    /// Those that it sees as a `.env`, and so reads as one.
+    pub env_binds: Vec<PathBuf>,
     /// The name of its image, where the files give one.
     pub image: Option<String>,
     /// Its whole environment, but for what the image brings; no value: taken out of the image's.
@@ -286,6 +288,10 @@ fn of_layers(layers: &[Layer], own: &OwnVariables, read: ReadBytes<'_>) -> Servi
         binds: layers
             .iter()
             .flat_map(|layer| layer.binds.clone())
+            .collect(),
+        env_binds: layers
+            .iter()
+            .flat_map(|layer| layer.env_binds.clone())
             .collect(),
         assigned,
         files,
