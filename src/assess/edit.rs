@@ -268,6 +268,7 @@ pub(super) async fn of_rollback(
             runs: undo.runs,
             told: undo.told,
             again: undo.again,
+            again_edited: undo.again_edited,
             further: undo.further,
             images,
             moving: undo.moving.map(Box::new),

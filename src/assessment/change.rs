@@ -76,6 +76,8 @@ pub(crate) struct Undoing {
     pub told: Vec<RunId>,
     /// Those that were undone, and are in force again.
     pub again: Vec<RunId>,
+    /// Files that do not hold what the last of these left: they were edited since.
+    pub again_edited: Vec<String>,
     /// The change before them, for whoever wants to go further back.
     pub further: Option<RunId>,
     /// Images that get their names back first, for services that are to run them again.

@@ -128,7 +128,8 @@ pub(super) fn standing(standing: &Standing) -> String {
         Standing::Running => "running".to_owned(),
         Standing::CutOff => "cut off".to_owned(),
         Standing::Unknown => "not known".to_owned(),
-        Standing::Written => "written, not applied".to_owned(),
+        Standing::NotApplied => "written, not applied".to_owned(),
+        Standing::Written => "written".to_owned(),
         Standing::StillFailing(services) => {
             let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
             format!("not proven, {} still failing", names.join(", "))
@@ -142,7 +143,10 @@ fn took(record: &Record) -> String {
     match record.standing() {
         Standing::Running => format!("{} so far", secs(so_far(record))),
         Standing::CutOff | Standing::Unknown => "-".to_owned(),
-        Standing::Written | Standing::StillFailing(_) | Standing::Ended(_) => secs(record.took),
+        Standing::NotApplied
+        | Standing::Written
+        | Standing::StillFailing(_)
+        | Standing::Ended(_) => secs(record.took),
     }
 }
 
@@ -177,6 +181,7 @@ pub(super) fn summary(record: &Record) -> Value {
         Standing::Running
         | Standing::CutOff
         | Standing::Unknown
+        | Standing::NotApplied
         | Standing::Written
         | Standing::Ended(_) => &[],
     };

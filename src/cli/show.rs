@@ -128,7 +128,10 @@ fn in_short(record: &Record) -> String {
             let took = secs(record.took);
             format!("began {began}, {word}, last heard of after {took}")
         }
-        Standing::Written | Standing::StillFailing(_) | Standing::Ended(_) => {
+        Standing::NotApplied
+        | Standing::Written
+        | Standing::StillFailing(_)
+        | Standing::Ended(_) => {
             let took = secs(record.took);
             format!("began {began}, took {took}, outcome: {word}")
         }

@@ -15,7 +15,8 @@ use crate::event::{Action, ServiceName};
 use crate::exit::Exit;
 use crate::health::aftermath::Aftermath;
 use crate::report::{self, called, page};
-use crate::rollback::{aftermath, unfinished};
+use crate::rollback::aftermath;
+use crate::rollback::unfinished::{self, Ahead};
 use crate::schedule::record;
 use crate::stack::drift::{self, Comparison};
 use crate::stack::{self, Place, resolve};
@@ -54,10 +55,10 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         reloaded.as_ref().unwrap_or(&none),
     )
     .await?;
-    let mut unfinished: Vec<String> = unfinished::ahead(&place.located.args.directory, &state)
-        .map(|ahead| ahead.sentence)
-        .into_iter()
-        .collect();
+    let directory = &place.located.args.directory;
+    let ahead = unfinished::ahead(Some(&place.docker), directory, &state).await;
+    let can_plan = ahead.as_ref().is_none_or(Ahead::leaves_the_stack);
+    let mut unfinished: Vec<String> = ahead.map(|ahead| ahead.sentence).into_iter().collect();
     let mut rows = Vec::new();
     for service in resolved.model.in_dependency_order() {
         let own: Vec<&Container> = containers.iter().filter(|c| c.service == service).collect();
@@ -102,7 +103,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
-        print(&resolved.model.name, &place, &rows, &found);
+        print(&resolved.model.name, &place, &rows, &found, can_plan);
         for one in &aftermath {
             page::advice(&format!("! {}; {} undoes it", one.text, one.undo));
         }
@@ -190,7 +191,7 @@ fn ago(at: Timestamp) -> String {
     }
 }
 
-fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison) {
+fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison, can_plan: bool) {
     report::out(&format!(
         "{project} in {}",
         place.located.args.directory.display()
@@ -240,7 +241,8 @@ fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison) {
     for text in &found.not_known {
         page::advice(&format!("· not known: {text}"));
     }
-    if is_left {
+    // What comes first may leave nothing of that.
+    if is_left && can_plan {
         page::advice("refit plan shows what would be done; refit apply does it");
     }
 }

@@ -182,7 +182,7 @@ fn of_content(
             Some(Shown::Plain(value)) => format!("{target} reads {}={value}", expected.key),
             Some(Shown::Secret) => format!("{target} has the wanted {}", expected.key),
             Some(Shown::Absent) => format!("{target} has no {} any more", expected.key),
-            None => format!("{target} is the new file"),
+            None => format!("{target} is the file of the stack now"),
         }
     } else {
         format!("{target} is still the old file")

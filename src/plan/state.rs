@@ -150,10 +150,11 @@ fn kept(
         return action;
     }
     if inputs.never_had.contains(name) {
-        remarks.push((
-            name.clone(),
-            "never ran with it, and stays as it is".to_owned(),
-        ));
+        let text = match inputs.before.services.contains_key(name) {
+            true => "never ran with it, and stays as it is",
+            false => "is in the files again, and its container stays as it is",
+        };
+        remarks.push((name.clone(), text.to_owned()));
         return Action::None;
     }
     if inputs.one_shots.contains(name) {

@@ -234,7 +234,7 @@ fn told_pending(
 }
 
 /// The newest run that touched a file, where what is there now is what that run left.
-fn written_by(state: &StackState, path: &Path, now: &Side) -> Option<RunId> {
+pub(super) fn written_by(state: &StackState, path: &Path, now: &Side) -> Option<RunId> {
     let runs = state.runs().unwrap_or_default();
     let newest = runs.into_iter().rev().find_map(|run| {
         let checkpoint = Checkpoint::read(&state.run_folder(run)).ok()??;

@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::checkout::SavedCheckout;
-use super::checkpoint::{self, Checkpoint};
-use super::in_force::InForce;
+use super::checkpoint::Checkpoint;
+use super::in_force::{InForce, named};
+use super::projects::{self, OwnRuns};
 use super::retention::{KeptRuns, is_dropped_next};
-use super::saved_file::{self, SavedFile};
+use super::saved_runs::Saved;
 use crate::assessment::PinnedImage;
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff::describe;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
-use crate::event::{RunId, ServiceName};
+use crate::event::{Outcome, RunId, ServiceName};
 use crate::stack::Place;
-use crate::stack::side::{FileEdit, Origin, Side};
+use crate::stack::side::FileEdit;
 use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
-use crate::state::journal;
 use crate::state::runs::{self, Record, Runs};
 
 /// What undoes some runs.
@@ -37,6 +36,8 @@ pub(crate) struct Undo {
     pub told: Vec<RunId>,
     /// Those that were undone, and are in force again.
     pub again: Vec<RunId>,
+    /// Files that do not hold what the last of these left: they were edited since.
+    pub again_edited: Vec<String>,
     /// Services whose containers never had what goes.
     pub never_had: BTreeSet<ServiceName>,
     /// The change before them, for whoever wants to go further back.
@@ -62,12 +63,12 @@ pub(crate) async fn undo(
         in_force,
         runs,
         because,
-        records,
-    } = to_undo(place, state, target)?;
-    let saved = Saved::of(state, &runs, &records)?;
+        past,
+    } = to_undo(place, state, target).await?;
+    let saved = Saved::of(state, &runs, &past.own)?;
     let edited_since = saved.edited_since()?;
     if !edited_since.is_empty() && !allow_edited {
-        return Err(was_edited(place, &edited_since));
+        return Err(was_edited(place, state, &past, &edited_since));
     }
     let moving = match &saved.checkout {
         Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
@@ -75,6 +76,9 @@ pub(crate) async fn undo(
     };
     let mut edited = saved.edits(place, moving.as_ref(), &edited_since)?;
     edited.notes.extend(because);
+    if !edited.is_noop() {
+        edited.notes.extend(projects::told_others(place));
+    }
     if let Some(moving) = &moving {
         edited.changes.push(moving.described());
     }
@@ -84,14 +88,18 @@ pub(crate) async fn undo(
         }
     }
     let before = saved.before.as_ref();
+    let again = in_force.again(&runs);
+    let further = in_force
+        .further_back(&runs, state)
+        .filter(|run| !is_dropped_next(place, state, *run))
+        .filter(|run| can_be_undone(state, &in_force.since(*run), &past.own, &edited.files));
     Ok(Undo {
+        again_edited: not_as_left(place, state, &again, &edited.files)?,
         edited,
         moving,
         told: in_force.told(&runs),
-        again: in_force.again(&runs),
-        further: in_force
-            .further_back(&runs, state)
-            .filter(|run| !is_dropped_next(place, state, *run)),
+        again,
+        further,
         never_had: saved.never_had(place).await?,
         networks: before.map(EngineSide::own_networks).unwrap_or_default(),
         volumes: before.map(EngineSide::own_volumes).unwrap_or_default(),
@@ -100,160 +108,55 @@ pub(crate) async fn undo(
     })
 }
 
-/// What the checkpoints of some runs hold together.
-#[derive(Default)]
-struct Saved {
-    /// Each file as the first of them found it, and the folder of that run.
-    oldest: BTreeMap<PathBuf, (PathBuf, SavedFile)>,
-    /// Each file as the last of them left it, and that run.
-    newest: BTreeMap<PathBuf, (RunId, SavedFile)>,
-    /// Texts that a later run found and kept, and that go with this one.
-    edited_between: BTreeMap<PathBuf, RunId>,
-    images: Vec<PinnedImage>,
-    checkout: Option<SavedCheckout>,
-    /// What the engine had before the first of them.
-    before: Option<EngineSide>,
-    /// The services whose containers one of them touched.
-    touched: BTreeSet<ServiceName>,
+/// The files that some runs changed, and that will hold something else than the last of them left.
+fn not_as_left(
+    place: &Place,
+    state: &StackState,
+    runs: &[RunId],
+    edits: &[FileEdit],
+) -> Result<Vec<String>, Complaint> {
+    let mut left = BTreeMap::new();
+    for run in runs {
+        let checkpoint = Checkpoint::read(&state.run_folder(*run))?;
+        let files = checkpoint.into_iter().flat_map(|found| found.files);
+        left.extend(files.map(|file| (file.path, file.after)));
+    }
+    let differs = |edit: &&FileEdit| {
+        let left = left.get(&edit.path);
+        left.is_some_and(|left| left.is_known() && !left.holds(&edit.after))
+    };
+    let differing = edits.iter().filter(differs);
+    Ok(differing.map(|edit| place.shown(&edit.path)).collect())
 }
 
-impl Saved {
-    fn of(state: &StackState, runs: &[RunId], records: &[Record]) -> Result<Self, Complaint> {
-        let mut saved = Self::default();
-        for run in runs {
-            let folder = state.run_folder(*run);
-            let Some(checkpoint) = Checkpoint::read(&folder)? else {
-                let text = format!("the checkpoint of run {run} is gone, it cannot be undone");
-                let path = checkpoint::path(&folder).display().to_string();
-                return Err(Complaint::new(Code::CheckpointGone, text).details(&path));
-            };
-            let record = records.iter().find(|record| record.run == *run);
-            if let Some(record) = record {
-                saved
-                    .touched
-                    .extend(journal::touched(&record.lines).into_keys());
-            }
-            // One that failed may have given its files back before it could not go on.
-            let is_restored = record.is_some_and(|record| record.files_restored);
-            saved.take(*run, &folder, checkpoint, is_restored);
-        }
-        Ok(saved)
-    }
-
-    fn take(&mut self, run: RunId, folder: &Path, checkpoint: Checkpoint, is_restored: bool) {
-        self.checkout = match (self.checkout.take(), checkpoint.checkout) {
-            // From where the last one left it to where the first one found it.
-            (Some(first), Some(last)) => Some(SavedCheckout {
-                moved_to: last.moved_to,
-                tree: last.tree,
-                ..first
-            }),
-            (first, last) => first.or(last),
-        };
-        self.before.get_or_insert(checkpoint.engine);
-        for file in checkpoint.files {
-            if let Some((earlier, known)) = self.newest.get(&file.path)
-                && !file.found().is_same_text(&known.after)
-            {
-                self.edited_between.insert(file.path.clone(), *earlier);
-            }
-            let left = match is_restored {
-                true => file.clone().given_back(),
-                false => file.clone(),
-            };
-            self.newest.insert(file.path.clone(), (run, left));
-            self.oldest
-                .entry(file.path.clone())
-                .or_insert((folder.to_owned(), file));
-        }
-        for image in checkpoint.images {
-            if self
-                .images
-                .iter()
-                .all(|known| known.service != image.service)
-            {
-                self.images.push(image);
-            }
-        }
-    }
-
-    /// The files that hold, or held between these runs, what none of them wrote.
-    fn edited_since(&self) -> Result<BTreeMap<PathBuf, RunId>, Complaint> {
-        let mut edited = self.edited_between.clone();
-        let left = self.newest.values().map(|(_, file)| file);
-        for path in saved_file::edited_since(left)? {
-            let (run, _) = self.newest[&path];
-            edited.insert(path, run);
-        }
-        Ok(edited)
-    }
-
-    /// The files as they are to be again.
-    fn edits(
-        &self,
-        place: &Place,
-        moving: Option<&Moving>,
-        edited_since: &BTreeMap<PathBuf, RunId>,
-    ) -> Result<Edited, Complaint> {
-        let mut edited = Edited::default();
-        let mut moved: Vec<FileEdit> = moving.into_iter().flat_map(Moving::file_edits).collect();
-        moved.retain(|edit| {
-            let saved = self.oldest.get(&edit.path);
-            saved.is_none_or(|(_, file)| file.is_link_only())
-        });
-        edited.files = moved;
-        for (path, (folder, file)) in &self.oldest {
-            // What only git can put back, git puts back.
-            if file.is_link_only() {
-                continue;
-            }
-            let before = Side::read(path).known();
-            let before = before.map_err(|why| Complaint::new(Code::Io, why))?;
-            let after = file.before.read(folder)?;
-            if let Side::Unknown(why) = &after {
-                let file = place.shown(path);
-                let text = format!("{file} stays as it is: its earlier text is not known ({why})");
-                edited.notes.push(text);
-                continue;
-            }
-            let after = match after {
-                Side::Text(text) if before == Side::Absent => Side::Text(text),
-                Side::Text(text) => Side::new(text.bytes, &before),
-                Side::Absent | Side::Unknown(_) => after,
-            };
-            if edited_since.contains_key(path) {
-                edited.replaced.push(path.clone());
-            }
-            edited.files.push(FileEdit {
-                path: path.clone(),
-                before,
-                after,
-                origin: match (moving, file.origin) {
-                    // git has moved it back by the time that it is written.
-                    (Some(_), Origin::Upstream) => Origin::Upstream,
-                    _ => Origin::Refit,
-                },
-            });
-        }
-        Ok(edited)
-    }
-
-    /// The services whose containers are those from before these runs: what goes was never in them.
-    async fn never_had(&self, place: &Place) -> Result<BTreeSet<ServiceName>, Complaint> {
-        let Some(before) = &self.before else {
-            return Ok(BTreeSet::new());
-        };
-        let now = EngineSide::look(&place.docker, &before.project, BTreeSet::new(), None).await?;
-        let mut services: BTreeSet<ServiceName> = now.services().into_iter().cloned().collect();
-        services
-            .retain(|service| !self.touched.contains(service) && now.is_as_left(before, service));
-        Ok(services)
-    }
+/// Whether nothing stands against undoing some runs once these files are written: nobody has edited theirs.
+fn can_be_undone(
+    state: &StackState,
+    runs: &[RunId],
+    records: &[Record],
+    edits: &[FileEdit],
+) -> bool {
+    let saved = Saved::of(state, runs, records);
+    let edited = saved.and_then(|saved| saved.then(edits).edited_since());
+    edited.is_ok_and(|edited| edited.is_empty())
 }
 
-fn was_edited(place: &Place, edited_since: &BTreeMap<PathBuf, RunId>) -> Complaint {
+fn was_edited(
+    place: &Place,
+    state: &StackState,
+    past: &OwnRuns,
+    edited_since: &BTreeMap<PathBuf, RunId>,
+) -> Complaint {
+    let mut of_others = false;
     let is_gone = |path: &Path| !path.exists() && !path.is_symlink();
     let names = edited_since.iter().map(|(path, run)| {
+        if let Some((by, project)) = past.writer(state, path) {
+            of_others = true;
+            let file = place.shown(path);
+            return format!(
+                "{file} was written since run {run}, by run {by} of the project {project}"
+            );
+        }
         let what = match is_gone(path) {
             true => "removed",
             false => "edited",
@@ -261,6 +164,11 @@ fn was_edited(place: &Place, edited_since: &BTreeMap<PathBuf, RunId>) -> Complai
         format!("{} was {what} since run {run}", place.shown(path))
     });
     let text = names.collect::<Vec<_>>().join(", ");
+    if of_others {
+        let hint =
+            "refit apply takes what is there now; --allow edited replaces it for all projects";
+        return Complaint::new(Code::Edited, text).hint(hint);
+    }
     let hint = match edited_since.keys().all(|path| is_gone(path)) {
         true => "--allow edited brings it back as it was before that run",
         false => "--allow edited replaces it; the present text is kept, and told where",
@@ -275,25 +183,44 @@ struct Wanted {
     runs: Vec<RunId>,
     /// Why they are more than the last change, or what else the person should know of them.
     because: Vec<String>,
-    records: Vec<Record>,
+    past: OwnRuns,
 }
 
 /// The runs that left their change in place, and those of them from `target` on. All of these must be
 /// known: a run that cannot be read may have changed anything.
-fn to_undo(place: &Place, state: &StackState, target: Option<RunId>) -> Result<Wanted, Complaint> {
-    let all = runs::all(state)?;
-    let in_force = InForce::of(&all.known);
+async fn to_undo(
+    place: &Place,
+    state: &StackState,
+    target: Option<RunId>,
+) -> Result<Wanted, Complaint> {
+    let mut all = runs::all(state)?;
+    let past = OwnRuns::of(place, std::mem::take(&mut all.known)).await?;
+    let in_force = InForce::of(&past.own);
+    if let Some(run) = target {
+        past.is_own(run)?;
+    }
     let (from, because) = match target {
         Some(run) => (Some(run), in_force.warnings(run, state)),
-        None => match in_force.last_change(state) {
-            Some(last) => (Some(last.from), last.because),
-            None => (None, Vec::new()),
+        None => match (in_force.last_change(state), came_to_no_end(&past.own)) {
+            (Some(last), Some((record, from))) if last.from != from => {
+                let (by, aim) = (record.run, named(&record.undoes));
+                let text = format!("run {by} was to undo {aim}, and was cut off: that is done now");
+                (Some(from), vec![text])
+            }
+            (Some(last), _) => (Some(last.from), last.because),
+            (None, _) => (None, Vec::new()),
         },
     };
-    known_from(&all, from)?;
+    known_from(&all, &past.own, from)?;
     let kept = KeptRuns::of(place, state)?;
     if let Some(run) = target.filter(|run| kept.has_dropped(*run)) {
         return Err(kept.dropped(run));
+    }
+    if target.is_none()
+        && in_force.newest_change(state).is_none()
+        && let Some(complaint) = past.written_by_others(state)
+    {
+        return Err(complaint);
     }
     let Some(from) = from.filter(|_| !in_force.is_empty()) else {
         return Err(kept.nothing_left(&in_force));
@@ -322,14 +249,31 @@ fn to_undo(place: &Place, state: &StackState, target: Option<RunId>) -> Result<W
         in_force,
         runs,
         because,
-        records: all.known,
+        past,
     })
 }
 
+/// The newest run and the one from which on it was to undo, where it is a rollback that was cut off.
+fn came_to_no_end(records: &[Record]) -> Option<(&Record, RunId)> {
+    let record = records.last()?;
+    let is_cut_off = match record.outcome? {
+        Outcome::RolledBack => record.code.as_deref() == Some(Code::CutOff.word()),
+        // Why a run that went no further failed, it says.
+        Outcome::FailedBefore => record.code.is_none(),
+        Outcome::Applied
+        | Outcome::NotProven
+        | Outcome::NothingToDo
+        | Outcome::Refused
+        | Outcome::RollbackFailed => false,
+    };
+    let from = record.undoes.first().filter(|_| is_cut_off)?;
+    Some((record, *from))
+}
+
 /// Every run from one on can be read.
-fn known_from(all: &Runs, from: Option<RunId>) -> Result<(), Complaint> {
+fn known_from(all: &Runs, own: &[Record], from: Option<RunId>) -> Result<(), Complaint> {
     let unreadable = all.unreadable.iter().map(|(run, error)| (*run, error));
-    let half = all.known.iter().filter(|record| record.outcome.is_none());
+    let half = own.iter().filter(|record| record.outcome.is_none());
     let half = half.filter_map(|record| Some((record.run, record.damaged.first()?)));
     let mut unknown: Vec<(RunId, &StateError)> = unreadable.chain(half).collect();
     unknown.retain(|(run, _)| from.is_none_or(|from| *run >= from));

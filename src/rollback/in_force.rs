@@ -104,8 +104,9 @@ fn told_written(runs: &mut BTreeSet<RunId>) -> Option<String> {
 }
 
 impl InForce {
-    pub(super) fn of(records: &[Record]) -> Self {
-        let left = records.iter().filter(|record| record.is_in_force());
+    pub(super) fn of<'r>(records: impl IntoIterator<Item = &'r Record, IntoIter: Clone>) -> Self {
+        let records = records.into_iter();
+        let left = records.clone().filter(|record| record.is_in_force());
         let runs = left.map(|record| RunInForce {
             run: record.run,
             is_rollback: !record.undoes.is_empty(),
@@ -123,7 +124,7 @@ impl InForce {
             },
             is_undone: false,
         });
-        let failed = records.iter().filter(|record| {
+        let failed = records.filter(|record| {
             let code = record.code.as_deref();
             record.outcome == Some(Outcome::RolledBack)
                 && OF_THE_STATE.iter().any(|known| Some(known.word()) == code)
@@ -183,7 +184,7 @@ impl InForce {
         Some(last)
     }
 
-    fn newest_change(&self, state: &StackState) -> Option<RunId> {
+    pub(super) fn newest_change(&self, state: &StackState) -> Option<RunId> {
         let mut changes = self.changes();
         let found = changes.find(|left| left.leaves_something(state));
         found.map(|left| left.run)
@@ -325,7 +326,10 @@ pub(crate) fn undid(records: &[Record], rollback: &Record) -> Vec<RunId> {
         return Vec::new();
     }
     let end = records.partition_point(|record| record.run < rollback.run);
-    InForce::of(records.get(..end).unwrap_or_default()).told(&rollback.undoes)
+    let before = records.get(..end).unwrap_or_default().iter();
+    // Another project of the same folder has runs of its own.
+    let own = before.filter(|record| record.project == rollback.project);
+    InForce::of(own).told(&rollback.undoes)
 }
 
 /// `run 16`, `runs 14–16`, `runs 12 and 14`.

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::by_others;
 use super::checkpoint::{self, Checkpoint};
+use super::in_force::named;
 use super::saved_file::{SavedFile, SavedSide, of_neither_side};
-use super::unfinished::{self, CutOff, Remaining, Unfinished, of_another, of_another_folder};
+use super::unfinished::{
+    self, CutOff, Remaining, Unfinished, done_since, of_another, of_another_folder,
+};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, ServiceName};
 use crate::failure::interrupted;
@@ -21,7 +23,6 @@ use crate::host::signals::Signals;
 use crate::request::WithUnfinished;
 use crate::rollback::{Rollback, RollbackEnd, Undone};
 use crate::stack::Place;
-use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::journal::{self, Entry, Journal, touched};
@@ -121,7 +122,7 @@ pub(crate) async fn finish(
         }
         Some(Unfinished::Open(open)) => open,
     };
-    let run = open.run;
+    let (run, aim) = (open.run, open.undoes().to_vec());
     let recovered = match finish_open(place, &open, how, locking, emitter, signals).await {
         Ok(recovered) => recovered,
         Err(RecoveryStopped::Choice(complaint)) => return Err(complaint),
@@ -139,6 +140,14 @@ pub(crate) async fn finish(
     }
     if let Some((run, outcome)) = recovered.outcome() {
         emitter.emit(Kind::Recovered { run, outcome });
+        let came_to_nothing = matches!(outcome, Outcome::RolledBack | Outcome::FailedBefore);
+        let asks_again = matches!(how, WithUnfinished::GoBack(_));
+        if came_to_nothing && !asks_again && !aim.is_empty() {
+            let aim = named(&aim);
+            let text =
+                format!("run {run} was to undo {aim}, which it did not: refit rollback does it");
+            emitter.note(NoteCode::Unfinished, text);
+        }
     }
     Ok(Some(recovered))
 }
@@ -229,7 +238,7 @@ async fn finish_open(
     };
     locking.also(place, &checkpoint, signals).await?;
     let edited = of_neither_side(checkpoint.all_files())?;
-    let by_others = by_others(place, &checkpoint, open).await?;
+    let by_others = open.by_others(&place.docker, &checkpoint).await?;
     if !edited.is_empty() || !by_others.is_empty() {
         match how {
             WithUnfinished::Refuse => {
@@ -241,12 +250,11 @@ async fn finish_open(
                 let todo =
                     format!("left as it was found by refit apply; back: refit rollback {run}");
                 close(Outcome::RollbackFailed, &[todo])?;
-                emitter.note(
-                    NoteCode::LeftAsFound,
-                    format!(
-                        "run {run} was cut off; what was edited by hand since then stays as it is"
-                    ),
+                let done = done_since(&place.located.args.directory, &edited, &by_others);
+                let text = format!(
+                    "run {run} was cut off, and {done} since: what is there now stays as it is"
                 );
+                emitter.note(NoteCode::LeftAsFound, text);
                 return Ok(Recovered::LeftAsFound(*run));
             }
             WithUnfinished::GoBack(_) => {}
@@ -301,27 +309,6 @@ fn lost(
     })
 }
 
-async fn by_others(
-    place: &Place,
-    checkpoint: &Checkpoint,
-    open: &CutOff,
-) -> Result<Vec<(ServiceName, &'static str)>, Complaint> {
-    // What it touched itself is nobody else's doing.
-    if !open.knows_its_plan() {
-        return Ok(Vec::new());
-    }
-    let base = &checkpoint.engine;
-    let (docker, names) = (&place.docker, BTreeSet::new());
-    let now = EngineSide::look(docker, &base.project, names, Some(base)).await?;
-    let signalled = docker.signalled_since(&base.project, open.began()).await?;
-    Ok(by_others::done(
-        base,
-        &now,
-        &touched(&open.lines),
-        &signalled,
-    ))
-}
-
 /// The three texts of each file, what became of services, and the two ways.
 fn choice(
     place: &Place,
@@ -330,16 +317,8 @@ fn choice(
     by_others: &[(ServiceName, &'static str)],
 ) -> Complaint {
     let (run, folder) = (open.run, open.folder.display());
-    let mut done: Vec<String> = edited
-        .iter()
-        .map(|file| format!("{} was edited", place.shown(&file.path)))
-        .collect();
-    let services = by_others.iter();
-    done.extend(services.map(|(service, what)| format!("{service} was {what} by somebody")));
-    let text = format!(
-        "run {run} was cut off, and {} since: what is to stay?",
-        done.join(", ")
-    );
+    let done = done_since(&place.located.args.directory, edited, by_others);
+    let text = format!("run {run} was cut off, and {done} since: what is to stay?");
     let kept = |side: &SavedSide| match side {
         SavedSide::Absent => "no such file".to_owned(),
         SavedSide::Text { name, .. } => format!("{folder}/{name}"),
@@ -379,6 +358,8 @@ async fn roll_back(
         "the run was cut off".to_owned(),
         Code::CutOff.word().to_owned(),
     );
+    let text = format!("run {} was cut off: rolling it back", open.run);
+    emitter.note(NoteCode::RollingBack, text);
     emitter.emit(Kind::Rollback {
         reason: reason.clone(),
     });

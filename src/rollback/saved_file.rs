@@ -137,6 +137,13 @@ impl SavedSide {
         }
     }
 
+    pub(super) fn is_known(&self) -> bool {
+        match self {
+            Self::Absent | Self::Text { .. } => true,
+            Self::Unknown { .. } => false,
+        }
+    }
+
     /// Whether this is a side's very text.
     pub(super) fn holds(&self, side: &Side) -> bool {
         match (self, side) {

@@ -1,17 +1,23 @@
 //! What is known of a run that was cut off, or is at work, by looking only: for whoever finishes it, and
 //! for whoever is to be told what the next command does first. Touches nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::by_others;
 use super::checkpoint::{self, Checkpoint};
+use super::in_force::named;
 use super::saved_file::{SavedFile, of_neither_side};
 use crate::complaint::{Code, Complaint};
-use crate::event::{Emitter, NoteCode, RunId};
+use crate::docker::client::Docker;
+use crate::event::{Emitter, NoteCode, RunId, ServiceName};
+use crate::stack::shown;
+use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::{Lines, StateError};
-use crate::state::journal::{self, Entry, Line};
+use crate::state::journal::{self, Entry, Line, touched};
 use crate::state::open_run::OpenRun;
 
 /// The newest run, if it has no end that can be read. Only the newest can be open: each command closes
@@ -51,6 +57,39 @@ pub(crate) struct Ahead {
     pub what: String,
     /// What is known of it, and what becomes of it.
     pub sentence: String,
+    /// What it leaves of the stack.
+    pub then: Then,
+}
+
+/// The stack once what stands before a change is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Files and containers are those of now.
+    Same,
+    /// They are others: what would be done after it cannot be told.
+    Another {
+        /// What is done to them, as far as it is known.
+        does: Option<String>,
+    },
+}
+
+impl Ahead {
+    /// Whether what is to be done after it can be told from the stack as it is now.
+    pub(crate) fn leaves_the_stack(&self) -> bool {
+        self.then == Then::Same
+    }
+
+    /// What is said in place of a plan that nobody would carry out.
+    pub(crate) fn in_place_of_a_plan(&self) -> String {
+        let does = match &self.then {
+            Then::Another { does: Some(does) } => format!(": {does}"),
+            Then::Another { does: None } | Then::Same => String::new(),
+        };
+        format!(
+            "Not planned: first comes {}{does}. refit plan shows what is left when that is done",
+            self.what
+        )
+    }
 }
 
 pub(crate) fn find(state: &StackState) -> Result<Option<Unfinished>, StateError> {
@@ -88,17 +127,29 @@ pub(crate) fn find(state: &StackState) -> Result<Option<Unfinished>, StateError>
 }
 
 /// Says, without the lock, that a run is open, and what the next command does about it first.
-pub(crate) fn mention(directory: &Path, state: &StackState, emitter: &Emitter) -> Option<Ahead> {
-    let ahead = ahead(directory, state)?;
+pub(crate) async fn mention(
+    docker: &Docker,
+    directory: &Path,
+    state: &StackState,
+    emitter: &Emitter,
+) -> Option<Ahead> {
+    let ahead = ahead(Some(docker), directory, state).await?;
     emitter.note(NoteCode::Unfinished, &ahead.sentence);
     Some(ahead)
 }
 
-/// What the next command that changes something meets before its own work.
-pub(crate) fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
+/// What the next command that changes something meets before its own work. Without an engine nobody sees
+/// what was done to containers since.
+pub(crate) async fn ahead(
+    docker: Option<&Docker>,
+    directory: &Path,
+    state: &StackState,
+) -> Option<Ahead> {
+    let stopped = || Then::Another { does: None };
     let unknown = |error: StateError| Ahead {
         what: "what cannot be read of earlier runs".to_owned(),
         sentence: error.to_string(),
+        then: stopped(),
     };
     match OpenRun::of_another(directory, state) {
         Ok(None) => {}
@@ -106,20 +157,21 @@ pub(crate) fn ahead(directory: &Path, state: &StackState) -> Option<Ahead> {
             return Some(Ahead {
                 what: format!("run {} of another state folder", open.run),
                 sentence: of_another(&open, state).text,
+                then: stopped(),
             });
         }
         Err(error) => return Some(unknown(error)),
     }
-    let (what, sentence) = match find(state) {
-        Ok(None) => return None,
-        Err(error) => return Some(unknown(error)),
-        Ok(Some(Unfinished::Unknown(run, error))) => {
-            let sentence = format!("it is not known whether run {run} was finished: {error}");
-            (format!("run {run}, which cannot be read"), sentence)
-        }
-        Ok(Some(Unfinished::Open(open))) => open.told(),
-    };
-    Some(Ahead { what, sentence })
+    match find(state) {
+        Ok(None) => None,
+        Err(error) => Some(unknown(error)),
+        Ok(Some(Unfinished::Unknown(run, error))) => Some(Ahead {
+            what: format!("run {run}, which cannot be read"),
+            sentence: format!("it is not known whether run {run} was finished: {error}"),
+            then: stopped(),
+        }),
+        Ok(Some(Unfinished::Open(open))) => Some(open.told(docker, directory).await),
+    }
 }
 
 impl CutOff {
@@ -204,56 +256,160 @@ impl CutOff {
         })
     }
 
+    /// The runs that it was to undo, if it is a rollback.
+    pub(super) fn undoes(&self) -> &[RunId] {
+        let begin = self.lines.iter().find_map(|line| {
+            let Entry::Begin { undoes, .. } = &line.entry else {
+                return None;
+            };
+            Some(undoes.as_slice())
+        });
+        begin.unwrap_or_default()
+    }
+
+    /// What somebody has done since to services that it had not touched.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) async fn by_others(
+        &self,
+        docker: &Docker,
+        checkpoint: &Checkpoint,
+    ) -> Result<Vec<(ServiceName, &'static str)>, Complaint> {
+        // What it touched itself is nobody else's doing.
+        if !self.knows_its_plan() {
+            return Ok(Vec::new());
+        }
+        let base = &checkpoint.engine;
+        let now = EngineSide::look(docker, &base.project, BTreeSet::new(), Some(base)).await?;
+        let signalled = docker.signalled_since(&base.project, self.began()).await?;
+        Ok(by_others::done(
+            base,
+            &now,
+            &touched(&self.lines),
+            &signalled,
+        ))
+    }
+
     /// What it is, and what becomes of it.
-    fn told(&self) -> (String, String) {
+    async fn told(&self, docker: Option<&Docker>, directory: &Path) -> Ahead {
         let run = self.run;
-        match journal::is_at_work(&self.lines) {
-            true => (
-                format!("run {run}, which is at work"),
-                format!("run {run} is at work on this stack"),
-            ),
-            false => (format!("run {run}, which was cut off"), self.sentence()),
+        if journal::is_at_work(&self.lines) {
+            return Ahead {
+                what: format!("run {run}, which is at work"),
+                sentence: format!("run {run} is at work on this stack"),
+                then: Then::Same,
+            };
+        }
+        let told = self.becomes(docker, directory).await;
+        let (sentence, then) = told.unwrap_or_else(|error| {
+            let sentence = format!("run {run} was cut off: {error:#}");
+            (sentence, Then::Another { does: None })
+        });
+        Ahead {
+            what: format!("run {run}, which was cut off"),
+            sentence,
+            then,
         }
     }
 
-    fn sentence(&self) -> String {
-        let run = self.run;
+    async fn becomes(
+        &self,
+        docker: Option<&Docker>,
+        directory: &Path,
+    ) -> anyhow::Result<(String, Then)> {
+        let (run, aim) = (self.run, self.undoes());
         let next = "the next command that changes something (refit apply)";
-        let remaining = match self.remaining() {
-            Ok(remaining) => remaining,
-            Err(error) => return format!("run {run} was cut off: {error:#}"),
-        };
-        match remaining {
-            Remaining::Record => {
-                format!("run {run} was cut off after it was proven; {next} records it")
-            }
-            Remaining::Close(_) => {
-                format!("run {run} was cut off before it changed anything; {next} records that")
-            }
-            Remaining::Lost(error) => {
-                format!("run {run} was cut off, and cannot be rolled back: {error}")
-            }
-            Remaining::GoBack(checkpoint) => match of_neither_side(checkpoint.all_files()) {
-                Ok(edited) if edited.is_empty() => {
-                    format!("run {run} was cut off; {next} rolls it back first")
-                }
-                Ok(edited) => format!(
-                    "run {run} was cut off, and {} was edited since: refit rollback {run} goes back to \
-                     before it, refit apply goes on with what is there now",
-                    names(&edited)
+        Ok(match self.remaining()? {
+            Remaining::Record => (
+                format!("run {run} was cut off after it was proven; {next} records it"),
+                Then::Same,
+            ),
+            Remaining::Close(_) if aim.is_empty() => (
+                format!("run {run} was cut off before it changed anything; {next} records that"),
+                Then::Same,
+            ),
+            Remaining::Close(_) => (
+                format!(
+                    "run {run}, which was to undo {}, was cut off before it changed anything; refit \
+                     rollback does it",
+                    named(aim)
                 ),
-                Err(error) => format!("run {run} was cut off: {error:#}"),
-            },
+                Then::Same,
+            ),
+            Remaining::Lost(error) => (
+                format!("run {run} was cut off, and cannot be rolled back: {error}"),
+                Then::Another { does: None },
+            ),
+            Remaining::GoBack(checkpoint) => {
+                let edited = of_neither_side(checkpoint.all_files())?;
+                let others = match docker {
+                    Some(docker) => self.by_others(docker, &checkpoint).await?,
+                    None => Vec::new(),
+                };
+                if !edited.is_empty() || !others.is_empty() {
+                    let done = done_since(directory, &edited, &others);
+                    let text = format!(
+                        "run {run} was cut off, and {done} since: refit rollback {run} goes back to before \
+                         it, refit apply goes on with what is there now"
+                    );
+                    return Ok((text, Then::Same));
+                }
+                let does = self.way_back(directory, &checkpoint)?;
+                let text = match aim {
+                    [] => format!("run {run} was cut off; {next} rolls it back first"),
+                    aim => format!(
+                        "run {run}, which was to undo {}, was cut off; refit rollback does it anew, and {next} \
+                         rolls run {run} back first",
+                        named(aim)
+                    ),
+                };
+                (text, Then::Another { does: Some(does) })
+            }
+        })
+    }
+
+    /// What rolling it back does.
+    fn way_back(&self, directory: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> {
+        let (mut restored, mut removed) = (Vec::new(), Vec::new());
+        for file in &checkpoint.files {
+            if !file.is_as_before()? {
+                match file.was_there() {
+                    true => restored.push(shown(directory, &file.path)),
+                    false => removed.push(shown(directory, &file.path)),
+                }
+            }
         }
+        let touched = touched(&self.lines).into_keys();
+        let touched: Vec<String> = touched.map(|service| service.to_string()).collect();
+        let parts = [
+            ("restores", restored),
+            ("removes", removed),
+            ("brings back", touched),
+        ];
+        let parts = parts.into_iter().filter(|(_, what)| !what.is_empty());
+        let parts = parts.map(|(verb, what)| format!("{verb} {}", what.join(", ")));
+        let parts: Vec<String> = parts.collect();
+        Ok(match parts.is_empty() {
+            true => "it is rolled back".to_owned(),
+            false => format!("rolling it back {}", parts.join(", ")),
+        })
     }
 }
 
-fn names(edited: &[&SavedFile]) -> String {
-    let names: Vec<String> = edited
-        .iter()
-        .map(|file| file.path.display().to_string())
+/// What was done to files and services by somebody else.
+pub(super) fn done_since(
+    directory: &Path,
+    edited: &[&SavedFile],
+    by_others: &[(ServiceName, &'static str)],
+) -> String {
+    let edited = edited.iter();
+    let mut done: Vec<String> = edited
+        .map(|file| format!("{} was edited", shown(directory, &file.path)))
         .collect();
-    names.join(", ")
+    let services = by_others.iter();
+    done.extend(services.map(|(service, what)| format!("{service} was {what} by somebody")));
+    done.join(", ")
 }
 
 /// A run of another folder that was cut off on the same project of the engine: its containers are these.

@@ -374,15 +374,17 @@ impl Transaction<'_> {
 /// What is undone, and what is there again because of that.
 fn undone_text(undoing: &Undoing, run: RunId) -> String {
     let undone = format!("Undone: {}, as run {run}", in_force::named(&undoing.told));
-    match undoing.again.as_slice() {
-        [] => undone,
-        [_] => format!(
-            "{undone}: {} is in force again",
-            in_force::named(&undoing.again)
-        ),
-        _ => format!(
-            "{undone}: {} are in force again",
-            in_force::named(&undoing.again)
+    let is = match undoing.again.as_slice() {
+        [] => return undone,
+        [_] => "is",
+        _ => "are",
+    };
+    let again = in_force::named(&undoing.again);
+    match undoing.again_edited.as_slice() {
+        [] => format!("{undone}: {again} {is} in force again"),
+        files => format!(
+            "{undone}: {again} {is} in force again, with what was edited in {} since",
+            files.join(", ")
         ),
     }
 }

@@ -30,6 +30,7 @@ use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
 use crate::stack::side::FileEdit;
 use crate::state::lock::{Lock, LockSubject};
+use crate::state::runs::Record;
 use crate::state::{StackState, StateHome};
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
@@ -118,7 +119,7 @@ impl Runner {
         let recovered = match &mut lock {
             None => {
                 let directory = &place.located.args.directory;
-                ahead = unfinished::mention(directory, &state, &self.emitter);
+                ahead = unfinished::mention(&self.docker, directory, &state, &self.emitter).await;
                 None
             }
             Some(lock) => {
@@ -128,9 +129,12 @@ impl Runner {
                 recovery::finish(&place, &state, how, locking, emitter, signals).await?
             }
         };
+        if let Some(ahead) = ahead.as_ref().filter(|ahead| !ahead.leaves_the_stack()) {
+            return Ok(not_planned(ahead, request));
+        }
         if let Some(recovered) = recovered {
             report.recovered = recovered.outcome();
-            if let Some(end) = concluded(recovered, how) {
+            if let Some(end) = concluded(recovered, how, &state)? {
                 return Ok(end);
             }
             // The stack is another one now.
@@ -385,9 +389,21 @@ impl Runner {
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.
-fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
+/// A rollback that was cut off is what whoever names no run wants to have done, and not undone.
+fn concluded(
+    recovered: Recovered,
+    how: WithUnfinished,
+    state: &StackState,
+) -> Result<Option<RunEnd>, Complaint> {
+    let run = recovered.outcome().map(|(run, _)| run);
+    let record = run.map(|run| Record::read(state, run)).transpose()?;
+    let is_rollback = record
+        .flatten()
+        .is_some_and(|record| !record.undoes.is_empty());
     let is_meant = |run: RunId| match how {
-        WithUnfinished::GoBack(target) => target.is_none_or(|target| target == run),
+        WithUnfinished::GoBack(target) => {
+            target.map_or_else(|| !is_rollback, |target| target == run)
+        }
         WithUnfinished::Refuse | WithUnfinished::KeepPresent => false,
     };
     let (outcome, text) = match recovered {
@@ -401,9 +417,17 @@ fn concluded(recovered: Recovered, how: WithUnfinished) -> Option<RunEnd> {
         Recovered::InForce(..)
         | Recovered::NotBegun(_)
         | Recovered::RolledBack(..)
-        | Recovered::LeftAsFound(_) => return None,
+        | Recovered::LeftAsFound(_) => return Ok(None),
     };
-    Some(RunEnd::of(outcome, Some(text)))
+    Ok(Some(RunEnd::of(outcome, Some(text))))
+}
+
+/// Files and containers will be others when it is this command's turn.
+fn not_planned(ahead: &Ahead, request: &Request) -> RunEnd {
+    RunEnd {
+        something_to_do: request.options.exit_code,
+        ..RunEnd::of(Outcome::NothingToDo, Some(ahead.in_place_of_a_plan()))
+    }
 }
 
 /// What undone runs had made goes as it does in a rollback of one that fails. A network that is in

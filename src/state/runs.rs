@@ -19,7 +19,9 @@ pub(crate) enum Standing {
     CutOff,
     /// The line that says how it ended cannot be read, or was never written.
     Unknown,
-    /// Files were written, and no container was touched.
+    /// Files were written, and containers are still to take them.
+    NotApplied,
+    /// Files were written, and there was no container to touch.
     Written,
     /// What was asked for is done, and these services are as bad as they were before.
     StillFailing(Vec<ServiceName>),
@@ -34,7 +36,7 @@ impl Standing {
             Self::Running => "running",
             Self::CutOff => "cut_off",
             Self::Unknown => "unknown",
-            Self::Written => "written",
+            Self::NotApplied | Self::Written => "written",
             Self::StillFailing(_) => Outcome::NotProven.word(),
             Self::Ended(outcome) => outcome.word(),
         }
@@ -44,7 +46,7 @@ impl Standing {
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Running | Self::CutOff | Self::Unknown => false,
-            Self::Written | Self::StillFailing(_) | Self::Ended(_) => true,
+            Self::NotApplied | Self::Written | Self::StillFailing(_) | Self::Ended(_) => true,
         }
     }
 }
@@ -54,6 +56,8 @@ impl Standing {
 pub(crate) struct Record {
     /// Its number.
     pub run: RunId,
+    /// Compose's project; `None`: the line that says it is damaged.
+    pub project: Option<String>,
     /// When it began.
     pub began: Timestamp,
     /// What was typed, without secret values; `None`: the line that says it is damaged.
@@ -123,6 +127,7 @@ impl Record {
     pub(super) fn empty(run: RunId, began: Timestamp) -> Self {
         Self {
             run,
+            project: None,
             began,
             command: None,
             outcome: None,
@@ -142,9 +147,13 @@ impl Record {
     fn take(&mut self, entry: &Entry) {
         match entry {
             Entry::Begin {
-                command, undoes, ..
+                command,
+                project,
+                undoes,
+                ..
             } => {
                 self.command = Some(command.clone());
+                self.project = Some(project.clone());
                 self.undoes.clone_from(undoes);
             }
             Entry::RollingBack { reason, code } => self.failed(reason, code),
@@ -221,7 +230,10 @@ impl Record {
         } else if has(|entry| matches!(entry, Entry::Written))
             && !has(|entry| matches!(entry, Entry::Touching { .. }))
         {
-            Standing::Written
+            match self.planned().next() {
+                Some(_) => Standing::NotApplied,
+                None => Standing::Written,
+            }
         } else {
             Standing::Ended(outcome)
         }
@@ -345,6 +357,13 @@ mod tests {
         let applied = || finished(Outcome::Applied);
         let written = standing(vec![begin(1), Entry::Written, applied()]);
         assert_eq!(written, Standing::Written);
+        let planned = Entry::Planned {
+            service: web(),
+            action: Action::Recreate,
+            reasons: Vec::new(),
+        };
+        let waits = standing(vec![begin(1), planned, Entry::Written, applied()]);
+        assert_eq!(waits, Standing::NotApplied);
         let healthy = verdict(VerdictWord::Healthy);
         let touched = vec![Entry::Written, touching(), healthy.clone(), applied()];
         assert_eq!(standing(touched), Standing::Ended(Outcome::Applied));

@@ -67,7 +67,7 @@ impl Sum {
             Standing::StillFailing(_) | Standing::Ended(Outcome::Applied | Outcome::NotProven)
         );
         let count = match standing {
-            Standing::Written => &mut self.written,
+            Standing::NotApplied | Standing::Written => &mut self.written,
             Standing::Ended(Outcome::Applied) => &mut self.applied,
             Standing::StillFailing(_) | Standing::Ended(Outcome::NotProven) => &mut self.not_proven,
             Standing::Ended(Outcome::RolledBack) => &mut self.rollbacks,

@@ -76,7 +76,7 @@ fn a_dry_run_says_that_a_run_which_was_cut_off_comes_first() {
         let answer = stack.refit(args).exits(10);
         answer
             .says("run 1 was cut off; the next command that changes something (refit apply) rolls it back first")
-            .says("this is what would be done. First comes run 1, which was cut off");
+            .says("Not planned: first comes run 1, which was cut off: rolling it back restores");
     }
     // What it would need to go back is gone: nobody hears of it first when it is too late.
     let kept = stack.state_files().into_iter().map(|(path, _)| path);

@@ -81,7 +81,7 @@ pub(super) fn print(sum: &Sum, is_cut: bool) {
     let parts = [
         (sum.applied, "applied"),
         (sum.not_proven, "not proven"),
-        (sum.written, "written, not applied"),
+        (sum.written, "written, no container touched"),
         (sum.rollbacks, "rolled back"),
         (sum.failures, "failed"),
         (sum.called_off, "called off"),

@@ -5,7 +5,7 @@ mod files;
 mod pages;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
 use super::finding::{Finding, FindingCode, in_order};
@@ -13,7 +13,8 @@ use crate::complaint::Complaint;
 use crate::docker::compose::Compose;
 use crate::event::ServiceName;
 use crate::request::StackRequest;
-use crate::rollback::{aftermath, unfinished};
+use crate::rollback::aftermath;
+use crate::rollback::unfinished::{self, Ahead};
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Comparison};
@@ -45,7 +46,9 @@ pub(crate) async fn diagnose(
     let home = StateHome::find()?;
     compose.require_version(&home.compose_stamp()).await?;
     let directory = located.args.directory.clone();
-    let mut findings = unfinished(&home, &directory);
+    let state = home.of_stack(&directory);
+    let ahead = unfinished::ahead(docker.as_ref(), &directory, &state).await;
+    let mut findings: Vec<Finding> = ahead.iter().map(unfinished).collect();
     let settings = Settings::load(&directory, &located.args.files).unwrap_or_else(|complaint| {
         findings.push(complained(FindingCode::SettingsUnusable, complaint));
         Settings::default()
@@ -79,18 +82,26 @@ pub(crate) async fn diagnose(
                 .await?;
         }
     }
+    if let Some(ahead) = ahead.filter(|ahead| !ahead.leaves_the_stack()) {
+        not_before(&ahead, &mut diagnosis.findings);
+    }
     diagnosis.findings = in_order(diagnosis.findings);
     Ok(diagnosis)
 }
 
-/// Runs that were cut off, or are at work.
-fn unfinished(home: &StateHome, directory: &Path) -> Vec<Finding> {
-    let state = home.of_stack(directory);
-    let told = unfinished::ahead(directory, &state)
-        .map(|ahead| ahead.sentence)
-        .into_iter();
-    told.map(|text| Finding::new(FindingCode::UnfinishedRun, text).hint("refit show"))
-        .collect()
+/// A run that was cut off, or is at work.
+fn unfinished(ahead: &Ahead) -> Finding {
+    Finding::new(FindingCode::UnfinishedRun, ahead.sentence.clone()).hint("refit show")
+}
+
+/// What an `apply` would do is another thing by the time that it comes to do it.
+fn not_before(ahead: &Ahead, findings: &mut [Finding]) {
+    for finding in findings {
+        let applies = |hint: &&mut String| hint.starts_with("refit apply");
+        if let Some(hint) = finding.hint.as_mut().filter(applies) {
+            *hint = format!("first comes {}; then refit doctor again", ahead.what);
+        }
+    }
 }
 
 /// What Compose, or a file of refit's own, says against the stack.
