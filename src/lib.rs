@@ -4,7 +4,7 @@
 /// What a person types: one file per verb; parses and prints.
 pub mod cli;
 
-/// Unattended upgrades: crontab lines, systemd units, and what a timer runs.
+/// Unattended upgrades: the crontab line, systemd units, and what a timer runs.
 pub(crate) mod schedule;
 
 /// What is wrong with a stack: gathers, and rules that find.
@@ -57,22 +57,22 @@ pub(crate) mod settings;
 /// Edits that keep every other byte. Pure.
 pub(crate) mod edit;
 
-/// What is known of one application and its keys, as data.
+/// What is known of one application, as data: how it is recognised, what it makes of each key.
 pub(crate) mod profile;
 
-/// Events in; terminal, JSON and messages out.
+/// Events in; out come the terminal's lines, a line of JSON for each event, messages to people.
 pub(crate) mod report;
 
 /// Exit codes.
 pub(crate) mod exit;
 
-/// The engine, calls of Compose, and registries.
+/// The engine, every call of Compose (`config`, `build`, the `up` of a recreate), and registries.
 pub(crate) mod docker;
 
 /// git.
 pub(crate) mod git;
 
-/// This machine: files, processes, accounts, HTTP, systemd, cron.
+/// This machine: files, processes, accounts, HTTP, Redis, cron, systemd and its lingering users.
 pub(crate) mod host;
 
 /// What can be told.

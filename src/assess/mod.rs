@@ -27,7 +27,7 @@ use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
-use crate::plan::{self, guard};
+use crate::plan::{self, guard, guarded};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
@@ -208,14 +208,14 @@ fn guards(
     assessment: &Assessment,
     options: &Options,
     (generated, running): (&[(String, String)], &RunningEnv),
-    check: impl FnOnce(&guard::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
+    check: impl FnOnce(&guarded::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
-    let keys: Vec<guard::ChangedKey<'_>> = assessment
+    let keys: Vec<guarded::ChangedKey<'_>> = assessment
         .edited
         .changes
         .iter()
         .filter(|change| change.before != change.after)
-        .map(|change| guard::ChangedKey {
+        .map(|change| guarded::ChangedKey {
             key: &change.name,
             had_value: change
                 .before
@@ -243,7 +243,7 @@ fn guards(
         own_keys.extend(known.profile.guarded);
     }
     check(
-        &guard::Guarded {
+        &guarded::Guarded {
             before: assessment.before.as_ref().unwrap_or(&assessment.after),
             after: &assessment.after,
             plan: &assessment.plan,

@@ -1,9 +1,11 @@
 //! The plan: which services are touched, how, and why. Pure functions from two resolved models, the
 //! routes of the edited files and the containers to ordered steps; no I/O, no clock, no async.
 
+mod data_guards;
 mod diff;
 mod follow;
 pub(crate) mod guard;
+pub(crate) mod guarded;
 pub(crate) mod image;
 mod inputs;
 pub(crate) mod own_layer;

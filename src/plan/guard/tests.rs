@@ -1,7 +1,12 @@
 //! What each guard refuses.
 
+use std::collections::BTreeMap;
+
+use super::super::guarded::ChangedKey;
+use super::super::steps::Plan;
 use super::*;
-use crate::docker::container::{Health, Mount, State};
+use crate::docker::container::{Container, Health, Mount, State};
+use crate::stack::model::Model;
 use serde_json::{Value, json};
 
 fn container(service: &str, volume: &str) -> Container {
