@@ -61,6 +61,7 @@ pub(crate) async fn make(
                 );
                 return Err(Complaint::new(Code::Edited, text).hint("open it again: refit edit"));
             }
+            edits::stays_readable(edit, &place.located)?;
             let mut edited = Edited::default();
             key_diff::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());

@@ -212,6 +212,10 @@ fn new_path(
     let Some(file) = &request.file else {
         return Ok(());
     };
+    // What is appended is meant to be new.
+    if edit.key.contains("[+]") {
+        return Ok(());
+    }
     let text = edits::named(located, file).and_then(|path| files::text_if_readable(&path));
     let path = edit.key.parse().ok();
     let meant = text.zip(path);
@@ -378,7 +382,11 @@ fn command(word: &str, edit: &Edit) -> String {
             let text = value.expose();
             let name = word.rsplit(['.', '[']).next().unwrap_or(word);
             let tells = !is_hidden(name, text) && !text.contains(char::is_control);
-            if tells { text } else { "VALUE" }
+            // Without a value it is asked for.
+            if !tells {
+                return format!("refit set {}", shell_word(word));
+            }
+            text
         }
         To::Unset => "",
     };

@@ -153,7 +153,7 @@ async fn since_what_runs(
     }
     let names: Vec<&str> = other.iter().map(ServiceName::as_str).collect();
     let why = format!(
-        "{} runs with another one, which was put in force without refit",
+        "{} was not created of the one that refit keeps",
         names.join(", ")
     );
     for edit in &mut edits {

@@ -111,12 +111,15 @@ pub(super) async fn edit(global: &Global, args: EditArgs) -> Result<Exit, Compla
         });
         return Ok(Exit::Done);
     }
+    let Some(after) = after else {
+        let text = format!("the editor left no {name}; nothing was changed");
+        let complaint = Complaint::new(Code::EditorFailed, text);
+        let hint = format!("to remove it: rm {name}, then refit apply");
+        return Err(complaint.hint(hint));
+    };
     let mut options = args.run.options()?;
     options.no_apply = args.no_apply;
-    let after = match after {
-        Some(bytes) => Side::new(bytes, &before),
-        None => Side::Absent,
-    };
+    let after = Side::new(after, &before);
     let what = What::Replace(FileEdit {
         path,
         before,
@@ -148,9 +151,9 @@ enum EditorEnd {
 /// while it is open; whatever else asks refit to end is passed on to it.
 async fn open_editor(file: &Path) -> Result<EditorEnd, Complaint> {
     let named = ["VISUAL", "EDITOR"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok());
-    let named = named.filter(|text| !text.trim().is_empty());
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|text| !text.trim().is_empty());
     // An editor that was chosen may need none.
     if named.is_none() && !std::io::stdin().is_terminal() {
         let text = "there is no terminal to open vi in";

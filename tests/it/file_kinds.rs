@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use crate::stack::answer::Answer;
 use crate::stack::{TestStack, service};
 
 /// A service that reads one mounted file at its start, and cannot live with a word in it.
@@ -202,4 +203,32 @@ fn an_edit_by_hand_tells_what_changed() {
         .has_line(&["server.py", "1 line changed, 1 added"]);
     stack.write("app.toml", "[a]\nb = 1\n");
     edit("app.toml", "sed -i s/1/2/ \"$1\"").has_line(&["app.toml", "a.b", "1 → 2"]);
+}
+
+/// An editor that was left too early, or that took the file away.
+#[test]
+fn an_edit_after_which_a_file_cannot_be_read_is_not_written() {
+    let json = "{\n  \"port\": 80,\n  \"name\": \"x\"\n}\n";
+    let Some(stack) = TestStack::new(&[("compose.yaml", "services: {}\n"), ("app.json", json)])
+    else {
+        return;
+    };
+    for (editor, says) in [
+        (
+            "sed -i s/80,/81/",
+            "app.json cannot be read with this edit: not valid JSON at line 2",
+        ),
+        ("rm", "the editor left no app.json; nothing was changed"),
+    ] {
+        let mut command = stack.command(&["edit", "app.json", "--no-apply"]);
+        command.env("VISUAL", "").env("EDITOR", editor);
+        Answer::of(command, b"").exits(1).says(says);
+        assert_eq!(stack.read("app.json"), json);
+    }
+    // What is appended is meant to be new.
+    stack.write("list.json", "{\"list\": [\"x\", \"y\"]}\n");
+    stack
+        .refit(&["set", "-F", "list.json", "list[+]=z", "--no-apply"])
+        .exits(0);
+    assert!(stack.read("list.json").contains("\"z\""));
 }

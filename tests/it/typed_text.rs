@@ -421,7 +421,7 @@ fn a_text_that_nobody_runs_with_is_not_gone_back_to() {
     let bad = "MODE=bad\nHAND=2\n";
     stack.write(".env", bad);
     let plan = stack.refit(&["plan"]).exits(0);
-    let plan = plan.says("the earlier version of .env is not known (web runs with another one");
+    let plan = plan.says("the earlier version of .env is not known (web was not created of the one that refit keeps)");
     plan.never_says("+HAND");
     let answer = stack.refit(&["apply", "--settle", "2s"]).exits(4);
     answer.never_says("everything is as it was");

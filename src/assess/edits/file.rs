@@ -10,7 +10,8 @@ use crate::edit::syntax::FileSyntax;
 use crate::edit::yaml;
 use crate::host::files;
 use crate::stack::locate::{Located, lexical};
-use crate::stack::side::Side;
+use crate::stack::shown;
+use crate::stack::side::{FileEdit, Side};
 use crate::stack::variables::StackVariables;
 
 /// A file that the person names, where it exists: relative to where they are inside the stack's
@@ -146,4 +147,40 @@ pub(crate) fn not_editable(shown: &str) -> Complaint {
     let text = format!("{shown} does not read as an env file, nor as YAML, TOML, JSON or INI");
     let hint = format!("refit edit {}", crate::text::shell_word(shown));
     Complaint::new(Code::NotAnEnvFile, text).hint(hint)
+}
+
+/// A text that could be read before an edit, and cannot after it: the slip of an editor's hand, which the
+/// application would only find at its start. Compose's own files are Compose's to judge.
+///
+/// # Errors
+/// `invalid_after`, with the place.
+pub(crate) fn stays_readable(edit: &FileEdit, located: &Located) -> Result<(), Complaint> {
+    let text = |side: &Side| String::from_utf8(side.bytes()?.to_vec()).ok();
+    if located.args.files.contains(&edit.path) {
+        return Ok(());
+    }
+    let Some(before) = text(&edit.before) else {
+        return Ok(());
+    };
+    let why = |text: &str| match syntax_of(&edit.path, &edit.before, located) {
+        FileSyntax::Paths(syntax) => syntax.unreadable(text).map(|error| error.to_string()),
+        FileSyntax::Yaml => yaml::read(text).err().map(|error| error.to_string()),
+        FileSyntax::Env | FileSyntax::Other => None,
+    };
+    let name = shown(&located.args.directory, &edit.path);
+    let says = match text(&edit.after) {
+        Some(after) => why(&after),
+        None => Some("it is no text any more".to_owned()),
+    };
+    match says.filter(|_| why(&before).is_none()) {
+        None => Ok(()),
+        Some(says) => {
+            let text = format!("{name} cannot be read with this edit: {says}");
+            let hint = format!(
+                "open it again: refit edit {}",
+                crate::text::shell_word(&name)
+            );
+            Err(Complaint::new(Code::InvalidAfter, text).hint(hint))
+        }
+    }
 }

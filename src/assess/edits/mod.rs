@@ -7,7 +7,9 @@ mod file;
 use std::path::{Path, PathBuf};
 
 pub(crate) use by_path::{refused_paths, refused_yaml};
-pub(crate) use file::{check_is_file, format_of, named, no_file, not_editable, syntax_of, text_of};
+pub(crate) use file::{
+    check_is_file, format_of, named, no_file, not_editable, stays_readable, syntax_of, text_of,
+};
 
 use crate::assess::edit_target;
 use crate::assess::edit_target::key::{self, KeyTarget};

@@ -72,6 +72,22 @@ impl fmt::Display for LineNumbers<'_> {
     }
 }
 
+/// An empty value stands behind all the space of its line, a CR before the LF included.
+fn before_line_end(text: &str, value: Span) -> Span {
+    let is_empty = value.start == value.end;
+    let crs = text[..value.start]
+        .bytes()
+        .rev()
+        .take_while(|byte| *byte == b'\r');
+    match is_empty {
+        true => {
+            let at = value.start - crs.count();
+            Span::new(at, at)
+        }
+        false => value,
+    }
+}
+
 impl Dotenv {
     /// Makes `value` the value of `key`, byte for byte. The last assignment is edited in its style; a
     /// new one goes behind its commented example, or to the end. A value that is there already, and
@@ -97,7 +113,7 @@ impl Dotenv {
             &QuotePlace::of(&item.kind, &self.text, item.span.end),
         );
         let (span, text) = match item.kind {
-            ItemKind::Assignment { value, .. } => (value, token),
+            ItemKind::Assignment { value, .. } => (before_line_end(&self.text, value), token),
             ItemKind::Inherited { key: name } | ItemKind::Bare { text: name } => {
                 (Span::new(name.end, name.end), format!("={token}"))
             }

@@ -25,6 +25,16 @@ pub(crate) enum PathSyntax {
 }
 
 impl PathSyntax {
+    /// What makes a text unreadable, if anything does.
+    pub(crate) fn unreadable(self, text: &str) -> Option<PathEditError> {
+        match self {
+            // Each of its programs reads other lines.
+            Self::Ini => None,
+            Self::Toml => toml::read(text).err(),
+            Self::Json => json::read(text).err(),
+        }
+    }
+
     /// The value at a path.
     ///
     /// # Errors

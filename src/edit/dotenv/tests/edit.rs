@@ -378,3 +378,15 @@ fn what_cannot_be_written_is_refused() {
         .is_ok()
     );
 }
+
+#[test]
+fn an_empty_value_before_a_crlf_keeps_it() {
+    for (before, after) in [
+        ("A=1\r\nK=\r\nB=2\r\n", "A=1\r\nK=5\r\nB=2\r\n"),
+        ("K= \r\n", "K= 5\r\n"),
+        ("export K=\r\n", "export K=5\r\n"),
+    ] {
+        let set = edited(Format::Compose, before, |file| file.set(&key("K"), "5"));
+        assert_eq!(set, Ok((after.to_owned(), vec![])));
+    }
+}
