@@ -162,7 +162,8 @@ pub(crate) fn stays_readable(edit: &FileEdit, located: &Located) -> Result<(), C
     let Some(before) = text(&edit.before) else {
         return Ok(());
     };
-    let why = |text: &str| match syntax_of(&edit.path, &edit.before, located) {
+    let syntax = syntax_of(&edit.path, &edit.before, located);
+    let why = |text: &str| match syntax {
         FileSyntax::Paths(syntax) => syntax.unreadable(text).map(|error| error.to_string()),
         FileSyntax::Yaml => yaml::read(text).err().map(|error| error.to_string()),
         FileSyntax::Env | FileSyntax::Other => None,

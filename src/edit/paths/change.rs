@@ -229,6 +229,44 @@ pub(super) fn keeps_every_byte(before: &str, after: &str) -> bool {
         .all(|byte| longer.any(|other| other == byte))
 }
 
+impl PathEdit {
+    /// One of which nothing is to be told.
+    pub(super) fn of(text: String, before: Option<Value>, after: Option<Value>) -> Self {
+        Self {
+            text,
+            before,
+            after,
+            notes: vec![],
+        }
+    }
+}
+
+/// The edit, if its text reads as the old one with just this change, and differs in one place.
+///
+/// # Errors
+/// The edit would change more.
+pub(super) fn proven(
+    read: fn(&str) -> Result<Value, PathEditError>,
+    text: &str,
+    tree: &Value,
+    path: &YamlPath,
+    edit: PathEdit,
+) -> Result<PathEdit, PathEditError> {
+    let (before, after) = (edit.before.is_some(), edit.after.is_some());
+    let wanted = match before || after {
+        true => changed(tree, path.segments(), edit.after.as_ref()),
+        false => Some(tree.clone()),
+    };
+    let is_it =
+        wanted.is_some_and(|wanted| read(&edit.text).is_ok_and(|it| is_same_tree(&it, &wanted)));
+    match is_it && (before && after || keeps_every_byte(text, &edit.text)) {
+        true => Ok(edit),
+        false => Err(PathEditError::WouldChangeMore {
+            path: path.to_string(),
+        }),
+    }
+}
+
 /// The tree with a place of it given another value, or none.
 pub(super) fn changed(tree: &Value, steps: &[Segment], value: Option<&Value>) -> Option<Value> {
     let Some((step, rest)) = steps.split_first() else {

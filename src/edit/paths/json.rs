@@ -7,7 +7,7 @@ use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::Value;
 
-use super::change::{self, PathEdit, PathEditError, is_same_tree, keeps_every_byte, shown};
+use super::change::{self, PathEdit, PathEditError, proven, shown};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
 /// The whole text as a tree.
@@ -74,7 +74,15 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
     let done = match node_at(&root, steps) {
         Some(node) => replace(node, written),
         None => match beside(text, steps, &written) {
-            Some(edited) => return prove(text, &tree, path, edited, before, Some(value)),
+            Some(edited) => {
+                return proven(
+                    read,
+                    text,
+                    &tree,
+                    path,
+                    PathEdit::of(edited, before, Some(value)),
+                );
+            }
             None => insert(&root, steps, written),
         },
     };
@@ -82,7 +90,13 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
         path: path.to_string(),
         what: "there is no plain way to write it",
     })?;
-    prove(text, &tree, path, root.to_string(), before, Some(value))
+    proven(
+        read,
+        text,
+        &tree,
+        path,
+        PathEdit::of(root.to_string(), before, Some(value)),
+    )
 }
 
 /// Removes the place; what is not there is no error.
@@ -101,36 +115,13 @@ pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditEr
             _ => node.remove(),
         }
     }
-    prove(text, &tree, path, root.to_string(), before, None)
-}
-
-fn prove(
-    text: &str,
-    tree: &Value,
-    path: &YamlPath,
-    edited: String,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> Result<PathEdit, PathEditError> {
-    let is_same = before.is_none() && after.is_none();
-    let wanted = match is_same {
-        true => Some(tree.clone()),
-        false => change::changed(tree, path.segments(), after.as_ref()),
-    };
-    let is_it =
-        wanted.is_some_and(|wanted| read(&edited).is_ok_and(|it| is_same_tree(&it, &wanted)));
-    let is_replaced = before.is_some() && after.is_some();
-    match is_it && (is_replaced || keeps_every_byte(text, &edited)) {
-        true => Ok(PathEdit {
-            text: edited,
-            before,
-            after,
-            notes: vec![],
-        }),
-        false => Err(PathEditError::WouldChangeMore {
-            path: path.to_string(),
-        }),
-    }
+    proven(
+        read,
+        text,
+        &tree,
+        path,
+        PathEdit::of(root.to_string(), before, None),
+    )
 }
 
 /// A key that stands twice in an object on the way: readers differ in which one counts.

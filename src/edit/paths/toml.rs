@@ -6,9 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value as TomlValue};
 
-use super::change::{
-    self, PathEdit, PathEditError, is_same_tree, keeps_every_byte, position, shown, wrong_kind,
-};
+use super::change::{self, PathEdit, PathEditError, position, proven, shown, wrong_kind};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
 /// The whole text as a tree; dates are text in it.
@@ -63,7 +61,13 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
         }
         None => laid_out(text, path, |document| insert(document, steps, &value))?,
     };
-    prove(text, &tree, path, edited, before, Some(after))
+    proven(
+        read,
+        text,
+        &tree,
+        path,
+        PathEdit::of(edited, before, Some(after)),
+    )
 }
 
 /// Removes the place; what is not there is no error.
@@ -89,32 +93,7 @@ pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditEr
         Some(lines) => format!("{}{}", &text[..lines.start], &text[lines.end..]),
         None => laid_out(text, path, |document| remove(document, steps))?,
     };
-    prove(text, &tree, path, edited, before, None)
-}
-
-/// The text, if it says what the old one said with just this change, and differs in one place.
-fn prove(
-    text: &str,
-    tree: &Value,
-    path: &YamlPath,
-    edited: String,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> Result<PathEdit, PathEditError> {
-    let wanted = change::changed(tree, path.segments(), after.as_ref());
-    let is_it =
-        wanted.is_some_and(|wanted| read(&edited).is_ok_and(|it| is_same_tree(&it, &wanted)));
-    match is_it && (before.is_some() && after.is_some() || keeps_every_byte(text, &edited)) {
-        true => Ok(PathEdit {
-            text: edited,
-            before,
-            after,
-            notes: vec![],
-        }),
-        false => Err(PathEditError::WouldChangeMore {
-            path: path.to_string(),
-        }),
-    }
+    proven(read, text, &tree, path, PathEdit::of(edited, before, None))
 }
 
 fn item_at<'a>(root: &'a Item, steps: &[Segment]) -> Option<ItemRef<'a>> {
