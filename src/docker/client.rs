@@ -106,12 +106,16 @@ impl Docker {
         });
         let asked = known.map(async |(young, container)| {
             // The list does not tell whether it crashed just before.
-            let crashing = match young {
+            let inspected = match young {
                 true => self.inspect(&container.id).await?,
                 false => None,
             };
+            let crashing = match inspected.map(|inspected| inspected.start()) {
+                Some(start) => self.is_crashing(&container.id, start).await?,
+                None => false,
+            };
             Ok::<_, EngineError>(Container {
-                crashing: crashing.is_some_and(|inspected| inspected.restarts > 0),
+                crashing,
                 ..container
             })
         });

@@ -406,7 +406,26 @@ pub struct Inspected {
     pub reach: ContainerReach,
 }
 
+/// How a container that runs was started last, as inspect tells it.
+pub(crate) struct LastStart {
+    /// When.
+    pub(crate) at: Option<jiff::Timestamp>,
+    /// How often the engine had started it again by then.
+    pub(crate) restarts: u32,
+    /// What its healthcheck says.
+    pub(crate) health: Health,
+}
+
 impl Inspected {
+    /// How it was started last.
+    pub(crate) fn start(&self) -> LastStart {
+        LastStart {
+            at: self.started_at,
+            restarts: self.restarts,
+            health: self.health,
+        }
+    }
+
     /// Reads the engine's answer.
     pub fn of_model(found: models::ContainerInspectResponse) -> Self {
         let reach = ContainerReach::of(&found);

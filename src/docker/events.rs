@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
+use std::time::Duration;
 
 use bollard::models::EventMessage;
 use bollard::query_parameters as query;
@@ -111,12 +112,35 @@ impl Docker {
         told.map_ok(|event| event.container).try_collect().await
     }
 
+    /// How long a container ran each time before its last start, as far as the engine still knows.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn earlier_lives(&self, id: &str) -> Result<Vec<Duration>, EngineError> {
+        let told = self.past_of(
+            HashMap::from([
+                ("event", vec!["start".to_owned(), "die".to_owned()]),
+                ("container", vec![id.to_owned()]),
+            ]),
+            Timestamp::UNIX_EPOCH,
+        );
+        Ok(lives(&told.try_collect::<Vec<_>>().await?))
+    }
+
     fn past(&self, project: &str, event: &str, since: Timestamp) -> EventStream {
         let filters = HashMap::from([
-            ("type", vec!["container".to_owned()]),
             ("event", vec![event.to_owned()]),
             ("label", vec![format!("{}={project}", label::PROJECT)]),
         ]);
+        self.past_of(filters, since)
+    }
+
+    fn past_of(
+        &self,
+        mut filters: HashMap<&'static str, Vec<String>>,
+        since: Timestamp,
+    ) -> EventStream {
+        filters.insert("type", vec!["container".to_owned()]);
         let options = query::EventsOptionsBuilder::new()
             .since(&stamp(since))
             .until(&stamp(Timestamp::now()))
@@ -124,6 +148,34 @@ impl Docker {
             .build();
         stream(self.api.clone(), options)
     }
+}
+
+/// From each start to the end behind it.
+fn lives(told: &[EngineEvent]) -> Vec<Duration> {
+    let mut found = Vec::new();
+    let mut started = None;
+    for event in told {
+        match (event.action, started) {
+            (EventAction::Start, _) => started = Some(event.at_nanos),
+            (EventAction::Die { .. }, Some(at)) => {
+                let nanos = u64::try_from(event.at_nanos - at).unwrap_or_default();
+                found.push(Duration::from_nanos(nanos));
+                started = None;
+            }
+            (
+                EventAction::Die { .. }
+                | EventAction::Create
+                | EventAction::Kill
+                | EventAction::Oom
+                | EventAction::Destroy
+                | EventAction::Pause
+                | EventAction::Unpause
+                | EventAction::Health(_),
+                _,
+            ) => {}
+        }
+    }
+    found
 }
 
 /// As the engine reads a time; an end in the future would be waited for.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
-use super::container::{Health, Healthcheck, is_passing_name, is_short_id, label};
+use super::container::{Health, Healthcheck, LastStart, is_passing_name, is_short_id, label};
 use super::reach::ContainerReach;
 use crate::docker::client::{Docker, failed, is_missing};
 use crate::event::ServiceName;
@@ -149,6 +149,9 @@ pub struct Replica {
     pub created: String,
     /// When its process was started.
     pub started_at: String,
+    /// Whether it ran only until its next crash, as far as could be told.
+    #[serde(default)]
+    pub crashing: bool,
     /// When the engine starts it again by itself, such as `on-failure:3`.
     pub restart_policy: String,
     /// Environment of the process: each value by its hash, which is all that a comparison needs and no
@@ -187,18 +190,9 @@ impl Replica {
         match self.state {
             RunState::Restarting | RunState::Dead | RunState::Created => true,
             RunState::Exited { code } => !matches!(code, 0 | 130 | 137 | 143),
-            RunState::Running => self.health == Health::Unhealthy || self.is_crashing(),
+            RunState::Running => self.health == Health::Unhealthy || self.crashing,
             RunState::Paused => false,
         }
-    }
-
-    /// It runs, and the engine had to start it again a moment ago.
-    fn is_crashing(&self) -> bool {
-        let started: Option<jiff::Timestamp> = self.started_at.parse().ok();
-        let young = started.is_some_and(|at| {
-            jiff::Timestamp::now().duration_since(at) < jiff::SignedDuration::from_secs(10)
-        });
-        self.restarts > 0 && young
     }
 
     /// The container whose namespace this one uses, if it does: an ID as the engine has it.
@@ -243,6 +237,7 @@ impl Replica {
             restarts: found.restart_count.unwrap_or_default(),
             created: found.created.unwrap_or_default(),
             started_at: state.started_at.unwrap_or_default(),
+            crashing: false,
             restart_policy: match policy {
                 (None, _) => String::new(),
                 (Some(name), 0) => name.to_string(),
@@ -428,7 +423,10 @@ impl Docker {
         let asked = stream::iter(ids).map(|id| async move {
             let none = None::<query::InspectContainerOptions>;
             match self.api.inspect_container(&id, none).await {
-                Ok(found) => Ok(Replica::of(found)),
+                Ok(found) => match Replica::of(found) {
+                    Some(replica) => self.with_crashes(replica).await.map(Some),
+                    None => Ok(None),
+                },
                 Err(error) if is_missing(&error) => Ok(None),
                 Err(error) => Err(failed("inspect a container")(error)),
             }
@@ -439,6 +437,18 @@ impl Docker {
             (&a.service, a.number, &a.created).cmp(&(&b.service, b.number, &b.created))
         });
         Ok(found)
+    }
+
+    async fn with_crashes(&self, mut replica: Replica) -> Result<Replica, EngineError> {
+        if replica.state == RunState::Running {
+            let start = LastStart {
+                at: replica.started_at.parse().ok(),
+                restarts: u32::try_from(replica.restarts).unwrap_or_default(),
+                health: replica.health,
+            };
+            replica.crashing = self.is_crashing(&replica.id, start).await?;
+        }
+        Ok(replica)
     }
 
     /// Gives a container another name.

@@ -76,6 +76,11 @@ impl PortTrack {
         self.before.not_looked = Some(why);
     }
 
+    /// Whether nobody listens on a port that was open.
+    pub(crate) fn is_away(&self, port: u16) -> bool {
+        self.down.get(&port).is_some_and(Downtime::is_away)
+    }
+
     /// How long the one of these ports was down that was down for longest.
     pub(crate) fn down(&self, ports: &BTreeSet<u16>, now: Duration) -> Option<PortDown> {
         let own = self.down.iter().filter(|(port, _)| ports.contains(port));

@@ -236,6 +236,19 @@ impl PortsWanted {
         missing
     }
 
+    /// What is said of those that are no longer missed though nobody listens on them.
+    pub(crate) fn told_moved(
+        &self,
+        moved: impl IntoIterator<Item = u16>,
+        listens: &BTreeSet<u16>,
+    ) -> String {
+        let elsewhere = self.told(listens.difference(&self.before).copied());
+        format!(
+            "does not listen on {} any more, but on {elsewhere}",
+            self.told(moved)
+        )
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = u16> {
         self.published.iter().chain(&self.exposed).copied()

@@ -211,6 +211,10 @@ impl ServiceTrack {
         if self.lives.is_empty() {
             wanted = self.target.ports.answered.keys().copied().collect();
         }
+        // One that has moved comes back no more: no time tells how long it was away.
+        if verdict.is_some_and(Verdict::is_good) {
+            wanted.retain(|port| !self.ports.is_away(*port));
+        }
         Times {
             after: verdict
                 .map_or(now, |verdict| verdict.at)
@@ -513,16 +517,7 @@ impl ServiceTrack {
 
     /// A good verdict does not stand any more: it is judged anew.
     pub(crate) fn reopen(&mut self) {
-        let good = self.verdict.as_ref().is_some_and(|verdict| {
-            matches!(
-                verdict.word,
-                VerdictWord::Healthy
-                    | VerdictWord::Answers
-                    | VerdictWord::Settled
-                    | VerdictWord::Completed
-            )
-        });
-        if good {
+        if self.verdict.as_ref().is_some_and(Verdict::is_good) {
             self.verdict = None;
             self.asked = None;
         }

@@ -129,6 +129,17 @@ pub(crate) const CRASHES: usize = 3;
 const PROBES_WANTED: usize = 2;
 
 impl Verdict {
+    /// Whether the service is well.
+    pub(crate) fn is_good(&self) -> bool {
+        match self.word {
+            VerdictWord::Healthy
+            | VerdictWord::Answers
+            | VerdictWord::Settled
+            | VerdictWord::Completed => true,
+            VerdictWord::Failed | VerdictWord::AlreadyFailing => false,
+        }
+    }
+
     /// From the start of its process until it was well.
     pub(crate) fn took(&self) -> Option<Duration> {
         self.started.map(|started| self.at.saturating_sub(started))
@@ -403,12 +414,18 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
         return unhealthy_as_before(expect, life, answers_at, now);
     }
     let told = expect.healthcheck.is_some() || expect.probe;
-    let word = match (told, expect.ports.is_empty()) {
+    let (answering, moved): (Vec<u16>, Vec<u16>) = expect
+        .ports
+        .all()
+        .partition(|port| life.listens.contains(port));
+    let word = match (told, answering.is_empty()) {
         (true, _) => VerdictWord::Healthy,
         (false, false) => VerdictWord::Answers,
         (false, true) => VerdictWord::Settled,
     };
     let at = match word {
+        // Another port may be open sooner than the one that is wanted.
+        _ if !moved.is_empty() && now < settled_at => return pending(settled_at),
         VerdictWord::Healthy if undisturbed => well_at.max(answers_at),
         _ if !steady || now < settled_at => return pending(settled_at),
         VerdictWord::Answers => answers_at,
@@ -420,9 +437,9 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
     };
     Judgement::Final(Verdict {
         word,
-        reason: None,
+        reason: (!moved.is_empty()).then(|| expect.ports.told_moved(moved, &life.listens)),
         at,
-        answers: expect.ports.shown(expect.ports.all()),
+        answers: expect.ports.shown(answering),
         started: Some(since),
     })
 }

@@ -222,12 +222,15 @@ impl Terminal {
             (VerdictWord::Healthy, _) if !state.actions.contains_key(service) => {
                 verdict.word().to_owned()
             }
-            (VerdictWord::Settled, reason) => {
+            (
+                VerdictWord::Healthy
+                | VerdictWord::Answers
+                | VerdictWord::Settled
+                | VerdictWord::Completed,
+                reason,
+            ) => {
                 let reason = reason.map(|reason| format!(" ({reason})"));
                 format!("{}{}", seen(judged), reason.unwrap_or_default())
-            }
-            (VerdictWord::Healthy | VerdictWord::Answers | VerdictWord::Completed, _) => {
-                seen(judged)
             }
         };
         let down = match verdict {

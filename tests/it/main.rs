@@ -60,6 +60,7 @@ mod notify;
 mod own_layer;
 mod plan;
 mod random_kills;
+mod random_services;
 mod recipes;
 mod recipes_applications;
 mod recipes_existing;

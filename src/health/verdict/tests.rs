@@ -309,6 +309,33 @@ fn ports_that_answered_before_must_answer_again() {
 }
 
 #[test]
+fn a_port_that_has_moved_is_not_said_to_answer() {
+    let expect = Expectation {
+        ports: PortsWanted {
+            exposed: [80].into(),
+            before: [80].into(),
+            ..PortsWanted::default()
+        },
+        ..plain()
+    };
+    let history = [at(1, LifeEvent::Started), at(2, listens(&[81]))];
+    assert_eq!(
+        told(&expect, &history, 40),
+        "settled at 6: does not listen on port 80 any more, but on port 81"
+    );
+    // It may be open sooner than the one that is wanted.
+    let expect = Expectation {
+        healthcheck: checked().healthcheck,
+        ..expect
+    };
+    let healthy = at(2, health(Health::Healthy));
+    let mut history = vec![history[0].clone(), history[1].clone(), healthy];
+    assert_eq!(told(&expect, &history, 3), "pending 6");
+    history.push(at(4, listens(&[80, 81])));
+    assert_eq!(told(&expect, &history, 4), "healthy at 2");
+}
+
+#[test]
 fn a_healthcheck_and_ports_have_a_limit_each() {
     let expect = Expectation {
         limit: S(10),

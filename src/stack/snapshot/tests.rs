@@ -16,6 +16,7 @@ pub(crate) fn replica(service: &str, number: u32, id: &str) -> Replica {
         health: Health::None,
         restarts: 0,
         created: "2026-11-01T10:00:00Z".to_owned(),
+        crashing: false,
         started_at: "2026-11-01T10:00:01Z".to_owned(),
         restart_policy: "no".to_owned(),
         env: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
