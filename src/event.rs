@@ -432,6 +432,25 @@ pub struct Times {
     pub replaced: Option<Duration>,
 }
 
+impl Times {
+    /// The same with what came before it in the same run: what was not measured once is not measured as a
+    /// whole.
+    #[must_use]
+    pub fn behind(self, earlier: Self) -> Self {
+        let down = earlier.down.zip(self.down);
+        let replaced = earlier.replaced.zip(self.replaced);
+        Self {
+            after: earlier.after,
+            running: self.running,
+            down: down.map(|(earlier, later)| PortDown {
+                port: later.port,
+                time: earlier.time + later.time,
+            }),
+            replaced: replaced.map(|(earlier, later)| earlier + later),
+        }
+    }
+}
+
 /// A port that nobody listened on for some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortDown {

@@ -73,10 +73,10 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit | NoNetwork
         | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler | NoService
         | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
-        | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse | PullFailed
-        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
-        | RollbackFailed | SchedulerFailed | StackDown | StartFailed | StateDamaged
-        | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
+        | NothingToKeep | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse
+        | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
+        | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown | StartFailed
+        | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
         | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
         | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
         | ValueUnfit | VolumeExists | WhichService | YamlAnchorInUse | YamlComplexKey

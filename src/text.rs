@@ -162,6 +162,15 @@ pub(crate) fn folded(lines: Vec<String>) -> Vec<String> {
     block
 }
 
+/// `A`, `A and B`, `A, B and C`.
+pub(crate) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 /// A word as it is typed in a shell.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+•".contains(c);

@@ -7,7 +7,7 @@ pub(crate) mod edit_target;
 pub(crate) mod edits;
 pub(crate) mod expected_effects;
 mod overridden;
-mod own_layer;
+pub(crate) mod own_layer;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
 mod slips;
@@ -143,6 +143,8 @@ pub(crate) async fn checked(
         assessment.notes.extend(images);
         let discarded = own_layer::discarded(place, &assessment).await;
         assessment.notes.extend(discarded);
+        let generated = own_layer::generated_anew(place, &assessment).await;
+        assessment.notes.extend(generated);
     }
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 
 use crate::assessment::Assessment;
 use crate::docker::container::Container;
-use crate::edit::dotenv::{Dotenv, EnvKey, Format};
-use crate::event::Action;
+use crate::event::{Action, ServiceName};
+use crate::host::files;
 use crate::plan::own_layer;
+use crate::profile::KEEPS_SECRETS;
 use crate::request::Strategy;
+use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
+use crate::stack::generated::{self, GeneratedKey, ValueInUse};
+use crate::stack::side::FileEdit;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Place, routes};
 
 /// So many files are named.
@@ -28,68 +33,45 @@ fn subject<'a>(place: &Place, assessment: &'a Assessment) -> Option<(Subject, Ve
     Some((subject, own))
 }
 
-/// Keys that change, have no value so far, and for which the application has generated one: with the
+/// Keys that get a value, have none so far, and for which the application has generated one: with the
 /// file that it lies in. One that becomes what was generated changes nothing.
 pub(super) async fn generated_keys(
     place: &Place,
     assessment: &Assessment,
 ) -> Vec<(String, String)> {
-    let changes = assessment.edited.changes.iter();
-    let new: BTreeMap<&str, &str> = changes
-        .filter(|change| change.before.as_ref().is_none_or(String::is_empty))
-        .filter_map(|change| Some((change.name.as_str(), change.after.as_deref()?)))
-        .filter(|(_, after)| !after.is_empty())
-        .collect();
-    if new.is_empty() {
-        return Vec::new();
-    }
     let Some((subject, containers)) = subject(place, assessment) else {
         return Vec::new();
     };
-    let mut found = Vec::new();
-    for (key, file) in &subject.profile.generated {
-        let Some(after) = new.get(key.as_str()) else {
-            continue;
-        };
-        for container in &containers {
-            let bytes = place.docker.file_in(&container.id, file).await;
-            let value = bytes.ok().flatten().and_then(|bytes| value_in(&bytes, key));
-            if value.is_some_and(|value| value != *after) {
-                found.push((key.clone(), file.clone()));
-                break;
+    let (profile, service) = (&subject.profile, &subject.service);
+    if profile.generated.is_empty() || assessment.edited.files.is_empty() {
+        return Vec::new();
+    }
+    let now = GivenKeys::of(assessment, &[]);
+    let then = GivenKeys::of(assessment, &assessment.edited.files);
+    let new: BTreeMap<&str, Secret> = profile
+        .generated
+        .keys()
+        .filter(|key| now.value(service, key).is_none())
+        .filter_map(|key| Some((key.as_str(), then.value(service, key)?)))
+        .collect();
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for container in containers.iter().filter(|_| !new.is_empty()) {
+        for own in generated::in_container(&place.docker, profile, container).await {
+            if let (Some(then), ValueInUse::Generated(value)) =
+                (new.get(own.key.as_str()), &own.value)
+                && value.expose() != then.expose()
+            {
+                found.insert(own.key, own.file.display().to_string());
             }
         }
     }
-    found
-}
-
-/// The value in a file of `KEY=value`, or in one that holds nothing else.
-fn value_in(bytes: &[u8], key: &str) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    if !text.contains(['\n', ' ']) && !text.starts_with(&format!("{key}=")) {
-        return (!text.is_empty()).then(|| text.to_owned());
-    }
-    let key: EnvKey = key.parse().ok()?;
-    let value = Dotenv::parse(bytes, Format::Compose)
-        .ok()?
-        .get(&key, &|_| None);
-    value.ok().flatten().filter(|value| !value.is_empty())
+    found.into_iter().collect()
 }
 
 /// What a recreate discards of each container that is replaced.
 pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<String> {
     let mut notes = Vec::new();
-    for container in &assessment.containers {
-        let step = assessment.plan.step(&container.service);
-        let replaces = step.is_some_and(|step| match step.action {
-            Action::Recreate | Action::Rebuild | Action::Remove => true,
-            Action::None | Action::Signal | Action::Start | Action::Restart => {
-                assessment.strategy == Strategy::DownUp
-            }
-        });
-        if !replaces {
-            continue;
-        }
+    for container in replaced(assessment) {
         let service = &container.service;
         let written = match place.docker.written_in(&container.id).await {
             Ok(written) => written,
@@ -106,7 +88,10 @@ pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<Str
         let mounts = container.mounts.iter();
         let mounts = mounts.map(|mount| mount.destination.as_path());
         let mounted: Vec<&Path> = mounts.chain(granted.iter().map(PathBuf::as_path)).collect();
-        let files = own_layer::discarded(&written, &mounted);
+        let mut files = own_layer::discarded(&written, &mounted);
+        let keys = keys_in(place, assessment, container).await;
+        // What the files give from then on is not missed.
+        files.retain(|file| !keys.is_kept(Path::new(file)));
         let Some((first, others)) = files.split_first() else {
             continue;
         };
@@ -116,35 +101,182 @@ pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<Str
         if files.len() > NAMED {
             text.push_str(&format!(" and {} more files", files.len() - NAMED));
         }
-        text.push_str(&signed_out(place, assessment, container, &files));
+        text.push_str(&keys.what_is_lost());
         notes.push(text);
     }
     notes
 }
 
-/// What becomes of it that a key is among them, which nothing else keeps.
-fn signed_out(
-    place: &Place,
-    assessment: &Assessment,
-    container: &Container,
-    files: &[&str],
-) -> String {
-    let Some((subject, _)) = subject(place, assessment) else {
-        return String::new();
-    };
-    let service = assessment.after.services.get(&container.service);
-    let is_set = |key: &str| {
-        let value = service.and_then(|service| service.environment.get(key)?.as_ref());
-        value.is_some_and(|value| !value.is_empty())
-    };
-    let is_own = container.service == subject.service;
-    let lost = subject.profile.generated.iter().filter(|_| is_own);
-    let mut lost = lost.filter(|(key, file)| files.contains(&file.as_str()) && !is_set(key));
-    lost.next().map_or_else(String::new, |(key, file)| {
-        let keeps = crate::profile::keeping(container.service.as_str(), key, file);
+/// The containers that the plan replaces.
+fn replaced(assessment: &Assessment) -> impl Iterator<Item = &Container> {
+    assessment.containers.iter().filter(|container| {
+        let step = assessment.plan.step(&container.service);
+        step.is_some_and(|step| match step.action {
+            Action::Recreate | Action::Rebuild | Action::Remove => true,
+            Action::None | Action::Signal | Action::Start | Action::Restart => {
+                assessment.strategy == Strategy::DownUp
+            }
+        })
+    })
+}
+
+/// Keys that an application has generated in the own layer of a container.
+#[derive(Debug, Default)]
+pub(crate) struct LayerKeys {
+    application: String,
+    /// The next container has another value.
+    lost: Vec<GeneratedKey>,
+    /// The files give the value from now on.
+    kept: Vec<GeneratedKey>,
+    /// What another value of the lost ones brings with it.
+    costs: Vec<String>,
+}
+
+impl LayerKeys {
+    /// Whether nothing of it is lost.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    fn is_kept(&self, file: &Path) -> bool {
+        let lies = |keys: &[GeneratedKey]| keys.iter().any(|key| key.file == file);
+        lies(&self.kept) && !lies(&self.lost)
+    }
+
+    /// What becomes of it, behind a sentence on what is discarded.
+    fn what_is_lost(&self) -> String {
+        match self.is_lossless() {
+            true => String::new(),
+            false => format!(
+                ": {} generated its {} there, and {}. To keep that, first: {KEEPS_SECRETS}",
+                self.application,
+                self.names(),
+                self.costs.join(", and ")
+            ),
+        }
+    }
+
+    /// The same as a refusal of what is to keep people signed in.
+    pub(crate) fn refusal(&self, service: &str) -> String {
         format!(
-            ": {} generated its {key} there, and with another one everybody is signed out. To keep it, first: {keeps}",
-            subject.profile.title
+            "{} generated its {} in the container, and recreating {service} discards that: {}",
+            self.application,
+            self.names(),
+            self.costs.join(", and ")
+        )
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.lost.iter().map(|key| key.key.as_str()).collect();
+        crate::text::listed(&names)
+    }
+}
+
+/// The keys that the application generated in the own layer of one of its containers.
+async fn keys_in(place: &Place, assessment: &Assessment, container: &Container) -> LayerKeys {
+    let Some((subject, _)) = subject(place, assessment) else {
+        return LayerKeys::default();
+    };
+    if container.service != subject.service {
+        return LayerKeys::default();
+    }
+    let files = GivenKeys::of(assessment, &assessment.edited.files);
+    let all = generated::in_container(&place.docker, &subject.profile, container).await;
+    let own = all.into_iter().filter(GeneratedKey::is_lost_by_recreate);
+    let (kept, lost): (Vec<_>, Vec<_>) = own.partition(|own| {
+        let place = subject.profile.generated.get(&own.key);
+        let others = place.into_iter().flat_map(|place| &place.instead);
+        let mut keys = std::iter::once(&own.key).chain(others);
+        keys.any(|key| files.value(&subject.service, key).is_some())
+    });
+    let mut costs: Vec<String> = Vec::new();
+    for cost in lost
+        .iter()
+        .filter_map(|own| subject.profile.costs(&own.key))
+    {
+        if !costs.iter().any(|known| known == cost) {
+            costs.push(cost.to_owned());
+        }
+    }
+    LayerKeys {
+        application: subject.profile.title,
+        lost,
+        kept,
+        costs,
+    }
+}
+
+/// The keys of the application that this change loses: its container is replaced, and nothing else has
+/// what was generated in it.
+pub(crate) async fn lost_keys(place: &Place, assessment: &Assessment) -> LayerKeys {
+    for container in replaced(assessment) {
+        let keys = keys_in(place, assessment, container).await;
+        if !keys.is_lossless() {
+            return keys;
+        }
+    }
+    LayerKeys::default()
+}
+
+/// What the files give, with edits made.
+struct GivenKeys<'a> {
+    variables: StackVariables,
+    directory: &'a Path,
+    edits: &'a [FileEdit],
+}
+
+impl<'a> GivenKeys<'a> {
+    fn of(assessment: &'a Assessment, edits: &'a [FileEdit]) -> Self {
+        Self {
+            variables: StackVariables::read_args(&assessment.args, edits),
+            directory: &assessment.args.directory,
+            edits,
+        }
+    }
+
+    /// The value that they give a service's application for a key.
+    fn value(&self, service: &ServiceName, key: &str) -> Option<Secret> {
+        let read = |path: &Path| {
+            let real = files::follow(path);
+            let mut edits = self.edits.iter();
+            match edits.find(|edit| files::follow(&edit.path) == real) {
+                Some(edit) => edit.after.bytes().map(<[u8]>::to_vec),
+                None => files::read_if_exists(path).ok().flatten(),
+            }
+        };
+        let own = self.variables.service(service);
+        let (_, value) = generated::given_by_files(own?, self.directory, key, &read)?;
+        Some(value)
+    }
+}
+
+/// Keys that the files give now and no longer would, so that the application generates others.
+pub(super) async fn generated_anew(place: &Place, assessment: &Assessment) -> Vec<String> {
+    let Some((subject, containers)) = subject(place, assessment) else {
+        return Vec::new();
+    };
+    let (profile, service) = (&subject.profile, &subject.service);
+    let now = GivenKeys::of(assessment, &[]);
+    let then = GivenKeys::of(assessment, &assessment.edited.files);
+    let goes =
+        |key: &&String| now.value(service, key).is_some() && then.value(service, key).is_none();
+    let gone: Vec<&String> = profile.generated.keys().filter(goes).collect();
+    let Some(container) = containers.first().filter(|_| !gone.is_empty()) else {
+        return Vec::new();
+    };
+    let seen = generated::in_container(&place.docker, profile, container).await;
+    let told = seen
+        .iter()
+        .filter(|own| own.is_in_layer && gone.contains(&&own.key));
+    told.map(|own| {
+        format!(
+            "{} is given no value then, and {} generates another one: {}",
+            own.key,
+            profile.title,
+            profile
+                .costs(&own.key)
+                .unwrap_or("another value counts from then on")
         )
     })
+    .collect()
 }

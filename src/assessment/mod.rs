@@ -188,6 +188,12 @@ impl Assessment {
         steps.map(|step| step.service.clone()).collect()
     }
 
+    /// Whether a service gets another container.
+    pub(crate) fn makes_anew(&self, service: &ServiceName) -> bool {
+        let step = self.plan.step(service);
+        step.is_some_and(|step| step.action.makes_container())
+    }
+
     /// Makes a service anew of another image than its container's; says whether that is planned.
     pub(crate) fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
         let of = plan::image::Of {

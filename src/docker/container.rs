@@ -388,6 +388,8 @@ pub struct Inspected {
     pub command: Vec<String>,
     /// Environment of the process.
     pub env: BTreeMap<String, String>,
+    /// Where its process begins, and what its relative paths start at.
+    pub working_dir: PathBuf,
     /// Digest of the image.
     pub image_id: String,
     /// The image by the name that it was made with.
@@ -468,6 +470,10 @@ impl Inspected {
                 .map(|output| text::all_taken(&output)),
             healthcheck: config.healthcheck.and_then(Healthcheck::of_model),
             command: config.cmd.unwrap_or_default(),
+            working_dir: match config.working_dir {
+                Some(folder) if !folder.is_empty() => folder.into(),
+                Some(_) | None => "/".into(),
+            },
             env: config
                 .env
                 .unwrap_or_default()

@@ -166,7 +166,7 @@ fn overridden(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> O
     let keys: Vec<&str> = lines.iter().map(|line| line.key.as_str()).collect();
     let text = format!(
         "{} in {} {} overridden by `environment:` of {service}",
-        listed(&keys),
+        crate::text::listed(&keys),
         file.name,
         if keys.len() == 1 { "is" } else { "are" },
     );
@@ -177,15 +177,6 @@ fn overridden(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> O
     finding.keys = keys.into_iter().map(str::to_owned).collect();
     finding.line = (lines.len() == 1).then_some(first.line);
     Some(finding)
-}
-
-/// `A`, `A and B`, `A, B and C`.
-pub(super) fn listed(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
 }
 
 /// Values over which the application's database wins.

@@ -10,6 +10,7 @@ use crate::secret::Secret;
 use crate::stack::Resolved;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
+use crate::stack::generated::GeneratedKey;
 use crate::stack::url::Address;
 use crate::text::shell_word;
 
@@ -31,6 +32,8 @@ pub(crate) struct Patient<'a> {
     pub one_shots: &'a BTreeSet<ServiceName>,
     /// Its containers; none where no engine was asked.
     pub containers: Option<&'a [SeenContainer]>,
+    /// What the application's containers show of the keys that it generates.
+    pub generated: &'a [GeneratedKey],
     /// Redis servers of nobody's stack that answer everybody.
     pub outside: &'a [Outside],
     /// What is not as the runs left it.

@@ -84,7 +84,7 @@ impl Check {
         match self {
             Self::OpenWithoutLogin => "a visitor without a cookie gets the page".to_owned(),
             Self::SessionLasts(wanted) => format!("a new login lasts {} s", wanted.as_secs()),
-            Self::SessionSurvives => "a login survives a restart".to_owned(),
+            Self::SessionSurvives => "a login survives a restart or recreate".to_owned(),
             Self::CookieFits { .. } => "a new login's cookie is sent as asked".to_owned(),
         }
     }

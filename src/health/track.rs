@@ -8,7 +8,7 @@ use super::downtime::Downtime;
 use super::life::{Halt, Life, Look};
 use super::limits::{self, Limits, Past};
 use super::port_track::{PortQuestion, PortTrack};
-use super::ports::{PortsBefore, PortsWanted};
+use super::ports::{PortsBefore, PortsWanted, Seen};
 use super::verdict::{
     Expectation, Judgement, KILLED, LifeEvent, Observation, Verdict, judge, waits_for,
 };
@@ -99,6 +99,25 @@ impl ServiceTrack {
             lacking: None,
             probing: false,
         }
+    }
+
+    /// What is to be watched when it is touched once more: its containers are those that it has now, and
+    /// the ports that answered before did so up to now.
+    pub(crate) fn touched_again(&self, action: Action) -> WatchTarget {
+        let mut target = self.target.clone();
+        target.action = action;
+        target.past.was_up = true;
+        target.was_failing = false;
+        target.old = self.lives.keys().map(|id| (id.clone(), true)).collect();
+        target.replicas = target.old.len();
+        let listens: BTreeSet<u16> = target.ports.answered.keys().copied().collect();
+        let seen = |id: &String| Seen {
+            id: id.clone(),
+            pid: 0,
+            listens: listens.clone(),
+        };
+        target.ports.containers = self.lives.keys().map(seen).collect();
+        target
     }
 
     /// The containers whose start was seen.

@@ -49,6 +49,8 @@ pub struct Watch {
     pump: tokio::task::JoinHandle<()>,
     follow: std::sync::mpsc::Sender<Follow>,
     tracks: BTreeMap<ServiceName, ServiceTrack>,
+    /// What services took before they were touched once more.
+    earlier: BTreeMap<ServiceName, Times>,
     asking: FuturesUnordered<Asking>,
     /// What was told last of what each service is waited for.
     told: BTreeMap<ServiceName, (String, Duration)>,
@@ -117,6 +119,7 @@ impl Watch {
             pump,
             follow,
             tracks,
+            earlier: BTreeMap::new(),
             asking: FuturesUnordered::new(),
             told: BTreeMap::new(),
             behind: None,
@@ -328,7 +331,24 @@ impl Watch {
         let now = self.began.elapsed();
         let track = self.tracks.get(service);
         let times = |track: &ServiceTrack| track.times(track.verdict.as_ref(), now);
-        track.map(times).unwrap_or_default()
+        let times = track.map(times).unwrap_or_default();
+        match self.earlier.get(service) {
+            Some(earlier) => times.behind(*earlier),
+            None => times,
+        }
+    }
+
+    /// A service that had a good verdict is touched once more: it must come to another one, and what it
+    /// took so far still counts.
+    pub(crate) fn touched_again(&mut self, service: &ServiceName, action: Action) {
+        let times = self.times(service);
+        let Some(track) = self.tracks.get(service) else {
+            return;
+        };
+        self.earlier.insert(service.clone(), times);
+        let again = track.touched_again(action);
+        self.tracks
+            .insert(service.clone(), ServiceTrack::new(again, self.limits));
     }
 
     /// The services that are away now, after they were there.

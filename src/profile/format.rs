@@ -31,12 +31,10 @@ pub(crate) struct Profile {
     /// Keys that sign or encrypt what is stored.
     #[serde(default)]
     pub guarded: Vec<String>,
-    /// Keys for which it generates a value where they have none, with the file in the container in which
-    /// it keeps it.
+    /// Keys for which it generates a value where they have none.
     #[serde(default)]
-    pub generated: BTreeMap<String, String>,
-    /// SHA-256 of secret values that were published with the application, by key; the first eight digits
-    /// where no more is known.
+    pub generated: BTreeMap<String, GeneratedIn>,
+    /// SHA-256 of secret values that were published with the application, by key.
     #[serde(default)]
     pub published_secrets: BTreeMap<String, Vec<String>>,
     /// Services that keep data, by their image's name.
@@ -128,6 +126,22 @@ pub(crate) struct Key {
     pub change: Option<SecretChange>,
     /// In a sentence.
     pub about: String,
+}
+
+/// Where an application keeps a value that it has generated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GeneratedIn {
+    /// The file in the container; without a leading `/` it lies in the image's working directory.
+    pub file: String,
+    /// The file holds nothing but the value; else lines of `KEY=value`.
+    #[serde(default)]
+    pub alone: bool,
+    /// A key that names another file.
+    pub named_by: Option<String>,
+    /// Other keys that count in its place: with one of them it generates nothing.
+    #[serde(default)]
+    pub instead: Vec<String>,
 }
 
 /// What another value of a secret brings with it.

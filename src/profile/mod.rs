@@ -8,7 +8,7 @@ pub(crate) mod recognise;
 use std::sync::OnceLock;
 
 use crate::complaint::{Code, Complaint};
-pub(crate) use format::{Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
+pub(crate) use format::{GeneratedIn, Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
 
 /// The profile of everything that no other one recognises.
 pub(crate) const GENERIC: &str = "generic";
@@ -32,11 +32,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
 }
 
-/// What takes a key that an application has generated in its container into the stack's own files, with
-/// the same value: whoever is signed in stays so.
-pub(crate) fn keeping(service: &str, key: &str, file: &str) -> String {
-    format!("docker compose exec -T {service} cat {file} | refit set {key} --for {service}")
-}
+/// What takes the keys that an application has generated in its container into the stack's own files,
+/// with the same values: whoever is signed in stays so.
+pub(crate) const KEEPS_SECRETS: &str = "refit use keep-secrets";
 
 fn read_all() -> Result<Vec<Profile>, Complaint> {
     let read = BUILT_IN.iter().map(|(name, text)| {
@@ -61,13 +59,18 @@ impl Profile {
         }
     }
 
+    /// What another value of a key brings with it, in a sentence that begins with "another value".
+    pub(crate) fn costs(&self, key: &str) -> Option<&str> {
+        Some(self.keys.get(key)?.change.as_ref()?.costs.as_str())
+    }
+
     /// Whether a value was published with the application, so that everybody has it.
     pub(crate) fn has_published(&self, key: &str, value: &str) -> bool {
         let Some(known) = self.published_secrets.get(key) else {
             return false;
         };
         let sum = crate::hash::sha256(value.as_bytes());
-        known.iter().any(|known| sum.starts_with(known))
+        known.contains(&sum)
     }
 }
 
@@ -109,14 +112,15 @@ mod tests {
                 assert!(profile.keys.contains_key(key), "{name}: {key}");
             }
             for (key, sums) in &profile.published_secrets {
-                assert!(
-                    sums.iter().all(|sum| [8, 64].contains(&sum.len())),
-                    "{name}"
-                );
+                assert!(sums.iter().all(|sum| sum.len() == 64), "{name}");
                 // Whoever is told that a secret is known is told what a new one costs.
                 let change = profile.keys[key].change.as_ref().unwrap();
                 assert!(change.generate.parse::<Generate>().is_ok(), "{name}: {key}");
                 assert!(change.costs.starts_with("another value "), "{name}: {key}");
+            }
+            for key in profile.generated.keys() {
+                assert!(profile.guarded.contains(key), "{name}: {key}");
+                assert!(profile.costs(key).is_some(), "{name}: {key}");
             }
             let cookies = &profile.cookies;
             let kinds = cookies.kinds.iter();

@@ -6,6 +6,7 @@ pub(crate) mod evidence;
 pub(crate) mod exposure;
 pub(crate) mod format;
 pub(crate) mod input;
+mod kept_keys;
 pub(crate) mod key_target;
 pub(crate) mod store;
 mod using;
@@ -17,11 +18,13 @@ use std::path::PathBuf;
 
 use crate::assess;
 use crate::assess::edits;
-use crate::assessment::Assessment;
+use crate::assess::own_layer;
+use crate::assessment::{Assessment, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::event::{Emitter, NoteCode};
 use crate::health::check::{Check, Proofs};
 use crate::plan::guard::Guard;
+use crate::profile::KEEPS_SECRETS;
 use crate::recipe::evidence::{Gathered, gather};
 use crate::recipe::exposure::guards;
 use crate::recipe::format::catalogue;
@@ -32,6 +35,7 @@ use crate::recipe::store::StoreRequest;
 use crate::request::Options;
 use crate::stack::application::{self, Subject};
 use crate::stack::{self, Place, resolve};
+use kept_keys::KeptKeys;
 use key_target::Edits;
 use using::Using;
 
@@ -86,12 +90,16 @@ fn tell_subject(subject: &Subject, emitter: &Emitter) {
     emitter.note(NoteCode::Evidence, text);
 }
 
-/// What the plan does not show: one check restarts the application.
-fn another_restart(proofs: &Proofs) -> Option<String> {
+/// What the plan does not show: one check starts the application anew.
+fn another_start(proofs: &Proofs, assessment: &Assessment) -> Option<String> {
     let signs_in = proofs.credentials.is_some() || proofs.account.is_some();
     (signs_in && proofs.checks.contains(&Check::SessionSurvives)).then(|| {
         let service = &proofs.service;
-        format!("{service} is restarted once more at the end, to check that a login survives it")
+        let done = match assessment.makes_anew(service) {
+            true => "recreated",
+            false => "restarted",
+        };
+        format!("{service} is {done} once more at the end, to check that a login survives it")
     })
 }
 
@@ -105,6 +113,7 @@ impl Using<'_> {
         let refusals = self.recipe.refuse.iter().chain(&self.application.refuse);
         refuse(refusals, &filling)?;
         self.check_keys(&filling, emitter).await?;
+        let kept_keys = self.kept_keys(&filling, emitter).await?;
         let (mut edits, mut notes) = (Edits::default(), Vec::new());
         let mut options = self.options.clone();
         self.stores(
@@ -117,7 +126,7 @@ impl Using<'_> {
         .await?;
         for change in &self.application.changes {
             if filling.holds(&change.when)? {
-                self.change(change, &filling, &mut edits)?;
+                self.change(change, &filling, &kept_keys, &mut edits)?;
             }
         }
         if let Some(ip) = self.wanted.bind {
@@ -144,10 +153,30 @@ impl Using<'_> {
             }
             assessment.notes.extend(notes);
             let proofs = application_checks::of(self, &filling, &configured, account)?;
-            assessment.edited.remarks.extend(another_restart(&proofs));
+            let again = another_start(&proofs, &assessment);
+            assessment.edited.remarks.extend(again);
+            if proofs.checks.contains(&Check::SessionSurvives)
+                && matches!(assessment.decision, Decision::Made)
+            {
+                self.keeps_its_keys(&mut assessment).await;
+            }
             return Ok(assessment.recipe(proofs));
         }
         Ok(assessment)
+    }
+
+    /// What is to keep people signed in does not begin by losing the key that signs their logins.
+    async fn keeps_its_keys(&self, assessment: &mut Assessment) {
+        if self.options.allow.contains(&Guard::GuardedKey) {
+            return;
+        }
+        let lost = own_layer::lost_keys(self.place, assessment).await;
+        if !lost.is_lossless() {
+            let text = lost.refusal(self.subject.service.as_str());
+            let hint = format!("first: {KEEPS_SECRETS}; --allow guarded-key does it anyway");
+            assessment.decision =
+                Decision::Refused(Complaint::new(Code::GuardKey, text).hint(hint));
+        }
     }
 
     /// Services that the recipe adds or takes out.
@@ -201,7 +230,7 @@ impl Using<'_> {
             .application
             .changes
             .iter()
-            .filter(|change| !change.remove)
+            .filter(|change| !change.remove && !change.generated)
         {
             if let Some(key) = &change.env
                 && filling.holds(&change.when)?
@@ -277,8 +306,18 @@ impl Using<'_> {
         &self,
         change: &RecipeChange,
         filling: &Filling,
+        kept_keys: &KeptKeys,
         edits: &mut Edits,
     ) -> Result<(), Complaint> {
+        if change.generated {
+            let key = change.env.as_deref().unwrap_or_default();
+            if let Some(value) = kept_keys.get(key) {
+                let (place, service) = (self.place, &self.subject.service);
+                let value = Some(value.expose());
+                key_target::env(place, self.resolved, service, key, value, edits);
+            }
+            return Ok(());
+        }
         let value = match &change.value {
             Some(value) => Some(filling.text(value)?),
             None => None,

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::event::{Action, Kind, NoteCode, ProofResult, ServiceName, VerdictWord};
+use crate::event::{Action, Kind, NoteCode, ProofResult, Route, ServiceName, VerdictWord};
 use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::check::{self, Check, CheckResult, Proofs};
-use crate::health::limits::Past;
 use crate::health::set_cookie::SetCookie;
-use crate::health::track::WatchTarget;
 use crate::health::watch::Watch;
 use crate::host::http::{self, PageRequest, Reply};
+use crate::plan::Step;
 use crate::profile::SignIn;
 use crate::run::transaction::Transaction;
 use crate::stack::address;
@@ -49,14 +48,7 @@ type LookResult = Result<CheckResult, String>;
 
 impl Transaction<'_> {
     /// Every proof that the change asks for. Each question has its limit; a signal ends them all.
-    pub(crate) async fn proofs(&self, watch: &Watch) -> Result<(), Failure> {
-        tokio::select! {
-            done = self.all_proofs(watch) => done,
-            signal = self.signals.wait() => Err(Failure::of_signal(signal)),
-        }
-    }
-
-    async fn all_proofs(&self, watch: &Watch) -> Result<(), Failure> {
+    pub(crate) async fn proofs(&self, watch: &mut Watch) -> Result<(), Failure> {
         let Some(proofs) = self.assessment.proofs() else {
             return Ok(());
         };
@@ -69,18 +61,28 @@ impl Transaction<'_> {
             return self.leave_out(proofs, "it was failing before");
         }
         if let Some(account) = &proofs.account {
-            self.make_account(proofs, account).await?;
+            self.unless_signalled(self.make_account(proofs, account))
+                .await??;
         }
         for check in &proofs.checks {
-            let finding = match self.base(proofs).await {
-                Ok(base) => self.look(proofs, *check, &base).await?,
-                Err(why) => Err(why),
+            let finding = match check {
+                Check::SessionSurvives => self.survives(proofs, watch).await?,
+                Check::OpenWithoutLogin | Check::SessionLasts(_) | Check::CookieFits { .. } => {
+                    self.unless_signalled(self.look(proofs, *check)).await?
+                }
             };
             let finding = finding.unwrap_or_else(|why| CheckResult::not_proven(*check, &why));
             self.tell_proof(&proofs.service, *check, finding)?;
         }
         fault!("proof.after");
         Ok(())
+    }
+
+    async fn unless_signalled<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => Ok(done),
+            signal = self.signals.wait() => Err(Failure::of_signal(signal)),
+        }
     }
 
     /// Nothing was touched, so there is nothing new to look at.
@@ -135,27 +137,28 @@ impl Transaction<'_> {
         })
     }
 
-    async fn look(&self, proofs: &Proofs, check: Check, base: &str) -> Result<LookResult, Failure> {
-        Ok(match check {
-            Check::OpenWithoutLogin => match &proofs.open {
-                Some(page) => {
-                    let reply = self.patiently(|| check::asks(base, page, None)).await;
-                    reply.map(|reply| check::judge_open(page, &reply))
-                }
-                None => Err("nothing is known of its pages".to_owned()),
-            },
-            Check::SessionLasts(wanted) => self.signed_in(proofs, base).await.map(|login| {
-                check::judge_life(&login.cookie, &login.reply, Timestamp::now(), wanted)
-            }),
-            Check::CookieFits { secure, same_site } => {
-                let login = self.signed_in(proofs, base).await;
-                login.map(|login| check::judge_fit(&login.cookie, secure, same_site))
+    async fn look(&self, proofs: &Proofs, check: Check) -> LookResult {
+        let base = &self.base(proofs).await?;
+        match check {
+            Check::OpenWithoutLogin => {
+                let page = proofs
+                    .open
+                    .as_ref()
+                    .ok_or("nothing is known of its pages")?;
+                let reply = self.patiently(|| check::asks(base, page, None)).await?;
+                Ok(check::judge_open(page, &reply))
             }
-            Check::SessionSurvives => match self.signed_in(proofs, base).await {
-                Ok(login) => return self.survives(proofs, &login).await,
-                Err(why) => Err(why),
-            },
-        })
+            Check::SessionLasts(wanted) => {
+                let login = self.signed_in(proofs, base).await?;
+                let (cookie, reply) = (&login.cookie, &login.reply);
+                Ok(check::judge_life(cookie, reply, Timestamp::now(), wanted))
+            }
+            Check::CookieFits { secure, same_site } => {
+                let login = self.signed_in(proofs, base).await?;
+                Ok(check::judge_fit(&login.cookie, secure, same_site))
+            }
+            Check::SessionSurvives => Err("it was not started anew".to_owned()),
+        }
     }
 
     /// Signs in, and makes sure that the page is another one than a visitor's.
@@ -209,64 +212,63 @@ impl Transaction<'_> {
         })
     }
 
-    /// Restarts the application, waits for its verdict, and asks with the same cookie.
-    async fn survives(&self, proofs: &Proofs, login: &Login<'_>) -> Result<LookResult, Failure> {
-        let service = &proofs.service;
-        let docker = &self.place.docker;
-        let all = docker.compose_containers().await?;
-        let own: Vec<_> = crate::stack::of_project(&all, &self.assessment.after.name)
-            .into_iter()
-            .filter(|container| container.service == *service && container.is_up())
-            .collect();
-        let target = WatchTarget {
-            service: service.clone(),
-            action: Action::Restart,
-            past: Past {
-                was_up: true,
-                one_shot: false,
-                ..Past::default()
-            },
-            was_failing: false,
-            old: own.iter().map(|c| (c.id.clone(), true)).collect(),
-            replicas: own.len(),
-            settings: self.place.settings.service(service),
-            ports: Default::default(),
-            waits_for: Default::default(),
+    /// Signs in, starts the application anew, waits for its verdict, and asks with the same cookie. It gets
+    /// another container where the run has made one: what an upgrade does to it. What the run has only
+    /// restarted may keep things in its container.
+    async fn survives(&self, proofs: &Proofs, watch: &mut Watch) -> Result<LookResult, Failure> {
+        let sign_in = async {
+            let base = self.base(proofs).await?;
+            self.signed_in(proofs, &base).await
         };
-        let mut watch = Watch::begin(
-            docker,
-            &self.assessment.after.name,
-            vec![target],
-            self.request.options.limits,
-            self.emitter.clone(),
-        );
-        fault!("proof.restart");
-        let restarts = own.iter().map(|container| docker.restart(&container.id));
-        let restarted = futures_util::future::try_join_all(restarts);
-        let restarted = watch.during(restarted, self.signals).await;
-        restarted.map_err(Failure::of_stopped)??;
-        let settled = watch
-            .settle(std::slice::from_ref(service), self.signals)
-            .await;
-        settled.map_err(Failure::of_stopped)?;
-        Failure::of_verdicts(&watch).map_or(Ok(()), Err)?;
-        // A port that the engine chooses is another one now.
-        let base = match self.base(proofs).await {
-            Ok(base) => base,
+        let login = match self.unless_signalled(sign_in).await? {
+            Ok(login) => login,
             Err(why) => return Ok(Err(why)),
         };
+        let done = match self.assessment.makes_anew(&proofs.service) {
+            true => "recreated",
+            false => "restarted",
+        };
+        fault!("proof.restart");
+        self.start_anew(&proofs.service, watch).await?;
         let page = &login.sign_in.page;
-        let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
-        let reply = self.patiently(|| by(login.by_https, asks())).await;
+        let ask = async {
+            // A port that the engine chooses is another one now.
+            let base = self.base(proofs).await?;
+            let asks = || check::asks(&base, page, Some(&login.cookie.pair()));
+            self.patiently(|| by(login.by_https, asks())).await
+        };
+        let reply = self.unless_signalled(ask).await?;
         Ok(reply.map(|reply| match check::is_page(page, &reply) {
-            true => CheckResult::proven(
-                "was restarted, and a login from before the restart still counts",
-            ),
+            true => CheckResult::proven(format!(
+                "was {done} for a test, and the login of the test, made before that, still counts"
+            )),
             false => CheckResult::failed(format!(
-                "was restarted, and a login from before the restart no longer counts: {} on {}",
+                "was {done} for a test, and the login of the test, made before that, no longer counts: {} on {}",
                 reply.status, page.path
             )),
         }))
+    }
+
+    /// Does to the application, and to those who live with it, what the run has done, once more.
+    async fn start_anew(&self, service: &ServiceName, watch: &mut Watch) -> Result<(), Failure> {
+        let follows = |step: &Step| step.reasons.iter().any(|why| why.route == Route::Follows);
+        let mut steps: Vec<Step> = self.assessment.plan.steps.clone();
+        steps.retain(|step| {
+            step.action != Action::Remove && (step.service == *service || follows(step))
+        });
+        for step in &mut steps {
+            step.action = match step.action {
+                Action::Start | Action::Rebuild => Action::Recreate,
+                Action::Signal => Action::Restart,
+                Action::None | Action::Restart | Action::Recreate | Action::Remove => step.action,
+            };
+            watch.touched_again(&step.service, step.action);
+        }
+        self.convergence().run(&steps, watch, &self.journal).await?;
+        let services: Vec<ServiceName> = steps.into_iter().map(|step| step.service).collect();
+        let settled = watch.settle(&services, self.signals).await;
+        settled.map_err(Failure::of_stopped)?;
+        Failure::of_verdicts(watch).map_or(Ok(()), Err)
     }
 
     /// Asks until there is an answer; who answers nothing for a while cannot be asked.

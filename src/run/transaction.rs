@@ -333,15 +333,19 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    async fn converge(&self, watch: &mut Watch) -> Result<(), Failure> {
-        self.emitter.phase(Phase::Converge);
-        let convergence = Convergence {
+    pub(super) fn convergence(&self) -> Convergence<'_> {
+        Convergence {
             place: &self.place,
             args: &self.assessment.args,
             model: &self.assessment.after,
             emitter: &self.emitter,
             signals: self.signals,
-        };
+        }
+    }
+
+    async fn converge(&self, watch: &mut Watch) -> Result<(), Failure> {
+        self.emitter.phase(Phase::Converge);
+        let convergence = self.convergence();
         if self.request.options.strategy == Strategy::DownUp {
             return convergence.down_up(watch, &self.journal).await;
         }

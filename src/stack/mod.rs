@@ -6,6 +6,7 @@ pub(crate) mod application;
 pub(crate) mod build;
 pub(crate) mod drift;
 mod filled_paths;
+pub(crate) mod generated;
 pub(crate) mod locate;
 pub(crate) mod misfit;
 pub(crate) mod model;

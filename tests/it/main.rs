@@ -52,6 +52,7 @@ mod house;
 mod hundred;
 mod images;
 mod json;
+mod keep_secrets;
 mod keys;
 mod locate;
 mod lock;

@@ -35,13 +35,12 @@ fn a_generated_key_is_told_and_kept() {
         return;
     };
     let key = generated(&stack);
-    let keeps =
-        format!("docker compose exec -T open-webui cat {FILE} | refit set WEBUI_SECRET_KEY");
+    let keeps = "refit use keep-secrets";
     stack
         .refit(&["doctor"])
         .exits(1)
         .has_line(&["WEBUI_SECRET_KEY has no value", FILE, "signs everybody out"])
-        .says(&keeps);
+        .says(keeps);
     let set = [
         "set",
         "-F",
@@ -54,9 +53,9 @@ fn a_generated_key_is_told_and_kept() {
         .has_line(&[
             "recreating open-webui discards",
             FILE,
-            "everybody is signed out",
+            "signs everybody out",
         ])
-        .says(&keeps)
+        .says(keeps)
         .never_says("/app/backend/data,");
     // Another value than the generated one is refused, the same one is taken.
     let other = ["set", "WEBUI_SECRET_KEY=another-one", "--for", "open-webui"];

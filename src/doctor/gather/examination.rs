@@ -8,6 +8,7 @@ use crate::doctor::{self, EnvText, Finding, Patient, SeenContainer};
 use crate::health::aftermath::Aftermath;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
+use crate::stack::generated::{self, GeneratedKey, ValueInUse};
 use crate::stack::locate::Located;
 use crate::stack::url::Address;
 use crate::stack::{Place, Resolved};
@@ -78,12 +79,36 @@ impl Examination<'_> {
             config_files: &config_files,
             one_shots: &one_shots,
             containers: containers.as_deref(),
+            generated: &self.generated(looked).await,
             outside: &outside,
             aftermath: self.running.map_or(&[], |running| &running.aftermath),
             drifts: self.running.map_or(&[], |running| &running.drifts),
             health: health.as_ref(),
             visit: visit.as_ref(),
         })
+    }
+
+    /// What the application's containers show of the keys that it generates.
+    async fn generated(&self, looked: &mut Coverage) -> Vec<GeneratedKey> {
+        let known = self.subject.filter(|subject| subject.profile.is_known);
+        let (Some(subject), Some(running)) = (known, self.running) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (container, _) in &running.containers {
+            if container.service == subject.service {
+                let docker = &running.place.docker;
+                found.extend(generated::in_container(docker, &subject.profile, container).await);
+            }
+        }
+        for own in &found {
+            if let ValueInUse::Unknown(why) = &own.value {
+                looked
+                    .not
+                    .push(format!("whether {} was generated: {why}", own.key));
+            }
+        }
+        found
     }
 
     /// Whether files of this machine are the engine's.

@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::stack::Resolved;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
+use crate::stack::generated::{GeneratedKey, ValueInUse};
 use crate::stack::model::Model;
 use crate::stack::source::Source;
 
@@ -28,6 +29,7 @@ struct Case {
     config_files: Vec<(String, bool)>,
     one_shots: BTreeSet<ServiceName>,
     containers: Option<Vec<SeenContainer>>,
+    generated: Vec<GeneratedKey>,
     outside: Vec<Outside>,
     aftermath: Vec<Aftermath>,
     drifts: Vec<Drift>,
@@ -59,6 +61,7 @@ impl Case {
             config_files: Vec::new(),
             one_shots: BTreeSet::new(),
             containers: None,
+            generated: Vec::new(),
             outside: Vec::new(),
             aftermath: Vec::new(),
             drifts: Vec::new(),
@@ -137,6 +140,7 @@ impl Case {
             config_files: &self.config_files,
             one_shots: &self.one_shots,
             containers: self.containers.as_deref(),
+            generated: &self.generated,
             outside: &self.outside,
             aftermath: &self.aftermath,
             drifts: &self.drifts,

@@ -234,15 +234,37 @@ fn a_password_in_an_address_is_never_shown() {
 
 #[test]
 fn a_key_that_the_next_container_does_not_have() {
-    let case = Case::open_webui(json!({"WEBUI_SECRET_KEY": ""}), &[]);
+    let mut case = Case::open_webui(json!({"WEBUI_SECRET_KEY": ""}), &[]);
     let found = case.the();
     assert_eq!(found.code, FindingCode::SecretNotKept);
     assert!(found.text.contains("each recreate signs everybody out"));
-    assert_eq!(
-        found.hint.as_deref(),
-        Some(
-            "docker compose exec -T webui cat /app/backend/.webui_secret_key | refit set WEBUI_SECRET_KEY --for webui"
-        )
-    );
+    let hint = "refit set WEBUI_SECRET_KEY --generate hex:32 --for webui";
+    assert_eq!(found.hint.as_deref(), Some(hint));
+    let seen = |key: &str, value, is_in_layer| GeneratedKey {
+        key: key.to_owned(),
+        file: "/app/x".into(),
+        value,
+        is_in_layer,
+    };
+    let generated = || ValueInUse::Generated(Secret::new("v".to_owned()));
+    case.generated = vec![seen("WEBUI_SECRET_KEY", generated(), true)];
+    assert_eq!(case.the().hint.as_deref(), Some("refit use keep-secrets"));
+    case.generated = vec![seen("WEBUI_SECRET_KEY", generated(), false)];
+    assert!(case.told().is_empty());
     assert!(Case::open_webui(json!({}), &[]).told().is_empty());
+    // Another key that counts in its place.
+    let older = json!({"WEBUI_SECRET_KEY": "", "WEBUI_JWT_SECRET_KEY": "own"});
+    assert!(Case::open_webui(older, &[]).told().is_empty());
+
+    // In a volume, as its own files have it, and not.
+    let env = [("CREDS_KEY", ""), ("JWT_SECRET", ""), ("CREDS_IV", "own")];
+    for (is_in_layer, told) in [(false, vec![]), (true, vec!["secret_not_kept CREDS_KEY"])] {
+        let mut case = Case::librechat(&env);
+        let keys = ["CREDS_KEY", "CREDS_IV", "JWT_SECRET"];
+        case.generated = keys.map(|key| seen(key, generated(), is_in_layer)).into();
+        assert_eq!(case.told(), told);
+        if is_in_layer {
+            assert_eq!(case.the().keys, ["CREDS_KEY", "JWT_SECRET"]);
+        }
+    }
 }

@@ -234,7 +234,9 @@ mod tests {
         );
         let error = catalogue.find("zzz").unwrap_err();
         assert!(
-            error.text.contains("there are cookies, no-login"),
+            error
+                .text
+                .contains("there are cookies, keep-secrets, no-login"),
             "{error}"
         );
     }

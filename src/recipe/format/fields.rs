@@ -177,6 +177,9 @@ pub(crate) struct RecipeChange {
     pub value: Option<String>,
     /// The value on the recipe's page, where the template is not for reading.
     pub shown: Option<String>,
+    /// The value is the one that the application has generated, where it has no other.
+    #[serde(default)]
+    pub generated: bool,
     /// It goes, in place of getting a value.
     #[serde(default)]
     pub remove: bool,
@@ -269,7 +272,7 @@ impl Proves {
             Self::SessionLasts => "the cookie of a new login lives as long as asked",
             Self::CookieFits => "the cookie of a new login is sent as asked",
             Self::SessionSurvives => {
-                "who signs in is still signed in after the application was restarted"
+                "who signs in is still signed in after the application was restarted, or recreated where the run recreates it"
             }
         }
     }

@@ -50,10 +50,13 @@ impl Recipe {
                 _ => Err("a change has either env, or path and file"),
             };
             place.map_err(|text| wrong(text.to_owned()))?;
-            if change.value.is_some() == change.remove {
-                return Err(wrong(
-                    "a change has either value, or remove: true".to_owned(),
-                ));
+            let ways = [change.value.is_some(), change.remove, change.generated];
+            if ways.into_iter().filter(|way| *way).count() != 1 {
+                let text = "a change has one of value, remove: true and generated: true";
+                return Err(wrong(text.to_owned()));
+            }
+            if change.generated && change.env.is_none() {
+                return Err(wrong("generated: true needs env".to_owned()));
             }
         }
         for check in self.applications.values().flat_map(|a| &a.checks) {

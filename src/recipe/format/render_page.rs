@@ -138,6 +138,7 @@ fn of_application(application: &Application) -> Vec<String> {
 fn value_of(change: &RecipeChange) -> String {
     match change.shown.as_ref().or(change.value.as_ref()) {
         Some(value) => format!(" = {value}"),
+        None if change.generated => " = the value that it has generated".to_owned(),
         None => ", removed".to_owned(),
     }
 }

@@ -4,19 +4,17 @@
 
 pub(crate) mod login;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::demo::free_port;
 use crate::stack::answer::Answer;
 use crate::stack::engine::docker;
 use crate::stack::{TestStack, engine};
 use login::{Reply, ask, credentials};
-
-const LIBRECHAT: &str = "refit-test/librechat-dev:standin";
-const OPEN_WEBUI: &str = "refit-test/open-webui:standin";
-const AIDE: &str = "refit-test/aide:standin";
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -99,30 +97,38 @@ fn corpus(name: &str) -> Option<String> {
     Some(std::fs::read_to_string(folder.join(name)).unwrap())
 }
 
-/// Builds a stand-in once in a run of tests; the engine does nothing where nothing changed.
-fn build(image: &str, folder: &str) {
-    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The stand-in of a folder, built once in a run of tests. Its tag tells what it was built from: another
+/// checkout's tests run beside these.
+fn standin(name: &str, folder: &str) -> String {
+    static BUILT: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap();
-    if built.insert(image.to_owned()) {
-        let context: PathBuf = [REPOSITORY, "tests", "standin"].iter().collect();
-        let (context, file) = (
-            context.to_str().unwrap().to_owned(),
-            context.join(folder).join("Dockerfile"),
-        );
-        docker(&[
-            "build",
-            "-q",
-            "-t",
-            image,
-            "-f",
-            file.to_str().unwrap(),
-            &context,
-        ]);
+    if let Some(image) = built.get(name) {
+        return image.clone();
     }
+    let context: PathBuf = [REPOSITORY, "tests", "standin"].iter().collect();
+    let files = std::fs::read_dir(context.join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.push(context.join("http.sh"));
+    files.sort();
+    let mut sum = Sha256::new();
+    for file in files {
+        sum.update(file.file_name().unwrap().as_encoded_bytes());
+        sum.update(std::fs::read(file).unwrap());
+    }
+    let sum: String = sum.finalize()[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let image = format!("refit-test/{name}:standin-{sum}");
+    let file = context.join(folder).join("Dockerfile");
+    let (file, context) = (file.to_str().unwrap(), context.to_str().unwrap());
+    docker(&["build", "-q", "-t", &image, "-f", file, context]);
+    built.insert(name.to_owned(), image.clone());
+    image
 }
 
 /// The compose file with stand-ins in place of the images.
-fn with_standins(compose: &str, project: &str, image_of: impl Fn(&str) -> &'static str) -> String {
+fn with_standins(compose: &str, project: &str, image_of: impl Fn(&str) -> String) -> String {
     let line = |line: &str| {
         let at = line.len() - line.trim_start().len();
         let (indent, word) = line.split_at(at);
@@ -147,16 +153,15 @@ pub(crate) fn librechat(edit: impl FnOnce(String) -> String) -> Option<App> {
     }
     let compose = corpus("compose/danny-avila__LibreChat__docker-compose.yml")?;
     let sample = corpus("env/danny-avila__LibreChat__.env.example")?;
-    build(LIBRECHAT, "librechat");
-    build(AIDE, "aide");
+    let (own, aide) = (
+        standin("librechat-dev", "librechat"),
+        standin("aide", "aide"),
+    );
     let stack = TestStack::new(&[])?;
     let port = free_port();
     let compose = with_standins(&compose, &stack.project, |image| {
-        if image.contains("/librechat-dev:") {
-            LIBRECHAT
-        } else {
-            AIDE
-        }
+        let is_own = image.contains("/librechat-dev:");
+        if is_own { own.clone() } else { aide.clone() }
     });
     let env = sample.replace("PORT=3080", &format!("PORT={port}"));
     stack.write("docker-compose.yml", &compose);
@@ -172,16 +177,12 @@ pub(crate) fn open_webui() -> Option<App> {
     }
     let compose = corpus("compose/open-webui__open-webui__docker-compose.yaml")?;
     let sample = corpus("env/open-webui__open-webui__.env.example")?;
-    build(OPEN_WEBUI, "open-webui");
-    build(AIDE, "aide");
+    let (own, aide) = (standin("open-webui", "open-webui"), standin("aide", "aide"));
     let stack = TestStack::new(&[])?;
     let port = free_port();
     let compose = with_standins(&compose, &stack.project, |image| {
-        if image.contains("/open-webui:") {
-            OPEN_WEBUI
-        } else {
-            AIDE
-        }
+        let is_own = image.contains("/open-webui:");
+        if is_own { own.clone() } else { aide.clone() }
     });
     stack.write("docker-compose.yaml", &compose);
     stack.write(".env.example", &sample);
