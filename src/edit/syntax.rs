@@ -26,7 +26,7 @@ const CODE: [&str; 28] = [
 ];
 
 /// Endings of files that programs read in a form of INI.
-const INI: [&str; 6] = ["ini", "cfg", "cnf", "conf", "config", "properties"];
+const INI: [&str; 5] = ["ini", "cfg", "cnf", "conf", "config"];
 
 impl FileSyntax {
     /// The kind of a file. `is_used` says that a service or Compose reads it as an env file; without a
@@ -59,14 +59,23 @@ impl FileSyntax {
         if is_recipe || CODE.contains(&ending.as_str()) {
             return Self::Other;
         }
-        let Some(text) = text else { return Self::Env };
+        let is_ini = INI.contains(&ending.as_str());
+        let Some(text) = text else {
+            return match ending.as_str() {
+                "properties" => Self::Paths(PathSyntax::Properties),
+                _ if is_ini => Self::Paths(PathSyntax::Ini),
+                _ => Self::Env,
+            };
+        };
         let Ok(text) = std::str::from_utf8(text) else {
             return Self::Other;
         };
         let has_section = text.lines().any(|line| line.trim_start().starts_with('['));
-        match has_section || INI.contains(&ending.as_str()) {
-            true if paths::is_ini(text) => Self::Paths(PathSyntax::Ini),
-            true if text.trim().is_empty() => Self::Env,
+        if ending == "properties" && !has_section {
+            return Self::Paths(PathSyntax::Properties);
+        }
+        match has_section || is_ini {
+            true if paths::is_ini(text) || text.trim().is_empty() => Self::Paths(PathSyntax::Ini),
             true => Self::Other,
             false if is_env(text) => Self::Env,
             false => Self::Other,
@@ -133,7 +142,7 @@ mod tests {
         }
         let used = FileSyntax::of(Path::new("app.conf"), Some(b"A=1\n"), true);
         assert_eq!(used, FileSyntax::Env);
-        let new = FileSyntax::of(Path::new("new.conf"), None, false);
+        let new = FileSyntax::of(Path::new("settings"), None, false);
         assert_eq!(new, FileSyntax::Env);
     }
 
@@ -148,8 +157,14 @@ mod tests {
                 "[mysqld]\nskip-networking\nport=3306\n!includedir /etc/x\n",
             ),
             ("rules", "[a]\nb: c\n"),
+            ("empty.ini", ""),
+            ("odd.properties", "[a]\nb=1\n"),
         ] {
             assert_eq!(kind(name, text), ini, "{name}");
+        }
+        let properties = FileSyntax::Paths(PathSyntax::Properties);
+        for text in ["", "A=1\n", "max-players 20\nserver.port=1\n"] {
+            assert_eq!(kind("server.properties", text), properties, "{text}");
         }
     }
 

@@ -55,6 +55,9 @@ pub(crate) enum PathEditError {
     /// A value that cannot stand there.
     #[error("{path}: {what}")]
     Value { path: String, what: &'static str },
+    /// A value that not all programs read the same.
+    #[error("{path}: {what}")]
+    NeedsQuotes { path: String, what: &'static str },
     /// A place that is not edited here.
     #[error("{path} is not edited here: {what}")]
     NotEdited { path: String, what: &'static str },
@@ -68,7 +71,9 @@ impl PathEditError {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Syntax { .. } => Code::FileSyntax,
-            Self::WrongKind { .. } | Self::Value { .. } => Code::FileValue,
+            Self::WrongKind { .. } | Self::Value { .. } | Self::NeedsQuotes { .. } => {
+                Code::FileValue
+            }
             Self::NoSuchItem { .. } | Self::NoSection { .. } => Code::FileNoPlace,
             Self::Ambiguous { .. } | Self::WhichSection { .. } => Code::FileAmbiguous,
             Self::NotEdited { .. } | Self::WouldChangeMore { .. } => Code::EditUnsafe,
@@ -110,6 +115,10 @@ impl PathEditError {
             Self::Ambiguous { .. } | Self::NotEdited { .. } | Self::WouldChangeMore { .. } => {
                 by_hand
             }
+            Self::NeedsQuotes { path, .. } => format!(
+                "if its program takes quotes, type them with the value: '{path}=\"…\"'; \
+                 --string writes it as it is"
+            ),
             Self::Value { .. } => format!("give another value, or change it by hand: {by_hand}"),
         }
     }

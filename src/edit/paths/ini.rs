@@ -6,19 +6,23 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::change::{PathEdit, PathEditError};
-use super::ini_lines::{IniLine, IniSays, says};
+use super::ini_lines::{IniAbove, IniLine, IniSays, commented_key};
+use super::ini_value::{WrittenValue, written};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
 /// A file taken apart.
 pub(super) struct Ini<'a> {
-    text: &'a str,
-    lines: Vec<IniLine>,
+    pub(super) text: &'a str,
+    pub(super) lines: Vec<IniLine>,
 }
 
+/// An entry: its line, its path and its value.
+type IniSaid = (usize, YamlPath, String);
+
 /// The lines of a part of the file: of the first one before any section, then of each section.
-struct IniPart {
+pub(super) struct IniPart {
     name: Option<String>,
-    lines: Range<usize>,
+    pub(super) lines: Range<usize>,
 }
 
 impl<'a> Ini<'a> {
@@ -28,17 +32,11 @@ impl<'a> Ini<'a> {
     /// The first line that is none of an INI file.
     pub(super) fn parse(text: &'a str) -> Result<Self, PathEditError> {
         let mut lines: Vec<IniLine> = Vec::new();
-        let mut start = 0;
+        let (mut start, mut above) = (0, IniAbove::default());
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let span = start..start + line.len();
             start = span.end;
-            let in_section = lines
-                .iter()
-                .any(|line| matches!(line.says, IniSays::Section(_)));
-            let is_below = lines
-                .last()
-                .is_some_and(|last| matches!(last.says, IniSays::Entry(_) | IniSays::More));
-            let says = says(text, span.clone(), in_section, is_below);
+            let says = above.says(text, span.clone());
             let says = says.ok_or_else(|| PathEditError::Syntax {
                 syntax: "INI",
                 line: index + 1,
@@ -56,7 +54,7 @@ impl<'a> Ini<'a> {
         lines.any(|line| matches!(line.says, IniSays::Section(_) | IniSays::Entry(_)))
     }
 
-    fn parts(&self) -> Vec<IniPart> {
+    pub(super) fn parts(&self) -> Vec<IniPart> {
         let mut parts = vec![IniPart {
             name: None,
             lines: 0..self.lines.len(),
@@ -75,16 +73,59 @@ impl<'a> Ini<'a> {
         parts
     }
 
-    fn value_of(&self, at: usize) -> Option<&'a str> {
-        match &self.lines[at].says {
-            IniSays::Entry(entry) => self.text.get(entry.value.clone()),
+    /// The value of a line, with the lines in which it goes on.
+    fn value_of(&self, at: usize) -> Option<String> {
+        let first = match &self.lines[at].says {
+            IniSays::Entry(entry) | IniSays::Doubtful(entry) => self.text.get(entry.value.clone()),
             IniSays::Bare(_) => Some(""),
             IniSays::Nothing | IniSays::Section(_) | IniSays::More => None,
+        }?;
+        let more = self.lines[at + 1..self.end_of(at)].iter();
+        let more = more.filter(|line| matches!(line.says, IniSays::More));
+        let more = more.map(|line| self.text[line.span.clone()].trim());
+        let first = Some(first).filter(|first| !first.is_empty());
+        Some(first.into_iter().chain(more).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The line behind the last one of a value.
+    fn end_of(&self, at: usize) -> usize {
+        let behind = self.lines[at + 1..].iter();
+        let own = behind.take_while(|line| match line.says {
+            IniSays::More | IniSays::Nothing => true,
+            IniSays::Section(_) | IniSays::Entry(_) | IniSays::Bare(_) | IniSays::Doubtful(_) => {
+                false
+            }
+        });
+        let own: Vec<&IniLine> = own.collect();
+        let last = own
+            .iter()
+            .rposition(|line| matches!(line.says, IniSays::More));
+        at + 1 + last.map_or(0, |last| last + 1)
+    }
+
+    /// # Errors
+    /// Programs differ in whether the line, or one below it, is an entry or a part of the value above.
+    fn check_alone(&self, at: usize, path: &YamlPath) -> Result<(), PathEditError> {
+        let is_doubtful = |at: &usize| matches!(self.lines[*at].says, IniSays::Doubtful(_));
+        let is_said = |at: &usize| !matches!(self.lines[*at].says, IniSays::Nothing);
+        let behind = (self.end_of(at)..self.lines.len()).find(is_said);
+        let mut near = [Some(at), behind].into_iter().flatten();
+        match near.find(is_doubtful) {
+            None => Ok(()),
+            Some(doubtful) => Err(PathEditError::Ambiguous {
+                path: path.to_string(),
+                what: format!("line {} may belong to the value above it", doubtful + 1),
+            }),
         }
     }
 
     /// Every key with its path and its value.
     pub(super) fn entries(&self) -> Vec<(YamlPath, String)> {
+        let all = self.entries_by_line().into_iter();
+        all.map(|(_, path, value)| (path, value)).collect()
+    }
+
+    fn entries_by_line(&self) -> Vec<IniSaid> {
         let mut found = Vec::new();
         for part in self.parts() {
             for at in part.lines.clone() {
@@ -93,7 +134,7 @@ impl<'a> Ini<'a> {
                 };
                 let keys = part.name.iter().map(String::as_str).chain([key]);
                 if let Ok(path) = YamlPath::of_keys(keys) {
-                    found.push((path, value.to_owned()));
+                    found.push((at, path, value));
                 }
             }
         }
@@ -116,6 +157,47 @@ impl<'a> Ini<'a> {
             wanted: "a list",
         })?;
         let parts = self.parts();
+        let whole = words.join(".");
+        let (found, open) = self.candidates(&parts, &words);
+        match (found.as_slice(), open.as_slice()) {
+            ([at], _) => Ok(IniPlace::Line(*at)),
+            ([_, ..], _) => {
+                let lines = found.iter().map(|at| (at + 1).to_string());
+                Err(PathEditError::Ambiguous {
+                    path: path.to_string(),
+                    what: format!("lines {} set it", lines.collect::<Vec<_>>().join(", ")),
+                })
+            }
+            ([], [(0, _)]) => self.head_or_section(&parts, &whole, is_new),
+            // `opcache.enable` is a key of PHP's `[opcache]`.
+            ([], [(part, key)]) => match self.sections_with(&parts, &whole) {
+                sections if sections.is_empty() => Ok(IniPlace::EndOf(*part, key.clone())),
+                sections => Err(PathEditError::WhichSection {
+                    key: whole,
+                    sections,
+                }),
+            },
+            ([], [_, ..]) => Err(PathEditError::Ambiguous {
+                path: path.to_string(),
+                what: "the section is there several times".to_owned(),
+            }),
+            ([], []) => match self.sections_with(&parts, &whole) {
+                sections if sections.is_empty() => Ok(IniPlace::Nowhere {
+                    section: words[..words.len() - 1].join("."),
+                    known: parts.into_iter().filter_map(|part| part.name).collect(),
+                }),
+                sections => Err(PathEditError::WhichSection {
+                    key: whole,
+                    sections,
+                }),
+            },
+        }
+    }
+}
+
+impl Ini<'_> {
+    /// The lines that can be meant, and the parts in which there can be a new one, with its key.
+    fn candidates(&self, parts: &[IniPart], words: &[&str]) -> (Vec<usize>, Vec<(usize, String)>) {
         let (mut found, mut open) = (Vec::new(), Vec::new());
         for split in 0..words.len() {
             let section = (split > 0).then(|| words[..split].join("."));
@@ -126,50 +208,35 @@ impl<'a> Ini<'a> {
                 }
                 let lines = part.lines.clone();
                 found.extend(lines.filter(|at| self.lines[*at].key() == Some(&key)));
-                // A key of several words is known by being there.
-                if split + 1 == words.len() {
-                    open.push(number);
+                // A key of several words is known by being there, or there is nothing but keys.
+                if split + 1 == words.len() || parts.len() == 1 {
+                    open.push((number, key.clone()));
                 }
             }
         }
-        match (found.as_slice(), open.as_slice()) {
-            ([at], _) => Ok(IniPlace::Line(*at)),
-            ([_, ..], _) => {
-                let lines = found.iter().map(|at| (at + 1).to_string());
-                Err(PathEditError::Ambiguous {
-                    path: path.to_string(),
-                    what: format!("lines {} set it", lines.collect::<Vec<_>>().join(", ")),
-                })
-            }
-            ([], [0]) => self.head_or_section(&parts, path, is_new),
-            ([], [part]) => Ok(IniPlace::EndOf(*part)),
-            ([], [_, ..]) => Err(PathEditError::Ambiguous {
-                path: path.to_string(),
-                what: "the section is there several times".to_owned(),
-            }),
-            ([], []) => Ok(IniPlace::Nowhere {
-                section: words[..words.len() - 1].join("."),
-                known: parts.into_iter().filter_map(|part| part.name).collect(),
-            }),
-        }
+        (found, open)
     }
-}
 
-impl Ini<'_> {
+    /// The sections that have a key, if only as a comment.
+    fn sections_with(&self, parts: &[IniPart], key: &str) -> Vec<String> {
+        let has = |part: &&IniPart| {
+            part.lines.clone().any(|at| {
+                let line = &self.lines[at];
+                line.key() == Some(key) || commented_key(&self.text[line.span.clone()]) == Some(key)
+            })
+        };
+        let named = parts.iter().filter(has);
+        named.filter_map(|part| part.name.clone()).collect()
+    }
+
     /// A new key without a section: where there are such keys, and no section has one of this name.
     fn head_or_section(
         &self,
         parts: &[IniPart],
-        path: &YamlPath,
+        key: &str,
         is_new: bool,
     ) -> Result<IniPlace, PathEditError> {
-        let key = path.last_key().unwrap_or_default();
-        let has = |part: &&IniPart| {
-            let mut lines = part.lines.clone();
-            lines.any(|at| self.lines[at].key() == Some(key))
-        };
-        let named = parts.iter().filter(has);
-        let named: Vec<String> = named.filter_map(|part| part.name.clone()).collect();
+        let named = self.sections_with(parts, key);
         let names = || parts.iter().filter_map(|part| part.name.clone());
         let head = parts[0].lines.clone();
         let has_own = head.clone().any(|at| self.lines[at].key().is_some());
@@ -183,14 +250,18 @@ impl Ini<'_> {
                 },
             });
         }
-        Ok(IniPlace::EndOf(0))
+        Ok(IniPlace::EndOf(0, key.to_owned()))
     }
 }
 
 enum IniPlace {
     Line(usize),
-    EndOf(usize),
-    Nowhere { section: String, known: Vec<String> },
+    /// A part, and the key that is new in it.
+    EndOf(usize, String),
+    Nowhere {
+        section: String,
+        known: Vec<String>,
+    },
 }
 
 /// The value at a path.
@@ -200,8 +271,11 @@ enum IniPlace {
 pub(super) fn get(text: &str, path: &YamlPath) -> Result<Option<Value>, PathEditError> {
     let ini = Ini::parse(text)?;
     Ok(match ini.find(path, false)? {
-        IniPlace::Line(at) => ini.value_of(at).map(Value::from),
-        IniPlace::EndOf(_) | IniPlace::Nowhere { .. } => None,
+        IniPlace::Line(at) => {
+            ini.check_alone(at, path)?;
+            ini.value_of(at).map(Value::from)
+        }
+        IniPlace::EndOf(..) | IniPlace::Nowhere { .. } => None,
     })
 }
 
@@ -210,13 +284,6 @@ pub(super) fn get(text: &str, path: &YamlPath) -> Result<Option<Value>, PathEdit
 /// # Errors
 /// As [`PathEditError`] says.
 pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdit, PathEditError> {
-    let value = match new {
-        NewValue::Auto(value) | NewValue::String(value) => value.clone(),
-        NewValue::Int(number) => number.to_string(),
-        NewValue::Json(value) => value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned),
-    };
     let ini = Ini::parse(text)?;
     let not_edited = |what| PathEditError::NotEdited {
         path: path.to_string(),
@@ -224,199 +291,100 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
     };
     let at = match ini.find(path, true)? {
         IniPlace::Line(at) => at,
-        IniPlace::EndOf(part) => {
-            check(path, &value)?;
-            let text = ini.added(part, path, &value);
-            return prove(text, path, None, &value, vec![]);
+        IniPlace::EndOf(part, key) => {
+            let value = written(path, None, new)?;
+            let text = ini.added(part, &key, &value.text);
+            return ini.prove(text, path, None, value, vec![]);
         }
         IniPlace::Nowhere { section, known } => {
             return Err(PathEditError::NoSection { section, known });
         }
     };
+    ini.check_alone(at, path)?;
     let IniSays::Entry(entry) = &ini.lines[at].says else {
         return Err(not_edited("it stands there without a value"));
     };
-    let before = text[entry.value.clone()].to_owned();
-    if before == value {
-        return Ok(PathEdit {
-            text: text.to_owned(),
-            before: Some(before.clone().into()),
-            after: Some(before.into()),
-            notes: vec![],
-        });
+    let before = ini.value_of(at).unwrap_or_default();
+    let present = &text[entry.value.clone()];
+    let typed = match new {
+        NewValue::Auto(typed) | NewValue::String(typed) => Some(typed),
+        NewValue::Int(_) | NewValue::Json(_) => None,
+    };
+    let is_present = |value: &str| value == before;
+    if typed.is_some_and(|typed| is_present(typed)) {
+        let value = Some(Value::from(before));
+        return Ok(PathEdit::of(text.to_owned(), value.clone(), value));
     }
-    if matches!(
-        ini.lines.get(at + 1).map(|line| &line.says),
-        Some(IniSays::More)
-    ) {
+    if ini.end_of(at) > at + 1 {
         return Err(not_edited("its value goes on in the next line"));
     }
-    check(path, &value)?;
-    let is_held = entry.quote.is_some_and(|quote| !value.contains(quote));
-    let (from, to) = match (entry.quote, is_held) {
-        (Some(quote), false) => {
-            let around = quote.len_utf8();
-            (entry.value.start - around, entry.value.end + around)
-        }
-        (_, _) => (entry.value.start, entry.value.end),
-    };
+    let value = written(path, Some((entry, present)), new)?;
+    if is_present(&value.value) {
+        let value = Some(Value::from(before));
+        return Ok(PathEdit::of(text.to_owned(), value.clone(), value));
+    }
+    let around = entry.quote.map_or(0, str::len);
+    let (from, to) = (entry.value.start - around, entry.value.end + around);
     let mut notes = Vec::new();
     if entry.has_comment {
         notes.push(format!(
             "what stands behind {path} was kept as a comment, as most programs read it"
         ));
     }
-    // `key=` and a comment: a space keeps them apart.
-    let text = format!("{}{value}{}", &text[..from], &text[to..]);
-    prove(text, path, Some(before), &value, notes)
+    let text = format!("{}{}{}", &text[..from], value.text, &text[to..]);
+    ini.prove(text, path, Some(before), value, notes)
 }
 
-/// Removes a key with its line; what is not there is no error.
+/// Removes a key with its lines; what is not there is no error.
 ///
 /// # Errors
 /// As [`PathEditError`] says.
 pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditError> {
     let ini = Ini::parse(text)?;
     let IniPlace::Line(at) = ini.find(path, false)? else {
-        return Ok(PathEdit {
-            text: text.to_owned(),
-            before: None,
-            after: None,
-            notes: vec![],
-        });
+        return Ok(PathEdit::of(text.to_owned(), None, None));
     };
-    let more = ini.lines[at + 1..].iter();
-    let more = more.take_while(|line| matches!(line.says, IniSays::More));
-    let end = more
-        .last()
-        .map_or(ini.lines[at].span.end, |last| last.span.end);
+    ini.check_alone(at, path)?;
+    let end = ini.lines[ini.end_of(at) - 1].span.end;
     let before = ini.value_of(at).map(Value::from);
     let edited = format!("{}{}", &text[..ini.lines[at].span.start], &text[end..]);
-    Ok(PathEdit {
-        text: edited,
-        before,
-        after: None,
-        notes: vec![],
-    })
-}
-
-/// Whether every program reads a value as it is typed.
-fn check(path: &YamlPath, value: &str) -> Result<(), PathEditError> {
-    let refused = |what| {
-        Err(PathEditError::Value {
-            path: path.to_string(),
-            what,
-        })
-    };
-    let comment = [" #", " ;", "\t#", "\t;"];
-    if value.contains(char::is_control) {
-        return refused("an INI file has values of one line");
-    }
-    if value.trim() != value {
-        return refused("a space at an end would not be read");
-    }
-    if value.starts_with(['#', ';']) || comment.iter().any(|sign| value.contains(sign)) {
-        return refused("many programs would read a part of it as a comment");
-    }
-    if value.ends_with('\\') {
-        return refused("many programs would go on reading in the next line");
-    }
-    Ok(())
+    Ok(PathEdit::of(edited, before, None))
 }
 
 impl Ini<'_> {
-    /// The text with a new key at the end of a part.
-    fn added(&self, part: usize, path: &YamlPath, value: &str) -> String {
-        let parts = self.parts();
-        let lines = parts[part].lines.clone();
-        let last = lines.clone().rev().find(|at| {
-            matches!(
-                self.lines[*at].says,
-                IniSays::Entry(_) | IniSays::Bare(_) | IniSays::More
-            )
-        });
-        let at = match (last, part) {
-            (Some(last), _) => self.lines[last].span.end,
-            (None, 0) => self.head_end(lines.clone()),
-            (None, _) => self.lines[lines.start - 1].span.end,
-        };
-        let (before, after) = self.text.split_at(at);
-        let line_end = if self.text.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        };
-        let open = match before.is_empty() || before.ends_with('\n') || before == "\u{feff}" {
-            true => "",
-            false => line_end,
-        };
-        let (indent, separator) = self.style(lines);
-        let key = path.last_key().unwrap_or_default();
-        format!("{before}{open}{indent}{key}{separator}{value}{line_end}{after}")
-    }
-
-    /// Where the part before the first section ends, without the comment of that section.
-    fn head_end(&self, lines: Range<usize>) -> usize {
-        let comment = lines.clone().rev().take_while(|at| {
-            let line = &self.text[self.lines[*at].span.clone()];
-            line.trim_start().starts_with(['#', ';'])
-        });
-        let first = comment.last().unwrap_or(lines.end);
-        let at = self
-            .lines
-            .get(first)
-            .map_or(self.text.len(), |line| line.span.start);
-        // A mark of the encoding stays in front.
-        if at == 0 && self.text.starts_with('\u{feff}') {
-            '\u{feff}'.len_utf8()
-        } else {
-            at
-        }
-    }
-
-    /// How the entries of a part are written, or those of the file.
-    fn style(&self, lines: Range<usize>) -> (String, String) {
-        let all = lines.rev().chain((0..self.lines.len()).rev());
-        let style = all.filter_map(|at| {
-            let IniSays::Entry(entry) = &self.lines[at].says else {
-                return None;
+    /// The text, if it reads as it is meant, and everything else in it as before.
+    fn prove(
+        &self,
+        text: String,
+        path: &YamlPath,
+        before: Option<String>,
+        value: WrittenValue,
+        notes: Vec<String>,
+    ) -> Result<PathEdit, PathEditError> {
+        let is_it = Ini::parse(&text).is_ok_and(|after| {
+            let place = after.find(path, false);
+            let Ok(IniPlace::Line(at)) = place else {
+                return false;
             };
-            let line = &self.text[self.lines[at].span.start..entry.value.start];
-            let line = line.trim_start_matches('\u{feff}');
-            let (indent, rest) = line.split_at(line.find(&entry.key)?);
-            let separator = rest[entry.key.len()..].trim_end_matches(['"', '\'']);
-            // Aligned columns fit no other key.
-            let is_plain = separator.trim().len() == 1 && separator.len() <= 3;
-            is_plain.then(|| (indent.to_owned(), separator.to_owned()))
+            let (mut others, own) = (after.entries_by_line(), at);
+            let found = others.iter().position(|(line, ..)| *line == own);
+            let read = found.map(|found| others.remove(found));
+            let mut known = self.entries_by_line();
+            if let (Some(_), Some(found)) = (&before, found) {
+                known.remove(found);
+            }
+            let said = |all: Vec<IniSaid>| all.into_iter().map(|(_, path, value)| (path, value));
+            read.is_some_and(|(_, _, read)| read == value.value) && said(known).eq(said(others))
         });
-        let mut style = style;
-        style
-            .next()
-            .unwrap_or_else(|| (String::new(), " = ".to_owned()))
-    }
-}
-
-/// The text, if it reads as it is meant.
-fn prove(
-    text: String,
-    path: &YamlPath,
-    before: Option<String>,
-    value: &str,
-    notes: Vec<String>,
-) -> Result<PathEdit, PathEditError> {
-    let read = get(&text, path)?;
-    let read = read.as_ref().and_then(Value::as_str);
-    // Quotes that were typed are written, and are no part of the value.
-    let is_it = read == Some(value) || read.is_some_and(|it| value.trim_matches(['"', '\'']) == it);
-    match is_it {
-        true => Ok(PathEdit {
-            text,
-            before: before.map(Value::from),
-            after: Some(value.into()),
-            notes,
-        }),
-        false => Err(PathEditError::WouldChangeMore {
-            path: path.to_string(),
-        }),
+        let path = path.to_string();
+        match is_it {
+            true => Ok(PathEdit {
+                text,
+                before: before.map(Value::from),
+                after: Some(value.value.into()),
+                notes,
+            }),
+            false => Err(PathEditError::WouldChangeMore { path }),
+        }
     }
 }

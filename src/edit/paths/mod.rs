@@ -1,10 +1,13 @@
-//! Edits of TOML, JSON and INI by path, which keep every other byte: what YAML's own editor does for
+//! Edits of TOML, JSON, INI and properties by path, which keep every other byte: what YAML's own editor does for
 //! YAML. Pure.
 
 mod change;
 mod ini;
+mod ini_added;
 mod ini_lines;
+mod ini_value;
 mod json;
+mod properties;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -22,6 +25,7 @@ pub(crate) enum PathSyntax {
     Toml,
     Json,
     Ini,
+    Properties,
 }
 
 impl PathSyntax {
@@ -29,7 +33,7 @@ impl PathSyntax {
     pub(crate) fn unreadable(self, text: &str) -> Option<PathEditError> {
         match self {
             // Each of its programs reads other lines.
-            Self::Ini => None,
+            Self::Ini | Self::Properties => None,
             Self::Toml => toml::read(text).err(),
             Self::Json => json::read(text).err(),
         }
@@ -42,6 +46,7 @@ impl PathSyntax {
     pub(crate) fn get(self, text: &str, path: &YamlPath) -> Result<Option<Value>, PathEditError> {
         let tree = match self {
             Self::Ini => return ini::get(text, path),
+            Self::Properties => return properties::get(text, path),
             Self::Toml => toml::read(text)?,
             Self::Json => json::read(text)?,
         };
@@ -62,6 +67,7 @@ impl PathSyntax {
             Self::Toml => toml::set(text, path, value),
             Self::Json => json::set(text, path, value),
             Self::Ini => ini::set(text, path, value),
+            Self::Properties => properties::set(text, path, value),
         }
     }
 
@@ -74,26 +80,21 @@ impl PathSyntax {
             Self::Toml => toml::delete(text, path),
             Self::Json => json::delete(text, path),
             Self::Ini => ini::delete(text, path),
+            Self::Properties => properties::delete(text, path),
         }
     }
 
     /// The path of a value that is there, and that is a slip of the hand away from one that is not.
     pub(crate) fn sibling(self, text: &str, path: &YamlPath) -> Option<String> {
-        let known = self.scalars(text);
-        let known: Vec<String> = known.iter().map(|(known, _)| known.to_string()).collect();
-        let typed = path.to_string();
-        let below = |known: &&String| known.starts_with(&format!("{typed}.")) || **known == typed;
-        if known.iter().any(|known| below(&known)) {
-            return None;
-        }
-        let known = known.iter().map(String::as_str);
-        crate::suggest::slip_of(&typed, known).map(str::to_owned)
+        let known: Vec<YamlPath> = self.scalars(text).into_iter().map(|(at, _)| at).collect();
+        sibling(&known, path)
     }
 
     /// Every value with its path; none where the text cannot be read.
     pub(crate) fn scalars(self, text: &str) -> Vec<(YamlPath, String)> {
         let tree = match self {
             Self::Ini => return Ini::parse(text).map_or_else(|_| vec![], |ini| ini.entries()),
+            Self::Properties => return properties::entries(text),
             Self::Toml => toml::read(text),
             Self::Json => json::read(text),
         };
@@ -103,6 +104,35 @@ impl PathSyntax {
         }
         found
     }
+}
+
+/// The one of these paths that is a slip of the hand away from one that is none of them, nor above one.
+pub(crate) fn sibling(known: &[YamlPath], path: &YamlPath) -> Option<String> {
+    let typed = plain(path);
+    if known
+        .iter()
+        .any(|known| known.segments().starts_with(path.segments()) || *known == *path)
+    {
+        return None;
+    }
+    let known: Vec<(String, &YamlPath)> = known.iter().map(|known| (plain(known), known)).collect();
+    if let Some((_, same)) = known.iter().find(|(words, _)| *words == typed) {
+        return Some(same.to_string());
+    }
+    let words = known.iter().map(|(words, _)| words.as_str());
+    let meant = crate::suggest::slip_of(&typed, words)?;
+    let (_, meant) = known.iter().find(|(words, _)| words == meant)?;
+    Some(meant.to_string())
+}
+
+/// A path without the brackets around names that hold dots.
+fn plain(path: &YamlPath) -> String {
+    let words = path.segments().iter().map(|step| match step {
+        Segment::Key(key) => key.clone(),
+        Segment::Index(index) => format!("[{index}]"),
+        Segment::Append => "[+]".to_owned(),
+    });
+    words.collect::<Vec<_>>().join(".")
 }
 
 /// Whether a text reads as an INI file throughout.

@@ -7,7 +7,7 @@ use super::change::keeps_every_byte;
 use super::{PathEdit, PathEditError, PathSyntax};
 use crate::edit::yaml::{NewValue, YamlPath};
 
-use PathSyntax::{Ini, Json, Toml};
+use PathSyntax::{Ini, Json, Properties, Toml};
 
 fn path(typed: &str) -> YamlPath {
     typed
@@ -266,7 +266,11 @@ fn one_value_of_ini_changes() {
     for (at, word, from, to) in [
         ("security.INSTALL_LOCK", "true", "= false", "= true"),
         ("security.PASSWORD", "it's", "\"a b\"", "\"it's\""),
-        ("security.PASSWORD", "a \"b", "\"a b\"", "a \"b"),
+        // In the quotes that stand there, or that were typed.
+        ("security.PASSWORD", "a #b;c", "\"a b\"", "\"a #b;c\""),
+        ("security.PASSWORD", "'a\"b'", "\"a b\"", "'a\"b'"),
+        ("APP_NAME", "`a;b`", "shop", "`a;b`"),
+        ("APP_NAME", "\"\"\"#a\"\"\"", "shop", "\"\"\"#a\"\"\""),
         ("APP_NAME", "my = shop", "shop", "my = shop"),
         ("RUN_MODE", "dev", "prod ;", "dev ;"),
         ("repository.signing.KEY", "x", "none", "x"),
@@ -307,7 +311,14 @@ fn what_ini_cannot_take_is_refused() {
     for (at, word, code) in [
         ("securty.INSTALL_LOCK", "true", "file_no_place"),
         ("mailer.ENABLED", "true", "file_no_place"),
-        ("security.PASSWORD", "a ;b", "file_value"),
+        ("security.PASSWORD", "a \"b", "file_value"),
+        ("security.PASSWORD", "a\\", "file_value"),
+        ("APP_NAME", "a#b", "file_value"),
+        ("APP_NAME", "a;b", "file_value"),
+        ("APP_NAME", "#a", "file_value"),
+        ("APP_NAME", "a \"b", "file_value"),
+        ("APP_NAME", "\"a", "file_value"),
+        ("APP_NAME", " a", "file_value"),
         ("security.PASSWORD", "a\nb", "file_value"),
         ("security.PASSWORD[0]", "a", "file_value"),
     ] {
@@ -325,6 +336,137 @@ fn what_ini_cannot_take_is_refused() {
     }
     let more = "[a]\nb = 1\n  and 2\n";
     refuses(Ini, more, "a.b", &auto("3"), "edit_unsafe");
+}
+
+#[test]
+fn what_stands_there_shows_how_an_ini_file_is_read() {
+    let text = "[a]\nurl = http://x/#/y\nsaid = he said \"x\"\n";
+    sets(
+        Ini,
+        text,
+        "a.url",
+        "http://x/#/z",
+        &text.replacen("#/y", "#/z", 1),
+    );
+    let after = text.replacen("he said \"x\"", "a \"b", 1);
+    sets(Ini, text, "a.said", "a \"b", &after);
+    let literal = |word: &str| NewValue::String(word.to_owned());
+    let done = set(Ini, "[a]\nb = 1\n", "a.b", &literal("x;y"));
+    assert_eq!(done.text, "[a]\nb = x;y\n");
+    let error = Ini.set("b = 1\n", &path("b"), &auto("x;y")).unwrap_err();
+    let hint = error.hint("f");
+    assert!(
+        hint.contains("'b=\"…\"'") && hint.contains("--string"),
+        "{hint}"
+    );
+    // What was typed in quotes reads without them, and is there when it is typed again.
+    for typed in ["\"a b\"", "a b"] {
+        let done = set(Ini, "b = \"c\"\n", "b", &auto(typed));
+        assert_eq!(
+            (done.text.as_str(), &done.after),
+            ("b = \"a b\"\n", &Some("a b".into()))
+        );
+        let again = set(Ini, &done.text, "b", &auto(typed));
+        assert_eq!((again.before, again.text), (again.after, done.text));
+    }
+    // No comment begins between quotes, also where these do not end.
+    let open = "a = \"x \\\" # y\" z\nb = x \"y # z\"\nc = 1\n";
+    assert_eq!(Ini.get(open, &path("b")), Ok(Some("x \"y # z\"".into())));
+    assert_eq!(
+        Ini.get(open, &path("a")),
+        Ok(Some("\"x \\\" # y\" z".into()))
+    );
+}
+
+#[test]
+fn a_value_of_ini_goes_on_in_lines_that_are_indented_more() {
+    let text = "[a]\nhosts =\n  one\n\n  # c\n  two>=1\nx = 1\\\ny\nlast = 3\n";
+    let get = |at: &str| Ini.get(text, &path(at)).unwrap();
+    assert_eq!(get("a.hosts"), Some("one\ntwo>=1".into()));
+    assert_eq!(get("a.x"), Some("1\\\ny".into()));
+    let after = "[a]\nx = 1\\\ny\nlast = 3\n";
+    deletes(Ini, text, "a.hosts", after);
+    deletes(Ini, text, "a.x", &text.replacen("x = 1\\\ny\n", "", 1));
+    sets(Ini, text, "a.last", "4", &text.replacen("3", "4", 1));
+    // To some programs `b` is an entry, to others a part of `a`.
+    let doubtful = "a =\n  b = 1\nc = 2\n";
+    for at in ["a", "b"] {
+        refuses(Ini, doubtful, at, &auto("3"), "file_ambiguous");
+        assert!(Ini.get(doubtful, &path(at)).is_err());
+        assert!(Ini.delete(doubtful, &path(at)).is_err());
+    }
+    sets(Ini, doubtful, "c", "3", "a =\n  b = 1\nc = 3\n");
+    // Indented alike they are entries.
+    let alike = "[a]\n\tb =\n\tc = 1\n";
+    sets(Ini, alike, "a.c", "2", "[a]\n\tb =\n\tc = 2\n");
+}
+
+#[test]
+fn a_name_with_dots_is_found_in_ini() {
+    let php = "[PHP]\nengine = On\n[Date]\n;date.timezone =\n[opcache]\nopcache.enable=1\n";
+    let hint = |at: &str| Ini.set(php, &path(at), &auto("x")).unwrap_err().hint("f");
+    assert_eq!(hint("date.timezone"), "name it: Date[\"date.timezone\"]");
+    assert_eq!(
+        hint("opcache.enable"),
+        "name it: opcache[\"opcache.enable\"]"
+    );
+    let after = php.replacen("[Date]\n", "[Date]\ndate.timezone=UTC\n", 1);
+    sets(Ini, php, "Date[\"date.timezone\"]", "UTC", &after);
+    sets(
+        Ini,
+        php,
+        "opcache.opcache.enable",
+        "0",
+        &php.replacen("enable=1", "enable=0", 1),
+    );
+    // Nothing but keys, as in conf.d of PHP.
+    let bare = "memory_limit=1G\n";
+    sets(
+        Ini,
+        bare,
+        "opcache.enable",
+        "1",
+        "memory_limit=1G\nopcache.enable=1\n",
+    );
+    let dotted = "[log.file]\nMODE = a\n";
+    assert_eq!(
+        Ini.sibling(dotted, &path("log.file.MODEL")).as_deref(),
+        Some("log.file.MODE")
+    );
+}
+
+#[test]
+fn one_value_of_properties_changes() {
+    let text = "# Minecraft\nmotd=A \\u00a7cb # c;d\nquery.port = 25565\nlist[0].name: x\nlong=a,\\\n  b\nbare\n";
+    let get = |at: &str| Properties.get(text, &path(at)).unwrap();
+    assert_eq!(get("motd"), Some("A §cb # c;d".into()));
+    assert_eq!(get("long"), Some("a,b".into()));
+    assert_eq!(get("bare"), Some("".into()));
+    for (at, word, from, to) in [
+        ("motd", "x # \"y\" ;", "A \\u00a7cb # c;d", "x # \"y\" ;"),
+        ("motd", "C:\\ü", "A \\u00a7cb # c;d", "C:\\\\\\u00FC"),
+        ("query.port", "1", "25565", "1"),
+        ("list[0].name", " y", "x", "\\ y"),
+        ("long", "c", "a,\\\n  b", "c"),
+        ("bare", "1", "bare", "bare=1"),
+        ("spring.new", "a=b", "bare\n", "bare\nspring.new=a=b\n"),
+    ] {
+        sets(Properties, text, at, word, &text.replacen(from, to, 1));
+        let windows = text.replace('\n', "\r\n");
+        let wanted = text.replacen(from, to, 1).replace('\n', "\r\n");
+        sets(Properties, &windows, at, word, &wanted);
+    }
+    sets(Properties, "a = ä\n", "b", "ö", "a = ä\nb = ö\n");
+    deletes(
+        Properties,
+        text,
+        "long",
+        &text.replacen("long=a,\\\n  b\n", "", 1),
+    );
+    deletes(Properties, text, "gone", text);
+    refuses(Properties, "a=1\na=2\n", "a", &auto("3"), "file_ambiguous");
+    let meant = Properties.sibling(text, &path("query.prot"));
+    assert_eq!(meant.as_deref(), Some("query.port"));
 }
 
 /// Texts of each kind with comments, odd spaces and both kinds of line ends.
@@ -371,8 +513,8 @@ proptest! {
             let Ok(done) = syntax.set(&text, &place, &new) else { continue };
             let wanted = done.after.clone().unwrap();
             let read = syntax.get(&done.text, &place).unwrap().unwrap();
-            let quoted = syntax == Ini && word.len() > 1 && word.starts_with(['"', '\'']);
-            prop_assert!(quoted || read == wanted, "{read} {wanted}\n{}", done.text);
+            let quoted = syntax == Ini && word.len() > 1 && word.starts_with(['"', '\'', '`']);
+            prop_assert!(read == wanted, "{read} {wanted}\n{}", done.text);
             if matches!(new, NewValue::String(_)) && !quoted {
                 prop_assert_eq!(&wanted, &Value::from(word.clone()));
             }
@@ -383,10 +525,8 @@ proptest! {
                 let is_it = known.segments().starts_with(place.segments());
                 prop_assert!(is_it || after.contains(&(known.clone(), value.clone())), "{known}\n{}", done.text);
             }
-            if !quoted {
-                let again = syntax.set(&done.text, &place, &new).unwrap();
-                prop_assert_eq!(&again.text, &done.text);
-            }
+            let again = syntax.set(&done.text, &place, &new).unwrap();
+            prop_assert_eq!(&again.text, &done.text);
             let gone = syntax.delete(&done.text, &place).unwrap();
             prop_assert_eq!(syntax.get(&gone.text, &place).unwrap(), None);
             let nothing = syntax.delete(&gone.text, &place).unwrap();
@@ -407,7 +547,7 @@ proptest! {
     /// Nothing that can be typed or lie there breaks a reader.
     #[test]
     fn no_text_breaks_a_reader(text in "[\\[\\]{}=:;#\"'a-c1., \\\\\n\r\t]{0,40}", place in places()) {
-        for syntax in [Toml, Json, Ini] {
+        for syntax in [Toml, Json, Ini, Properties] {
             let one: Result<PathEdit, PathEditError> = syntax.set(&text, &place, &auto("1"));
             if let Ok(done) = one {
                 prop_assert_eq!(syntax.get(&done.text, &place).unwrap(), done.after);
