@@ -139,14 +139,8 @@ fn is_of_stack(request: &EditRequest, located: &Located, variables: &StackVariab
     let Some(file) = &request.file else {
         return true;
     };
-    let Some(path) = edits::named(located, file) else {
-        return false;
-    };
-    let path = files::follow(&path);
-    let own = located.args.files.iter().chain(variables.read_besides());
-    let overrides = located.default_overrides();
-    let mut own = own.chain(&overrides);
-    own.any(|known| files::follow(known) == path)
+    let path = edits::named(located, file);
+    path.is_some_and(|path| edits::is_of_stack(&path, located, variables))
 }
 
 /// The variable that an edit sets, in an env file or under `environment`.

@@ -14,7 +14,7 @@ use crate::assess::edits;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::edit::dotenv::{Dotenv, EnvKey, EnvKeyError, Format};
-use crate::edit::paths::PathSyntax;
+use crate::edit::paths::{self, PathSyntax};
 use crate::edit::syntax::FileSyntax;
 use crate::edit::value_text;
 use crate::edit::yaml::{self, YamlPath};
@@ -56,7 +56,7 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
     if global.json {
         page::value_document(&json!({"file": got.at, "key": args.key, "value": got.value}));
     } else if let Some(value) = &got.value {
-        let text = value_text(value);
+        let text = got.word.unwrap_or_else(|| value_text(value));
         // A script gets every byte of it; a terminal must not obey it.
         match std::io::stdout().is_terminal() {
             true => report::value(&text),
@@ -79,6 +79,8 @@ struct GotValue {
     /// The file, or the service.
     at: String,
     value: Option<Value>,
+    /// A number as it stands in the file.
+    word: Option<String>,
     /// Where there is none: what may help.
     hint: Option<String>,
 }
@@ -117,6 +119,7 @@ fn in_force(found: &LocatedStack, key: &str) -> Result<GotValue, Complaint> {
             _ => at.unwrap_or_default(),
         },
         value: got.value.map(Value::String),
+        word: None,
         hint: meant.map(|meant| format!("did you mean {meant}?")),
     })
 }
@@ -164,6 +167,7 @@ async fn of_service(
     Ok(GotValue {
         at,
         value: value.map(Value::String),
+        word: None,
         hint: meant.map(|meant| format!("did you mean {meant}?")),
     })
 }
@@ -199,7 +203,7 @@ fn in_file(located: &Located, args: &GetArgs) -> Result<GotValue, Complaint> {
         return Err(edits::no_file(Path::new(&name)));
     };
     let side = Side::read(&path);
-    let (value, meant) = match edits::syntax_of(&path, &side, located) {
+    let read = match edits::syntax_of(&path, &side, located) {
         FileSyntax::Yaml => in_yaml(&name, &bytes, &args.key, located)?,
         FileSyntax::Paths(syntax) => in_paths(syntax, &name, &bytes, &args.key)?,
         FileSyntax::Env => {
@@ -210,8 +214,9 @@ fn in_file(located: &Located, args: &GetArgs) -> Result<GotValue, Complaint> {
     };
     Ok(GotValue {
         at: name,
-        value,
-        hint: meant.map(|meant| format!("did you mean {meant}?")),
+        value: read.value,
+        word: read.word,
+        hint: read.meant.map(|meant| format!("did you mean {meant}?")),
     })
 }
 
@@ -228,10 +233,15 @@ fn asked_file(located: &Located, args: &GetArgs) -> Result<PathBuf, Complaint> {
     Ok(found.unwrap_or_else(|| located.first_env_file()))
 }
 
-/// A value, and what was probably meant where there is none.
-type ValueAndMeant = (Option<Value>, Option<String>);
+/// What a file says.
+struct ReadValue {
+    value: Option<Value>,
+    word: Option<String>,
+    /// What was probably meant where there is none.
+    meant: Option<String>,
+}
 
-fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ValueAndMeant, Complaint> {
+fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ReadValue, Complaint> {
     let key: EnvKey = key
         .parse()
         .map_err(|error: crate::edit::dotenv::EnvKeyError| {
@@ -245,7 +255,11 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ValueAn
         .get(&key, &|name| std::env::var(name).ok())
         .map_err(told)?;
     let meant = suggest::nearest(key.as_str(), file.keys().map(|(known, _)| known));
-    Ok((value.map(Value::String), meant.map(str::to_owned)))
+    Ok(ReadValue {
+        value: value.map(Value::String),
+        word: None,
+        meant: meant.map(str::to_owned),
+    })
 }
 
 fn in_paths(
@@ -253,14 +267,18 @@ fn in_paths(
     name: &str,
     bytes: &[u8],
     path: &str,
-) -> Result<ValueAndMeant, Complaint> {
+) -> Result<ReadValue, Complaint> {
     let text = edits::text_of(name, bytes)?;
     let path: YamlPath = path
         .parse()
         .map_err(|error| edits::refused_yaml(name, &error))?;
     let value = syntax.get(&text, &path);
     let value = value.map_err(|error| edits::refused_paths(name, &error))?;
-    Ok((value, syntax.sibling(&text, &path)))
+    Ok(ReadValue {
+        value,
+        word: syntax.number_word(&text, &path),
+        meant: syntax.sibling(&text, &path),
+    })
 }
 
 fn in_yaml(
@@ -268,10 +286,15 @@ fn in_yaml(
     bytes: &[u8],
     path: &str,
     located: &Located,
-) -> Result<ValueAndMeant, Complaint> {
+) -> Result<ReadValue, Complaint> {
     let text = edits::text_of(name, bytes)?;
     let told = |error: yaml::YamlError| edits::refused_yaml(name, &error);
     let path: YamlPath = path.parse().map_err(told)?;
     let value = yaml::get(&text, &path).map_err(told)?;
-    Ok((value, suggested_path::of(&path, located)))
+    let sibling = || paths::sibling_in_yaml(&text, &path);
+    Ok(ReadValue {
+        value,
+        word: yaml::number_word(&text, &path),
+        meant: suggested_path::of(&path, located).or_else(sibling),
+    })
 }

@@ -205,12 +205,20 @@ fn value_in(name: &Path, file: &[u8], key: &str) -> Option<Shown> {
             return Some(Shown::of(key.as_str(), value.as_deref()));
         }
     };
+    let word = || match FileSyntax::of(name, Some(file), false) {
+        FileSyntax::Yaml => yaml::number_word(text()?, &path()?),
+        FileSyntax::Paths(syntax) => syntax.number_word(text()?, &path()?),
+        FileSyntax::Env | FileSyntax::Other => None,
+    };
     match value {
         None => Some(Shown::Absent),
         // A whole part of the file is not told in a line.
         Some(Value::Object(_) | Value::Array(_)) => None,
         Some(Value::String(text)) => Some(Shown::of(key, Some(&text))),
-        Some(other) => Some(Shown::of(key, Some(&other.to_string()))),
+        Some(other) => {
+            let text = word().unwrap_or_else(|| other.to_string());
+            Some(Shown::of(key, Some(&text)))
+        }
     }
 }
 

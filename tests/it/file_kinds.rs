@@ -68,6 +68,29 @@ fn ini() {
     holds("app.ini", "/data/app.ini", text, &cases);
 }
 
+#[test]
+fn properties() {
+    let text = "# Minecraft\nmotd=A \\u00a7c#1\nquery.port = 25565\n";
+    let cases = [("query.port", "25566", "25565", "25566")];
+    holds("server.properties", "/data/server.properties", text, &cases);
+}
+
+/// As it is written, in the file, in the plan and in the container.
+#[test]
+fn a_number_is_told_as_it_stands() {
+    let text = "mode: 0600\nversion: 1.20\n";
+    let Some(stack) = stack("app.yml", "/etc/app.yml", text) else {
+        return;
+    };
+    let refit = |args: &[&str]| stack.refit(&[args, &["-F", "app.yml"]].concat()).exits(0);
+    assert_eq!(refit(&["get", "mode"]).stdout, "0600\n");
+    let set = refit(&["set", "mode=0640", "version=1.30"]);
+    set.has_line(&["app.yml", "mode", "0600 → 0640"])
+        .has_line(&["app.yml", "version", "1.20 → 1.30"])
+        .has_line(&["✓", "web", "/etc/app.yml reads version=1.30"]);
+    assert_eq!(stack.read("app.yml"), "mode: 0640\nversion: 1.30\n");
+}
+
 /// Each with its file, and the codes of what is refused.
 #[test]
 fn what_cannot_be_meant_is_refused() {
@@ -86,6 +109,8 @@ fn what_cannot_be_meant_is_refused() {
         ("app.toml", "port = 1\n[a]\n"),
         ("bad.json", "{\"a\": }\n"),
         ("app.json", "{\"port\": 1}\n"),
+        ("app.yml", "port: 80\nlist: [a]\n"),
+        ("php.ini", "[PHP]\n[Date]\n;date.timezone =\n"),
     ];
     for (name, text) in files {
         stack.write(name, text);
@@ -153,6 +178,30 @@ fn what_cannot_be_meant_is_refused() {
             "refit set port=1 -F app.json",
         ),
         ("new.toml", "a=1", "no_file", "new.toml"),
+        (
+            "app.yml",
+            "port=abc",
+            "file_value",
+            "app.yml: port: a number stands there",
+        ),
+        (
+            "app.yml",
+            "list=b",
+            "file_value",
+            "list: a list stands there",
+        ),
+        (
+            "php.ini",
+            "date.timezone=UTC",
+            "file_ambiguous",
+            "name it: Date[",
+        ),
+        (
+            "app.ini",
+            "server.PORT=a#b",
+            "file_value",
+            "--string writes it as it is",
+        ),
     ] {
         let words = ["--json", "set", typed, "-F", file, "--no-apply"];
         let answer = stack.refit(&words);

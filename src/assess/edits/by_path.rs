@@ -1,11 +1,11 @@
-//! Edits by path: of YAML, TOML, JSON and INI.
+//! Edits by path: of YAML, TOML, JSON, INI and properties.
 
 use std::path::Path;
 
 use super::file::{check_is_file, text_of, with_meant};
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::complaint::{Code, Complaint};
-use crate::edit::paths::{PathEditError, PathSyntax};
+use crate::edit::paths::{self, PathEditError, PathSyntax};
 use crate::edit::value_text;
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::request::{Edit, To, ValueType};
@@ -13,7 +13,27 @@ use crate::stack::locate::Located;
 use crate::stack::side::Side;
 use crate::stack::{shown, suggested_path};
 
-pub(super) fn edit_yaml(
+/// Whose file it is, which says how it is read and what a value in it may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PathFile {
+    /// Compose's own, which knows the type of each value itself.
+    Compose,
+    /// YAML of another program.
+    Yaml,
+    /// Of another syntax.
+    Other(PathSyntax),
+}
+
+/// What became of a text.
+struct DoneEdit {
+    text: String,
+    before: Option<String>,
+    after: Option<String>,
+    notes: Vec<String>,
+}
+
+pub(super) fn edit_by_path(
+    of: PathFile,
     path: &Path,
     edits: &[Edit],
     located: &Located,
@@ -24,27 +44,27 @@ pub(super) fn edit_yaml(
     let was = edited.text(path)?;
     let mut text = text_of(&file, was.bytes().unwrap_or_default())?;
     for edit in edits {
-        let place: YamlPath = edit
-            .key
-            .parse()
-            .map_err(|error| refused_yaml(&file, &error))?;
-        let done = match &edit.to {
-            To::Set(value, kind) => yaml::set(&text, &place, &new_value(value.expose(), *kind)?),
-            To::Unset => yaml::delete(&text, &place),
-        };
-        let done = done.map_err(|error| refused_yaml(&file, &error))?;
+        let parsed = edit.key.parse();
+        let place: YamlPath = parsed.map_err(|error| refused_yaml(&file, &error))?;
+        let done = of.edited(&file, &text, &place, &edit.to)?;
+        let notes = done.notes.iter();
         edited
             .notes
-            .extend(done.notes.iter().map(|note| format!("{file}: {note}")));
-        edited
-            .notes
-            .extend(slip(&file, &place, edit, &done, located));
+            .extend(notes.map(|note| format!("{file}: {note}")));
+        if done.before.is_none() {
+            edited
+                .notes
+                .extend(of.remark_on_new(&file, &text, &place, edit, located));
+        }
         edited.changes.push(KeyChange {
             file: file.clone(),
-            key: edit.key.clone(),
+            key: match of {
+                PathFile::Compose | PathFile::Yaml => edit.key.clone(),
+                PathFile::Other(_) => place.to_string(),
+            },
             name: place.last_key().unwrap_or_default().to_owned(),
-            before: done.before.as_ref().map(value_text),
-            after: done.after.as_ref().map(value_text),
+            before: done.before,
+            after: done.after,
         });
         text = done.text;
     }
@@ -53,51 +73,91 @@ pub(super) fn edit_yaml(
     Ok(())
 }
 
-/// The same of a file of another syntax.
-pub(super) fn edit_paths(
-    syntax: PathSyntax,
-    path: &Path,
-    edits: &[Edit],
-    located: &Located,
-    edited: &mut Edited,
-) -> Result<(), Complaint> {
-    let file = shown(&located.args.directory, path);
-    check_is_file(&file, path)?;
-    let was = edited.text(path)?;
-    let mut text = text_of(&file, was.bytes().unwrap_or_default())?;
-    let refused = |error: PathEditError| refused_paths(&file, &error);
-    for edit in edits {
-        let place: YamlPath = edit
-            .key
-            .parse()
-            .map_err(|error| refused_yaml(&file, &error))?;
-        let done = match &edit.to {
-            To::Set(value, kind) => syntax
-                .set(&text, &place, &new_value(value.expose(), *kind)?)
-                .map_err(refused)?,
-            To::Unset => syntax.delete(&text, &place).map_err(refused)?,
+impl PathFile {
+    fn edited(
+        self,
+        file: &str,
+        text: &str,
+        place: &YamlPath,
+        to: &To,
+    ) -> Result<DoneEdit, Complaint> {
+        let new = match to {
+            To::Set(value, kind) => Some(new_value(value.expose(), *kind)?),
+            To::Unset => None,
         };
-        let notes = done.notes.iter();
-        edited
-            .notes
-            .extend(notes.map(|note| format!("{file}: {note}")));
-        if matches!(edit.to, To::Unset) && done.before.is_none() {
-            let note = format!("{file}: {place} was not set; nothing to remove");
-            let meant = syntax.sibling(&text, &place);
-            edited.notes.push(with_meant(note, meant.as_deref()));
+        // A number is told as it stands, or was typed.
+        let told = |value: Option<serde_json::Value>, word: Option<String>| {
+            let typed = match &new {
+                Some(NewValue::Auto(typed)) => typed.trim(),
+                Some(NewValue::String(_) | NewValue::Int(_) | NewValue::Json(_)) | None => "",
+            };
+            let is_typed = |value: &serde_json::Value| value.is_number() && !typed.is_empty();
+            let value = value?;
+            Some(word.unwrap_or_else(|| match is_typed(&value) {
+                true => typed.to_owned(),
+                false => value_text(&value),
+            }))
+        };
+        match self {
+            Self::Compose | Self::Yaml => {
+                let done = match (&new, self) {
+                    (Some(new), Self::Yaml) => yaml::set_alike(text, place, new),
+                    (Some(new), _) => yaml::set(text, place, new),
+                    (None, _) => yaml::delete(text, place),
+                };
+                let done = done.map_err(|error| refused_yaml(file, &error))?;
+                let word = |text: &str| yaml::number_word(text, place);
+                Ok(DoneEdit {
+                    before: told(done.before, word(text)),
+                    after: told(done.after, word(&done.text)),
+                    notes: done.notes.iter().map(ToString::to_string).collect(),
+                    text: done.text,
+                })
+            }
+            Self::Other(syntax) => {
+                let done = match &new {
+                    Some(new) => syntax.set(text, place, new),
+                    None => syntax.delete(text, place),
+                };
+                let done = done.map_err(|error| refused_paths(file, &error))?;
+                let word = |text: &str| syntax.number_word(text, place);
+                Ok(DoneEdit {
+                    before: told(done.before, word(text)),
+                    after: told(done.after, word(&done.text)),
+                    notes: done.notes,
+                    text: done.text,
+                })
+            }
         }
-        edited.changes.push(KeyChange {
-            file: file.clone(),
-            key: place.to_string(),
-            name: place.last_key().unwrap_or_default().to_owned(),
-            before: done.before.as_ref().map(value_text),
-            after: done.after.as_ref().map(value_text),
-        });
-        text = done.text;
     }
-    let after = Side::new(text.into_bytes(), &was);
-    edited.put(path, was, after);
-    Ok(())
+
+    /// What Compose lets pass, and a person may not have meant: nothing to remove, and a service that
+    /// only a slip of the finger made.
+    fn remark_on_new(
+        self,
+        file: &str,
+        text: &str,
+        place: &YamlPath,
+        edit: &Edit,
+        located: &Located,
+    ) -> Option<String> {
+        let meant = match self {
+            Self::Compose => suggested_path::of(place, located),
+            Self::Yaml => paths::sibling_in_yaml(text, place),
+            Self::Other(syntax) => syntax.sibling(text, place),
+        };
+        match (&edit.to, self) {
+            (To::Unset, _) => {
+                let note = format!("{file}: {place} was not set; nothing to remove");
+                Some(with_meant(note, meant.as_deref()))
+            }
+            (To::Set(..), Self::Compose) => {
+                meant.map(|meant| format!("{place} is new; did you mean {meant}?"))
+            }
+            // Refused as a slip, unless it is meant so.
+            (To::Set(..), Self::Yaml | Self::Other(_)) => None,
+        }
+    }
 }
 
 /// What is wrong with a file or an edit of it.
@@ -105,41 +165,23 @@ pub(crate) fn refused_paths(file: &str, error: &PathEditError) -> Complaint {
     Complaint::new(error.code(), format!("{file}: {error}")).hint(error.hint(file))
 }
 
-/// What Compose lets pass, and a person may not have meant: nothing to remove, and a service that
-/// only a slip of the finger made.
-fn slip(
-    file: &str,
-    place: &YamlPath,
-    edit: &Edit,
-    done: &yaml::YamlEdit,
-    located: &Located,
-) -> Option<String> {
-    if done.before.is_some() {
-        return None;
-    }
-    let meant = suggested_path::of(place, located);
-    match edit.to {
-        To::Unset => {
-            let text = format!("{file}: {place} was not set; nothing to remove");
-            Some(with_meant(text, meant.as_deref()))
-        }
-        To::Set(..) => meant.map(|meant| format!("{place} is new; did you mean {meant}?")),
-    }
-}
-
 fn new_value(text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
+    let refused = |text: String| Complaint::new(Code::BadValue, text);
     Ok(match kind {
         ValueType::Auto => NewValue::Auto(text.to_owned()),
         ValueType::String => NewValue::String(text.to_owned()),
         ValueType::Int => NewValue::Int(text.trim().parse().map_err(|_| {
-            Complaint::new(Code::BadValue, "--int: the value is not a whole number")
+            let digits = text.trim().trim_start_matches(['+', '-']);
+            let is_number = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+            refused(match is_number {
+                true => "--int: the number has more than 64 bits".to_owned(),
+                false => "--int: the value is not a whole number".to_owned(),
+            })
         })?),
-        ValueType::Json => NewValue::Json(serde_json::from_str(text).map_err(|error| {
-            Complaint::new(
-                Code::BadValue,
-                format!("--as-json: the value is not JSON: {error}"),
-            )
-        })?),
+        ValueType::Json => NewValue::Json(
+            serde_json::from_str(text)
+                .map_err(|error| refused(format!("--as-json: the value is not JSON: {error}")))?,
+        ),
     })
 }
 

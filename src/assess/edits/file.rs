@@ -142,6 +142,15 @@ pub(crate) fn syntax_of(path: &Path, side: &Side, located: &Located) -> FileSynt
     FileSyntax::of(path, side.bytes(), is_used)
 }
 
+/// Whether a file is one of the stack's definition, or would be loaded with it.
+pub(crate) fn is_of_stack(path: &Path, located: &Located, variables: &StackVariables) -> bool {
+    let path = files::follow(path);
+    let own = located.args.files.iter().chain(variables.read_besides());
+    let overrides = located.default_overrides();
+    let mut own = own.chain(&overrides);
+    own.any(|known| files::follow(known) == path)
+}
+
 /// A file of which nobody can say what a setting in it looks like.
 pub(crate) fn not_editable(shown: &str) -> Complaint {
     let text = format!("{shown} does not read as an env file, nor as YAML, TOML, JSON or INI");

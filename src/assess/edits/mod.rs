@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use by_path::{refused_paths, refused_yaml};
 pub(crate) use file::{
-    check_is_file, format_of, named, no_file, not_editable, stays_readable, syntax_of, text_of,
+    check_is_file, format_of, is_of_stack, named, no_file, not_editable, stays_readable, syntax_of,
+    text_of,
 };
 
 use crate::assess::edit_target;
@@ -26,7 +27,7 @@ use crate::stack::locate::Located;
 use crate::stack::shown;
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
-use by_path::{edit_paths, edit_yaml};
+use by_path::{PathFile, edit_by_path};
 use env_file::edit_env;
 use file::existing;
 
@@ -169,8 +170,18 @@ fn edit_file(
     let name = shown(&located.args.directory, path);
     check_is_file(&name, path)?;
     match syntax_of(path, &edited.text(path)?, located) {
-        FileSyntax::Yaml => edit_yaml(path, edits, located, edited),
-        FileSyntax::Paths(syntax) => edit_paths(syntax, path, edits, located, edited),
+        FileSyntax::Yaml => {
+            let is_own = is_of_stack(path, located, &StackVariables::read(located, &edited.files));
+            let of = if is_own {
+                PathFile::Compose
+            } else {
+                PathFile::Yaml
+            };
+            edit_by_path(of, path, edits, located, edited)
+        }
+        FileSyntax::Paths(syntax) => {
+            edit_by_path(PathFile::Other(syntax), path, edits, located, edited)
+        }
         FileSyntax::Env => edit_env(path, edits, located, edited),
         FileSyntax::Other => Err(not_editable(&name)),
     }
@@ -192,7 +203,8 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
     let (remark, warning) = (remark.filter(is_new), warning.filter(is_new));
     edited.remarks.extend(remark);
     edited.notes.extend(warning);
-    edit_yaml(&path, std::slice::from_ref(edit), located, edited)
+    let edits = std::slice::from_ref(edit);
+    edit_by_path(PathFile::Compose, &path, edits, located, edited)
 }
 
 /// `--for`: the service's `environment` takes the key from the env files.

@@ -310,7 +310,9 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
         NewValue::Auto(typed) | NewValue::String(typed) => Some(typed),
         NewValue::Int(_) | NewValue::Json(_) => None,
     };
-    let is_present = |value: &str| value == before;
+    let around = entry.quote.map_or(0, str::len);
+    let (from, to) = (entry.value.start - around, entry.value.end + around);
+    let is_present = |value: &str| value == before || value == &text[from..to];
     if typed.is_some_and(|typed| is_present(typed)) {
         let value = Some(Value::from(before));
         return Ok(PathEdit::of(text.to_owned(), value.clone(), value));
@@ -323,8 +325,6 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
         let value = Some(Value::from(before));
         return Ok(PathEdit::of(text.to_owned(), value.clone(), value));
     }
-    let around = entry.quote.map_or(0, str::len);
-    let (from, to) = (entry.value.start - around, entry.value.end + around);
     let mut notes = Vec::new();
     if entry.has_comment {
         notes.push(format!(
@@ -366,6 +366,9 @@ impl Ini<'_> {
             let Ok(IniPlace::Line(at)) = place else {
                 return false;
             };
+            if after.check_alone(at, path).is_err() {
+                return false;
+            }
             let (mut others, own) = (after.entries_by_line(), at);
             let found = others.iter().position(|(line, ..)| *line == own);
             let read = found.map(|found| others.remove(found));

@@ -1,13 +1,13 @@
-//! Edits of JSON by path, with or without comments. Layout, commas and every other byte are those of the
-//! text; each result is read again and compared.
+//! Edits of JSON by path, with or without comments. What changes is cut out or put in at its own bytes;
+//! each result is read again and compared.
 
-use jsonc_parser::ast::Value as AstValue;
+use jsonc_parser::ast::{Object, Value as AstValue};
 use jsonc_parser::common::Ranged;
-use jsonc_parser::cst::{CstInputValue, CstNode, CstObject, CstRootNode};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::Value;
 
 use super::change::{self, PathEdit, PathEditError, proven, shown};
+use super::json_layout::{self, JsonLayout, JsonText};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
 /// The whole text as a tree.
@@ -15,13 +15,15 @@ use crate::edit::yaml::{NewValue, Segment, YamlPath};
 /// # Errors
 /// It is no JSON.
 pub(super) fn read(text: &str) -> Result<Value, PathEditError> {
-    let root = parse(text)?;
-    root.to_serde_value().ok_or_else(|| PathEditError::Syntax {
-        syntax: "JSON",
-        line: 1,
-        column: 1,
-        message: "there is no value".to_owned(),
-    })
+    Ok(value_of(&parse(unmarked(text).1)?, false))
+}
+
+/// The same with each number as it stands there.
+///
+/// # Errors
+/// It is no JSON.
+pub(super) fn words(text: &str) -> Result<Value, PathEditError> {
+    Ok(value_of(&parse(unmarked(text).1)?, true))
 }
 
 /// Comments and commas behind the last entry are what many programs read; the rest of JSON5 is not.
@@ -38,13 +40,48 @@ const OPTIONS: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-fn parse(text: &str) -> Result<CstRootNode, PathEditError> {
-    CstRootNode::parse(text, &OPTIONS).map_err(|error| PathEditError::Syntax {
-        syntax: "JSON",
-        line: error.line_display(),
-        column: error.column_display(),
-        message: error.kind().to_string(),
+/// The mark of the encoding, and the rest.
+fn unmarked(text: &str) -> (&str, &str) {
+    text.split_at(match text.starts_with('\u{feff}') {
+        true => '\u{feff}'.len_utf8(),
+        false => 0,
     })
+}
+
+fn parse(body: &str) -> Result<AstValue<'_>, PathEditError> {
+    let syntax = |line, column, message| PathEditError::Syntax {
+        syntax: "JSON",
+        line,
+        column,
+        message,
+    };
+    let parsed = parse_to_ast(body, &CollectOptions::default(), &OPTIONS).map_err(|error| {
+        let message = error.kind().to_string();
+        syntax(error.line_display(), error.column_display(), message)
+    })?;
+    let value = parsed.value;
+    value.ok_or_else(|| syntax(1, 1, "there is no value".to_owned()))
+}
+
+fn value_of(node: &AstValue<'_>, as_words: bool) -> Value {
+    match node {
+        AstValue::NumberLit(number) if as_words => number.value.into(),
+        AstValue::StringLit(_)
+        | AstValue::NumberLit(_)
+        | AstValue::BooleanLit(_)
+        | AstValue::NullKeyword(_) => node.clone().into(),
+        AstValue::Array(array) => {
+            let items = array.elements.iter();
+            Value::Array(items.map(|item| value_of(item, as_words)).collect())
+        }
+        AstValue::Object(object) => {
+            let entries = object.properties.iter().map(|one| {
+                let name = one.name.as_str().to_owned();
+                (name, value_of(&one.value, as_words))
+            });
+            Value::Object(entries.collect())
+        }
+    }
 }
 
 /// Gives the place a value.
@@ -53,50 +90,39 @@ fn parse(text: &str) -> Result<CstRootNode, PathEditError> {
 /// As [`PathEditError`] says.
 pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdit, PathEditError> {
     let steps = path.segments();
-    let root = parse(text)?;
-    let tree = read(text)?;
+    let (mark, body) = unmarked(text);
+    let root = parse(body)?;
+    let tree = value_of(&root, false);
     let before = change::follow(&tree, steps)?.cloned();
     refuse_repeated(&root, steps)?;
     let value = change::wanted(steps, before.as_ref(), new)?;
-    if before.as_ref() == Some(&value) {
-        return Ok(PathEdit {
-            text: text.to_owned(),
-            after: before.clone(),
-            before,
-            notes: vec![],
-        });
-    }
     // A number is written with the digits that were typed.
     let written = match (new, &value) {
-        (NewValue::Auto(typed), Value::Number(_)) => CstInputValue::Number(typed.trim().to_owned()),
-        _ => input(&value),
+        (NewValue::Auto(typed), Value::Number(_)) => JsonText::Word(typed.trim().to_owned()),
+        _ => JsonText::of(&value),
     };
-    let done = match node_at(&root, steps) {
-        Some(node) => replace(node, written),
-        None => match beside(text, steps, &written) {
-            Some(edited) => {
-                return proven(
-                    read,
-                    text,
-                    &tree,
-                    path,
-                    PathEdit::of(edited, before, Some(value)),
-                );
+    let layout = JsonLayout::of(body, &root);
+    let edited = match node_at(&root, steps) {
+        Some(node) => {
+            let is_same = match &written {
+                JsonText::Word(word) if value.is_number() => node.text(body) == word,
+                JsonText::Word(_) | JsonText::List(_) | JsonText::Map(_) => true,
+            };
+            if is_same && before.as_ref() == Some(&value) {
+                return Ok(PathEdit::of(text.to_owned(), before.clone(), before));
             }
-            None => insert(&root, steps, written),
-        },
+            let (start, end) = (node.start(), node.end());
+            let word = layout.in_place_of(body, start..end, &written);
+            Some(format!("{}{word}{}", &body[..start], &body[end..]))
+        }
+        None => insert(body, &root, steps, written, &layout),
     };
-    done.ok_or_else(|| PathEditError::NotEdited {
+    let edited = edited.ok_or_else(|| PathEditError::NotEdited {
         path: path.to_string(),
         what: "there is no plain way to write it",
     })?;
-    proven(
-        read,
-        text,
-        &tree,
-        path,
-        PathEdit::of(root.to_string(), before, Some(value)),
-    )
+    let edit = PathEdit::of(format!("{mark}{edited}"), before, Some(value));
+    proven(read, text, &tree, path, edit)
 }
 
 /// Removes the place; what is not there is no error.
@@ -105,180 +131,107 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
 /// As [`PathEditError`] says.
 pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditError> {
     let steps = path.segments();
-    let root = parse(text)?;
-    let tree = read(text)?;
+    let (mark, body) = unmarked(text);
+    let root = parse(body)?;
+    let tree = value_of(&root, false);
     let before = change::follow(&tree, steps)?.cloned();
     refuse_repeated(&root, steps)?;
-    if let Some(node) = node_at(&root, steps) {
-        match (steps.last(), node.parent()) {
-            (Some(Segment::Key(_)), Some(parent)) => parent.remove(),
-            _ => node.remove(),
-        }
-    }
-    proven(
-        read,
-        text,
-        &tree,
-        path,
-        PathEdit::of(root.to_string(), before, None),
-    )
+    let edited = match steps.split_last() {
+        Some((last, above)) if before.is_some() => remove(body, &root, above, last),
+        _ => Some(body.to_owned()),
+    };
+    let edited = edited.unwrap_or_else(|| body.to_owned());
+    let edit = PathEdit::of(format!("{mark}{edited}"), before, None);
+    proven(read, text, &tree, path, edit)
 }
 
 /// A key that stands twice in an object on the way: readers differ in which one counts.
-fn refuse_repeated(root: &CstRootNode, steps: &[Segment]) -> Result<(), PathEditError> {
-    let mut at = root.value();
+fn refuse_repeated(root: &AstValue<'_>, steps: &[Segment]) -> Result<(), PathEditError> {
+    let mut at = Some(root);
     for (depth, step) in steps.iter().enumerate() {
         let Some(node) = at else { return Ok(()) };
-        if let (Some(object), Segment::Key(key)) = (node.as_object(), step) {
-            let named = object.properties().into_iter();
-            let named = named.filter(|one| one.decoded_name().as_deref() == Some(key));
-            if named.count() > 1 {
-                return Err(PathEditError::Ambiguous {
-                    path: shown(&steps[..=depth]),
-                    what: "the key is there several times".to_owned(),
-                });
-            }
+        if let (AstValue::Object(object), Segment::Key(key)) = (node, step)
+            && named(object, key).count() > 1
+        {
+            return Err(PathEditError::Ambiguous {
+                path: shown(&steps[..=depth]),
+                what: "the key is there several times".to_owned(),
+            });
         }
-        at = below(&node, step);
+        at = below(node, step);
     }
     Ok(())
 }
 
-fn node_at(root: &CstRootNode, steps: &[Segment]) -> Option<CstNode> {
-    let mut at = root.value()?;
-    for step in steps {
-        at = below(&at, step)?;
-    }
-    Some(at)
+/// The places in an object that go by a name.
+fn named<'a>(object: &'a Object<'_>, key: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let all = object.properties.iter().enumerate();
+    let named = all.filter(move |(_, one)| one.name.as_str() == key);
+    named.map(|(index, _)| index)
 }
 
-fn below(node: &CstNode, step: &Segment) -> Option<CstNode> {
-    match step {
-        Segment::Key(key) => node.as_object()?.get(key)?.value(),
-        Segment::Index(index) => node.as_array()?.elements().into_iter().nth(*index),
-        Segment::Append => None,
-    }
+fn node_at<'a, 'b>(root: &'b AstValue<'a>, steps: &[Segment]) -> Option<&'b AstValue<'a>> {
+    steps.iter().try_fold(root, |at, step| below(at, step))
 }
 
-fn replace(node: CstNode, value: CstInputValue) -> Option<()> {
-    // Where both are of one kind only its own text changes.
-    if let (Some(text), CstInputValue::String(new)) = (node.as_string_lit(), &value) {
-        text.set_raw_value(Value::from(new.as_str()).to_string());
-        return Some(());
-    }
-    if let (Some(number), CstInputValue::Number(new)) = (node.as_number_lit(), &value) {
-        number.set_raw_value(new.clone());
-        return Some(());
-    }
-    if let Some(property) = node.parent().and_then(|parent| parent.as_object_prop()) {
-        property.set_value(value);
-        return Some(());
-    }
-    if let Some(word) = node.as_boolean_lit() {
-        return word.replace_with(value).map(|_| ());
-    }
-    if let Some(word) = node.as_null_keyword() {
-        return word.replace_with(value).map(|_| ());
-    }
-    if let Some(text) = node.as_string_lit() {
-        return text.replace_with(value).map(|_| ());
-    }
-    if let Some(number) = node.as_number_lit() {
-        return number.replace_with(value).map(|_| ());
-    }
-    if let Some(object) = node.as_object() {
-        return object.replace_with(value).map(|_| ());
-    }
-    node.as_array()?.replace_with(value).map(|_| ())
-}
-
-/// The text with an entry added beside others that stand in one line.
-fn beside(text: &str, steps: &[Segment], value: &CstInputValue) -> Option<String> {
-    let options = CollectOptions::default();
-    let tree = parse_to_ast(text, &options, &OPTIONS).ok()?.value?;
-    let (last, above) = steps.split_last()?;
-    let mut at = &tree;
-    for step in above {
-        at = match (step, at) {
-            (Segment::Key(key), AstValue::Object(object)) => &object.get(key)?.value,
-            (Segment::Index(index), AstValue::Array(array)) => array.elements.get(*index)?,
-            (_, _) => return None,
-        };
-    }
-    let (entry, ranges) = match (last, at) {
-        (Segment::Key(key), AstValue::Object(object)) => {
-            let neighbour = object.properties.last()?;
-            let colon = &text[neighbour.name.range().end..neighbour.value.range().start];
-            let key = Value::from(key.as_str());
-            let ranges = object.properties.iter().map(Ranged::range);
-            (
-                format!("{key}{colon}{}", in_line(value)?),
-                ranges.collect::<Vec<_>>(),
-            )
+fn below<'a, 'b>(node: &'b AstValue<'a>, step: &Segment) -> Option<&'b AstValue<'a>> {
+    match (node, step) {
+        (AstValue::Object(object), Segment::Key(key)) => {
+            let index = named(object, key).next()?;
+            Some(&object.properties.get(index)?.value)
         }
-        (Segment::Append, AstValue::Array(array)) => {
-            let ranges = array.elements.iter().map(Ranged::range);
-            (in_line(value)?, ranges.collect())
-        }
-        (_, _) => return None,
-    };
-    let whole = &text[at.range().start..at.range().end];
-    let end = ranges.last()?.end;
-    let comma = match ranges.as_slice() {
-        [.., before, last] => &text[before.end..last.start],
-        _ if whole.contains(char::is_whitespace) => ", ",
-        _ => ",",
-    };
-    (!whole.contains('\n')).then(|| format!("{}{comma}{entry}{}", &text[..end], &text[end..]))
-}
-
-/// A value in one line, where it is a single one.
-fn in_line(value: &CstInputValue) -> Option<String> {
-    match value {
-        CstInputValue::Null => Some("null".to_owned()),
-        CstInputValue::Bool(word) => Some(word.to_string()),
-        CstInputValue::Number(number) => Some(number.clone()),
-        CstInputValue::String(text) => Some(Value::from(text.as_str()).to_string()),
-        CstInputValue::Array(_) | CstInputValue::Object(_) => None,
+        (AstValue::Array(array), Segment::Index(index)) => array.elements.get(*index),
+        (_, _) => None,
     }
 }
 
 /// Adds an entry, with the objects on the way to it.
-fn insert(root: &CstRootNode, steps: &[Segment], value: CstInputValue) -> Option<()> {
-    let deepest = (0..steps.len())
-        .rev()
-        .find(|depth| node_at(root, &steps[..*depth]).is_some())?;
+fn insert(
+    body: &str,
+    root: &AstValue<'_>,
+    steps: &[Segment],
+    value: JsonText,
+    layout: &JsonLayout<'_>,
+) -> Option<String> {
+    let is_there = |depth: &usize| node_at(root, &steps[..*depth]).is_some();
+    let deepest = (0..steps.len()).rev().find(is_there)?;
     let node = node_at(root, &steps[..deepest])?;
     let (first, rest) = steps[deepest..].split_first()?;
-    let value = rest
-        .iter()
-        .rev()
-        .try_fold(value, |inner, step| match step {
-            Segment::Key(key) => Some(CstInputValue::Object(vec![(key.clone(), inner)])),
-            Segment::Append => Some(CstInputValue::Array(vec![inner])),
-            Segment::Index(_) => None,
-        })?;
-    match first {
-        Segment::Key(key) => {
-            let object: CstObject = node.as_object()?;
-            object.append(key, value);
+    let wrap = |inner, step: &Segment| match step {
+        Segment::Key(key) => Some(JsonText::Map(vec![(key.clone(), inner)])),
+        Segment::Append => Some(JsonText::List(vec![inner])),
+        Segment::Index(_) => None,
+    };
+    let value = rest.iter().rev().try_fold(value, wrap)?;
+    let children = json_layout::children(node);
+    match (first, node) {
+        (Segment::Key(key), AstValue::Object(_)) => {
+            Some(layout.added(body, node.range(), &children, Some(key), &value))
         }
-        Segment::Append => drop(node.as_array()?.append(value)),
-        Segment::Index(_) => return None,
+        (Segment::Append, AstValue::Array(_)) => {
+            Some(layout.added(body, node.range(), &children, None, &value))
+        }
+        // Null stands for what is not there yet.
+        (step, AstValue::NullKeyword(_)) => {
+            let whole = wrap(value, step)?;
+            let word = layout.in_place_of(body, node.start()..node.end(), &whole);
+            Some(format!(
+                "{}{word}{}",
+                &body[..node.start()],
+                &body[node.end()..]
+            ))
+        }
+        (_, _) => None,
     }
-    Some(())
 }
 
-fn input(value: &Value) -> CstInputValue {
-    match value {
-        Value::Null => CstInputValue::Null,
-        Value::Bool(word) => CstInputValue::Bool(*word),
-        Value::Number(number) => CstInputValue::Number(number.to_string()),
-        Value::String(text) => CstInputValue::String(text.clone()),
-        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
-        Value::Object(map) => {
-            let entries = map.iter().map(|(key, value)| (key.clone(), input(value)));
-            CstInputValue::Object(entries.collect())
-        }
-    }
+fn remove(body: &str, root: &AstValue<'_>, above: &[Segment], last: &Segment) -> Option<String> {
+    let node = node_at(root, above)?;
+    let index = match (node, last) {
+        (AstValue::Object(object), Segment::Key(key)) => named(object, key).next()?,
+        (AstValue::Array(_), Segment::Index(index)) => *index,
+        (_, _) => return None,
+    };
+    let children = json_layout::children(node);
+    (index < children.len()).then(|| json_layout::removed(body, node.range(), &children, index))
 }

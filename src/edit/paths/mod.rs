@@ -7,16 +7,18 @@ mod ini_added;
 mod ini_lines;
 mod ini_value;
 mod json;
+mod json_layout;
 mod properties;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod toml_value;
 
 use serde_json::Value;
 
 pub(crate) use change::{PathEdit, PathEditError};
 
-use crate::edit::yaml::{NewValue, Segment, YamlPath};
+use crate::edit::yaml::{self, NewValue, Segment, YamlPath};
 use ini::Ini;
 
 /// The grammar of a file whose values have paths, other than YAML.
@@ -90,44 +92,85 @@ impl PathSyntax {
         sibling(&known, path)
     }
 
+    /// A number as it stands in the text: `1.20`, `0x1F`. Nothing where the place holds none.
+    pub(crate) fn number_word(self, text: &str, path: &YamlPath) -> Option<String> {
+        let value = self.get(text, path).ok()??;
+        let words = self.words(text).filter(|_| value.is_number())?;
+        let word = change::follow(&words, path.segments()).ok()?;
+        word.map(super::value_text)
+    }
+
+    /// The tree with each number as it stands there, where there is a tree and it can be read.
+    fn words(self, text: &str) -> Option<Value> {
+        match self {
+            Self::Ini | Self::Properties => None,
+            Self::Toml => toml::words(text).ok(),
+            Self::Json => json::words(text).ok(),
+        }
+    }
+
     /// Every value with its path; none where the text cannot be read.
     pub(crate) fn scalars(self, text: &str) -> Vec<(YamlPath, String)> {
-        let tree = match self {
+        let mut found = Vec::new();
+        match self {
             Self::Ini => return Ini::parse(text).map_or_else(|_| vec![], |ini| ini.entries()),
             Self::Properties => return properties::entries(text),
-            Self::Toml => toml::read(text),
-            Self::Json => json::read(text),
-        };
-        let mut found = Vec::new();
-        if let Ok(tree) = tree {
+            Self::Toml | Self::Json => {}
+        }
+        if let Some(tree) = self.words(text) {
             collect(&tree, &mut Vec::new(), &mut found);
         }
         found
     }
 }
 
-/// The one of these paths that is a slip of the hand away from one that is none of them, nor above one.
-pub(crate) fn sibling(known: &[YamlPath], path: &YamlPath) -> Option<String> {
-    let typed = plain(path);
-    if known
-        .iter()
-        .any(|known| known.segments().starts_with(path.segments()) || *known == *path)
-    {
-        return None;
-    }
-    let known: Vec<(String, &YamlPath)> = known.iter().map(|known| (plain(known), known)).collect();
-    if let Some((_, same)) = known.iter().find(|(words, _)| *words == typed) {
+/// The path of a value of a YAML text that is a slip of the hand away from one that is not there.
+pub(crate) fn sibling_in_yaml(text: &str, path: &YamlPath) -> Option<String> {
+    let known = yaml::scalars(text).ok()?.into_iter();
+    sibling(&known.map(|scalar| scalar.path).collect::<Vec<_>>(), path)
+}
+
+/// The path that is a slip of the hand away from one that leads to none of these: it is one of them, or
+/// begins as one does.
+fn sibling(known: &[YamlPath], path: &YamlPath) -> Option<String> {
+    let steps = path.segments();
+    let is_known = |depth: usize| {
+        let mut known = known.iter();
+        known.any(|known| known.segments().starts_with(&steps[..depth]))
+    };
+    let depth = (1..=steps.len()).find(|depth| !is_known(*depth))?;
+    let typed = plain(steps);
+    let whole = known.iter().map(|known| (plain(known.segments()), known));
+    let whole: Vec<(String, &YamlPath)> = whole.collect();
+    if let Some((_, same)) = whole.iter().find(|(words, _)| *words == typed) {
         return Some(same.to_string());
     }
-    let words = known.iter().map(|(words, _)| words.as_str());
-    let meant = crate::suggest::slip_of(&typed, words)?;
-    let (_, meant) = known.iter().find(|(words, _)| words == meant)?;
-    Some(meant.to_string())
+    let slip = |typed: &str, known: &[(String, Vec<Segment>)]| {
+        let words = known.iter().map(|(words, _)| words.as_str());
+        let meant = crate::suggest::slip_of(typed, words)?.to_owned();
+        known.iter().find(|(words, _)| *words == meant).cloned()
+    };
+    // The first step that leads nowhere, with the rest as it was typed; else the path as a whole.
+    let heads = known
+        .iter()
+        .filter_map(|known| known.segments().get(..depth));
+    let heads: Vec<_> = heads.map(|head| (plain(head), head.to_vec())).collect();
+    let meant = match slip(&plain(&steps[..depth]), &heads) {
+        Some((_, head)) => [&head, &steps[depth..]].concat(),
+        None => {
+            let whole = whole.into_iter();
+            let whole: Vec<_> = whole
+                .map(|(words, path)| (words, path.segments().to_vec()))
+                .collect();
+            slip(&typed, &whole)?.1
+        }
+    };
+    Some(YamlPath::from_segments(meant).ok()?.to_string())
 }
 
 /// A path without the brackets around names that hold dots.
-fn plain(path: &YamlPath) -> String {
-    let words = path.segments().iter().map(|step| match step {
+fn plain(steps: &[Segment]) -> String {
+    let words = steps.iter().map(|step| match step {
         Segment::Key(key) => key.clone(),
         Segment::Index(index) => format!("[{index}]"),
         Segment::Append => "[+]".to_owned(),

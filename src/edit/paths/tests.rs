@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::change::keeps_every_byte;
-use super::{PathEdit, PathEditError, PathSyntax};
+use super::{PathEdit, PathEditError, PathSyntax, sibling_in_yaml};
 use crate::edit::yaml::{NewValue, YamlPath};
 
 use PathSyntax::{Ini, Json, Properties, Toml};
@@ -204,7 +204,15 @@ fn one_value_of_json_changes() {
         let wanted = JSON.replacen(from, to, 1).replace('\n', "\r\n");
         sets(Json, &windows, at, word, &wanted);
     }
-    sets(Json, "{}", "a", "x", "{\n  \"a\": \"x\"\n}");
+    sets(Json, "{}", "a", "x", "{\"a\": \"x\"}");
+    sets(Json, "{\n}\n", "a", "x", "{\n  \"a\": \"x\"\n}\n");
+    sets(
+        Json,
+        "{\n\t\"a\": {}\n}",
+        "a.b",
+        "1",
+        "{\n\t\"a\": {\n\t\t\"b\": 1\n\t}\n}",
+    );
     deletes(Json, JSON, "on", &JSON.replacen("  \"on\": true,\n", "", 1));
     deletes(
         Json,
@@ -213,6 +221,117 @@ fn one_value_of_json_changes() {
         &JSON.replacen(",\n  \"none\": null", "", 1),
     );
     deletes(Json, JSON, "gone", JSON);
+}
+
+const LINE: &str = r#"{"a":{"b":1},"l":[1, 2],"e":{ },"o": {"x":1 /* c */, }}"#;
+
+#[test]
+fn json_in_one_line_stays_in_one_line() {
+    for (at, word, from, to) in [
+        ("a.c.d", "1.50", r#""b":1"#, r#""b":1,"c":{"d":1.50}"#),
+        ("e.x", "y", "{ }", r#"{ "x":"y" }"#),
+        ("l[+]", "3", "[1, 2]", "[1, 2, 3]"),
+        ("l[0]", "1.0", "[1,", "[1.0,"),
+        ("a.n", "z", r#""b":1"#, r#""b":1,"n":"z""#),
+        ("o.y", "2", "1 /* c */, }", r#"1 /* c */,"y":2, }"#),
+    ] {
+        sets(Json, LINE, at, word, &LINE.replacen(from, to, 1));
+    }
+    let list = NewValue::Json(json!([1, {"a": []}]));
+    let after = LINE.replacen("[1, 2]", r#"[1,{"a":[]}]"#, 1);
+    assert_eq!(
+        set(Json, LINE, "l", &list).text.replace(", ", ","),
+        after.replace(", ", ",")
+    );
+    for (at, from, to) in [
+        ("a", r#""a":{"b":1},"#, ""),
+        ("a.b", r#""b":1"#, ""),
+        ("l[0]", "1, ", ""),
+        ("l[1]", ", 2", ""),
+        ("e", r#""e":{ },"#, ""),
+        ("o", r#","o": {"x":1 /* c */, }"#, ""),
+    ] {
+        deletes(Json, LINE, at, &LINE.replacen(from, to, 1));
+    }
+    let lines = "{\n  \"a\": [\n    1, // one\n    2 // two\n  ],\n  \"b\": {\"c\": 1}, // c\n}\n";
+    deletes(
+        Json,
+        lines,
+        "a[1]",
+        &lines.replacen("1, // one\n    2 // two", "1 // one", 1),
+    );
+    deletes(
+        Json,
+        lines,
+        "a[0]",
+        &lines.replacen("    1, // one\n", "", 1),
+    );
+    deletes(
+        Json,
+        lines,
+        "b",
+        &lines.replacen("  \"b\": {\"c\": 1}, // c\n", "", 1),
+    );
+    sets(
+        Json,
+        lines,
+        "b.d",
+        "2",
+        &lines.replacen("1}", "1, \"d\": 2}", 1),
+    );
+    sets(
+        Json,
+        lines,
+        "d",
+        "2",
+        &lines.replacen("// c\n", "// c\n  \"d\": 2,\n", 1),
+    );
+    let marked = "\u{feff}{\"a\": 1}";
+    sets(Json, marked, "a", "2", "\u{feff}{\"a\": 2}");
+    sets(Json, marked, "b", "2", "\u{feff}{\"a\": 1, \"b\": 2}");
+    deletes(Json, marked, "a", "\u{feff}{}");
+    assert_eq!(Json.get(marked, &path("a")), Ok(Some(json!(1))));
+}
+
+#[test]
+fn a_number_is_told_and_written_as_it_stands() {
+    let json = r#"{"v": 1.20, "e": 1e3, "big": 12345678901234567890123, "w": "1.20"}"#;
+    let toml = "v = 1.20\ne = 1e3\nbig = 0x1F\nw = '1.20'\n";
+    for (syntax, text, big) in [
+        (Json, json, "12345678901234567890123"),
+        (Toml, toml, "0x1F"),
+    ] {
+        assert_eq!(syntax.number_word(text, &path("w")), None);
+        for (at, told) in [("v", "1.20"), ("e", "1e3"), ("big", big), ("w", "1.20")] {
+            let word = syntax.number_word(text, &path(at));
+            assert!(at == "w" || word.as_deref() == Some(told), "{at}");
+            assert!(syntax.scalars(text).contains(&(path(at), told.to_owned())));
+            sets(syntax, text, at, told, text);
+        }
+        // The same number in other digits is another text.
+        sets(syntax, text, "v", "1.2", &text.replacen("1.20", "1.2", 1));
+    }
+    let next = "12345678901234567890124";
+    sets(
+        Json,
+        json,
+        "big",
+        next,
+        &json.replacen("12345678901234567890123", next, 1),
+    );
+    sets(Toml, "", "a", "1.50", "a = 1.50\n");
+    sets(Toml, "a = 1.50\n", "a", "2.250", "a = 2.250\n");
+    sets(Toml, "", "a", "1_000", "a = 1_000\n");
+    sets(Toml, "", "a", "0600", "a = \"0600\"\n");
+    let large = "99999999999999999999";
+    for (text, new) in [
+        ("a = 1\n", auto(large)),
+        ("", auto(large)),
+        ("", NewValue::Json(json!(u64::MAX))),
+    ] {
+        let error = Toml.set(text, &path("a"), &new).unwrap_err().to_string();
+        assert!(error.contains("64 bits"), "{error}");
+    }
 }
 
 #[test]
@@ -431,7 +550,7 @@ fn a_name_with_dots_is_found_in_ini() {
     let dotted = "[log.file]\nMODE = a\n";
     assert_eq!(
         Ini.sibling(dotted, &path("log.file.MODEL")).as_deref(),
-        Some("log.file.MODE")
+        Some("[\"log.file\"].MODE")
     );
 }
 
@@ -467,6 +586,28 @@ fn one_value_of_properties_changes() {
     refuses(Properties, "a=1\na=2\n", "a", &auto("3"), "file_ambiguous");
     let meant = Properties.sibling(text, &path("query.prot"));
     assert_eq!(meant.as_deref(), Some("query.port"));
+}
+
+#[test]
+fn a_path_that_is_a_slip_away_is_known() {
+    let text = "base:\n  port: 80\n  name: abc\n  list: [a]\n";
+    for (typed, meant) in [
+        ("base.prot", Some("base.port")),
+        ("base.nmae", Some("base.name")),
+        ("bsae.port", Some("base.port")),
+        ("bsae.else", Some("base.else")),
+        ("base.lits[0]", Some("base.list[0]")),
+        ("base.list[1]", None),
+        ("base.other", None),
+        ("base", None),
+        ("base.port", None),
+    ] {
+        assert_eq!(
+            sibling_in_yaml(text, &path(typed)).as_deref(),
+            meant,
+            "{typed}"
+        );
+    }
 }
 
 /// Texts of each kind with comments, odd spaces and both kinds of line ends.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value as TomlValue};
 
 use super::change::{self, PathEdit, PathEditError, position, proven, shown, wrong_kind};
+use super::toml_value::{of_table, of_value, to_toml};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
 /// The whole text as a tree; dates are text in it.
@@ -14,7 +15,15 @@ use crate::edit::yaml::{NewValue, Segment, YamlPath};
 /// # Errors
 /// It is no TOML.
 pub(super) fn read(text: &str) -> Result<Value, PathEditError> {
-    Ok(of_table(parse(text)?.as_table()))
+    Ok(of_table(parse(text)?.as_table(), None))
+}
+
+/// The same with each number as it stands there.
+///
+/// # Errors
+/// It is no TOML.
+pub(super) fn words(text: &str) -> Result<Value, PathEditError> {
+    Ok(of_table(parse(text)?.as_table(), Some(text)))
 }
 
 fn parse(text: &str) -> Result<Document<&str>, PathEditError> {
@@ -37,7 +46,7 @@ fn parse(text: &str) -> Result<Document<&str>, PathEditError> {
 pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdit, PathEditError> {
     let steps = path.segments();
     let document = parse(text)?;
-    let tree = of_table(document.as_table());
+    let tree = of_table(document.as_table(), None);
     let before = change::follow(&tree, steps)?.cloned();
     let found = item_at(document.as_item(), steps);
     let old = found.and_then(|found| found.as_value());
@@ -45,21 +54,16 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
         return Err(wrong_kind(steps, now, "a single value"));
     }
     let value = typed(steps, old, before.as_ref(), new)?;
-    let after = of_value(&value);
-    if before.as_ref() == Some(&after) {
-        return Ok(PathEdit {
-            text: text.to_owned(),
-            after: before.clone(),
-            before,
-            notes: vec![],
-        });
+    let after = of_value(&value, None);
+    let span = found.and_then(span_of);
+    let word = span.clone().map(|span| styled(&text[span], &value));
+    let is_same = !after.is_number() || word.as_deref() == span.clone().map(|span| &text[span]);
+    if is_same && before.as_ref() == Some(&after) {
+        return Ok(PathEdit::of(text.to_owned(), before.clone(), before));
     }
-    let edited = match found.and_then(span_of) {
-        Some(span) => {
-            let word = styled(&text[span.clone()], &value);
-            format!("{}{word}{}", &text[..span.start], &text[span.end..])
-        }
-        None => laid_out(text, path, |document| insert(document, steps, &value))?,
+    let edited = match (span, word) {
+        (Some(span), Some(word)) => format!("{}{word}{}", &text[..span.start], &text[span.end..]),
+        _ => laid_out(text, path, |document| insert(document, steps, &value))?,
     };
     proven(
         read,
@@ -77,7 +81,7 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
 pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditError> {
     let steps = path.segments();
     let document = parse(text)?;
-    let tree = of_table(document.as_table());
+    let tree = of_table(document.as_table(), None);
     let before = change::follow(&tree, steps)?.cloned();
     let Some(_) = &before else {
         let text = text.to_owned();
@@ -161,6 +165,7 @@ fn typed(
                         "boolean" => {
                             "true or false stands there, and this is neither; --string writes text"
                         }
+                        "integer" if is_digits(text) => TOO_LARGE,
                         "integer" => {
                             "a whole number stands there, and this is none; --string writes text"
                         }
@@ -180,11 +185,43 @@ fn typed(
             TomlValue::String(_) | TomlValue::Array(_) | TomlValue::InlineTable(_) => {}
         }
     }
+    if let (NewValue::Auto(text), None) = (new, old)
+        && let Some(number) = number(text)
+    {
+        return Ok(number);
+    }
     let value = change::wanted(steps, seen, new)?;
-    to_toml(&value).ok_or_else(|| PathEditError::Value {
+    let is_large = match new {
+        NewValue::Auto(text) => value.is_number() && is_digits(text.trim()),
+        NewValue::String(_) | NewValue::Int(_) | NewValue::Json(_) => value.is_u64(),
+    };
+    let made = to_toml(&value).filter(|_| !is_large || value.is_i64());
+    made.ok_or_else(|| PathEditError::Value {
         path: shown(steps),
-        what: "TOML has no null",
+        what: match is_large {
+            true => TOO_LARGE,
+            false => "TOML has no null",
+        },
     })
+}
+
+const TOO_LARGE: &str =
+    "a whole number of TOML has 64 bits, and this has more; --string writes text";
+
+fn is_digits(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['+', '-']);
+    !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// A number that is new, with its digits as they were typed.
+fn number(text: &str) -> Option<TomlValue> {
+    let text = text.trim();
+    let starts_so = text
+        .trim_start_matches(['+', '-'])
+        .starts_with(|c: char| c.is_ascii_digit());
+    let mut value = text.parse::<TomlValue>().ok().filter(|_| starts_so)?;
+    value.decor_mut().clear();
+    (value.is_integer() || value.is_float()).then_some(value)
 }
 
 /// A value as it is written: in the quotes that stood there, where they can hold it.
@@ -320,63 +357,4 @@ fn lines_of_entry(
     let end = text[value.end..].find('\n');
     let end = end.map_or(text.len(), |at| value.end + at + 1);
     Some(start..end)
-}
-
-fn of_table(table: &Table) -> Value {
-    let entries = table
-        .iter()
-        .filter_map(|(key, item)| Some((key.to_owned(), of_item(item)?)));
-    Value::Object(entries.collect())
-}
-
-fn of_item(item: &Item) -> Option<Value> {
-    match item {
-        Item::None => None,
-        Item::Value(value) => Some(of_value(value)),
-        Item::Table(table) => Some(of_table(table)),
-        Item::ArrayOfTables(all) => Some(Value::Array(all.iter().map(of_table).collect())),
-    }
-}
-
-fn of_value(value: &TomlValue) -> Value {
-    match value {
-        TomlValue::String(text) => text.value().as_str().into(),
-        TomlValue::Integer(number) => (*number.value()).into(),
-        TomlValue::Float(number) => {
-            let finite = serde_json::Number::from_f64(*number.value());
-            finite.map_or_else(|| number.value().to_string().into(), Value::Number)
-        }
-        TomlValue::Boolean(word) => (*word.value()).into(),
-        TomlValue::Datetime(time) => time.value().to_string().into(),
-        TomlValue::Array(items) => Value::Array(items.iter().map(of_value).collect()),
-        TomlValue::InlineTable(table) => {
-            let entries = table
-                .iter()
-                .map(|(key, value)| (key.to_owned(), of_value(value)));
-            Value::Object(entries.collect())
-        }
-    }
-}
-
-fn to_toml(value: &Value) -> Option<TomlValue> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(word) => (*word).into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => whole.into(),
-            None => number.as_f64()?.into(),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => {
-            let items: Option<Vec<TomlValue>> = items.iter().map(to_toml).collect();
-            TomlValue::Array(items?.into_iter().collect())
-        }
-        Value::Object(map) => {
-            let mut table = InlineTable::new();
-            for (key, value) in map {
-                table.insert(key.as_str(), to_toml(value)?);
-            }
-            TomlValue::InlineTable(table)
-        }
-    })
 }

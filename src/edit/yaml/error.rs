@@ -174,6 +174,14 @@ pub enum YamlError {
         /// Why not.
         why: &'static str,
     },
+    /// A value of another type than the one that stands there.
+    #[error("{path}: {why}")]
+    OtherType {
+        /// The path asked for.
+        path: String,
+        /// What stands there.
+        why: &'static str,
+    },
     /// The fence: the text after the edit does not mean the text before it with just that change.
     /// Always a gap of this program, never the user's mistake.
     #[error("the edit of {path} would change more than that one value: {what}")]
@@ -206,6 +214,7 @@ impl YamlError {
             Self::Tagged { .. } => Code::YamlTagged,
             Self::ItemMismatch { .. } => Code::YamlItemMismatch,
             Self::Value { .. } => Code::YamlValue,
+            Self::OtherType { .. } => Code::FileValue,
             Self::Fence { .. } => Code::YamlFence,
         }
     }
@@ -231,6 +240,7 @@ impl YamlError {
             | Self::NameForIndex { .. }
             | Self::ItemMismatch { .. }
             | Self::Value { .. }
+            | Self::OtherType { .. }
             | Self::Fence { .. } => None,
         }
     }
@@ -256,6 +266,7 @@ impl YamlError {
             | Self::Tagged { .. }
             | Self::ItemMismatch { .. }
             | Self::Value { .. }
+            | Self::OtherType { .. }
             | Self::Fence { .. } => None,
         }
     }
@@ -303,6 +314,7 @@ impl YamlError {
                 format!("give the whole item, so that it still is {name}, or append with [+]")
             }
             Self::Value { .. } => "give a value of the kind that Compose expects there".into(),
+            Self::OtherType { .. } => "give such a value".into(),
             Self::Fence { .. } => {
                 "nothing was written; change it with `refit edit` and please report the file".into()
             }

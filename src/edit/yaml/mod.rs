@@ -178,6 +178,56 @@ pub fn set(text: &str, path: &YamlPath, value: &NewValue) -> Result<YamlEdit, Ya
     }))
 }
 
+/// As [`set`], in a file of which nobody knows the types: what stands there says what a value is.
+///
+/// # Errors
+/// What [`set`] refuses, and a value of another type, unless the type is said.
+pub(crate) fn set_alike(
+    text: &str,
+    path: &YamlPath,
+    value: &NewValue,
+) -> Result<YamlEdit, YamlError> {
+    let edit = set(text, path, value)?;
+    let NewValue::Auto(word) = value else {
+        return Ok(edit);
+    };
+    let refused = |why| {
+        let path = path.to_string();
+        Err(YamlError::OtherType { path, why })
+    };
+    match (&edit.before, &edit.after) {
+        (None | Some(Value::Null), _)
+        | (Some(Value::Bool(_)), Some(Value::Bool(_)))
+        | (Some(Value::Number(_)), Some(Value::Number(_)))
+        | (Some(Value::String(_)), Some(Value::String(_))) => Ok(edit),
+        (Some(Value::String(_)), _) => set(text, path, &NewValue::String(word.clone())),
+        (Some(Value::Bool(_)), _) => {
+            refused("true or false stands there, and this is neither; --string writes text")
+        }
+        (Some(Value::Number(_)), _) => {
+            refused("a number stands there, and this is none; --string writes text")
+        }
+        (Some(Value::Array(_)), _) => {
+            refused("a list stands there; name an item, as [0] or [+], or write it with --as-json")
+        }
+        (Some(Value::Object(_)), _) => {
+            refused("a mapping stands there; name what is in it, or write it with --as-json")
+        }
+    }
+}
+
+/// A number as it stands in the text: `0600`, `1.20`. Nothing where the place holds none.
+pub(crate) fn number_word(text: &str, path: &YamlPath) -> Option<String> {
+    let tree = Tree::parse(text).ok()?;
+    let place = walk::walk(&tree, path.segments()).ok()?;
+    let FoundValue::Node(id) = place.found? else {
+        return None;
+    };
+    let is_number = value::resolve(&tree, id).is_ok_and(|value| value.is_number());
+    let (word, _) = tree.scalar(tree.target(id)).filter(|_| is_number)?;
+    Some(word.to_owned())
+}
+
 /// Removes what a path names, with its own comment. What is not there is no error: the text
 /// stays as it is.
 ///

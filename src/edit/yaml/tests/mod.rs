@@ -1,5 +1,6 @@
 //! Full text before, operation, full text after.
 
+mod alike;
 mod deleting;
 mod paths;
 mod reading;
