@@ -11,6 +11,7 @@ pub(crate) mod own_layer;
 pub(crate) mod preflight;
 pub(crate) mod profile_probe;
 mod slips;
+mod stored;
 pub(crate) mod text_diff;
 mod unedited;
 pub(crate) mod validate;
@@ -65,7 +66,14 @@ pub(crate) async fn make(
             let mut edited = Edited::default();
             key_diff::describe(place, edit, &mut edited.changes);
             edited.files.push(edit.clone());
-            edit::of_edit(place, edited, options).await?
+            let mut assessment = edit::of_edit(place, edited, options).await?;
+            // What was typed in an editor is not thrown away.
+            let found = stored::check(place, &assessment).await;
+            let overridden = found.overridden.map(|complaint| complaint.text);
+            assessment
+                .notes
+                .extend(found.notes.into_iter().chain(overridden));
+            assessment
         }
         What::Apply(services) => unedited::of_apply(place, services, state).await?,
         What::Restart(services) => unedited::of_restart(place, services).await?,
@@ -84,7 +92,26 @@ pub(crate) async fn of_edited(
     options: &Options,
 ) -> Result<Assessment, Complaint> {
     let assessment = edit::of_edit(place, edited, options).await?;
-    Ok(checked(place, assessment, options).await)
+    let mut assessment = checked(place, assessment, options).await;
+    not_stored(place, &mut assessment, options).await;
+    Ok(assessment)
+}
+
+/// Refuses what a value in the application's database overrides.
+async fn not_stored(place: &Place, assessment: &mut Assessment, options: &Options) {
+    let found = stored::check(place, assessment).await;
+    assessment.notes.extend(found.notes);
+    if let Some(complaint) = found.overridden {
+        refuse_overridden(complaint, assessment, options);
+    }
+}
+
+fn refuse_overridden(complaint: Complaint, assessment: &mut Assessment, options: &Options) {
+    if options.allow.contains(&guard::Guard::Overridden) {
+        assessment.notes.push(complaint.text);
+    } else if matches!(assessment.decision, Decision::Made) {
+        assessment.decision = Decision::Refused(complaint);
+    }
 }
 
 /// The same of what a person typed, unless something else overrides it.
@@ -94,15 +121,10 @@ async fn that_counts(place: &Place, assessment: Assessment, options: &Options) -
     let before = assessment.before.as_ref().unwrap_or(&assessment.after);
     let models = (before, &assessment.after);
     let found = overridden::find(&variables, &place.located, &assessment.edited, models);
-    match found {
-        Some(complaint) if options.allow.contains(&guard::Guard::Overridden) => {
-            assessment.notes.push(complaint.text);
-        }
-        Some(complaint) if matches!(assessment.decision, Decision::Made) => {
-            assessment.decision = Decision::Refused(complaint);
-        }
-        Some(_) | None => {}
+    if let Some(complaint) = found {
+        refuse_overridden(complaint, &mut assessment, options);
     }
+    not_stored(place, &mut assessment, options).await;
     assessment
 }
 

@@ -11,6 +11,7 @@ use crate::assess::edit_target;
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
 use crate::docker::compose::Compose;
+use crate::docker::container::Container;
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::edit::yaml::{self};
 use crate::event::{Action, Route, ServiceName, Shown};
@@ -18,7 +19,9 @@ use crate::exit::Exit;
 use crate::host::files;
 use crate::profile::Profile;
 use crate::report::{self, page};
+use crate::stack::application::Subject;
 use crate::stack::locate::Located;
+use crate::stack::stored::{self, StoredValue};
 use crate::stack::variables::StackVariables;
 use crate::stack::{self, Resolved, application, drift, of_project, resolve, routes, shown};
 
@@ -77,15 +80,21 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         let version = subject.version.as_deref();
         Some((subject.profile.tells(key.as_str(), version)?, version))
     });
+    let stored = stored_value(&asked, &resolved, subject.as_ref(), &key).await;
     if global.json {
         let mut document = document(&key, &set, &counting, &reached, documented.as_deref());
         document["published"] = published.is_some().into();
+        let stored = stored.as_ref();
+        document["stored"] = stored.map_or(Value::Null, |one| lines::stored_document(&key, one));
         document["known"] = told.map_or(Value::Null, |(told, _)| told.document());
         page::document(&document);
     } else {
         report::out(key.as_str());
         if let Some((told, version)) = &told {
             print_known(&key, told, *version);
+        }
+        if let Some(stored) = &stored {
+            lines::print_stored(&key, stored);
         }
         if let Some(title) = published {
             report::out(&format!(
@@ -103,6 +112,23 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
         }
     }
     Ok(Exit::Done)
+}
+
+/// What the application's database has of a key that it may keep there.
+async fn stored_value(
+    asked: &LocatedStack,
+    resolved: &Resolved,
+    subject: Option<&Subject>,
+    key: &EnvKey,
+) -> Option<StoredValue> {
+    let (docker, subject) = (asked.docker.as_ref()?, subject?);
+    let all = of_project(&asked.containers, &resolved.model.name);
+    let own: Vec<&Container> = all
+        .iter()
+        .filter(|one| one.service == subject.service)
+        .collect();
+    let mut found = stored::of(docker, &subject.profile, &own, &[key.as_str()]).await;
+    found.remove(key.as_str())
 }
 
 /// Whether a value of the key, in a file or in a definition, came with the application.

@@ -7,6 +7,7 @@ use super::patient::{EnvLine, EnvText, Patient};
 use crate::event::ServiceName;
 use crate::profile::key_facts::{Here, KeyFact};
 use crate::stack::application::Subject;
+use crate::stack::stored::{self, StoredValue};
 use crate::stack::url::Address;
 
 pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Finding> {
@@ -14,7 +15,7 @@ pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Fi
     if let Some(subject) = patient.known() {
         found.extend(not_read(patient, given, subject));
         found.extend(unreached(patient, subject));
-        found.extend(stored(given, subject));
+        found.extend(stored(patient, given, subject));
     }
     if let Some(subject) = patient.subject {
         found.extend(
@@ -137,12 +138,17 @@ fn unreached(patient: &Patient<'_>, subject: &Subject) -> Vec<Finding> {
                 true => key.to_owned(),
                 false => format!("{key}={value}"),
             };
-            Finding::new(FindingCode::KeyUnreached, text)
-                .why("Compose fills in ${…} from this file, and passes nothing else to containers")
-                .hint(format!(
+            // What the database has would override it there as well.
+            let hint = match overriding(patient, key, value) {
+                Some(_) => stored::ways(&subject.profile, service),
+                None => format!(
                     "refit set {} --for {service}",
                     crate::text::shell_word(&word)
-                ))
+                ),
+            };
+            Finding::new(FindingCode::KeyUnreached, text)
+                .why("Compose fills in ${…} from this file, and passes nothing else to containers")
+                .hint(hint)
         };
         found.push(at(finding.of(service).key(key), &of_line(file, line)));
     }
@@ -180,32 +186,40 @@ fn overridden(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> O
 }
 
 /// Values over which the application's database wins.
-fn stored(environment: &Environment<'_>, subject: &Subject) -> Vec<Finding> {
-    let wins = subject
-        .profile
-        .environment_wins
-        .iter()
-        .any(|(key, wanted)| {
-            let given = environment.get(key.as_str());
-            given.is_some_and(|given| given.value.trim().eq_ignore_ascii_case(wanted))
-        });
-    if wins {
-        return Vec::new();
+fn stored(patient: &Patient<'_>, environment: &Environment<'_>, subject: &Subject) -> Vec<Finding> {
+    let tell = |(key, given): (&&str, &GivenValue<'_>)| {
+        let stored = overriding(patient, key, given.value)?;
+        let known = subject.profile.knows(key, subject.version.as_deref())?;
+        let shown = match crate::secret::is_secret(key, stored) {
+            true => crate::secret::HIDDEN,
+            false => stored,
+        };
+        let text = format!(
+            "{key} ({}) does nothing: {} has {} = {shown} in its database, which overrides it",
+            given.place(),
+            subject.profile.title,
+            known.in_database.as_deref()?
+        );
+        let finding = Finding::new(FindingCode::ValueStored, text)
+            .of(&subject.service)
+            .key(key)
+            .hint(stored::ways(&subject.profile, &subject.service));
+        Some(at(finding, given))
+    };
+    let wins = stored::environment_wins(&subject.profile, |key| {
+        environment.get(key).map(|given| given.value)
+    });
+    match wins {
+        true => Vec::new(),
+        false => environment.iter().filter_map(tell).collect(),
     }
-    let version = subject.version.as_deref();
-    environment
-        .iter()
-        .filter_map(|(key, given)| {
-            let stored = subject.profile.knows(key, version)?.in_database.as_ref()?;
-            let text = format!(
-                "{key} ({}) counts for the first start only: then it is overridden by {}'s database ({stored})",
-                given.place(),
-                subject.profile.title
-            );
-            let finding = Finding::new(FindingCode::ValueStored, text)
-                .of(&subject.service)
-                .key(key);
-            Some(at(finding, given))
-        })
-        .collect()
+}
+
+/// The stored value of a key, where it is another one than this.
+fn overriding<'p>(patient: &'p Patient<'_>, key: &str, value: &str) -> Option<&'p str> {
+    match patient.stored.get(key)? {
+        stored if stored.is(value) => None,
+        StoredValue::Is(stored) => Some(stored),
+        StoredValue::Absent | StoredValue::Unknown(_) => None,
+    }
 }

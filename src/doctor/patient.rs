@@ -1,6 +1,6 @@
 //! Everything that was seen of a stack: what the rules judge. Data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::docker::container::{Health, State};
 use crate::event::{Route, ServiceName};
@@ -11,6 +11,7 @@ use crate::stack::Resolved;
 use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
 use crate::stack::generated::GeneratedKey;
+use crate::stack::stored::StoredValue;
 use crate::stack::url::Address;
 use crate::text::shell_word;
 
@@ -34,6 +35,8 @@ pub(crate) struct Patient<'a> {
     pub containers: Option<&'a [SeenContainer]>,
     /// What the application's containers show of the keys that it generates.
     pub generated: &'a [GeneratedKey],
+    /// What its database has of the keys that it may keep there.
+    pub stored: &'a BTreeMap<String, StoredValue>,
     /// Redis servers of nobody's stack that answer everybody.
     pub outside: &'a [Outside],
     /// What is not as the runs left it.

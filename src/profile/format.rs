@@ -50,6 +50,12 @@ pub(crate) struct Profile {
     /// A command in the container that prints how many users there are.
     #[serde(default)]
     pub counts_users: Vec<String>,
+    /// A command in the container that prints a JSON object of what its database has: the names are given
+    /// to it as further words, and one that is not there is `null`.
+    #[serde(default)]
+    pub reads_stored: Vec<String>,
+    /// Where a person sets what its database has.
+    pub panel: Option<String>,
     /// Port inside the container that the pages below are on.
     pub port: Option<u16>,
     /// What a visitor without a cookie gets where no login is asked for, and not otherwise.

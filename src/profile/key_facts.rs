@@ -115,7 +115,7 @@ impl KeyFact<'_> {
         }
         if let Some(stored) = &key.in_database {
             lines.push(format!(
-                "after the first start it is overridden by the application's database ({stored})"
+                "a value in the application's database ({stored}) overrides it"
             ));
         }
         if *guarded {
@@ -181,7 +181,7 @@ mod tests {
         );
         let told = lines("open-webui", "JWT_EXPIRES_IN", None);
         assert!(
-            told[2].contains("overridden by the application's database (auth.jwt_expiry)"),
+            told[2].contains("application's database (auth.jwt_expiry) overrides it"),
             "{told:?}"
         );
         let told = lines("open-webui", "WEBUI_SECRET_KEY", None);

@@ -151,7 +151,7 @@ fn has_unit(text: &str) -> bool {
 }
 
 /// `7d`, `12h`, `30 minutes`: what was meant by it.
-fn milliseconds(text: &str) -> Option<u64> {
+pub(crate) fn milliseconds(text: &str) -> Option<u64> {
     let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
     let number: u64 = digits.parse().ok()?;
     let unit = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {

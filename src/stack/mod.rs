@@ -16,6 +16,7 @@ pub(crate) mod side;
 pub(crate) mod snapshot;
 pub(crate) mod source;
 pub(crate) mod staged;
+pub(crate) mod stored;
 pub(crate) mod suggested_path;
 pub(crate) mod url;
 pub(crate) mod variables;

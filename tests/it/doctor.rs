@@ -327,7 +327,18 @@ fn what_does_not_reach_open_webui() {
         report.said
     );
     types(stack, report.the("key_not_read SESSION_EXPIRY"));
-    types(stack, report.the("key_unreached ENABLE_SIGNUP"));
+    // Its database has another value, so to hand it on is no cure.
+    let hint = &report.the("key_unreached ENABLE_SIGNUP")["hint"];
+    assert!(
+        hint.to_string().contains("Admin Panel > Settings"),
+        "{hint}"
+    );
+    let set = ["set", "ENABLE_SIGNUP=false", "--for", "open-webui"];
+    let refused = stack.refit(&[&["--json"], &set[..]].concat()).exits(1);
+    assert_eq!(refused.refusal(), "overridden", "{refused}");
+    stack
+        .refit(&[&set[..], &["--allow", "overridden"]].concat())
+        .exits(0);
     assert_eq!(stack.container("open-webui").env["ENABLE_SIGNUP"], "false");
     let report = doctor(stack, &[], 1);
     assert_eq!(

@@ -437,8 +437,9 @@ fn why_tells_what_the_application_makes_of_a_key() {
         .has_line(&["a duration such as 7d; 4w when it is not set"])
         .has_line(&[
             "!",
-            "overridden by the application's database (auth.jwt_expiry)",
-        ]);
+            "a value in the application's database (auth.jwt_expiry) overrides it",
+        ])
+        .has_line(&["stored", "not known: the application does not run"]);
 }
 
 #[test]

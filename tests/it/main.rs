@@ -79,6 +79,7 @@ mod schedule_timers;
 mod screens;
 mod secrets;
 mod secrets_corpus;
+mod stored_values;
 mod strategy;
 mod terminal;
 mod twin;

@@ -116,7 +116,7 @@ fn open_webui_is_told_what_its_database_keeps() {
     let (answer, changes) = dry(&stack, &["stay-signed-in", "for=7d"]);
     let wanted = [("services.open-webui.environment.JWT_EXPIRES_IN", "7d")];
     assert!(is(&changes, &wanted), "{changes:?}");
-    answer.says("database").says("then overrides this setting");
+    answer.says("a value in Open WebUI's database (auth.jwt_expiry) overrides it, and whether");
     let answer = stack.refit(&["use", "no-login"]).exits(1);
     answer
         .says("would be open to others")

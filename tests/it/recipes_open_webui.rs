@@ -131,37 +131,49 @@ fn data_in_a_folder_or_in_a_volume_of_others_counts_as_well() {
 }
 
 #[test]
-fn a_longer_login_that_the_database_overrules_is_taken_back() {
+fn a_longer_login_that_the_database_overrules_is_not_written() {
     let Some(app) = with_a_user() else { return };
     let stack = &app.stack;
-    let before = files(&app);
-    let words = [
-        "--json",
-        "use",
-        "stay-signed-in",
-        "for=7d",
-        "--sign-in",
-        EMAIL,
-    ];
-    let answer = stack.refit_with_input(&words, PASSWORD.as_bytes()).exits(3);
+    let (before, ui) = (files(&app), stack.container("open-webui"));
+    let words = ["--json", "use", "stay-signed-in", "for=7d"];
+    let path = "services.open-webui.environment.JWT_EXPIRES_IN=7d";
+    for words in [&words[..], &["--json", "set", path]] {
+        let refused = stack.refit(words).exits(1);
+        assert_eq!(refused.refusal(), "overridden", "{refused}");
+        refused
+            .says("Open WebUI has auth.jwt_expiry = 4w in its database")
+            .says("Admin Panel > Settings")
+            .says("refit set ENABLE_PERSISTENT_CONFIG=false --for open-webui");
+    }
+    assert_eq!(files(&app), before);
+    ui.is_untouched(&stack.container("open-webui"));
+    stack
+        .refit(&["why", "JWT_EXPIRES_IN"])
+        .exits(0)
+        .has_line(&["stored", "4w"]);
+
+    // Who insists is shown that it does nothing.
+    let more = ["--allow", "overridden", "--sign-in", EMAIL];
+    let insists = [&words[..], &more].concat();
+    let answer = stack
+        .refit_with_input(&insists, PASSWORD.as_bytes())
+        .exits(3);
     assert_eq!(answer.outcome(), "rolled_back", "{answer}");
     let (result, what) = proof(&answer, "session_lasts");
     assert_eq!(result, "failed", "{what}");
     assert!(what.contains("lives 2419200 s, not 604800 s"), "{what}");
-    let answer = answer.says("then overrides this setting");
     answer.never_says(PASSWORD);
     is_kept_nowhere(stack, PASSWORD);
     assert_eq!(files(&app), before);
 
-    // Without anybody to sign in as it is done, and said to be unproven.
-    let answer = stack
-        .refit(&["--json", "use", "stay-signed-in", "for=7d"])
-        .exits(0);
-    let (result, why) = proof(&answer, "session_lasts");
-    assert_eq!(result, "not_proven", "{answer}");
-    assert!(why.contains("no account to sign in with"), "{why}");
+    // What the database has already is there, and what nobody can see is said so.
+    stack.refit(&["use", "stay-signed-in", "for=4w"]).exits(0);
     stack.refit(&["rollback"]).exits(0);
-    assert_eq!(files(&app), before);
+    stack.compose(&["stop", "open-webui"]);
+    stack
+        .refit(&["use", "stay-signed-in", "for=7d"])
+        .exits(0)
+        .says("whether there is one is not known: the application does not run");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::event::{Action, ServiceName, Shown};
 use crate::profile::key_facts::KeyFact;
 use crate::report::{self, page};
 use crate::secret::HIDDEN;
+use crate::stack::stored::StoredValue;
 
 fn words(value: &Shown) -> String {
     match value {
@@ -25,6 +26,31 @@ pub(super) fn print_known(key: &EnvKey, told: &KeyFact<'_>, version: Option<&str
     }
     for line in told.warns(key.as_str(), version) {
         report::out(&format!("  {:<8}  {line}", "!"));
+    }
+}
+
+/// What the application's database has.
+pub(super) fn print_stored(key: &EnvKey, stored: &StoredValue) {
+    let line = match stored {
+        StoredValue::Is(value) => {
+            let shown = Shown::of(key.as_str(), Some(value));
+            format!("{}  (in the application's database)", words(&shown))
+        }
+        StoredValue::Absent => "nothing, so the environment counts".to_owned(),
+        StoredValue::Unknown(why) => format!("not known: {why}"),
+    };
+    report::out(&format!("  {:<8}  {line}", "stored"));
+}
+
+/// The same in a document.
+pub(super) fn stored_document(key: &EnvKey, stored: &StoredValue) -> Value {
+    match stored {
+        StoredValue::Is(value) => match Shown::of(key.as_str(), Some(value)) {
+            Shown::Plain(text) => json!({"value": text}),
+            Shown::Absent | Shown::Secret => json!({"value": null, "secret": true}),
+        },
+        StoredValue::Absent => json!({"value": null}),
+        StoredValue::Unknown(why) => json!({"not_known": why}),
     }
 }
 

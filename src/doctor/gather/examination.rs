@@ -1,6 +1,6 @@
 //! One look at a stack: what files, engine and pages show, and what the rules say of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::docker::container::{Container, Inspected};
 use crate::doctor::diagnosis::Coverage;
@@ -10,6 +10,7 @@ use crate::stack::application::Subject;
 use crate::stack::drift::Drift;
 use crate::stack::generated::{self, GeneratedKey, ValueInUse};
 use crate::stack::locate::Located;
+use crate::stack::stored::{self, StoredValue};
 use crate::stack::url::Address;
 use crate::stack::{Place, Resolved};
 
@@ -80,6 +81,7 @@ impl Examination<'_> {
             one_shots: &one_shots,
             containers: containers.as_deref(),
             generated: &self.generated(looked).await,
+            stored: &self.stored(env, looked).await,
             outside: &outside,
             aftermath: self.running.map_or(&[], |running| &running.aftermath),
             drifts: self.running.map_or(&[], |running| &running.drifts),
@@ -108,6 +110,38 @@ impl Examination<'_> {
                     .push(format!("whether {} was generated: {why}", own.key));
             }
         }
+        found
+    }
+
+    /// What the application's database has of the keys that the files set.
+    async fn stored(
+        &self,
+        env: &[EnvText],
+        looked: &mut Coverage,
+    ) -> BTreeMap<String, StoredValue> {
+        let (Some(subject), Some(running)) = (self.subject, self.running) else {
+            return BTreeMap::new();
+        };
+        let service = self.resolved.model.services.get(&subject.service);
+        let given = service
+            .into_iter()
+            .flat_map(|service| service.environment.keys());
+        let lines = env
+            .iter()
+            .flat_map(|file| &file.lines)
+            .map(|line| &line.key);
+        let keys: BTreeSet<&str> = given.chain(lines).map(String::as_str).collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let own = running.containers.iter().map(|(container, _)| container);
+        let own: Vec<&Container> = own.filter(|one| one.service == subject.service).collect();
+        let found = stored::of(&running.place.docker, &subject.profile, &own, &keys).await;
+        let unknown = found.iter().filter_map(|(key, value)| match value {
+            StoredValue::Unknown(why) => Some((key, why)),
+            StoredValue::Is(_) | StoredValue::Absent => None,
+        });
+        let unknown =
+            unknown.map(|(key, why)| format!("whether a stored value overrides {key}: {why}"));
+        looked.not.extend(unknown);
         found
     }
 

@@ -4,7 +4,7 @@ mod cookies;
 mod engine;
 mod settings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ use crate::stack::drift::Drift;
 use crate::stack::generated::{GeneratedKey, ValueInUse};
 use crate::stack::model::Model;
 use crate::stack::source::Source;
+use crate::stack::stored::StoredValue;
 
 /// A stack to be examined.
 struct Case {
@@ -30,6 +31,7 @@ struct Case {
     one_shots: BTreeSet<ServiceName>,
     containers: Option<Vec<SeenContainer>>,
     generated: Vec<GeneratedKey>,
+    stored: BTreeMap<String, StoredValue>,
     outside: Vec<Outside>,
     aftermath: Vec<Aftermath>,
     drifts: Vec<Drift>,
@@ -62,6 +64,7 @@ impl Case {
             one_shots: BTreeSet::new(),
             containers: None,
             generated: Vec::new(),
+            stored: BTreeMap::new(),
             outside: Vec::new(),
             aftermath: Vec::new(),
             drifts: Vec::new(),
@@ -141,6 +144,7 @@ impl Case {
             one_shots: &self.one_shots,
             containers: self.containers.as_deref(),
             generated: &self.generated,
+            stored: &self.stored,
             outside: &self.outside,
             aftermath: &self.aftermath,
             drifts: &self.drifts,

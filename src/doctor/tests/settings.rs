@@ -117,18 +117,35 @@ fn values_are_told_with_what_comes_of_them() {
 }
 
 #[test]
-fn the_database_wins_unless_it_is_told_not_to() {
-    let environment = json!({"JWT_EXPIRES_IN": "7d"});
-    let case = Case::open_webui(environment, &[]);
-    let found = case.the();
+fn a_stored_value_wins_where_it_is_seen_and_is_another_one() {
+    let is = |text: &str| StoredValue::Is(text.to_owned());
+    let stored = |mut case: Case, key: &str, value: StoredValue| {
+        case.stored = [(key.to_owned(), value)].into();
+        case
+    };
+    let given = || Case::open_webui(json!({"JWT_EXPIRES_IN": "7d"}), &[]);
+    let found = stored(given(), "JWT_EXPIRES_IN", is("4w")).the();
     assert_eq!(found.code, FindingCode::ValueStored);
+    let text = "Open WebUI has auth.jwt_expiry = 4w in its database, which overrides it";
+    assert!(found.text.ends_with(text), "{}", found.text);
+    let hint = found.hint.unwrap();
+    assert!(hint.contains("Admin Panel > Settings"), "{hint}");
     assert!(
-        found
-            .text
-            .contains("overridden by Open WebUI's database (auth.jwt_expiry)")
+        hint.contains("refit set ENABLE_PERSISTENT_CONFIG=false --for webui"),
+        "{hint}"
     );
+    let quiet = [is("7d"), StoredValue::Absent, StoredValue::Unknown("why")];
+    for value in quiet {
+        assert!(stored(given(), "JWT_EXPIRES_IN", value).told().is_empty());
+    }
     let environment = json!({"JWT_EXPIRES_IN": "7d", "ENABLE_PERSISTENT_CONFIG": "False"});
-    assert!(Case::open_webui(environment, &[]).told().is_empty());
+    let case = Case::open_webui(environment, &[]);
+    assert!(stored(case, "JWT_EXPIRES_IN", is("4w")).told().is_empty());
+    // To hand it on would change nothing.
+    let case = Case::open_webui(json!({}), &[("ENABLE_SIGNUP", "false")]);
+    let found = stored(case, "ENABLE_SIGNUP", is("true")).the();
+    assert_eq!(found.code, FindingCode::KeyUnreached);
+    assert!(found.hint.unwrap().starts_with("set it in Admin Panel"));
 }
 
 #[test]

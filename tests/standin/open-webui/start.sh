@@ -16,6 +16,9 @@ jwt=${JWT_EXPIRES_IN:-4w}
 if [ "$(lower "${ENABLE_PERSISTENT_CONFIG:-true}")" = true ]; then
     [ -s "$data/jwt_expiry" ] || printf '%s' "$jwt" > "$data/jwt_expiry"
     jwt=$(cat "$data/jwt_expiry")
+    [ -s "$data/enable_signup" ] || lower "${ENABLE_SIGNUP:-true}" > "$data/enable_signup"
+    ENABLE_SIGNUP=$(cat "$data/enable_signup")
+    export ENABLE_SIGNUP
 fi
 
 # 1h30m, 7d, -1; in seconds, and nothing for ever.
