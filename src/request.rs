@@ -1,6 +1,7 @@
 //! What is asked for: data that the command line fills in.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::report;
 use crate::secret::Secret;
 use crate::stack::locate::LocateRequest;
 use crate::stack::side::FileEdit;
+use crate::text::shell_word;
 
 /// Which stack is meant, and at which engine.
 #[derive(Debug, Clone, Default)]
@@ -85,9 +87,64 @@ pub(crate) enum What {
     Rollback(Option<RunId>),
 }
 
+/// A command as it was typed, so that a hint can repeat it with a word mended. It holds no secret: of one
+/// the key alone is typed again, and its value asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TypedCommand {
+    /// `set`.
+    pub verb: String,
+    /// In their order; what says which stack is meant is put in by the report.
+    pub words: Vec<TypedWord>,
+}
+
+/// A word of a command.
+#[derive(Debug, Clone)]
+pub(crate) enum TypedWord {
+    /// What the command is about: `KEY=VALUE`, `KEY`.
+    Plain(String),
+    /// An option, and its value where it takes one, as a shell takes them.
+    Option(String),
+}
+
+impl TypedCommand {
+    /// Whether one of its plain words has a value that can be typed again.
+    pub(crate) fn has_value(&self, at: usize) -> bool {
+        let plain = self.words.iter().filter_map(|word| match word {
+            TypedWord::Plain(word) => Some(word),
+            TypedWord::Option(_) => None,
+        });
+        plain.skip(at).take(1).any(|word| word.contains('='))
+    }
+
+    /// The command with these of its plain words replaced by others.
+    pub(crate) fn with(&self, mended: Range<usize>, by: &[&str]) -> String {
+        let mut words = vec!["refit".to_owned(), self.verb.clone()];
+        let mut by = by.iter().map(|word| shell_word(word));
+        let mut at = 0;
+        for word in &self.words {
+            match word {
+                TypedWord::Option(option) => words.push(option.clone()),
+                TypedWord::Plain(word) => {
+                    if at == mended.start {
+                        words.extend(by.by_ref());
+                    }
+                    if !mended.contains(&at) {
+                        words.push(shell_word(word));
+                    }
+                    at += 1;
+                }
+            }
+        }
+        words.extend(by);
+        words.join(" ")
+    }
+}
+
 /// Edits of one file.
 #[derive(Debug, Clone)]
 pub(crate) struct EditRequest {
+    /// The command that asks for it, where one does.
+    pub typed: Option<TypedCommand>,
     /// `-F`; without it the stack's first env file.
     pub file: Option<PathBuf>,
     /// In the order in which they were typed.

@@ -12,6 +12,12 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, other)| other)
 }
 
+/// The known key that was probably meant: one in other letters of case or separators, else the nearest.
+pub(crate) fn meant<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    slip_of(key, known.iter().copied()).or_else(|| nearest(key, known))
+}
+
 /// The known key that a new one is a slip of the hand away from: one letter, or case and separators
 /// alone. Stricter than advice, for something is refused by it: digits that differ are meant so
 /// (`WORKER_1` and `WORKER_2`), and so are short words (`A_HOST` and `B_HOST`).

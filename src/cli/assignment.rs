@@ -1,8 +1,11 @@
 //! What is typed behind `refit set`: KEY=VALUE, or KEY alone. What is written in another form is refused
 //! with the form that was meant, before anything is read or asked for.
 
+use std::ops::Range;
+
 use crate::complaint::{Code, Complaint};
 use crate::edit::yaml::YamlPath;
+use crate::request::TypedCommand;
 use crate::secret::is_secret;
 use crate::text::shell_word;
 
@@ -18,6 +21,10 @@ pub(super) struct Assignment {
 /// How the words are to be read.
 #[derive(Clone, Copy)]
 pub(super) struct AssignmentForm<'a> {
+    /// The command that they are from.
+    pub typed: &'a TypedCommand,
+    /// Whether a word names a file, where none is named by `-F`.
+    pub is_file: &'a dyn Fn(&str) -> bool,
     /// As paths into a file.
     pub paths: bool,
     /// Every key that has no value is given one, so that none is asked for.
@@ -37,14 +44,16 @@ pub(super) fn read(
     let mut found: Vec<Assignment> = Vec::new();
     let mut rest = words;
     while let Some((word, behind)) = rest.split_first() {
-        if let Some(complaint) = nameless(word).or_else(|| with_colon(word, behind, how)) {
+        let at = words.len() - rest.len();
+        let wrong = nameless(at, word, how).or_else(|| file_for_key(at, word, behind, how));
+        if let Some(complaint) = wrong.or_else(|| with_colon(at, word, behind, how)) {
             return Err(complaint);
         }
         let one = split(word, how.paths)?;
         let strays = behind.iter().take_while(|next| is_stray(&one, next, how));
         let strays: Vec<&str> = strays.map(String::as_str).collect();
         if !strays.is_empty() {
-            return Err(in_one_word(&one, &strays));
+            return Err(in_one_word(at, &one, &strays, how));
         }
         found.push(one);
         rest = behind;
@@ -59,7 +68,7 @@ pub(super) fn is_doubtful(words: &[String]) -> bool {
 }
 
 /// A word that names nothing.
-fn nameless(word: &str) -> Option<Complaint> {
+fn nameless(at: usize, word: &str, how: AssignmentForm<'_>) -> Option<Complaint> {
     let rest = word.trim_start();
     let named = match rest.strip_prefix('=') {
         Some("") => "NAME=VALUE".to_owned(),
@@ -67,12 +76,56 @@ fn nameless(word: &str) -> Option<Complaint> {
         None if rest.is_empty() => "NAME=VALUE".to_owned(),
         None => return None,
     };
-    let hint = format!("name it: refit set {}", shell_word(&named));
+    let hint = format!("name it: {}", how.typed.with(at..at + 1, &[&named]));
     Some(Complaint::new(Code::KeyInvalid, "a variable needs a name").hint(hint))
 }
 
+/// `.env KEY=VALUE`: a file in the place of a key.
+fn file_for_key(
+    at: usize,
+    word: &str,
+    behind: &[String],
+    how: AssignmentForm<'_>,
+) -> Option<Complaint> {
+    let is_alone = at == 0 && behind.is_empty();
+    if word.contains('=') || how.generates && is_alone || !(how.is_file)(word) {
+        return None;
+    }
+    let rest: &[&str] = if is_alone { &["KEY=VALUE"] } else { &[] };
+    let command = how.typed.with(at..at + 1, rest);
+    let text = format!("{word} is a file, and no key");
+    let hint = format!("did you mean {command} -F {}?", shell_word(word));
+    Some(Complaint::new(Code::Usage, text).hint(hint))
+}
+
+/// Keys that were typed with a value for a verb that takes none.
+///
+/// # Errors
+/// `usage`, with the command that was meant.
+pub(super) fn refuse_values(words: &[String], typed: &TypedCommand) -> Result<(), Complaint> {
+    for (at, word) in words.iter().enumerate() {
+        let key = match YamlPath::parse_assignment(word) {
+            Ok((_, None)) => continue,
+            Ok((path, Some(_))) => path.to_string(),
+            Err(_) => match word.split_once('=') {
+                Some((key, _)) if !key.is_empty() => key.trim().to_owned(),
+                _ => continue,
+            },
+        };
+        let text = format!("refit {} takes a key without a value", typed.verb);
+        let hint = format!("did you mean {}?", typed.with(at..at + 1, &[&key]));
+        return Err(Complaint::new(Code::Usage, text).hint(hint));
+    }
+    Ok(())
+}
+
 /// `KEY: VALUE` as in YAML and JSON: no name has a colon, and no path outside of brackets.
-fn with_colon(word: &str, behind: &[String], how: AssignmentForm<'_>) -> Option<Complaint> {
+fn with_colon(
+    at: usize,
+    word: &str,
+    behind: &[String],
+    how: AssignmentForm<'_>,
+) -> Option<Complaint> {
     let end = word
         .find([':', '=', '['])
         .filter(|at| word[*at..].starts_with(':'))?;
@@ -89,10 +142,13 @@ fn with_colon(word: &str, behind: &[String], how: AssignmentForm<'_>) -> Option<
     if key.is_empty() || !key.chars().all(is_name) {
         return None;
     }
-    let value = unquoted(&word[end + 1..]);
+    // As make and some shells write it: `KEY:=VALUE`.
+    let value = &word[end + 1..];
+    let value = unquoted(value.strip_prefix('=').unwrap_or(value));
     let text = format!("{key} and its value are separated by a colon, not by =");
     if !value.is_empty() {
-        return Some(Complaint::new(Code::KeyInvalid, text).hint(meant(&key, &value)));
+        let hint = meant(at..at + 1, &key, &value, how);
+        return Some(Complaint::new(Code::KeyInvalid, text).hint(hint));
     }
     let one = Assignment { key, value: None };
     let strays = behind.iter().take_while(|next| is_stray(&one, next, how));
@@ -101,7 +157,8 @@ fn with_colon(word: &str, behind: &[String], how: AssignmentForm<'_>) -> Option<
         true => "VALUE".to_owned(),
         false => unquoted(&strays.join(" ")),
     };
-    Some(Complaint::new(Code::KeyInvalid, text).hint(meant(&one.key, &value)))
+    let hint = meant(at..at + 1 + strays.len(), &one.key, &value, how);
+    Some(Complaint::new(Code::KeyInvalid, text).hint(hint))
 }
 
 /// Whether a word behind a key is no key itself, but belongs to the value.
@@ -125,7 +182,7 @@ fn is_stray(before: &Assignment, word: &str, how: AssignmentForm<'_>) -> bool {
     !(is_key(word) && (before.value.is_some() || !(how.knows)(&before.key)))
 }
 
-fn in_one_word(one: &Assignment, strays: &[&str]) -> Complaint {
+fn in_one_word(at: usize, one: &Assignment, strays: &[&str], how: AssignmentForm<'_>) -> Complaint {
     let first = one.value.as_deref().unwrap_or_default();
     let mut value: Vec<&str> = strays.to_vec();
     if !first.is_empty() {
@@ -142,19 +199,18 @@ fn in_one_word(one: &Assignment, strays: &[&str]) -> Complaint {
         Some(_) => format!("the value of {key} goes on behind a space"),
         None => format!("{key} has no value: a key and its value are one word, KEY=VALUE"),
     };
-    Complaint::new(Code::Usage, text).hint(meant(&one.key, value))
+    let hint = meant(at..at + 1 + strays.len(), &one.key, value, how);
+    Complaint::new(Code::Usage, text).hint(hint)
 }
 
 /// The command that was meant. A secret is not told again.
-fn meant(key: &str, value: &str) -> String {
+fn meant(mended: Range<usize>, key: &str, value: &str, how: AssignmentForm<'_>) -> String {
     let value = match is_secret(key, value) {
         true => "VALUE",
         false => value,
     };
-    format!(
-        "did you mean refit set {}?",
-        shell_word(&format!("{key}={value}"))
-    )
+    let command = how.typed.with(mended, &[&format!("{key}={value}")]);
+    format!("did you mean {command}?")
 }
 
 fn split(word: &str, paths: bool) -> Result<Assignment, Complaint> {
@@ -181,10 +237,22 @@ fn split(word: &str, paths: bool) -> Result<Assignment, Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::TypedWord;
+
+    fn command(words: &[String], option: Option<&str>) -> TypedCommand {
+        let plain = words.iter().map(|word| TypedWord::Plain(word.clone()));
+        let option = option.map(|option| TypedWord::Option(option.to_owned()));
+        TypedCommand {
+            verb: "set".to_owned(),
+            words: plain.chain(option).collect(),
+        }
+    }
 
     fn told(typed: &[&str], paths: bool) -> Result<usize, (String, String)> {
         let words: Vec<String> = typed.iter().map(|&word| word.to_owned()).collect();
         let how = AssignmentForm {
+            typed: &command(&words, None),
+            is_file: &|word| word == "web.env",
             paths,
             generates: false,
             knows: &|key| ["SITE_TITLE", "PORT", "LEVEL", "services.web.image"].contains(&key),
@@ -229,6 +297,8 @@ mod tests {
             &["SITE_TITLE:x"],
             &["SITE_TITLE:", "x"],
             &["\"SITE_TITLE\": \"x\","],
+            &["SITE_TITLE:=x"],
+            &["SITE_TITLE:=", "x"],
         ] {
             meant(typed, "key_invalid", "SITE_TITLE=x");
         }
@@ -240,6 +310,22 @@ mod tests {
         );
         let path = "services.web.image=nginx:1";
         meant(&["services.web.image: nginx:1"], "key_invalid", path);
+    }
+
+    #[test]
+    fn a_file_is_no_key_and_a_key_without_a_value_has_none() {
+        meant(&["web.env", "PORT=1"], "usage", "PORT=1 -F web.env");
+        meant(&["web.env"], "usage", "KEY=VALUE -F web.env");
+        let refused = |typed: &[&str]| {
+            let words: Vec<String> = typed.iter().map(|&word| word.to_owned()).collect();
+            refuse_values(&words, &command(&words, Some("--no-apply")))
+                .map_err(|it| it.hint.unwrap())
+        };
+        let hint = "did you mean refit set A PORT --no-apply?".to_owned();
+        assert_eq!(refused(&["A", "PORT=80"]), Err(hint));
+        let hint = "did you mean refit set a.b --no-apply?".to_owned();
+        assert_eq!(refused(&["a.b=x=y"]), Err(hint));
+        assert_eq!(refused(&["A", "a[\"b=c\"]"]), Ok(()));
     }
 
     #[test]
@@ -264,6 +350,8 @@ mod tests {
     fn keys_without_a_value_are_generated_in_a_row() {
         let words: Vec<String> = ["A_KEY", "b_key"].iter().map(|&w| w.to_owned()).collect();
         let how = AssignmentForm {
+            typed: &command(&words, None),
+            is_file: &|_| false,
             paths: false,
             generates: true,
             knows: &|_| false,

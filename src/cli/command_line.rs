@@ -4,6 +4,7 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
+use crate::request::{TypedCommand, TypedWord};
 use crate::secret::{HIDDEN, Redactor, is_secret};
 use crate::text::shell_word;
 
@@ -15,6 +16,8 @@ const OF_NO_CONSEQUENCE: [&str; 5] = ["directory", "json", "quiet", "verbose", "
 pub(super) struct CommandLine {
     verb: String,
     words: Vec<CommandWord>,
+    /// So many of them belong to the verb; the others say which stack is meant.
+    own: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +68,28 @@ impl CommandLine {
         found.sort_by_key(|(place, _)| *place);
         Self {
             verb: verb.to_owned(),
+            own: found
+                .iter()
+                .filter(|((is_global, _), _)| !is_global)
+                .count(),
             words: found.into_iter().map(|(_, word)| word).collect(),
+        }
+    }
+
+    /// The command for a hint that repeats it.
+    pub(super) fn typed(&self) -> TypedCommand {
+        let urls = Redactor::default();
+        let words = self.words[..self.own].iter().map(|word| match word {
+            CommandWord::Plain(text) => TypedWord::Plain(told_again(text)),
+            CommandWord::Option { flag, value } => {
+                let value = value.iter().map(|value| shell_word(&urls.redact(value)));
+                let words = std::iter::once(flag.clone()).chain(value);
+                TypedWord::Option(words.collect::<Vec<_>>().join(" "))
+            }
+        });
+        TypedCommand {
+            verb: self.verb.clone(),
+            words: words.collect(),
         }
     }
 
@@ -86,15 +110,34 @@ impl CommandLine {
     }
 }
 
+/// A word as it can be typed again: of an assignment to a secret, or of several lines, the name.
+fn told_again(text: &str) -> String {
+    match text.split_once('=') {
+        // An address without its scheme may hold a password all the same.
+        Some((name, value))
+            if is_secret(last_name(name), value)
+                || value.contains('@')
+                || value.contains(char::is_control) =>
+        {
+            name.to_owned()
+        }
+        Some(_) => text.to_owned(),
+        None => Redactor::default().redact(text),
+    }
+}
+
+/// Of a path such as services.web.environment.API_KEY the end says what it is.
+fn last_name(name: &str) -> &str {
+    let mut parts = name.rsplit(['.', '"', '[', ']']);
+    parts.find(|part| !part.is_empty()).unwrap_or(name)
+}
+
 /// A word; of an assignment to a secret only the name.
 fn plain(text: &str, is_secret_name: impl Fn(&str) -> bool) -> String {
     let Some((name, value)) = text.split_once('=') else {
         return shell_word(&Redactor::default().redact(text));
     };
-    // Of a path such as services.web.environment.API_KEY the end says what it is.
-    let mut parts = name.rsplit(['.', '"', '[', ']']);
-    let last = parts.find(|part| !part.is_empty()).unwrap_or(name);
-    match is_secret_name(name) || is_secret(last, value) {
+    match is_secret_name(name) || is_secret(last_name(name), value) {
         true => shell_word(&format!("{name}={HIDDEN}")),
         false => shell_word(text),
     }
@@ -111,6 +154,56 @@ mod tests {
         let command = Cli::command();
         let matches = Cli::command().try_get_matches_from([&["refit"], words].concat());
         CommandLine::of(&command, &matches.unwrap()).line(|name| name == "store")
+    }
+
+    #[test]
+    fn a_command_is_told_again_with_a_word_mended() {
+        let told = |words: &[&str], at: std::ops::Range<usize>, by: &[&str]| {
+            let command = Cli::command();
+            let matches = Cli::command().try_get_matches_from([&["refit"], words].concat());
+            let typed = CommandLine::of(&command, &matches.unwrap()).typed();
+            typed.with(at, by)
+        };
+        for (typed, at, by, again) in [
+            (
+                &[
+                    "-p",
+                    "shop",
+                    "set",
+                    "A=1",
+                    "DB_HST=it's",
+                    "--dry-run",
+                    "-F",
+                    "x y.env",
+                ][..],
+                1..2,
+                &["DB_HOST=it's"][..],
+                "refit set A=1 'DB_HOST=it'\\''s' --dry-run -F 'x y.env'",
+            ),
+            (
+                &[
+                    "set",
+                    "API_KEY=hunter22",
+                    "URL=me:pw@x",
+                    "PROT=1",
+                    "--for",
+                    "web",
+                ],
+                2..3,
+                &["PORT=1"],
+                "refit set API_KEY URL PORT=1 --for web",
+            ),
+            (
+                &["set", "TITLE", "=", "x", "--no-apply"],
+                0..3,
+                &["TITLE=x"],
+                "refit set TITLE=x --no-apply",
+            ),
+            (&["unset", "A=1", "B"], 0..1, &["A"], "refit unset A B"),
+            (&["set", ".env", "A=1"], 0..1, &[], "refit set A=1"),
+        ] {
+            assert_eq!(told(typed, at, by), again);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::assignment;
 use super::global::Global;
 use super::located_stack::LocatedStack;
 use crate::assess::edit_target;
@@ -42,6 +43,7 @@ pub(super) struct GetArgs {
 }
 
 pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complaint> {
+    assignment::refuse_values(std::slice::from_ref(&args.key), &global.typed.typed())?;
     let found = LocatedStack::of(global).await?;
     let of_key = args.file.is_none() && !edit_target::is_compose_path(&args.key);
     let got = match (of_key, &args.service) {
@@ -111,7 +113,7 @@ fn in_force(found: &LocatedStack, key: &str) -> Result<GotValue, Complaint> {
         .targets
         .first()
         .map(|target| edit_target::key::target_name(target, located));
-    let meant = suggest::nearest(key, variables.known_keys()).map(str::to_owned);
+    let meant = suggest::meant(key, variables.known_keys()).map(str::to_owned);
     let meant = meant.or_else(|| suggested_path::for_key(key, located));
     Ok(GotValue {
         at: match (&got.value, got.at) {
@@ -163,7 +165,7 @@ async fn of_service(
             }
         }
     };
-    let meant = suggest::nearest(key, variables.known_keys());
+    let meant = suggest::meant(key, variables.known_keys());
     Ok(GotValue {
         at,
         value: value.map(Value::String),
@@ -254,7 +256,7 @@ fn in_env(name: &str, bytes: &[u8], format: Format, key: &str) -> Result<ReadVal
     let value = file
         .get(&key, &|name| std::env::var(name).ok())
         .map_err(told)?;
-    let meant = suggest::nearest(key.as_str(), file.keys().map(|(known, _)| known));
+    let meant = suggest::meant(key.as_str(), file.keys().map(|(known, _)| known));
     Ok(ReadValue {
         value: value.map(Value::String),
         word: None,

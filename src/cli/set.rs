@@ -102,6 +102,7 @@ pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complain
         }
     }
     let what = What::Edit(EditRequest {
+        typed: Some(global.typed.typed()),
         file: args.file,
         edits,
         reach: service_names(&args.reach),
@@ -130,7 +131,13 @@ async fn assignments(
         Some(variables) => variables.known_keys().any(|known| known == key),
         None => false,
     };
+    let folder = global.directory.iter();
+    let folder = folder.fold(global.came_from.clone(), |at, folder| at.join(folder));
+    let is_file = |word: &str| args.file.is_none() && folder.join(word).is_file();
+    let typed = global.typed.typed();
     let how = AssignmentForm {
+        typed: &typed,
+        is_file: &is_file,
         paths,
         generates: args.generate.is_some(),
         knows: &knows,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::assignment;
 use super::global::Global;
 use super::run_options::{RunOptions, execute};
 use crate::complaint::Complaint;
@@ -26,8 +27,11 @@ pub(super) struct UnsetArgs {
 }
 
 pub(super) async fn unset(global: &Global, args: UnsetArgs) -> Result<Exit, Complaint> {
+    let typed = global.typed.typed();
+    assignment::refuse_values(&args.keys, &typed)?;
     let keys = args.keys.into_iter();
     let what = What::Edit(EditRequest {
+        typed: Some(typed),
         file: args.file,
         edits: keys.map(|key| Edit { key, to: To::Unset }).collect(),
         reach: Vec::new(),

@@ -45,8 +45,7 @@ impl FileSyntax {
         if is_yaml(path) {
             return Self::Yaml;
         }
-        let is_named_so = name == ".env" || name.starts_with(".env.") || name.ends_with(".env");
-        if is_used || is_named_so {
+        if is_used || Self::is_env_name(path) {
             return Self::Env;
         }
         match ending.as_str() {
@@ -80,6 +79,13 @@ impl FileSyntax {
             false if is_env(text) => Self::Env,
             false => Self::Other,
         }
+    }
+
+    /// Whether a file has the name of an env file.
+    pub(crate) fn is_env_name(path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.to_lowercase();
+        name == ".env" || name.starts_with(".env.") || name.ends_with(".env")
     }
 
     /// Whether its values have paths.

@@ -34,6 +34,7 @@ impl Edits {
         {
             Some(request) => request.edits.push(edit),
             None => self.requests.push(EditRequest {
+                typed: None,
                 file,
                 edits: vec![edit],
                 reach: Vec::new(),

@@ -15,17 +15,19 @@ fn stack() -> Option<TestStack> {
         ("compose.yaml", compose.as_str()),
         (".env", "MAX_BOOKS=1\nSITE_TITLE=x\n"),
         ("cache.env", "EVICTION=1\n"),
+        ("app.yml", "setting:\n  port: 1\n"),
+        ("app.ini", "NAME = x\n[log]\nMODE = a\n"),
         (".env.example", "MAX_BOOKS=1\n# WELCOME_TEXT=hello\n"),
     ];
     TestStack::new(&files)
 }
 
 /// Words, the code of the refusal, and what it says.
-const REFUSED: [(&[&str], &str, &str); 17] = [
+const REFUSED: [(&[&str], &str, &str); 24] = [
     (
         &["MAX_BOOK=300"],
         "new_key",
-        "did you mean refit set MAX_BOOKS=300?",
+        "did you mean refit set MAX_BOOKS=300",
     ),
     (
         &["MAX_BOOK=300"],
@@ -57,7 +59,7 @@ const REFUSED: [(&[&str], &str, &str); 17] = [
     (
         &["app.image=foo"],
         "new_key",
-        "did you mean refit set services.app.image=foo?",
+        "did you mean refit set services.app.image=foo",
     ),
     (
         &["sevices.app.image=foo"],
@@ -67,7 +69,7 @@ const REFUSED: [(&[&str], &str, &str); 17] = [
     (
         &["services.cach.image=redis:7"],
         "new_service",
-        "did you mean refit set services.cache.image=redis:7? --allow new-service adds cach",
+        "did you mean refit set services.cache.image=redis:7 --no-apply",
     ),
     (
         &["services.other.image=x", "-F", "compose.yaml"],
@@ -82,15 +84,47 @@ const REFUSED: [(&[&str], &str, &str); 17] = [
     (
         &["SITE_TITLE", "Neuer"],
         "usage",
-        "did you mean refit set SITE_TITLE=Neuer?",
+        "did you mean refit set SITE_TITLE=Neuer",
     ),
     (
         &["SITE_TITLE: x"],
         "key_invalid",
-        "did you mean refit set SITE_TITLE=x?",
+        "did you mean refit set SITE_TITLE=x",
     ),
     (&[""], "key_invalid", "name it: refit set NAME=VALUE"),
     (&["=x"], "key_invalid", "name it: refit set NAME=x"),
+    (&["MAX_BOOKS:=5"], "key_invalid", "refit set MAX_BOOKS=5"),
+    (
+        &[".env", "MAX_BOOKS=1"],
+        "usage",
+        "did you mean refit set MAX_BOOKS=1 --no-apply --settle 300ms -F .env?",
+    ),
+    // The whole command is told again.
+    (
+        &["A=it's", "MAX_BOOK=1", "--for", "app", "--dry-run"],
+        "new_key",
+        r"refit set 'A=it'\\''s' MAX_BOOKS=1 --for app --dry-run --no-apply --settle",
+    ),
+    (
+        &["EVICTION_KEY=0123abcd", "MAX_BOOK", "--generate", "hex:4"],
+        "usage",
+        "EVICTION_KEY has a value already",
+    ),
+    (
+        &["MAX_BOOK", "--generate", "hex:4"],
+        "new_key",
+        "did you mean refit set MAX_BOOKS --generate hex:4 --no-apply",
+    ),
+    (
+        &["settings.port=2", "-F", "app.yml"],
+        "new_key",
+        "did you mean refit set setting.port=2 -F app.yml --no-apply",
+    ),
+    (
+        &["LEVEL=2", "-F", "app.ini"],
+        "new_key",
+        "name its section, as in refit set log.LEVEL=2 -F app.ini --no-apply",
+    ),
 ];
 
 #[test]
@@ -107,6 +141,45 @@ fn a_slip_is_refused_with_what_was_meant() {
         assert_eq!(answer.refusal(), code, "{answer}");
     }
     assert_eq!(read(), before);
+    for (words, said) in [
+        (
+            &["unset", "MAX_BOOKS=1", "--no-apply"][..],
+            "did you mean refit unset MAX_BOOKS --no-apply",
+        ),
+        (
+            &["get", "A=1", "-F", ".env"],
+            "did you mean refit get A -F .env?",
+        ),
+    ] {
+        stack.refit(words).exits(2).says(said);
+    }
+    for (words, said) in [
+        (&["get", "max_books"][..], "did you mean MAX_BOOKS?"),
+        (
+            &["get", "setting.prot", "-F", "app.yml"],
+            "did you mean setting.port?",
+        ),
+        // Neither is made, nor is a slip told as an application's own file.
+        (
+            &["set", "A=1", "-F", ".evn"],
+            "did you mean -F .env? to make it: touch",
+        ),
+        (
+            &["set", "A=1", "-F", "cach.env"],
+            "did you mean -F cache.env?",
+        ),
+        (&["set", "A=1", "-F", "settings"], "no file settings"),
+        (
+            &["unset", "log", "-F", "app.ini"],
+            "name what is in it: log.KEY",
+        ),
+        (&["set", "list[+].name=x", "-F", "app.yml"], "--as-json"),
+    ] {
+        stack.refit(words).exits(1).says(said);
+    }
+    let told = stack.refit(&["unset", "setting.prot", "-F", "app.yml", "--no-apply"]);
+    told.exits(0)
+        .says("nothing to remove; did you mean setting.port?");
     let answer = stack.refit(&["unset", "services.app.ports.0"]).exits(1);
     answer.says("did you mean services.app.ports[0]?");
     let answer = stack.refit(&["get", "app.image"]).exits(1);
@@ -125,6 +198,10 @@ fn what_is_meant_so_is_written() {
     };
     written(&["MAX_BOOK=300", "app.image=foo", "--allow", "new-key"]);
     written(&["WELCOME_TEXT=hi", "NEW_KEY=1"]);
+    written(&["LEVEL=2", "-F", "app.ini", "--allow", "new-key"]);
+    assert!(stack.read("app.ini").starts_with("NAME = x\nLEVEL = 2\n"));
+    written(&["A=1", "-F", "other.env"]);
+    assert_eq!(stack.read("other.env"), "A=1\n");
     let env =
         "MAX_BOOKS=1\nSITE_TITLE=x\nMAX_BOOK=300\napp.image=foo\nWELCOME_TEXT=hi\nNEW_KEY=1\n";
     assert_eq!(stack.read(".env"), env);
@@ -153,7 +230,7 @@ fn a_value_of_the_wrong_type_is_told_as_doctor_tells_it() {
     let refused = set(&["DOMAIN_CLIENT=chat.example.org"]).exits(1);
     refused
         .says("DOMAIN_CLIENT=chat.example.org has no scheme: it stops the start")
-        .says("did you mean refit set DOMAIN_CLIENT=https://chat.example.org?")
+        .says("did you mean refit set DOMAIN_CLIENT=https://chat.example.org")
         .says("--allow unfit-value");
     let refused = stack.refit(&["--json", "set", "DOMAIN_CLIENT=a.b", "--dry-run"]);
     assert_eq!(refused.refusal(), "value_unfit", "{refused}");
@@ -163,7 +240,7 @@ fn a_value_of_the_wrong_type_is_told_as_doctor_tells_it() {
     told.says(
         "REFRESH_TOKEN_EXPIRY=7d is not a whole number of milliseconds: it is ignored silently",
     )
-    .says("did you mean refit set REFRESH_TOKEN_EXPIRY=604800000?");
+    .says("did you mean refit set REFRESH_TOKEN_EXPIRY=604800000");
     set(&["DOMAIN_CLIENT=a.b", "--allow", "unfit-value"])
         .exits(0)
         .says("DOMAIN_CLIENT=a.b has no scheme");

@@ -68,7 +68,7 @@ pub(super) fn edit_env(
             }
             To::Unset => (tree.unset(&key).map_err(&refused)?, None),
         };
-        let near = || suggest::nearest(key.as_str(), tree.keys().map(|(known, _)| known));
+        let near = || suggest::meant(key.as_str(), tree.keys().map(|(known, _)| known));
         for note in notes {
             let text = format!("{file}: {note}");
             match (&note, near()) {

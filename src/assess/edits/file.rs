@@ -13,6 +13,7 @@ use crate::stack::locate::{Located, lexical};
 use crate::stack::shown;
 use crate::stack::side::{FileEdit, Side};
 use crate::stack::variables::StackVariables;
+use crate::suggest;
 
 /// A file that the person names, where it exists: relative to where they are inside the stack's
 /// folder, else to that folder, else to where they are.
@@ -28,19 +29,57 @@ pub(crate) fn named(located: &Located, file: &Path) -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// A file given by `-F`.
+/// A file given by `-F`. One that is not there is made where that is plainly meant: the stack reads it
+/// as an env file, or it has the name of one and is not a slip away from one that is there.
 pub(super) fn existing(located: &Located, file: &Path) -> Result<PathBuf, Complaint> {
-    let in_stack = lexical(&located.args.directory.join(file));
-    match named(located, file) {
-        Some(path) => Ok(path),
-        // A new env file is no mistake; a new one of another kind would be read by nobody.
-        None if !FileSyntax::of(file, None, false).has_paths()
-            && in_stack.parent().is_some_and(Path::is_dir) =>
-        {
-            Ok(in_stack)
-        }
-        None => Err(no_file(file)),
+    if let Some(path) = named(located, file) {
+        return Ok(path);
     }
+    let path = lexical(&located.args.directory.join(file));
+    let has_folder = path.parent().is_some_and(Path::is_dir);
+    if !has_folder || FileSyntax::of(file, None, false).has_paths() {
+        return Err(no_file(file));
+    }
+    if is_used_as_env(&path, located) {
+        return Ok(path);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let others = beside(&path);
+    let others = || others.iter().map(String::as_str);
+    let is_meant = FileSyntax::is_env_name(&path);
+    let meant = match is_meant {
+        true => suggest::slip_of(&name, others()),
+        false => suggest::nearest(&name, others()),
+    };
+    if is_meant && meant.is_none() {
+        return Ok(path);
+    }
+    let touch = format!(
+        "to make it: touch {}",
+        crate::text::shell_word(&path.display().to_string())
+    );
+    let hint = match meant {
+        Some(meant) => {
+            let meant = file.with_file_name(meant).display().to_string();
+            format!(
+                "did you mean -F {}? {touch}",
+                crate::text::shell_word(&meant)
+            )
+        }
+        None => touch,
+    };
+    Err(no_file(file).hint(hint))
+}
+
+/// The names in the folder of a file.
+fn beside(path: &Path) -> Vec<String> {
+    let folder = path.parent().map(std::fs::read_dir);
+    // Advice needs no folder that cannot be listed.
+    let Some(Ok(entries)) = folder else {
+        return vec![];
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.collect()
 }
 
 /// A file that was named and is not there.
@@ -131,15 +170,19 @@ pub(crate) fn text_of(file: &str, bytes: &[u8]) -> Result<String, Complaint> {
 
 /// What kind of text a file of the stack is: as what it is used, by its name, by reading it.
 pub(crate) fn syntax_of(path: &Path, side: &Side, located: &Located) -> FileSyntax {
+    FileSyntax::of(path, side.bytes(), is_used_as_env(path, located))
+}
+
+/// Whether Compose or a service reads a file as an env file, or would if it were there.
+fn is_used_as_env(path: &Path, located: &Located) -> bool {
     let real = files::follow(path);
     let is_it = |other: &Path| other == path || files::follow(other) == real;
     let variables = StackVariables::read(located, &[]);
-    let is_used = located.env_files().iter().any(|own| is_it(own))
+    located.env_files().iter().any(|own| is_it(own))
         || variables.env_files().iter().any(|file| is_it(&file.path))
         || variables
             .services()
-            .any(|(_, service)| service.env_binds.iter().any(|file| is_it(file)));
-    FileSyntax::of(path, side.bytes(), is_used)
+            .any(|(_, service)| service.env_binds.iter().any(|file| is_it(file)))
 }
 
 /// Whether a file is one of the stack's definition, or would be loaded with it.

@@ -46,6 +46,9 @@ pub(crate) enum PathEditError {
     /// A part of the file that is not there, and that nobody makes unasked.
     #[error("there is no section {section}")]
     NoSection { section: String, known: Vec<String> },
+    /// A whole part of the file, which is not edited as one.
+    #[error("{section} is a section of several lines, and no single value")]
+    IsSection { section: String },
     /// A key is named without its section.
     #[error("{key} stands in a section: {}", sections.join(", "))]
     WhichSection { key: String, sections: Vec<String> },
@@ -71,9 +74,10 @@ impl PathEditError {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Syntax { .. } => Code::FileSyntax,
-            Self::WrongKind { .. } | Self::Value { .. } | Self::NeedsQuotes { .. } => {
-                Code::FileValue
-            }
+            Self::WrongKind { .. }
+            | Self::Value { .. }
+            | Self::NeedsQuotes { .. }
+            | Self::IsSection { .. } => Code::FileValue,
             Self::NoSuchItem { .. } | Self::NoSection { .. } => Code::FileNoPlace,
             Self::Ambiguous { .. } | Self::WhichSection { .. } => Code::FileAmbiguous,
             Self::NotEdited { .. } | Self::WouldChangeMore { .. } => Code::EditUnsafe,
@@ -99,6 +103,9 @@ impl PathEditError {
                     Some(near) => format!("did you mean {near}?"),
                     None => format!("add it: {by_hand}"),
                 }
+            }
+            Self::IsSection { section } => {
+                format!("name what is in it: {section}.KEY; the whole of it: {by_hand}")
             }
             Self::WhichSection { key, sections } => {
                 let keys = sections

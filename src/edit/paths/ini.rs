@@ -159,6 +159,13 @@ impl<'a> Ini<'a> {
         let parts = self.parts();
         let whole = words.join(".");
         let (found, open) = self.candidates(&parts, &words);
+        if found.is_empty()
+            && parts
+                .iter()
+                .any(|part| part.name.as_deref() == Some(&whole))
+        {
+            return Err(PathEditError::IsSection { section: whole });
+        }
         match (found.as_slice(), open.as_slice()) {
             ([at], _) => Ok(IniPlace::Line(*at)),
             ([_, ..], _) => {
@@ -196,6 +203,14 @@ impl<'a> Ini<'a> {
 }
 
 impl Ini<'_> {
+    /// A section, where a key that is new would stand before all of them.
+    pub(super) fn section_left_out(&self, path: &YamlPath) -> Option<String> {
+        let place = self.find(path, true).ok()?;
+        let is_head = matches!(place, IniPlace::EndOf(0, _));
+        let mut names = self.parts().into_iter().filter_map(|part| part.name);
+        names.next().filter(|_| is_head)
+    }
+
     /// The lines that can be meant, and the parts in which there can be a new one, with its key.
     fn candidates(&self, parts: &[IniPart], words: &[&str]) -> (Vec<usize>, Vec<(usize, String)>) {
         let (mut found, mut open) = (Vec::new(), Vec::new());

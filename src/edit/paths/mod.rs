@@ -109,6 +109,14 @@ impl PathSyntax {
         }
     }
 
+    /// A section of a file in which a key that is new, and was typed without one, would stand in none.
+    pub(crate) fn section_left_out(self, text: &str, path: &YamlPath) -> Option<String> {
+        match self {
+            Self::Ini => Ini::parse(text).ok()?.section_left_out(path),
+            Self::Toml | Self::Json | Self::Properties => None,
+        }
+    }
+
     /// Every value with its path; none where the text cannot be read.
     pub(crate) fn scalars(self, text: &str) -> Vec<(YamlPath, String)> {
         let mut found = Vec::new();

@@ -335,6 +335,44 @@ fn a_number_is_told_and_written_as_it_stands() {
 }
 
 #[test]
+fn a_section_is_no_value() {
+    let toml = "[server]\nport = 1\n[[user]]\nname = 'x'\n[db.pool]\nmax = 1\n";
+    let ini = "[server]\nport = 1\n[log.file]\nmode = a\n";
+    for (syntax, text, at) in [
+        (Toml, toml, "server"),
+        (Toml, toml, "user"),
+        (Toml, toml, "user[0]"),
+        (Toml, toml, "db"),
+        (Ini, ini, "server"),
+        (Ini, ini, "log.file"),
+    ] {
+        for error in [
+            syntax.delete(text, &path(at)).unwrap_err(),
+            syntax.set(text, &path(at), &auto("x")).unwrap_err(),
+        ] {
+            assert_eq!(error.code().word(), "file_value", "{at}: {error}");
+            let hint = error.hint("f");
+            assert!(
+                hint.contains(&format!("{at}.KEY")) && !hint.contains("--as-json"),
+                "{hint}"
+            );
+        }
+    }
+    let item = NewValue::Json(json!({"name": "y"}));
+    let after = "\n[[user]]\nname = \"y\"\n";
+    let done = set(Toml, toml, "user[+]", &item).text;
+    assert_eq!(
+        done.replace("\n\n", "\n"),
+        toml.replacen("'x'\n", &format!("'x'{after}"), 1)
+    );
+    let left_out = |text: &str, at: &str| Ini.section_left_out(text, &path(at));
+    assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "C").as_deref(), Some("a"));
+    assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "A"), None);
+    assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "a.C"), None);
+    assert_eq!(left_out("A = 1\n", "C"), None);
+}
+
+#[test]
 fn what_json_cannot_take_is_refused() {
     for (at, word, code) in [
         ("on", "yes", "file_value"),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value as TomlValue};
 
-use super::change::{self, PathEdit, PathEditError, position, proven, shown, wrong_kind};
+use super::change::{self, PathEdit, PathEditError, position, proven, shown};
 use super::toml_value::{of_table, of_value, to_toml};
 use crate::edit::yaml::{NewValue, Segment, YamlPath};
 
@@ -50,8 +50,8 @@ pub(super) fn set(text: &str, path: &YamlPath, new: &NewValue) -> Result<PathEdi
     let before = change::follow(&tree, steps)?.cloned();
     let found = item_at(document.as_item(), steps);
     let old = found.and_then(|found| found.as_value());
-    if let (Some(now), None) = (&before, old) {
-        return Err(wrong_kind(steps, now, "a single value"));
+    if before.is_some() && old.is_none() {
+        return Err(is_section(steps));
     }
     let value = typed(steps, old, before.as_ref(), new)?;
     let after = of_value(&value, None);
@@ -95,9 +95,19 @@ pub(super) fn delete(text: &str, path: &YamlPath) -> Result<PathEdit, PathEditEr
     };
     let edited = match lines_of_entry(&document, text, steps) {
         Some(lines) => format!("{}{}", &text[..lines.start], &text[lines.end..]),
+        None if item_at(document.as_item(), steps).is_some_and(|it| it.as_value().is_none()) => {
+            return Err(is_section(steps));
+        }
         None => laid_out(text, path, |document| remove(document, steps))?,
     };
     proven(read, text, &tree, path, PathEdit::of(edited, before, None))
+}
+
+/// A table with a header of its own, or several.
+fn is_section(steps: &[Segment]) -> PathEditError {
+    PathEditError::IsSection {
+        section: shown(steps),
+    }
 }
 
 fn item_at<'a>(root: &'a Item, steps: &[Segment]) -> Option<ItemRef<'a>> {
@@ -292,6 +302,10 @@ fn insert(document: &mut DocumentMut, steps: &[Segment], value: &TomlValue) -> O
             }
             at.as_table_like_mut()?
                 .insert(key, Item::Value(value.clone()));
+        }
+        Segment::Append if at.is_array_of_tables() => {
+            let table = value.as_inline_table()?.clone().into_table();
+            at.as_array_of_tables_mut()?.push(table);
         }
         Segment::Append => {
             let array = at.as_array_mut()?;

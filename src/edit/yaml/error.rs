@@ -45,7 +45,7 @@ pub enum YamlError {
         at: Position,
     },
     /// More than one document in the file.
-    #[error("a second YAML document begins at {at}; Compose reads files of one document")]
+    #[error("a second YAML document begins at {at}, and files of one document are edited")]
     SeveralDocuments {
         /// The marker of the second document.
         at: Position,
@@ -274,6 +274,9 @@ impl YamlError {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
+            Self::Path { message, .. } if message.starts_with("[+]") => {
+                "append the whole item as JSON: 'list[+]={\"name\": \"x\"}' --as-json".into()
+            }
             Self::Path { .. } => "write it as services.web.image, services[\"my.svc\"].ports[0], \
                  or end with [+] to append to a list"
                 .into(),
@@ -284,7 +287,9 @@ impl YamlError {
                 "edit the template with its own tool, or name the rendered file".into()
             }
             Self::SeveralDocuments { .. } => {
-                "split the file, one document each, and name each with -f".into()
+                "split a compose file, one document each, and name each with -f; another one: \
+                 refit edit FILE"
+                    .into()
             }
             Self::DuplicateKey { .. } => {
                 "remove one of the two; Compose refuses the file as well".into()

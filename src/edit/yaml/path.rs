@@ -185,7 +185,10 @@ impl<'a> Reader<'a> {
         let mut segments = vec![self.first()?];
         loop {
             if segments.last() == Some(&Segment::Append) {
-                return Ok(YamlPath(segments));
+                return match self.rest().starts_with(['.', '[']) {
+                    true => Err(self.error("[+] can only be the last step")),
+                    false => Ok(YamlPath(segments)),
+                };
             }
             if self.take(".") {
                 segments.push(self.name()?);

@@ -2,6 +2,9 @@
 //! probably meant, and a value that the application is known not to take. Refused before anything is
 //! touched.
 
+mod command;
+mod place;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,22 +12,21 @@ use crate::assess::{edit_target, edits};
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, Format};
-use crate::edit::paths::PathSyntax;
 use crate::edit::syntax::FileSyntax;
 use crate::edit::yaml::{self, Segment, YamlPath};
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::profile::Key;
-use crate::request::{Edit, EditRequest, To, ValueType};
-use crate::secret::is_secret;
+use crate::request::{Edit, EditRequest, To};
 use crate::stack::application::{self, Subject};
 use crate::stack::locate::Located;
 use crate::stack::misfit::{self, Misfit, MisfitKind};
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
-use crate::stack::{Place, sample, shown, suggested_path};
+use crate::stack::{Place, sample, shown};
 use crate::suggest;
-use crate::text::shell_word;
+use command::{is_hidden, with_key, with_word};
+use place::{new_path, new_service, path_for_key};
 
 /// What Compose itself reads.
 const OF_COMPOSE: [&str; 11] = [
@@ -62,14 +64,18 @@ pub(super) fn of_places(
         match syntax(request, edit, located) {
             FileSyntax::Yaml => {
                 let is_checked = services_are_known && !allow.contains(&Guard::NewService);
-                if is_checked && is_of_stack(request, located, &variables) {
-                    new_service(edit, &variables, located)?;
+                match is_of_stack(request, located, &variables) {
+                    true if is_checked => new_service(edit, request, &variables, located)?,
+                    false if !may_be_new => new_path(request, edit, None, located)?,
+                    true | false => {}
                 }
             }
             FileSyntax::Env if !may_be_new && !knows(&variables, &edit.key) => {
-                path_for_key(edit, located)?;
+                path_for_key(edit, request, located)?;
             }
-            FileSyntax::Paths(syntax) if !may_be_new => new_path(request, edit, syntax, located)?,
+            FileSyntax::Paths(syntax) if !may_be_new => {
+                new_path(request, edit, Some(syntax), located)?;
+            }
             FileSyntax::Env | FileSyntax::Paths(_) | FileSyntax::Other => {}
         }
     }
@@ -101,13 +107,13 @@ pub(super) fn of_keys(
         if !allow.contains(&Guard::NewKey)
             && let Some((meant, at)) = known.meant(&key)
         {
-            return Err(slip(edit, &key, meant, at));
+            return Err(slip(edit, request, &key, meant, at));
         }
         let Some(subject) = &subject else { continue };
         let Some((known, misfit)) = misfit_of(subject, &key, edit, assessment) else {
             continue;
         };
-        let complaint = unfit(&key, edit, known, &misfit);
+        let complaint = unfit(&key, edit, request, known, &misfit);
         let stops = misfit.kind == MisfitKind::Unfit && known.must_fit;
         match stops && !allow.contains(&Guard::UnfitValue) {
             true => return Err(complaint),
@@ -164,80 +170,6 @@ fn variable(syntax: FileSyntax, edit: &Edit) -> Option<String> {
 
 fn knows(variables: &StackVariables, key: &str) -> bool {
     variables.known_keys().any(|known| known == key)
-}
-
-/// A service that no file of the stack has.
-fn new_service(
-    edit: &Edit,
-    variables: &StackVariables,
-    located: &Located,
-) -> Result<(), Complaint> {
-    let Ok(path) = edit.key.parse::<YamlPath>() else {
-        return Ok(());
-    };
-    let [Segment::Key(top), Segment::Key(name), ..] = path.segments() else {
-        return Ok(());
-    };
-    if top != "services" || variables.service(&name.as_str().into()).is_some() {
-        return Ok(());
-    }
-    let meant = suggested_path::of(&path, located);
-    // A whole one is written out on purpose.
-    let is_whole = path.segments().len() == 2;
-    if is_whole && meant.is_none() && matches!(edit.to, To::Set(_, ValueType::Json)) {
-        return Ok(());
-    }
-    let text = format!("there is no service {name}");
-    let hint = match meant {
-        Some(meant) => format!("did you mean {}? ", command(&meant, edit)),
-        None => String::new(),
-    };
-    let hint = format!("{hint}--allow new-service adds {name}");
-    Err(Complaint::new(Code::NewService, text).hint(hint))
-}
-
-/// A path that is new, and a slip away from one that the file has.
-fn new_path(
-    request: &EditRequest,
-    edit: &Edit,
-    syntax: PathSyntax,
-    located: &Located,
-) -> Result<(), Complaint> {
-    let Some(file) = &request.file else {
-        return Ok(());
-    };
-    // What is appended is meant to be new.
-    if edit.key.contains("[+]") {
-        return Ok(());
-    }
-    let text = edits::named(located, file).and_then(|path| files::text_if_readable(&path));
-    let path = edit.key.parse().ok();
-    let meant = text.zip(path);
-    let Some(meant) = meant.and_then(|(text, path)| syntax.sibling(&text, &path)) else {
-        return Ok(());
-    };
-    let (key, name) = (&edit.key, file.display());
-    let text = format!("{key} is new, and {name} has {meant}");
-    let file = shell_word(&name.to_string());
-    let hint = format!(
-        "did you mean {} -F {file}? --allow new-key writes {key}",
-        command(&meant, edit)
-    );
-    Err(Complaint::new(Code::NewKey, text).hint(hint))
-}
-
-/// `app.image` for `services.app.image`.
-fn path_for_key(edit: &Edit, located: &Located) -> Result<(), Complaint> {
-    let Some(meant) = suggested_path::for_key(&edit.key, located) else {
-        return Ok(());
-    };
-    let key = &edit.key;
-    let text = format!("{key} is no key of this stack, and reads like a path in a compose file");
-    let hint = format!(
-        "did you mean {}? --allow new-key writes the key",
-        command(&meant, edit)
-    );
-    Err(Complaint::new(Code::NewKey, text).hint(hint))
 }
 
 /// Every key that is known, with where.
@@ -302,13 +234,13 @@ fn at(variables: &StackVariables, directory: &Path, key: &str) -> String {
     }
 }
 
-fn slip(edit: &Edit, key: &str, meant: &str, at: &str) -> Complaint {
+fn slip(edit: &Edit, request: &EditRequest, key: &str, meant: &str, at: &str) -> Complaint {
     let text = format!("{key} is new, and {at} has {meant}");
     let typed = edit.key.strip_suffix(key);
     let word = format!("{}{meant}", typed.unwrap_or_default());
     let hint = format!(
         "did you mean {}? --allow new-key writes {key}",
-        command(&word, edit)
+        with_key(&word, edit, request)
     );
     Complaint::new(Code::NewKey, text).hint(hint)
 }
@@ -339,7 +271,7 @@ fn misfit_of<'a>(
     (is_given || given.is_none() && is_mounted()).then_some((known, misfit))
 }
 
-fn unfit(key: &str, edit: &Edit, known: &Key, misfit: &Misfit) -> Complaint {
+fn unfit(key: &str, edit: &Edit, request: &EditRequest, known: &Key, misfit: &Misfit) -> Complaint {
     let what = &misfit.what;
     let said = match &edit.to {
         To::Set(value, _) if !is_hidden(key, value.expose()) => {
@@ -357,8 +289,8 @@ fn unfit(key: &str, edit: &Edit, known: &Key, misfit: &Misfit) -> Complaint {
         .filter(|_| !said.starts_with("the value"));
     let form = match meant {
         Some(meant) => {
-            let word = shell_word(&format!("{}={meant}", edit.key));
-            format!("did you mean refit set {word}?")
+            let command = with_word(&format!("{}={meant}", edit.key), edit, request);
+            format!("did you mean {command}?")
         }
         None => format!("{key} takes {}", known.kind.words()),
     };
@@ -367,27 +299,4 @@ fn unfit(key: &str, edit: &Edit, known: &Key, misfit: &Misfit) -> Complaint {
             .hint(format!("{form} --allow unfit-value writes it anyway")),
         false => Complaint::new(Code::ValueUnfit, format!("{said}; {form}")),
     }
-}
-
-/// The command that was meant, with the value that was typed. A secret is not told again.
-fn command(word: &str, edit: &Edit) -> String {
-    let value = match &edit.to {
-        To::Set(value, _) => {
-            let text = value.expose();
-            let name = word.rsplit(['.', '[']).next().unwrap_or(word);
-            let tells = !is_hidden(name, text) && !text.contains(char::is_control);
-            // Without a value it is asked for.
-            if !tells {
-                return format!("refit set {}", shell_word(word));
-            }
-            text
-        }
-        To::Unset => "",
-    };
-    format!("refit set {}", shell_word(&format!("{word}={value}")))
-}
-
-/// An address without its scheme may hold a password all the same.
-fn is_hidden(key: &str, text: &str) -> bool {
-    is_secret(key, text) || text.contains('@')
 }
