@@ -32,7 +32,7 @@ use crate::plan::{self, guard, guarded};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
-use crate::stack::{Place, application};
+use crate::stack::{Place, application, identity};
 use crate::state::StackState;
 
 /// Makes the assessment.
@@ -159,7 +159,7 @@ pub(crate) async fn checked(
     }
     assessment.notes.extend(unknown);
     if !options.no_apply {
-        let others = warnings::followers_of_others(place, &assessment);
+        let others = warnings::followers_of_others(place, &assessment).await;
         assessment.notes.extend(others);
         let images = warnings::newer_images(place, &assessment).await;
         assessment.notes.extend(images);
@@ -168,12 +168,37 @@ pub(crate) async fn checked(
         let generated = own_layer::generated_anew(place, &assessment).await;
         assessment.notes.extend(generated);
     }
+    if let Err(complaint) = same_project(place, &mut assessment).await {
+        assessment.decision = Decision::Refused(complaint);
+        return assessment;
+    }
     match refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
         Err(complaint) => assessment.decision = Decision::Refused(complaint),
     }
     assessment
+}
+
+/// What the files mean must be what runs, wherever their text comes from; a restart and a way back are of
+/// what runs in any case.
+///
+/// # Errors
+/// `guard_project`.
+async fn same_project(place: &Place, assessment: &mut Assessment) -> Result<(), Complaint> {
+    let edits = &assessment.edited.files;
+    let other = identity::other_project(place, &assessment.after, edits).await?;
+    match (&assessment.change, other) {
+        (_, None) => Ok(()),
+        (Change::Restart { .. } | Change::Rollback(_), Some(complaint)) => {
+            assessment.notes.push(complaint.text);
+            Ok(())
+        }
+        (
+            Change::Edit | Change::Apply { .. } | Change::Upgrade { .. } | Change::Recipe { .. },
+            Some(complaint),
+        ) => Err(complaint),
+    }
 }
 
 async fn refusals(
@@ -198,7 +223,6 @@ async fn refusals(
     }
     preflight::providers(assessment)?;
     preflight::volumes(place, assessment).await?;
-    preflight::moved_folder(place, assessment)?;
     let brings = |path: &Path| assessment.edited.brings(path);
     preflight::all(
         place,

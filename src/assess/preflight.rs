@@ -1,19 +1,19 @@
 //! What is looked at before the first container stops: everything that can fail early.
 
-use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::assessment::{Assessment, Change};
 use crate::complaint::{Code, Complaint};
-use crate::docker::container::{PublishedPort, label};
+use crate::docker::container::PublishedPort;
 use crate::docker::running::Neighbour;
 use crate::event::{Action, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
-use crate::stack::model::{Model, Port, Section, Service};
+use crate::stack::drift::mounted::{self, Mounted, MountedKind};
+use crate::stack::model::{Bind, Model, Port, Section, Service};
 use crate::stack::{Place, routes};
 use crate::suggest;
 
@@ -38,7 +38,8 @@ pub(crate) async fn all(
             .iter()
             .filter(|step| step.action != Action::Remove)
         {
-            bind_sources(after, step, allow, &brings, &mut notes)?;
+            let lost = lost_binds(place, after, step, &brings).await?;
+            bind_sources(after, step, allow, &brings, &lost, &mut notes)?;
         }
     }
     ports(place, after, plan).await?;
@@ -119,42 +120,35 @@ pub(crate) async fn volumes(place: &Place, assessment: &Assessment) -> Result<()
     }
 }
 
-/// A folder that was renamed has another project's name to Compose: what is started there is a second
-/// stack beside the one that runs.
-///
-/// # Errors
-/// `guard_project`.
-pub(crate) fn moved_folder(place: &Place, assessment: &Assessment) -> Result<(), Complaint> {
-    let starts = assessment.plan.steps.iter();
-    let starts = starts.filter(|step| step.action == Action::Start);
-    let starts: BTreeSet<&ServiceName> = starts.map(|step| &step.service).collect();
-    let args = &place.located.args;
-    if starts.is_empty() || args.name.is_some() || !assessment.containers.is_empty() {
-        return Ok(());
+/// What containers still have of binds whose source is gone, by their place.
+async fn lost_binds(
+    place: &Place,
+    after: &Model,
+    step: &Step,
+    brings: impl Fn(&Path) -> bool,
+) -> Result<BTreeMap<PathBuf, MountedKind>, Complaint> {
+    let binds = after.services.get(&step.service).map(|one| &one.binds);
+    let gone = binds
+        .into_iter()
+        .flatten()
+        .filter(|bind| !brings(&bind.source));
+    let gone: Vec<&Bind> = gone.collect();
+    let mut lost = BTreeMap::new();
+    if gone.is_empty() {
+        return Ok(lost);
     }
-    let names = |files: &[PathBuf]| -> Vec<OsString> {
-        let names = files.iter().filter_map(|file| file.file_name());
-        names.map(OsStr::to_owned).collect()
-    };
-    let moved = place.containers.iter().find(|one| {
-        let folder = one.labels.get(label::WORKING_DIR);
-        let files = one.labels.get(label::CONFIG_FILES);
-        let files = files.map(|files| files.split(',').map(PathBuf::from).collect::<Vec<_>>());
-        folder.is_some_and(|folder| !Path::new(folder).exists())
-            && files.is_some_and(|files| names(&files) == names(&args.files))
-            && starts.contains(&one.service)
-    });
-    let Some(one) = moved else {
-        return Ok(());
-    };
-    let (project, folder) = (&one.project, &one.labels[label::WORKING_DIR]);
-    let text = format!(
-        "{} runs as the project {project}, made in {folder}, which is gone: here Compose would start a \
-         second stack, with empty volumes",
-        one.service
-    );
-    let hint = format!("if the folder was renamed: refit -p {project} apply");
-    Err(Complaint::new(Code::GuardProject, text).hint(hint))
+    let own = place.of_project(&after.name).into_iter();
+    for container in own.filter(|one| one.service == step.service) {
+        let Some(inspected) = place.docker.inspect(&container.id).await? else {
+            continue;
+        };
+        for bind in &gone {
+            if let Mounted::Gone(kind) = mounted::of_bind(&inspected, bind) {
+                lost.insert(bind.target.clone(), kind);
+            }
+        }
+    }
+    Ok(lost)
 }
 
 /// F13: Compose makes a folder where a file is missing, or the engine refuses to start.
@@ -163,6 +157,7 @@ fn bind_sources(
     step: &Step,
     allow: &BTreeSet<Guard>,
     brings: impl Fn(&Path) -> bool,
+    lost: &BTreeMap<PathBuf, MountedKind>,
     notes: &mut Vec<String>,
 ) -> Result<(), Complaint> {
     let Some(service) = after.services.get(&step.service) else {
@@ -182,7 +177,22 @@ fn bind_sources(
     }
     for bind in service.binds.iter().filter(|bind| !brings(&bind.source)) {
         let source = bind.source.display();
-        if bind.creates_source && !bind.looks_like_file() {
+        let lost = lost.get(&bind.target);
+        if lost == Some(&MountedKind::Folder) && !allow.contains(&Guard::BindVanishes) {
+            let text = format!(
+                "{} has what lay in {source} at {}, and {source} does not exist: it would start without \
+                 its data",
+                step.service,
+                bind.target.display()
+            );
+            let hint = "put the folder back, or allow it: --allow bind-vanishes";
+            return Err(Complaint::new(Code::GuardBind, text).hint(hint));
+        }
+        let is_file = match lost {
+            Some(kind) => *kind == MountedKind::File,
+            None => bind.looks_like_file(),
+        };
+        if bind.creates_source && !is_file {
             notes.push(format!(
                 "{source} does not exist; Docker will create a folder there, owned by root"
             ));

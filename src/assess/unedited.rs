@@ -60,7 +60,7 @@ pub(super) async fn of_apply(
     let assessment = quiet(place, resolved, containers, |inputs| {
         plan::of_drift(inputs, &drifts)
     });
-    let in_line = drifts.is_empty() && assessment.plan.is_empty();
+    let in_line = drifts.is_empty() && assessment.plan.is_empty() && found.other_project.is_none();
     let mut assessment = Assessment {
         differing,
         change: Change::Apply {

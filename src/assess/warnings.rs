@@ -9,6 +9,7 @@ use crate::assess::edits::syntax_of;
 use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change};
 use crate::docker::container::Container;
+use crate::docker::running::Neighbour;
 use crate::edit::is_yaml;
 use crate::edit::syntax::FileSyntax;
 use crate::event::{Action, Reason, Route, ServiceName};
@@ -153,25 +154,57 @@ pub(crate) fn of_compose(text: &str) -> String {
 
 /// Who loses the network of a container that the plan replaces: others' containers are not touched
 /// (F73).
-pub(crate) fn followers_of_others(place: &Place, assessment: &Assessment) -> Vec<String> {
+pub(crate) async fn followers_of_others(place: &Place, assessment: &Assessment) -> Vec<String> {
     let steps = assessment.plan.steps.iter();
-    let replaced: BTreeSet<&ServiceName> = steps
+    let replaced: BTreeMap<&ServiceName, Action> = steps
         .filter(|step| step.action != Action::Signal && step.action != Action::Start)
-        .map(|step| &step.service)
+        .map(|step| (&step.service, step.action))
         .collect();
     let own = assessment.containers.iter();
-    let own: BTreeMap<&str, &str> = own
-        .filter(|one| replaced.contains(&one.service))
-        .map(|one| (one.id.as_str(), one.name.as_str()))
+    let own = own.filter_map(|one| Some((one, *replaced.get(&one.service)?)));
+    let ended: BTreeMap<&str, (&str, Action)> = own
+        .map(|(one, action)| (one.id.as_str(), (one.name.as_str(), action)))
         .collect();
+    if ended.is_empty() {
+        return Vec::new();
+    }
     let others = place.containers.iter();
     let others = others.filter(|one| one.project != assessment.after.name);
     let told = others.filter_map(|one| {
-        let host = own.get(one.network_of.as_deref()?)?;
+        let (host, _) = ended.get(one.network_of.as_deref()?)?;
         let (project, service) = (&one.project, &one.service);
         Some(format!(
             "{service} of the project {project} lives in the network of {host}, and loses it; afterwards: \
              docker compose -p {project} up -d --force-recreate {service}"
+        ))
+    });
+    let mut told: Vec<String> = told.collect();
+    match place.docker.running().await {
+        Ok(running) => told.extend(of_no_project(&running, &ended)),
+        Err(error) => told.push(format!(
+            "not looked at: who else loses its network: {error}"
+        )),
+    }
+    told
+}
+
+/// The same of containers that nobody made with Compose.
+fn of_no_project(running: &[Neighbour], ended: &BTreeMap<&str, (&str, Action)>) -> Vec<String> {
+    let alone = running.iter().filter(|one| one.project.is_none());
+    let told = alone.filter_map(|one| {
+        let (host, action) = ended.get(one.network_of.as_deref()?)?;
+        let name = &one.name;
+        let after = match action {
+            Action::Restart => format!("docker restart {name}"),
+            Action::None
+            | Action::Signal
+            | Action::Start
+            | Action::Recreate
+            | Action::Rebuild
+            | Action::Remove => format!("make it anew with --network container:{host}"),
+        };
+        Some(format!(
+            "the container {name} lives in the network of {host}, and loses it; afterwards: {after}"
         ))
     });
     told.collect()

@@ -216,10 +216,21 @@ fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison, can_pla
         })
         .collect();
     page::table(&head, &cells);
-    if found.drifts.is_empty() && found.not_known.is_empty() {
+    if found.drifts.is_empty() && found.not_known.is_empty() && found.other_project.is_none() {
         return;
     }
     report::out("");
+    // What would be done about the rest is refused until it is known which project is meant.
+    if let Some(other) = &found.other_project {
+        page::advice(&format!("! {}", other.text));
+        if let Some(hint) = &other.hint {
+            page::advice(&format!("  → {hint}"));
+        }
+        if rows.iter().all(|row| row.is_missing) {
+            return;
+        }
+    }
+    let can_plan = can_plan && found.other_project.is_none();
     if rows.iter().all(|row| row.is_missing) {
         return page::advice("! the stack is down; refit apply starts it");
     }
@@ -281,6 +292,9 @@ fn document(
         "services": rows,
         "differs": drifts,
         "not_known": found.not_known,
+        "other_project": found.other_project.as_ref().map(|other| json!({
+            "text": other.text, "hint": other.hint.as_deref().map(called::fit),
+        })),
         "unfinished": unfinished.iter().map(|text| called::fit(text)).collect::<Vec<_>>(),
     })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bollard::models;
 use serde::{Deserialize, Serialize};
 
+use super::adjustable::Adjustable;
 use super::reach::ContainerReach;
 use crate::event::ServiceName;
 use crate::text;
@@ -360,6 +361,8 @@ pub struct Healthcheck {
 pub struct Inspected {
     /// The engine's ID.
     pub id: String,
+    /// Without the leading slash.
+    pub name: String,
     /// State now.
     pub state: State,
     /// Exit code of the last end.
@@ -406,6 +409,8 @@ pub struct Inspected {
     pub networks: BTreeSet<String>,
     /// How it is reached.
     pub reach: ContainerReach,
+    /// What may be changed while it runs.
+    pub adjustable: Adjustable,
 }
 
 /// How a container that runs was started last, as inspect tells it.
@@ -431,6 +436,8 @@ impl Inspected {
     /// Reads the engine's answer.
     pub fn of_model(found: models::ContainerInspectResponse) -> Self {
         let reach = ContainerReach::of(&found);
+        let adjustable = Adjustable::of(&found);
+        let name = found.name.unwrap_or_default();
         let networks = found.network_settings.and_then(|network| network.networks);
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
@@ -495,6 +502,8 @@ impl Inspected {
             init: host.init.unwrap_or_default(),
             networks: networks.unwrap_or_default().into_keys().collect(),
             reach,
+            adjustable,
+            name: name.trim_start_matches('/').to_owned(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Docker engine, the Compose plug-in and registries. Returns data and errors; decides nothing and
 //! prints nothing.
 
+pub(crate) mod adjustable;
 pub(crate) mod client;
 pub(crate) mod compose;
 pub(crate) mod container;

@@ -7,8 +7,8 @@ use bollard::query_parameters as query;
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
+use super::adjustable::Attachment;
 use super::container::label;
-use super::observed::Attachment;
 use crate::docker::client::{Docker, failed, is_missing};
 
 /// A network at one moment.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
+use super::adjustable::{Attachment, networks_of, policy_words};
 use super::container::{Health, Healthcheck, LastStart, is_passing_name, is_short_id, label};
 use super::reach::ContainerReach;
 use crate::docker::client::{Docker, failed, is_missing};
@@ -87,17 +88,6 @@ impl RunState {
             Some(Status::REMOVING | Status::DEAD | Status::EMPTY) | None => Self::Dead,
         }
     }
-}
-
-/// How a container hangs on a network.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Attachment {
-    /// Names that it has there, without the engine's own.
-    pub aliases: BTreeSet<String>,
-    /// Addresses that it asked for.
-    pub addresses: BTreeSet<String>,
-    /// Whether it has an interface there now; always so for one that does not run.
-    pub attached: bool,
 }
 
 /// A port that a container publishes.
@@ -220,8 +210,6 @@ impl Replica {
         }
         let runs = state.running.unwrap_or_default();
         let ports = ports_of(host.port_bindings.as_ref());
-        let policy = host.restart_policy.clone().unwrap_or_default();
-        let policy = (policy.name, policy.maximum_retry_count.unwrap_or_default());
         let health = state.health.as_ref().and_then(|health| health.status);
         Some(Self {
             name: found.name?.trim_start_matches('/').to_owned(),
@@ -238,11 +226,7 @@ impl Replica {
             created: found.created.unwrap_or_default(),
             started_at: state.started_at.unwrap_or_default(),
             crashing: false,
-            restart_policy: match policy {
-                (None, _) => String::new(),
-                (Some(name), 0) => name.to_string(),
-                (Some(name), times) => format!("{name}:{times}"),
-            },
+            restart_policy: policy_words(host.restart_policy.as_ref()),
             env: config
                 .env
                 .iter()
@@ -336,33 +320,6 @@ fn sorted(value: Value) -> Value {
         Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
-}
-
-fn networks_of(
-    id: &str,
-    runs: bool,
-    found: HashMap<String, models::EndpointSettings>,
-) -> BTreeMap<String, Attachment> {
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let of = |endpoint: models::EndpointSettings| {
-        let asked = endpoint.ipam_config.unwrap_or_default();
-        let fixed = [filled(asked.ipv4_address), filled(asked.ipv6_address)];
-        let local = asked.link_local_ips.unwrap_or_default();
-        Attachment {
-            aliases: endpoint
-                .aliases
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|alias| !id.starts_with(alias.as_str()))
-                .collect(),
-            addresses: fixed.into_iter().flatten().chain(local).collect(),
-            attached: !runs || filled(endpoint.endpoint_id).is_some(),
-        }
-    };
-    found
-        .into_iter()
-        .map(|(name, endpoint)| (name, of(endpoint)))
-        .collect()
 }
 
 fn ports_of(bindings: Option<&models::PortMap>) -> BTreeSet<Publication> {

@@ -25,6 +25,8 @@ pub struct Neighbour {
     pub networks: BTreeSet<String>,
     /// What it publishes.
     pub ports: Vec<PublishedPort>,
+    /// The ID of the container in whose network it lives, if it has none of its own.
+    pub network_of: Option<String>,
 }
 
 impl Docker {
@@ -47,7 +49,10 @@ impl Neighbour {
         let name = summary.names.and_then(|names| names.into_iter().next());
         let labels = summary.labels.unwrap_or_default();
         let networks = summary.network_settings.and_then(|found| found.networks);
+        let mode = summary.host_config.and_then(|host| host.network_mode);
+        let network_of = mode.and_then(|mode| Some(mode.strip_prefix("container:")?.to_owned()));
         Self {
+            network_of,
             id: summary.id.unwrap_or_default(),
             name: name.unwrap_or_default().trim_start_matches('/').to_owned(),
             image: summary.image.unwrap_or_default(),

@@ -46,6 +46,7 @@ pub enum FindingCode {
     StoreOpen,
     StorePublished,
     StoreOutside,
+    OtherProject,
     StackDown,
     ServiceStopped,
     ServiceFailed,
@@ -66,7 +67,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 34] = {
+    pub const ALL: [(Self, &'static str, Level); 35] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -87,6 +88,7 @@ impl FindingCode {
             (Self::StoreOpen, "store_open", Wrong),
             (Self::StorePublished, "store_published", Warning),
             (Self::StoreOutside, "store_outside", Warning),
+            (Self::OtherProject, "other_project", Wrong),
             (Self::StackDown, "stack_down", Note),
             (Self::ServiceStopped, "service_stopped", Warning),
             (Self::ServiceFailed, "service_failed", Wrong),

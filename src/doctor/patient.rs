@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::complaint::Complaint;
 use crate::docker::container::{Health, State};
 use crate::event::{Route, ServiceName};
 use crate::health::aftermath::Aftermath;
@@ -43,6 +44,8 @@ pub(crate) struct Patient<'a> {
     pub aftermath: &'a [Aftermath],
     /// What differs from the files.
     pub drifts: &'a [Drift],
+    /// What is said where the files mean another project than the one that runs.
+    pub other_project: Option<&'a Complaint>,
     /// The application's page of health.
     pub health: Option<&'a Answered>,
     /// What `--url` names.
@@ -50,6 +53,19 @@ pub(crate) struct Patient<'a> {
 }
 
 impl Patient<'_> {
+    /// Whether what differs is a mounted file that is not there, which has a finding of its own.
+    pub(super) fn tells_of_mount(&self, drift: &Drift) -> bool {
+        let reason = &drift.reason;
+        reason.route == Route::Bind
+            && self.mounts.iter().any(|mount| {
+                let is_told =
+                    mount.lies == MountSource::Nothing && (mount.is_file || !mount.creates_source);
+                is_told
+                    && mount.service == drift.service
+                    && reason.file.as_ref() == Some(&mount.source)
+            })
+    }
+
     /// The application, if refit knows it.
     pub(super) fn known(&self) -> Option<&Subject> {
         self.subject.filter(|subject| subject.profile.is_known)

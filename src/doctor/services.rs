@@ -18,12 +18,20 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         ended && patient.one_shots.contains(&seen.service)
     };
     let is_quiet = |seen: &SeenContainer| !seen.is_up() && (seen.on_purpose || is_done(seen));
+    let other = patient.other_project.map(|complaint| {
+        let finding = Finding::new(FindingCode::OtherProject, complaint.text.clone());
+        finding.hint(complaint.hint.clone().unwrap_or_default())
+    });
+    // What is done about the rest is refused until it is known which project is meant.
+    if containers.is_empty() && other.is_some() {
+        return other.into_iter().collect();
+    }
     if containers.iter().all(is_quiet) {
         let finding = Finding::new(FindingCode::StackDown, "nothing of this stack runs");
         return vec![finding.hint("refit apply")];
     }
     let model = &patient.resolved.model;
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = other.into_iter().collect();
     for name in model.in_dependency_order() {
         let own: Vec<&SeenContainer> = containers
             .iter()
@@ -52,6 +60,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         .drifts
         .iter()
         .filter(|drift| !is_told(&drift.service, drift.action))
+        .filter(|drift| !patient.tells_of_mount(drift))
         .map(|drift| {
             let text = format!("{} {}", drift.service, drift.reason.text);
             let finding = Finding::new(FindingCode::Differs, text).of(&drift.service);

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 pub(crate) mod extended_attributes;
 pub(crate) mod files;
 pub(crate) mod http;
+pub(crate) mod mounts;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod programs;

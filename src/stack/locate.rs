@@ -170,6 +170,12 @@ impl Located {
         Ok(locate_on(&self.request, &[], Disk { edits })?.args)
     }
 
+    /// Whether the person says at the terminal which project is meant.
+    pub(crate) fn is_project_given(&self) -> bool {
+        let of_shell = std::env::var_os("COMPOSE_PROJECT_NAME");
+        self.request.project_name.is_some() || of_shell.is_some_and(|name| !name.is_empty())
+    }
+
     /// The override file that Compose would load by itself, were it there.
     pub(crate) fn default_override(&self) -> Option<PathBuf> {
         default_override(&self.args.files).filter(|_| self.by_default)
@@ -550,7 +556,7 @@ fn default_override(files: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// Whether two paths lead to the same folder.
-fn same_folder(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_folder(a: &Path, b: &Path) -> bool {
     a == b || files::follow(a) == files::follow(b)
 }
 

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::build;
-use super::model::{Model, Section, Service};
+use super::model::{Model, Section, Service, unescape};
 use super::source::{Source, SourceService};
+use super::variables::OwnVariables;
 use crate::event::{Route, ServiceName};
 use crate::host::files;
+use crate::secret::Secret;
 
 /// A service that a file reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +134,51 @@ pub(crate) fn granted_files(model: &Model, service: &Service) -> Vec<GrantedFile
                 file: file.into(),
                 target,
             }));
+        }
+    }
+    found
+}
+
+/// A text that Compose writes into a service's container as a config or a secret.
+pub(crate) struct GrantedText {
+    /// Which of the two.
+    pub route: Route,
+    /// Its name in the files.
+    pub name: String,
+    /// The variable that has it, where it is one's value.
+    pub key: Option<String>,
+    /// `None`: nobody sets the variable.
+    pub text: Option<Secret>,
+    /// In the container.
+    pub target: PathBuf,
+}
+
+/// The configs and secrets of a service that are no file of the host.
+pub(crate) fn granted_texts(
+    model: &Model,
+    service: &Service,
+    own: &OwnVariables,
+) -> Vec<GrantedText> {
+    let mut found = Vec::new();
+    for (section, route) in [
+        (Section::Configs, Route::Config),
+        (Section::Secrets, Route::Secret),
+    ] {
+        for (name, target) in grants(service, section) {
+            let field = |key: &str| model.shared(section, &name)?.get(key)?.as_str();
+            let key = field("environment").map(str::to_owned);
+            let text = match (&key, field("content")) {
+                (Some(key), _) => own.get(key),
+                (None, Some(content)) => Some(unescape(content)),
+                (None, None) => continue,
+            };
+            found.push(GrantedText {
+                route,
+                name,
+                key,
+                text: text.map(Secret::new),
+                target,
+            });
         }
     }
     found

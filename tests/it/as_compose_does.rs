@@ -147,6 +147,53 @@ fn another_name_of_the_project_is_refused_wherever_it_stands() {
     assert_eq!(stack.read("compose.yaml"), compose);
 }
 
+/// By hand it is the same as by `set`, in a compose file and in `.env`, and never the text that is gone
+/// back to.
+#[test]
+fn another_name_that_was_written_by_hand_is_no_agreed_text() {
+    let compose = format!("services:\n  web: {}\n", idle("environment: {A: '${A}'}"));
+    let Some(stack) = TestStack::new(&[("compose.yaml", &compose), (".env", "A=1\n")]) else {
+        return;
+    };
+    stack.refit(&["apply"]).exits(0);
+    let was = stack.container("web");
+    let renamed = format!("name: other\n{compose}");
+    let ways = [
+        ("compose.yaml", renamed.as_str(), compose.as_str()),
+        (".env", "A=1\nCOMPOSE_PROJECT_NAME=other\n", "A=1\n"),
+    ];
+    for (file, other, own) in ways {
+        stack.write(file, other);
+        for (verb, code) in [("plan", 1), ("apply", 1), ("doctor", 1), ("status", 0)] {
+            stack
+                .refit(&[verb])
+                .exits(code)
+                .says("a second stack")
+                .says(&stack.project)
+                .never_says("what runs is what the files say");
+        }
+        let answer = stack.refit(&["--json", "set", "A=2"]).exits(1);
+        assert_eq!(answer.refusal(), "guard_project");
+        assert_eq!(stack.read(file), other);
+        // Who says which one is meant is understood.
+        stack.refit(&["-p", &stack.project, "plan"]).exits(0);
+        stack.write(file, own);
+        stack
+            .refit(&["plan"])
+            .exits(0)
+            .says("what runs is what the files say");
+    }
+    was.is_untouched(&stack.container("web"));
+    stack.write("compose.yaml", &renamed);
+    stack
+        .refit(&["unset", "name", "-F", "compose.yaml"])
+        .exits(0);
+    assert_eq!(stack.read("compose.yaml"), compose);
+    stack.write("compose.yaml", &compose.replace("sleep infinity", "exit 3"));
+    stack.refit(&["apply", "--settle", "1s"]).exits(3);
+    assert_eq!(stack.read("compose.yaml"), compose);
+}
+
 #[test]
 fn what_compose_warns_of_since_the_change_is_told() {
     let compose = format!("services:\n  web: {}\n", idle("environment: {HASH: a}"));
@@ -197,10 +244,22 @@ fn a_folder_that_was_renamed_is_not_a_second_stack() {
         command.current_dir(&new);
         crate::stack::answer::Answer::of(command, b"")
     };
-    again(&["apply"])
-        .exits(1)
-        .says(&format!("web runs as the project {project}, made in"))
-        .says(&format!("refit -p {project} apply"));
+    // Every verb knows it, and none gives a command that makes the second stack.
+    let verbs: [(&[&str], i32); 5] = [
+        (&["apply"], 1),
+        (&["plan"], 1),
+        (&["set", "services.web.labels.a=b"], 1),
+        (&["doctor"], 1),
+        (&["status"], 0),
+    ];
+    for (verb, code) in verbs {
+        again(verb)
+            .exits(code)
+            .says(&format!("web runs as the project {project}, made in"))
+            .says(&format!("refit -p {project} apply"))
+            .never_says("refit apply starts it")
+            .never_says("docker compose up -d starts it");
+    }
     again(&["-p", &project, "apply"]).exits(0);
 }
 

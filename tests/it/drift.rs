@@ -2,6 +2,7 @@
 //! nobody can see is named, and `status`, `plan`, `apply` and `doctor` say the same.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
 use crate::stack::engine::docker;
@@ -317,4 +318,153 @@ fn a_key_that_a_container_does_not_have_is_no_other_value() {
     };
     stack.write(".env", "A=1\nB=2\n");
     all_say(&stack, &["runs without B"]);
+}
+
+/// A mount follows what lay there at the start, wherever it was moved (F88).
+#[test]
+fn a_mounted_folder_that_was_replaced_is_another_one() {
+    let compose = format!(
+        "services:\n  web: {}\n",
+        idle("volumes: ['./d:/d', './cur:/cur', './same:/same']")
+    );
+    let files = [
+        ("d/a", "old\n"),
+        ("r1/a", "old\n"),
+        ("r2/a", "new\n"),
+        ("same/a", "s\n"),
+    ];
+    let Some(stack) = TestStack::new(&files) else {
+        return;
+    };
+    stack.write("compose.yaml", &compose);
+    symlink("r1", stack.path("cur")).unwrap();
+    stack.up();
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    fs::rename(stack.path("d"), stack.path("d.old")).unwrap();
+    stack.write("d/a", "new\n");
+    fs::remove_file(stack.path("cur")).unwrap();
+    symlink("r2", stack.path("cur")).unwrap();
+    // To move it away and back is no change.
+    fs::rename(stack.path("same"), stack.path("away")).unwrap();
+    fs::rename(stack.path("away"), stack.path("same")).unwrap();
+    stack.up();
+    assert_eq!(stack.exec("web", &["cat", "/d/a"]), "old\n");
+    let was = stack.container("web");
+    let text = "is another folder than when it was started: it still has that one";
+    all_say(&stack, &[&format!("d {text}"), &format!("cur {text}")]);
+    stack.refit(&["plan"]).exits(0).never_says("same is");
+    stack.refit(&["apply"]).exits(0);
+    was.was_restarted(&stack.container("web"));
+    assert_eq!(stack.exec("web", &["cat", "/d/a", "/cur/a"]), "new\nnew\n");
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+/// Its name does not tell that it is a file, and the container does.
+#[test]
+fn what_a_container_still_has_of_a_mount_that_is_gone_is_not_lost() {
+    let compose = format!(
+        "services:\n  web: {}\n  db: {}\n",
+        idle("env_file: .env, volumes: ['./Caddyfile:/etc/Caddyfile']"),
+        idle("env_file: .env, volumes: ['./data:/data']")
+    );
+    let files = [("Caddyfile", "a\n"), ("data/a", "a\n"), (".env", "A=1\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    let was = stack.containers();
+    fs::remove_file(stack.path("Caddyfile")).unwrap();
+    fs::rename(stack.path("data"), stack.path("away")).unwrap();
+    for verb in ["plan", "status"] {
+        stack
+            .refit(&[verb])
+            .exits(0)
+            .says("Caddyfile, which it mounts, does not exist: it would not start again")
+            .says(
+                "data, which it mounts, does not exist: it would start again with an empty folder",
+            );
+    }
+    stack
+        .refit(&["doctor"])
+        .exits(1)
+        .says("web mounts Caddyfile, which does not exist");
+    let refused: [(&[&str], &str); 4] = [
+        (&["restart", "web"], "bind_missing"),
+        (&["restart", "db"], "guard_bind"),
+        (&["set", "A=2"], "guard_bind"),
+        (&["set", "A=2", "--allow", "bind-vanishes"], "bind_missing"),
+    ];
+    for (args, code) in refused {
+        let answer = stack.refit(&[&["--json"], args].concat()).exits(1);
+        assert_eq!(answer.refusal(), code, "{args:?}");
+    }
+    assert!(!stack.path("Caddyfile").exists() && !stack.path("data").exists());
+    for (service, was) in was {
+        was.is_untouched(&stack.container(&service));
+    }
+}
+
+/// Compose writes them into a container when it creates it, and no more (F85).
+#[test]
+fn texts_that_compose_hands_over_are_compared() {
+    let web = idle("secrets: [token], configs: [{source: conf, target: /etc/f.conf}]");
+    let compose = format!(
+        "services:\n  web: {web}\n  other: {}\nconfigs: {{conf: {{content: \"v=${{V}} $$5\"}}}}\n\
+         secrets: {{token: {{environment: T}}}}\n",
+        idle("")
+    );
+    let Some(stack) = TestStack::started(&compose, &[(".env", "V=1\nT=oldtoken\n")]) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    let was = stack.containers();
+    stack.write(".env", "V=2\nT=newtoken\n");
+    stack.up();
+    was["web"].is_untouched(&stack.container("web"));
+    let left = "than the files say, and docker compose up -d leaves it so";
+    let words = ["secret token", "config conf"].map(|what| format!("has another {what} {left}"));
+    all_say(&stack, &[&words[0], &words[1]]);
+    for verb in ["plan", "status", "doctor"] {
+        let answer = stack.refit(&[verb]).exits(0);
+        answer.never_says("oldtoken").never_says("newtoken");
+    }
+    stack.refit(&["apply"]).exits(0).never_says("newtoken");
+    was["other"].is_untouched(&stack.container("other"));
+    let seen = stack.exec("web", &["cat", "/run/secrets/token", "/etc/f.conf"]);
+    assert_eq!(seen, "newtokenv=2 $5");
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+/// Compose does not look at it (F86).
+#[test]
+fn what_a_container_was_given_by_hand_is_told_with_what_takes_it_back() {
+    let web = service(
+        "exec sleep infinity",
+        "networks: {default: {aliases: [shop]}}, mem_limit: 100m, restart: always",
+    );
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &[]) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    let id = stack.container("web").id;
+    let network = format!("{}_default", stack.project);
+    let limits = ["--memory", "50m", "--memory-swap", "60m", "--restart", "no"];
+    docker(&[&["update"], &limits[..], &[&id]].concat());
+    docker(&["network", "disconnect", &network, &id]);
+    docker(&["network", "connect", "--alias", "shop", &network, &id]);
+    stack.up();
+    assert_eq!(stack.container("web").id, id);
+    let back = "docker compose up -d --force-recreate web does not";
+    let words = [
+        "has 50 MiB of memory, the files say 100 MiB",
+        "is started again by \"no\", the files say \"always\"",
+        &format!("is not known as web on the network {network}"),
+        back,
+    ];
+    all_say(&stack, &words);
+    stack
+        .refit(&["apply"])
+        .exits(0)
+        .says("Nothing to do: apply changes nothing of that");
+    stack.compose(&["up", "-d", "--force-recreate", "web"]);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }

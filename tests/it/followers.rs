@@ -1,6 +1,9 @@
 //! Services that must follow another one: those that live in its namespaces or use its volumes, and
 //! those whose `depends_on` says so.
 
+use std::fs;
+
+use crate::stack::engine::docker;
 use crate::stack::{BUSYBOX, TestStack, idle};
 
 const ENV: (&str, &str) = (".env", "A=1\n");
@@ -121,4 +124,83 @@ fn a_follower_that_is_stopped_stays_so() {
     answer.plans(&[("db", "recreate")]);
     assert_eq!(stack.container("api").status(), "exited");
     assert_eq!(stack.container("db").raw["Config"]["Image"], BUSYBOX);
+}
+
+/// A container that nobody made with Compose; it goes with the test.
+struct Alone(String);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.0]);
+    }
+}
+
+/// The network of a container ends with it, and its next start makes another one (F87).
+#[test]
+fn who_lost_the_network_of_another_is_told_and_gets_it_again() {
+    let vpn = idle("env_file: .env").replace("network_mode: none, ", "");
+    let app = idle("network_mode: 'service:vpn'");
+    let compose = format!("services:\n  vpn: {vpn}\n  app: {app}\n");
+    let Some(stack) = TestStack::started(&compose, &[ENV]) else {
+        return;
+    };
+    let host = stack.container("vpn").raw["Name"].clone();
+    let host = host.as_str().unwrap().trim_start_matches('/').to_owned();
+    let other = stack.second_project("other");
+    let beside = stack.beside("other");
+    fs::create_dir_all(&beside).unwrap();
+    let inside = idle(&format!("network_mode: 'container:{host}'"));
+    let text = format!("name: {other}\nservices:\n  jackett: {inside}\n");
+    fs::write(beside.join("compose.yaml"), text).unwrap();
+    let file = beside.join("compose.yaml");
+    let file = file.to_str().unwrap();
+    docker(&["compose", "-f", file, "up", "-d"]);
+    let in_line = "what runs is what the files say";
+    stack.refit(&["plan"]).exits(0).says(in_line);
+    stack.refit(&["-f", file, "plan"]).exits(0).says(in_line);
+
+    docker(&["restart", &host]);
+    stack.up();
+    let lost = format!("{host} was started after it: the network of it that it shares is gone");
+    for verb in ["plan", "status", "doctor"] {
+        stack.refit(&[verb]).exits(0).says(&lost);
+        stack.refit(&["-f", file, verb]).exits(0).says(&lost);
+    }
+    let was = stack.containers();
+    stack.refit(&["apply"]).exits(0);
+    was["app"].was_restarted(&stack.container("app"));
+    was["vpn"].is_untouched(&stack.container("vpn"));
+    let seen = stack.exec("app", &["ls", "/sys/class/net"]);
+    assert!(seen.contains("eth0"), "{seen}");
+    stack.refit(&["plan"]).exits(0).says(in_line);
+
+    // Whom a run cuts off is named before it, whoever made it.
+    let alone = Alone(format!("{}-alone", stack.project));
+    let shared = format!("container:{host}");
+    let sleep = [BUSYBOX, "sleep", "infinity"];
+    docker(
+        &[
+            &[
+                "run",
+                "-d",
+                "--init",
+                "--name",
+                &alone.0,
+                "--network",
+                &shared,
+            ],
+            &sleep[..],
+        ]
+        .concat(),
+    );
+    let text = format!(
+        "the container {} lives in the network of {host}, and loses it",
+        alone.0
+    );
+    let answer = stack.refit(&["restart", "vpn"]).exits(0);
+    answer.says(&format!("{text}; afterwards: docker restart {}", alone.0));
+    let answer = stack.refit(&["set", "A=2", "--dry-run"]).exits(0);
+    answer.says(&format!(
+        "{text}; afterwards: make it anew with --network {shared}"
+    ));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::complaint::Complaint;
 use crate::docker::container::{Container, Inspected};
 use crate::doctor::diagnosis::Coverage;
 use crate::doctor::{self, EnvText, Finding, Patient, SeenContainer};
@@ -19,6 +20,7 @@ pub(super) struct Deployment {
     pub(super) place: Place,
     pub(super) containers: Vec<(Container, Option<Inspected>)>,
     pub(super) drifts: Vec<Drift>,
+    pub(super) other_project: Option<Complaint>,
     pub(super) aftermath: Vec<Aftermath>,
 }
 
@@ -85,6 +87,7 @@ impl Examination<'_> {
             outside: &outside,
             aftermath: self.running.map_or(&[], |running| &running.aftermath),
             drifts: self.running.map_or(&[], |running| &running.drifts),
+            other_project: self.running.and_then(|one| one.other_project.as_ref()),
             health: health.as_ref(),
             visit: visit.as_ref(),
         })

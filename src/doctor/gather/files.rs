@@ -8,11 +8,13 @@ use crate::assess::edits::format_of;
 use crate::doctor::diagnosis::Coverage;
 use crate::doctor::{BindMount, EnvLine, EnvText, MountSource, Reach};
 use crate::edit::dotenv::Dotenv;
-use crate::event::Route;
+use crate::event::{Route, ServiceName};
 use crate::host::files;
 use crate::secret::{Redactor, Secret};
 use crate::stack::application::Subject;
+use crate::stack::drift::mounted::{self, Mounted, MountedKind};
 use crate::stack::locate::Located;
+use crate::stack::model::Bind;
 use crate::stack::{Resolved, routes, shown};
 
 /// Every env file of the stack, of its services, and those that the application mounts.
@@ -93,7 +95,8 @@ impl Examination<'_> {
                 let source = shown(directory, &bind.source);
                 found.push(BindMount {
                     service: name.clone(),
-                    is_file: bind.looks_like_file() && !is_home_folder(&bind.source),
+                    is_file: self.has_as_file(name, bind)
+                        || bind.looks_like_file() && !is_home_folder(&bind.source),
                     is_config: own.is_some_and(|own| own.contains_key(&source)),
                     source,
                     creates_source: bind.creates_source,
@@ -102,6 +105,14 @@ impl Examination<'_> {
             }
         }
         found
+    }
+
+    /// Whether a container has a file there, though nothing lies at its source any more.
+    fn has_as_file(&self, name: &ServiceName, bind: &Bind) -> bool {
+        let running = self.running.into_iter().flat_map(|one| &one.containers);
+        let own = running.filter(|(container, _)| container.service == *name);
+        own.filter_map(|(_, inspected)| inspected.as_ref())
+            .any(|one| mounted::of_bind(one, bind) == Mounted::Gone(MountedKind::File))
     }
 
     /// The application's own files beside the compose file, with whether somebody gets them.

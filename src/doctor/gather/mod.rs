@@ -201,6 +201,7 @@ async fn running(
         place,
         containers,
         drifts: found.drifts,
+        other_project: found.other_project,
         aftermath,
     })
 }

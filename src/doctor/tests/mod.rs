@@ -148,6 +148,7 @@ impl Case {
             outside: &self.outside,
             aftermath: &self.aftermath,
             drifts: &self.drifts,
+            other_project: None,
             health: self.health.as_ref(),
             visit: self.visit.as_ref(),
         })

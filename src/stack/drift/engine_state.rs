@@ -1,16 +1,23 @@
 //! What was seen of the engine, as a value.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::hashes::DefinitionHashes;
 use crate::docker::container::Inspected;
 use crate::docker::network::{NetworkSide, VolumeSide};
 
+/// What containers have at the places of texts that Compose hands over, by their ID; no bytes where it cannot be seen.
+pub(super) type Handed = HashMap<(String, PathBuf), Option<Vec<u8>>>;
+
 /// What was seen of the engine, to be compared with the model.
 pub(super) struct EngineState {
     pub(super) hashes: DefinitionHashes,
     pub(super) inspected: HashMap<String, Inspected>,
+    /// The containers whose networks are shared, whosever they are.
+    pub(super) network_hosts: HashMap<String, Inspected>,
+    /// What Compose has written into containers.
+    pub(super) handed: Handed,
     pub(super) images: HashMap<String, Option<String>>,
     /// Of the whole engine.
     pub(super) networks: BTreeMap<String, NetworkSide>,

@@ -1,11 +1,15 @@
 //! Where files and containers differ already: what `apply` would mend, and what every other command
 //! only shows. Hashes alone do not tell it (F5), so containers are looked at as well.
 
+mod adjusted;
 mod difference;
 mod engine_state;
+mod handed;
 mod hashes;
+pub(crate) mod mounted;
 mod mounts;
 mod objects;
+mod shared_network;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,11 +22,12 @@ use difference::drift;
 use engine_state::EngineState;
 pub(crate) use hashes::created_otherwise;
 use hashes::{DefinitionHashes, is_hashable};
-pub(crate) use mounts::seen_by_process;
+pub(crate) use mounted::seen_by_process;
 use mounts::{Writers, of_mounts};
 
 use super::model::{Model, Service};
-use super::{Place, Resolved};
+use super::{Place, Resolved, identity};
+use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
@@ -34,6 +39,8 @@ pub(crate) struct Comparison {
     pub drifts: Vec<Drift>,
     /// What nobody can see, or was not looked at.
     pub not_known: Vec<String>,
+    /// The files mean another project than the one that runs.
+    pub other_project: Option<Complaint>,
 }
 
 /// Compares the stack's files with what the engine has. `reloaded` says when refit last told a service
@@ -57,7 +64,10 @@ pub(crate) async fn find(
         finished: place.one_shots(model),
         seen,
     };
-    let mut found = Comparison::default();
+    let mut found = Comparison {
+        other_project: identity::other_project(place, model, &[]).await?,
+        ..Comparison::default()
+    };
     for name in model.in_dependency_order() {
         if let Some(service) = model.services.get(&name) {
             stack.service(&name, service, &mut found);
@@ -109,6 +119,10 @@ impl ComparedStack<'_> {
             drifts.extend(stale);
             found.not_known.extend(unclear);
         }
+        let (other, unclear) = handed::of_service(name, &own, &self.seen, self.place, model);
+        drifts.extend(other);
+        found.not_known.extend(unclear);
+        drifts.extend(self.by_hand(name, &own));
         if !self.finished.contains(name) && is_active {
             drifts.extend(of_state(name, &own));
         }
@@ -137,6 +151,29 @@ impl ComparedStack<'_> {
             let text = format!("whether the image of {name} was built from the present files");
             found.not_known.push(text);
         }
+    }
+}
+
+impl ComparedStack<'_> {
+    /// What somebody did to its containers besides the files; what several have is said once.
+    fn by_hand(&self, name: &ServiceName, own: &[&Container]) -> Vec<Drift> {
+        let seen = &self.seen;
+        let inspected = own.iter().filter_map(|one| seen.inspected.get(&one.id));
+        let mut found: Vec<Drift> = Vec::new();
+        for one in inspected {
+            let shared = shared_network::of_container(name, one, &seen.network_hosts);
+            let model = &self.resolved.model;
+            // Of another definition everything may be otherwise.
+            let is_other = own.iter().any(|container| seen.hashes.is_other(container));
+            let adjusted = match is_other || !is_hashable(model, name) {
+                true => Vec::new(),
+                false => adjusted::of_container(name, one, model),
+            };
+            found.extend(shared);
+            found.extend(adjusted);
+        }
+        found.dedup();
+        found
     }
 }
 
@@ -181,9 +218,13 @@ async fn look(
         place.docker.all_networks(),
         place.docker.all_volumes(),
     );
+    let inspected = inspected?;
+    let handed = handed::look(place, resolved, containers).await;
     Ok(EngineState {
         hashes: hashes?,
-        inspected: inspected?,
+        network_hosts: network_hosts(place, &inspected).await?,
+        handed,
+        inspected,
         images: images?,
         networks: networks?,
         volumes: volumes?,
@@ -310,6 +351,24 @@ async fn inspect_all(
     while let Some(answer) = asked.next().await {
         if let Some(inspected) = answer? {
             found.insert(inspected.id.clone(), inspected);
+        }
+    }
+    Ok(found)
+}
+
+/// The containers in whose networks others live.
+async fn network_hosts(
+    place: &Place,
+    inspected: &HashMap<String, Inspected>,
+) -> Result<HashMap<String, Inspected>, EngineError> {
+    let ids = inspected
+        .values()
+        .filter_map(|one| one.reach.network_of.as_ref());
+    let ids: BTreeSet<&String> = ids.filter(|id| *id != "host").collect();
+    let mut found = HashMap::new();
+    for id in ids {
+        if let Some(host) = place.docker.inspect(id).await? {
+            found.insert(id.clone(), host);
         }
     }
     Ok(found)

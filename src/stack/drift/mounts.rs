@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::difference::{Drift, drift};
 use super::engine_state::EngineState;
+use super::mounted::{self, seen_by_process};
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
 use crate::host::files;
@@ -115,6 +116,9 @@ pub(super) fn of_mounts(
             ));
         }
     }
+    let (changed, unclear) = mounted::of_service(name, own, seen, writers.directory, model);
+    found.extend(changed);
+    not_known.extend(unclear);
     not_known.extend(of_folders(name, own, seen, writers, model));
     (found, not_known)
 }
@@ -247,10 +251,4 @@ fn is_newer(metadata: &std::fs::Metadata, since: Option<Timestamp>) -> bool {
         .ok()
         .and_then(|time| Timestamp::try_from(time).ok());
     matches!((modified, since), (Some(modified), Some(since)) if modified > since)
-}
-
-/// A path as a process of this host sees it.
-pub(crate) fn seen_by_process(pid: i64, target: &Path) -> PathBuf {
-    let below = target.strip_prefix("/").unwrap_or(target);
-    PathBuf::from(format!("/proc/{pid}/root")).join(below)
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine_side::EngineSide;
 use super::handled::Handled;
+use crate::docker::adjustable::Attachment;
 use crate::docker::container::Health;
 use crate::docker::network::NetworkSide;
-use crate::docker::observed::{Attachment, Replica, RunState};
+use crate::docker::observed::{Replica, RunState};
 use crate::event::ServiceName;
 
 /// What a difference is about.
