@@ -231,11 +231,16 @@ impl Shown {
         })
     }
 
-    /// The same, where what is known of the stack's secrets says that it holds one of them.
+    /// The value of that key, where what is known of the stack's secrets says that it is one of them, or
+    /// holds one.
     #[must_use]
-    pub fn hiding(self, redactor: &Redactor) -> Self {
+    pub fn hiding(self, key: &str, redactor: &Redactor) -> Self {
         match self {
-            Self::Plain(text) if !redactor.lets_pass(&text) => Self::Secret,
+            Self::Plain(text)
+                if !redactor.lets_pass(&text) || redactor.is_secret_named(key, &text) =>
+            {
+                Self::Secret
+            }
             same @ (Self::Plain(_) | Self::Absent | Self::Secret) => same,
         }
     }

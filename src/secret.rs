@@ -15,7 +15,7 @@ mod url;
 mod words;
 
 pub use by_form::is_secret;
-pub(crate) use by_name::is_secret_key;
+pub(crate) use by_name::{is_secret_key, names_secret};
 pub(crate) use hidden::HIDDEN;
 pub(crate) use member::is_secret_named;
 pub(crate) use redactor::{Redactor, hidden_by_form};

@@ -28,6 +28,7 @@ use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
+use crate::plan::guarded::Running;
 use crate::plan::{self, guard, guarded};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
@@ -212,7 +213,7 @@ async fn refusals(
         true => own_layer::generated_keys(place, assessment).await,
         false => Vec::new(),
     };
-    let running = running_env(place, assessment).await;
+    let running = running(place, assessment).await;
     let data = (generated.as_slice(), &running);
     match assessment.undoes().is_empty() {
         true => guards(place, assessment, options, data, guard::check)?,
@@ -234,19 +235,32 @@ async fn refusals(
     .await
 }
 
-/// The environment that containers have, by their service.
-type RunningEnv = BTreeMap<ServiceName, BTreeMap<String, String>>;
-
-/// The environment of the containers that the plan makes anew.
-async fn running_env(place: &Place, assessment: &Assessment) -> RunningEnv {
+/// The containers that the plan makes anew, by their service.
+async fn running(place: &Place, assessment: &Assessment) -> BTreeMap<ServiceName, Running> {
     let is_made = |container: &&Container| {
         let step = assessment.plan.step(&container.service);
         step.is_some_and(|step| step.action.makes_container())
     };
     let own = assessment.containers.iter().filter(is_made);
     let seen = own.map(|container| async {
-        let inspected = place.docker.inspect(&container.id).await.ok()??;
-        Some((container.service.clone(), inspected.env))
+        let service = &container.service;
+        let image = assessment.after.image_of(service);
+        let (inspected, brought) = tokio::join!(
+            place.docker.inspect(&container.id),
+            place
+                .docker
+                .brought_by(image.as_deref().unwrap_or_default())
+        );
+        // An image that is yet to be fetched or built mostly brings what the present one does.
+        let brought = match brought {
+            Ok(None) => place.docker.brought_by(&container.image_id).await,
+            known => known,
+        };
+        let running = Running {
+            env: inspected.ok()??.env,
+            brought: brought.unwrap_or_default(),
+        };
+        Some((service.clone(), running))
     });
     let seen = futures_util::future::join_all(seen).await;
     seen.into_iter().flatten().collect()
@@ -256,7 +270,7 @@ fn guards(
     place: &Place,
     assessment: &Assessment,
     options: &Options,
-    (generated, running): (&[(String, String)], &RunningEnv),
+    (generated, running): (&[(String, String)], &BTreeMap<ServiceName, Running>),
     check: impl FnOnce(&guarded::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
     let keys: Vec<guarded::ChangedKey<'_>> = assessment

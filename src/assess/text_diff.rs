@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-use crate::secret::{HIDDEN, Redactor, is_secret_named};
+use crate::secret::{HIDDEN, Redactor};
 use crate::stack::side::{FileEdit, Side};
 
 /// Lines around a change.
@@ -45,7 +45,8 @@ fn hide(line: &str, redactor: &Redactor) -> String {
         let open = &text[..text.len() - text.trim_start_matches(QUOTES).len()];
         let space = if value.starts_with(' ') { " " } else { "" };
         let close = around.map_or_else(|| open.to_owned(), String::from);
-        is_secret_named(key, inner).then(|| format!("{name}{sign}{space}{open}{HIDDEN}{close}"))
+        let is_secret = redactor.is_secret_named(key, inner);
+        is_secret.then(|| format!("{name}{sign}{space}{open}{HIDDEN}{close}"))
     });
     by_key.unwrap_or_else(|| redactor.redact(line))
 }

@@ -170,9 +170,13 @@ impl Assessment {
 
     /// Everything secret that this stack is known to hold.
     pub(crate) fn redactor(&self) -> Redactor {
-        let mut redactor = Redactor::default();
+        let mut redactor = self.source.redactor();
         for model in self.before.iter().chain([&self.after]) {
             model.teach(&mut redactor);
+        }
+        // Nobody asks where values come from when nothing changes; so by what they are.
+        if self.edited.is_noop() {
+            secrets::learn_by_value(&mut redactor, &self.edited, &self.after);
         }
         secrets::learn(&mut redactor, &self.edited, &self.env);
         redactor

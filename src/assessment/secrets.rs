@@ -4,8 +4,9 @@ use crate::assessment::edited::Edited;
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::edit::yaml;
 use crate::host::files;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, names_secret};
 use crate::stack::Place;
+use crate::stack::model::Model;
 use crate::stack::side::Side;
 
 /// Teaches a redactor what an edit and the env files hold.
@@ -29,6 +30,22 @@ pub(crate) fn learn(redactor: &mut Redactor, edited: &Edited, env: &[(String, St
         for scalar in yaml::scalars(&text).unwrap_or_default() {
             let name = scalar.path.last_key();
             redactor.learn(name.unwrap_or_default(), &scalar.value);
+        }
+    }
+}
+
+/// Teaches a redactor which keys of an edit have a value that secrets of the stack hold, or are.
+pub(crate) fn learn_by_value(redactor: &mut Redactor, edited: &Edited, model: &Model) {
+    for change in &edited.changes {
+        let Some(value) = change.after.as_deref().filter(|value| value.len() >= 4) else {
+            continue;
+        };
+        let given = model.services.values().flat_map(|one| &one.environment);
+        let given = given.filter_map(|(key, given)| Some((key, given.as_deref()?)));
+        for (key, _) in given.filter(|(_, given)| given.contains(value)) {
+            if names_secret(key) {
+                redactor.hands_on(&change.name, key);
+            }
         }
     }
 }

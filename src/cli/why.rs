@@ -65,9 +65,15 @@ pub(super) async fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Complai
     if let Some(docker) = &asked.docker {
         set.extend(definitions::of_images(docker, &resolved, &variables, &key).await);
     }
-    let counting = definitions::counting(&asked.located, &variables, &key, &set);
+    let mut counting = definitions::counting(&asked.located, &variables, &key, &set);
     for one in &mut reached {
         one.runs = running_value(&asked, &resolved, one, &key).await;
+    }
+    let redactor = resolved.source.redactor();
+    let values = set.iter_mut().map(|one| &mut one.value);
+    let values = values.chain(counting.iter_mut().map(|one| &mut one.value));
+    for value in values.chain(reached.iter_mut().filter_map(|one| one.runs.as_mut())) {
+        *value = std::mem::replace(value, Shown::Secret).hiding(key.as_str(), &redactor);
     }
     // A stack whose application cannot be told has all the rest to say.
     let subject = application::of(&asked.located.args.directory, &resolved.model, None).ok();

@@ -1,6 +1,6 @@
 //! Images that the engine has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::query_parameters as query;
 use jiff::Timestamp;
@@ -38,6 +38,15 @@ impl LocalImage {
     }
 }
 
+/// What an image gives to a container that is not told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Brought {
+    /// Its environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Places of its volumes.
+    pub(crate) volumes: BTreeSet<String>,
+}
+
 impl Docker {
     /// The ID of an image by name, if the engine has it.
     ///
@@ -60,20 +69,30 @@ impl Docker {
         &self,
         name: &str,
     ) -> Result<Option<BTreeMap<String, String>>, EngineError> {
+        Ok(self.brought_by(name).await?.map(|brought| brought.env))
+    }
+
+    /// What an image gives to a container that is not told otherwise; `None` where the engine has no such
+    /// image.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn brought_by(&self, name: &str) -> Result<Option<Brought>, EngineError> {
         let image = match self.api.inspect_image(name).await {
             Ok(image) => image,
             Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(None),
             Err(error) => return Err(failed("inspect an image")(error)),
         };
-        let lines = image
-            .config
-            .and_then(|config| config.env)
-            .unwrap_or_default();
+        let config = image.config.unwrap_or_default();
+        let lines = config.env.unwrap_or_default();
         let pairs = lines.into_iter().filter_map(|line| {
             let (key, value) = line.split_once('=')?;
             Some((key.to_owned(), value.to_owned()))
         });
-        Ok(Some(pairs.collect()))
+        Ok(Some(Brought {
+            env: pairs.collect(),
+            volumes: config.volumes.unwrap_or_default().into_iter().collect(),
+        }))
     }
 
     /// Gives an image another name, so that no prune takes it.

@@ -30,9 +30,9 @@ impl Kind {
                 same,
             } => Self::Change {
                 file: name(file),
+                before: before.hiding(&key, redactor),
+                after: after.hiding(&key, redactor),
                 key: name(key),
-                before: before.hiding(redactor),
-                after: after.hiding(redactor),
                 same,
             },
             Self::Diff { file, lines } => Self::Diff {

@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::guarded::Guarded;
+use super::guarded::{Guarded, NextValue};
 use crate::event::{Action, ServiceName};
-use crate::stack::model::{Model, Section};
+use crate::stack::model::{Model, Section, Service};
 
 /// A named volume that a container has, and a new one of the same service would not.
 fn volume_of_container(guarded: &Guarded<'_>) -> Option<String> {
     for container in guarded.containers {
         let name = &container.service;
-        let step = guarded.plan.step(name);
-        let is_made = step.is_some_and(|step| step.action.makes_container());
-        let Some(after) = guarded.after.services.get(name).filter(|_| is_made) else {
+        let Some(after) = made_anew(guarded, name) else {
             continue;
         };
         let from_others = after.shares_with();
@@ -82,6 +80,59 @@ pub(super) fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
         }
     }
     volume_of_container(guarded)
+        .or_else(|| volume_moved(guarded))
+        .or_else(|| data_moved(guarded))
+}
+
+/// A named volume that a container has at one place, and the next one at another: what looks for data
+/// there finds none.
+fn volume_moved(guarded: &Guarded<'_>) -> Option<String> {
+    for container in guarded.containers {
+        let name = &container.service;
+        let Some(after) = made_anew(guarded, name) else {
+            continue;
+        };
+        let mounts = container.mounts.iter();
+        for mount in mounts.filter(|mount| mount.kind == "volume" && !mount.is_anonymous()) {
+            let volumes = after.raw.get("volumes").and_then(|all| all.as_array());
+            let same = volumes.into_iter().flatten().filter(|one| {
+                let key = one["source"].as_str().filter(|_| one["type"] == "volume");
+                key.and_then(|key| real_name(guarded.after, key)) == mount.name
+            });
+            let places: Vec<&str> = same.filter_map(|one| one["target"].as_str()).collect();
+            let was = mount.destination.to_string_lossy();
+            if !places.is_empty() && !places.contains(&was.trim_end_matches('/')) {
+                let volume = mount.name.as_deref().unwrap_or_default();
+                return Some(format!(
+                    "{name} would have the volume {volume} at {}, and no longer at {was}: what looks \
+                     for data there would find none",
+                    places.join(" and ")
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// PostgreSQL that is told to keep its data elsewhere makes a new, empty database there.
+fn data_moved(guarded: &Guarded<'_>) -> Option<String> {
+    guarded.running.iter().find_map(|(name, running)| {
+        let was = running.env.get("PGDATA")?;
+        made_anew(guarded, name)?;
+        match guarded.next_value(name, "PGDATA") {
+            NextValue::Is(new) if new != was => Some(format!(
+                "{name} would keep its data in {new}, and would not find what is in {was}"
+            )),
+            NextValue::Is(_) | NextValue::None | NextValue::NotKnown => None,
+        }
+    })
+}
+
+/// The definition of a service whose container is made anew.
+fn made_anew<'a>(guarded: &Guarded<'a>, name: &ServiceName) -> Option<&'a Service> {
+    let step = guarded.plan.step(name)?;
+    let after = guarded.after.services.get(name)?;
+    step.action.makes_container().then_some(after)
 }
 
 /// Anonymous volumes survive a recreate (F10), but not `down`, nor the end of their service, nor that
@@ -122,20 +173,51 @@ pub(super) fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
 
 /// What takes the place of the anonymous volume at a path.
 fn hidden_by(guarded: &Guarded<'_>, service: &ServiceName, place: &str) -> Option<String> {
-    let mounted = |model: &Model| {
-        let volumes = model.services.get(service)?.raw.get("volumes")?;
-        let mut volumes = volumes.as_array()?.iter();
-        let found = volumes.find(|one| one["target"].as_str() == Some(place))?;
-        Some(found["source"].as_str().map(str::to_owned))
-    };
-    guarded.after.services.get(service)?;
-    match (mounted(guarded.before), mounted(guarded.after)) {
-        // The container is out of sync since before.
-        (Some(Some(_)), _) => None,
-        (_, Some(Some(source))) => Some(format!("{source} would be mounted over it")),
-        (Some(None), None) => Some("nothing would be mounted there any more".to_owned()),
-        (Some(None) | None, Some(None)) | (None, None) => None,
+    let after = guarded.after.services.get(service)?;
+    let before = guarded.before.services.get(service);
+    let was = before.and_then(|before| mounted(before, place));
+    let is_made = made_anew(guarded, service).is_some();
+    let brought = guarded.running.get(service);
+    let brought = brought.and_then(|running| running.brought.as_ref());
+    match (mounted(after, place), was) {
+        // The container is out of sync since before, and stays so.
+        (Some(Mounted::Other(_)), Some(Mounted::Other(_))) if !is_made => None,
+        (Some(Mounted::Other(source)), _) => Some(format!("{source} would be mounted over it")),
+        (Some(Mounted::Anonymous), _) => None,
+        // Compose hands on the volume that an image asks for.
+        (None, _) if brought.is_some_and(|brought| brought.volumes.contains(place)) => None,
+        (None, Some(Mounted::Anonymous)) => {
+            Some("nothing would be mounted there any more".to_owned())
+        }
+        (None, Some(Mounted::Other(_)) | None) => (is_made && brought.is_some())
+            .then(|| "nothing would be mounted there any more".to_owned()),
     }
+}
+
+/// What a definition has at a place of the container.
+enum Mounted {
+    Anonymous,
+    Other(String),
+}
+
+fn mounted(service: &Service, place: &str) -> Option<Mounted> {
+    let volumes = service.raw.get("volumes").and_then(|all| all.as_array());
+    let mut volumes = volumes.into_iter().flatten();
+    if let Some(found) = volumes.find(|one| one["target"].as_str() == Some(place)) {
+        return Some(match (found["source"].as_str(), found["type"].as_str()) {
+            (Some(source), _) => Mounted::Other(source.to_owned()),
+            (None, Some("volume") | None) => Mounted::Anonymous,
+            (None, Some(kind)) => Mounted::Other(format!("a {kind}")),
+        });
+    }
+    let tmpfs = service.raw.get("tmpfs");
+    let listed = tmpfs
+        .and_then(|tmpfs| tmpfs.as_array())
+        .into_iter()
+        .flatten();
+    let mut places = listed.chain(tmpfs).filter_map(|one| one.as_str());
+    let is_tmpfs = places.any(|one| one.split(':').next() == Some(place));
+    is_tmpfs.then(|| Mounted::Other("a tmpfs".to_owned()))
 }
 
 /// A mount that had data would show an empty folder.

@@ -49,7 +49,8 @@ words! {
 }
 
 use super::data_guards::{anonymous_volumes, bind_vanishes, volume_removed};
-use super::guarded::Guarded;
+use super::guarded::{Guarded, NextValue};
+use super::signing_keys::signs_or_encrypts;
 use super::store::{STORE_PASSWORDS, store_of};
 
 /// The first guard that says no and is not allowed.
@@ -122,19 +123,24 @@ fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> 
         })
 }
 
-/// The same of what containers run with, where it is not what the files said before: an edit by hand
-/// waits there to be taken.
-fn changed_in_containers<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> {
-    let after = guarded.after;
-    guarded.running.iter().flat_map(move |(name, running)| {
-        let now = after.services.get(name).map(|now| &now.environment);
-        running
-            .iter()
-            .filter(move |(key, value)| {
-                let new = now.and_then(|now| now.get(*key)).and_then(Option::as_ref);
-                !value.is_empty() && new.is_some_and(|new| new != *value)
-            })
-            .map(|(key, _)| key.as_str())
+/// The same of what containers run with, each with its service, where it is not what the files said
+/// before: an edit by hand waits there to be taken.
+fn changed_in_containers<'a>(
+    guarded: &Guarded<'a>,
+) -> impl Iterator<Item = (&'a ServiceName, &'a str)> {
+    let guarded = *guarded;
+    let stays = guarded
+        .running
+        .iter()
+        .filter(move |(name, _)| guarded.after.services.contains_key(*name));
+    stays.flat_map(move |(name, running)| {
+        let had = running.env.iter().filter(|(_, value)| !value.is_empty());
+        had.filter(move |(key, value)| match guarded.next_value(name, key) {
+            NextValue::Is(new) => new != value.as_str(),
+            NextValue::None => true,
+            NextValue::NotKnown => false,
+        })
+        .map(move |(key, _)| (name, key.as_str()))
     })
 }
 
@@ -144,7 +150,7 @@ fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
     let mut changed = typed
         .map(|changed| changed.key)
         .chain(changed_in_force(guarded))
-        .chain(changed_in_containers(guarded));
+        .chain(changed_in_containers(guarded).map(|(_, key)| key));
     let changed = changed
         .find(|&key| signs_or_encrypts(key) || guarded.own_keys.iter().any(|own| own == key));
     if let Some(key) = changed {
@@ -159,40 +165,25 @@ fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
              another value everybody is signed out, or stored secrets can no longer be read"
         ));
     }
-    let (changed, store) = guarded
-        .keys
-        .iter()
-        .filter(|changed| changed.had_value)
-        .find_map(|changed| {
-            let store = initialised_store(guarded, changed.key)?;
-            Some((changed, store))
-        })?;
+    let typed = guarded.keys.iter().filter(|changed| changed.had_value);
+    let of_typed = typed.filter_map(|changed| {
+        let store = initialised_store(guarded, changed.key)?;
+        Some((changed.key, store))
+    });
+    let of_containers = changed_in_containers(guarded)
+        .filter(|(name, key)| STORE_PASSWORDS.contains(key) && keeps_password(guarded, name))
+        .map(|(name, key)| (key, name.clone()));
+    let (key, store) = of_typed.chain(of_containers).next()?;
     Some(format!(
-        "{} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out",
-        changed.key
+        "{key} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out"
     ))
 }
 
-/// The names that applications and their frameworks have for it: Directus, Laravel, Auth.js, Outline.
-const SIGNING_KEYS: [&str; 9] = [
-    "MEILI_MASTER_KEY",
-    "SECRET",
-    "APP_KEY",
-    "APP_SECRET",
-    "AUTH_SECRET",
-    "NEXTAUTH_SECRET",
-    "SESSION_SECRET",
-    "UTILS_SECRET",
-    "WEBUI_SECRET_KEY",
-];
-
-fn signs_or_encrypts(key: &str) -> bool {
-    key.starts_with("JWT_") && !key.contains("EXPIR")
-        || key.starts_with("CREDS_")
-        || key.ends_with("_ENCRYPTION_KEY")
-        || key == "ENCRYPTION_KEY"
-        || key.starts_with("SECRET_KEY")
-        || SIGNING_KEYS.contains(&key)
+/// Whether a service runs a store with data that has the password of its first start.
+fn keeps_password(guarded: &Guarded<'_>, name: &ServiceName) -> bool {
+    let service = guarded.after.services.get(name);
+    let store = service.and_then(store_of);
+    store.is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
 }
 
 /// The store with data that this password was given to at its first start.

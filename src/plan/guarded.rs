@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::steps::Plan;
 use crate::docker::container::Container;
+use crate::docker::image::Brought;
 use crate::event::ServiceName;
 use crate::stack::model::Model;
 
@@ -14,6 +15,44 @@ pub(crate) struct ChangedKey<'a> {
     pub key: &'a str,
     /// Whether it had a value before.
     pub had_value: bool,
+}
+
+/// What a container that is made anew has, and what its next one gets from the image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Running {
+    /// The environment of its process.
+    pub env: BTreeMap<String, String>,
+    /// What the image of the next one brings, where the engine has that.
+    pub brought: Option<Brought>,
+}
+
+impl Guarded<'_> {
+    /// The value of a key in the next container of a service, as far as it is known.
+    pub(super) fn next_value(&self, service: &ServiceName, key: &str) -> NextValue<'_> {
+        let given = self.after.services.get(service);
+        let given = given.and_then(|given| given.environment.get(key));
+        let running = self.running.get(service);
+        let brought = running.and_then(|running| running.brought.as_ref());
+        match (given.and_then(Option::as_deref), brought) {
+            (Some(value), _) => NextValue::Is(value),
+            (None, Some(brought)) => match brought.env.get(key) {
+                Some(value) => NextValue::Is(value),
+                None => NextValue::None,
+            },
+            (None, None) => NextValue::NotKnown,
+        }
+    }
+}
+
+/// The value of a key in a container that is not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextValue<'a> {
+    /// This one.
+    Is(&'a str),
+    /// It has none.
+    None,
+    /// The image may give one.
+    NotKnown,
 }
 
 /// What guards look at.
@@ -27,8 +66,8 @@ pub(crate) struct Guarded<'a> {
     pub plan: &'a Plan,
     /// The project's containers.
     pub containers: &'a [Container],
-    /// The environment of the containers that are made anew: somebody may have edited a file since.
-    pub running: &'a BTreeMap<ServiceName, BTreeMap<String, String>>,
+    /// Of the containers that are made anew: somebody may have edited a file since they were made.
+    pub running: &'a BTreeMap<ServiceName, Running>,
     /// The keys whose values change.
     pub keys: &'a [ChangedKey<'a>],
     /// `guard.keys` of `refit.yaml`, and the guarded keys of the application's profile.

@@ -9,6 +9,7 @@ pub(crate) mod guarded;
 pub(crate) mod image;
 mod inputs;
 pub(crate) mod own_layer;
+mod signing_keys;
 mod state;
 mod steps;
 mod store;

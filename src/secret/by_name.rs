@@ -236,6 +236,11 @@ const ADDRESSES: [&str; 8] = [
 /// What is open to all where a name also says `public`.
 const OPEN_KEYS: [&str; 6] = ["key", "keys", "token", "tokens", "pem", "dsn"];
 
+/// Whether a name alone says that what it has is a secret.
+pub(crate) fn names_secret(name: &str) -> bool {
+    name_says(name) == NameSays::Secret
+}
+
 /// What the name says. Words anywhere in it count, unless the last one says that the value is about
 /// a secret; `PUBLIC_KEY` is none, and `ACCESS_KEY_ID` and `SECRET_ID` are half of one.
 pub(super) fn name_says(name: &str) -> NameSays {

@@ -12,6 +12,8 @@ use super::member::is_secret_named;
 #[derive(Clone, Default)]
 pub struct Redactor {
     values: Vec<Zeroizing<String>>,
+    /// What the values of variables become, by variable: keys of environments.
+    handed_on: Vec<(String, String)>,
 }
 
 /// Shorter values (`1`, `no`) occur in any text; hiding them would destroy it and tell nothing.
@@ -23,7 +25,7 @@ const SHORTEST_IN_WORDS: usize = 8;
 impl Redactor {
     /// Learns a pair: what is secret in the value is hidden from now on.
     pub fn learn(&mut self, key: &str, value: &str) {
-        if is_secret_named(key, value) {
+        if self.is_secret_named(key, value) {
             self.hide(value);
         }
         if is_secret(key, value) {
@@ -31,6 +33,21 @@ impl Redactor {
                 self.hide(&value[range]);
             }
         }
+    }
+
+    /// Learns that the value of a variable becomes that of a key.
+    pub(crate) fn hands_on(&mut self, variable: &str, key: &str) {
+        self.handed_on.push((variable.to_owned(), key.to_owned()));
+    }
+
+    /// Whether the value of a key is a secret as far as its name tells, or the name of what it becomes.
+    pub(crate) fn is_secret_named(&self, key: &str, value: &str) -> bool {
+        let becomes = self
+            .handed_on
+            .iter()
+            .filter(|(variable, _)| variable == key);
+        let mut names = becomes.map(|(_, key)| key.as_str()).chain([key]);
+        names.any(|name| is_secret_named(name, value))
     }
 
     /// Learns every pair of a document, such as the model of a stack: members of maps, `KEY=value` in

@@ -193,7 +193,7 @@ pub(crate) async fn resolve_model(
 }
 
 /// Compose repeats values that it cannot use, and lines that it cannot read; so of the env files and
-/// compose files, and of what they are to be, every line is taken as it stands.
+/// compose files, of what they are to be, and of the files that it names, every line is taken as it stands.
 fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) -> EngineError {
     let EngineError::Compose { what, message } = error else {
         return error;
@@ -201,6 +201,9 @@ fn without_secrets(error: EngineError, located: &Located, edits: &[FileEdit]) ->
     let read = |file: PathBuf| files::read_if_exists(&file).ok().flatten();
     let files = located.env_files().into_iter();
     let files = files.chain(located.args.files.iter().cloned());
+    let named = message.split_whitespace();
+    let named = named.map(|word| Path::new(word.trim_matches([':', ',', '"', '\''])));
+    let files = files.chain(named.filter(|word| word.is_absolute()).map(Path::to_owned));
     let before = files.filter_map(read);
     let after = edits
         .iter()

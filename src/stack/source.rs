@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::model::Section;
 use crate::event::ServiceName;
+use crate::secret::{Redactor, names_secret};
 
 /// The unresolved model, reduced to what reaches services.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +50,8 @@ pub(crate) struct VariableReference {
     pub variable: String,
     /// Place below the service or shared object, such as `environment.URL` or `ports[0]`.
     pub place: String,
+    /// Nothing else stands there.
+    pub is_whole: bool,
 }
 
 impl Source {
@@ -76,6 +79,23 @@ impl Source {
             file.path = fill_in(&file.path.to_string_lossy()).into();
         }
         self
+    }
+}
+
+impl Source {
+    /// What knows of each variable which key of an environment gets its value: the whole of it, or more
+    /// than is told where the key is a secret by its name.
+    pub(crate) fn redactor(&self) -> Redactor {
+        let mut redactor = Redactor::default();
+        let all = self.services.values().flat_map(|one| &one.references);
+        for reference in all {
+            if let Some(key) = reference.place.strip_prefix("environment.")
+                && (reference.is_whole || names_secret(key))
+            {
+                redactor.hands_on(&reference.variable, key);
+            }
+        }
+        redactor
     }
 }
 
@@ -170,17 +190,21 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
     match value {
         Value::String(text) => {
             // A list entry `KEY=${VAR}` of `environment` stands at that key.
+            let mut value = text.as_str();
             if place.starts_with("environment[")
-                && let Some((key, _)) = text.split_once('=')
+                && let Some((key, rest)) = text.split_once('=')
             {
                 *place = format!("environment.{key}");
+                value = rest;
             }
+            let is_whole = is_one_variable(value);
             found.extend(
                 variables(text)
                     .into_iter()
                     .map(|variable| VariableReference {
                         variable,
                         place: place.clone(),
+                        is_whole,
                     }),
             );
         }
@@ -207,6 +231,7 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
                         .map(|variable| VariableReference {
                             variable,
                             place: place.clone(),
+                            is_whole: false,
                         }),
                 );
             }
@@ -214,6 +239,17 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     place.truncate(length);
+}
+
+/// Whether a text is one `${VAR…}`, or one `$VAR`, and nothing else.
+fn is_one_variable(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('$') else {
+        return false;
+    };
+    match rest.strip_prefix('{') {
+        Some(inner) => inner.find('}') == Some(inner.len().saturating_sub(1)),
+        None => variables(text).first().is_some_and(|name| name == rest),
+    }
 }
 
 /// The variables that a text refers to: `$NAME`, `${NAME…}`, nested defaults included; `$$` is a

@@ -266,14 +266,16 @@ impl Entry {
                 added,
                 removed,
             } => {
-                let passes = |value: &String| redactor.lets_pass(value);
+                let passes = |value: &String| {
+                    redactor.lets_pass(value) && !redactor.is_secret_named(&key, value)
+                };
                 let hides = |value: &Option<String>| !value.iter().all(passes);
                 Self::Change {
                     file,
-                    key,
                     secret: secret || hides(&before) || hides(&after),
                     before: before.filter(passes),
                     after: after.filter(passes),
+                    key,
                     added,
                     removed,
                 }

@@ -177,3 +177,49 @@ fn an_edit_by_hand_is_guarded_as_well() {
     before.is_untouched(&stack.container("web"));
     stack.refit(&["apply", "--allow", "guarded-key"]).exits(0);
 }
+
+/// What a container has is not what the files said before, once somebody has edited them.
+#[test]
+fn what_a_container_has_is_guarded_against_any_edit() {
+    let web = |volumes: &str, more: &str| {
+        let web = idle(&format!("volumes: [{volumes}], {more}"));
+        format!("{}volumes: {{named: {{}}, data: {{}}}}\n", one(&web))
+    };
+    let (all, env) = ("'/anon', 'data:/d'", "env_file: .env");
+    let Some(stack) = TestStack::started(&web(all, env), &[(".env", "JWT_SECRET=a\nA=1\n")]) else {
+        return;
+    };
+    let before = stack.container("web");
+    let refused = |args: &[&str], code: &str| {
+        let answer = stack.refit(&[&["--json"], args].concat()).exits(1);
+        assert_eq!(answer.refusal(), code, "{answer}");
+        before.is_untouched(&stack.container("web"));
+    };
+    for (edited, code) in [
+        (web("'named:/anon', 'data:/d'", env), "guard_anonymous"),
+        (web("'/moved', 'data:/d'", env), "guard_anonymous"),
+        (
+            web("'data:/d'", "env_file: .env, tmpfs: /anon"),
+            "guard_anonymous",
+        ),
+        (web("'/anon', 'data:/other'", env), "guard_volume"),
+        (web(all, ""), "guard_key"),
+    ] {
+        stack.write("compose.yaml", &edited);
+        refused(&["apply"], code);
+        // It would be taken along by what has nothing to do with it.
+        refused(&["set", "services.web.labels.a=b"], code);
+    }
+    stack.write("compose.yaml", &web(all, env));
+    stack.write(".env", "A=2\n");
+    refused(&["apply"], "guard_key");
+    stack.write(".env", "JWT_SECRET=a\nA=2\n");
+    stack.refit(&["apply"]).exits(0);
+    // The volume without a name goes on into the next container.
+    let anonymous = |container: &crate::stack::engine::Container| {
+        let mounts = container.raw["Mounts"].as_array().unwrap().clone();
+        let found = mounts.iter().find(|mount| mount["Destination"] == "/anon");
+        found.unwrap()["Name"].clone()
+    };
+    assert_eq!(anonymous(&before), anonymous(&stack.container("web")));
+}

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::stack::answer::Answer;
-use crate::stack::{TestStack, service};
+use crate::stack::{TestStack, idle, service};
 
 const OLD: &str = "old-hunter2-value";
 const NEW: &str = "new-swordfish-value";
@@ -169,10 +169,14 @@ fn nothing_is_left_in_the_folder_for_temporary_files() {
 fn what_compose_says_against_a_stack_holds_no_secret() {
     let compose = "services:\n  web: {image: x, init: \"${API_TOKEN}\"}\n";
     let cut_off = format!("API_TOKEN=\"{OLD}\n");
-    let Some(stack) = TestStack::new(&[("compose.yaml", compose)]) else {
+    let whole = format!("API_TOKEN={OLD}\n");
+    let of_service = "services:\n  web: {image: x, env_file: conf/app.env}\n";
+    let Some(stack) = TestStack::new(&[]) else {
         return;
     };
-    for env in [&format!("API_TOKEN={OLD}\n"), &cut_off] {
+    stack.write("conf/app.env", &cut_off);
+    for (env, compose) in [(&whole, compose), (&cut_off, compose), (&whole, of_service)] {
+        stack.write("compose.yaml", compose);
         stack.write(".env", env);
         for words in [
             &["status"][..],
@@ -189,6 +193,36 @@ fn what_compose_says_against_a_stack_holds_no_secret() {
             holds_none(&answer);
         }
     }
+}
+
+/// A name that tells nothing, and a value that looks like any word: what it becomes is a secret.
+#[test]
+fn a_variable_that_becomes_a_secret_is_one() {
+    let compose = format!(
+        "services:\n  web: {}\n",
+        idle("environment: {API_TOKEN: '${ONE}', DB_PASSWORD: 'x${TWO}y', NAME: '${THREE}'}")
+    );
+    let env = "ONE=unseenone\nTWO=unseentwo\nTHREE=seen\n";
+    let Some(stack) = TestStack::started(&compose, &[(".env", env)]) else {
+        return;
+    };
+    for args in [
+        &["set", "ONE=unseenword", "TWO=unseenother", "THREE=shown"][..],
+        &["set", "ONE=unseenagain", "--dry-run"],
+        &["show"],
+        &["why", "ONE"],
+        &["why", "TWO"],
+        &["rollback"],
+    ] {
+        stack
+            .refit(&[&["--json"], args].concat())
+            .exits(0)
+            .never_says("unseen");
+        if args[0] != "rollback" {
+            stack.refit(args).exits(0).never_says("unseen");
+        }
+    }
+    stack.refit(&["why", "THREE"]).exits(0).says("seen");
 }
 
 /// Secrets that only their form or a word in the middle of their name shows, each with a part that
@@ -298,7 +332,7 @@ fn the_form_of_a_value_hides_it_on_every_way_out() {
     let keys: Vec<&str> = FORMS.iter().map(|(key, ..)| *key).collect();
     clean(
         &stack
-            .refit(&[&["--json", "unset"], &keys[..]].concat())
+            .refit(&[&["--json", "unset", "--allow", "guarded-key"], &keys[..]].concat())
             .exits(0),
     );
     clean(&stack.refit(&["rollback"]).exits(0));

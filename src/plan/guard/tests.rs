@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::guarded::ChangedKey;
-use super::super::steps::Plan;
+use super::super::guarded::{ChangedKey, Running};
+use super::super::steps::{Plan, Step};
 use super::*;
 use crate::docker::container::{Container, Health, Mount, State};
+use crate::event::Action;
 use crate::stack::model::Model;
 use serde_json::{Value, json};
 
@@ -131,6 +132,55 @@ fn a_database_keeps_the_password_of_its_first_start() {
         Some("guard_key")
     );
     assert_eq!(refused(with("a"), with("a"), &other, false), None);
+}
+
+/// The files said so before already: somebody has edited them.
+#[test]
+fn a_database_that_is_made_anew_with_another_password_or_place() {
+    let refused = |password: &str, place: &str| {
+        let model = Model::of_json(json!({
+            "services": {"db": {
+                "image": "postgres:15",
+                "environment": {"POSTGRES_PASSWORD": password, "PGDATA": place},
+                "volumes": [{"type": "volume", "source": "data", "target": "/d"}],
+            }},
+            "volumes": {"data": {"name": "x_data"}},
+        }));
+        let mut plan = Plan::default();
+        plan.steps.push(Step {
+            service: "db".into(),
+            action: Action::Recreate,
+            reasons: Vec::new(),
+            signal: None,
+        });
+        let env = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let running = Running {
+            env: env(&[("POSTGRES_PASSWORD", "a"), ("PGDATA", "/d")]),
+            brought: None,
+        };
+        let guarded = Guarded {
+            before: &model,
+            after: &model,
+            plan: &plan,
+            containers: &[container("db", "x_data")],
+            running: &BTreeMap::from([("db".into(), running)]),
+            keys: &[],
+            own_keys: &[],
+            missing_sources: &[],
+            generated: &[],
+            down: false,
+        };
+        let refused = check(&guarded, &BTreeSet::new()).err();
+        refused.map(|complaint| complaint.code.word().to_owned())
+    };
+    assert_eq!(refused("a", "/d"), None);
+    assert_eq!(refused("b", "/d").as_deref(), Some("guard_key"));
+    assert_eq!(refused("a", "/d/new").as_deref(), Some("guard_volume"));
 }
 
 #[test]
