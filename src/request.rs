@@ -179,6 +179,8 @@ pub(crate) enum ValueType {
     Auto,
     /// Text, whatever it looks like.
     String,
+    /// Text in which a `$` is one, also for Compose, which otherwise takes it for a variable (F12).
+    Literal,
     /// A whole number.
     Int,
     /// JSON.

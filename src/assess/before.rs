@@ -54,12 +54,16 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
     );
     let failing: BTreeMap<ServiceName, String> = failing.into_iter().flatten().collect();
     let (mut seen_ports, mut restarts) = (BTreeMap::new(), BTreeMap::new());
+    let mut starting_over = Vec::new();
     if let Ok(mut side) = side {
         side.look_at_ports(&place.docker, &running);
         for service in &running {
             let own = side.of_service(service).into_iter();
             let most = own.filter_map(|one| usize::try_from(one.restarts).ok());
             restarts.insert((*service).clone(), most.max().unwrap_or_default());
+            if starts_over(place, &side, service).await {
+                starting_over.push((*service).clone());
+            }
         }
         seen_ports = ports(place, &side, &running).await;
     }
@@ -68,7 +72,23 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
     for (service, what) in answering {
         seen.answers(service, what);
     }
+    for service in starting_over {
+        seen.starts_over(service);
+    }
     seen
+}
+
+/// Whether each container of a service ended with 0 whenever the engine started it again.
+async fn starts_over(place: &Place, side: &EngineSide, service: &ServiceName) -> bool {
+    let own = side.of_service(service).into_iter();
+    let again: Vec<_> = own.filter(|one| one.restarts > 0).collect();
+    for one in &again {
+        // What is not known is no reason to bear an end.
+        if !place.docker.starts_over(&one.id).await.unwrap_or(false) {
+            return false;
+        }
+    }
+    !again.is_empty()
 }
 
 /// Services that the engine calls unhealthy and that answer: to their probe, or on a port over HTTP.

@@ -146,7 +146,7 @@ pub(crate) fn still_differing(
 pub(crate) fn of_compose(text: &str) -> String {
     let unset = text.contains("variable is not set");
     let hint = match unset {
-        true => " A $ that is meant as one is written $$.",
+        true => " A $ that is meant as one is written $$, as --string does.",
         false => "",
     };
     format!("Compose warns: {text}{hint}")

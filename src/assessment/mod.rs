@@ -258,6 +258,7 @@ impl Assessment {
                     is_new: action == Action::Rebuild || self.brings_images(),
                     is_called_unhealthy: self.seen.answered(name),
                     restarts: self.seen.restarts(name),
+                    starts_over: self.seen.started_over(name),
                 },
                 was_failing: !own.is_empty()
                     && own.iter().all(|container| container.is_failing())

@@ -55,7 +55,7 @@ pub(super) struct SetArgs {
 
 pub(super) async fn set(global: &Global, args: SetArgs) -> Result<Exit, Complaint> {
     let kind = match (args.string, args.int, args.as_json) {
-        (true, ..) => ValueType::String,
+        (true, ..) => ValueType::Literal,
         (_, true, _) => ValueType::Int,
         (.., true) => ValueType::Json,
         _ => ValueType::Auto,

@@ -105,7 +105,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     } else {
         print(&resolved.model.name, &place, &rows, &found, can_plan);
         for one in &aftermath {
-            page::advice(&format!("! {}; {} undoes it", one.text, one.undo));
+            page::advice(&format!("! {}", one.told()));
         }
         warnings::unknown_services(&place, &resolved.model)
             .into_iter()
@@ -131,7 +131,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
 /// A service that is not as a run left it.
 fn since_run(one: &Aftermath) -> Value {
     json!({
-        "service": one.service, "run": one.run, "text": one.text, "hint": called::fit(&one.undo),
+        "service": one.service, "run": one.run, "text": one.text, "hint": called::fit(&one.hint()),
     })
 }
 

@@ -96,8 +96,11 @@ pub enum RestartPolicy {
     /// Never.
     #[default]
     No,
-    /// After an end with another code than 0.
-    OnFailure,
+    /// After an end with another code than 0, at most so often where that is said.
+    OnFailure {
+        /// The engine then gives up.
+        most: Option<usize>,
+    },
     /// After every end.
     Always,
 }
@@ -442,11 +445,9 @@ impl Inspected {
         let state = found.state.unwrap_or_default();
         let config = found.config.unwrap_or_default();
         let host = found.host_config.unwrap_or_default();
-        let policy = host
-            .restart_policy
-            .and_then(|p| p.name)
-            .map(|name| name.to_string())
-            .unwrap_or_default();
+        let policy = host.restart_policy.unwrap_or_default();
+        let most = policy.maximum_retry_count.unwrap_or_default();
+        let policy = policy.name.map(|name| name.to_string()).unwrap_or_default();
         let health = state.health.unwrap_or_default();
         Self {
             image: config.image.clone().unwrap_or_default(),
@@ -464,7 +465,9 @@ impl Inspected {
                 .unwrap_or_default(),
             policy: match policy.as_str() {
                 "always" | "unless-stopped" => RestartPolicy::Always,
-                "on-failure" => RestartPolicy::OnFailure,
+                "on-failure" => RestartPolicy::OnFailure {
+                    most: usize::try_from(most).ok().filter(|most| *most > 0),
+                },
                 _ => RestartPolicy::No,
             },
             health: Health::of_word(&health.status.map(|s| s.to_string()).unwrap_or_default()),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::client::Docker;
 use super::container::{Health, LastStart};
 use super::error::EngineError;
+use super::events::PastLife;
 
 /// Whoever has run for so long runs.
 const YOUNG: Duration = Duration::from_secs(10);
@@ -31,14 +32,26 @@ impl Docker {
         if start.health == Health::Healthy {
             return Ok(false);
         }
-        Ok(is_as_short(ran, &self.earlier_lives(id).await?))
+        Ok(may_crash(ran, &self.earlier_lives(id).await?))
+    }
+
+    /// Whether a container that the engine had to start again ended well each time: that is its way.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn starts_over(&self, id: &str) -> Result<bool, EngineError> {
+        Ok(ended_well(&self.earlier_lives(id).await?))
     }
 }
 
 /// Whether it may end as it did before: it has not run for much longer than the times before.
-fn is_as_short(ran: Duration, earlier: &[Duration]) -> bool {
-    let longest = earlier.iter().max();
-    longest.is_none_or(|longest| ran < *longest * 2)
+fn may_crash(ran: Duration, earlier: &[PastLife]) -> bool {
+    let longest = earlier.iter().map(|life| life.ran).max();
+    !ended_well(earlier) && longest.is_none_or(|longest| ran < longest * 2)
+}
+
+fn ended_well(earlier: &[PastLife]) -> bool {
+    !earlier.is_empty() && earlier.iter().all(|life| life.exit_code == 0)
 }
 
 #[cfg(test)]
@@ -48,10 +61,16 @@ mod tests {
     #[test]
     fn who_runs_much_longer_than_before_does_not_crash() {
         let of = |tenths: u64| Duration::from_millis(100 * tenths);
-        let earlier = [of(2), of(3)];
-        assert!(is_as_short(of(5), &earlier));
-        assert!(!is_as_short(of(6), &earlier));
+        let life = |tenths, exit_code| PastLife {
+            ran: of(tenths),
+            exit_code,
+        };
+        let earlier = [life(2, 1), life(3, 1)];
+        assert!(may_crash(of(5), &earlier));
+        assert!(!may_crash(of(6), &earlier));
         // The engine has forgotten how it was.
-        assert!(is_as_short(of(90), &[]));
+        assert!(may_crash(of(90), &[]));
+        // It does something, ends, and is started again.
+        assert!(!may_crash(of(1), &[life(50, 0), life(51, 0)]));
     }
 }

@@ -112,11 +112,11 @@ impl Docker {
         told.map_ok(|event| event.container).try_collect().await
     }
 
-    /// How long a container ran each time before its last start, as far as the engine still knows.
+    /// The lives of a container before its last start, as far as the engine still knows.
     ///
     /// # Errors
     /// The engine's.
-    pub(crate) async fn earlier_lives(&self, id: &str) -> Result<Vec<Duration>, EngineError> {
+    pub(crate) async fn earlier_lives(&self, id: &str) -> Result<Vec<PastLife>, EngineError> {
         let told = self.past_of(
             HashMap::from([
                 ("event", vec!["start".to_owned(), "die".to_owned()]),
@@ -150,16 +150,25 @@ impl Docker {
     }
 }
 
-/// From each start to the end behind it.
-fn lives(told: &[EngineEvent]) -> Vec<Duration> {
+/// From a start of a container to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PastLife {
+    /// How long it ran.
+    pub(crate) ran: Duration,
+    /// With what it ended.
+    pub(crate) exit_code: i64,
+}
+
+fn lives(told: &[EngineEvent]) -> Vec<PastLife> {
     let mut found = Vec::new();
     let mut started = None;
     for event in told {
         match (event.action, started) {
             (EventAction::Start, _) => started = Some(event.at_nanos),
-            (EventAction::Die { .. }, Some(at)) => {
+            (EventAction::Die { exit_code }, Some(at)) => {
                 let nanos = u64::try_from(event.at_nanos - at).unwrap_or_default();
-                found.push(Duration::from_nanos(nanos));
+                let ran = Duration::from_nanos(nanos);
+                found.push(PastLife { ran, exit_code });
                 started = None;
             }
             (

@@ -95,7 +95,7 @@ fn with_its_run(patient: &Patient<'_>, name: &ServiceName, found: Vec<Finding>) 
     let (of_it, mut others): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(is_of_it);
     let finding = Finding::new(FindingCode::SinceRun, &since.text)
         .of(name)
-        .hint(&since.undo);
+        .hint(since.hint());
     others.push(match of_it.into_iter().next() {
         Some(first) => finding.why(first.text),
         None => finding,

@@ -34,6 +34,8 @@ pub(crate) struct LeftByRun {
     pub(crate) at: Timestamp,
     /// What it left.
     pub(crate) container: LeftContainer,
+    /// A rollback finds something to undo of it.
+    pub(crate) is_undoable: bool,
 }
 
 /// The same container now.
@@ -62,8 +64,24 @@ pub(crate) struct Aftermath {
     pub(crate) run: RunId,
     /// What is seen, in a sentence with the service and the run.
     pub(crate) text: String,
-    /// What undoes the run.
-    pub(crate) undo: String,
+    /// What undoes the run, where it is one that changed something.
+    pub(crate) undo: Option<String>,
+}
+
+impl Aftermath {
+    /// What to type next.
+    pub(crate) fn hint(&self) -> String {
+        let look = || format!("docker compose logs --tail 50 {}", self.service);
+        self.undo.clone().unwrap_or_else(look)
+    }
+
+    /// With what undoes it.
+    pub(crate) fn told(&self) -> String {
+        match &self.undo {
+            Some(undo) => format!("{}; {undo} undoes it", self.text),
+            None => format!("{}; {} tells more", self.text, self.hint()),
+        }
+    }
 }
 
 /// So many restarts are more than a slip.
@@ -89,7 +107,7 @@ pub(crate) fn judge(left: &LeftByRun, seen: &SeenSince, now: Timestamp) -> Optio
         service: service.clone(),
         run,
         text: format!("{service} {text}"),
-        undo: format!("refit rollback {run}"),
+        undo: left.is_undoable.then(|| format!("refit rollback {run}")),
     })
 }
 
@@ -161,6 +179,7 @@ mod tests {
                 restarts: 1,
                 ports: vec![8080],
             },
+            is_undoable: true,
         };
         let mut seen = SeenSince {
             state: State::Running,

@@ -1,6 +1,6 @@
 //! What was seen of services before they are touched: it says what has to be seen afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub(crate) struct SeenBefore {
     failing: BTreeMap<ServiceName, String>,
     took: BTreeMap<ServiceName, Duration>,
     restarts: BTreeMap<ServiceName, usize>,
+    /// Those that ended with 0 each time, and were started again.
+    starting_over: BTreeSet<ServiceName>,
     /// Those that the engine called unhealthy and that answered all the same, with what did.
     answering: BTreeMap<ServiceName, String>,
 }
@@ -35,8 +37,19 @@ impl SeenBefore {
             failing,
             took,
             restarts,
+            starting_over: BTreeSet::new(),
             answering: BTreeMap::new(),
         }
+    }
+
+    /// A service ends with 0 each time, and the engine starts it again.
+    pub(crate) fn starts_over(&mut self, service: ServiceName) {
+        self.starting_over.insert(service);
+    }
+
+    /// Whether it does.
+    pub(crate) fn started_over(&self, service: &ServiceName) -> bool {
+        self.starting_over.contains(service)
     }
 
     /// The ports of a service.

@@ -66,6 +66,8 @@ pub struct Past {
     pub is_called_unhealthy: bool,
     /// So often the engine had started it again since it was started by hand.
     pub restarts: usize,
+    /// Each time after it had ended with 0.
+    pub starts_over: bool,
 }
 
 impl Past {
@@ -110,6 +112,7 @@ pub(crate) fn expectation(
         unhealthy_before: past.is_called_unhealthy,
         memory_limit: inspected.memory_limit,
         restarts_by_design: past.restarts > 0,
+        starts_over: past.starts_over,
         waits_until: Duration::ZERO,
     }
 }
@@ -166,6 +169,7 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         unhealthy_before: past.is_called_unhealthy,
         memory_limit: None,
         restarts_by_design: past.restarts > 0,
+        starts_over: past.starts_over,
         waits_until: Duration::ZERO,
     }
 }

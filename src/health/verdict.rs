@@ -44,8 +44,17 @@ pub(crate) struct Expectation {
     pub memory_limit: Option<u64>,
     /// The engine had to start the one before again as well, and it ran: that is its way.
     pub restarts_by_design: bool,
+    /// The one before ended well each time, and was started again: that is its way.
+    pub starts_over: bool,
     /// Until then something was not well that it may wait for; ends before count for nothing.
     pub waits_until: Duration,
+}
+
+impl Expectation {
+    /// Whether nothing but its process tells how it is.
+    fn tells_nothing(&self) -> bool {
+        self.healthcheck.is_none() && !self.probe && self.ports.is_empty()
+    }
 }
 
 /// One thing that was seen.
@@ -266,6 +275,11 @@ impl LifeSummary {
         *last < (longest.unwrap_or_default() * 2).max(SOON)
     }
 
+    /// Whether it ended, and well each time.
+    fn has_started_over(&self) -> bool {
+        !self.deaths.is_empty() && self.deaths.iter().all(|(_, code)| *code == 0)
+    }
+
     /// Whether it runs and answers, as it did before while the engine called it unhealthy.
     fn is_as_before(&self, expect: &Expectation) -> bool {
         let since = self.running_since.filter(|_| expect.unhealthy_before);
@@ -399,6 +413,15 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
     if expect.must_complete {
         return pending(Duration::MAX);
     }
+    if expect.starts_over && expect.tells_nothing() && life.has_started_over() {
+        return Judgement::Final(Verdict {
+            word: VerdictWord::Settled,
+            reason: Some("ends with 0 and is started again, as before".to_owned()),
+            at: since,
+            answers: Vec::new(),
+            started: Some(since),
+        });
+    }
     // After an end of the process, a good sign counts only when it lasts.
     let settled_at = since + expect.settle;
     let undisturbed = life.deaths.is_empty() && !expect.reloaded;
@@ -495,7 +518,9 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
     }
     let comes_back = match expect.policy {
         RestartPolicy::No => false,
-        RestartPolicy::OnFailure => exit_code != 0,
+        RestartPolicy::OnFailure { most } => {
+            exit_code != 0 && most.is_none_or(|most| life.deaths.len() <= most)
+        }
         RestartPolicy::Always => true,
     };
     let late = match expect.memory_limit {

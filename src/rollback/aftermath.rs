@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::in_force;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, State};
@@ -23,7 +24,9 @@ use crate::state::runs::{self, Record};
 /// The runs cannot be read, or the engine cannot be asked.
 pub(crate) async fn look(docker: &Docker, state: &StackState) -> Result<Vec<Aftermath>, Complaint> {
     let records = runs::all(state)?.known;
-    let left = left(&records);
+    let left = left(&records, |run| {
+        in_force::leaves_something(&state.run_folder(run))
+    });
     let Some(project) = records
         .iter()
         .rev()
@@ -62,7 +65,7 @@ fn project_of(record: &Record) -> Option<&str> {
 }
 
 /// What the newest run that touched a service left of it, unless that is undone. Pure.
-fn left(records: &[Record]) -> Vec<LeftByRun> {
+fn left(records: &[Record], leaves_something: impl Fn(RunId) -> bool) -> Vec<LeftByRun> {
     let mut touched: BTreeSet<ServiceName> = BTreeSet::new();
     let mut undone: BTreeSet<RunId> = BTreeSet::new();
     let mut left = Vec::new();
@@ -74,7 +77,9 @@ fn left(records: &[Record]) -> Vec<LeftByRun> {
             .filter(|name| !touched.contains(name))
             .collect();
         if is_in_force && !undone.contains(&record.run) {
-            left.extend(left_by(record, &new));
+            // What a rollback undid comes again with it.
+            let is_undoable = record.undoes.is_empty() && leaves_something(record.run);
+            left.extend(left_by(record, &new, is_undoable));
             undone.extend(&record.undoes);
         }
         touched.extend(new);
@@ -82,7 +87,7 @@ fn left(records: &[Record]) -> Vec<LeftByRun> {
     left
 }
 
-fn left_by(record: &Record, services: &[ServiceName]) -> Vec<LeftByRun> {
+fn left_by(record: &Record, services: &[ServiceName], is_undoable: bool) -> Vec<LeftByRun> {
     let Some(last) = record.lines.last() else {
         return Vec::new();
     };
@@ -99,6 +104,7 @@ fn left_by(record: &Record, services: &[ServiceName]) -> Vec<LeftByRun> {
         run: record.run,
         at: last.at,
         container: container.clone(),
+        is_undoable,
     })
     .collect()
 }
@@ -166,7 +172,7 @@ mod tests {
     }
 
     fn ids(records: &[Record]) -> Vec<String> {
-        left(records)
+        left(records, |_| true)
             .into_iter()
             .map(|one| one.container.id)
             .collect()

@@ -431,6 +431,7 @@ impl Rollback<'_> {
                         .filter_map(|one| usize::try_from(one.restarts).ok())
                         .max()
                         .unwrap_or_default(),
+                    starts_over: seen.started_over(&step.service),
                 },
                 was_failing: was.iter().any(|one| one.is_failing())
                     && !seen.answered(&step.service)

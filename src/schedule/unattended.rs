@@ -118,9 +118,9 @@ async fn tell_aftermath(invocation: &Invocation, state: &StackState) {
         Ok(found) => {
             for one in found {
                 let emitter = invocation.emitter();
-                let text = format!("{}; {} undoes it", one.text, one.undo);
-                emitter.note(NoteCode::SinceRun, text);
-                let complaint = Complaint::new(Code::Unhealthy, one.text).hint(one.undo);
+                emitter.note(NoteCode::SinceRun, one.told());
+                let hint = one.hint();
+                let complaint = Complaint::new(Code::Unhealthy, one.text).hint(hint);
                 notify::warn(invocation, "schedule run", &complaint).await;
             }
         }

@@ -1,8 +1,8 @@
 //! Compose files are edited by path: one value changes, every other byte stays, and Compose reads the
 //! result. What cannot be edited is refused with its place, and nothing is written.
 
-use crate::stack::TestStack;
 use crate::stack::answer::Answer;
+use crate::stack::{TestStack, idle};
 
 const COMPOSE: &str = "\
 # the shop
@@ -418,4 +418,16 @@ fn get_without_a_file_reads_what_counts() {
         .refit(&["get", "services.web.environment.NONE"])
         .exits(1)
         .says("is not set");
+}
+
+/// Compose takes a `$` for a variable wherever it stands.
+#[test]
+fn a_dollar_is_one_where_text_is_asked_for() {
+    let compose = format!("services:\n  web: {}\n", idle("environment: {A: x}"));
+    let Some(stack) = TestStack::started(&compose, &[]) else {
+        return;
+    };
+    let args = ["set", "--string", "services.web.environment.A=ab$cd"];
+    stack.refit(&args).exits(0).never_says("Compose warns");
+    assert_eq!(stack.container("web").env["A"], "ab$cd");
 }

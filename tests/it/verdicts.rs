@@ -302,3 +302,54 @@ fn a_slow_crash_after_the_run_is_told_with_the_run_that_brought_it() {
     stack.refit(&["status"]).exits(0).never_says("since run");
     assert_eq!(stack.container("web").env["OTHER"], "1");
 }
+
+/// The engine starts it again so often, and then no more: nothing is to be waited for.
+#[test]
+fn who_is_not_started_again_any_more_has_failed() {
+    let web = service(
+        "[ $MODE = good ] || exit 7; exec sleep infinity",
+        "env_file: .env, restart: 'on-failure:1'",
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "MODE=good\n")]) else {
+        return;
+    };
+    let answer = stack
+        .refit(&["--json", "set", "MODE=bad", "--settle", "3s"])
+        .exits(3);
+    let failed = &answer.all("verdict")[0];
+    assert_eq!(failed["reason"], "exited with 7", "{answer}");
+}
+
+/// Such as a job that the engine starts anew each time.
+#[test]
+fn who_ends_well_and_is_started_again_by_design_is_not_failing() {
+    let web = service("sleep 0.5; exit 0", "env_file: .env, restart: always");
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
+        return;
+    };
+    while stack.container("web").raw["RestartCount"].as_u64() < Some(2) {}
+    let answer = stack.refit(&["set", "A=2", "--settle", "10s"]).exits(0);
+    answer.has_line(&["✓ web", "ends with 0 and is started again, as before"]);
+}
+
+/// It changed nothing that a rollback could give back.
+#[test]
+fn what_became_of_a_restart_is_told_without_a_way_back() {
+    let web = service(
+        "test ! -e /x/die || exit 4; while test ! -e /x/die; do sleep 0.1; done; exit 4",
+        "volumes: ['./x:/x']",
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[("x/file", "")]) else {
+        return;
+    };
+    stack.refit(&["restart", "web"]).exits(0);
+    stack.write("x/die", "");
+    while stack.container("web").raw["State"]["Status"] != "exited" {}
+    let answer = stack
+        .refit(&["status"])
+        .says("docker compose logs --tail 50 web tells more");
+    answer.never_says("refit rollback");
+}

@@ -74,6 +74,13 @@ pub(super) fn edit_by_path(
 }
 
 impl PathFile {
+    fn new_value(self, text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
+        match (self, kind) {
+            (Self::Compose, ValueType::Literal) => value_of(&text.replace('$', "$$"), kind),
+            (Self::Compose | Self::Yaml | Self::Other(_), _) => value_of(text, kind),
+        }
+    }
+
     fn edited(
         self,
         file: &str,
@@ -82,7 +89,7 @@ impl PathFile {
         to: &To,
     ) -> Result<DoneEdit, Complaint> {
         let new = match to {
-            To::Set(value, kind) => Some(new_value(value.expose(), *kind)?),
+            To::Set(value, kind) => Some(self.new_value(value.expose(), *kind)?),
             To::Unset => None,
         };
         // A number is told as it stands, or was typed.
@@ -165,11 +172,11 @@ pub(crate) fn refused_paths(file: &str, error: &PathEditError) -> Complaint {
     Complaint::new(error.code(), format!("{file}: {error}")).hint(error.hint(file))
 }
 
-fn new_value(text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
+fn value_of(text: &str, kind: ValueType) -> Result<NewValue, Complaint> {
     let refused = |text: String| Complaint::new(Code::BadValue, text);
     Ok(match kind {
         ValueType::Auto => NewValue::Auto(text.to_owned()),
-        ValueType::String => NewValue::String(text.to_owned()),
+        ValueType::String | ValueType::Literal => NewValue::String(text.to_owned()),
         ValueType::Int => NewValue::Int(text.trim().parse().map_err(|_| {
             let digits = text.trim().trim_start_matches(['+', '-']);
             let is_number = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());

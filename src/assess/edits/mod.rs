@@ -22,7 +22,6 @@ use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::request::{Edit, EditRequest, To, ValueType};
-use crate::secret::Secret;
 use crate::stack::locate::Located;
 use crate::stack::shown;
 use crate::stack::side::Side;
@@ -110,10 +109,7 @@ fn edit_in_force(
                 let path = path.map_err(|error| refused_yaml("environment", &error))?;
                 let to = match &edit.to {
                     // What was typed is the value itself.
-                    To::Set(value, _) => {
-                        let text = value.expose().replace('$', "$$");
-                        To::Set(Secret::new(text), ValueType::String)
-                    }
+                    To::Set(value, _) => To::Set(value.clone(), ValueType::Literal),
                     To::Unset => To::Unset,
                 };
                 let key = path.to_string();

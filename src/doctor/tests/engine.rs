@@ -204,7 +204,7 @@ fn what_is_so_since_a_run_is_told_with_that_run() {
         service: "api".into(),
         run: RunId(12),
         text: "api has ended 3 times since run 12, about every 25 s".to_owned(),
-        undo: "refit rollback 12".to_owned(),
+        undo: Some("refit rollback 12".to_owned()),
     });
     let found = case.findings();
     let of_api = found.iter().filter(|one| one.service.is_some());

@@ -23,6 +23,7 @@ fn plain() -> Expectation {
         unhealthy_before: false,
         memory_limit: None,
         restarts_by_design: false,
+        starts_over: false,
         waits_until: Duration::ZERO,
     }
 }
@@ -306,6 +307,40 @@ fn ports_that_answered_before_must_answer_again() {
     assert_eq!(told(&serving(&[80]), &history, 6), "answers at 2");
     history.extend([at(3, died(1)), at(4, LifeEvent::Started)]);
     assert_eq!(told(&serving(&[80]), &history, 9), "pending 94");
+}
+
+#[test]
+fn one_that_starts_over_by_design_has_done_so() {
+    let expect = Expectation {
+        policy: RestartPolicy::Always,
+        starts_over: true,
+        ..plain()
+    };
+    let mut history = vec![at(1, LifeEvent::Started), at(3, died(0))];
+    assert_eq!(told(&expect, &history, 3), "pending 61");
+    history.push(at(4, LifeEvent::Started));
+    assert_eq!(
+        told(&expect, &history, 4),
+        "settled at 4: ends with 0 and is started again, as before"
+    );
+    let history = [
+        at(1, LifeEvent::Started),
+        at(3, died(1)),
+        at(4, LifeEvent::Started),
+    ];
+    assert_eq!(told(&expect, &history, 4), "pending 9");
+}
+
+#[test]
+fn the_engine_gives_up_after_so_many_restarts() {
+    let expect = Expectation {
+        policy: RestartPolicy::OnFailure { most: Some(1) },
+        ..plain()
+    };
+    let mut history = vec![at(1, LifeEvent::Started), at(1, died(7))];
+    assert_eq!(told(&expect, &history, 1), "pending 61");
+    history.extend([at(2, LifeEvent::Started), at(2, died(7))]);
+    assert_eq!(told(&expect, &history, 2), "failed at 2: exited with 7");
 }
 
 #[test]
