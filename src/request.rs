@@ -179,7 +179,7 @@ pub(crate) enum ValueType {
     Auto,
     /// Text, whatever it looks like.
     String,
-    /// Text in which a `$` is one, also for Compose, which otherwise takes it for a variable (F12).
+    /// Text in which a `$` is one, also for Compose, which otherwise takes it for a variable (F14).
     Literal,
     /// A whole number.
     Int,
