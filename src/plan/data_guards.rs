@@ -181,33 +181,33 @@ fn hidden_by(guarded: &Guarded<'_>, service: &ServiceName, place: &str) -> Optio
     let brought = brought.and_then(|running| running.brought.as_ref());
     match (mounted(after, place), was) {
         // The container is out of sync since before, and stays so.
-        (Some(Mounted::Other(_)), Some(Mounted::Other(_))) if !is_made => None,
-        (Some(Mounted::Other(source)), _) => Some(format!("{source} would be mounted over it")),
-        (Some(Mounted::Anonymous), _) => None,
+        (Some(Occupant::Other(_)), Some(Occupant::Other(_))) if !is_made => None,
+        (Some(Occupant::Other(source)), _) => Some(format!("{source} would be mounted over it")),
+        (Some(Occupant::Anonymous), _) => None,
         // Compose hands on the volume that an image asks for.
         (None, _) if brought.is_some_and(|brought| brought.volumes.contains(place)) => None,
-        (None, Some(Mounted::Anonymous)) => {
+        (None, Some(Occupant::Anonymous)) => {
             Some("nothing would be mounted there any more".to_owned())
         }
-        (None, Some(Mounted::Other(_)) | None) => (is_made && brought.is_some())
+        (None, Some(Occupant::Other(_)) | None) => (is_made && brought.is_some())
             .then(|| "nothing would be mounted there any more".to_owned()),
     }
 }
 
 /// What a definition has at a place of the container.
-enum Mounted {
+enum Occupant {
     Anonymous,
     Other(String),
 }
 
-fn mounted(service: &Service, place: &str) -> Option<Mounted> {
+fn mounted(service: &Service, place: &str) -> Option<Occupant> {
     let volumes = service.raw.get("volumes").and_then(|all| all.as_array());
     let mut volumes = volumes.into_iter().flatten();
     if let Some(found) = volumes.find(|one| one["target"].as_str() == Some(place)) {
         return Some(match (found["source"].as_str(), found["type"].as_str()) {
-            (Some(source), _) => Mounted::Other(source.to_owned()),
-            (None, Some("volume") | None) => Mounted::Anonymous,
-            (None, Some(kind)) => Mounted::Other(format!("a {kind}")),
+            (Some(source), _) => Occupant::Other(source.to_owned()),
+            (None, Some("volume") | None) => Occupant::Anonymous,
+            (None, Some(kind)) => Occupant::Other(format!("a {kind}")),
         });
     }
     let tmpfs = service.raw.get("tmpfs");
@@ -217,7 +217,7 @@ fn mounted(service: &Service, place: &str) -> Option<Mounted> {
         .flatten();
     let mut places = listed.chain(tmpfs).filter_map(|one| one.as_str());
     let is_tmpfs = places.any(|one| one.split(':').next() == Some(place));
-    is_tmpfs.then(|| Mounted::Other("a tmpfs".to_owned()))
+    is_tmpfs.then(|| Occupant::Other("a tmpfs".to_owned()))
 }
 
 /// A mount that had data would show an empty folder.

@@ -25,6 +25,7 @@ mod answering;
 mod as_compose_does;
 mod belongs;
 mod corpus;
+mod corpus_keys;
 mod damage;
 mod disk_full;
 mod doctor;
