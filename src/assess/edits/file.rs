@@ -37,11 +37,11 @@ pub(super) fn existing(located: &Located, file: &Path) -> Result<PathBuf, Compla
     }
     let path = lexical(&located.args.directory.join(file));
     let has_folder = path.parent().is_some_and(Path::is_dir);
+    if has_folder && is_used_as_env(&path, located) {
+        return Ok(path);
+    }
     if !has_folder || FileSyntax::of(file, None, false).has_paths() {
         return Err(no_file(file));
-    }
-    if is_used_as_env(&path, located) {
-        return Ok(path);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let others = beside(&path);

@@ -71,11 +71,8 @@ pub(super) fn new_path(
         let hint = format!("did you mean {command}? --allow new-key writes {key}");
         return Err(Complaint::new(Code::NewKey, text).hint(hint));
     }
-    if let Some(section) = syntax.and_then(|syntax| syntax.section_left_out(&text, &path)) {
+    if let Some(meant) = syntax.and_then(|syntax| syntax.section_left_out(&text, &path)) {
         let text = format!("{key} is new, and {name} has sections: it would stand in none");
-        let Ok(meant) = YamlPath::of_keys([section.as_str(), key]) else {
-            return Ok(());
-        };
         let command = with_key(&meant.to_string(), edit, request);
         let hint = format!(
             "name its section, as in {command}; --allow new-key writes it before the first one"

@@ -52,6 +52,14 @@ pub(crate) enum PathEditError {
     /// A key is named without its section.
     #[error("{key} stands in a section: {}", sections.join(", "))]
     WhichSection { key: String, sections: Vec<String> },
+    /// A new key without a section, where all keys stand in one.
+    #[error("{key} is new, and every key stands in a section: {}", sections.join(", "))]
+    WithoutSection {
+        key: String,
+        sections: Vec<String>,
+        /// One that is there, and a slip away.
+        meant: Option<String>,
+    },
     /// Several places can be meant.
     #[error("{path} is ambiguous: {what}")]
     Ambiguous { path: String, what: String },
@@ -79,7 +87,9 @@ impl PathEditError {
             | Self::NeedsQuotes { .. }
             | Self::IsSection { .. } => Code::FileValue,
             Self::NoSuchItem { .. } | Self::NoSection { .. } => Code::FileNoPlace,
-            Self::Ambiguous { .. } | Self::WhichSection { .. } => Code::FileAmbiguous,
+            Self::Ambiguous { .. } | Self::WhichSection { .. } | Self::WithoutSection { .. } => {
+                Code::FileAmbiguous
+            }
             Self::NotEdited { .. } | Self::WouldChangeMore { .. } => Code::EditUnsafe,
         }
     }
@@ -107,7 +117,10 @@ impl PathEditError {
             Self::IsSection { section } => {
                 format!("name what is in it: {section}.KEY; the whole of it: {by_hand}")
             }
-            Self::WhichSection { key, sections } => {
+            Self::WithoutSection {
+                meant: Some(meant), ..
+            } => format!("did you mean {meant}?"),
+            Self::WhichSection { key, sections } | Self::WithoutSection { key, sections, .. } => {
                 let keys = sections
                     .first()
                     .map(String::as_str)

@@ -203,12 +203,24 @@ impl<'a> Ini<'a> {
 }
 
 impl Ini<'_> {
-    /// A section, where a key that is new would stand before all of them.
-    pub(super) fn section_left_out(&self, path: &YamlPath) -> Option<String> {
-        let place = self.find(path, true).ok()?;
-        let is_head = matches!(place, IniPlace::EndOf(0, _));
-        let mut names = self.parts().into_iter().filter_map(|part| part.name);
-        names.next().filter(|_| is_head)
+    /// Where a key that is new would stand before all sections: the path of one in a section that is a
+    /// slip away, or of this one in the first section.
+    pub(super) fn section_left_out(&self, path: &YamlPath) -> Option<YamlPath> {
+        let IniPlace::EndOf(0, key) = self.find(path, true).ok()? else {
+            return None;
+        };
+        let first = self.parts().into_iter().find_map(|part| part.name)?;
+        let near = self.near_in_sections(&key);
+        near.or_else(|| YamlPath::of_keys([first, key]).ok())
+    }
+
+    /// The path of a key in a section that is a slip of the hand away from this one.
+    fn near_in_sections(&self, key: &str) -> Option<YamlPath> {
+        let keys = || self.lines.iter().filter_map(IniLine::key);
+        let meant = crate::suggest::slip_of(key, keys())?;
+        let own = self.entries().into_iter().map(|(path, _)| path);
+        let mut own = own.filter(|path| path.segments().len() > 1);
+        own.find(|path| path.last_key() == Some(meant))
     }
 
     /// The lines that can be meant, and the parts in which there can be a new one, with its key.
@@ -255,14 +267,17 @@ impl Ini<'_> {
         let names = || parts.iter().filter_map(|part| part.name.clone());
         let head = parts[0].lines.clone();
         let has_own = head.clone().any(|at| self.lines[at].key().is_some());
-        let is_open = is_new && !has_own && parts.len() > 1;
-        if !named.is_empty() || is_open {
+        if !named.is_empty() {
             return Err(PathEditError::WhichSection {
                 key: key.to_owned(),
-                sections: match named.is_empty() {
-                    true => names().collect(),
-                    false => named,
-                },
+                sections: named,
+            });
+        }
+        if is_new && !has_own && parts.len() > 1 {
+            return Err(PathEditError::WithoutSection {
+                key: key.to_owned(),
+                sections: names().collect(),
+                meant: self.near_in_sections(key).map(|path| path.to_string()),
             });
         }
         Ok(IniPlace::EndOf(0, key.to_owned()))

@@ -109,8 +109,8 @@ impl PathSyntax {
         }
     }
 
-    /// A section of a file in which a key that is new, and was typed without one, would stand in none.
-    pub(crate) fn section_left_out(self, text: &str, path: &YamlPath) -> Option<String> {
+    /// The path with a section, of a key that is new, and that would stand in none though there are some.
+    pub(crate) fn section_left_out(self, text: &str, path: &YamlPath) -> Option<YamlPath> {
         match self {
             Self::Ini => Ini::parse(text).ok()?.section_left_out(path),
             Self::Toml | Self::Json | Self::Properties => None,

@@ -365,8 +365,26 @@ fn a_section_is_no_value() {
         done.replace("\n\n", "\n"),
         toml.replacen("'x'\n", &format!("'x'{after}"), 1)
     );
-    let left_out = |text: &str, at: &str| Ini.section_left_out(text, &path(at));
-    assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "C").as_deref(), Some("a"));
+    let left_out = |text: &str, at: &str| {
+        let path = Ini.section_left_out(text, &path(at));
+        path.map(|path| path.to_string())
+    };
+    let one = left_out("A = 1\n[a]\nB = 1\n", "C");
+    assert_eq!(one.as_deref(), Some("a.C"));
+    let slip = left_out("A = 1\n[a]\nB = 1\n[b]\nLEVEL = 1\n", "LEVLE");
+    assert_eq!(slip.as_deref(), Some("b.LEVEL"));
+    let php = "[PHP]\nmemory_limit = 1\n[Date]\n";
+    let told = |at: &str| {
+        let error = Ini.set(php, &path(at), &auto("x")).unwrap_err();
+        (error.to_string(), error.hint("f"))
+    };
+    let (text, hint) = told("memory_limt");
+    assert_eq!(hint, "did you mean PHP.memory_limit?");
+    assert_eq!(
+        text,
+        "memory_limt is new, and every key stands in a section: PHP, Date"
+    );
+    assert_eq!(told("other").1, "name it: PHP.other");
     assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "A"), None);
     assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "a.C"), None);
     assert_eq!(left_out("A = 1\n", "C"), None);
