@@ -120,13 +120,13 @@ fn what_cannot_be_meant_is_refused() {
             "radicale.conf",
             "max_connections=5",
             "file_ambiguous",
-            "name it: auth.max_connections",
+            "name its section; is it refit set auth.max_connections=5 -F radicale.conf",
         ),
         (
             "radicale.conf",
             "type=x",
             "file_ambiguous",
-            "name it: auth.type",
+            "did you mean refit set auth.type=x -F radicale.conf --no-apply",
         ),
         (
             "app.ini",
@@ -194,7 +194,7 @@ fn what_cannot_be_meant_is_refused() {
             "php.ini",
             "date.timezone=UTC",
             "file_ambiguous",
-            "name it: Date[",
+            "did you mean refit set 'Date[",
         ),
         (
             "app.ini",

@@ -9,7 +9,7 @@ fn stack() -> Option<TestStack> {
         idle(
             "ports: ['127.0.0.1:8791:8000'], environment: {MAX_BOOKS: '${MAX_BOOKS}', THEME: '1'}"
         ),
-        idle("env_file: [cache.env, {path: later.cfg, required: false}]")
+        idle("env_file: cache.env")
     );
     let files = [
         ("compose.yaml", compose.as_str()),
@@ -200,8 +200,6 @@ fn what_is_meant_so_is_written() {
     written(&["WELCOME_TEXT=hi", "NEW_KEY=1"]);
     written(&["LEVEL=2", "-F", "app.ini", "--allow", "new-key"]);
     assert!(stack.read("app.ini").starts_with("NAME = x\nLEVEL = 2\n"));
-    written(&["A=1", "-F", "later.cfg"]);
-    assert_eq!(stack.read("later.cfg"), "A=1\n");
     written(&["A=1", "-F", "other.env"]);
     assert_eq!(stack.read("other.env"), "A=1\n");
     let env =

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use super::command::with_key;
 use super::file::{check_is_file, text_of, with_meant};
 use crate::assessment::edited::{Edited, KeyChange};
 use crate::complaint::{Code, Complaint};
 use crate::edit::paths::{self, PathEditError, PathSyntax};
 use crate::edit::value_text;
 use crate::edit::yaml::{self, NewValue, YamlError, YamlPath};
-use crate::request::{Edit, To, ValueType};
+use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::stack::locate::Located;
 use crate::stack::side::Side;
 use crate::stack::{shown, suggested_path};
@@ -36,6 +37,7 @@ pub(super) fn edit_by_path(
     of: PathFile,
     path: &Path,
     edits: &[Edit],
+    request: Option<&EditRequest>,
     located: &Located,
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
@@ -46,7 +48,7 @@ pub(super) fn edit_by_path(
     for edit in edits {
         let parsed = edit.key.parse();
         let place: YamlPath = parsed.map_err(|error| refused_yaml(&file, &error))?;
-        let done = of.edited(&file, &text, &place, &edit.to)?;
+        let done = of.edited(&file, &text, &place, edit, request)?;
         let notes = done.notes.iter();
         edited
             .notes
@@ -86,9 +88,10 @@ impl PathFile {
         file: &str,
         text: &str,
         place: &YamlPath,
-        to: &To,
+        edit: &Edit,
+        request: Option<&EditRequest>,
     ) -> Result<DoneEdit, Complaint> {
-        let new = match to {
+        let new = match &edit.to {
             To::Set(value, kind) => Some(self.new_value(value.expose(), *kind)?),
             To::Unset => None,
         };
@@ -126,7 +129,14 @@ impl PathFile {
                     Some(new) => syntax.set(text, place, new),
                     None => syntax.delete(text, place),
                 };
-                let done = done.map_err(|error| refused_paths(file, &error))?;
+                let done = done.map_err(|error| {
+                    let refused = refused_paths(file, &error);
+                    let Some((mended, request)) = error.mended().zip(request) else {
+                        return refused;
+                    };
+                    let command = with_key(&mended.path, edit, request);
+                    refused.hint(format!("{} {command}?", mended.lead))
+                })?;
                 let word = |text: &str| syntax.number_word(text, place);
                 Ok(DoneEdit {
                     before: told(done.before, word(text)),

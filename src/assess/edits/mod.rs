@@ -1,12 +1,14 @@
 //! From what was asked to files as they are to be: in memory, nothing is written here.
 
 mod by_path;
+mod command;
 mod env_file;
 mod file;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use by_path::{refused_paths, refused_yaml};
+pub(crate) use command::{is_hidden, with_key, with_word};
 pub(crate) use file::{
     check_is_file, format_of, is_of_stack, named, no_file, not_editable, stays_readable, syntax_of,
     text_of,
@@ -55,7 +57,7 @@ fn add(request: &EditRequest, located: &Located, edited: &mut Edited) -> Result<
     match &request.file {
         Some(file) => {
             let path = existing(located, file)?;
-            edit_file(&path, &request.edits, located, edited)?;
+            edit_file(&path, &request.edits, Some(request), located, edited)?;
         }
         None => {
             for edit in &request.edits {
@@ -101,7 +103,7 @@ fn edit_in_force(
     for target in found.targets {
         match target {
             KeyTarget::File(path) => {
-                edit_file(&path, std::slice::from_ref(edit), located, edited)?;
+                edit_file(&path, std::slice::from_ref(edit), None, located, edited)?;
             }
             KeyTarget::Definition(service) => {
                 let keys = ["services", service.as_str(), "environment", &edit.key];
@@ -160,6 +162,7 @@ fn check_reach(request: &EditRequest, located: &Located) -> Result<(), Complaint
 fn edit_file(
     path: &Path,
     edits: &[Edit],
+    request: Option<&EditRequest>,
     located: &Located,
     edited: &mut Edited,
 ) -> Result<(), Complaint> {
@@ -173,11 +176,16 @@ fn edit_file(
             } else {
                 PathFile::Yaml
             };
-            edit_by_path(of, path, edits, located, edited)
+            edit_by_path(of, path, edits, request, located, edited)
         }
-        FileSyntax::Paths(syntax) => {
-            edit_by_path(PathFile::Other(syntax), path, edits, located, edited)
-        }
+        FileSyntax::Paths(syntax) => edit_by_path(
+            PathFile::Other(syntax),
+            path,
+            edits,
+            request,
+            located,
+            edited,
+        ),
         FileSyntax::Env => edit_env(path, edits, located, edited),
         FileSyntax::Other => Err(not_editable(&name)),
     }
@@ -200,7 +208,7 @@ fn edit_definition(edit: &Edit, located: &Located, edited: &mut Edited) -> Resul
     edited.remarks.extend(remark);
     edited.notes.extend(warning);
     let edits = std::slice::from_ref(edit);
-    edit_by_path(PathFile::Compose, &path, edits, located, edited)
+    edit_by_path(PathFile::Compose, &path, edits, None, located, edited)
 }
 
 /// `--for`: the service's `environment` takes the key from the env files.

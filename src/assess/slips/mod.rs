@@ -2,12 +2,12 @@
 //! probably meant, and a value that the application is known not to take. Refused before anything is
 //! touched.
 
-mod command;
 mod place;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::assess::edits::{is_hidden, with_key, with_word};
 use crate::assess::{edit_target, edits};
 use crate::assessment::Assessment;
 use crate::complaint::{Code, Complaint};
@@ -25,7 +25,6 @@ use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
 use crate::stack::{Place, sample, shown};
 use crate::suggest;
-use command::{is_hidden, with_key, with_word};
 use place::{new_path, new_service, path_for_key};
 
 /// What Compose itself reads.

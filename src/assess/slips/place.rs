@@ -1,7 +1,6 @@
 //! Paths that are new, and a slip away from what is there.
 
-use super::command::with_key;
-use crate::assess::edits;
+use crate::assess::edits::{self, with_key};
 use crate::complaint::{Code, Complaint};
 use crate::edit::paths::{self, PathSyntax};
 use crate::edit::yaml::{Segment, YamlPath};

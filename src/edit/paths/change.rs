@@ -77,6 +77,13 @@ pub(crate) enum PathEditError {
     WouldChangeMore { path: String },
 }
 
+/// A path that was probably meant.
+pub(crate) struct MendedPath {
+    pub path: String,
+    /// How it is brought forward.
+    pub lead: &'static str,
+}
+
 impl PathEditError {
     /// The stable name of the case.
     pub(crate) fn code(&self) -> Code {
@@ -92,6 +99,42 @@ impl PathEditError {
             }
             Self::NotEdited { .. } | Self::WouldChangeMore { .. } => Code::EditUnsafe,
         }
+    }
+
+    /// The path that was meant, where one can be told.
+    pub(crate) fn mended(&self) -> Option<MendedPath> {
+        let (key, sections, meant) = match self {
+            Self::WhichSection { key, sections } => (key, sections, None),
+            Self::WithoutSection {
+                key,
+                sections,
+                meant,
+            } => (key, sections, meant.as_ref()),
+            Self::Syntax { .. }
+            | Self::WrongKind { .. }
+            | Self::NoSuchItem { .. }
+            | Self::NoSection { .. }
+            | Self::IsSection { .. }
+            | Self::Ambiguous { .. }
+            | Self::Value { .. }
+            | Self::NeedsQuotes { .. }
+            | Self::NotEdited { .. }
+            | Self::WouldChangeMore { .. } => return None,
+        };
+        let is_sure = meant.is_some() || matches!(self, Self::WhichSection { .. });
+        let of_first = || YamlPath::of_keys([sections.first()?, key]).ok();
+        let path = match meant {
+            Some(meant) => meant.clone(),
+            None => of_first()?.to_string(),
+        };
+        Some(MendedPath {
+            path,
+            lead: if is_sure {
+                "did you mean"
+            } else {
+                "name its section; is it"
+            },
+        })
     }
 
     /// What to do next; `file` as it is shown.
@@ -117,20 +160,11 @@ impl PathEditError {
             Self::IsSection { section } => {
                 format!("name what is in it: {section}.KEY; the whole of it: {by_hand}")
             }
-            Self::WithoutSection {
-                meant: Some(meant), ..
-            } => format!("did you mean {meant}?"),
-            Self::WhichSection { key, sections } | Self::WithoutSection { key, sections, .. } => {
-                let keys = sections
-                    .first()
-                    .map(String::as_str)
-                    .into_iter()
-                    .chain([key.as_str()]);
-                let path = YamlPath::of_keys(keys).map(|path| path.to_string());
-                format!(
-                    "name it: {}",
-                    path.unwrap_or_else(|_| format!("SECTION.{key}"))
-                )
+            Self::WhichSection { key, .. } | Self::WithoutSection { key, .. } => {
+                match self.mended() {
+                    Some(mended) => format!("{} {}?", mended.lead, mended.path),
+                    None => format!("name it: SECTION.{key}"),
+                }
             }
             Self::Ambiguous { .. } | Self::NotEdited { .. } | Self::WouldChangeMore { .. } => {
                 by_hand

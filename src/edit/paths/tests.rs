@@ -384,7 +384,7 @@ fn a_section_is_no_value() {
         text,
         "memory_limt is new, and every key stands in a section: PHP, Date"
     );
-    assert_eq!(told("other").1, "name it: PHP.other");
+    assert_eq!(told("other").1, "name its section; is it PHP.other?");
     assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "A"), None);
     assert_eq!(left_out("A = 1\n[a]\nB = 1\n", "a.C"), None);
     assert_eq!(left_out("A = 1\n", "C"), None);
@@ -505,7 +505,7 @@ fn what_ini_cannot_take_is_refused() {
     // Without its section it is none of those.
     refuses(Ini, types, "type", &auto("w"), "file_ambiguous");
     let error = Ini.set(types, &path("new"), &auto("w")).unwrap_err();
-    assert_eq!(error.hint("f"), "name it: auth.new");
+    assert_eq!(error.hint("f"), "name its section; is it auth.new?");
     for text in ["maxmemory 64mb\n", "server {\n}\n", "[a\nb=1\n"] {
         refuses(Ini, text, "a", &auto("w"), "file_syntax");
     }
@@ -580,10 +580,13 @@ fn a_value_of_ini_goes_on_in_lines_that_are_indented_more() {
 fn a_name_with_dots_is_found_in_ini() {
     let php = "[PHP]\nengine = On\n[Date]\n;date.timezone =\n[opcache]\nopcache.enable=1\n";
     let hint = |at: &str| Ini.set(php, &path(at), &auto("x")).unwrap_err().hint("f");
-    assert_eq!(hint("date.timezone"), "name it: Date[\"date.timezone\"]");
+    assert_eq!(
+        hint("date.timezone"),
+        "did you mean Date[\"date.timezone\"]?"
+    );
     assert_eq!(
         hint("opcache.enable"),
-        "name it: opcache[\"opcache.enable\"]"
+        "did you mean opcache[\"opcache.enable\"]?"
     );
     let after = php.replacen("[Date]\n", "[Date]\ndate.timezone=UTC\n", 1);
     sets(Ini, php, "Date[\"date.timezone\"]", "UTC", &after);

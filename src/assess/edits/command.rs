@@ -5,7 +5,7 @@ use crate::secret::is_secret;
 use crate::text::shell_word;
 
 /// The whole command with another key or path in it. A secret is not told again.
-pub(super) fn with_key(word: &str, edit: &Edit, request: &EditRequest) -> String {
+pub(crate) fn with_key(word: &str, edit: &Edit, request: &EditRequest) -> String {
     let value = match &edit.to {
         To::Set(value, _) => {
             let text = value.expose();
@@ -31,7 +31,7 @@ pub(super) fn with_key(word: &str, edit: &Edit, request: &EditRequest) -> String
 }
 
 /// The whole command with another word in the place of an edit.
-pub(super) fn with_word(word: &str, edit: &Edit, request: &EditRequest) -> String {
+pub(crate) fn with_word(word: &str, edit: &Edit, request: &EditRequest) -> String {
     let at = request.edits.iter().position(|one| one.key == edit.key);
     if let (Some(typed), Some(at)) = (&request.typed, at) {
         return typed.with(at..at + 1, &[word]);
@@ -49,6 +49,6 @@ pub(super) fn with_word(word: &str, edit: &Edit, request: &EditRequest) -> Strin
 }
 
 /// An address without its scheme may hold a password all the same.
-pub(super) fn is_hidden(key: &str, text: &str) -> bool {
+pub(crate) fn is_hidden(key: &str, text: &str) -> bool {
     is_secret(key, text) || text.contains('@')
 }
