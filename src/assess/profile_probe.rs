@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::assessment::Assessment;
 use crate::docker::container::{Container, Health};
 use crate::event::{Action, ServiceName};
-use crate::host::http;
+use crate::host::http::{self, Answer};
 use crate::settings::Probe;
 use crate::stack::model::Model;
 use crate::stack::{Place, address, application};
@@ -19,28 +19,42 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) async fn of(place: &Place, assessment: &Assessment) -> Option<(ServiceName, Probe)> {
     let before = assessment.before.as_ref()?;
     let subject = application::of(&place.located.args.directory, before, None).ok()?;
-    let (service, page) = (&subject.service, subject.profile.health.as_ref()?);
+    let (service, profile) = (&subject.service, &subject.profile);
+    let pages = profile.health_pages(subject.version.as_deref());
     let is_asked_otherwise = place.settings.service(service).probe.is_some();
-    if is_asked_otherwise
+    if pages.is_empty()
+        || is_asked_otherwise
         || !place.docker.endpoint.is_local()
         || !is_same_version(assessment, service)
     {
         return None;
     }
-    let url = |model: &Model| {
-        let service = model.services.get(service)?;
-        let base = address::on_this_host(service, subject.profile.port)?;
-        Some(format!("{base}{}", page.path))
-    };
-    let probe = Probe {
-        url: url(before)
-            .filter(|url_before| url(&assessment.after).as_ref() == Some(url_before))?,
-        status: Some(page.status),
-        body: page.body.clone(),
-    };
-    let answer = http::get(probe.url.clone(), PATIENCE).await;
-    let is_well = probe.judge(&answer).is_ok();
-    is_well.then(|| (service.clone(), probe))
+    for page in pages {
+        let url = |model: &Model| {
+            let service = model.services.get(service)?;
+            let base = address::on_this_host(service, profile.port)?;
+            Some(format!("{base}{}", page.path))
+        };
+        let probe = Probe {
+            url: url(before)
+                .filter(|url_before| url(&assessment.after).as_ref() == Some(url_before))?,
+            status: Some(page.status),
+            body: page.body.clone(),
+        };
+        let answer = http::get(probe.url.clone(), PATIENCE).await;
+        let lacks = match &answer {
+            Answer::Http { status, body } => profile.lacks_page(&page, *status, body),
+            Answer::None(_) => false,
+        };
+        if lacks {
+            continue;
+        }
+        return probe
+            .judge(&answer)
+            .is_ok()
+            .then(|| (service.clone(), probe));
+    }
+    None
 }
 
 /// Whether the container that runs is touched, has no healthcheck that calls it well, and is of the image that it is to have.

@@ -67,6 +67,7 @@ pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> 
     let mut found = Vec::new();
     if let Some(subject) = patient.known() {
         found.extend(of_settings(patient, environment, subject));
+        found.extend(https_alone(patient, environment, subject));
     }
     let Some(visit) = patient.visit else {
         return found;
@@ -177,6 +178,40 @@ fn of_settings(
     }
     found.dedup_by(|a, b| a.keys == b.keys && a.text == b.text);
     found
+}
+
+/// Keys that make browsers use https alone, at an address that is plain http.
+fn https_alone(
+    patient: &Patient<'_>,
+    environment: &Environment<'_>,
+    subject: &Subject,
+) -> Vec<Finding> {
+    let Some((address, _)) = address_of(patient, environment, subject) else {
+        return Vec::new();
+    };
+    if address.is_https() {
+        return Vec::new();
+    }
+    let keys = subject.profile.https_alone.iter();
+    let on = keys.filter_map(|key| {
+        let given = environment.get(key.as_str())?;
+        (reads(subject, key) && switch(given.value) == Some(true)).then_some((key, given))
+    });
+    on.map(|(key, given)| {
+        let text = format!(
+            "{key}={} ({}), and the address is {}",
+            given.value,
+            given.place(),
+            address.origin()
+        );
+        let finding = Finding::new(FindingCode::HttpsAlone, text)
+            .of(&subject.service)
+            .key(key)
+            .why("a browser that has come by https once never uses http for this host again, and is locked out")
+            .hint(given.set(key, "false"));
+        at(finding, given)
+    })
+    .collect()
 }
 
 /// Whether this version reads a key; one whose version cannot be seen is taken for new.

@@ -62,12 +62,14 @@ pub enum FindingCode {
     UrlElsewhere,
     UrlRedirects,
     OriginDiffers,
+    OriginRefused,
+    HttpsAlone,
     ApplicationUnknown,
 }
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 35] = {
+    pub const ALL: [(Self, &'static str, Level); 37] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -104,6 +106,8 @@ impl FindingCode {
             (Self::UrlElsewhere, "url_elsewhere", Wrong),
             (Self::UrlRedirects, "url_redirects", Note),
             (Self::OriginDiffers, "origin_differs", Warning),
+            (Self::OriginRefused, "origin_refused", Wrong),
+            (Self::HttpsAlone, "https_alone", Wrong),
             (Self::ApplicationUnknown, "application_unknown", Note),
         ]
     };

@@ -162,9 +162,11 @@ fn overridden(patient: &Patient<'_>, file: &EnvText, service: &ServiceName) -> O
     }
     let definition = patient.resolved.model.services.get(service)?;
     let named = patient.resolved.source.services.get(service)?;
+    // What the sample has as well is nobody's choice: the application's own files are written so.
     let other = |line: &&EnvLine| {
         let has = definition.environment.get(&line.key).cloned().flatten();
-        named.environment.contains(&line.key)
+        !line.is_sample
+            && named.environment.contains(&line.key)
             && has.is_some_and(|value| value != line.value.expose())
     };
     let lines: Vec<&EnvLine> = file.set().filter(other).collect();

@@ -5,7 +5,8 @@ use super::finding::{Finding, FindingCode};
 use super::given::Environment;
 use super::patient::{Answered, Patient, Visit};
 use crate::host::http::Reply;
-use crate::profile::Page;
+use crate::profile::{self, Page};
+use crate::stack::application::Subject;
 use crate::stack::url::Address;
 
 /// Why an answer is not the page that is wanted; `None`: it is.
@@ -32,9 +33,7 @@ fn wrong(page: &Page, answered: &Answered) -> Option<String> {
 
 pub(super) fn findings(patient: &Patient<'_>, environment: &Environment<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let (Some(subject), Some(answered)) = (patient.known(), patient.health)
-        && let Some(page) = &subject.profile.health
-    {
+    if let (Some(subject), Some((page, answered))) = (patient.known(), patient.health) {
         let what = wrong(page, answered);
         let service = &subject.service;
         found.extend(what.map(|what| {
@@ -96,16 +95,39 @@ fn of_visit(patient: &Patient<'_>, visit: &Visit, environment: &Environment<'_>)
             given.place(),
             told.origin()
         );
-        let finding = Finding::new(FindingCode::OriginDiffers, text)
+        let (code, why) = match is_refused(subject, &visit.address) {
+            true => (
+                FindingCode::OriginRefused,
+                format!(
+                    "over plain http browsers do not tell where a request comes from, and {title} answers a sign-in from another address with 403 unless each proxy passes Host on"
+                ),
+            ),
+            false => (
+                FindingCode::OriginDiffers,
+                format!(
+                    "{title} may refuse a login from another address, and sends links to this one"
+                ),
+            ),
+        };
+        let finding = Finding::new(code, text)
             .of(&subject.service)
             .key(key)
-            .why(format!(
-                "{title} may refuse a login from another address, and sends links to this one"
-            ))
+            .why(why)
             .hint(given.set(key, &url));
         found.push(super::keys::at(finding, given));
     }
     found
+}
+
+/// Whether the application refuses a sign-in at an address that it was not told; a version that cannot be
+/// seen is taken for a new one.
+fn is_refused(subject: &Subject, address: &Address) -> bool {
+    let since = subject.profile.cookies.refuses_others_since.as_deref();
+    let refuses = since.is_some_and(|since| {
+        let version = subject.version.as_deref();
+        version.is_none_or(|version| profile::is_since(version, since))
+    });
+    refuses && !address.is_https() && !address.is_loopback()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::docker::container::{Health, State};
 use crate::event::{Route, ServiceName};
 use crate::health::aftermath::Aftermath;
 use crate::host::http::Reply;
+use crate::profile::Page;
 use crate::secret::Secret;
 use crate::stack::Resolved;
 use crate::stack::application::Subject;
@@ -46,8 +47,8 @@ pub(crate) struct Patient<'a> {
     pub drifts: &'a [Drift],
     /// What is said where the files mean another project than the one that runs.
     pub other_project: Option<&'a Complaint>,
-    /// The application's page of health.
-    pub health: Option<&'a Answered>,
+    /// The application's page of health, and what it answered.
+    pub health: Option<&'a (Page, Answered)>,
     /// What `--url` names.
     pub visit: Option<&'a Visit>,
 }
@@ -126,6 +127,8 @@ pub(crate) struct EnvLine {
     pub line: usize,
     /// The value as Compose reads it; empty counts as none.
     pub value: Secret,
+    /// The sample beside it has the same one: nobody has chosen it.
+    pub is_sample: bool,
 }
 
 /// A service that gets an env file.

@@ -42,6 +42,11 @@ pub(crate) struct Profile {
     pub stores: Vec<String>,
     /// Where it says that it is well.
     pub health: Option<Page>,
+    /// Where it says that it is ready, which may be later, since the version that has such a page.
+    pub ready: Option<ReadyPage>,
+    /// Keys that make browsers use https alone.
+    #[serde(default)]
+    pub https_alone: Vec<String>,
     /// Services that end when their work is done.
     #[serde(default)]
     pub one_shots: Vec<String>,
@@ -76,6 +81,8 @@ pub(crate) struct Profile {
 pub(crate) struct CookieKeys {
     /// Keys that hold the address in the browser; a login from another one may be refused.
     pub address: Vec<String>,
+    /// The first version that refuses it where it cannot see otherwise that the page was its own.
+    pub refuses_others_since: Option<String>,
     /// Where the key of `secure` is not set: cookies are sent over https only unless the address in
     /// this key is this very machine's.
     pub secure_unless_local: Option<String>,
@@ -225,6 +232,20 @@ pub(crate) struct Page {
 
 fn ok() -> u16 {
     200
+}
+
+/// The page on which an application says that it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadyPage {
+    /// The first version that has it. An older one may answer with its page for browsers.
+    pub since: String,
+    /// Path on the application's port.
+    pub path: String,
+    /// Text of the body once it is ready.
+    pub body: String,
+    /// Text of the body until then.
+    pub not_yet: String,
 }
 
 /// How a person signs in, and how one sees that it worked.

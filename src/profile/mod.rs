@@ -59,6 +59,33 @@ impl Profile {
         }
     }
 
+    /// The pages on which it may say that it is well, the one that says most first: where the version is
+    /// not known, whether it has that one is seen by its answer.
+    pub(crate) fn health_pages(&self, version: Option<&str>) -> Vec<Page> {
+        let page = |ready: &format::ReadyPage| Page {
+            path: ready.path.clone(),
+            post: false,
+            status: 200,
+            body: Some(ready.body.clone()),
+        };
+        let is_there = |ready: &&format::ReadyPage| {
+            version.is_none_or(|version| is_since(version, &ready.since))
+        };
+        let ready = self.ready.iter().filter(is_there).map(page);
+        ready.chain(self.health.clone()).collect()
+    }
+
+    /// Whether an answer on one of these pages is that of a version which has no such page.
+    pub(crate) fn lacks_page(&self, page: &Page, status: u16, body: &str) -> bool {
+        let Some(ready) = self.ready.as_ref().filter(|ready| ready.path == page.path) else {
+            return false;
+        };
+        let is_html = body.trim_start().starts_with('<');
+        let says = |text: &str| !is_html && body.contains(text);
+        let is_ready = status == page.status && says(&ready.body);
+        !is_ready && !says(&ready.not_yet)
+    }
+
     /// What another value of a key brings with it, in a sentence that begins with "another value".
     pub(crate) fn costs(&self, key: &str) -> Option<&str> {
         Some(self.keys.get(key)?.change.as_ref()?.costs.as_str())
@@ -72,6 +99,11 @@ impl Profile {
         let sum = crate::hash::sha256(value.as_bytes());
         known.contains(&sum)
     }
+}
+
+/// Whether a version is this one or a later one.
+pub(crate) fn is_since(version: &str, since: &str) -> bool {
+    numbers(version) >= numbers(since)
 }
 
 /// The numbers of a version, for comparing; a candidate (`-rc1`) counts as what it is one of.
@@ -131,6 +163,26 @@ mod tests {
             }
         }
         assert_eq!(found.last().unwrap().name, GENERIC);
+    }
+
+    #[test]
+    fn the_page_that_says_most_is_asked_where_the_version_has_it() {
+        let found = all().unwrap();
+        let chat = found.iter().find(|p| p.name == "librechat").unwrap();
+        let paths = |version: Option<&str>| -> Vec<String> {
+            let pages = chat.health_pages(version).into_iter();
+            pages.map(|page| page.path).collect()
+        };
+        assert_eq!(paths(Some("v0.8.6")), ["/health"]);
+        assert_eq!(paths(Some("v0.8.7-rc1")), ["/readyz", "/health"]);
+        assert_eq!(paths(None), ["/readyz", "/health"]);
+        let ready = &chat.health_pages(None)[0];
+        assert!(!chat.lacks_page(ready, 200, "OK"));
+        assert!(!chat.lacks_page(ready, 503, "NOT_READY"));
+        assert!(chat.lacks_page(ready, 200, "<!doctype html><title>OK</title>"));
+        assert!(chat.lacks_page(ready, 404, "Not Found"));
+        let health = &chat.health_pages(Some("0.8.6"))[0];
+        assert!(!chat.lacks_page(health, 503, ""));
     }
 
     #[test]

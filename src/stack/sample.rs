@@ -1,5 +1,6 @@
 //! The sample of an env file that applications come with: under which names, and what it documents.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::edit::dotenv::{Dotenv, Format};
@@ -40,5 +41,17 @@ pub(crate) fn keys(directory: &Path) -> Vec<(String, &'static str)> {
             let all: Vec<String> = set.into_iter().chain(options).collect();
             all.into_iter().map(move |key| (key, name))
         })
+        .collect()
+}
+
+/// The values that the sample of a folder gives, by key.
+pub(crate) fn values(directory: &Path) -> BTreeMap<String, String> {
+    let mut samples = SAMPLE_NAMES.iter();
+    let text = samples.find_map(|name| files::text_if_readable(&directory.join(name)));
+    let tree = text.and_then(|text| Dotenv::parse(text.as_bytes(), Format::Compose).ok());
+    let read = tree.and_then(|tree| tree.read(&|_| None).ok());
+    let values = read.into_iter().flatten();
+    values
+        .filter_map(|(key, value)| Some((key, value?)))
         .collect()
 }

@@ -388,3 +388,20 @@ fn its_page_of_health_decides_where_it_answered_before() {
     // Its port is there, and that is all that is said.
     assert_eq!(answer.verdict("api").0, "answers", "{answer}");
 }
+
+/// Newer releases say on another page that they are ready, which is later than that they listen.
+#[test]
+fn its_page_of_readiness_decides_where_it_has_one() {
+    let newer = |env: String| format!("{env}\nSTANDIN_READY=true\n");
+    let Some(app) = librechat(newer) else { return };
+    let app = app.up();
+    let stack = &app.stack;
+    let env = stack.read(".env");
+    let words = ["--json", "set", "STANDIN_READY=false", "--timeout", "3s"];
+    let answer = stack.refit(&words).exits(3);
+    assert_eq!(answer.outcome(), "rolled_back", "{answer}");
+    let reason = answer.the("rollback")["reason"].to_string();
+    assert!(reason.contains("/readyz answered 503"), "{reason}");
+    assert_eq!(stack.read(".env"), env);
+    assert_eq!(app.get("/readyz").body, "OK");
+}

@@ -15,7 +15,7 @@ use crate::stack::application::Subject;
 use crate::stack::drift::mounted::{self, Mounted, MountedKind};
 use crate::stack::locate::Located;
 use crate::stack::model::Bind;
-use crate::stack::{Resolved, routes, shown};
+use crate::stack::{Resolved, routes, sample, shown};
 
 /// Every env file of the stack, of its services, and those that the application mounts.
 pub(super) fn env_texts(
@@ -57,23 +57,26 @@ pub(super) fn env_texts(
             name: shown(&located.args.directory, path),
             is_first: *path == first,
             fills_in: own.contains(path),
-            lines: lines(&tree),
+            lines: lines(&tree, path),
             reaches: reaches.collect(),
         })
     };
     paths.iter().filter_map(text).collect()
 }
 
-fn lines(tree: &Dotenv) -> Vec<EnvLine> {
+fn lines(tree: &Dotenv, path: &Path) -> Vec<EnvLine> {
+    let sample = path.parent().map(sample::values).unwrap_or_default();
     let read = tree.read(&|name| std::env::var(name).ok());
     let lines = read.unwrap_or_default().into_iter();
     lines
         .filter_map(|(key, value)| {
             let line = tree.line_of(&key.parse().ok()?)?;
+            let value = value?;
             Some(EnvLine {
+                is_sample: sample.get(&key) == Some(&value),
                 key,
                 line,
-                value: Secret::new(value?),
+                value: Secret::new(value),
             })
         })
         .collect()

@@ -44,13 +44,14 @@ impl Examination<'_> {
     }
 
     /// The application's page of health; nothing where there is none to be asked.
-    pub(super) async fn health(&self) -> Result<Option<Answered>, String> {
-        let Some((subject, page)) = self.subject.and_then(|subject| {
-            let page = subject.profile.health.as_ref()?;
-            Some((subject, page))
-        }) else {
+    pub(super) async fn health(&self) -> Result<Option<(Page, Answered)>, String> {
+        let Some(subject) = self.subject else {
             return Ok(None);
         };
+        let pages = subject.profile.health_pages(subject.version.as_deref());
+        if pages.is_empty() {
+            return Ok(None);
+        }
         let running = self.running.ok_or("no engine answers")?;
         if !self.is_local() {
             return Err("the engine is on another machine".to_owned());
@@ -64,15 +65,32 @@ impl Examination<'_> {
         let base = service
             .and_then(|service| address::on_this_host(service, subject.profile.port))
             .ok_or("its port is not published on this machine")?;
-        let answered = ask(&base, page).await;
+        let mut found = None;
+        for page in pages {
+            let answered = ask(&base, &page).await;
+            let lacks = answered
+                .reply
+                .as_ref()
+                .is_ok_and(|reply| subject.profile.lacks_page(&page, reply.status, &reply.body));
+            found = Some((page, answered));
+            if !lacks {
+                break;
+            }
+        }
         let is_young = inspected.as_ref().is_some_and(|inspected| {
             let age = |at: Timestamp| Timestamp::now().as_second() - at.as_second();
             inspected.health == Health::Starting
                 || inspected.started_at.is_some_and(|at| age(at) < YOUNG)
         });
-        match answered.reply {
-            Err(_) if is_young => Err(format!("{} is still starting", subject.service)),
-            _ => Ok(Some(answered)),
+        let is_starting = found
+            .as_ref()
+            .is_some_and(|(_, answered)| match &answered.reply {
+                Ok(reply) => reply.status == 503,
+                Err(_) => true,
+            });
+        match is_young && is_starting {
+            true => Err(format!("{} is still starting", subject.service)),
+            false => Ok(found),
         }
     }
 

@@ -184,7 +184,7 @@ fn where_the_address_leads() {
         ..Reply::default()
     };
     let told = case(Ok(login)).told();
-    assert_eq!(told, ["cookie_key api", "origin_differs DOMAIN_CLIENT"]);
+    assert_eq!(told, ["origin_refused DOMAIN_CLIENT", "cookie_key api"]);
     let health = |path: &str, status, body: &str| Answered {
         url: format!("http://chat.example.org{path}/health"),
         reply: Ok(Reply {
@@ -203,4 +203,67 @@ fn where_the_address_leads() {
     let same = Case::librechat(&[("DOMAIN_CLIENT", "https://chat.example.org/")]);
     let same = same.visited("https://chat.example.org:443/", Ok(Reply::default()));
     assert!(same.told().is_empty(), "{:?}", same.told());
+}
+
+#[test]
+fn a_sign_in_that_is_refused_at_another_address() {
+    let told = |version: Option<&str>, url: &str| {
+        let env = [
+            ("DOMAIN_CLIENT", "http://chat.home:3080"),
+            ("SESSION_COOKIE_SECURE", "false"),
+        ];
+        let mut case = Case::librechat(&env).visited(
+            url,
+            Ok(Reply {
+                status: 200,
+                ..Reply::default()
+            }),
+        );
+        case.visit.as_mut().unwrap().health = Vec::new();
+        case.subject.as_mut().unwrap().version = version.map(str::to_owned);
+        case.findings()
+            .iter()
+            .map(|found| found.code)
+            .collect::<Vec<_>>()
+    };
+    for (version, url, code) in [
+        (
+            Some("v0.8.8"),
+            "http://192.168.1.5",
+            FindingCode::OriginRefused,
+        ),
+        (None, "http://192.168.1.5", FindingCode::OriginRefused),
+        (
+            Some("v0.8.6"),
+            "http://192.168.1.5",
+            FindingCode::OriginDiffers,
+        ),
+        (
+            Some("v0.8.8"),
+            "https://chat.example.org",
+            FindingCode::OriginDiffers,
+        ),
+        (
+            Some("v0.8.8"),
+            "http://127.0.0.1:3080",
+            FindingCode::OriginDiffers,
+        ),
+    ] {
+        assert!(
+            told(version, url).contains(&code),
+            "{version:?} {url}: {:?}",
+            told(version, url)
+        );
+    }
+}
+
+#[test]
+fn https_alone_at_an_address_of_http() {
+    let env = |address: &'static str| [("HSTS_ENABLED", "true"), ("DOMAIN_CLIENT", address)];
+    let told = |address, version: &str| Case::librechat(&env(address)).of_version(version).told();
+    let has = |told: Vec<String>| told.contains(&"https_alone HSTS_ENABLED".to_owned());
+    assert!(has(told("http://192.168.1.5:3080", "v0.8.8")));
+    assert!(!has(told("https://chat.example.org", "v0.8.8")));
+    // An older one does not read the key.
+    assert!(!has(told("http://192.168.1.5:3080", "v0.8.6")));
 }

@@ -248,10 +248,19 @@ fn what_differs_is_told_once() {
 fn the_page_of_health() {
     let told = |reply: Result<Reply, String>| {
         let mut case = Case::librechat(&[]);
-        case.health = Some(Answered {
+        let answered = Answered {
             url: "http://127.0.0.1:3080/health".into(),
             reply,
-        });
+        };
+        let page = case
+            .subject
+            .as_ref()
+            .unwrap()
+            .profile
+            .health
+            .clone()
+            .unwrap();
+        case.health = Some((page, answered));
         case.told()
     };
     let reply = |status, body: &str| {

@@ -35,7 +35,7 @@ struct Case {
     outside: Vec<Outside>,
     aftermath: Vec<Aftermath>,
     drifts: Vec<Drift>,
-    health: Option<Answered>,
+    health: Option<(crate::profile::Page, Answered)>,
     visit: Option<Visit>,
 }
 
@@ -99,6 +99,7 @@ impl Case {
                 key: (*key).to_owned(),
                 line: index + 1,
                 value: Secret::new((*value).to_owned()),
+                is_sample: false,
             });
         let reaches = reaches.iter().map(|(service, route)| Reach {
             service: (*service).into(),

@@ -83,6 +83,14 @@ fn what_the_definition_says_wins_over_the_file() {
     assert_eq!((found.code, found.line), (FindingCode::KeyOverridden, None));
     assert_eq!(found.keys, ["HOST", "MONGO_URI"]);
     assert!(found.text.starts_with("HOST and MONGO_URI in .env are"));
+    // The sample has them as well, so nobody has chosen them.
+    let mut stock = case;
+    for line in &mut stock.env[0].lines {
+        line.is_sample = line.key != "MONGO_URI";
+    }
+    assert_eq!(stock.the().keys, ["MONGO_URI"]);
+    stock.env[0].lines[1].is_sample = true;
+    assert!(stock.told().is_empty());
     // The value that wins is the one that is judged.
     let services = json!({"api": {"environment": {"DOMAIN_CLIENT": "chat.example.org"}}});
     let case = Case::new("librechat", "api", services);

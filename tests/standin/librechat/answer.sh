@@ -80,6 +80,13 @@ case "$METHOD $TARGET" in
     'GET /health')
         # For the tests: it runs, and is not well.
         case $STANDIN_UNWELL in true) reply '503 Service Unavailable' text/plain NO ;; *) reply '200 OK' text/plain OK ;; esac ;;
+    'GET /readyz')
+        # Of a newer release, while it migrates; an older one has no such page.
+        case $STANDIN_READY in
+            true) reply '200 OK' text/plain OK ;;
+            false) reply '503 Service Unavailable' text/plain NOT_READY ;;
+            *) reply '200 OK' text/html '<!doctype html><title>LibreChat OK</title>' ;;
+        esac ;;
     'GET /api/config') config ;;
     'POST /api/auth/login') login ;;
     'POST /api/auth/refresh') refresh ;;
