@@ -20,6 +20,7 @@ use crate::plan::{self, Inputs};
 use crate::request::Options;
 use crate::rollback::history;
 use crate::secret::Redactor;
+use crate::stack::identity::default_name;
 use crate::stack::locate::Located;
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
@@ -203,17 +204,6 @@ fn renamed_to(place: &Place, edited: &Edited, project: &str) -> Option<Option<St
         };
         (before != after && is_other).then_some(after)
     })
-}
-
-/// The name that Compose gives a project of which nobody says one: its folder's.
-fn default_name(directory: &Path) -> String {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    let lower = name.to_lowercase();
-    let fit = lower
-        .chars()
-        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
-    let fit: String = fit.collect();
-    fit.trim_start_matches(['_', '-']).to_owned()
 }
 
 /// The present containers would stay behind under the old name, holding ports and volumes.

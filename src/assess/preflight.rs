@@ -12,7 +12,7 @@ use crate::event::{Action, ServiceName};
 use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, Step};
-use crate::stack::drift::mounted::{self, Mounted, MountedKind};
+use crate::stack::drift::mounted::{self, MountedKind, SeenMount};
 use crate::stack::model::{Bind, Model, Port, Section, Service};
 use crate::stack::{Place, routes};
 use crate::suggest;
@@ -143,7 +143,7 @@ async fn lost_binds(
             continue;
         };
         for bind in &gone {
-            if let Mounted::Gone(kind) = mounted::of_bind(&inspected, bind) {
+            if let SeenMount::Gone(kind) = mounted::of_bind(&inspected, bind) {
                 lost.insert(bind.target.clone(), kind);
             }
         }

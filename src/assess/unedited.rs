@@ -9,7 +9,7 @@ use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
 use crate::complaint::Complaint;
 use crate::docker::container::Container;
-use crate::event::ServiceName;
+use crate::event::{Action, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::plan;
 use crate::plan::{Inputs, Plan};
@@ -57,11 +57,20 @@ pub(super) async fn of_apply(
                 .map(move |r| (file.clone(), r))
         })
         .collect();
+    let reloads: Vec<_> = drifts
+        .iter()
+        .filter_map(|drift| reload_of(place, drift))
+        .collect();
     let assessment = quiet(place, resolved, containers, |inputs| {
-        plan::of_drift(inputs, &drifts)
+        let inputs = Inputs {
+            reloads: &reloads,
+            ..*inputs
+        };
+        plan::of_drift(&inputs, &drifts)
     });
     let in_line = drifts.is_empty() && assessment.plan.is_empty() && found.other_project.is_none();
     let mut assessment = Assessment {
+        notes: found.unnamed.into_iter().collect(),
         differing,
         change: Change::Apply {
             in_line,
@@ -76,6 +85,14 @@ pub(super) async fn of_apply(
     assessment.effects =
         expected_effects::expected(&model, &model, &assessment.plan, &reaches, &[]);
     Ok(assessment)
+}
+
+/// Service, file and signal, where a service is to be told to read a file anew.
+fn reload_of(place: &Place, drift: &Drift) -> Option<(ServiceName, String, String)> {
+    let is_told = drift.action == Action::Signal;
+    let file = drift.reason.file.clone().filter(|_| is_told)?;
+    let reload = place.settings.service(&drift.service).reload?;
+    Some((drift.service.clone(), file, reload.signal))
 }
 
 /// What was edited by hand since files and containers were last seen to agree: it is in place

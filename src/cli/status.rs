@@ -196,7 +196,7 @@ fn print(project: &str, place: &Place, rows: &[Row], found: &Comparison, can_pla
         "{project} in {}",
         place.located.args.directory.display()
     ));
-    for note in &place.located.notes {
+    for note in place.located.notes.iter().chain(&found.unnamed) {
         report::out(&format!("! {note}"));
     }
     let head = ["SERVICE", "STATE", "HEALTH", "IMAGE", "UP FOR", "RESTARTS"];

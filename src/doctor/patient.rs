@@ -45,6 +45,8 @@ pub(crate) struct Patient<'a> {
     pub aftermath: &'a [Aftermath],
     /// What differs from the files.
     pub drifts: &'a [Drift],
+    /// What is said where no file names the project that runs.
+    pub unnamed: Option<&'a str>,
     /// What is said where the files mean another project than the one that runs.
     pub other_project: Option<&'a Complaint>,
     /// The application's page of health, and what it answered.

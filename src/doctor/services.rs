@@ -75,6 +75,8 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         })
         .collect();
     found.extend(differing);
+    let unnamed = patient.unnamed.into_iter();
+    found.extend(unnamed.map(|text| Finding::new(FindingCode::Differs, text)));
     found
 }
 

@@ -62,6 +62,35 @@ fn renamed(located: &Located, project: &str, edits: &[FileEdit]) -> Option<Compl
     )))
 }
 
+/// What is said where nothing in the files gives the project that runs from here its name: Compose, asked
+/// without it, takes the folder's.
+pub(crate) fn unnamed(place: &Place, model: &Model) -> Option<String> {
+    let located = &place.located;
+    let runs = place.containers.iter().any(|one| is_own(one, &model.name));
+    let folders = default_name(&located.args.directory);
+    let is_asked = !located.is_project_given() && runs && folders != model.name;
+    let by_rules = located.by_rules(&[]).ok().filter(|_| is_asked)?;
+    if by_rules.name.is_some() || name_in_files(located, &[]).is_some() {
+        return None;
+    }
+    let project = &model.name;
+    Some(format!(
+        "no file names the project {project}, and docker compose without -p {project} means another one here, \
+         {folders}"
+    ))
+}
+
+/// The name that Compose gives a project of which nobody says one: its folder's.
+pub(crate) fn default_name(directory: &Path) -> String {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let lower = name.to_lowercase();
+    let fit = lower
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
+    let fit: String = fit.collect();
+    fit.trim_start_matches(['_', '-']).to_owned()
+}
+
 /// The last `name:` of the compose files, as Compose takes it.
 fn name_in_files(located: &Located, edits: &[FileEdit]) -> Option<(PathBuf, String)> {
     let path = YamlPath::of_keys(["name"]).ok()?;

@@ -195,6 +195,29 @@ fn another_name_that_was_written_by_hand_is_no_agreed_text() {
 }
 
 #[test]
+fn a_name_that_is_gone_from_the_files_is_told() {
+    let Some(stack) = TestStack::new(&[]) else {
+        return;
+    };
+    let project = stack.second_project("named");
+    let services = format!("services:\n  web: {}\n", idle(""));
+    stack.write("compose.yaml", &format!("name: {project}\n{services}"));
+    stack.up();
+    let text = format!(
+        "no file names the project {project}, and docker compose without -p {project} means another one \
+         here, {}",
+        stack.project
+    );
+    stack.refit(&["plan"]).exits(0).never_says("no file names");
+    stack.write("compose.yaml", &services);
+    for verb in ["plan", "status", "doctor"] {
+        stack.refit(&[verb]).exits(0).says(&text);
+        let named = stack.refit(&["-p", &project, verb]).exits(0);
+        named.never_says("no file names");
+    }
+}
+
+#[test]
 fn what_compose_warns_of_since_the_change_is_told() {
     let compose = format!("services:\n  web: {}\n", idle("environment: {HASH: a}"));
     let Some(stack) = TestStack::started(&compose, &[]) else {
@@ -205,7 +228,7 @@ fn what_compose_warns_of_since_the_change_is_told() {
     answer
         .exits(0)
         .says("Compose warns: The \"abcDEF\" variable is not set")
-        .says("A $ that is meant as one is written $$.");
+        .says("A $ that is meant as one is written $$");
 }
 
 #[test]

@@ -149,6 +149,12 @@ fn what_was_built_of_what_is_not_known() {
         .refit(&["plan"])
         .exits(0)
         .says("Not known: whether the image of web was built from the present files");
+    docker(&["image", "rm", "--force", &format!("{}-web", stack.project)]);
+    let text = format!("no image has the name {}-web any more", stack.project);
+    all_say(
+        &stack,
+        &[&format!("{text}: docker compose up -d builds it")],
+    );
 }
 
 #[test]
@@ -466,5 +472,29 @@ fn what_a_container_was_given_by_hand_is_told_with_what_takes_it_back() {
         .exits(0)
         .says("Nothing to do: apply changes nothing of that");
     stack.compose(&["up", "-d", "--force-recreate", "web"]);
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+}
+
+/// In a folder that a container may write to as well: who says that it is read anew on a signal says that
+/// these are settings.
+#[test]
+fn files_that_are_read_anew_on_a_signal_are_told_by_it() {
+    let web = service(
+        "trap 'cat /n/a.conf >> /seen' HUP; while :; do sleep 0.1; done",
+        "volumes: ['./n:/n']",
+    );
+    let settings = "services: {web: {reload: {signal: HUP, for: [./n]}}}\n";
+    let files = [("n/a.conf", "a\n"), ("refit.yaml", settings)];
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &files) else {
+        return;
+    };
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    let was = stack.container("web");
+    stack.write("n/a.conf", "b\n");
+    all_say(&stack, &["n/a.conf has changed since it was started"]);
+    let answer = stack.refit(&["--json", "apply"]).exits(0);
+    answer.plans(&[("web", "signal")]);
+    was.is_untouched(&stack.container("web"));
+    assert_eq!(stack.exec("web", &["cat", "/seen"]), "b\n");
     stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }

@@ -21,6 +21,7 @@ pub(super) struct Deployment {
     pub(super) containers: Vec<(Container, Option<Inspected>)>,
     pub(super) drifts: Vec<Drift>,
     pub(super) other_project: Option<Complaint>,
+    pub(super) unnamed: Option<String>,
     pub(super) aftermath: Vec<Aftermath>,
 }
 
@@ -87,6 +88,7 @@ impl Examination<'_> {
             outside: &outside,
             aftermath: self.running.map_or(&[], |running| &running.aftermath),
             drifts: self.running.map_or(&[], |running| &running.drifts),
+            unnamed: self.running.and_then(|one| one.unnamed.as_deref()),
             other_project: self.running.and_then(|one| one.other_project.as_ref()),
             health: health.as_ref(),
             visit: visit.as_ref(),

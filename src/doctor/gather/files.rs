@@ -12,7 +12,7 @@ use crate::event::{Route, ServiceName};
 use crate::host::files;
 use crate::secret::{Redactor, Secret};
 use crate::stack::application::Subject;
-use crate::stack::drift::mounted::{self, Mounted, MountedKind};
+use crate::stack::drift::mounted::{self, MountedKind, SeenMount};
 use crate::stack::locate::Located;
 use crate::stack::model::Bind;
 use crate::stack::{Resolved, routes, sample, shown};
@@ -115,7 +115,7 @@ impl Examination<'_> {
         let running = self.running.into_iter().flat_map(|one| &one.containers);
         let own = running.filter(|(container, _)| container.service == *name);
         own.filter_map(|(_, inspected)| inspected.as_ref())
-            .any(|one| mounted::of_bind(one, bind) == Mounted::Gone(MountedKind::File))
+            .any(|one| mounted::of_bind(one, bind) == SeenMount::Gone(MountedKind::File))
     }
 
     /// The application's own files beside the compose file, with whether somebody gets them.

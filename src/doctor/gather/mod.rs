@@ -202,6 +202,7 @@ async fn running(
         containers,
         drifts: found.drifts,
         other_project: found.other_project,
+        unnamed: found.unnamed,
         aftermath,
     })
 }

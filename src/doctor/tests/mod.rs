@@ -149,6 +149,7 @@ impl Case {
             outside: &self.outside,
             aftermath: &self.aftermath,
             drifts: &self.drifts,
+            unnamed: None,
             other_project: None,
             health: self.health.as_ref(),
             visit: self.visit.as_ref(),

@@ -41,6 +41,8 @@ pub(crate) struct Comparison {
     pub not_known: Vec<String>,
     /// The files mean another project than the one that runs.
     pub other_project: Option<Complaint>,
+    /// What Compose would not make of the files by itself.
+    pub unnamed: Option<String>,
 }
 
 /// Compares the stack's files with what the engine has. `reloaded` says when refit last told a service
@@ -66,6 +68,7 @@ pub(crate) async fn find(
     };
     let mut found = Comparison {
         other_project: identity::other_project(place, model, &[]).await?,
+        unnamed: identity::unnamed(place, model),
         ..Comparison::default()
     };
     for name in model.in_dependency_order() {
@@ -275,13 +278,18 @@ fn of_definition(
     }
     // Not the name that the container has: the engine shows none once it belongs to another image.
     if let Some(image) = resolved.model.image_of(name)
-        && let Some(Some(id)) = seen.images.get(&image)
-        && own
-            .iter()
-            .any(|c| !c.image_id.is_empty() && c.image_id != *id)
+        && let Some(id) = seen.images.get(&image)
     {
-        let text = format!("runs an outdated image of {image}");
-        found.push(drift(name, Action::Recreate, Route::Definition, text));
+        let is_of = |c: &&Container| c.image_id.is_empty() || Some(&c.image_id) == id.as_ref();
+        if id.is_none() {
+            let how = if service.builds() { "builds" } else { "pulls" };
+            let text =
+                format!("no image has the name {image} any more: docker compose up -d {how} it");
+            found.push(drift(name, Action::None, Route::Definition, text));
+        } else if !own.iter().all(is_of) {
+            let text = format!("runs an outdated image of {image}");
+            found.push(drift(name, Action::Recreate, Route::Definition, text));
+        }
     }
     let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
     if running != service.replicas {

@@ -16,7 +16,7 @@ use super::engine_state::EngineState;
 
 /// What a process has, beside what lies at the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mounted {
+pub(crate) enum SeenMount {
     /// The same.
     Same,
     /// What lay there before; it is another one now.
@@ -37,28 +37,28 @@ pub(crate) enum MountedKind {
 }
 
 /// Looks at the container of this machine's engine.
-pub(crate) fn of_bind(inspected: &Inspected, bind: &Bind) -> Mounted {
+pub(crate) fn of_bind(inspected: &Inspected, bind: &Bind) -> SeenMount {
     if inspected.state != State::Running {
-        return Mounted::NotKnown;
+        return SeenMount::NotKnown;
     }
     // A process that has no mount there is not the container's, but another one of that number.
     let Ok(Some(point)) = mounts::of_process(inspected.pid, &bind.target) else {
-        return Mounted::NotKnown;
+        return SeenMount::NotKnown;
     };
     let place = seen_by_process(inspected.pid, &bind.target);
     let inside = std::fs::metadata(&place);
     let here = match std::fs::metadata(&bind.source) {
         Ok(here) => here,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Mounted::Gone(kind(&place)),
-        Err(_) => return Mounted::NotKnown,
+        Err(error) if error.kind() == ErrorKind::NotFound => return SeenMount::Gone(kind(&place)),
+        Err(_) => return SeenMount::NotKnown,
     };
     match inside {
-        Ok(inside) if (inside.dev(), inside.ino()) == (here.dev(), here.ino()) => Mounted::Same,
-        Ok(_) => Mounted::Before(kind(&place)),
-        Err(_) if point.is_deleted => Mounted::Before(MountedKind::NotKnown),
+        Ok(inside) if (inside.dev(), inside.ino()) == (here.dev(), here.ino()) => SeenMount::Same,
+        Ok(_) => SeenMount::Before(kind(&place)),
+        Err(_) if point.is_deleted => SeenMount::Before(MountedKind::NotKnown),
         // Not permitted to look inside: by its path, which follows what was moved.
-        Err(_) if is_below(&files::follow(&bind.source), &point.root) => Mounted::Same,
-        Err(_) => Mounted::NotKnown,
+        Err(_) if is_below(&files::follow(&bind.source), &point.root) => SeenMount::Same,
+        Err(_) => SeenMount::NotKnown,
     }
 }
 
@@ -106,12 +106,13 @@ pub(super) fn of_service(
             let mut mounts = one.mounts.iter();
             one.state == State::Running && mounts.any(|mount| mount.destination == bind.target)
         });
-        let seen: Vec<Mounted> = of_it.map(|one| of_bind(one, bind)).collect();
+        let seen: Vec<SeenMount> = of_it.map(|one| of_bind(one, bind)).collect();
         let source = shown(directory, &bind.source);
-        let is_changed = |one: &&Mounted| matches!(one, Mounted::Before(_) | Mounted::Gone(_));
+        let is_changed =
+            |one: &&SeenMount| matches!(one, SeenMount::Before(_) | SeenMount::Gone(_));
         match seen.iter().find(is_changed) {
             Some(changed) => found.extend(told(name, bind, &source, *changed)),
-            None if seen.contains(&Mounted::NotKnown) && bind.source.is_dir() => {
+            None if seen.contains(&SeenMount::NotKnown) && bind.source.is_dir() => {
                 not_known.push(format!(
                     "whether {name} sees the {source} that lies there now (refit restart {name})"
                 ));
@@ -122,21 +123,21 @@ pub(super) fn of_service(
     (found, not_known)
 }
 
-fn told(name: &ServiceName, bind: &Bind, source: &str, mounted: Mounted) -> Option<Drift> {
+fn told(name: &ServiceName, bind: &Bind, source: &str, mounted: SeenMount) -> Option<Drift> {
     let is_folder = bind.source.is_dir();
     let (action, text) = match mounted {
-        Mounted::Same | Mounted::NotKnown => return None,
-        Mounted::Before(MountedKind::File) if is_folder => (
+        SeenMount::Same | SeenMount::NotKnown => return None,
+        SeenMount::Before(MountedKind::File) if is_folder => (
             Action::None,
             format!("{source}, which it mounts as a file, is a folder: it would not start again"),
         ),
         // A file is compared by what is in it.
-        Mounted::Before(_) if !is_folder => return None,
-        Mounted::Before(_) => (
+        SeenMount::Before(_) if !is_folder => return None,
+        SeenMount::Before(_) => (
             Action::Restart,
             format!("{source} is another folder than when it was started: it still has that one"),
         ),
-        Mounted::Gone(kind) => {
+        SeenMount::Gone(kind) => {
             let then = match kind {
                 MountedKind::File => "it would not start again",
                 MountedKind::EmptyFolder | MountedKind::Folder | MountedKind::NotKnown

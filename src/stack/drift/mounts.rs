@@ -12,6 +12,7 @@ use super::mounted::{self, seen_by_process};
 use crate::docker::container::{Container, Inspected, State};
 use crate::event::{Action, Route, ServiceName};
 use crate::host::files;
+use crate::stack::locate::lexical;
 use crate::stack::model::Model;
 use crate::stack::{Place, application, routes, shown};
 
@@ -42,6 +43,8 @@ enum Reading {
 /// What is known of who writes files, and who was told of them.
 pub(super) struct Writers<'a> {
     directory: &'a Path,
+    /// The files and folders that services read anew when they are told to.
+    reloads: Vec<(&'a ServiceName, PathBuf)>,
     /// The files that a person writes, however they are mounted: env files, and those in which a known
     /// application has its settings.
     settings: BTreeSet<PathBuf>,
@@ -62,11 +65,28 @@ impl<'a> Writers<'a> {
             names.map(|name| directory.join(name))
         });
         let all = place.located.env_files().into_iter().chain(known);
+        let reloads = place.settings.services.iter().flat_map(|(name, settings)| {
+            let told = settings.reload.iter().flat_map(|reload| &reload.files);
+            told.map(move |file| (name, directory.join(file)))
+        });
         Self {
             directory,
+            reloads: reloads.map(|(name, path)| (name, lexical(&path))).collect(),
             settings: all.map(|file| files::follow(&file)).collect(),
             reloaded,
         }
+    }
+
+    /// The part of a mounted folder that a service reads anew when it is told to.
+    fn reloaded_in(&self, name: &ServiceName, folder: &Path) -> Option<PathBuf> {
+        let mut own = self.reloads.iter().filter(|(service, _)| *service == name);
+        own.find_map(
+            |(_, path)| match (path.starts_with(folder), folder.starts_with(path)) {
+                (true, _) => Some(path.clone()),
+                (false, true) => Some(folder.to_owned()),
+                (false, false) => None,
+            },
+        )
     }
 
     /// Whether only a person can have written a file of the stack.
@@ -119,19 +139,22 @@ pub(super) fn of_mounts(
     let (changed, unclear) = mounted::of_service(name, own, seen, writers.directory, model);
     found.extend(changed);
     not_known.extend(unclear);
-    not_known.extend(of_folders(name, own, seen, writers, model));
+    let (stale, unclear) = of_folders(name, own, seen, writers, model);
+    found.extend(stale);
+    not_known.extend(unclear);
     (found, not_known)
 }
 
 /// Folders of the stack that a container only reads, with files that are newer than its start: whether it
-/// reads them again by itself nobody can see.
+/// reads them again by itself nobody can see. Where a person says that it is to be told, it was not.
 fn of_folders(
     name: &ServiceName,
     own: &[&Container],
     seen: &EngineState,
     writers: &Writers<'_>,
     model: &Model,
-) -> Vec<String> {
+) -> (Vec<Drift>, Vec<String>) {
+    let (mut found, mut not_known) = (Vec::new(), Vec::new());
     let inspected = own.iter().filter_map(|one| seen.inspected.get(&one.id));
     let started = inspected.filter(|one| one.state == State::Running);
     let since = started.filter_map(|one| one.started_at).min();
@@ -140,25 +163,43 @@ fn of_folders(
         .services
         .get(name)
         .map(|service| service.binds.as_slice());
-    let folders = binds.unwrap_or_default().iter().filter(|bind| {
-        bind.source.is_dir()
-            && bind.source.starts_with(writers.directory)
-            && !seen.writable(&bind.source)
-    });
-    let newer = folders.filter_map(|bind| {
-        let file = newest_below(&bind.source, &mut MOST_FILES.to_owned())?;
-        let metadata = std::fs::metadata(&file).ok()?;
-        is_newer(&metadata, since).then(|| shown(writers.directory, &file))
-    });
-    newer
-        .map(|file| {
-            format!("whether {name} has read {file} since it was written to (refit restart {name})")
-        })
-        .collect()
+    for bind in binds.unwrap_or_default() {
+        let folder = &bind.source;
+        if !folder.is_dir() || !folder.starts_with(writers.directory) {
+            continue;
+        }
+        let told = writers.reloaded_in(name, folder);
+        if told.is_none() && seen.writable(folder) {
+            continue;
+        }
+        let Some(file) = newest_below(told.as_ref().unwrap_or(folder), &mut MOST_FILES.to_owned())
+        else {
+            continue;
+        };
+        let metadata = std::fs::metadata(&file);
+        if !metadata.is_ok_and(|metadata| is_newer(&metadata, since)) {
+            continue;
+        }
+        let file = shown(writers.directory, &file);
+        if told.is_some() {
+            let text = format!("{file} has changed since it was started");
+            let mut one = drift(name, Action::Signal, Route::Bind, text);
+            one.reason.file = Some(file);
+            found.push(one);
+        } else {
+            not_known.push(format!(
+                "whether {name} has read {file} since it was written to (refit restart {name})"
+            ));
+        }
+    }
+    (found, not_known)
 }
 
 /// The file below a folder that was written to last, among the first so many.
 fn newest_below(folder: &Path, left: &mut usize) -> Option<PathBuf> {
+    if folder.is_file() {
+        return Some(folder.to_owned());
+    }
     let mut newest: Option<(std::time::SystemTime, PathBuf)> = None;
     for entry in std::fs::read_dir(folder).ok()?.flatten() {
         if *left == 0 {
