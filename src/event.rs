@@ -236,11 +236,7 @@ impl Shown {
     #[must_use]
     pub fn hiding(self, key: &str, redactor: &Redactor) -> Self {
         match self {
-            Self::Plain(text)
-                if !redactor.lets_pass(&text) || redactor.is_secret_named(key, &text) =>
-            {
-                Self::Secret
-            }
+            Self::Plain(text) if !redactor.lets_pass_of(key, &text) => Self::Secret,
             same @ (Self::Plain(_) | Self::Absent | Self::Secret) => same,
         }
     }

@@ -14,7 +14,7 @@ pub(super) enum NameSays {
 }
 
 /// A word that stands for a secret wherever it is in a name.
-const SECRET_WORDS: [&str; 43] = [
+const SECRET_WORDS: [&str; 45] = [
     "password",
     "passwords",
     "passwd",
@@ -56,6 +56,8 @@ const SECRET_WORDS: [&str; 43] = [
     "authorization",
     "signature",
     "sig",
+    "mnemonic",
+    "phrase",
     "license",
     "licence",
 ];

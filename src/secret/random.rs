@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::by_name::names_a_version;
+
 /// From so many letters and digits on, a mixture is taken for a random one.
 const SHORTEST_MIXED: usize = 20;
 
@@ -39,16 +41,19 @@ fn names_a_content(text: &str, token: Range<usize>) -> bool {
         .any(|start| token.starts_with(start));
     let word = before.trim_end_matches([' ', '"', '\'', ':', '=']);
     let names = ["commit", "HEAD", "digest", "revision"];
+    // The engine's ID, which its commands take.
+    let is_container =
+        token.len() == 64 && is_hex(token) && word.to_ascii_lowercase().ends_with("container");
     let is_commit =
         token.len() == 40 && is_hex(token) && names.iter().any(|name| word.ends_with(name));
-    is_digest || is_integrity || is_commit || is_named_commit(token)
+    is_digest || is_integrity || is_container || is_commit || is_named_commit(token)
 }
 
-/// `from=COMMIT`, as hooks and their scripts write where an upgrade goes.
+/// `from=COMMIT`, as hooks and their scripts write where an upgrade goes; `GIT_SHA=COMMIT`, as builds do.
 fn is_named_commit(token: &str) -> bool {
-    let names = ["from", "to", "commit", "head", "rev", "ref"];
     token.split_once('=').is_some_and(|(name, value)| {
-        value.len() == 40 && is_hex(value) && names.contains(&name.to_lowercase().as_str())
+        let is_way = ["from", "to", "head"].contains(&name.to_lowercase().as_str());
+        value.len() == 40 && is_hex(value) && (is_way || names_a_version(name))
     })
 }
 

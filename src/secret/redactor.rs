@@ -129,6 +129,13 @@ impl Redactor {
         is_word || self.redact(text) == text
     }
 
+    /// The same of the value of a key: that of a commit is known to all who know the text that it names.
+    pub(crate) fn lets_pass_of(&self, key: &str, value: &str) -> bool {
+        let is_version = by_form::is_version(key, value);
+        let is_known = self.values.iter().any(|known| known.as_str() == value);
+        !self.is_secret_named(key, value) && (is_version && !is_known || self.lets_pass(value))
+    }
+
     /// Every text of a document, such as what the engine says of a container; members are judged by
     /// their names too, and so are `KEY=value` in lists.
     pub fn redact_all(&self, document: &Value) -> Value {

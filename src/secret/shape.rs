@@ -8,13 +8,15 @@ use regex::Regex;
 use super::{random, url};
 
 /// Keys and certificates, signed tokens, hashes of passwords, tokens of services that mark theirs.
-const PATTERNS: [&str; 7] = [
+const PATTERNS: [&str; 8] = [
     r"(?s)-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\z)",
     r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,3}",
     r"\$\$?(?:2[abxy]?|apr1|1|5|6|7|y|gy|argon2id?|argon2d|scrypt|pbkdf2[-a-z0-9]*)\$\$?[./A-Za-z0-9$=,+-]{6,}",
     r"\{S?(?:SHA|MD5|CRYPT)[0-9]*\}[A-Za-z0-9+/=]{8,}",
     r"(?:gh[opusr]_|github_pat_|glpat-|gldt-|xox[abeprs]-|xapp-|hf_|npm_|dckr_pat_|dop_v1_|shpat_|SG\.|sk-|sk_live_|sk_test_|rk_live_|whsec_|pypi-|AKIA|ASIA|AIza|ya29\.|AGE-SECRET-KEY-|tskey-)[A-Za-z0-9_.-]{10,}",
     r"LS0tLS1CRUdJTi[A-Za-z0-9+/=]*",
+    // A bot's at Telegram: its number, and the token.
+    r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
     r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)[ :]+[A-Za-z0-9._~+/-]*[0-9A-Z=][A-Za-z0-9._~+/=-]{5,}",
 ];
 

@@ -14,6 +14,7 @@ fn formed() -> impl Strategy<Value = (String, String)> {
         "[a-f0-9]{8}-[a-f0-9]{4}-4[a-f0-9]{3}-a[a-f0-9]{3}-[a-f0-9]{12}".prop_map(whole),
         "(ghp_|glpat-|xoxb-|sk-|hf_)[A-Za-z0-9]{24}".prop_map(whole),
         "AKIA[A-Z0-9]{16}".prop_map(whole),
+        "[0-9]{9}:AA[A-Za-z0-9_-]{33}".prop_map(whole),
         "[./A-Za-z0-9]{53}".prop_map(|hash| (format!("admin:$2y$05${hash}"), hash)),
         "[./A-Za-z0-9]{22}".prop_map(|hash| (format!("$apr1$abcdefgh${hash}"), hash)),
         "[A-Za-z0-9+/]{64}".prop_map(|body| {
@@ -154,4 +155,19 @@ fn a_secret_does_not_print() {
     let secret = Secret::new("hunter22".into());
     assert_eq!(format!("{secret} {secret:?}"), "••• •••");
     assert_eq!(secret.expose(), "hunter22");
+}
+
+#[test]
+fn what_anybody_may_know_is_shown_though_it_looks_random() {
+    let redactor = Redactor::default();
+    let (commit, id) = ("5b6f".repeat(10), "0123456789abcdef".repeat(4));
+    for text in [
+        format!("GIT_SHA={commit}"),
+        format!("the name is in use by container \"{id}\""),
+        format!("Cannot restart container {id}: driver failed"),
+    ] {
+        assert_eq!(redactor.redact(&text), text);
+    }
+    assert!(redactor.lets_pass_of("GIT_SHA", &commit));
+    assert!(!redactor.lets_pass_of("ANYTHING", &commit));
 }

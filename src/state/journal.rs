@@ -266,9 +266,7 @@ impl Entry {
                 added,
                 removed,
             } => {
-                let passes = |value: &String| {
-                    redactor.lets_pass(value) && !redactor.is_secret_named(&key, value)
-                };
+                let passes = |value: &String| redactor.lets_pass_of(&key, value);
                 let hides = |value: &Option<String>| !value.iter().all(passes);
                 Self::Change {
                     file,
