@@ -174,6 +174,11 @@ pub(super) fn anonymous_volumes(guarded: &Guarded<'_>) -> Option<String> {
 /// What takes the place of the anonymous volume at a path.
 fn hidden_by(guarded: &Guarded<'_>, service: &ServiceName, place: &str) -> Option<String> {
     let after = guarded.after.services.get(service)?;
+    // What it mounts is another's, and asked of that one.
+    let shares = after.shares_with();
+    if shares.iter().any(|(field, _)| *field == "volumes_from") {
+        return None;
+    }
     let before = guarded.before.services.get(service);
     let was = before.and_then(|before| mounted(before, place));
     let is_made = made_anew(guarded, service).is_some();
