@@ -210,7 +210,11 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
         Entry::LeftInPlace { reason, .. } => format!("left in place: {reason}"),
         Entry::FilesRestored => "files restored".to_owned(),
         Entry::Finished { .. } => history::standing(&record.standing()),
-        Entry::Begin { .. } | Entry::Writing { .. } | Entry::Left { .. } | Entry::Proven => {
+        Entry::Begin { .. }
+        | Entry::Writing { .. }
+        | Entry::Left { .. }
+        | Entry::Built { .. }
+        | Entry::Proven => {
             return None;
         }
     })

@@ -1,7 +1,5 @@
 //! `refit status`: services, their state, and what differs from the files.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,7 +20,7 @@ use crate::stack::drift::{self, Comparison};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
 use crate::state::notification_log::Register;
-use crate::state::runs;
+use crate::state::runs::{self, PastWork};
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {}
@@ -47,14 +45,13 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         .map_err(stack::unreadable)?;
     let containers = place.of_project(&resolved.model.name);
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
-    let (reloaded, none) = (runs::reloaded(&state), BTreeMap::new());
-    let found = drift::find(
-        &place,
-        &resolved,
-        &containers,
-        reloaded.as_ref().unwrap_or(&none),
-    )
-    .await?;
+    let (work, none) = (runs::past_work(&state), PastWork::default());
+    let known = work.as_ref().unwrap_or(&none);
+    let remembered = drift::Remembered {
+        reloaded: &known.reloaded,
+        built: &known.built,
+    };
+    let found = drift::find(&place, &resolved, &containers, remembered).await?;
     let directory = &place.located.args.directory;
     let ahead = unfinished::ahead(Some(&place.docker), directory, &state).await;
     let can_plan = ahead.as_ref().is_none_or(Ahead::leaves_the_stack);
@@ -94,7 +91,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         unreadable.push(complaint.text);
         Vec::new()
     });
-    unreadable.extend(reloaded.err().map(|error| error.to_string()));
+    unreadable.extend(work.err().map(|error| error.to_string()));
     unfinished.extend(unreadable);
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &found, &unfinished);

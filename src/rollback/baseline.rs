@@ -141,8 +141,12 @@ pub(crate) async fn pending(
     }
     let resolved = stack::resolve(&place.compose, &place.located).await?;
     let containers = place.of_project(&resolved.model.name);
-    let reloaded = runs::reloaded(state)?;
-    let found = drift::find(place, &resolved, &containers, &reloaded).await?;
+    let work = runs::past_work(state)?;
+    let remembered = drift::Remembered {
+        reloaded: &work.reloaded,
+        built: &work.built,
+    };
+    let found = drift::find(place, &resolved, &containers, remembered).await?;
     let waits: Vec<&ServiceName> = found
         .drifts
         .iter()

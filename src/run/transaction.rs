@@ -1,6 +1,7 @@
 //! A run that got its number: checkpoint, write, prepare, converge, watch, effect, and then the
 //! commit or the rollback, which `ending` tells.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -14,7 +15,7 @@ use crate::assessment::Assessment;
 use crate::assessment::edited::KeyChange;
 use crate::complaint::{Code, Complaint};
 use crate::event::{
-    Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
+    Action, Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
 };
 use crate::failure::Failure;
 use crate::fault::fault;
@@ -29,9 +30,13 @@ use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::saved_file::keep_aside;
 use crate::stack::Place;
 use crate::stack::side::{FileEdit, Origin, Side};
+use crate::stack::{build, build_inputs};
 use crate::state::StackState;
 use crate::state::journal::{self, Entry, Journal};
 use crate::state::open_run::OpenRun;
+
+/// What images of services are built from, by digest.
+type BuildInputs = BTreeMap<ServiceName, String>;
 
 /// One run.
 pub(crate) struct Transaction<'a> {
@@ -180,15 +185,16 @@ impl<'a> Transaction<'a> {
         let applies = !self.request.options.no_apply && !self.assessment.plan.is_empty();
         // A new version is built from its exported tree, before the checkout moves.
         let builds_first = self.assessment.moving().is_some();
+        let mut inputs = BuildInputs::new();
         if applies && builds_first {
-            self.prepare().await?;
+            inputs = self.prepare().await?;
         }
         self.interrupted()?;
         self.write().await?;
         if applies {
             self.interrupted()?;
             if !builds_first {
-                self.prepare().await?;
+                inputs = self.prepare().await?;
             }
             let written_at = Timestamp::now();
             self.converge(watch).await?;
@@ -198,7 +204,7 @@ impl<'a> Transaction<'a> {
             self.proofs(watch).await?;
             self.still_well(watch).await?;
             self.neighbours(watch).await?;
-            self.leave(watch).await?;
+            self.leave(watch, &inputs).await?;
         } else {
             self.proofs_left_out()?;
         }
@@ -320,17 +326,37 @@ impl<'a> Transaction<'a> {
         Failure::new(Code::Edited, text)
     }
 
-    async fn prepare(&self) -> Result<(), Failure> {
+    async fn prepare(&self) -> Result<BuildInputs, Failure> {
         self.emitter.phase(Phase::Prepare);
         self.journal.add(Entry::Preparing)?;
         fault!("prepare.before");
+        let inputs = self.build_inputs();
         let work = images::images(&self.place, self.assessment, &self.folder, &self.emitter);
         tokio::select! {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
         }
         fault!("prepare.after");
-        Ok(())
+        Ok(inputs)
+    }
+
+    /// Of the services whose images are built now, what they are built from.
+    fn build_inputs(&self) -> BuildInputs {
+        let steps = self.assessment.plan.steps.iter();
+        let built = steps.filter(|step| step.action == Action::Rebuild);
+        let inputs = built.filter_map(|step| {
+            let build = self.assessment.after.services.get(&step.service)?;
+            let build = build.raw.get("build")?;
+            let context = build::context(build)?;
+            // A new version is built from its exported tree.
+            let exported = self.assessment.moving().and_then(|moving| {
+                let inside = context.strip_prefix(moving.top()).ok()?;
+                Some(moving.exported.path().join(inside))
+            });
+            let digest = build_inputs::digest(build, exported.as_deref().unwrap_or(context))?;
+            Some((step.service.clone(), digest))
+        });
+        inputs.collect()
     }
 
     pub(super) fn convergence(&self) -> Convergence<'_> {
@@ -413,11 +439,19 @@ impl<'a> Transaction<'a> {
 
     /// Keeps how the services are left: later commands look what became of them. What cannot be seen now is
     /// not looked at then.
-    async fn leave(&self, watch: &Watch) -> Result<(), Failure> {
+    async fn leave(&self, watch: &Watch, inputs: &BuildInputs) -> Result<(), Failure> {
         let mut containers = Vec::new();
+        let mut built = Vec::new();
         for (service, verdict) in watch.verdicts() {
             for id in watch.containers(&service) {
                 let found = self.place.docker.inspect(&id).await.ok().flatten();
+                if let (Some(found), Some(inputs)) = (&found, inputs.get(&service)) {
+                    built.push(Entry::Built {
+                        service: service.clone(),
+                        image: found.image_id.clone(),
+                        inputs: inputs.clone(),
+                    });
+                }
                 containers.extend(found.map(|found| LeftContainer {
                     service: service.clone(),
                     id,
@@ -428,6 +462,9 @@ impl<'a> Transaction<'a> {
             }
         }
         self.journal.add(Entry::Left { containers })?;
+        for entry in built {
+            self.journal.add(entry)?;
+        }
         Ok(())
     }
 

@@ -53,9 +53,12 @@ pub(crate) fn context(build: &Value) -> Option<&Path> {
 
 /// The text of the `.dockerignore` that a build goes by; empty where there is none.
 pub(crate) fn ignored_by(build: &Value) -> String {
-    let Some(context) = context(build) else {
-        return String::new();
-    };
+    let context = context(build);
+    context.map_or_else(String::new, |context| ignored_in(build, context))
+}
+
+/// The same where the files of the context lie elsewhere.
+pub(super) fn ignored_in(build: &Value, context: &Path) -> String {
     let dockerfile = build.get("dockerfile").and_then(Value::as_str);
     let specific = format!("{}.dockerignore", dockerfile.unwrap_or("Dockerfile"));
     let read = |name: &str| files::read_if_exists(&context.join(name)).ok().flatten();
@@ -91,7 +94,7 @@ pub(crate) fn is_ignored(ignore: &str, file: &Path) -> bool {
 
 /// Whether a `COPY` or `ADD` of the Dockerfile takes the file. What cannot be told (a variable in
 /// the source) counts as yes: a build too many costs time, one too few keeps the old file.
-fn is_copied(dockerfile: &str, file: &Path) -> bool {
+pub(super) fn is_copied(dockerfile: &str, file: &Path) -> bool {
     let joined = dockerfile.replace("\\\r\n", " ").replace("\\\n", " ");
     joined.lines().any(|line| {
         let words = words_of(line);

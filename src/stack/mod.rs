@@ -4,6 +4,7 @@
 pub(crate) mod address;
 pub(crate) mod application;
 pub(crate) mod build;
+pub(crate) mod build_inputs;
 pub(crate) mod drift;
 mod filled_paths;
 pub(crate) mod generated;

@@ -146,6 +146,15 @@ pub(crate) enum Entry {
         /// Their containers.
         containers: Vec<LeftContainer>,
     },
+    /// An image was built for a service that runs of it now.
+    Built {
+        /// The service.
+        service: ServiceName,
+        /// The image's ID.
+        image: String,
+        /// The digest of what it was built from.
+        inputs: String,
+    },
     /// Health and effect are proven: from here on the change stays.
     Proven,
     /// The change failed; the old state is about to be restored.
@@ -287,6 +296,7 @@ impl Entry {
             | Self::Touching { .. }
             | Self::Converged
             | Self::Left { .. }
+            | Self::Built { .. }
             | Self::Proven
             | Self::FilesRestored) => same,
         }

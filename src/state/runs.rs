@@ -184,6 +184,7 @@ impl Record {
             | Entry::Proof { .. }
             | Entry::Touching { .. }
             | Entry::Left { .. }
+            | Entry::Built { .. }
             | Entry::Proven => {}
         }
     }
@@ -271,13 +272,27 @@ pub(crate) struct Runs {
     pub unreadable: Vec<(RunId, StateError)>,
 }
 
-/// When a run last told a service to read its files anew, without starting it.
+/// What runs did that nothing but their journals tells of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PastWork {
+    /// When a service was last told to read its files anew, without being started.
+    pub reloaded: BTreeMap<ServiceName, Timestamp>,
+    /// The digests of what images were built from, by their IDs.
+    pub built: BTreeMap<String, String>,
+}
+
+/// What the runs of a stack did.
 ///
 /// # Errors
 /// The folder of runs cannot be listed.
-pub(crate) fn reloaded(state: &StackState) -> Result<BTreeMap<ServiceName, Timestamp>, StateError> {
-    let mut found = BTreeMap::new();
+pub(crate) fn past_work(state: &StackState) -> Result<PastWork, StateError> {
+    let mut found = PastWork::default();
     for record in all(state)?.known {
+        for line in &record.lines {
+            if let Entry::Built { image, inputs, .. } = &line.entry {
+                found.built.insert(image.clone(), inputs.clone());
+            }
+        }
         if !record.outcome.is_some_and(Outcome::is_in_force) {
             continue;
         }
@@ -286,7 +301,8 @@ pub(crate) fn reloaded(state: &StackState) -> Result<BTreeMap<ServiceName, Times
         };
         let signalled = journal::touched(&record.lines).into_iter();
         let signalled = signalled.filter(|(_, action)| *action == Action::Signal);
-        found.extend(signalled.map(|(service, _)| (service, last)));
+        let signalled = signalled.map(|(service, _)| (service, last));
+        found.reloaded.extend(signalled);
     }
     Ok(found)
 }

@@ -277,6 +277,26 @@ fn a_file_that_the_build_copies_needs_a_new_image() {
     let after = stack.containers();
     before["neighbour"].is_untouched(&after["neighbour"]);
     assert_eq!(stack.exec("web", &["cat", "/app.env"]), "A=new\n");
+    // What refit has built it knows the files of.
+    let in_line = "Nothing to do: what runs is what the files say";
+    stack
+        .refit(&["plan"])
+        .exits(0)
+        .says(in_line)
+        .never_says("Not known");
+    stack.write("app.env", "A=by hand\n");
+    let text = "the files that its image is built from have changed since refit built it";
+    stack.refit(&["status"]).says(text);
+    let answer = stack.refit(&["--json", "apply"]).exits(0);
+    answer
+        .plans(&[("web", "rebuild")])
+        .because("web", "build", text);
+    assert_eq!(stack.exec("web", &["cat", "/app.env"]), "A=by hand\n");
+    stack
+        .refit(&["plan"])
+        .exits(0)
+        .says(in_line)
+        .never_says("Not known");
 }
 
 #[test]

@@ -4,7 +4,6 @@ mod examination;
 mod files;
 mod pages;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::diagnosis::{Coverage, Diagnosis, RecognisedApplication};
@@ -21,6 +20,7 @@ use crate::stack::drift::{self, Comparison};
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
 use crate::stack::{self, Place, Resolved, resolve};
+use crate::state::runs::PastWork;
 use crate::state::{StateHome, runs};
 use examination::{Deployment, Examination};
 
@@ -171,11 +171,15 @@ async fn running(
     place.scratch = home.scratch()?;
     let own = place.of_project(&resolved.model.name);
     let state = home.of_stack(&place.located.args.directory);
-    let reloaded = runs::reloaded(&state).unwrap_or_else(|error| {
+    let work = runs::past_work(&state).unwrap_or_else(|error| {
         looked.not.push(format!("the runs of this stack: {error}"));
-        BTreeMap::new()
+        PastWork::default()
     });
-    let found = drift::find(&place, resolved, &own, &reloaded).await;
+    let remembered = drift::Remembered {
+        reloaded: &work.reloaded,
+        built: &work.built,
+    };
+    let found = drift::find(&place, resolved, &own, remembered).await;
     let found = found.unwrap_or_else(|error| {
         let why = Complaint::from(error).text;
         looked

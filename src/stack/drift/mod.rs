@@ -26,7 +26,7 @@ pub(crate) use mounted::seen_by_process;
 use mounts::{Writers, of_mounts};
 
 use super::model::{Model, Service};
-use super::{Place, Resolved, identity};
+use super::{Place, Resolved, build, build_inputs, identity};
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State};
@@ -45,8 +45,16 @@ pub(crate) struct Comparison {
     pub unnamed: Option<String>,
 }
 
-/// Compares the stack's files with what the engine has. `reloaded` says when refit last told a service
-/// to read its files anew.
+/// What is known of what refit itself has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remembered<'a> {
+    /// When it last told a service to read its files anew.
+    pub reloaded: &'a BTreeMap<ServiceName, Timestamp>,
+    /// The digests of what it built images from, by their IDs.
+    pub built: &'a BTreeMap<String, String>,
+}
+
+/// Compares the stack's files with what the engine has.
 ///
 /// # Errors
 /// The engine's or Compose's.
@@ -54,7 +62,7 @@ pub(crate) async fn find(
     place: &Place,
     resolved: &Resolved,
     containers: &[Container],
-    reloaded: &BTreeMap<ServiceName, Timestamp>,
+    remembered: Remembered<'_>,
 ) -> Result<Comparison, EngineError> {
     let model = &resolved.model;
     let seen = look(place, resolved, containers).await?;
@@ -62,7 +70,8 @@ pub(crate) async fn find(
         place,
         resolved,
         containers,
-        writers: Writers::of(place, model, reloaded),
+        writers: Writers::of(place, model, remembered.reloaded),
+        built: remembered.built,
         finished: place.one_shots(model),
         seen,
     };
@@ -90,6 +99,7 @@ struct ComparedStack<'a> {
     resolved: &'a Resolved,
     containers: &'a [Container],
     writers: Writers<'a>,
+    built: &'a BTreeMap<String, String>,
     /// Services that end when their work is done.
     finished: BTreeSet<ServiceName>,
     seen: EngineState,
@@ -116,6 +126,14 @@ impl ComparedStack<'_> {
             return;
         }
         let mut drifts = of_definition(name, service, &own, &self.seen, self.resolved);
+        match self.is_built_of(service, &own) {
+            Some(true) | None => {}
+            Some(false) => {
+                let text =
+                    "the files that its image is built from have changed since refit built it";
+                drifts.push(drift(name, Action::Rebuild, Route::Build, text));
+            }
+        }
         drifts.extend(objects::of_service(name, &own, &self.seen, model));
         if self.place.docker.endpoint.is_local() {
             let (stale, unclear) = of_mounts(name, &own, &self.seen, &self.writers, model);
@@ -150,7 +168,7 @@ impl ComparedStack<'_> {
             );
             found.not_known.push(text);
         }
-        if service.builds() {
+        if service.builds() && self.is_built_of(service, &own).is_none() {
             let text = format!("whether the image of {name} was built from the present files");
             found.not_known.push(text);
         }
@@ -158,6 +176,15 @@ impl ComparedStack<'_> {
 }
 
 impl ComparedStack<'_> {
+    /// Whether its image was built of the present files; `None` where that is not known.
+    fn is_built_of(&self, service: &Service, own: &[&Container]) -> Option<bool> {
+        let build = service.raw.get("build").filter(|build| !build.is_null())?;
+        let built = own.iter().map(|one| self.built.get(&one.image_id));
+        let built: Vec<&String> = built.collect::<Option<_>>()?;
+        let now = build_inputs::digest(build, build::context(build)?)?;
+        Some(built.iter().all(|was| **was == now))
+    }
+
     /// What somebody did to its containers besides the files; what several have is said once.
     fn by_hand(&self, name: &ServiceName, own: &[&Container]) -> Vec<Drift> {
         let seen = &self.seen;
