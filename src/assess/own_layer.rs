@@ -14,6 +14,7 @@ use crate::request::Strategy;
 use crate::secret::Secret;
 use crate::stack::application::{self, Subject};
 use crate::stack::generated::{self, GeneratedKey, ValueInUse};
+use crate::stack::model::Service;
 use crate::stack::side::FileEdit;
 use crate::stack::variables::StackVariables;
 use crate::stack::{Place, routes};
@@ -84,7 +85,13 @@ pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<Str
         let defined = defined
             .flatten()
             .filter_map(|model| model.services.get(service));
-        let granted: Vec<_> = defined.flat_map(routes::granted_targets).collect();
+        // A `tmpfs` is empty after each stop as well.
+        let places = |one: &Service| {
+            let passing = one.tmpfs().map(PathBuf::from);
+            let granted = routes::granted_targets(one).into_iter();
+            granted.chain(passing).collect::<Vec<_>>()
+        };
+        let granted: Vec<PathBuf> = defined.flat_map(places).collect();
         let mounts = container.mounts.iter();
         let mounts = mounts.map(|mount| mount.destination.as_path());
         let mounted: Vec<&Path> = mounts.chain(granted.iter().map(PathBuf::as_path)).collect();

@@ -115,7 +115,9 @@ pub(crate) fn judge(left: &LeftByRun, seen: &SeenSince, now: Timestamp) -> Optio
 fn crashes(left: &LeftByRun, seen: &SeenSince, since: Duration) -> Option<String> {
     let times = seen.restarts.saturating_sub(left.container.restarts);
     let every = since.checked_div(times)?;
-    if times < LOOP || every > SELDOM || seen.on_purpose {
+    // One that had ended and was started again before the run's end goes on so.
+    let is_its_way = seen.last_exit == Some(0) && left.container.restarts > 0;
+    if times < LOOP || every > SELDOM || seen.on_purpose || is_its_way {
         return None;
     }
     let exit = seen
@@ -197,6 +199,11 @@ mod tests {
         assert_eq!(told(|_, _| {}, 60), "");
         // Restarts before the end of the run were borne by its verdict; one more is a slip.
         assert_eq!(told(|_, seen| seen.restarts = 2, 60), "");
+        // It ends well, and did so before.
+        let by_design = |_: &mut LeftByRun, seen: &mut SeenSince| {
+            (seen.restarts, seen.last_exit) = (9, Some(0));
+        };
+        assert_eq!(told(by_design, 60), "");
         // Twice in a day is something else.
         assert_eq!(told(|_, seen| seen.restarts = 3, 86_400), "");
         assert_eq!(told(|_, seen| seen.restarts = 90, 8 * 86_400), "");

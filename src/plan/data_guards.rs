@@ -81,6 +81,7 @@ pub(super) fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
     }
     volume_of_container(guarded)
         .or_else(|| volume_moved(guarded))
+        .or_else(|| subpath_changed(guarded))
         .or_else(|| data_moved(guarded))
 }
 
@@ -112,6 +113,40 @@ fn volume_moved(guarded: &Guarded<'_>) -> Option<String> {
         }
     }
     None
+}
+
+/// A mount that shows another folder of the same volume.
+fn subpath_changed(guarded: &Guarded<'_>) -> Option<String> {
+    let mounts = |service: &Service| {
+        let all = service.raw.get("volumes").and_then(|all| all.as_array());
+        all.cloned().unwrap_or_default()
+    };
+    guarded.before.services.iter().find_map(|(name, before)| {
+        let after = mounts(guarded.after.services.get(name)?);
+        let uses_it = guarded.containers.iter().any(|one| one.service == *name);
+        let mut before = mounts(before).into_iter().filter(|_| uses_it);
+        before.find_map(|was| {
+            let same = |is: &&serde_json::Value| {
+                is["type"] == "volume"
+                    && is["source"] == was["source"]
+                    && is["target"] == was["target"]
+            };
+            let is = after.iter().find(same)?;
+            let folder = |mount: &serde_json::Value| {
+                let folder = mount["volume"]["subpath"].as_str();
+                folder.map_or_else(|| "all of it".to_owned(), str::to_owned)
+            };
+            (folder(&was) != folder(is)).then(|| {
+                format!(
+                    "{name} would have another folder of the volume {} at {}: {} in place of {}",
+                    is["source"].as_str().unwrap_or_default(),
+                    is["target"].as_str().unwrap_or_default(),
+                    folder(is),
+                    folder(&was)
+                )
+            })
+        })
+    })
 }
 
 /// PostgreSQL that is told to keep its data elsewhere makes a new, empty database there.
@@ -215,13 +250,7 @@ fn mounted(service: &Service, place: &str) -> Option<Occupant> {
             (None, Some(kind)) => Occupant::Other(format!("a {kind}")),
         });
     }
-    let tmpfs = service.raw.get("tmpfs");
-    let listed = tmpfs
-        .and_then(|tmpfs| tmpfs.as_array())
-        .into_iter()
-        .flatten();
-    let mut places = listed.chain(tmpfs).filter_map(|one| one.as_str());
-    let is_tmpfs = places.any(|one| one.split(':').next() == Some(place));
+    let is_tmpfs = service.tmpfs().any(|one| one == place);
     is_tmpfs.then(|| Occupant::Other("a tmpfs".to_owned()))
 }
 

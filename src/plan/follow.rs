@@ -24,6 +24,8 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
                     // The namespace belongs to the running process; volumes stay with the container.
                     Action::Restart if field == "volumes_from" => continue,
                     Action::Restart => Action::Restart,
+                    // It gets one more beside the one that is shared.
+                    Action::Start if runs(containers, &other) => continue,
                     Action::Start | Action::Recreate | Action::Rebuild | Action::Remove => {
                         Action::Recreate
                     }

@@ -255,6 +255,11 @@ fn followers_follow_to_the_end_of_the_chain() {
         .steps();
     assert!(restarted.contains(&"app restart (follows: network_mode is that of vpn)".to_owned()));
     assert!(!restarted.iter().any(|step| step.starts_with("backup")));
+    // It gets one more container, beside the one whose namespace is shared.
+    let scaled =
+        |count: u64| json!({"vpn": {"scale": count}, "app": {"network_mode": "service:vpn"}});
+    let steps = Case::new(scaled(1), scaled(2)).steps();
+    assert_eq!(steps, ["vpn start (definition: replicas 1 → 2)"]);
 }
 
 #[test]

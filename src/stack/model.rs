@@ -243,6 +243,14 @@ impl Model {
 }
 
 impl Service {
+    /// The places of `tmpfs:`.
+    pub(crate) fn tmpfs(&self) -> impl Iterator<Item = &str> {
+        let defined = self.raw.get("tmpfs");
+        let listed = defined.and_then(Value::as_array).into_iter().flatten();
+        let all = listed.chain(defined).filter_map(Value::as_str);
+        all.filter_map(|one| one.split(':').next())
+    }
+
     fn of_json(raw: Map<String, Value>) -> Self {
         Self {
             environment: environment(raw.get("environment")),

@@ -438,6 +438,19 @@ fn texts_that_compose_hands_over_are_compared() {
     let seen = stack.exec("web", &["cat", "/run/secrets/token", "/etc/f.conf"]);
     assert_eq!(seen, "newtokenv=2 $5");
     stack.refit(&["plan"]).exits(0).says(IN_LINE);
+    // From a file now: a text that Compose has handed over is none.
+    stack.write("token", "of a file");
+    let of_file = stack
+        .read("compose.yaml")
+        .replace("environment: T", "file: ./token");
+    stack.write("compose.yaml", &of_file);
+    stack
+        .refit(&["--json", "apply"])
+        .exits(0)
+        .plans(&[("web", "recreate")]);
+    let seen = stack.exec("web", &["cat", "/run/secrets/token"]);
+    assert_eq!(seen, "of a file");
+    stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }
 
 /// Compose does not look at it (F86).

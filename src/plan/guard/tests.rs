@@ -198,6 +198,14 @@ fn volumes_and_binds() {
         false,
     );
     assert_eq!(code.as_deref(), Some("guard_volume"));
+    let folder = |folder: &str| {
+        let mut stack = volume("data", "x_data");
+        stack["services"]["db"]["volumes"][0]["volume"]["subpath"] = folder.into();
+        stack
+    };
+    assert_eq!(refused(folder("a"), folder("a"), &[], false), None);
+    let code = refused(folder("a"), folder("b"), &[], false);
+    assert_eq!(code.as_deref(), Some("guard_volume"));
     assert_eq!(
         refused(volume("data", "x_data"), volume("d", "x_data"), &[], false),
         None

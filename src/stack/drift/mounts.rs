@@ -114,6 +114,19 @@ pub(super) fn of_mounts(
             found.push(drift(name, Action::None, mounted.route, text));
             continue;
         }
+        let is_there = |one: &&Container| {
+            let mut mounts = one.mounts.iter();
+            mounts.any(|mount| mount.destination == mounted.target)
+        };
+        // Compose's hash knows of mounts, and not of where configs and secrets come from.
+        if matches!(mounted.route, Route::Config | Route::Secret) && !own.iter().all(is_there) {
+            let file = shown(writers.directory, &mounted.source);
+            let what = mounted.route.word();
+            let text =
+                format!("its {what} is not the file {file}, and docker compose up -d leaves it so");
+            found.push(drift(name, Action::Recreate, mounted.route, text));
+            continue;
+        }
         let readings = own
             .iter()
             .filter_map(|container| seen.inspected.get(&container.id))
