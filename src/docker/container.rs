@@ -390,6 +390,8 @@ pub struct Inspected {
     pub health_output: Option<String>,
     /// The healthcheck in force.
     pub healthcheck: Option<Healthcheck>,
+    /// Its entry point, word by word.
+    pub entrypoint: Vec<String>,
     /// What it was told to run, behind its entrypoint.
     pub command: Vec<String>,
     /// Environment of the process.
@@ -479,6 +481,7 @@ impl Inspected {
                 .and_then(|result| result.output)
                 .map(|output| text::all_taken(&output)),
             healthcheck: config.healthcheck.and_then(Healthcheck::of_model),
+            entrypoint: config.entrypoint.unwrap_or_default(),
             command: config.cmd.unwrap_or_default(),
             working_dir: match config.working_dir {
                 Some(folder) if !folder.is_empty() => folder.into(),

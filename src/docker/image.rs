@@ -45,6 +45,8 @@ pub(crate) struct Brought {
     pub(crate) env: BTreeMap<String, String>,
     /// Places of its volumes.
     pub(crate) volumes: BTreeSet<String>,
+    /// Its labels.
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 impl Docker {
@@ -92,6 +94,7 @@ impl Docker {
         Ok(Some(Brought {
             env: pairs.collect(),
             volumes: config.volumes.unwrap_or_default().into_iter().collect(),
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
         }))
     }
 

@@ -2,6 +2,7 @@
 //! prints nothing.
 
 pub(crate) mod adjustable;
+pub(crate) mod archive;
 pub(crate) mod client;
 pub(crate) mod compose;
 pub(crate) mod container;

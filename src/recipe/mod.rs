@@ -238,7 +238,9 @@ impl Using<'_> {
                 keys.push(key);
             }
         }
-        let gathered = gather::evidence(self.place, self.resolved, self.subject, &keys).await;
+        let similar = &self.application.similar;
+        let (place, resolved, subject) = (self.place, self.resolved, self.subject);
+        let gathered = gather::evidence(place, resolved, subject, &keys, similar).await;
         for key in &keys {
             let found = evidence::of_key(key, &gathered);
             let told: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -266,15 +268,25 @@ impl Using<'_> {
             Some(instead) => format!("{title} has no {key}; {instead}"),
             None => format!(
                 "{who} is not seen to read {key}: no sample file names it, no code here reads it \
-                 from the environment, and no file of the stack uses it"
+                 from the environment, and no file of the stack uses it; {}",
+                gathered.image.looked
             ),
         };
         let similar = evidence::similar(&self.application.similar, gathered);
-        let hint = match similar.first() {
-            Some((other, at)) => format!(
-                "{at} documents {other}: refit set {other}=VALUE; --allow unread-key writes {key} anyway"
+        let in_container = gathered.image.similar.first();
+        let hint = match (similar.first(), in_container) {
+            (Some((other, at)), _) => format!(
+                "{at} documents {other}: refit set {other}=VALUE --for {service}; \
+                 --allow unread-key writes {key} anyway"
             ),
-            None => format!("no documented key does this; --allow unread-key writes {key} anyway"),
+            (None, Some((other, hit))) => format!(
+                "{}:{} in its container reads {other}: refit set {other}=VALUE --for {service}; \
+                 --allow unread-key writes {key} anyway",
+                hit.file, hit.line
+            ),
+            (None, None) => {
+                format!("no documented key does this; --allow unread-key writes {key} anyway")
+            }
         };
         Complaint::new(Code::KeyNotRead, text).hint(hint)
     }

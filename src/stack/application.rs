@@ -127,12 +127,20 @@ fn only(candidates: &[Candidate]) -> Result<String, Complaint> {
         ([one], _) => Ok(one.service.clone()),
         (_, [one]) => Ok(one.service.clone()),
         _ => {
-            let names: Vec<&str> = own.iter().map(|c| c.service.as_str()).collect();
+            // Where there are only stores and proxies, one of them may be meant.
+            let meant = match own.is_empty() {
+                true => candidates.iter().collect(),
+                false => own,
+            };
+            let names: Vec<&str> = meant.iter().map(|c| c.service.as_str()).collect();
             let text = format!(
                 "which service is the application? There are {}",
                 names.join(", ")
             );
-            Err(Complaint::new(Code::WhichService, text).hint("name it: --service NAME"))
+            let first = published.first().map(|one| one.service.as_str());
+            let first = first.or_else(|| names.first().copied()).unwrap_or("NAME");
+            let hint = format!("name it: --service {first}");
+            Err(Complaint::new(Code::WhichService, text).hint(hint))
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use crate::stack::{TestStack, idle};
+use crate::stack::engine::docker;
+use crate::stack::{BUSYBOX, TestStack, idle};
 
 const STAY: [&str; 5] = ["--json", "use", "--dry-run", "stay-signed-in", "for=7d"];
 
@@ -458,4 +459,67 @@ fn a_key_that_the_profile_guards_is_guarded() {
     stack
         .refit(&["set", "WEBUI_SECRET_KEY=z", "--allow", "guarded-key"])
         .exits(0);
+}
+
+/// An application of which there is nothing but its image: what that names, and what the code in its
+/// container reads, whether it runs or not.
+#[test]
+fn an_image_and_the_code_in_its_container_are_evidence() {
+    let Some(stack) = TestStack::new(&[(".env", "A=1\n")]) else {
+        return;
+    };
+    let made = stack.beside("image");
+    for (file, text) in [
+        (
+            "app/run.sh",
+            "# SESSION_STORE\necho \"expires after ${SESSION_EXPIRY:-900}\"\nexec sleep infinity\n",
+        ),
+        ("app/web.js", "cookie(process.env.SECURE_COOKIE)\n"),
+        ("app/node_modules/a/a.js", "process.env.COOKIE_SECURE\n"),
+        (
+            "Dockerfile",
+            &format!(
+                "FROM {BUSYBOX}\nENV AUTHENTICATION=on\nWORKDIR /app\nCOPY app /app\n\
+                 CMD [\"sh\", \"/app/run.sh\"]\n"
+            ),
+        ),
+    ] {
+        let path = made.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let image = format!("{}-scripts:1", stack.project);
+    docker(&["build", "-q", "-t", &image, made.to_str().unwrap()]);
+    let app = format!("image: {image}, init: true, network_mode: none, env_file: .env");
+    stack.write("compose.yaml", &format!("services:\n  app: {{{app}}}\n"));
+
+    let refused = |words: &[&str]| {
+        let answer = stack.refit(&[&["--json", "use"], words].concat()).exits(1);
+        assert_eq!(answer.refusal(), "key_not_read", "{answer}");
+        answer
+    };
+    let named = stack.refit(&["--json", "use", "--dry-run", "no-login"]);
+    let told = format!("AUTHENTICATION: ENV of its image {image} names it");
+    named.exits(0).says(&told);
+    refused(&["stay-signed-in"]).says("was not looked at, for app has no container");
+
+    stack.compose(&["create"]);
+    let read = "SESSION_EXPIRY: /app/run.sh:2 in its container reads it";
+    stack.refit(&STAY).exits(0).says(read);
+    let cookies = refused(&["cookies", "scheme=https"])
+        .says("no text in /app of its container does, libraries aside");
+    cookies.says(
+        "/app/web.js:1 in its container reads SECURE_COOKIE: \
+         refit set SECURE_COOKIE=VALUE --for app",
+    );
+    let meant = ["set", "--dry-run", "SECURE_COOKIE=true", "--for", "app"];
+    stack.refit(&meant).exits(0).says("SECURE_COOKIE");
+    // A comment is no sight of it there either.
+    refused(&["session-store", "store=memory"]);
+
+    stack.up();
+    let applied = stack.refit(&["--json", "use", "stay-signed-in", "for=7d"]);
+    applied.exits(0).says(read);
+    let env = stack.exec("app", &["env"]);
+    assert!(env.contains("SESSION_EXPIRY=604800"), "{env}");
 }

@@ -8,8 +8,8 @@ use crate::event::ServiceName;
 use crate::git::grep;
 use crate::git::grep::Scope;
 use crate::host::files;
-use crate::recipe::evidence::Gathered;
-use crate::recipe::evidence::idioms;
+use crate::recipe::evidence::image::ImageEvidence;
+use crate::recipe::evidence::{self, Gathered, idioms, in_container};
 use crate::stack::application::Subject;
 use crate::stack::model::Model;
 use crate::stack::{self, build};
@@ -27,13 +27,29 @@ const SAMPLES: [&str; 8] = [
     ".env.default",
 ];
 
-/// Gathers what may show that the application reads these keys.
+/// Gathers what may show that the application reads these keys; of those for which nothing does that is
+/// near at hand, what its image and its container show, and which keys of a similar name are read there.
 pub(crate) async fn evidence(
     place: &Place,
     resolved: &Resolved,
     subject: &Subject,
     keys: &[&str],
+    similar: &[String],
 ) -> Gathered {
+    let mut gathered = beside(place, resolved, subject, keys).await;
+    let open = keys.iter().filter(|key| {
+        let is_unknown = !subject.profile.not_read.contains_key(**key);
+        is_unknown && evidence::of_key(key, &gathered).is_empty()
+    });
+    let open: Vec<&str> = open.copied().collect();
+    if !open.is_empty() {
+        gathered.image = in_container::look(place, resolved, subject, &open, similar).await;
+    }
+    gathered
+}
+
+/// What the files beside the compose file show.
+async fn beside(place: &Place, resolved: &Resolved, subject: &Subject, keys: &[&str]) -> Gathered {
     let directory = &place.located.args.directory;
     let folders = folders_of(directory, resolved, &subject.service);
     let sample = |folder: &PathBuf, name: &str| {
@@ -83,6 +99,7 @@ pub(crate) async fn evidence(
             known.map(|key| (*key).to_owned()).collect(),
         ),
         used,
+        image: ImageEvidence::default(),
     }
 }
 

@@ -175,7 +175,7 @@ fn taken_apart(line: &str, key: &str) -> Option<usize> {
 }
 
 /// Where a form stands in a line, if its words do not go on at either end.
-fn whole(line: &str, form: &str) -> Option<usize> {
+pub(crate) fn whole(line: &str, form: &str) -> Option<usize> {
     let goes_on = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let (first, last) = (form.chars().next(), form.chars().next_back());
     line.match_indices(form)

@@ -3,11 +3,14 @@
 
 pub(crate) mod gather;
 pub(crate) mod idioms;
+pub(crate) mod image;
+pub(crate) mod in_container;
 pub(crate) mod languages;
 use std::fmt;
 
 use crate::edit::dotenv::{Dotenv, EnvKey, Format};
 use crate::git::grep::Hit;
+use crate::recipe::evidence::image::ImageEvidence;
 
 /// What shows that a key is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,20 @@ pub(crate) enum Evidence {
     /// Code of the checkout reads it from the environment.
     Read {
         /// The source file.
+        file: String,
+        /// From 1.
+        line: usize,
+    },
+    /// Its image names it.
+    Named {
+        /// The image.
+        image: String,
+        /// `ENV`, or a label.
+        place: String,
+    },
+    /// Code in its container reads it from the environment.
+    InContainer {
+        /// The file, in the container.
         file: String,
         /// From 1.
         line: usize,
@@ -45,6 +62,10 @@ impl fmt::Display for Evidence {
         match self {
             Self::Documented { file, line } => write!(f, "{file}:{line} documents it"),
             Self::Read { file, line } => write!(f, "{file}:{line} reads it"),
+            Self::Named { image, place } => write!(f, "{place} of its image {image} names it"),
+            Self::InContainer { file, line } => {
+                write!(f, "{file}:{line} in its container reads it")
+            }
             Self::Known { application } => write!(f, "{application} is known to read it"),
             Self::Used { service, place } => write!(f, "{place} of {service} uses it"),
         }
@@ -64,6 +85,8 @@ pub(crate) struct Gathered {
     pub known: (String, Vec<String>),
     /// Variables that the application's definition uses, with the service and the place.
     pub used: Vec<(String, String, String)>,
+    /// What its image and its container show; nothing where all else sufficed.
+    pub image: ImageEvidence,
 }
 
 /// All that shows that a key is read; nothing when nobody is seen to read it.
@@ -99,7 +122,18 @@ pub(crate) fn of_key(key: &str, gathered: &Gathered) -> Vec<Evidence> {
         service: service.clone(),
         place: place.clone(),
     });
-    documented.chain(read).chain(known).chain(used).collect()
+    let image = &gathered.image;
+    let named = image.names(key).map(|place| Evidence::Named {
+        image: image.image.clone(),
+        place,
+    });
+    let in_container = image.reads.iter().find(|(name, _)| name == key);
+    let in_container = in_container.map(|(_, hit)| Evidence::InContainer {
+        file: hit.file.clone(),
+        line: hit.line,
+    });
+    let own = documented.chain(read).chain(known).chain(used);
+    own.chain(in_container).chain(named).collect()
 }
 
 /// The line of a sample that sets a key or shows it in a comment.
@@ -137,6 +171,11 @@ mod tests {
 
     #[test]
     fn each_kind_of_evidence_is_told_with_its_place() {
+        let hit = Hit {
+            file: "/app/a.sh".into(),
+            line: 3,
+            text: String::new(),
+        };
         let gathered = Gathered {
             samples: vec![(
                 ".env.example".into(),
@@ -150,6 +189,12 @@ mod tests {
             fields: Vec::new(),
             known: ("Chat".into(), vec!["D".into()]),
             used: vec![("E".into(), "web".into(), "environment.E".into())],
+            image: ImageEvidence {
+                image: "app:1".into(),
+                env: vec!["G".into()],
+                reads: vec![("H".into(), hit)],
+                ..ImageEvidence::default()
+            },
         };
         let told = |key: &str| -> Vec<String> {
             of_key(key, &gathered)
@@ -163,6 +208,8 @@ mod tests {
         assert_eq!(told("D"), ["Chat is known to read it"]);
         assert_eq!(told("E"), ["environment.E of web uses it"]);
         assert!(told("F").is_empty());
+        assert_eq!(told("G"), ["ENV of its image app:1 names it"]);
+        assert_eq!(told("H"), ["/app/a.sh:3 in its container reads it"]);
         let near = similar(&["SESSION_LIFETIME".into()], &gathered);
         assert_eq!(near, [("SESSION_LIFETIME".into(), ".env.example:3".into())]);
     }
