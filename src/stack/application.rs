@@ -128,10 +128,8 @@ fn only(candidates: &[Candidate]) -> Result<String, Complaint> {
         (_, [one]) => Ok(one.service.clone()),
         _ => {
             // Where there are only stores and proxies, one of them may be meant.
-            let meant = match own.is_empty() {
-                true => candidates.iter().collect(),
-                false => own,
-            };
+            let all: Vec<&Candidate> = candidates.iter().collect();
+            let meant = if own.is_empty() { &all } else { &own };
             let names: Vec<&str> = meant.iter().map(|c| c.service.as_str()).collect();
             let text = format!(
                 "which service is the application? There are {}",
@@ -160,4 +158,30 @@ fn version(directory: &Path, image: Option<&str>) -> Option<String> {
     let package: Value = serde_json::from_slice(&bytes).ok()?;
     let version = package.get("version")?.as_str()?;
     Some(version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_names_a_service_that_may_be_meant() {
+        let asked = |services: &[(&str, &str, bool)]| {
+            let candidate = |(service, image, publishes): &(&str, &str, bool)| Candidate {
+                service: (*service).to_owned(),
+                image: Some((*image).to_owned()),
+                labels: BTreeMap::new(),
+                publishes: *publishes,
+            };
+            let candidates: Vec<Candidate> = services.iter().map(candidate).collect();
+            let complaint = only(&candidates).unwrap_err();
+            (complaint.text, complaint.hint.unwrap_or_default())
+        };
+        let (text, hint) = asked(&[("a", "x", false), ("b", "y", true), ("c", "z", true)]);
+        assert!(text.ends_with("There are a, b, c"), "{text}");
+        assert_eq!(hint, "name it: --service b");
+        let (text, hint) = asked(&[("cache", "redis:7", false), ("db", "postgres", false)]);
+        assert!(text.ends_with("There are cache, db"), "{text}");
+        assert_eq!(hint, "name it: --service cache");
+    }
 }
