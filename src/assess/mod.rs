@@ -273,6 +273,13 @@ fn guards(
     (generated, running): (&[(String, String)], &BTreeMap<ServiceName, Running>),
     check: impl FnOnce(&guarded::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
+    let model = assessment.before.as_ref().unwrap_or(&assessment.after);
+    // `${KEY:-}` is a text, and gives a container no value.
+    let comes_to_nothing = |text: &str, key: &str| {
+        let mut services = model.services.values();
+        let has = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
+        text.contains('$') && !services.any(|one| one.environment.get(key).is_some_and(has))
+    };
     let keys: Vec<guarded::ChangedKey<'_>> = assessment
         .edited
         .changes
@@ -283,7 +290,7 @@ fn guards(
             had_value: change
                 .before
                 .as_ref()
-                .is_some_and(|value| !value.is_empty()),
+                .is_some_and(|value| !value.is_empty() && !comes_to_nothing(value, &change.name)),
         })
         .collect();
     let binds = assessment
@@ -299,7 +306,6 @@ fn guards(
         false => Vec::new(),
     };
     let mut own_keys = place.settings.guard.keys.clone();
-    let model = assessment.before.as_ref().unwrap_or(&assessment.after);
     if (!assessment.plan.is_empty() || !keys.is_empty())
         && let Ok(known) = application::of(&place.located.args.directory, model, None)
     {

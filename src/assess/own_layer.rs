@@ -44,7 +44,9 @@ pub(super) async fn generated_keys(
         return Vec::new();
     };
     let (profile, service) = (&subject.profile, &subject.service);
-    if profile.generated.is_empty() || assessment.edited.files.is_empty() {
+    let step = assessment.plan.step(service);
+    let is_made = step.is_some_and(|step| step.action.makes_container());
+    if profile.generated.is_empty() || assessment.edited.files.is_empty() && !is_made {
         return Vec::new();
     }
     let now = GivenKeys::of(assessment, &[]);
@@ -52,7 +54,8 @@ pub(super) async fn generated_keys(
     let new: BTreeMap<&str, Secret> = profile
         .generated
         .keys()
-        .filter(|key| now.value(service, key).is_none())
+        // Somebody may have written one since the container was made.
+        .filter(|key| is_made || now.value(service, key).is_none())
         .filter_map(|key| Some((key.as_str(), then.value(service, key)?)))
         .collect();
     let mut found: BTreeMap<String, String> = BTreeMap::new();

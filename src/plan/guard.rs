@@ -165,15 +165,11 @@ fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
              another value everybody is signed out, or stored secrets can no longer be read"
         ));
     }
-    let typed = guarded.keys.iter().filter(|changed| changed.had_value);
-    let of_typed = typed.filter_map(|changed| {
-        let store = initialised_store(guarded, changed.key)?;
-        Some((changed.key, store))
-    });
+    let of_files = initialised_store(guarded);
     let of_containers = changed_in_containers(guarded)
         .filter(|(name, key)| STORE_PASSWORDS.contains(key) && keeps_password(guarded, name))
         .map(|(name, key)| (key, name.clone()));
-    let (key, store) = of_typed.chain(of_containers).next()?;
+    let (key, store) = of_files.into_iter().chain(of_containers).next()?;
     Some(format!(
         "{key} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out"
     ))
@@ -186,20 +182,22 @@ fn keeps_password(guarded: &Guarded<'_>, name: &ServiceName) -> bool {
     store.is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
 }
 
-/// The store with data that this password was given to at its first start.
-fn initialised_store(guarded: &Guarded<'_>, key: &str) -> Option<ServiceName> {
+/// The password of a store with data that the files change, and the store: it had it at its first start.
+fn initialised_store<'a>(guarded: &Guarded<'a>) -> Option<(&'a str, ServiceName)> {
     let services = guarded.before.services.iter();
     let mut with_data = services.filter(|(name, service)| {
         store_of(service).is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
     });
-    let (name, service) = with_data.next()?;
-    let renamed = guarded.after.services.get(name).is_some_and(|after| {
-        STORE_PASSWORDS.iter().any(|own| {
-            service.environment.contains_key(*own)
-                && service.environment.get(*own) != after.environment.get(*own)
-        })
-    });
-    (STORE_PASSWORDS.contains(&key) || renamed).then(|| name.clone())
+    with_data.find_map(|(name, service)| {
+        let after = guarded.after.services.get(name)?;
+        let is_other = |own: &&&str| {
+            let had = service.environment.get(**own);
+            let had = had.filter(|value| value.as_ref().is_some_and(|value| !value.is_empty()));
+            had.is_some() && had != after.environment.get(**own)
+        };
+        let own = STORE_PASSWORDS.iter().find(is_other)?;
+        Some((*own, name.clone()))
+    })
 }
 
 fn has_data(guarded: &Guarded<'_>, service: &ServiceName) -> bool {
@@ -221,7 +219,7 @@ fn store_major(guarded: &Guarded<'_>) -> Option<String> {
             continue;
         };
         let new =
-            store_of(after).and_then(|(kind, major)| major.filter(|_| kind.name == store.name));
+            store_of(after).and_then(|(kind, major)| major.filter(|_| kind.data == store.data));
         let refused = match new {
             Some(new) if store.only_down => new < old,
             Some(new) => new != old,

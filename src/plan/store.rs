@@ -18,6 +18,8 @@ pub(super) const STORE_PASSWORDS: [&str; 8] = [
 pub(super) struct Store {
     /// The last part of the image's name.
     pub(super) name: &'static str,
+    /// Whose data it keeps.
+    pub(super) data: &'static str,
     /// Whether a lower version cannot read what a higher one has written; else any jump is one.
     pub(super) only_down: bool,
     /// Whether it keeps the password of its first start.
@@ -27,46 +29,55 @@ pub(super) struct Store {
 const STORES: [Store; 9] = [
     Store {
         name: "postgres",
+        data: "postgres",
         only_down: false,
         keeps_password: true,
     },
     Store {
         name: "pgvector",
+        data: "postgres",
         only_down: false,
         keeps_password: true,
     },
     Store {
         name: "mysql",
+        data: "mysql",
         only_down: false,
         keeps_password: true,
     },
     Store {
         name: "mariadb",
+        data: "mariadb",
         only_down: false,
         keeps_password: true,
     },
     Store {
         name: "mongo",
+        data: "mongo",
         only_down: false,
         keeps_password: true,
     },
     Store {
         name: "meilisearch",
+        data: "meilisearch",
         only_down: false,
         keeps_password: false,
     },
     Store {
         name: "elasticsearch",
+        data: "elasticsearch",
         only_down: false,
         keeps_password: false,
     },
     Store {
         name: "redis",
+        data: "redis",
         only_down: true,
         keeps_password: false,
     },
     Store {
         name: "valkey",
+        data: "valkey",
         only_down: true,
         keeps_password: false,
     },

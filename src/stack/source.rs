@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::model::Section;
 use crate::event::ServiceName;
-use crate::secret::{Redactor, names_secret};
+use crate::secret::{Redactor, hidden_by_form, names_secret};
 
 /// The unresolved model, reduced to what reaches services.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) struct Source {
     pub services: BTreeMap<ServiceName, SourceService>,
     /// References in top-level networks, volumes, configs and secrets.
     pub shared: BTreeMap<(Section, String), Vec<VariableReference>>,
+    /// Variables whose values may be secrets by what they become: each with the name of that.
+    becomes: Vec<(String, String)>,
 }
 
 /// What one service refers to.
@@ -50,8 +52,6 @@ pub(crate) struct VariableReference {
     pub variable: String,
     /// Place below the service or shared object, such as `environment.URL` or `ports[0]`.
     pub place: String,
-    /// Nothing else stands there.
-    pub is_whole: bool,
 }
 
 impl Source {
@@ -68,7 +68,13 @@ impl Source {
             })
             .filter(|(_, references)| !references.is_empty())
             .collect();
-        Self { services, shared }
+        let mut becomes = Vec::new();
+        add_secrets("", value, &mut becomes);
+        Self {
+            services,
+            shared,
+            becomes,
+        }
     }
 
     /// The same with the names of env files filled in.
@@ -83,17 +89,11 @@ impl Source {
 }
 
 impl Source {
-    /// What knows of each variable which key of an environment gets its value: the whole of it, or more
-    /// than is told where the key is a secret by its name.
+    /// What knows which variables are secrets by what they become.
     pub(crate) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
-        let all = self.services.values().flat_map(|one| &one.references);
-        for reference in all {
-            if let Some(key) = reference.place.strip_prefix("environment.")
-                && (reference.is_whole || names_secret(key))
-            {
-                redactor.hands_on(&reference.variable, key);
-            }
+        for (variable, key) in &self.becomes {
+            redactor.hands_on(variable, key);
         }
         redactor
     }
@@ -190,21 +190,17 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
     match value {
         Value::String(text) => {
             // A list entry `KEY=${VAR}` of `environment` stands at that key.
-            let mut value = text.as_str();
             if place.starts_with("environment[")
-                && let Some((key, rest)) = text.split_once('=')
+                && let Some((key, _)) = text.split_once('=')
             {
                 *place = format!("environment.{key}");
-                value = rest;
             }
-            let is_whole = is_one_variable(value);
             found.extend(
                 variables(text)
                     .into_iter()
                     .map(|variable| VariableReference {
                         variable,
                         place: place.clone(),
-                        is_whole,
                     }),
             );
         }
@@ -231,7 +227,6 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
                         .map(|variable| VariableReference {
                             variable,
                             place: place.clone(),
-                            is_whole: false,
                         }),
                 );
             }
@@ -239,6 +234,63 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     place.truncate(length);
+}
+
+/// A name that says that its value is a secret.
+const SECRET: &str = "PASSWORD";
+
+/// Finds the variables that become the value of a key, a part of one that is a secret by its name, or what
+/// the form of a text shows to be a secret, such as the password of a URL.
+fn add_secrets(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) => {
+            let (name, text) = match text.split_once('=') {
+                Some((key, rest)) if name == "environment" => (key, rest),
+                Some(_) | None => (name, text.as_str()),
+            };
+            for variable in variables(text) {
+                let key = match is_one_variable(text) || names_secret(name) {
+                    true => name,
+                    false if hides_part(text, &variable) => SECRET,
+                    false => continue,
+                };
+                found.push((variable, key.to_owned()));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| add_secrets(name, item, found)),
+        Value::Object(map) => {
+            for (key, item) in map {
+                match (name, item) {
+                    // `secrets: {NAME: {environment: VAR}}`
+                    ("secrets", Value::Object(own)) => {
+                        let variable = own.get("environment").and_then(Value::as_str);
+                        found.extend(variable.map(|one| (one.to_owned(), SECRET.to_owned())));
+                    }
+                    _ => add_secrets(key, item, found),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a text would be hidden where the value of a variable stands in it.
+fn hides_part(text: &str, variable: &str) -> bool {
+    let probe = "Probeword1";
+    let begins = [format!("${{{variable}"), format!("${variable}")];
+    let mut filled = text.to_owned();
+    for begin in begins {
+        while let Some(at) = filled.find(&begin) {
+            let rest = &filled[at + begin.len()..];
+            let end = match begin.starts_with("${") {
+                true => rest.find('}').map_or(rest.len(), |end| end + 1),
+                false => 0,
+            };
+            let end = at + begin.len() + end;
+            filled.replace_range(at..end, probe);
+        }
+    }
+    filled.contains(probe) && !hidden_by_form(&filled).contains(probe)
 }
 
 /// Whether a text is one `${VAR…}`, or one `$VAR`, and nothing else.
@@ -288,6 +340,37 @@ mod tests {
         );
         assert!(variables("$").is_empty());
         assert!(variables("${").is_empty());
+    }
+
+    #[test]
+    fn variables_that_become_secrets() {
+        let source = Source::of_json(&json!({
+            "services": {"web": {
+                "environment": {
+                    "API_TOKEN": "${NK}",
+                    "DB_PASSWORD": "x${PART}y",
+                    "DB_URL": "postgres://${USER}:${WORD}@db/${NAME}",
+                    "AUTH": "Bearer ${BEARER:-none}",
+                    "TZ": "${ZONE}",
+                },
+                "secrets": [{"source": "s"}],
+            }},
+            "secrets": {"s": {"environment": "OF_SECRET"}, "f": {"file": "./${FILE}"}},
+        }));
+        let redactor = source.redactor();
+        for (variable, is_secret) in [
+            ("NK", true),
+            ("PART", true),
+            ("WORD", true),
+            ("BEARER", true),
+            ("OF_SECRET", true),
+            ("NAME", false),
+            ("ZONE", false),
+            ("FILE", false),
+        ] {
+            let shows = redactor.lets_pass_of(variable, "meadow");
+            assert_eq!(shows, !is_secret, "{variable}");
+        }
     }
 
     #[test]

@@ -104,6 +104,21 @@ fn what_would_sign_everybody_out_names_the_way_around() {
         .exits(1)
         .has_line(&[KEY, "has no value", FILE, "signs everybody out"])
         .says("refit use keep-secrets");
+    // Written by hand, another value costs the same.
+    let compose = stack.read("docker-compose.yaml");
+    let empty = compose.lines().find(|line| line.contains(KEY)).unwrap();
+    let with = |value: &str| {
+        let line = format!("      - '{KEY}={value}'");
+        stack.write("docker-compose.yaml", &compose.replace(empty, &line));
+    };
+    with("handtyped1");
+    let refused = stack.refit(&["--json", "apply"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_key", "{refused}");
+    before.is_untouched(&stack.container("open-webui"));
+    // A variable of another name that gives it nothing gives it nothing.
+    with("${OWSEC:-}");
+    stack.refit(&KEEP).exits(0);
+    assert!(is_signed_in(&app, &cookie));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::random_kills::{Random, seeded};
 use crate::stack::{TestStack, free_port, service};
@@ -182,10 +183,20 @@ fn started(services: &[(String, String)]) -> Option<TestStack> {
 /// Waits until each has told that it serves, and its healthcheck says so.
 fn serves(stack: &TestStack, services: &[(String, String)]) {
     let is_well = |name: &String| {
-        let health = stack.container(name).raw["State"]["Health"]["Status"].clone();
-        stack.path(&format!("marks/{name}")).exists() && (health.is_null() || health == "healthy")
+        let health = || stack.container(name).raw["State"]["Health"]["Status"].clone();
+        stack.path(&format!("marks/{name}")).exists()
+            && (health().is_null() || health() == "healthy")
     };
-    while !services.iter().all(|(name, _)| is_well(name)) {}
+    let patience = Instant::now();
+    while !services.iter().all(|(name, _)| is_well(name)) {
+        assert!(
+            patience.elapsed() < Duration::from_secs(120),
+            "it never serves\n{}",
+            stack.read("compose.yaml")
+        );
+        // A look is a process.
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// All of them are changed at once, and all of them come back.
@@ -233,7 +244,7 @@ fn failing(random: &mut Random, drawn: &mut Drawn) -> String {
         2 => "exec /no/such/program".to_owned(),
         // It ran before, and has no reason to end.
         3 => {
-            drawn.policy = random.of(&["no", "on-failure"]);
+            (drawn.policy, drawn.ends) = (random.of(&["no", "on-failure"]), 0);
             "exit 0".to_owned()
         }
         4 => {

@@ -198,8 +198,8 @@ pub(crate) fn set_alike(
     match (&edit.before, &edit.after) {
         (None | Some(Value::Null), _)
         | (Some(Value::Bool(_)), Some(Value::Bool(_)))
-        | (Some(Value::Number(_)), Some(Value::Number(_)))
-        | (Some(Value::String(_)), Some(Value::String(_))) => Ok(edit),
+        | (Some(Value::Number(_)), Some(Value::Number(_))) => Ok(edit),
+        // Also what only other readers take for a date, or a number.
         (Some(Value::String(_)), _) => set(text, path, &NewValue::String(word.clone())),
         (Some(Value::Bool(_)), _) => {
             refused("true or false stands there, and this is neither; --string writes text")
