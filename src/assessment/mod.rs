@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assessment::edited::Edited;
 use crate::docker::compose::ProjectArgs;
-use crate::docker::container::{Container, State};
+use crate::docker::container::{Container, Health, State};
 use crate::event::{Action, News, RunId, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::health::check::Proofs;
@@ -208,6 +208,13 @@ impl Assessment {
         plan::image::recreate(&mut self.plan, of, service, text)
     }
 
+    /// Whether a service that was started again a moment ago runs and listens on its ports, whatever its
+    /// last lives were.
+    fn serves(&self, name: &ServiceName, own: &[&Container]) -> bool {
+        let runs = |one: &&Container| one.is_up() && one.health != Health::Unhealthy;
+        own.iter().all(runs) && !self.seen.ports(name).answered.is_empty()
+    }
+
     /// The services touched with this one that it may wait for: those that it depends on, or whose name
     /// stands in its environment as an address does.
     fn may_wait_for(&self, name: &ServiceName) -> BTreeSet<ServiceName> {
@@ -263,6 +270,7 @@ impl Assessment {
                 was_failing: !own.is_empty()
                     && own.iter().all(|container| container.is_failing())
                     && !self.seen.answered(name)
+                    && !self.serves(name, &own)
                     || self.seen.failed(name),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {

@@ -9,6 +9,9 @@ use super::container::{Health, LastStart};
 use super::error::EngineError;
 use super::events::PastLife;
 
+/// Of two lives that are shorter, the longer one tells nothing: the machine may have had more to do.
+const SHORT: Duration = Duration::from_secs(3);
+
 /// Whoever has run for so long runs.
 const YOUNG: Duration = Duration::from_secs(10);
 
@@ -47,7 +50,7 @@ impl Docker {
 /// Whether it may end as it did before: it has not run for much longer than the times before.
 fn may_crash(ran: Duration, earlier: &[PastLife]) -> bool {
     let longest = earlier.iter().map(|life| life.ran).max();
-    !ended_well(earlier) && longest.is_none_or(|longest| ran < longest * 2)
+    !ended_well(earlier) && longest.is_none_or(|longest| ran < (longest * 2).max(SHORT))
 }
 
 fn ended_well(earlier: &[PastLife]) -> bool {
@@ -65,9 +68,11 @@ mod tests {
             ran: of(tenths),
             exit_code,
         };
-        let earlier = [life(2, 1), life(3, 1)];
-        assert!(may_crash(of(5), &earlier));
-        assert!(!may_crash(of(6), &earlier));
+        let earlier = [life(20, 1), life(30, 1)];
+        assert!(may_crash(of(59), &earlier));
+        assert!(!may_crash(of(60), &earlier));
+        assert!(may_crash(of(29), &[life(1, 1)]));
+        assert!(!may_crash(of(30), &[life(1, 1)]));
         // The engine has forgotten how it was.
         assert!(may_crash(of(90), &[]));
         // It does something, ends, and is started again.

@@ -67,6 +67,10 @@ impl Drawn {
         if !job && random.below(2) == 0 {
             drawn.port = Some(random.of(&[Port::Published, Port::Exposed]));
         }
+        // Of one that has just been started again, something else has to tell that it is well.
+        if drawn.ends > 0 && drawn.check.is_none() && drawn.port.is_none() {
+            drawn.port = Some(Port::Exposed);
+        }
         drawn
     }
 
