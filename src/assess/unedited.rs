@@ -38,11 +38,7 @@ pub(super) async fn of_apply(
     preflight::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
     let work = runs::past_work(state)?;
-    let remembered = drift::Remembered {
-        reloaded: &work.reloaded,
-        built: &work.built,
-    };
-    let found = drift::find(place, &resolved, &containers, remembered).await?;
+    let found = drift::find(place, &resolved, &containers, &work).await?;
     let mut drifts = found.drifts;
     let is_left = |drift: &Drift| {
         let asked = services.is_empty() || services.contains(&drift.service);

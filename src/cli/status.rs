@@ -16,11 +16,11 @@ use crate::report::{self, called, page};
 use crate::rollback::aftermath;
 use crate::rollback::unfinished::{self, Ahead};
 use crate::schedule::record;
-use crate::stack::drift::{self, Comparison};
+use crate::stack::drift::{self, Comparison, PastWork};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
 use crate::state::notification_log::Register;
-use crate::state::runs::{self, PastWork};
+use crate::state::runs;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {}
@@ -47,11 +47,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
     let (work, none) = (runs::past_work(&state), PastWork::default());
     let known = work.as_ref().unwrap_or(&none);
-    let remembered = drift::Remembered {
-        reloaded: &known.reloaded,
-        built: &known.built,
-    };
-    let found = drift::find(&place, &resolved, &containers, remembered).await?;
+    let found = drift::find(&place, &resolved, &containers, known).await?;
     let directory = &place.located.args.directory;
     let ahead = unfinished::ahead(Some(&place.docker), directory, &state).await;
     let can_plan = ahead.as_ref().is_none_or(Ahead::leaves_the_stack);

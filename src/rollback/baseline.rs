@@ -142,11 +142,7 @@ pub(crate) async fn pending(
     let resolved = stack::resolve(&place.compose, &place.located).await?;
     let containers = place.of_project(&resolved.model.name);
     let work = runs::past_work(state)?;
-    let remembered = drift::Remembered {
-        reloaded: &work.reloaded,
-        built: &work.built,
-    };
-    let found = drift::find(place, &resolved, &containers, remembered).await?;
+    let found = drift::find(place, &resolved, &containers, &work).await?;
     let waits: Vec<&ServiceName> = found
         .drifts
         .iter()

@@ -447,7 +447,6 @@ impl<'a> Transaction<'a> {
                 let found = self.place.docker.inspect(&id).await.ok().flatten();
                 if let (Some(found), Some(inputs)) = (&found, inputs.get(&service)) {
                     built.push(Entry::Built {
-                        service: service.clone(),
                         image: found.image_id.clone(),
                         inputs: inputs.clone(),
                     });

@@ -148,8 +148,6 @@ pub(crate) enum Entry {
     },
     /// An image was built for a service that runs of it now.
     Built {
-        /// The service.
-        service: ServiceName,
         /// The image's ID.
         image: String,
         /// The digest of what it was built from.

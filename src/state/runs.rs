@@ -9,6 +9,7 @@ use super::StackState;
 use super::document::StateError;
 use super::journal::{self, Entry, Line};
 use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::stack::drift::PastWork;
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,15 +273,6 @@ pub(crate) struct Runs {
     pub unreadable: Vec<(RunId, StateError)>,
 }
 
-/// What runs did that nothing but their journals tells of.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PastWork {
-    /// When a service was last told to read its files anew, without being started.
-    pub reloaded: BTreeMap<ServiceName, Timestamp>,
-    /// The digests of what images were built from, by their IDs.
-    pub built: BTreeMap<String, String>,
-}
-
 /// What the runs of a stack did.
 ///
 /// # Errors
@@ -289,7 +281,7 @@ pub(crate) fn past_work(state: &StackState) -> Result<PastWork, StateError> {
     let mut found = PastWork::default();
     for record in all(state)?.known {
         for line in &record.lines {
-            if let Entry::Built { image, inputs, .. } = &line.entry {
+            if let Entry::Built { image, inputs } = &line.entry {
                 found.built.insert(image.clone(), inputs.clone());
             }
         }

@@ -16,11 +16,10 @@ use crate::rollback::aftermath;
 use crate::rollback::unfinished::{self, Ahead};
 use crate::settings::Settings;
 use crate::stack::application::{self, Subject};
-use crate::stack::drift::{self, Comparison};
+use crate::stack::drift::{self, Comparison, PastWork};
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
 use crate::stack::{self, Place, Resolved, resolve};
-use crate::state::runs::PastWork;
 use crate::state::{StateHome, runs};
 use examination::{Deployment, Examination};
 
@@ -175,11 +174,7 @@ async fn running(
         looked.not.push(format!("the runs of this stack: {error}"));
         PastWork::default()
     });
-    let remembered = drift::Remembered {
-        reloaded: &work.reloaded,
-        built: &work.built,
-    };
-    let found = drift::find(&place, resolved, &own, remembered).await;
+    let found = drift::find(&place, resolved, &own, &work).await;
     let found = found.unwrap_or_else(|error| {
         let why = Complaint::from(error).text;
         looked

@@ -37,12 +37,11 @@ pub(super) fn of_service(
     name: &ServiceName,
     own: &[&Container],
     seen: &EngineState,
-    place: &Place,
+    variables: &OwnVariables,
     model: &Model,
 ) -> (Vec<Drift>, Vec<String>) {
     let (mut found, mut not_known) = (Vec::new(), Vec::new());
-    let variables = OwnVariables::read(&place.located.args);
-    for granted in of_model(model, name, &variables) {
+    for granted in of_model(model, name, variables) {
         let (what, object) = (granted.route.word(), &granted.name);
         let has: Vec<Option<&Vec<u8>>> = own
             .iter()

@@ -26,6 +26,7 @@ pub(crate) use mounted::seen_by_process;
 use mounts::{Writers, of_mounts};
 
 use super::model::{Model, Service};
+use super::variables::OwnVariables;
 use super::{Place, Resolved, build, build_inputs, identity};
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
@@ -45,13 +46,13 @@ pub(crate) struct Comparison {
     pub unnamed: Option<String>,
 }
 
-/// What is known of what refit itself has done.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Remembered<'a> {
-    /// When it last told a service to read its files anew.
-    pub reloaded: &'a BTreeMap<ServiceName, Timestamp>,
+/// What refit itself has done, and nothing of the engine's tells of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PastWork {
+    /// When it last told a service to read its files anew, without starting it.
+    pub reloaded: BTreeMap<ServiceName, Timestamp>,
     /// The digests of what it built images from, by their IDs.
-    pub built: &'a BTreeMap<String, String>,
+    pub built: BTreeMap<String, String>,
 }
 
 /// Compares the stack's files with what the engine has.
@@ -62,7 +63,7 @@ pub(crate) async fn find(
     place: &Place,
     resolved: &Resolved,
     containers: &[Container],
-    remembered: Remembered<'_>,
+    work: &PastWork,
 ) -> Result<Comparison, EngineError> {
     let model = &resolved.model;
     let seen = look(place, resolved, containers).await?;
@@ -70,8 +71,9 @@ pub(crate) async fn find(
         place,
         resolved,
         containers,
-        writers: Writers::of(place, model, remembered.reloaded),
-        built: remembered.built,
+        writers: Writers::of(place, model, &work.reloaded),
+        built: &work.built,
+        variables: OwnVariables::read(&place.located.args),
         finished: place.one_shots(model),
         seen,
     };
@@ -100,6 +102,7 @@ struct ComparedStack<'a> {
     containers: &'a [Container],
     writers: Writers<'a>,
     built: &'a BTreeMap<String, String>,
+    variables: OwnVariables,
     /// Services that end when their work is done.
     finished: BTreeSet<ServiceName>,
     seen: EngineState,
@@ -126,13 +129,10 @@ impl ComparedStack<'_> {
             return;
         }
         let mut drifts = of_definition(name, service, &own, &self.seen, self.resolved);
-        match self.is_built_of(service, &own) {
-            Some(true) | None => {}
-            Some(false) => {
-                let text =
-                    "the files that its image is built from have changed since refit built it";
-                drifts.push(drift(name, Action::Rebuild, Route::Build, text));
-            }
+        let is_built_of = self.is_built_of(service, &own);
+        if is_built_of == Some(false) {
+            let text = "the files that its image is built from have changed since refit built it";
+            drifts.push(drift(name, Action::Rebuild, Route::Build, text));
         }
         drifts.extend(objects::of_service(name, &own, &self.seen, model));
         if self.place.docker.endpoint.is_local() {
@@ -140,7 +140,7 @@ impl ComparedStack<'_> {
             drifts.extend(stale);
             found.not_known.extend(unclear);
         }
-        let (other, unclear) = handed::of_service(name, &own, &self.seen, self.place, model);
+        let (other, unclear) = handed::of_service(name, &own, &self.seen, &self.variables, model);
         drifts.extend(other);
         found.not_known.extend(unclear);
         drifts.extend(self.by_hand(name, &own));
@@ -168,7 +168,7 @@ impl ComparedStack<'_> {
             );
             found.not_known.push(text);
         }
-        if service.builds() && self.is_built_of(service, &own).is_none() {
+        if service.builds() && is_built_of.is_none() {
             let text = format!("whether the image of {name} was built from the present files");
             found.not_known.push(text);
         }
