@@ -6,6 +6,7 @@
 //! a claim says nothing but that it was made: whoever looks decides whose claims count. Claims are seen
 //! within one network namespace.
 
+use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -108,23 +109,37 @@ fn seen_in(line: &str, key: &str) -> Option<SeenClaim> {
     Some(SeenClaim { stage, name })
 }
 
+/// Whether the socket is closed: before it was asked for, or while it was.
+fn is_given_up(error: &std::io::Error) -> bool {
+    let kind = error.kind();
+    kind == ErrorKind::ConnectionRefused || kind == ErrorKind::ConnectionReset
+}
+
 impl SeenClaim {
     /// Whose it is; `None` when it was given up meanwhile.
-    pub(crate) async fn owner(&self) -> Option<Owner> {
-        let connection = match UnixStream::connect(format!("\0{}", self.name)).await {
-            Ok(connection) => connection,
-            // Somebody else may have filled its queue, to hide it.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return self.by_name(),
-            Err(_) => return None,
+    ///
+    /// # Errors
+    /// The kernel does not tell, such as for too many open files: it may be held.
+    pub(crate) async fn owner(&self) -> anyhow::Result<Option<Owner>> {
+        let connected = UnixStream::connect(format!("\0{}", self.name)).await;
+        let credentials = match connected {
+            Ok(connection) => connection.peer_cred().map(|found| (connection, found)),
+            Err(error) => Err(error),
         };
-        let credentials = connection.peer_cred().ok()?;
+        let (connection, credentials) = match credentials {
+            Ok(found) => found,
+            // Somebody else may have filled its queue, to hide it.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(self.by_name()),
+            Err(error) if is_given_up(&error) => return Ok(None),
+            Err(error) => return Err(error).context("cannot see which refit is at work"),
+        };
         let pid = credentials.pid().and_then(|pid| pid.try_into().ok());
-        Some(Owner {
+        Ok(Some(Owner {
             pid: pid.filter(|pid| *pid != 0),
             uid: credentials.uid(),
             gid: credentials.gid(),
             connection: Some(connection),
-        })
+        }))
     }
 
     /// The refit that the name tells of, if there is such a process.
@@ -179,7 +194,7 @@ mod tests {
         let seen = others(&key, &[]).unwrap();
         assert_eq!(seen.len(), 1);
         assert_eq!(seen[0].stage, Stage::Held);
-        let owner = seen[0].owner().await.unwrap();
+        let owner = seen[0].owner().await.unwrap().unwrap();
         assert_eq!(owner.pid, Some(std::process::id()));
         assert_eq!(owner.uid, rustix::process::geteuid().as_raw());
         let (waited, ()) = tokio::join!(
@@ -193,7 +208,7 @@ mod tests {
             }
         );
         assert_eq!(waited, 0);
-        assert!(seen[0].owner().await.is_none());
+        assert!(seen[0].owner().await.unwrap().is_none());
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub(crate) async fn pending(
         .filter(|step| step.action.makes_container())
         .map(|step| &step.service)
         .collect();
-    let differing = edited_since(assessment, state);
+    let differing = edited_since(assessment, state)?;
     if makes.is_empty() || differing.is_empty() {
         return Ok(None);
     }
@@ -182,12 +182,15 @@ pub(crate) struct Pending {
 }
 
 /// The files whose present text is not the one that was last seen in force.
+///
+/// # Errors
+/// What is kept of them cannot be read.
 fn edited_since<'a>(
     assessment: &'a Assessment,
     state: &StackState,
-) -> BTreeMap<&'a PathBuf, &'a Side> {
-    let Some(baseline) = read(state).ok().flatten() else {
-        return BTreeMap::new();
+) -> Result<BTreeMap<&'a PathBuf, &'a Side>, StateError> {
+    let Some(baseline) = read(state)? else {
+        return Ok(BTreeMap::new());
     };
     let edited = &assessment.edited;
     // What a rollback takes away is taken by nobody.
@@ -198,7 +201,7 @@ fn edited_since<'a>(
         Side::Unknown(_) => false,
         known @ (Side::Absent | Side::Text(_)) => !known.is_same_text(now),
     };
-    present.filter(|(path, now)| differs(path, now)).collect()
+    Ok(present.filter(|(path, now)| differs(path, now)).collect())
 }
 
 /// Who wrote what is not in force yet: refit itself, or a person.

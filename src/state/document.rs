@@ -169,18 +169,18 @@ fn parse<T: DeserializeOwned>(
         cause,
     };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
-    match format_of(&value) {
-        Some(format) if format > FORMAT => {
-            let path = path.to_owned();
-            return Err(StateError::Newer { path, format });
-        }
-        _ => {}
+    let format = match value.get(KEY) {
+        None => 1,
+        // What is no number was written by nobody who can be told apart from a newer refit.
+        Some(told) => told
+            .as_u64()
+            .ok_or_else(|| damaged(format!("{KEY} is no number: {told}")))?,
+    };
+    if format > FORMAT {
+        let path = path.to_owned();
+        return Err(StateError::Newer { path, format });
     }
     serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
-}
-
-fn format_of(value: &Value) -> Option<u64> {
-    value.get(KEY)?.as_u64()
 }
 
 /// Writes a file that holds one thing, with the number of its format.
@@ -284,7 +284,13 @@ mod tests {
         assert_eq!(read(&path), Ok(Some(thing("a"))));
         fs::write(&path, r#"{"name": "a"}"#).unwrap();
         assert_eq!(read(&path), Ok(Some(thing("a"))), "of the first format");
-        for damaged in ["", "{\"name\":", "\u{0}\u{0}", "{}"] {
+        for damaged in [
+            "",
+            "{\"name\":",
+            "\u{0}\u{0}",
+            "{}",
+            r#"{"format": "99", "name": "a"}"#,
+        ] {
             fs::write(&path, damaged).unwrap();
             let found = read::<Thing>(&path);
             assert!(

@@ -16,10 +16,12 @@
 //! taken all or none, so that nobody waits for one while others wait for theirs. The stack's comes first,
 //! and who waits for a shared file holds only a stack, which nobody who holds that file waits for.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::complaint::{Code, Complaint};
@@ -118,7 +120,8 @@ impl Lock {
 
     /// Looks, says what is wanted, and looks again.
     async fn attempt(&self, wanted: &[LockSubject]) -> anyhow::Result<Result<Vec<Claim>, Holder>> {
-        let keys: Vec<String> = wanted.iter().map(|one| key(one, &self.engine)).collect();
+        let keys = wanted.iter().map(|one| key(one, &self.engine));
+        let keys: Vec<String> = keys.collect::<anyhow::Result<_>>()?;
         let mut own: Vec<Claim> = Vec::new();
         for _ in 0..2 {
             for (subject, key) in wanted.iter().zip(&keys) {
@@ -151,7 +154,7 @@ impl Lock {
         let mut seen = claims::others(key, own)?;
         seen.sort_by_key(|seen| seen.stage == Stage::Wanted);
         for seen in seen {
-            let Some(owner) = seen.owner().await else {
+            let Some(owner) = seen.owner().await? else {
                 continue;
             };
             if self.counts(subject, &owner) {
@@ -182,30 +185,32 @@ impl Lock {
 }
 
 /// The same for everybody who means the same thing, by whatever name.
-fn key(subject: &LockSubject, engine: &Endpoint) -> String {
+///
+/// # Errors
+/// What lies there cannot be looked at: by its name alone two could be at work on it.
+fn key(subject: &LockSubject, engine: &Endpoint) -> anyhow::Result<String> {
     let place = |path: &Path| match std::fs::metadata(path) {
-        Ok(found) => format!("{}:{}", found.dev(), found.ino()),
-        Err(_) => path.display().to_string(),
+        Ok(found) => Ok(format!("{}:{}", found.dev(), found.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.display().to_string()),
+        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
     };
     // A file gets another inode each time it is written; its folder does not.
-    let named = |path: &Path| {
+    let named = |path: &Path| -> anyhow::Result<String> {
         let real = crate::host::files::follow(path);
-        let folder = real.parent().map(place).unwrap_or_default();
-        format!(
-            "{folder}/{}",
-            real.file_name().unwrap_or_default().display()
-        )
+        let folder = real.parent().map(place).transpose()?.unwrap_or_default();
+        let name = real.file_name().unwrap_or_default().display();
+        Ok(format!("{folder}/{name}"))
     };
     let text = match subject {
-        LockSubject::Stack(folder) => format!("stack\0{}", place(folder)),
-        LockSubject::File(file) => format!("file\0{}", named(file)),
+        LockSubject::Stack(folder) => format!("stack\0{}", place(folder)?),
+        LockSubject::File(file) => format!("file\0{}", named(file)?),
         LockSubject::Project(name) => match engine {
-            Endpoint::Unix(socket) => format!("project\0{}\0{name}", place(socket)),
+            Endpoint::Unix(socket) => format!("project\0{}\0{name}", place(socket)?),
             Endpoint::Tcp(address) => format!("project\0{address}\0{name}"),
         },
     };
     let digest = Sha256::digest(text.as_bytes());
-    crate::hash::hex(&digest[..16])
+    Ok(crate::hash::hex(&digest[..16]))
 }
 
 fn short_pause() -> Duration {
@@ -321,7 +326,7 @@ mod tests {
         let folder = dir.path().join("stack");
         std::fs::create_dir(&folder).unwrap();
         std::os::unix::fs::symlink(&folder, &link).unwrap();
-        let of = |subject| key(&subject, &engine());
+        let of = |subject| key(&subject, &engine()).unwrap();
         assert_eq!(
             of(LockSubject::Stack(folder.clone())),
             of(LockSubject::Stack(link.clone()))
@@ -334,6 +339,13 @@ mod tests {
         );
         let project = LockSubject::Project("p".into());
         let other = Endpoint::Tcp("other:1".into());
-        assert_ne!(key(&project, &engine()), key(&project, &other));
+        assert_ne!(
+            key(&project, &engine()).unwrap(),
+            key(&project, &other).unwrap()
+        );
+        // A name that leads round in a circle is not that of something which is not there.
+        let ring = dir.path().join("ring");
+        std::os::unix::fs::symlink(&ring, &ring).unwrap();
+        assert!(key(&LockSubject::Stack(ring), &engine()).is_err());
     }
 }
