@@ -108,10 +108,9 @@ pub(super) fn of_service(
         });
         let seen: Vec<SeenMount> = of_it.map(|one| of_bind(one, bind)).collect();
         let source = shown(directory, &bind.source);
-        let is_changed =
-            |one: &&SeenMount| matches!(one, SeenMount::Before(_) | SeenMount::Gone(_));
-        match seen.iter().find(is_changed) {
-            Some(changed) => found.extend(told(name, bind, &source, *changed)),
+        let is_gone = matches!(bind.source.try_exists(), Ok(false));
+        match changed(&seen, is_gone) {
+            Some(changed) => found.extend(told(name, bind, &source, changed)),
             None if seen.contains(&SeenMount::NotKnown) && bind.source.is_dir() => {
                 not_known.push(format!(
                     "whether {name} sees the {source} that lies there now (refit restart {name})"
@@ -121,6 +120,15 @@ pub(super) fn of_service(
         }
     }
     (found, not_known)
+}
+
+/// What differs of one that several containers may have. Of what is gone here that is known also where nobody
+/// may look into the process.
+fn changed(seen: &[SeenMount], is_gone: bool) -> Option<SeenMount> {
+    let is_changed = |one: &&SeenMount| matches!(one, SeenMount::Before(_) | SeenMount::Gone(_));
+    let unseen = || is_gone && seen.contains(&SeenMount::NotKnown);
+    let told = seen.iter().find(is_changed).copied();
+    told.or_else(|| unseen().then_some(SeenMount::Gone(MountedKind::NotKnown)))
 }
 
 fn told(name: &ServiceName, bind: &Bind, source: &str, mounted: SeenMount) -> Option<Drift> {
@@ -157,4 +165,21 @@ fn told(name: &ServiceName, bind: &Bind, source: &str, mounted: SeenMount) -> Op
     // What is mended is proven by what it sees, and not by a file.
     one.reason.file = (action == Action::None).then(|| source.to_owned());
     Some(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_by_whoever_may_not_look_inside_as_well() {
+        let unseen = [SeenMount::NotKnown];
+        let gone = Some(SeenMount::Gone(MountedKind::NotKnown));
+        assert_eq!(changed(&unseen, true), gone);
+        assert_eq!(changed(&unseen, false), None);
+        // None of its containers mounts it.
+        assert_eq!(changed(&[], true), None);
+        let file = SeenMount::Gone(MountedKind::File);
+        assert_eq!(changed(&[SeenMount::NotKnown, file], true), Some(file));
+    }
 }
