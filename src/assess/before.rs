@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 use crate::assessment::Assessment;
 use crate::docker::container::{Container, Health, State};
 use crate::event::{Action, ServiceName};
+use crate::health::aftermath::LeftContainer;
 use crate::health::before::SeenBefore;
 use crate::health::ports::PortsBefore;
 use crate::host::http::{self, PageRequest};
 use crate::stack::Place;
-use crate::stack::snapshot::EngineSide;
-use crate::state::{StackState, statistics};
+use crate::stack::snapshot::{EngineSide, Replica};
+use crate::state::{StackState, runs, statistics};
 
 /// How long a port may take to say whether it speaks HTTP.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -39,7 +41,46 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
     if running.is_empty() {
         return SeenBefore::default();
     }
-    let probes = running.iter().filter_map(|service| {
+    let project = &assessment.after.name;
+    let (side, failing) = tokio::join!(
+        EngineSide::look_at_containers(&place.docker, project),
+        failing(place, &running)
+    );
+    let (mut seen_ports, mut restarts) = (BTreeMap::new(), BTreeMap::new());
+    let side = side.ok().map(|mut side| {
+        side.look_at_ports(&place.docker, &running);
+        side
+    });
+    if let Some(side) = &side {
+        for service in &running {
+            let own = side.of_service(service).into_iter();
+            let most = own.filter_map(|one| usize::try_from(one.restarts).ok());
+            restarts.insert((*service).clone(), most.max().unwrap_or_default());
+        }
+        seen_ports = ports(place, side, &running).await;
+    }
+    let answering = answering(place, assessment, &running, &seen_ports, &failing);
+    let mut seen = SeenBefore::new(seen_ports, failing, statistics::took(state), restarts);
+    for (service, what) in answering {
+        seen.answers(service, what);
+    }
+    if let Some(side) = &side {
+        let left = runs::left(state);
+        for service in running {
+            ends(place, side, service, &left, &mut seen).await;
+            let own = side.of_service(service);
+            let runs = |one: &&Replica| one.state.is_up() && one.health != Health::Unhealthy;
+            if own.iter().all(runs) && !seen.ports(service).answered.is_empty() {
+                seen.listens(service.clone());
+            }
+        }
+    }
+    seen
+}
+
+/// Services whose probe fails, with what came instead.
+async fn failing(place: &Place, services: &[&ServiceName]) -> BTreeMap<ServiceName, String> {
+    let probes = services.iter().filter_map(|service| {
         let probe = place.settings.service(service).probe?;
         Some(async move {
             let answer = http::get(probe.url.clone(), PROBE_PATIENCE).await;
@@ -47,48 +88,41 @@ pub(crate) async fn look(place: &Place, assessment: &Assessment, state: &StackSt
             Some(((*service).clone(), failed))
         })
     });
-    let project = &assessment.after.name;
-    let (side, failing) = tokio::join!(
-        EngineSide::look_at_containers(&place.docker, project),
-        join_all(probes)
-    );
-    let failing: BTreeMap<ServiceName, String> = failing.into_iter().flatten().collect();
-    let (mut seen_ports, mut restarts) = (BTreeMap::new(), BTreeMap::new());
-    let mut starting_over = Vec::new();
-    if let Ok(mut side) = side {
-        side.look_at_ports(&place.docker, &running);
-        for service in &running {
-            let own = side.of_service(service).into_iter();
-            let most = own.filter_map(|one| usize::try_from(one.restarts).ok());
-            restarts.insert((*service).clone(), most.max().unwrap_or_default());
-            if starts_over(place, &side, service).await {
-                starting_over.push((*service).clone());
-            }
-        }
-        seen_ports = ports(place, &side, &running).await;
-    }
-    let answering = answering(place, assessment, &running, &seen_ports, &failing);
-    let mut seen = SeenBefore::new(seen_ports, failing, statistics::took(state), restarts);
-    for (service, what) in answering {
-        seen.answers(service, what);
-    }
-    for service in starting_over {
-        seen.starts_over(service);
-    }
-    seen
+    join_all(probes).await.into_iter().flatten().collect()
 }
 
-/// Whether each container of a service ended with 0 whenever the engine started it again.
-async fn starts_over(place: &Place, side: &EngineSide, service: &ServiceName) -> bool {
-    let own = side.of_service(service).into_iter();
-    let again: Vec<_> = own.filter(|one| one.restarts > 0).collect();
-    for one in &again {
+/// How the containers of a service ended time after time: by what the engine knows of them, and by what
+/// the last run knew of the ones before.
+async fn ends(
+    place: &Place,
+    side: &EngineSide,
+    service: &ServiceName,
+    left: &BTreeMap<String, LeftContainer>,
+    seen: &mut SeenBefore,
+) {
+    let (mut again, mut well) = (0, 0);
+    for one in side.of_service(service) {
+        let ran = one.started().map(|at| Timestamp::now().duration_since(at));
+        let ran = ran.and_then(|ran| Duration::try_from(ran).ok());
+        let restarts = u32::try_from(one.restarts).unwrap_or_default();
         // What is not known is no reason to bear an end.
-        if !place.docker.starts_over(&one.id).await.unwrap_or(false) {
-            return false;
+        let own = place.docker.pace(&one.id, restarts).await;
+        let own = own.unwrap_or_default();
+        let pace = match left.get(&one.id).zip(ran) {
+            Some((left, ran)) => left.pace(own, ran),
+            None => own,
+        };
+        if let Some(pace) = pace {
+            // The engine asks its healthcheck anew after each start.
+            let ran = ran.filter(|_| one.health != Health::Healthy);
+            seen.ended(service, pace, ran);
         }
+        again += usize::from(restarts > 0);
+        well += usize::from(own.is_some_and(|pace| pace.exit_code == Some(0)));
     }
-    !again.is_empty()
+    if again > 0 && again == well {
+        seen.starts_over(service.clone());
+    }
 }
 
 /// Services that the engine calls unhealthy and that answer: to their probe, or on a port over HTTP.

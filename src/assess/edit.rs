@@ -132,6 +132,7 @@ async fn of_files(
         change: Change::Edit,
         decision: Decision::Made,
         seen: SeenBefore::default(),
+        discards: Vec::new(),
         one_shots: shots,
         strategy: options.strategy,
     })

@@ -26,6 +26,7 @@ use crate::assessment::edited::Edited;
 use crate::assessment::key_diff;
 use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
+use crate::docker::EngineError;
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::plan::guarded::Running;
@@ -164,8 +165,9 @@ pub(crate) async fn checked(
         assessment.notes.extend(others);
         let images = warnings::newer_images(place, &assessment).await;
         assessment.notes.extend(images);
-        let discarded = own_layer::discarded(place, &assessment).await;
-        assessment.notes.extend(discarded);
+        let (discards, notes) = own_layer::discarded(place, &assessment).await;
+        assessment.discards = discards;
+        assessment.notes.extend(notes);
         let generated = own_layer::generated_anew(place, &assessment).await;
         assessment.notes.extend(generated);
     }
@@ -213,7 +215,7 @@ async fn refusals(
         true => own_layer::generated_keys(place, assessment).await,
         false => Vec::new(),
     };
-    let running = running(place, assessment).await;
+    let running = running(place, assessment).await?;
     let data = (generated.as_slice(), &running);
     match assessment.undoes().is_empty() {
         true => guards(place, assessment, options, data, guard::check)?,
@@ -236,7 +238,13 @@ async fn refusals(
 }
 
 /// The containers that the plan makes anew, by their service.
-async fn running(place: &Place, assessment: &Assessment) -> BTreeMap<ServiceName, Running> {
+///
+/// # Errors
+/// The engine's: what a guard has not seen, it must not let pass.
+async fn running(
+    place: &Place,
+    assessment: &Assessment,
+) -> Result<BTreeMap<ServiceName, Running>, EngineError> {
     let is_made = |container: &&Container| {
         let step = assessment.plan.step(&container.service);
         step.is_some_and(|step| step.action.makes_container())
@@ -256,14 +264,16 @@ async fn running(place: &Place, assessment: &Assessment) -> BTreeMap<ServiceName
             Ok(None) => place.docker.brought_by(&container.image_id).await,
             known => known,
         };
-        let running = Running {
-            env: inspected.ok()??.env,
-            brought: brought.unwrap_or_default(),
-        };
-        Some((service.clone(), running))
+        let brought = brought?;
+        // One that is gone by now has nothing to lose.
+        let running = inspected?.map(|inspected| Running {
+            env: inspected.env,
+            brought,
+        });
+        Ok(running.map(|running| (service.clone(), running)))
     });
-    let seen = futures_util::future::join_all(seen).await;
-    seen.into_iter().flatten().collect()
+    let seen = futures_util::future::try_join_all(seen).await?;
+    Ok(seen.into_iter().flatten().collect())
 }
 
 fn guards(

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::assessment::Assessment;
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
+use crate::hash::sha256;
 use crate::host::files;
-use crate::plan::own_layer;
+use crate::plan::own_layer::{self, DiscardedFile, DiscardedLayer};
 use crate::profile::KEEPS_SECRETS;
 use crate::request::Strategy;
 use crate::secret::Secret;
@@ -72,49 +73,95 @@ pub(super) async fn generated_keys(
     found.into_iter().collect()
 }
 
-/// What a recreate discards of each container that is replaced.
-pub(super) async fn discarded(place: &Place, assessment: &Assessment) -> Vec<String> {
-    let mut notes = Vec::new();
+/// What a recreate discards of each container that is replaced, and what the person should know of it.
+pub(super) async fn discarded(
+    place: &Place,
+    assessment: &Assessment,
+) -> (Vec<DiscardedLayer>, Vec<String>) {
+    let (mut layers, mut notes) = (Vec::new(), Vec::new());
     for container in replaced(assessment) {
         let service = &container.service;
+        let layer = |files| DiscardedLayer {
+            container: container.id.clone(),
+            service: service.clone(),
+            files,
+        };
         let written = match place.docker.written_in(&container.id).await {
             Ok(written) => written,
             Err(error) => {
+                layers.push(layer(None));
                 notes.push(format!("{service}: what its container has written outside of its volumes, and a recreate discards, is not known: {error}"));
                 continue;
             }
         };
-        let defined = [assessment.before.as_ref(), Some(&assessment.after)].into_iter();
-        let defined = defined
-            .flatten()
-            .filter_map(|model| model.services.get(service));
-        // A `tmpfs` is empty after each stop as well.
-        let places = |one: &Service| {
-            let passing = one.tmpfs().map(PathBuf::from);
-            let granted = routes::granted_targets(one).into_iter();
-            granted.chain(passing).collect::<Vec<_>>()
-        };
-        let granted: Vec<PathBuf> = defined.flat_map(places).collect();
-        let mounts = container.mounts.iter();
-        let mounts = mounts.map(|mount| mount.destination.as_path());
-        let mounted: Vec<&Path> = mounts.chain(granted.iter().map(PathBuf::as_path)).collect();
-        let mut files = own_layer::discarded(&written, &mounted);
+        let all = missed(assessment, container, &written);
+        if all.is_empty() {
+            continue;
+        }
+        layers.push(layer(Some(digests(place, container, &all).await)));
         let keys = keys_in(place, assessment, container).await;
         // What the files give from then on is not missed.
-        files.retain(|file| !keys.is_kept(Path::new(file)));
-        let Some((first, others)) = files.split_first() else {
-            continue;
-        };
-        let named = others.iter().take(NAMED - 1);
-        let mut text = format!("recreating {service} discards {first}");
-        named.for_each(|file| text.push_str(&format!(", {file}")));
-        if files.len() > NAMED {
-            text.push_str(&format!(" and {} more files", files.len() - NAMED));
-        }
-        text.push_str(&keys.what_is_lost());
-        notes.push(text);
+        let files = all.iter().filter(|file| !keys.is_kept(Path::new(file)));
+        notes.extend(told(service, &files.copied().collect::<Vec<_>>(), &keys));
     }
-    notes
+    (layers, notes)
+}
+
+/// The files among the paths of a container's layer that somebody may miss.
+fn missed<'a>(
+    assessment: &Assessment,
+    container: &Container,
+    written: &'a [String],
+) -> Vec<&'a str> {
+    let defined = [assessment.before.as_ref(), Some(&assessment.after)].into_iter();
+    let defined = defined
+        .flatten()
+        .filter_map(|model| model.services.get(&container.service));
+    // A `tmpfs` is empty after each stop as well.
+    let places = |one: &Service| {
+        let passing = one.tmpfs().map(PathBuf::from);
+        let granted = routes::granted_targets(one).into_iter();
+        granted.chain(passing).collect::<Vec<_>>()
+    };
+    let granted: Vec<PathBuf> = defined.flat_map(places).collect();
+    let mounts = container.mounts.iter();
+    let mounts = mounts.map(|mount| mount.destination.as_path());
+    let mounted: Vec<&Path> = mounts.chain(granted.iter().map(PathBuf::as_path)).collect();
+    own_layer::discarded(written, &mounted)
+}
+
+/// So many files are known by what is in them, and so many by name.
+const READ: usize = 16;
+const LISTED: usize = 1_000;
+
+/// What is needed to know them again.
+async fn digests(place: &Place, container: &Container, files: &[&str]) -> Vec<DiscardedFile> {
+    let mut known = Vec::new();
+    for (index, file) in files.iter().take(LISTED).enumerate() {
+        // One that cannot be read is known by its name.
+        let content = match index < READ {
+            true => place.docker.file_in(&container.id, file).await,
+            false => Ok(None),
+        };
+        known.push(DiscardedFile {
+            path: (*file).to_owned(),
+            digest: content.unwrap_or_default().map(|bytes| sha256(&bytes)),
+        });
+    }
+    known
+}
+
+/// What the person should know of it, if anything.
+fn told(service: &ServiceName, files: &[&str], keys: &LayerKeys) -> Option<String> {
+    let (first, others) = files.split_first()?;
+    let named = others.iter().take(NAMED - 1);
+    let mut text = format!("recreating {service} discards {first}");
+    named.for_each(|file| text.push_str(&format!(", {file}")));
+    if files.len() > NAMED {
+        text.push_str(&format!(" and {} more files", files.len() - NAMED));
+    }
+    text.push_str(&keys.what_is_lost());
+    Some(text)
 }
 
 /// The containers that the plan replaces.

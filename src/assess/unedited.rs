@@ -246,6 +246,7 @@ fn quiet(
         change: Change::Edit,
         decision: Decision::Made,
         seen: SeenBefore::default(),
+        discards: Vec::new(),
         one_shots: shots,
         strategy: Strategy::Auto,
     }

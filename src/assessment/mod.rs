@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assessment::edited::Edited;
 use crate::docker::compose::ProjectArgs;
-use crate::docker::container::{Container, Health, State};
+use crate::docker::container::{Container, State};
 use crate::event::{Action, News, RunId, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::health::check::Proofs;
@@ -24,6 +24,7 @@ use crate::health::culprit::Bonds;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::WatchTarget;
+use crate::plan::own_layer::DiscardedLayer;
 use crate::plan::{self, Plan};
 use crate::request::Strategy;
 use crate::secret::Redactor;
@@ -67,6 +68,8 @@ pub(crate) struct Assessment {
     pub decision: Decision,
     /// What was seen of the services that are touched.
     pub(crate) seen: SeenBefore,
+    /// What is in no volume, and goes with the containers that are replaced.
+    pub(crate) discards: Vec<DiscardedLayer>,
     pub(crate) one_shots: BTreeSet<ServiceName>,
     pub(crate) strategy: Strategy,
 }
@@ -145,7 +148,7 @@ impl Assessment {
             // Such as work that a rollback did not do again.
             let names: Vec<&str> = never_ran.into_iter().collect();
             let names = names.join(" ");
-            format!("{said}. Created and not run: {names}; docker compose up -d {names} runs it")
+            format!("{said}. Created and not run: {names}; refit apply {names} runs it")
         }
     }
 
@@ -208,13 +211,6 @@ impl Assessment {
         plan::image::recreate(&mut self.plan, of, service, text)
     }
 
-    /// Whether a service that was started again a moment ago runs and listens on its ports, whatever its
-    /// last lives were.
-    fn serves(&self, name: &ServiceName, own: &[&Container]) -> bool {
-        let runs = |one: &&Container| one.is_up() && one.health != Health::Unhealthy;
-        own.iter().all(runs) && !self.seen.ports(name).answered.is_empty()
-    }
-
     /// The services touched with this one that it may wait for: those that it depends on, or whose name
     /// stands in its environment as an address does.
     fn may_wait_for(&self, name: &ServiceName) -> BTreeSet<ServiceName> {
@@ -263,14 +259,15 @@ impl Assessment {
                     one_shot: self.one_shots.contains(name),
                     took: self.seen.took(name),
                     is_new: action == Action::Rebuild || self.brings_images(),
-                    is_called_unhealthy: self.seen.answered(name),
+                    is_called_unhealthy: self.seen.is_called_unhealthy(name),
+                    crashes_after: self.seen.crashes_after(name),
                     restarts: self.seen.restarts(name),
                     starts_over: self.seen.started_over(name),
                 },
                 was_failing: !own.is_empty()
                     && own.iter().all(|container| container.is_failing())
-                    && !self.seen.answered(name)
-                    && !self.serves(name, &own)
+                    && !self.seen.serves(name)
+                    || self.seen.crashes_after(name).is_some()
                     || self.seen.failed(name),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {

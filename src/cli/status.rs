@@ -125,6 +125,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
 fn since_run(one: &Aftermath) -> Value {
     json!({
         "service": one.service, "run": one.run, "text": one.text, "hint": called::fit(&one.hint()),
+        "as_before": one.as_before,
     })
 }
 

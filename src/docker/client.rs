@@ -110,10 +110,8 @@ impl Docker {
                 true => self.inspect(&container.id).await?,
                 false => None,
             };
-            let crashing = match inspected.map(|inspected| inspected.start()) {
-                Some(start) => self.is_crashing(&container.id, start).await?,
-                None => false,
-            };
+            let start = inspected.and_then(|inspected| inspected.start());
+            let crashing = self.is_crashing(&container.id, start).await?;
             Ok::<_, EngineError>(Container {
                 crashing,
                 ..container

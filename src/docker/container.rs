@@ -429,13 +429,13 @@ pub(crate) struct LastStart {
 }
 
 impl Inspected {
-    /// How it was started last.
-    pub(crate) fn start(&self) -> LastStart {
-        LastStart {
+    /// How it was started last, if it runs.
+    pub(crate) fn start(&self) -> Option<LastStart> {
+        (self.state == State::Running).then_some(LastStart {
             at: self.started_at,
             restarts: self.restarts,
             health: self.health,
-        }
+        })
     }
 
     /// Reads the engine's answer.

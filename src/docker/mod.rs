@@ -6,7 +6,7 @@ pub(crate) mod archive;
 pub(crate) mod client;
 pub(crate) mod compose;
 pub(crate) mod container;
-mod crash;
+pub(crate) mod crash;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
 mod error;

@@ -185,6 +185,20 @@ impl Replica {
         }
     }
 
+    /// How it was started last, if it runs.
+    fn start(&self) -> Option<LastStart> {
+        (self.state == RunState::Running).then(|| LastStart {
+            at: self.started(),
+            restarts: u32::try_from(self.restarts).unwrap_or_default(),
+            health: self.health,
+        })
+    }
+
+    /// When its process was started.
+    pub(crate) fn started(&self) -> Option<jiff::Timestamp> {
+        self.started_at.parse().ok()
+    }
+
     /// The container whose namespace this one uses, if it does: an ID as the engine has it.
     pub fn shares_with(&self) -> impl Iterator<Item = &str> {
         self.settings
@@ -381,7 +395,10 @@ impl Docker {
             let none = None::<query::InspectContainerOptions>;
             match self.api.inspect_container(&id, none).await {
                 Ok(found) => match Replica::of(found) {
-                    Some(replica) => self.with_crashes(replica).await.map(Some),
+                    Some(mut replica) => {
+                        replica.crashing = self.is_crashing(&id, replica.start()).await?;
+                        Ok(Some(replica))
+                    }
                     None => Ok(None),
                 },
                 Err(error) if is_missing(&error) => Ok(None),
@@ -394,18 +411,6 @@ impl Docker {
             (&a.service, a.number, &a.created).cmp(&(&b.service, b.number, &b.created))
         });
         Ok(found)
-    }
-
-    async fn with_crashes(&self, mut replica: Replica) -> Result<Replica, EngineError> {
-        if replica.state == RunState::Running {
-            let start = LastStart {
-                at: replica.started_at.parse().ok(),
-                restarts: u32::try_from(replica.restarts).unwrap_or_default(),
-                health: replica.health,
-            };
-            replica.crashing = self.is_crashing(&replica.id, start).await?;
-        }
-        Ok(replica)
     }
 
     /// Gives a container another name.

@@ -54,7 +54,9 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         let told = found
             .iter()
             .any(|finding| finding.service.as_ref() == Some(service));
-        action == Action::Start && told
+        let own = containers.iter().filter(|seen| seen.service == *service);
+        let began = own.clone().any(|seen| seen.state != State::Created);
+        told && (action == Action::Start || action == Action::None && !began && own.count() > 0)
     };
     let differing: Vec<Finding> = patient
         .drifts
@@ -94,6 +96,13 @@ fn with_its_run(patient: &Patient<'_>, name: &ServiceName, found: Vec<Finding>) 
                 | FindingCode::ServiceRestarted
         )
     };
+    if since.as_before {
+        let so_before = |finding: Finding| match is_of_it(&finding) {
+            true => finding.why(since.text.clone()),
+            false => finding,
+        };
+        return found.into_iter().map(so_before).collect();
+    }
     let (of_it, mut others): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(is_of_it);
     let finding = Finding::new(FindingCode::SinceRun, &since.text)
         .of(name)

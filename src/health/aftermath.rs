@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::docker::container::State;
+use crate::docker::crash::Pace;
 use crate::event::{RunId, ServiceName, VerdictWord};
 
 /// A container as a run left it, well.
@@ -23,6 +24,25 @@ pub(crate) struct LeftContainer {
     /// The ports that answered, as people know them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) ports: Vec<u16>,
+    /// How the one before it ended time after time, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<Pace>,
+}
+
+impl LeftContainer {
+    /// How it ends time after time, by its own ends since the run and by those of the one before it. Of one
+    /// that has neither ended since nor outlived that one, nothing tells that it does so no more.
+    pub(crate) fn pace(&self, own: Option<Pace>, ran: Duration) -> Option<Pace> {
+        let is_mended = |before: &Pace| before.ran.is_none_or(|longest| ran >= longest * 2);
+        match (self.before, own) {
+            (Some(before), Some(own)) if before.exit_code == own.exit_code => Some(Pace {
+                ends: before.ends.saturating_add(own.ends),
+                ..own
+            }),
+            (Some(before), None) if !is_mended(&before) => Some(before),
+            (Some(_) | None, own) => own,
+        }
+    }
 }
 
 /// The newest run that touched it.
@@ -64,8 +84,10 @@ pub(crate) struct Aftermath {
     pub(crate) run: RunId,
     /// What is seen, in a sentence with the service and the run.
     pub(crate) text: String,
-    /// What undoes the run, where it is one that changed something.
+    /// What undoes the run, where it is one that changed something, and what brought it about.
     pub(crate) undo: Option<String>,
+    /// It did so before the run as well.
+    pub(crate) as_before: bool,
 }
 
 impl Aftermath {
@@ -102,36 +124,70 @@ pub(crate) fn judge(left: &LeftByRun, seen: &SeenSince, now: Timestamp) -> Optio
         return None;
     }
     let (service, run) = (&left.container.service, left.run);
-    let text = crashes(left, seen, since).or_else(|| worse(left, seen))?;
+    let (text, as_before) = crashes(left, seen, since).or_else(|| {
+        let text = worse(left, seen)?;
+        Some((text, is_between_two_lives(left, seen)))
+    })?;
+    let before = match as_before {
+        true => format!(", as before run {run}"),
+        false => String::new(),
+    };
     Some(Aftermath {
         service: service.clone(),
         run,
-        text: format!("{service} {text}"),
-        undo: left.is_undoable.then(|| format!("refit rollback {run}")),
+        text: format!("{service} {text}{before}"),
+        undo: (left.is_undoable && !as_before).then(|| format!("refit rollback {run}")),
+        as_before,
     })
 }
 
-/// That it ends again and again.
-fn crashes(left: &LeftByRun, seen: &SeenSince, since: Duration) -> Option<String> {
+/// That it ends again and again, and whether it did so before the run.
+fn crashes(left: &LeftByRun, seen: &SeenSince, since: Duration) -> Option<(String, bool)> {
     let times = seen.restarts.saturating_sub(left.container.restarts);
     let every = since.checked_div(times)?;
     // One that had ended and was started again before the run's end goes on so.
-    let is_its_way = seen.last_exit == Some(0) && left.container.restarts > 0;
+    let before = left.container.before.as_ref();
+    let ended_well = before.is_some_and(|was| was.exit_code == Some(0));
+    let is_its_way = seen.last_exit == Some(0) && (left.container.restarts > 0 || ended_well);
     if times < LOOP || every > SELDOM || seen.on_purpose || is_its_way {
         return None;
     }
     let exit = seen
         .last_exit
         .map(|code| format!(", the last time with exit code {code}"));
-    let every = match every.as_secs() {
+    let told = match every.as_secs() {
         0..120 => format!("{} s", every.as_secs().max(1)),
         seconds => format!("{} min", seconds / 60),
     };
-    Some(format!(
-        "has ended {times} times since run {}, about every {every}{}",
+    let text = format!(
+        "has ended {times} times since run {}, about every {told}{}",
         left.run,
         exit.unwrap_or_default()
-    ))
+    );
+    let as_before = before.is_some_and(|was| is_same(was, every, seen.last_exit));
+    Some((text, as_before))
+}
+
+/// So much shorter lives are another fault. The engine waits between them, so they only look longer.
+const SHORTER: u32 = 3;
+
+/// Whether what ends every so often ended so before, as far as is known.
+fn is_same(was: &Pace, every: Duration, exit_code: Option<i64>) -> bool {
+    is_same_end(was, exit_code) && was.ran.is_none_or(|ran| every * SHORTER >= ran)
+}
+
+/// What is not known of an end is held against no run.
+fn is_same_end(was: &Pace, exit_code: Option<i64>) -> bool {
+    match (was.exit_code, exit_code) {
+        (Some(was), Some(is)) => was == is,
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// Whether the engine starts it again, as it did time after time before the run.
+fn is_between_two_lives(left: &LeftByRun, seen: &SeenSince) -> bool {
+    let before = left.container.before.as_ref();
+    seen.state == State::Restarting && before.is_some_and(|was| is_same_end(was, seen.last_exit))
 }
 
 /// That it does not do what it did.
@@ -170,8 +226,8 @@ fn worse(left: &LeftByRun, seen: &SeenSince) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn told(change: impl Fn(&mut LeftByRun, &mut SeenSince), seconds: i64) -> String {
-        let mut left = LeftByRun {
+    fn left() -> LeftByRun {
+        LeftByRun {
             run: RunId(12),
             at: Timestamp::UNIX_EPOCH,
             container: LeftContainer {
@@ -180,9 +236,14 @@ mod tests {
                 verdict: VerdictWord::Settled,
                 restarts: 1,
                 ports: vec![8080],
+                before: None,
             },
             is_undoable: true,
-        };
+        }
+    }
+
+    fn told(change: impl Fn(&mut LeftByRun, &mut SeenSince), seconds: i64) -> String {
+        let mut left = left();
         let mut seen = SeenSince {
             state: State::Running,
             restarts: 1,
@@ -218,6 +279,76 @@ mod tests {
             seen.restarts = 90;
         };
         assert_eq!(told(failing, 60), "");
+    }
+
+    #[test]
+    fn no_run_is_blamed_for_what_was_so_before() {
+        let pace = |ends, ran, exit_code| Pace {
+            ends,
+            ran: Option::map(ran, Duration::from_secs),
+            exit_code,
+        };
+        // By design there is nothing to tell.
+        let by_design = |left: &mut LeftByRun, seen: &mut SeenSince| {
+            left.container.before = Some(pace(1, Some(15), Some(0)));
+            (seen.restarts, seen.last_exit) = (6, Some(0));
+        };
+        assert_eq!(told(by_design, 75), "");
+        let blamed = |before: Pace, restarts: u32, exit_code: i64| {
+            let mut left = left();
+            left.container.before = Some(before);
+            let seen = SeenSince {
+                state: State::Running,
+                restarts: left.container.restarts + restarts,
+                last_exit: Some(exit_code),
+                ..SeenSince::default()
+            };
+            let found = judge(&left, &seen, Timestamp::from_second(75).unwrap()).unwrap();
+            assert_eq!(found.undo.is_none(), found.as_before, "{found:?}");
+            (!found.as_before, found.text)
+        };
+        let slow = pace(4, Some(24), Some(1));
+        let (is_blamed, text) = blamed(slow, 3, 1);
+        assert_eq!(
+            (is_blamed, text.as_str()),
+            (
+                false,
+                "web has ended 3 times since run 12, about every 25 s, the last time with exit \
+                 code 1, as before run 12"
+            )
+        );
+        // More seldom, or of unknown length and end.
+        assert!(!blamed(slow, 2, 1).0);
+        assert!(!blamed(pace(2, None, None), 30, 1).0);
+        // Another end, and lives that are far shorter.
+        assert!(blamed(slow, 3, 137).0);
+        assert!(blamed(pace(4, Some(24), Some(0)), 3, 1).0);
+        assert!(blamed(slow, 30, 1).0);
+    }
+
+    #[test]
+    fn what_one_run_saw_before_it_the_next_one_knows() {
+        let of = Duration::from_secs;
+        let slow = Pace {
+            ends: 4,
+            ran: Some(of(24)),
+            exit_code: Some(1),
+        };
+        let left = LeftContainer {
+            before: Some(slow),
+            ..left().container
+        };
+        assert_eq!(left.pace(None, of(20)), Some(slow));
+        // It has outlived the one before.
+        assert_eq!(left.pace(None, of(48)), None);
+        // It has ended by itself, in the same way or in another one.
+        let own = |exit_code| Pace {
+            ends: 1,
+            ran: Some(of(20)),
+            exit_code: Some(exit_code),
+        };
+        assert_eq!(left.pace(Some(own(1)), of(2)).unwrap().ends, 5);
+        assert_eq!(left.pace(Some(own(3)), of(2)), Some(own(3)));
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Past {
     pub restarts: usize,
     /// Each time after it had ended with 0.
     pub starts_over: bool,
+    /// It ran from one crash to the next, so long at most.
+    pub crashes_after: Option<Duration>,
 }
 
 impl Past {
@@ -94,6 +96,9 @@ pub(crate) fn expectation(
 ) -> Expectation {
     let (limit, ports_limit) = limits_of(inspected.healthcheck, settings, past, limits);
     let settle = settings.settle.unwrap_or(limits.settle);
+    // A loop that is slower than the settle window is seen only by who waits for its next turn.
+    let crashes_after = past.crashes_after.filter(|longest| *longest >= settle);
+    let settle = settle.max(crashes_after.map_or(Duration::ZERO, |longest| longest * 3 / 2));
     Expectation {
         healthcheck: inspected.healthcheck,
         probe: settings.probe.is_some(),
@@ -113,6 +118,7 @@ pub(crate) fn expectation(
         memory_limit: inspected.memory_limit,
         restarts_by_design: past.restarts > 0,
         starts_over: past.starts_over,
+        crashes_after,
         waits_until: Duration::ZERO,
     }
 }
@@ -170,6 +176,7 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         memory_limit: None,
         restarts_by_design: past.restarts > 0,
         starts_over: past.starts_over,
+        crashes_after: None,
         waits_until: Duration::ZERO,
     }
 }
@@ -197,6 +204,23 @@ mod tests {
             ..silent()
         };
         assert_eq!(expected(slow, Some(s(3))), (s(3), s(3)));
+    }
+
+    #[test]
+    fn a_loop_that_is_slower_than_the_settle_window_is_waited_for() {
+        let s = Duration::from_secs;
+        let expected = |longest| {
+            let past = Past {
+                crashes_after: Some(s(longest)),
+                ..Past::default()
+            };
+            let settings = ServiceSettings::default();
+            let limits = Limits::default();
+            let expect = expectation(&Inspected::default(), &settings, past, limits);
+            (expect.settle, expect.crashes_after)
+        };
+        assert_eq!(expected(24), (s(36), Some(s(24))));
+        assert_eq!(expected(2), (s(5), None));
     }
 
     #[test]

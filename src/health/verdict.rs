@@ -46,6 +46,8 @@ pub(crate) struct Expectation {
     pub restarts_by_design: bool,
     /// The one before ended well each time, and was started again: that is its way.
     pub starts_over: bool,
+    /// The one before ran from one crash to the next, so long at most: one more crash of that kind is enough.
+    pub crashes_after: Option<Duration>,
     /// Until then something was not well that it may wait for; ends before count for nothing.
     pub waits_until: Duration,
 }
@@ -545,6 +547,13 @@ fn dead(expect: &Expectation, life: &LifeSummary, now: Duration) -> Judgement {
         });
         let limit = limit.unwrap_or_default();
         return failed(at, format!("exited with {exit_code}{limit}"));
+    }
+    if let (Some(longest), Some(ran)) = (expect.crashes_after, life.lives.last())
+        && exit_code != 0
+        && *ran < longest * 2
+    {
+        let ran = ran.as_secs_f64();
+        return failed(at, format!("exited with {exit_code} after {ran:.1} s"));
     }
     if life.crashes_too_often(expect, now) {
         let span = at.saturating_sub(life.first_start.unwrap_or_default());

@@ -2,6 +2,30 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
+use crate::event::ServiceName;
+
+/// What a recreate of a container discards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DiscardedLayer {
+    /// The engine's ID of the container.
+    pub(crate) container: String,
+    /// Its service.
+    pub(crate) service: ServiceName,
+    /// The files; `None`: they could not be listed.
+    pub(crate) files: Option<Vec<DiscardedFile>>,
+}
+
+/// A file of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DiscardedFile {
+    /// Its path in the container.
+    pub(crate) path: String,
+    /// The digest of what is in it, where it was read.
+    pub(crate) digest: Option<String>,
+}
+
 /// Folders whose files are made anew, or are of the past.
 const PASSING: [&str; 16] = [
     "/tmp",

@@ -154,6 +154,7 @@ mod tests {
             verdict: VerdictWord::Settled,
             restarts: 0,
             ports: Vec::new(),
+            before: None,
         });
         let touching = Entry::Touching {
             services: services().collect(),

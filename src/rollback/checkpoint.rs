@@ -18,6 +18,7 @@ use crate::event::RunId;
 use crate::fault::fault;
 use crate::health::before::SeenBefore;
 use crate::host::files;
+use crate::plan::own_layer::DiscardedLayer;
 use crate::rollback::pinned_images;
 use crate::stack::Place;
 use crate::stack::snapshot::EngineSide;
@@ -58,6 +59,9 @@ pub(crate) struct Checkpoint {
     /// What was seen of the services that the run touches.
     #[serde(default)]
     pub seen: SeenBefore,
+    /// What goes with the containers that the run replaces.
+    #[serde(default)]
+    pub discards: Vec<DiscardedLayer>,
     /// Images of the services that get new containers.
     pub images: Vec<PinnedImage>,
 }
@@ -112,6 +116,7 @@ impl Checkpoint {
             checkout,
             engine,
             seen: assessment.seen.clone(),
+            discards: assessment.discards.clone(),
             images,
         };
         // Before the names are given: whoever is killed while giving them is followed by somebody

@@ -425,7 +425,9 @@ impl Rollback<'_> {
                     one_shot: shots.contains(&step.service),
                     took: seen.took(&step.service),
                     is_new: !self.checkpoint.images.is_empty(),
-                    is_called_unhealthy: seen.answered(&step.service),
+                    is_called_unhealthy: seen.is_called_unhealthy(&step.service),
+                    // The way back need not wait for the next crash.
+                    crashes_after: None,
                     restarts: was
                         .iter()
                         .filter_map(|one| usize::try_from(one.restarts).ok())
@@ -433,8 +435,8 @@ impl Rollback<'_> {
                         .unwrap_or_default(),
                     starts_over: seen.started_over(&step.service),
                 },
-                was_failing: was.iter().any(|one| one.is_failing())
-                    && !seen.answered(&step.service)
+                was_failing: was.iter().any(|one| one.is_failing()) && !seen.serves(&step.service)
+                    || seen.crashes_after(&step.service).is_some()
                     || seen.failed(&step.service),
                 old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
                 replicas: was.len().max(1),

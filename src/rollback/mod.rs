@@ -8,6 +8,7 @@ pub(crate) mod by_others;
 pub(crate) mod checkout;
 pub(crate) mod checkpoint;
 mod containers;
+mod discarded;
 mod end;
 pub(crate) mod history;
 pub(crate) mod in_force;

@@ -124,6 +124,7 @@ impl Rollback<'_> {
         let mut found = self.files_differ(&mut handled.left);
         found.extend(self.checkout_differs().await);
         handled.files_are_back = found.is_empty() && handled.left.is_empty();
+        handled.left.extend(self.discarded(&now).await);
         match compare(base, &now, &handled) {
             Compared::Equal(verified) if found.is_empty() => Ok(verified),
             Compared::Equal(_) => Err(found),

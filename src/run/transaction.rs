@@ -457,6 +457,7 @@ impl<'a> Transaction<'a> {
                     verdict: verdict.word,
                     restarts: found.restarts,
                     ports: verdict.answers.clone(),
+                    before: self.assessment.seen.pace(&service),
                 }));
             }
         }

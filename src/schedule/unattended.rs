@@ -119,6 +119,10 @@ async fn tell_aftermath(invocation: &Invocation, state: &StackState) {
             for one in found {
                 let emitter = invocation.emitter();
                 emitter.note(NoteCode::SinceRun, one.told());
+                // What was so before is no news.
+                if one.as_before {
+                    continue;
+                }
                 let hint = one.hint();
                 let complaint = Complaint::new(Code::Unhealthy, one.text).hint(hint);
                 notify::warn(invocation, "schedule run", &complaint).await;

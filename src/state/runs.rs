@@ -9,6 +9,7 @@ use super::StackState;
 use super::document::StateError;
 use super::journal::{self, Entry, Line};
 use crate::event::{Action, Outcome, RunId, ServiceName, ServiceSummary, VerdictWord};
+use crate::health::aftermath::LeftContainer;
 use crate::stack::drift::PastWork;
 
 /// How a run stands.
@@ -297,6 +298,19 @@ pub(crate) fn past_work(state: &StackState) -> Result<PastWork, StateError> {
         found.reloaded.extend(signalled);
     }
     Ok(found)
+}
+
+/// The containers that runs left, by their IDs, as the newest run did. What cannot be read is not known.
+pub(crate) fn left(state: &StackState) -> BTreeMap<String, LeftContainer> {
+    let known = all(state).map(|runs| runs.known).unwrap_or_default();
+    let lines = known.into_iter().flat_map(|record| record.lines);
+    let left = lines.filter_map(|line| {
+        let Entry::Left { containers } = line.entry else {
+            return None;
+        };
+        Some(containers)
+    });
+    left.flatten().map(|one| (one.id.clone(), one)).collect()
 }
 
 /// Every run of a stack, the oldest first.

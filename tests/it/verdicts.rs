@@ -303,6 +303,43 @@ fn a_slow_crash_after_the_run_is_told_with_the_run_that_brought_it() {
     assert_eq!(stack.container("web").env["OTHER"], "1");
 }
 
+/// It ends every few seconds, which is later than a run looks at it.
+#[test]
+fn a_loop_slower_than_the_settle_window_is_no_fault_of_a_run() {
+    let web = service("sleep 4; exit 1", "env_file: .env, restart: always");
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "A=1\n")]) else {
+        return;
+    };
+    let created = || {
+        let raw = stack.container("web").raw;
+        raw["Created"].as_str().unwrap().to_owned()
+    };
+    await_starts(&stack, &created(), 3);
+    let set = ["--json", "set", "A=2", "--settle", "1s"];
+    let answer = stack.refit(&set).exits(6);
+    let (word, reason) = answer.verdict("web");
+    assert_eq!(word, "already_failing", "{answer}");
+    assert!(reason.starts_with("exited with 1 after 4."), "{answer}");
+    // Whoever does not wait for its next end cannot see it, and has it from the run before.
+    let set = ["set", "A=3", "--timeout", "2s"];
+    stack
+        .refit(&set)
+        .exits(0)
+        .has_line(&["✓ web", "health unknown"]);
+    await_starts(&stack, &created(), 4);
+    let told = [
+        "! web has ended",
+        "exit code 1, as before run 2; docker compose logs",
+    ];
+    let answer = stack.refit(&["status"]).exits(0);
+    answer.has_line(&told).never_says("refit rollback");
+    let answer = stack.refit(&["doctor"]);
+    answer
+        .says("exit code 1, as before run 2")
+        .never_says("refit rollback");
+}
+
 /// The engine starts it again so often, and then no more: nothing is to be waited for.
 #[test]
 fn who_is_not_started_again_any_more_has_failed() {

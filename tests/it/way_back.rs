@@ -355,6 +355,27 @@ fn work_that_was_done_is_not_done_again_by_the_way_back() {
     is_in_line(&stack, "after a failed one-shot");
 }
 
+/// Nothing brings back what lay in a container alone.
+#[test]
+fn what_went_with_a_container_is_left_out_of_as_it_was() {
+    let shell = "mkdir -p /srv; echo same > /srv/same; date +%s%N > /srv/anew; \
+                 test \"$V\" != bad || exit 3; exec sleep infinity";
+    let web = service(shell, "environment: {V: '${V:-1}'}");
+    let Some(stack) = TestStack::started(&format!("services:\n  web: {web}\n"), &[]) else {
+        return;
+    };
+    while stack.container("web").status() != "running" {}
+    stack.exec("web", &["sh", "-c", "echo mine > /srv/mine"]);
+    let answer = stack.refit(&["set", "V=bad", "--settle", "1s"]).exits(3);
+    answer
+        .says("except for /srv/anew, /srv/mine in the old container of web, gone with it")
+        .never_says("/srv/same in");
+    // What restarts keeps what is in it.
+    stack.exec("web", &["sh", "-c", "echo mine > /srv/mine"]);
+    stack.refit(&["restart", "web"]).exits(0);
+    assert_eq!(stack.exec("web", &["cat", "/srv/mine"]), "mine\n");
+}
+
 #[test]
 fn a_new_volume_is_kept_and_the_last_line_says_so() {
     let compose = format!("services:\n  web: {}\n", by_mode(""));

@@ -205,6 +205,7 @@ fn what_is_so_since_a_run_is_told_with_that_run() {
         run: RunId(12),
         text: "api has ended 3 times since run 12, about every 25 s".to_owned(),
         undo: Some("refit rollback 12".to_owned()),
+        as_before: false,
     });
     let found = case.findings();
     let of_api = found.iter().filter(|one| one.service.is_some());
@@ -214,6 +215,12 @@ fn what_is_so_since_a_run_is_told_with_that_run() {
     assert_eq!(of_api[0].hint.as_deref(), Some("refit rollback 12"));
     let why = of_api[0].why.as_deref().unwrap();
     assert!(why.contains("start it again 3 times"), "{why}");
+    // What was so before has no run to be undone.
+    case.aftermath[0].as_before = true;
+    let found = case.findings();
+    let of_api = found.iter().find(|one| one.service.is_some()).unwrap();
+    assert_eq!(of_api.code, FindingCode::ServiceRestarted);
+    assert_eq!(of_api.why.as_deref(), Some(case.aftermath[0].text.as_str()));
 }
 
 #[test]

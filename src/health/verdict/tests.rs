@@ -24,6 +24,7 @@ fn plain() -> Expectation {
         memory_limit: None,
         restarts_by_design: false,
         starts_over: false,
+        crashes_after: None,
         waits_until: Duration::ZERO,
     }
 }
@@ -329,6 +330,23 @@ fn one_that_starts_over_by_design_has_done_so() {
         at(4, LifeEvent::Started),
     ];
     assert_eq!(told(&expect, &history, 4), "pending 9");
+}
+
+#[test]
+fn one_more_turn_of_a_slow_loop_is_enough() {
+    let expect = Expectation {
+        settle: S(36),
+        crashes_after: Some(S(24)),
+        ..plain()
+    };
+    let mut history = vec![at(1, LifeEvent::Started)];
+    assert_eq!(told(&expect, &history, 20), "pending 37");
+    assert_eq!(told(&expect, &history, 37), "settled at 37");
+    history.push(at(24, died(1)));
+    assert_eq!(
+        told(&expect, &history, 24),
+        "failed at 24: exited with 1 after 23.0 s"
+    );
 }
 
 #[test]

@@ -35,8 +35,20 @@ pub(crate) enum Left {
         service: ServiceName,
         /// What of it is another one.
         what: Vec<String>,
+        /// Whether a container of it runs, by the last look.
+        runs: bool,
+    },
+    /// The run recreated a container, and what lay in it and in no volume is not in the new one.
+    Discarded {
+        /// The service.
+        service: ServiceName,
+        /// The files; `None`: they could not be listed.
+        files: Option<Vec<String>>,
     },
 }
+
+/// So many files are named.
+const NAMED: usize = 3;
 
 impl Left {
     pub(super) fn phrase(&self) -> String {
@@ -45,10 +57,37 @@ impl Left {
             Self::Attributes(file) => {
                 format!("mode or owner of {file}, which somebody has changed meanwhile")
             }
-            Self::Pending { service, what } => {
+            Self::Pending {
+                service,
+                what,
+                runs,
+            } => {
                 let what = what.join(", ");
+                let how = match runs {
+                    true => "which now runs with",
+                    false => "which does not run, and whose container was recreated with",
+                };
+                format!("{service}, {how} what waited in its files to be applied ({what})")
+            }
+            Self::Discarded {
+                service,
+                files: Some(files),
+            } => {
+                let (named, others) = files.split_at(files.len().min(NAMED));
+                let more = match others.len() {
+                    0 => String::new(),
+                    1 => " and 1 more file".to_owned(),
+                    count => format!(" and {count} more files"),
+                };
+                let named = named.join(", ");
+                format!("{named}{more} in the old container of {service}, gone with it")
+            }
+            Self::Discarded {
+                service,
+                files: None,
+            } => {
                 format!(
-                    "{service}, which now runs with what waited in its files to be applied ({what})"
+                    "what the old container of {service} held outside of its volumes, which is not known"
                 )
             }
             Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),

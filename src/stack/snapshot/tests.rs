@@ -2,7 +2,7 @@ use super::*;
 use crate::docker::network::VolumeSide;
 use crate::docker::observed::{MountSide, Publication};
 use crate::event::RunId;
-use crate::stack::snapshot::{Compared, compare};
+use crate::stack::snapshot::{Compared, Left, compare};
 
 pub(crate) fn replica(service: &str, number: u32, id: &str) -> Replica {
     Replica {
@@ -264,4 +264,64 @@ fn only_the_comparison_says_as_it_was_and_leaves_nothing_out() {
         "Rolled back: everything is as it was before run 8, except for the new volume shop_data, \
          which is kept, and migrate, which was recreated and not run again."
     );
+}
+
+#[test]
+fn what_waited_in_the_files_is_told_by_whether_it_runs() {
+    let made = |hash: &str, value: &str| Replica {
+        config_hash: Some(hash.to_owned()),
+        env: BTreeMap::from([("A".to_owned(), value.to_owned())]),
+        ..replica("job", 1, hash)
+    };
+    let mut base = side(vec![made("a", "1")]);
+    base.containers[0].state = RunState::Exited { code: 0 };
+    let mut now = side(vec![made("b", "2")]);
+    let handled = Handled {
+        services: BTreeSet::from(["job".into()]),
+        files_are_back: true,
+        ..Handled::default()
+    };
+    let text = |base: &EngineSide, now: &EngineSide| match compare(base, now, &handled) {
+        Compared::Equal(verified) => verified.sentence(RunId(8)),
+        Compared::Differs(found) => panic!("{found:?}"),
+    };
+    now.containers[0].state = RunState::Exited { code: 137 };
+    let waited = "what waited in its files to be applied (A).";
+    assert_eq!(
+        text(&base, &now),
+        format!(
+            "Rolled back: everything is as it was before run 8, except for job, which does not run, \
+             and whose container was recreated with {waited}"
+        )
+    );
+    base.containers[0].state = RunState::Running;
+    now.containers[0].state = RunState::Running;
+    let told = text(&base, &now);
+    let runs = format!("except for job, which now runs with {waited}");
+    assert!(told.ends_with(&runs), "{told}");
+}
+
+#[test]
+fn what_a_recreate_has_discarded_is_left_out_of_as_it_was() {
+    let base = side(vec![replica("web", 1, "a")]);
+    let gone = |files: Option<&[&str]>| Left::Discarded {
+        service: "web".into(),
+        files: files.map(|files| files.iter().map(|file| (*file).to_owned()).collect()),
+    };
+    let text = |left: Left| {
+        let handled = Handled {
+            left: vec![left],
+            ..Handled::default()
+        };
+        match compare(&base, &base, &handled) {
+            Compared::Equal(verified) => verified.sentence(RunId(8)),
+            Compared::Differs(found) => panic!("{found:?}"),
+        }
+    };
+    let told = text(gone(Some(&["/srv/a", "/srv/b", "/srv/c", "/srv/d"])));
+    let end = "except for /srv/a, /srv/b, /srv/c and 1 more file in the old container of web, gone \
+               with it.";
+    assert!(told.ends_with(end), "{told}");
+    let told = text(gone(None));
+    assert!(told.ends_with("which is not known."), "{told}");
 }

@@ -105,8 +105,11 @@ fn pending(
             })
             .collect();
         if !what.is_empty() {
-            let service = service.clone();
-            left.push(Left::Pending { service, what });
+            left.push(Left::Pending {
+                service: service.clone(),
+                what,
+                runs: is.iter().any(|one| one.state.is_up()),
+            });
         }
     }
     left

@@ -206,9 +206,14 @@ impl Case<'_> {
         let by_itself = by_itself || not_run_again;
         let mut differences = Vec::new();
         // What was out of sync before is as its files say, no more and no less.
-        let pending = format!("{}, which now runs with what waited ", then.service);
-        match excepted
-            .contains(&pending)
+        let pending = [
+            "which now runs with what waited ",
+            "which does not run, and whose container was recreated with what waited ",
+        ];
+        let is_pending = |how| excepted.contains(&format!("{}, {how}", then.service));
+        match pending
+            .into_iter()
+            .any(is_pending)
             .then(|| self.asking.model(self.after))
         {
             Some(Ok(model)) => {
