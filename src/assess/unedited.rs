@@ -9,7 +9,7 @@ use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
 use crate::complaint::Complaint;
 use crate::docker::container::Container;
-use crate::event::{Action, ServiceName};
+use crate::event::{Action, Route, ServiceName};
 use crate::health::before::SeenBefore;
 use crate::plan;
 use crate::plan::{Inputs, Plan};
@@ -40,6 +40,12 @@ pub(super) async fn of_apply(
     let work = runs::past_work(state)?;
     let found = drift::find(place, &resolved, &containers, &work).await?;
     let mut drifts = found.drifts;
+    for drift in &mut drifts {
+        let is_run = services.contains(&drift.service) && found.not_run.contains(&drift.service);
+        if is_run && drift.action == Action::None && drift.reason.route == Route::Definition {
+            drift.action = Action::Start;
+        }
+    }
     let is_left = |drift: &Drift| {
         let asked = services.is_empty() || services.contains(&drift.service);
         !asked || !drift.is_mended_by_apply()

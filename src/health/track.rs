@@ -406,6 +406,14 @@ impl ServiceTrack {
         if !known && is_old && !as_started && started.is_zero() {
             return;
         }
+        if as_started && found.state == State::Created {
+            self.life(&found.id);
+            let service = &self.target.service;
+            self.lacking = Some(format!(
+                "was created and never started; refit apply {service} starts it"
+            ));
+            return;
+        }
         let last_start = self.lives.get(&found.id).and_then(Life::last_start);
         let runs = matches!(
             found.state,

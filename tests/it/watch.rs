@@ -252,6 +252,50 @@ fn a_service_that_runs_between_two_crashes_was_failing_before() {
     assert_eq!(answer.verdict("broken").0, "already_failing", "{answer}");
 }
 
+/// As `docker compose create` leaves it, or an `up` that was refused half-way.
+#[test]
+fn what_was_never_started_is_told_as_that_and_with_what_starts_it() {
+    let job = service("exit 0", "");
+    let compose = format!("services:\n  job: {job}\n  web: {}\n", idle(""));
+    let settings = "services: {job: {one_shot: true}}\n";
+    let files = [("compose.yaml", compose.as_str()), ("refit.yaml", settings)];
+    let Some(stack) = TestStack::new(&files) else {
+        return;
+    };
+    stack.compose(&["create"]);
+    let mut answer = stack.refit(&["watch", "--for", "10s"]).exits(1);
+    for service in ["job", "web"] {
+        let starts = format!("was created and never started; refit apply {service} starts it");
+        answer = answer.has_line(&[&format!("✗ {service}"), &starts]);
+    }
+    answer
+        .never_says("exited with")
+        .never_says("ended by itself");
+    let told = "job: is created and was never started; refit apply job runs it";
+    let answer = stack.refit(&["status"]).exits(0);
+    answer
+        .says(told)
+        .says("web: is created and was never started");
+    let answer = stack.refit(&["plan"]).exits(0);
+    answer
+        .says("job: is created and was never started")
+        .has_line(&["web", "start", "is created and was never started"]);
+    stack.refit(&["apply", "--settle", "1s"]).exits(0);
+    assert_eq!(stack.container("web").status(), "running");
+    // Work that a rollback has not done again lies there just so.
+    assert_eq!(stack.container("job").status(), "created");
+    stack
+        .refit(&["plan"])
+        .exits(0)
+        .says("refit apply job runs it");
+    stack.refit(&["apply", "job"]).exits(0);
+    assert_eq!(stack.container("job").status(), "exited");
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .never_says("never started");
+}
+
 #[test]
 fn a_probe_from_the_host_decides() {
     let port = free_port();

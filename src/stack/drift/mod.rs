@@ -44,6 +44,8 @@ pub(crate) struct Comparison {
     pub other_project: Option<Complaint>,
     /// What Compose would not make of the files by itself.
     pub unnamed: Option<String>,
+    /// Services that end when their work is done, and have not begun it.
+    pub not_run: BTreeSet<ServiceName>,
 }
 
 /// What refit itself has done, and nothing of the engine's tells of.
@@ -144,12 +146,7 @@ impl ComparedStack<'_> {
         drifts.extend(other);
         found.not_known.extend(unclear);
         drifts.extend(self.by_hand(name, &own));
-        if !self.finished.contains(name) && is_active {
-            drifts.extend(of_state(name, &own));
-        }
-        if !is_active && own.iter().any(|container| container.is_up()) {
-            drifts.push(differs(Action::None, profile_is_off(name)));
-        }
+        drifts.extend(self.of_state(name, &own, found));
         // Whatever else is done to the service removes it as well.
         if let Some(left) = left.first()
             && drifts.is_empty()
@@ -183,6 +180,27 @@ impl ComparedStack<'_> {
         let built: Vec<&String> = built.collect::<Option<_>>()?;
         let now = build_inputs::digest(build, build::context(build)?)?;
         Some(built.iter().all(|was| **was == now))
+    }
+
+    /// What runs and should not, or does not and should.
+    fn of_state(
+        &self,
+        name: &ServiceName,
+        own: &[&Container],
+        found: &mut Comparison,
+    ) -> Option<Drift> {
+        let model = &self.resolved.model;
+        if !model.is_active(name, &self.place.located.args.profiles) {
+            let is_up = own.iter().any(|container| container.is_up());
+            let text = profile_is_off(name);
+            return is_up.then(|| drift(name, Action::None, Route::Definition, text));
+        }
+        if !self.finished.contains(name) {
+            return of_state(name, own);
+        }
+        let not_run = not_run(name, own)?;
+        found.not_run.insert(name.clone());
+        Some(not_run)
     }
 
     /// What somebody did to its containers besides the files; what several have is said once.
@@ -362,6 +380,14 @@ fn of_state(name: &ServiceName, own: &[&Container]) -> Option<Drift> {
         _ => format!("is {}", stopped_word(down.state)),
     };
     Some(drift(name, Action::Start, Route::Definition, text))
+}
+
+/// Work that was not begun. A way back recreates what has done its work just so: only who names it runs it.
+fn not_run(name: &ServiceName, own: &[&Container]) -> Option<Drift> {
+    let is_created = own.iter().all(|one| one.state == State::Created);
+    let word = stopped_word(State::Created);
+    let text = format!("is {word}; refit apply {name} runs it");
+    is_created.then(|| drift(name, Action::None, Route::Definition, text))
 }
 
 fn stopped_word(state: State) -> &'static str {
