@@ -3,6 +3,7 @@
 
 mod note_code;
 mod redacted;
+mod served_port;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::complaint::Complaint;
 use crate::secret::Redactor;
 
 pub use note_code::NoteCode;
+pub(crate) use served_port::ServedPort;
 
 /// A service of the stack, as the compose file names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -456,7 +458,7 @@ impl Times {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortDown {
     /// As people know it.
-    pub port: u16,
+    pub port: ServedPort,
     /// In all.
     pub time: Duration,
 }
@@ -620,7 +622,7 @@ pub enum Kind {
         verdict: VerdictWord,
         reason: Option<String>,
         /// The ports that answer as before.
-        ports: Vec<u16>,
+        ports: Vec<ServedPort>,
         times: Times,
     },
     /// What is waited for, until when.

@@ -67,12 +67,19 @@ impl Failure {
             .iter()
             .rfind(|line| !line.trim().is_empty())
             .cloned();
+        // Compose says it beside the container first, and at its own end once more.
+        let is_told = |line: &String| {
+            let first = first.as_deref().map(str::trim);
+            first.is_some_and(|first| line.trim_end().ends_with(first))
+        };
+        let mut details = complaint.details;
+        details.retain(|line| !is_told(line));
         let reason = match first {
             Some(line) => format!("{}: {}", complaint.text, line.trim()),
             None => complaint.text,
         };
         Self {
-            details: complaint.details,
+            details,
             ..Self::new(code, reason)
         }
     }
@@ -156,4 +163,21 @@ impl From<anyhow::Error> for Failure {
 pub(crate) fn interrupted(signal: Signal) -> Complaint {
     let text = format!("interrupted by {}; nothing was touched", signal.name());
     Complaint::new(Code::Interrupted, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_says_is_told_once() {
+        let said = "Error response from daemon: no such device";
+        let error = EngineError::Compose {
+            what: "docker compose up failed".to_owned(),
+            message: format!(" Container web-1  Starting\n Container web-1  {said}\n{said}"),
+        };
+        let failure = Failure::of_engine(Code::StartFailed, error);
+        assert_eq!(failure.reason, format!("docker compose up failed: {said}"));
+        assert_eq!(failure.details, [" Container web-1  Starting"]);
+    }
 }

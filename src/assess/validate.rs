@@ -48,12 +48,14 @@ pub(crate) fn fence(
             }
             if !options.no_apply {
                 let text = "Compose cannot read this stack, with or without the change";
+                let first = before.hint.clone();
+                let first = first.unwrap_or_else(|| "fix what it names first".to_owned());
                 return Err(Complaint {
                     code: Code::InvalidStack,
                     text: text.into(),
                     ..before
                 }
-                .hint("fix what it names first; --no-apply writes the change anyway"));
+                .hint(format!("{first}; --no-apply writes the change anyway")));
             }
             let note = format!(
                 "Compose cannot read this stack: {}",

@@ -166,6 +166,20 @@ impl Assessment {
         self.differing.iter().any(Drift::is_mended_by_apply)
     }
 
+    /// What nobody can see of the rest, where there is something to do, or something else is said than
+    /// that there is not.
+    pub(crate) fn not_compared(&self) -> &[String] {
+        match &self.change {
+            Change::Apply { in_line, not_known } if !in_line || self.leaves_drift() => not_known,
+            Change::Apply { .. }
+            | Change::Edit
+            | Change::Restart { .. }
+            | Change::Rollback(_)
+            | Change::Upgrade { .. }
+            | Change::Recipe { .. } => &[],
+        }
+    }
+
     /// Files and containers were compared, and agree.
     pub(crate) fn is_in_line(&self) -> bool {
         matches!(self.change, Change::Apply { in_line: true, .. })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::complaint::{Code, Complaint};
+use crate::text::shell_word;
 
 /// What is said of a call that did not end by itself, as by an out-of-memory killer.
 pub(super) const KILLED: &str = "a signal ended it";
@@ -184,13 +185,49 @@ impl EngineError {
     }
 }
 
+/// What to do about an env file that Compose was told to read and that is not there.
+fn missing_env_file(message: &str) -> Option<String> {
+    let (_, named) = message.split_once("env file ")?;
+    let (path, _) = named.split_once(" not found: stat")?;
+    if path.is_empty() {
+        let text = "an env_file has no name: what a ${…} in it is filled in from is not set";
+        return Some(text.to_owned());
+    }
+    let path = shell_word(path);
+    Some(format!(
+        "make it (touch {path}), or take it out of env_file; {{path: …, required: false}} lets it be missing"
+    ))
+}
+
 impl From<EngineError> for Complaint {
     fn from(error: EngineError) -> Self {
         let mut complaint = Self::new(error.code(), error.to_string());
         complaint.hint = error.hint().map(Into::into);
         if let EngineError::Compose { message, .. } = &error {
             complaint = complaint.details(message);
+            complaint.hint = missing_env_file(message);
         }
         complaint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_an_env_file_that_is_missing() {
+        let hint = |path: &str| {
+            let error = EngineError::Compose {
+                what: "config".to_owned(),
+                message: format!(
+                    "env file {path} not found: stat {path}: no such file or directory"
+                ),
+            };
+            Complaint::from(error).hint.unwrap_or_default()
+        };
+        assert!(hint("/s/app.env").starts_with("make it (touch /s/app.env), or take it out"));
+        assert!(hint("/s/it's my.env").starts_with(r"make it (touch '/s/it'\''s my.env'),"));
+        assert!(hint("").starts_with("an env_file has no name"));
     }
 }

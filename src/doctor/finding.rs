@@ -34,6 +34,7 @@ pub enum FindingCode {
     KeyNotRead,
     KeyUnreached,
     KeyOverridden,
+    KeyNotFilledIn,
     ValueUnfit,
     ValueUnit,
     ValueStored,
@@ -69,7 +70,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 37] = {
+    pub const ALL: [(Self, &'static str, Level); 38] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
@@ -78,6 +79,7 @@ impl FindingCode {
             (Self::KeyNotRead, "key_not_read", Wrong),
             (Self::KeyUnreached, "key_unreached", Wrong),
             (Self::KeyOverridden, "key_overridden", Warning),
+            (Self::KeyNotFilledIn, "key_not_filled_in", Warning),
             (Self::ValueUnfit, "value_unfit", Wrong),
             (Self::ValueUnit, "value_unit", Warning),
             (Self::ValueStored, "value_stored", Note),

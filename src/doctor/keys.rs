@@ -7,11 +7,17 @@ use super::patient::{EnvLine, EnvText, Patient};
 use crate::event::ServiceName;
 use crate::profile::key_facts::{Here, KeyFact};
 use crate::stack::application::Subject;
+use crate::stack::shown;
 use crate::stack::stored::{self, StoredValue};
 use crate::stack::url::Address;
+use crate::stack::variables::UnfilledKey;
 
 pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = patient
+        .unfilled
+        .iter()
+        .map(|one| not_filled_in(patient, one))
+        .collect();
     if let Some(subject) = patient.known() {
         found.extend(not_read(patient, given, subject));
         found.extend(unreached(patient, subject));
@@ -26,6 +32,34 @@ pub(super) fn findings(patient: &Patient<'_>, given: &Environment<'_>) -> Vec<Fi
         );
     }
     found
+}
+
+/// `${KEY}` of the compose files, of which somebody thought that an `env_file` fills it in.
+fn not_filled_in(patient: &Patient<'_>, one: &UnfilledKey) -> Finding {
+    let (key, service, value) = (&one.key, &one.service, one.value.expose());
+    let file = shown(patient.folder, &one.path);
+    let text = format!(
+        "${{{key}}} of the compose files is not filled in from {file}:{}, an env_file of {service}",
+        one.line
+    );
+    let word = match crate::secret::is_secret(key, value) {
+        true => key.clone(),
+        false => format!("{key}={value}"),
+    };
+    let first = patient.env.iter().find(|file| file.is_first);
+    let first = first.map_or(".env", |file| file.name.as_str());
+    let mut finding = Finding::new(FindingCode::KeyNotFilledIn, text)
+        .of(service)
+        .file(&file)
+        .key(key)
+        .why("Compose hands an env_file to its containers, and fills in ${…} from .env or the shell alone")
+        .hint(format!(
+            "refit set -F {} {}",
+            crate::text::shell_word(first),
+            crate::text::shell_word(&word)
+        ));
+    finding.line = Some(one.line);
+    finding
 }
 
 /// Keys that the application, or this version of it, does not read.

@@ -1,6 +1,7 @@
 //! Everything that was seen of a stack: what the rules judge. Data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::complaint::Complaint;
 use crate::docker::container::{Health, State};
@@ -15,6 +16,7 @@ use crate::stack::drift::Drift;
 use crate::stack::generated::GeneratedKey;
 use crate::stack::stored::StoredValue;
 use crate::stack::url::Address;
+use crate::stack::variables::UnfilledKey;
 use crate::text::shell_word;
 
 /// Everything that was seen of a stack.
@@ -53,6 +55,10 @@ pub(crate) struct Patient<'a> {
     pub health: Option<&'a (Page, Answered)>,
     /// What `--url` names.
     pub visit: Option<&'a Visit>,
+    /// Variables of the compose files that only an `env_file` has.
+    pub unfilled: &'a [UnfilledKey],
+    /// Names of files are told as seen from here.
+    pub folder: &'a Path,
 }
 
 impl Patient<'_> {

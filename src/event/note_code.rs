@@ -20,6 +20,7 @@ words! {
         Located = "located",
         MaxFailures = "max_failures",
         Neighbour = "neighbour",
+        NotCompared = "not_compared",
         NotKnown = "not_known",
         NotMissed = "not_missed",
         NotPruned = "not_pruned",
@@ -28,6 +29,7 @@ words! {
         NotRunAgain = "not_run_again",
         NotifyFailed = "notify_failed",
         OutsideWindow = "outside_window",
+        PortUnserved = "port_unserved",
         Remark = "remark",
         RollingBack = "rolling_back",
         SinceRun = "since_run",
@@ -45,6 +47,7 @@ impl NoteCode {
         match self {
             Self::Account
             | Self::Evidence
+            | Self::NotCompared
             | Self::NotMissed
             | Self::OutsideWindow
             | Self::Remark
@@ -68,6 +71,7 @@ impl NoteCode {
             | Self::Note
             | Self::NotRunAgain
             | Self::NotifyFailed
+            | Self::PortUnserved
             | Self::SinceRun
             | Self::UndoneBefore
             | Self::Unfinished

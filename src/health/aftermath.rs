@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::docker::container::State;
 use crate::docker::crash::Pace;
-use crate::event::{RunId, ServiceName, VerdictWord};
+use crate::event::{RunId, ServedPort, ServiceName, VerdictWord};
 
 /// A container as a run left it, well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) struct LeftContainer {
     pub(crate) restarts: u32,
     /// The ports that answered, as people know them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) ports: Vec<u16>,
+    pub(crate) ports: Vec<ServedPort>,
     /// How the one before it ended time after time, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<Pace>,
@@ -72,7 +72,7 @@ pub(crate) struct SeenSince {
     /// Its healthcheck says no.
     pub(crate) is_unhealthy: bool,
     /// On which ports it listens, as people know them; nothing where nobody could look.
-    pub(crate) listens: Option<BTreeSet<u16>>,
+    pub(crate) listens: Option<BTreeSet<ServedPort>>,
 }
 
 /// A service that is not as a run left it.
@@ -235,7 +235,7 @@ mod tests {
                 id: "c1".to_owned(),
                 verdict: VerdictWord::Settled,
                 restarts: 1,
-                ports: vec![8080],
+                ports: vec![ServedPort::tcp(8080)],
                 before: None,
             },
             is_undoable: true,
@@ -247,7 +247,7 @@ mod tests {
         let mut seen = SeenSince {
             state: State::Running,
             restarts: 1,
-            listens: Some(BTreeSet::from([8080])),
+            listens: Some(BTreeSet::from([ServedPort::tcp(8080)])),
             ..SeenSince::default()
         };
         change(&mut left, &mut seen);
@@ -376,7 +376,10 @@ mod tests {
             "web was well at the end of run 12, and is unhealthy"
         );
         assert_eq!(
-            told(|_, seen| seen.listens = Some(BTreeSet::from([9090])), 60),
+            told(
+                |_, seen| seen.listens = Some(BTreeSet::from([ServedPort::tcp(9090)])),
+                60
+            ),
             "web answered on port 8080 at the end of run 12, and does not listen there"
         );
     }

@@ -20,7 +20,9 @@ enum Weight {
 /// What is said of the end of a process, of the last lines of its log.
 pub(crate) fn cause(lines: &[String]) -> Option<String> {
     let last = || {
-        let mut own = lines.iter().rev().map(|line| line.trim());
+        let own = lines.iter().rev().map(|line| line.trim());
+        // A shell's word for the end itself, and not for its reason.
+        let mut own = own.filter(|line| !matches!(*line, "Terminated" | "Killed" | "Hangup"));
         own.clone()
             .find(|line| !line.is_empty() && !is_trailer(line))
             .or_else(|| own.find(|line| !line.is_empty()))

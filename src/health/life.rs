@@ -11,7 +11,7 @@ use super::verdict::{
     is_killed_unexplained, judge,
 };
 use crate::docker::container::{Health, Inspected, State};
-use crate::event::VerdictWord;
+use crate::event::{ServedPort, VerdictWord};
 
 /// The container's life since the watch began.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Life {
     /// When its process was started, by the engine's clock: the same process has the same time.
     pub(super) started_at: Option<Timestamp>,
     /// The ports on which it listened when it was last looked at.
-    open: BTreeSet<u16>,
+    open: BTreeSet<ServedPort>,
 }
 
 /// What somebody asked the engine for, while a container was watched: our own command right after that
@@ -111,7 +111,7 @@ impl Life {
     }
 
     /// It listens on these ports now.
-    pub(super) fn listens(&mut self, at: Duration, ports: BTreeSet<u16>) {
+    pub(super) fn listens(&mut self, at: Duration, ports: BTreeSet<ServedPort>) {
         self.open.clone_from(&ports);
         let seen = LifeEvent::Listens(ports);
         self.history.push(Observation { at, seen });

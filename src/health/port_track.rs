@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::downtime::Downtime;
 use super::ports::PortsBefore;
-use crate::event::PortDown;
+use crate::event::{PortDown, ServedPort};
 use crate::host::http::Reply;
 
 /// Time between two questions to a port whose sockets nobody can see.
@@ -23,7 +23,7 @@ const WHOEVER: &str = "";
 pub(crate) struct PortTrack {
     /// As they were before.
     pub(crate) before: PortsBefore,
-    down: BTreeMap<u16, Downtime>,
+    down: BTreeMap<ServedPort, Downtime>,
     is_asked: bool,
     was_asked: bool,
 }
@@ -61,7 +61,7 @@ impl PortTrack {
     }
 
     /// A container listens on these ports now.
-    pub(crate) fn listens(&mut self, id: &str, at: Duration, ports: &BTreeSet<u16>) {
+    pub(crate) fn listens(&mut self, id: &str, at: Duration, ports: &BTreeSet<ServedPort>) {
         for (port, down) in &mut self.down {
             match ports.contains(port) {
                 true => down.up(id, at),
@@ -77,20 +77,17 @@ impl PortTrack {
     }
 
     /// Whether nobody listens on a port that was open.
-    pub(crate) fn is_away(&self, port: u16) -> bool {
+    pub(crate) fn is_away(&self, port: ServedPort) -> bool {
         self.down.get(&port).is_some_and(Downtime::is_away)
     }
 
     /// How long the one of these ports was down that was down for longest.
-    pub(crate) fn down(&self, ports: &BTreeSet<u16>, now: Duration) -> Option<PortDown> {
+    pub(crate) fn down(&self, ports: &BTreeSet<ServedPort>, now: Duration) -> Option<PortDown> {
         let own = self.down.iter().filter(|(port, _)| ports.contains(port));
         let times = own.filter_map(|(port, down)| Some((down.total(now)?, *port)));
         let (time, port) = times.max_by_key(|(time, port)| (*time, std::cmp::Reverse(*port)))?;
-        let port = self
-            .before
-            .published
-            .get(&port)
-            .map_or(port, SocketAddr::port);
+        let known = self.before.published.get(&port);
+        let port = known.map_or(port, |at| port.with_number(at.port()));
         Some(PortDown { port, time })
     }
 
@@ -118,25 +115,22 @@ impl PortTrack {
         &mut self,
         at: Duration,
         answer: &Result<Reply, String>,
-    ) -> (Result<(), String>, Option<BTreeSet<u16>>) {
+    ) -> (Result<(), String>, Option<BTreeSet<ServedPort>>) {
         self.is_asked = false;
         let Some((port, before)) = self.before.asked() else {
             return (Ok(()), None);
         };
-        let shown = self
-            .before
-            .published
-            .get(&port)
-            .map_or(port, SocketAddr::port);
+        let known = self.before.published.get(&port);
+        let shown = known.map_or(port.number, SocketAddr::port);
         let judged = match answer {
             Ok(reply) if reply.status >= 500 && before < 500 => {
                 let status = reply.status;
                 Err(format!(
-                    "answers {status} on port {shown}, where it answered {before} before"
+                    "answers {status} on port {shown} ({before} before)"
                 ))
             }
             Ok(_) => Ok(()),
-            Err(why) => Err(format!("does not answer on port {shown}: {why}")),
+            Err(why) => Err(format!("does not answer on port {shown} ({why})")),
         };
         let open = self.before.is_blind.then(|| match answer {
             Ok(_) => BTreeSet::from([port]),

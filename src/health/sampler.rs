@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::feed::Feed;
+use crate::event::ServedPort;
 use crate::host::sockets::{Listens, Namespace};
 
 /// Time between two looks.
@@ -18,11 +19,13 @@ pub(super) struct Follow {
     pub(super) container: String,
     pub(super) pid: i64,
     pub(super) is_shared: bool,
+    /// The ports of UDP that are looked at.
+    pub(super) udp: BTreeSet<u16>,
 }
 
 struct Followed {
     namespace: Namespace,
-    last: Option<BTreeSet<u16>>,
+    last: Option<BTreeSet<ServedPort>>,
 }
 
 /// Tells what changes, for as long as somebody listens. A thread of its own: to look takes milliseconds
@@ -48,6 +51,7 @@ pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Fee
                 let container = new.container.clone();
                 match Namespace::of_container(&new.container, new.pid, new.is_shared) {
                     Ok(namespace) => {
+                        let namespace = namespace.with_udp(new.udp);
                         let last = None;
                         followed.insert(container, Followed { namespace, last });
                     }
@@ -73,7 +77,7 @@ pub(super) fn sample(follow: &Receiver<Follow>, tell: &mpsc::UnboundedSender<Fee
 
 impl Followed {
     /// The ports on which it listens now, if they are others than before.
-    fn news(&mut self) -> Option<BTreeSet<u16>> {
+    fn news(&mut self) -> Option<BTreeSet<ServedPort>> {
         let listens = match self.namespace.ports() {
             Ok(ports) => ports,
             Err(_) if self.namespace.has_ended() => BTreeSet::new(),

@@ -13,7 +13,7 @@ use super::verdict::{
     Expectation, Judgement, KILLED, LifeEvent, Observation, Verdict, judge, waits_for,
 };
 use crate::docker::container::{Health, Inspected, State};
-use crate::event::{Action, ServiceName, Times, VerdictWord};
+use crate::event::{Action, ServedPort, ServiceName, Times, VerdictWord};
 use crate::host::http::{Answer, Reply};
 use crate::host::sockets::Listens;
 use crate::settings::{Probe, ServiceSettings};
@@ -110,7 +110,7 @@ impl ServiceTrack {
         target.was_failing = false;
         target.old = self.lives.keys().map(|id| (id.clone(), true)).collect();
         target.replicas = target.old.len();
-        let listens: BTreeSet<u16> = target.ports.answered.keys().copied().collect();
+        let listens: BTreeSet<ServedPort> = target.ports.answered.keys().copied().collect();
         let seen = |id: &String| Seen {
             id: id.clone(),
             pid: 0,
@@ -226,7 +226,7 @@ impl ServiceTrack {
     /// How long it took, as far as that was seen.
     pub(crate) fn times(&self, verdict: Option<&Verdict>, now: Duration) -> Times {
         let wanted = self.lives.values().flat_map(|life| life.expect.ports.all());
-        let mut wanted: BTreeSet<u16> = wanted.collect();
+        let mut wanted: BTreeSet<ServedPort> = wanted.collect();
         if self.lives.is_empty() {
             wanted = self.target.ports.answered.keys().copied().collect();
         }
@@ -479,6 +479,8 @@ impl ServiceTrack {
         let mut ask_again = Duration::MAX;
         let mut good: Option<Verdict> = None;
         let mut decided = 0;
+        // Each container may be published elsewhere.
+        let mut answers = BTreeSet::new();
         for life in self.lives.values() {
             match life.judge(now) {
                 Judgement::Pending { ask_again: at } => ask_again = ask_again.min(at),
@@ -487,6 +489,7 @@ impl ServiceTrack {
                 }
                 Judgement::Final(verdict) => {
                     decided += 1;
+                    answers.extend(&verdict.answers);
                     // The worse word of them, and the later moment.
                     let rank = |one: &Verdict| (one.word == VerdictWord::AlreadyFailing, one.at);
                     if good
@@ -500,7 +503,8 @@ impl ServiceTrack {
         }
         let (there, wanted) = (self.lives.len(), self.target.replicas.max(1));
         if let Some(good) = good.filter(|_| decided == there && there >= wanted) {
-            return Judged::Good(good);
+            let answers = answers.into_iter().collect();
+            return Judged::Good(Verdict { answers, ..good });
         }
         if let Some(lacking) = self.lacking.clone() {
             return self.decide(failed(lacking, now));

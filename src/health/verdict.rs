@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cause::cause;
 use super::ports::PortsWanted;
 use crate::docker::container::{Health, Healthcheck, RestartPolicy};
-use crate::event::VerdictWord;
+use crate::event::{ServedPort, VerdictWord};
 
 /// What is expected of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(crate) enum LifeEvent {
         answer: String,
     },
     /// It listens on these ports.
-    Listens(BTreeSet<u16>),
+    Listens(BTreeSet<ServedPort>),
     /// A port was asked over HTTP.
     Replied {
         /// As well as before.
@@ -127,7 +127,7 @@ pub struct Verdict {
     /// The moment that decided it, since the watch began.
     pub at: Duration,
     /// The ports that answer as before, as people know them.
-    pub answers: Vec<u16>,
+    pub answers: Vec<ServedPort>,
     /// When its process was started that runs now.
     pub started: Option<Duration>,
 }
@@ -171,7 +171,7 @@ struct LifeSummary {
     last_probe: Option<String>,
     /// How long its process ran each time, up to the last end.
     lives: Vec<Duration>,
-    listens: BTreeSet<u16>,
+    listens: BTreeSet<ServedPort>,
     /// Since when it listens on all that is wanted.
     ports_at: Option<Duration>,
     reply: Option<(Duration, Result<(), String>)>,
@@ -439,7 +439,7 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
         return unhealthy_as_before(expect, life, answers_at, now);
     }
     let told = expect.healthcheck.is_some() || expect.probe;
-    let (answering, moved): (Vec<u16>, Vec<u16>) = expect
+    let (answering, moved): (Vec<ServedPort>, Vec<ServedPort>) = expect
         .ports
         .all()
         .partition(|port| life.listens.contains(port));
@@ -494,7 +494,7 @@ fn still_unhealthy(expect: &Expectation, life: &LifeSummary, at: Duration) -> Ju
         Some(_) | None => "is not healthy".to_owned(),
     };
     let answers = expect.ports.shown(expect.ports.all());
-    let ports: Vec<String> = answers.iter().map(u16::to_string).collect();
+    let ports: Vec<String> = answers.iter().map(ServedPort::to_string).collect();
     let reason = format!("answers on {} as before, and {told}", ports.join(", "));
     Judgement::Final(Verdict {
         word: VerdictWord::AlreadyFailing,
@@ -586,35 +586,39 @@ fn unhealthy(output: Option<&str>) -> String {
 }
 
 fn out_of_time(expect: &Expectation, life: &LifeSummary, limit: Duration) -> String {
-    let limit = format!("within {:.0} s", limit.as_secs_f64());
+    let within = format!("within {:.0} s", limit.as_secs_f64());
     if life.first_start.is_none() {
-        return format!("did not start {limit}");
+        return format!("did not start {within}");
     }
     if let Some((_, exit_code)) = life.deaths.last()
         && life.running_since.is_none()
     {
-        return format!("exited with {exit_code} and did not come back {limit}");
+        return format!("exited with {exit_code} and did not come back {within}");
     }
     if let Some(answer) = &life.last_probe {
-        return format!("probe failed {limit}: {answer}");
+        return format!("probe failed {within}: {answer}");
     }
     if life.is_told_well(expect).is_some() && !expect.ports.is_empty() {
         let missing = expect.ports.missing(&life.listens);
         return match &life.reply {
-            Some((_, Err(answer))) if missing.is_empty() => format!("{answer} {limit}"),
+            Some((_, Err(answer))) if missing.is_empty() => {
+                format!("{answer}, still after {:.0} s", limit.as_secs_f64())
+            }
             Some(_) | None => {
+                let astray = expect.ports.told_astray(&missing, &life.listens);
+                let astray = astray.map(|text| format!("; {text}")).unwrap_or_default();
                 let missing = expect.ports.told(missing);
-                format!("does not answer on {missing} {limit}, and did before")
+                format!("does not answer on {missing} {within}, and did before{astray}")
             }
         };
     }
     if expect.must_complete {
-        return format!("did not end {limit}");
+        return format!("did not end {within}");
     }
     match expect.healthcheck {
-        Some(_) => format!("did not become healthy {limit}"),
+        Some(_) => format!("did not become healthy {within}"),
         None => format!(
-            "did not run for {:.0} s {limit}",
+            "did not run for {:.0} s {within}",
             expect.settle.as_secs_f64()
         ),
     }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::feed::{ENGINE_PATIENCE, Feed, pump};
 use super::limits::Limits;
 use super::others::Others;
+use super::ports::unserved;
 use super::questions::{self, Asked, Asking};
 use super::sampler::{Follow, sample};
 use super::track::{Judged, ServiceTrack, WatchTarget};
@@ -21,6 +22,7 @@ use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, Inspected, State};
 use crate::docker::events::{EngineEvent, EventAction};
+use crate::docker::reach::ContainerReach;
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, Times, VerdictWord};
 use crate::host::signals::{Signal, Signals};
 use crate::host::sockets::Listens;
@@ -137,20 +139,21 @@ impl Watch {
         for track in self.tracks.values() {
             let before = &track.target.ports;
             for seen in before.containers.iter().filter(|_| !before.is_blind) {
-                self.follow_ports(&seen.id, seen.pid, before.is_shared);
+                self.follow_ports(&seen.id, seen.pid, before.is_shared, before.udp(None));
             }
         }
         let services: Vec<ServiceName> = self.tracks.keys().cloned().collect();
         services.iter().for_each(|service| self.ask_port(service));
     }
 
-    fn follow_ports(&self, container: &str, pid: i64, is_shared: bool) {
+    fn follow_ports(&self, container: &str, pid: i64, is_shared: bool, udp: BTreeSet<u16>) {
         let container = container.to_owned();
         // It is gone only when the watch is.
         let _ = self.follow.send(Follow {
             container,
             pid,
             is_shared,
+            udp,
         });
     }
 
@@ -162,13 +165,24 @@ impl Watch {
         let before = &track.target.ports;
         if !before.answered.is_empty() && !before.is_blind && found.reach.pid > 0 {
             let is_shared = before.is_shared || found.reach.network_of.is_some();
-            self.follow_ports(&found.id, found.reach.pid, is_shared);
+            let udp = before.udp(Some(&found.reach));
+            self.follow_ports(&found.id, found.reach.pid, is_shared, udp);
         }
     }
 
     /// What was seen of the project's other containers.
     pub fn others(&self) -> &Others {
         &self.others
+    }
+
+    /// What is to be said of the ports of a service's container that is reached so.
+    pub(crate) fn unserved(&self, service: &ServiceName, reach: &ContainerReach) -> Vec<String> {
+        let target = self.tracks.get(service).map(|track| &track.target);
+        let told = |target: &WatchTarget| {
+            let ran = target.old.iter().any(|(_, up)| *up);
+            unserved(&target.ports, ran, reach)
+        };
+        target.map(told).unwrap_or_default()
     }
 
     /// Takes the containers as they are for started: what a look at a running stack begins with.

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -19,6 +19,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, openat, renameat, renameat_
 use rustix::io::Errno;
 
 use super::files::{Attributes, TEMPORARY_PREFIX, follow};
+use super::writable::is_mount_point;
 use crate::fault::fault;
 
 /// Which file it was: its place without symlinks, and the kernel's numbers of it and of its folder.
@@ -241,10 +242,16 @@ impl NameInFolder {
     }
 
     fn swap(&self, seen: &FileAsRead, new: New<'_>) -> anyhow::Result<Exchanged> {
+        if let Ok(Some((file, _))) = open_in(&self.folder, &self.name)
+            && is_mount_point(&file)
+        {
+            return self.write_in_place(seen, new);
+        }
         let temporary = self.write(new)?;
         match self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(Exchanged::Edited),
+            Err(Errno::BUSY) => return self.write_in_place(seen, new),
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 if !self.is_as_seen(&self.name, seen)? {
                     return Ok(Exchanged::Edited);
@@ -262,6 +269,30 @@ impl NameInFolder {
         self.rename(&temporary.name, &self.name, RenameFlags::EXCHANGE)
             .map_err(system)?;
         Ok(Exchanged::Edited)
+    }
+
+    /// Something is mounted at the name itself, as single files are in a container of tools: no other file
+    /// can take its place. The old text is put back where the new one does not fit; the run keeps it besides.
+    fn write_in_place(&self, seen: &FileAsRead, new: New<'_>) -> anyhow::Result<Exchanged> {
+        if !self.is_as_seen(&self.name, seen)? {
+            return Ok(Exchanged::Edited);
+        }
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.folder, &self.name, flags, Mode::empty());
+        let file = File::from(file.map_err(system)?);
+        let write = |bytes: &[u8]| {
+            file.write_all_at(bytes, 0)?;
+            file.set_len(bytes.len() as u64)?;
+            file.sync_all()
+        };
+        if let Err(error) = write(new.bytes) {
+            write(&seen.bytes)?;
+            return Err(error.into());
+        }
+        if *new.attributes != seen.attributes {
+            new.attributes.put_on(&file)?;
+        }
+        Ok(Exchanged::Done)
     }
 
     fn create(&self, new: New<'_>) -> anyhow::Result<Exchanged> {
@@ -425,6 +456,36 @@ mod tests {
         let done = exchange(&path, seen.as_ref(), None).unwrap();
         assert_eq!(done, Exchanged::Done);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_a_mount_point_is_written_where_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, source) = (dir.path().join(".env"), dir.path().join("source"));
+        fs::write(&path, "covered\n").unwrap();
+        fs::write(&source, "A=1\nB=2\n").unwrap();
+        let mounts = |program: &str, words: &[&std::ffi::OsStr]| {
+            let done = std::process::Command::new(program).args(words).status();
+            done.is_ok_and(|status| status.success())
+        };
+        if !mounts(
+            "mount",
+            &["--bind".as_ref(), source.as_ref(), path.as_ref()],
+        ) {
+            assert!(!rustix::process::geteuid().is_root(), "root may mount");
+            return;
+        }
+        let seen = look(&path).unwrap().unwrap();
+        let done = exchange(&path, Some(&seen), Some(new(b"A=3\n")));
+        let stale = exchange(&path, Some(&seen), Some(new(b"A=4\n")));
+        let text = fs::read(&source).unwrap();
+        assert!(mounts("umount", &[path.as_ref()]));
+        assert_eq!(
+            (done.unwrap(), stale.unwrap()),
+            (Exchanged::Done, Exchanged::Edited)
+        );
+        assert_eq!(text, b"A=3\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no leftovers");
     }
 
     #[test]

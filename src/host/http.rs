@@ -41,7 +41,7 @@ pub(crate) async fn get(url: String, timeout: Duration) -> Answer {
                     .read_to_string()
                     .unwrap_or_default(),
             },
-            Err(error) => Answer::None(error.to_string()),
+            Err(error) => Answer::None(told(error)),
         }
     });
     asked
@@ -111,9 +111,34 @@ pub(crate) async fn ask(ask: PageRequest, timeout: Duration) -> Result<Reply, St
             }
             None => agent.run(request.body(()).map_err(|error| error.to_string())?),
         };
-        answer.map(reply).map_err(|error| error.to_string())
+        answer.map(reply).map_err(told)
     });
     asked.await.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Why nothing answered, without the library's own words.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "both may get more errors; what nothing is known of is told as it is"
+)]
+fn told(error: ureq::Error) -> String {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        ureq::Error::HostNotFound => "its name is not known".to_owned(),
+        ureq::Error::ConnectionFailed => "no connection".to_owned(),
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof => "the connection was closed without an answer".to_owned(),
+            ErrorKind::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        },
+        ureq::Error::Protocol(_) => "what it answers is not HTTP".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn reply(mut answer: ureq::http::Response<ureq::Body>) -> Reply {
@@ -278,4 +303,28 @@ fn refused(answer: &mut ureq::http::Response<ureq::Body>) -> Result<(), Unsent> 
         _ => None,
     };
     Err(Unsent { text, again })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn why_nothing_answered_in_plain_words() {
+        let io = |kind, text: &str| told(ureq::Error::Io(Error::new(kind, text)));
+        assert_eq!(
+            told(ureq::Error::Timeout(ureq::Timeout::Global)),
+            "no answer in time"
+        );
+        assert_eq!(
+            io(ErrorKind::UnexpectedEof, "Peer disconnected"),
+            "the connection was closed without an answer"
+        );
+        assert_eq!(
+            io(ErrorKind::ConnectionRefused, "os error 111"),
+            "connection refused"
+        );
+    }
 }

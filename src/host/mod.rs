@@ -20,3 +20,4 @@ pub(crate) mod signals;
 pub(crate) mod sockets;
 pub(crate) mod systemd;
 mod trust;
+pub(crate) mod writable;

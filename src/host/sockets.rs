@@ -1,4 +1,4 @@
-//! Which TCP ports a process listens on, from the kernel's tables of its network namespace (F38): no
+//! Which ports a process listens on, from the kernel's tables of its network namespace (F38): no
 //! traffic, and no protocol has to be known.
 
 use std::collections::BTreeSet;
@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
+use crate::event::ServedPort;
+
 /// What is known of the ports on which somebody listens for others: what listens on loopback alone,
 /// such as the engine's own name server, is reached by nobody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Listens {
     /// On these.
-    On(BTreeSet<u16>),
+    On(BTreeSet<ServedPort>),
     /// Nobody looked, and why.
     NotLooked(String),
 }
@@ -27,26 +29,28 @@ impl Default for Listens {
     }
 }
 
-/// A socket that listens.
+/// A socket that listens; one of UDP is bound, and takes what anybody sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Listener {
-    port: u16,
+    port: ServedPort,
     is_loopback: bool,
     inode: u64,
 }
 
-/// The state of a socket that listens, in the kernel's tables.
-const LISTEN: &str = "0A";
+/// The state of a socket that listens, in the kernel's tables: of TCP, and of UDP, which knows no other
+/// than that of being connected to one peer.
+const LISTEN: [&str; 2] = ["0A", "07"];
 
-/// The listening sockets of a table such as `/proc/PID/net/tcp` or `tcp6`.
-fn listeners(table: &str) -> impl Iterator<Item = Listener> {
-    table.lines().skip(1).filter_map(|line| {
+/// The listening sockets of a table such as `/proc/PID/net/tcp` or `udp6`.
+fn listeners(table: &str, is_udp: bool) -> impl Iterator<Item = Listener> {
+    table.lines().skip(1).filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (address, port) = fields.next()?.split_once(':')?;
         let state = fields.nth(1)?;
-        (state == LISTEN).then_some(())?;
+        (state == LISTEN[usize::from(is_udp)]).then_some(())?;
+        let number = u16::from_str_radix(port, 16).ok()?;
         Some(Listener {
-            port: u16::from_str_radix(port, 16).ok()?,
+            port: ServedPort { is_udp, number },
             is_loopback: is_loopback(address)?,
             inode: fields.nth(5)?.parse().ok()?,
         })
@@ -78,8 +82,10 @@ pub(crate) struct Namespace {
     pid: i64,
     /// Others live in it too: only the container's own sockets count.
     is_shared: bool,
+    /// Of the sockets of UDP those on these ports count: each client has one as well.
+    udp: BTreeSet<u16>,
     /// The own ones among the sockets that were last seen there.
-    own: (Vec<Listener>, BTreeSet<u16>),
+    own: (Vec<Listener>, BTreeSet<ServedPort>),
     last: Option<LastRead>,
 }
 
@@ -87,8 +93,8 @@ pub(crate) struct Namespace {
 /// How many sockets there are in a namespace is cheap.
 #[derive(Debug)]
 struct LastRead {
-    counted: [u64; 2],
-    ports: BTreeSet<u16>,
+    counted: [u64; TABLES.len()],
+    ports: BTreeSet<ServedPort>,
     at: Instant,
     took: Duration,
 }
@@ -99,10 +105,36 @@ const READ_AGAIN: Duration = Duration::from_secs(2);
 const PART: u32 = 10;
 
 /// A table of sockets, where they are counted, and under which name.
-const TABLES: [(&str, &str, &str); 2] = [
-    ("net/tcp", "net/sockstat", "TCP"),
-    ("net/tcp6", "net/sockstat6", "TCP6"),
+const TABLES: [SocketTable; 4] = [
+    SocketTable::of("net/tcp", "net/sockstat", "TCP", false),
+    SocketTable::of("net/tcp6", "net/sockstat6", "TCP6", false),
+    SocketTable::of("net/udp", "net/sockstat", "UDP", true),
+    SocketTable::of("net/udp6", "net/sockstat6", "UDP6", true),
 ];
+
+#[derive(Debug)]
+struct SocketTable {
+    file: &'static str,
+    counts: &'static str,
+    name: &'static str,
+    is_udp: bool,
+}
+
+impl SocketTable {
+    const fn of(
+        file: &'static str,
+        counts: &'static str,
+        name: &'static str,
+        is_udp: bool,
+    ) -> Self {
+        Self {
+            file,
+            counts,
+            name,
+            is_udp,
+        }
+    }
+}
 
 /// `TCP: inuse 1 orphan 0 …`.
 fn in_use(counts: &str, name: &str) -> Option<u64> {
@@ -125,6 +157,7 @@ impl Namespace {
             process,
             pid,
             is_shared,
+            udp: BTreeSet::new(),
             own: Default::default(),
             last: None,
         };
@@ -139,29 +172,37 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// Looks at these ports of UDP as well.
+    #[must_use]
+    pub(crate) fn with_udp(self, udp: BTreeSet<u16>) -> Self {
+        Self { udp, ..self }
+    }
+
     /// The ports on which somebody listens for others now.
     ///
     /// # Errors
     /// Why it cannot be seen.
-    pub(crate) fn ports(&mut self) -> Result<BTreeSet<u16>, String> {
+    pub(crate) fn ports(&mut self) -> Result<BTreeSet<ServedPort>, String> {
         let denied = |error: rustix::io::Errno| match error {
             rustix::io::Errno::ACCESS | rustix::io::Errno::PERM => {
                 "this user may not look at its sockets".to_owned()
             }
             other => format!("its sockets cannot be read: {other}"),
         };
-        let mut counted = [0, 0];
-        for (count, (_, file, name)) in counted.iter_mut().zip(TABLES) {
+        let mut counted = [0; TABLES.len()];
+        let is_wanted = |table: &SocketTable| !table.is_udp || !self.udp.is_empty();
+        let counts = counted.iter_mut().zip(&TABLES);
+        for (count, table) in counts.filter(|(_, table)| is_wanted(table)) {
             // What is not counted is looked at all the same, unless the process has ended.
-            *count = match self.read(file) {
-                Ok(counts) => in_use(&counts, name).unwrap_or(u64::MAX),
+            *count = match self.read(table.counts) {
+                Ok(counts) => in_use(&counts, table.name).unwrap_or(u64::MAX),
                 Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => u64::MAX,
                 Err(_) => 0,
             };
         }
         let begun = Instant::now();
         if let Some(last) = &self.last
-            && counted != [0, 0]
+            && counted != [0; TABLES.len()]
         {
             let is_same = last.counted == counted && last.at.elapsed() < READ_AGAIN;
             if is_same || last.at.elapsed() < last.took * PART {
@@ -169,14 +210,10 @@ impl Namespace {
             }
         }
         let mut found: Vec<Listener> = Vec::new();
-        for (file, _, _) in TABLES
-            .iter()
-            .zip(counted)
-            .filter(|(_, count)| *count > 0)
-            .map(|(table, _)| table)
-        {
-            match self.read(file) {
-                Ok(table) => found.extend(listeners(&table)),
+        let tables = TABLES.iter().zip(counted);
+        for (table, _) in tables.filter(|(_, count)| *count > 0) {
+            match self.read(table.file) {
+                Ok(text) => found.extend(listeners(&text, table.is_udp)),
                 // A kernel without IPv6 has no such table; a process that has ended has none at all.
                 Err(
                     rustix::io::Errno::NOENT | rustix::io::Errno::SRCH | rustix::io::Errno::INVAL,
@@ -184,7 +221,9 @@ impl Namespace {
                 Err(error) => return Err(denied(error)),
             }
         }
-        found.retain(|listener| !listener.is_loopback);
+        let counts =
+            |listener: &Listener| !listener.port.is_udp || self.udp.contains(&listener.port.number);
+        found.retain(|listener| !listener.is_loopback && counts(listener));
         let ports = self.own_of(found)?;
         self.last = Some(LastRead {
             counted,
@@ -195,7 +234,7 @@ impl Namespace {
         Ok(ports)
     }
 
-    fn own_of(&mut self, found: Vec<Listener>) -> Result<BTreeSet<u16>, String> {
+    fn own_of(&mut self, found: Vec<Listener>) -> Result<BTreeSet<ServedPort>, String> {
         if !self.is_shared || found.is_empty() {
             return Ok(found.into_iter().map(|listener| listener.port).collect());
         }
@@ -267,11 +306,11 @@ mod tests {
             2: 020011AC:0C08 010011AC:D431 01 00000000:00000000 00:00000000 00000000     0        0 3330 1 0 20 4 30 10 -1\n   \
             3: torn\n";
         let listener = |port, is_loopback, inode| Listener {
-            port,
+            port: ServedPort::tcp(port),
             is_loopback,
             inode,
         };
-        let found: Vec<_> = listeners(four).collect();
+        let found: Vec<_> = listeners(four, false).collect();
         assert_eq!(
             found,
             [listener(3080, false, 3328), listener(40013, true, 3329)]
@@ -280,7 +319,7 @@ mod tests {
             0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 33280036 1 0 100 0 0 10 0\n   \
             1: 00000000000000000000000001000000:0051 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 7 1 0 100 0 0 10 0\n   \
             2: 0000000000000000FFFF00000100007F:0052 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 8 1 0 100 0 0 10 0\n";
-        let found: Vec<_> = listeners(six).collect();
+        let found: Vec<_> = listeners(six, false).collect();
         let wanted = [
             listener(80, false, 33_280_036),
             listener(81, true, 7),
@@ -305,11 +344,20 @@ mod tests {
         let pid = i64::from(std::process::id());
         let cgroup = std::fs::read_to_string("/proc/self/cgroup").unwrap();
         let id = cgroup.lines().next().unwrap();
-        let mut own = Namespace::of_container(id, pid, true).unwrap();
-        assert!(own.ports().unwrap().contains(&port));
-        drop(open);
+        let bound = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let other = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let number = |socket: &std::net::UdpSocket| socket.local_addr().unwrap().port();
+        let own = Namespace::of_container(id, pid, true).unwrap();
+        let mut own = own.with_udp([number(&bound)].into());
+        let ports = own.ports().unwrap();
+        assert!(ports.contains(&ServedPort::tcp(port)));
+        assert!(ports.contains(&ServedPort::udp(number(&bound))));
+        // Of UDP only what was asked for: whoever asks for a name has a socket.
+        assert!(!ports.contains(&ServedPort::udp(number(&other))));
+        drop((open, bound));
         own.last = None;
-        assert!(!own.ports().unwrap().contains(&port));
+        let ports = own.ports().unwrap();
+        assert!(!ports.contains(&ServedPort::tcp(port)) && ports.iter().all(|port| !port.is_udp));
         assert!(Namespace::of_container("of-another", pid, true).is_err());
     }
 }

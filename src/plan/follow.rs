@@ -18,14 +18,15 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
             if !runs(containers, name) {
                 continue;
             }
-            for (field, other) in shared(name, service, containers) {
-                let action = match action_of(wishes, &other) {
+            let shares = shared(name, service, containers);
+            for (field, other) in &shares {
+                let action = match action_of(wishes, other) {
                     Action::None | Action::Signal => continue,
                     // The namespace belongs to the running process; volumes stay with the container.
-                    Action::Restart if field == "volumes_from" => continue,
+                    Action::Restart if *field == "volumes_from" => continue,
                     Action::Restart => Action::Restart,
                     // It gets one more beside the one that is shared.
-                    Action::Start if runs(containers, &other) => continue,
+                    Action::Start if runs(containers, other) => continue,
                     Action::Start | Action::Recreate | Action::Rebuild | Action::Remove => {
                         Action::Recreate
                     }
@@ -45,7 +46,11 @@ pub(super) fn add(after: &Model, containers: &[Container], wishes: &mut Wishes) 
                     if action_of(wishes, name) == Action::None && touched != Action::Restart {
                         dependents.insert(name.clone());
                     }
-                    let text = format!("depends on {other} with restart: true");
+                    // Compose makes such a dependency of a namespace that is shared.
+                    let text = match shares.iter().find(|(_, of)| of == other) {
+                        Some((field, _)) => format!("{field} is that of {other}"),
+                        None => format!("depends on {other} with restart: true"),
+                    };
                     added |= wish(wishes, name, Action::Restart, reason(text));
                 }
             }

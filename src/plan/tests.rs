@@ -255,6 +255,19 @@ fn followers_follow_to_the_end_of_the_chain() {
         .steps();
     assert!(restarted.contains(&"app restart (follows: network_mode is that of vpn)".to_owned()));
     assert!(!restarted.iter().any(|step| step.starts_with("backup")));
+    // Compose writes the dependency that it makes of a shared namespace into the model.
+    let implied = |k: &str| {
+        let dependency = json!({"vpn": {"condition": "service_started", "restart": true}});
+        json!({
+            "vpn": {"environment": {"K": k}},
+            "app": {"network_mode": "service:vpn", "depends_on": dependency},
+        })
+    };
+    let steps = Case::new(implied("1"), implied("2")).steps();
+    assert_eq!(
+        steps[1..],
+        ["app recreate (follows: network_mode is that of vpn)"]
+    );
     // It gets one more container, beside the one whose namespace is shared.
     let scaled =
         |count: u64| json!({"vpn": {"scale": count}, "app": {"network_mode": "service:vpn"}});

@@ -17,8 +17,8 @@ use super::style::Style;
 use super::words::{changed, counted, ports, recovered, secs, shown, waiting};
 use crate::complaint::Complaint;
 use crate::event::{
-    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServiceName, Tell, Times,
-    VerdictWord,
+    Action, Event, Kind, Outcome, Phase, PlannedStep, ProofResult, ServedPort, ServiceName, Tell,
+    Times, VerdictWord,
 };
 
 /// The renderer for terminals, pipes and log files.
@@ -324,7 +324,7 @@ struct JudgedService<'a> {
     service: &'a ServiceName,
     verdict: VerdictWord,
     reason: Option<&'a str>,
-    ports: &'a [u16],
+    ports: &'a [ServedPort],
     times: &'a Times,
 }
 

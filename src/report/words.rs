@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Outcome, RunId, Shown};
+use crate::event::{Outcome, RunId, ServedPort, Shown};
 use crate::secret::HIDDEN;
 
 /// Images are told in bytes, everything else in pieces.
@@ -79,8 +79,8 @@ pub(super) fn recovered(run: RunId, outcome: Outcome) -> String {
 }
 
 /// `80`, `80 and 443`.
-pub(super) fn ports(ports: &[u16]) -> String {
-    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+pub(super) fn ports(ports: &[ServedPort]) -> String {
+    let ports: Vec<String> = ports.iter().map(ServedPort::to_string).collect();
     match ports.split_last() {
         Some((last, some)) if !some.is_empty() => format!("{} and {last}", some.join(", ")),
         Some((one, _)) => one.clone(),

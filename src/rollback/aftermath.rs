@@ -10,7 +10,7 @@ use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, State};
 use crate::docker::observed::{Replica, RunState};
-use crate::event::{Outcome, RunId, ServiceName};
+use crate::event::{Outcome, RunId, ServedPort, ServiceName};
 use crate::health::aftermath::{Aftermath, LeftByRun, SeenSince, judge};
 use crate::host::sockets::Listens;
 use crate::stack::snapshot::EngineSide;
@@ -123,7 +123,10 @@ fn seen(side: &EngineSide, replica: &Replica) -> SeenSince {
     let listens = match &replica.reach.listens {
         Listens::On(ports) if !is_shared => {
             let published = &replica.reach.published;
-            let known_as = |port: &u16| published.get(port).map_or(*port, |at| at.port());
+            let known_as = |port: &ServedPort| {
+                let known = published.get(port);
+                known.map_or(*port, |at| port.with_number(at.port()))
+            };
             Some(ports.iter().map(known_as).collect())
         }
         Listens::On(_) | Listens::NotLooked(_) => None,

@@ -21,6 +21,7 @@ use crate::event::{Emitter, Kind, NoteCode, Outcome, RunId, Shown};
 use crate::failure::interrupted;
 use crate::fault::fault;
 use crate::host::signals::Signals;
+use crate::host::writable;
 use crate::request::{Request, What, WithUnfinished};
 use crate::rollback::recovery::{self, Recovered, files_outside};
 use crate::rollback::unfinished::{self, Ahead};
@@ -28,7 +29,7 @@ use crate::rollback::{self, baseline, in_force, retention};
 use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::stack::model::Section;
-use crate::stack::side::FileEdit;
+use crate::stack::side::{FileEdit, Origin};
 use crate::state::lock::{Lock, LockSubject};
 use crate::state::runs::Record;
 use crate::state::{StackState, StateHome};
@@ -174,6 +175,7 @@ impl Runner {
             let text = Some(assessment.nothing_text());
             return Ok(RunEnd::of(Outcome::NothingToDo, text));
         }
+        can_be_written(&place, &assessment)?;
         if let Some(lock) = &mut lock {
             self.lock_more(lock, &place, &assessment, request).await?;
         }
@@ -368,6 +370,9 @@ impl Runner {
                 };
                 emitter.note(NoteCode::Differs, text);
             }
+            for text in assessment.not_compared() {
+                emitter.note(NoteCode::NotCompared, format!("not known: {text}"));
+            }
         }
         if request.options.dry_run {
             let redactor = assessment.redactor();
@@ -386,6 +391,21 @@ impl Runner {
             emitter.note(NoteCode::Note, note);
         }
     }
+}
+
+/// What cannot be written is found before a run begins. What git moves, git writes.
+fn can_be_written(place: &Place, assessment: &Assessment) -> Result<(), Complaint> {
+    let written = assessment
+        .edited
+        .changing()
+        .filter(|edit| !edit.is_in_place());
+    for edit in written.filter(|edit| edit.origin != Origin::Upstream) {
+        if let Some(why) = writable::obstacle(&edit.path) {
+            let text = format!("{} cannot be written: {why}", place.shown(&edit.path));
+            return Err(Complaint::new(Code::Io, text));
+        }
+    }
+    Ok(())
 }
 
 /// How the command ends with what became of a run that was cut off; `None`: it goes on.

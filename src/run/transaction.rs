@@ -14,6 +14,7 @@ use crate::apply::images;
 use crate::assessment::Assessment;
 use crate::assessment::edited::KeyChange;
 use crate::complaint::{Code, Complaint};
+use crate::docker::container::Inspected;
 use crate::event::{
     Action, Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
 };
@@ -25,6 +26,7 @@ use crate::health::watch::Watch;
 use crate::host::exchange::{Exchanged, New, exchange};
 use crate::host::process::start_time;
 use crate::host::signals::Signals;
+use crate::host::sockets::Listens;
 use crate::request::{Request, Strategy};
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::saved_file::keep_aside;
@@ -445,6 +447,9 @@ impl<'a> Transaction<'a> {
         for (service, verdict) in watch.verdicts() {
             for id in watch.containers(&service) {
                 let found = self.place.docker.inspect(&id).await.ok().flatten();
+                if let Some(found) = &found {
+                    self.tell_ports(watch, &service, found);
+                }
                 if let (Some(found), Some(inputs)) = (&found, inputs.get(&service)) {
                     built.push(Entry::Built {
                         image: found.image_id.clone(),
@@ -456,7 +461,7 @@ impl<'a> Transaction<'a> {
                     id,
                     verdict: verdict.word,
                     restarts: found.restarts,
-                    ports: verdict.answers.clone(),
+                    ports: found.reach.known_among(&verdict.answers),
                     before: self.assessment.seen.pace(&service),
                 }));
             }
@@ -466,6 +471,23 @@ impl<'a> Transaction<'a> {
             self.journal.add(entry)?;
         }
         Ok(())
+    }
+
+    /// Says which published ports of a container lead nowhere, as far as anybody can look.
+    fn tell_ports(&self, watch: &Watch, service: &ServiceName, found: &Inspected) {
+        let mut reach = found.reach.clone();
+        let udp = reach.udp().collect();
+        match self.place.docker.endpoint.is_local() {
+            // Whoever lives in its network may be meant.
+            true => reach.look(&found.id, false, udp),
+            false => {
+                reach.listens = Listens::NotLooked("the engine is on another machine".to_owned())
+            }
+        }
+        for text in watch.unserved(service, &reach) {
+            let text = format!("{service}: {text}");
+            self.emitter.note(NoteCode::PortUnserved, text);
+        }
     }
 
     fn tell_effect(

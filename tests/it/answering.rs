@@ -166,7 +166,7 @@ fn a_page_that_fails_after_the_change_is_told() {
         .refit(&["set", "STATUS=503", "--timeout", "6s"])
         .exits(3);
     answer.says(&format!(
-        "answers 503 on port {port}, where it answered 200 before within 6 s"
+        "answers 503 on port {port} (200 before), still after 6 s"
     ));
     stack.refit(&["set", "STATUS=404"]).exits(0);
 }
@@ -249,4 +249,81 @@ fn a_port_is_asked_where_it_is_published_now() {
     stack
         .refit(&[&["--json"], &args[..], &["--timeout", "20s"]].concat())
         .exits(0);
+}
+
+#[test]
+fn what_is_served_over_udp_is_looked_at() {
+    let port = free_port();
+    // The one server of datagrams that the image has.
+    let settings = "interface eth0\\nstart 10.9.9.1\\nend 10.9.9.9\\nlease_file /l\\npidfile /p\\n";
+    let shell = format!("printf '{settings}' > /c; touch /l; $BEFORE; exec $SERVE");
+    let more = format!("env_file: .env, ports: ['127.0.0.1:{port}:67/udp']");
+    let compose = format!("services:\n  leases: {}\n", service(&shell, &more));
+    let env = "BEFORE=true\nSERVE=udhcpd -f /c\n";
+    let Some(stack) = TestStack::started(&compose, &[(".env", env)]) else {
+        return;
+    };
+    let serves = || {
+        stack
+            .exec("leases", &["cat", "/proc/net/udp"])
+            .contains(":0043 ")
+    };
+    while !serves() {}
+    let args = ["--json", "set", "BEFORE=sleep 2", "--timeout", "20s"];
+    let answer = stack.refit(&args).exits(0);
+    assert!(serves(), "{answer}");
+    let verdict = &answer.all("verdict")[0];
+    assert_eq!(verdict["verdict"], "answers", "{answer}");
+    let told = format!("{port}/udp");
+    assert_eq!(verdict["ports"], serde_json::json!([told]), "{answer}");
+    let reason = format!("does not answer on port {port}/udp within 4 s, and did before");
+    let args = ["set", "SERVE=sleep 1d", "--timeout", "4s"];
+    stack.refit(&args).exits(3).has_line(&["✗ leases", &reason]);
+}
+
+#[test]
+fn what_listens_on_the_ports_of_this_machine_is_its_own() {
+    let port = free_port();
+    let shell =
+        format!("mkdir /www; echo hi > /www/index.html; $BEFORE; exec httpd -f -p {port} -h /www");
+    let web = service(
+        &shell,
+        &format!("env_file: .env, network_mode: host, expose: ['{port}', '1']"),
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let Some(stack) = TestStack::started(&compose, &[(".env", "BEFORE=true\n")]) else {
+        return;
+    };
+    while !answers(port) {}
+    let args = ["--json", "set", "BEFORE=sleep 1", "--timeout", "20s"];
+    let answer = stack.refit(&args).exits(0);
+    let verdict = &answer.all("verdict")[0];
+    assert_eq!(verdict["verdict"], "answers", "{answer}");
+    assert_eq!(verdict["ports"], serde_json::json!([port]), "{answer}");
+}
+
+#[test]
+fn a_published_port_that_leads_to_nobody_is_told() {
+    let (port, other) = (free_port(), free_port());
+    let Some(stack) = TestStack::started(&web(port, ""), &[GOOD]) else {
+        return;
+    };
+    while !answers(port) {}
+    let leads = |port: u16, to: u16| {
+        format!(
+            "published {port} leads to port {to} of the container, on which nothing listens; it \
+             listens on 80"
+        )
+    };
+    // Nobody asked there before.
+    let more = format!("services.web.ports[+]=127.0.0.1:{other}:90");
+    let answer = stack.refit(&["set", &more, "--timeout", "20s"]).exits(0);
+    answer.has_line(&["! web", &leads(other, 90)]);
+    let answer = stack.refit(&["set", "BEFORE=sleep 0"]).exits(0);
+    answer.never_says("leads to port");
+    // Somebody did.
+    let moved = format!("services.web.ports[0]=127.0.0.1:{port}:81");
+    let answer = stack.refit(&["set", &moved, "--timeout", "4s"]).exits(3);
+    answer.has_line(&["✗ web", &leads(port, 81)]);
+    assert!(answers(port));
 }

@@ -307,8 +307,7 @@ fn what_cannot_be_written_is_found_before_anything_is_touched() {
     assert!(chattr("-i"));
     answer
         .exits(1)
-        .says("Operation not permitted")
-        .says("Stopped before anything was changed")
+        .says(".env cannot be written: it is marked as immutable")
         .never_says("Rolled back");
 }
 

@@ -511,3 +511,34 @@ fn files_that_are_read_anew_on_a_signal_are_told_by_it() {
     assert_eq!(stack.exec("web", &["cat", "/seen"]), "b\n");
     stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }
+
+#[test]
+fn a_key_that_was_taken_out_of_a_file_is_named_beside_what_is_not_known() {
+    let compose = format!(
+        "services:\n  web: {}\n  other: {}\n",
+        idle("env_file: app.env"),
+        idle("volumes: ['./state.json:/state.json']")
+    );
+    let files = [("app.env", "A=1\nB=2\n"), ("state.json", "{}\n")];
+    let Some(stack) = TestStack::started(&compose, &files) else {
+        return;
+    };
+    edit_in_place(&stack, "state.json", "{\"a\": 1}\n");
+    stack.write("app.env", "A=1\n");
+    let not_known = "not known: whether other has read state.json since it was written to";
+    stack
+        .refit(&["plan"])
+        .exits(0)
+        .has_line(&[
+            "web",
+            "recreate",
+            "still runs with B, which the files set no more",
+        ])
+        .says(not_known)
+        .never_says("configuration changed");
+    stack
+        .refit(&["apply"])
+        .exits(0)
+        .says(not_known)
+        .has_line(&["✓ web", "environment has no B any more"]);
+}

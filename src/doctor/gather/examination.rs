@@ -13,6 +13,7 @@ use crate::stack::generated::{self, GeneratedKey, ValueInUse};
 use crate::stack::locate::Located;
 use crate::stack::stored::{self, StoredValue};
 use crate::stack::url::Address;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Place, Resolved};
 
 /// The engine's side of a stack.
@@ -92,6 +93,8 @@ impl Examination<'_> {
             other_project: self.running.and_then(|one| one.other_project.as_ref()),
             health: health.as_ref(),
             visit: visit.as_ref(),
+            unfilled: &StackVariables::read(self.located, &[]).unfilled(),
+            folder: &self.located.args.directory,
         })
     }
 

@@ -15,6 +15,7 @@ use crate::stack::application::Subject;
 use crate::stack::drift::mounted::{self, MountedKind, SeenMount};
 use crate::stack::locate::Located;
 use crate::stack::model::Bind;
+use crate::stack::variables::StackVariables;
 use crate::stack::{Resolved, routes, sample, shown};
 
 /// Every env file of the stack, of its services, and those that the application mounts.
@@ -42,9 +43,8 @@ pub(super) fn env_texts(
     let mut seen = BTreeSet::new();
     paths.retain(|path| seen.insert(files::follow(path)));
     let first = located.first_env_file();
+    let variables = StackVariables::read(located, &[]);
     let text = |path: &PathBuf| {
-        let bytes = files::read_if_exists(path).ok()??;
-        let tree = Dotenv::parse(&bytes, format_of(path, located)).ok()?;
         let reaches = routes::of_file(&resolved.model, &resolved.source, path);
         let reaches = reaches
             .into_iter()
@@ -57,21 +57,35 @@ pub(super) fn env_texts(
             name: shown(&located.args.directory, path),
             is_first: *path == first,
             fills_in: own.contains(path),
-            lines: lines(&tree, path),
+            lines: lines(path, located, &variables)?,
             reaches: reaches.collect(),
         })
     };
     paths.iter().filter_map(text).collect()
 }
 
-fn lines(tree: &Dotenv, path: &Path) -> Vec<EnvLine> {
+/// The lines of an env file, as Compose reads it where it does; `None`: it cannot be read.
+fn lines(path: &Path, located: &Located, variables: &StackVariables) -> Option<Vec<EnvLine>> {
+    let real = files::follow(path);
+    let mut known = variables.env_files().into_iter();
+    let (tree, values) = match known.find(|file| files::follow(&file.path) == real) {
+        Some(file) => (file.tree.clone(), file.values.clone()),
+        // One that only the application reads.
+        None => {
+            let bytes = files::read_if_exists(path).ok()??;
+            let tree = Dotenv::parse(&bytes, format_of(path, located)).ok()?;
+            let values = tree.read(&|name| std::env::var(name).ok());
+            let values = values.unwrap_or_default().into_iter();
+            let values = values.filter_map(|(key, value)| Some((key, value?)));
+            let values = values.collect();
+            (tree, values)
+        }
+    };
     let sample = path.parent().map(sample::values).unwrap_or_default();
-    let read = tree.read(&|name| std::env::var(name).ok());
-    let lines = read.unwrap_or_default().into_iter();
-    lines
+    let mut lines: Vec<EnvLine> = values
+        .into_iter()
         .filter_map(|(key, value)| {
             let line = tree.line_of(&key.parse().ok()?)?;
-            let value = value?;
             Some(EnvLine {
                 is_sample: sample.get(&key) == Some(&value),
                 key,
@@ -79,7 +93,9 @@ fn lines(tree: &Dotenv, path: &Path) -> Vec<EnvLine> {
                 value: Secret::new(value),
             })
         })
-        .collect()
+        .collect();
+    lines.sort_by_key(|line| line.line);
+    Some(lines)
 }
 
 impl Examination<'_> {

@@ -5,6 +5,7 @@ mod engine;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ use crate::stack::generated::{GeneratedKey, ValueInUse};
 use crate::stack::model::Model;
 use crate::stack::source::Source;
 use crate::stack::stored::StoredValue;
+use crate::stack::variables::UnfilledKey;
 
 /// A stack to be examined.
 struct Case {
@@ -37,6 +39,7 @@ struct Case {
     drifts: Vec<Drift>,
     health: Option<(crate::profile::Page, Answered)>,
     visit: Option<Visit>,
+    unfilled: Vec<UnfilledKey>,
 }
 
 impl Case {
@@ -70,6 +73,7 @@ impl Case {
             drifts: Vec::new(),
             health: None,
             visit: None,
+            unfilled: Vec::new(),
         }
     }
 
@@ -153,6 +157,8 @@ impl Case {
             other_project: None,
             health: self.health.as_ref(),
             visit: self.visit.as_ref(),
+            unfilled: &self.unfilled,
+            folder: Path::new("/s"),
         })
     }
 

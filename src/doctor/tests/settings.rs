@@ -293,3 +293,27 @@ fn a_key_that_the_next_container_does_not_have() {
         }
     }
 }
+
+#[test]
+fn an_env_file_of_a_service_fills_in_nothing() {
+    let mut case = Case::librechat(&[]);
+    let unfilled = |key: &str, value: &str| UnfilledKey {
+        key: key.to_owned(),
+        value: Secret::new(value.to_owned()),
+        service: "api".into(),
+        path: "/s/app.env".into(),
+        line: 3,
+    };
+    case.unfilled = vec![unfilled("TAG", "v2"), unfilled("DB_PASSWORD", "hunter22")];
+    let found = case.findings();
+    assert_eq!(
+        found[0].text,
+        "${TAG} of the compose files is not filled in from app.env:3, an env_file of api"
+    );
+    let hints: Vec<_> = found.iter().filter_map(|f| f.hint.as_deref()).collect();
+    assert_eq!(
+        hints,
+        ["refit set -F .env TAG=v2", "refit set -F .env DB_PASSWORD"]
+    );
+    assert!(found.iter().all(|f| f.code == FindingCode::KeyNotFilledIn));
+}

@@ -236,3 +236,13 @@ fn what_names_no_error_is_told_by_its_last_line() {
     // Of each life of a process the last one counts.
     assert_eq!(of("Error: one\nstart\nError: two\nstart"), "Error: two");
 }
+
+#[test]
+fn the_shells_word_for_the_end_is_no_reason() {
+    let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+    assert_eq!(
+        cause(&lines("listening\nTerminated\n")).as_deref(),
+        Some("listening")
+    );
+    assert_eq!(cause(&lines("Terminated\n")), None);
+}

@@ -279,7 +279,7 @@ fn ends_while_something_else_was_not_well_count_for_nothing() {
 fn serving(ports: &[u16]) -> Expectation {
     Expectation {
         ports: PortsWanted {
-            published: ports.iter().copied().collect(),
+            published: ports.iter().copied().map(ServedPort::tcp).collect(),
             ..PortsWanted::default()
         },
         ..plain()
@@ -287,7 +287,7 @@ fn serving(ports: &[u16]) -> Expectation {
 }
 
 fn listens(ports: &[u16]) -> LifeEvent {
-    LifeEvent::Listens(ports.iter().copied().collect())
+    LifeEvent::Listens(ports.iter().copied().map(ServedPort::tcp).collect())
 }
 
 #[test]
@@ -365,8 +365,8 @@ fn the_engine_gives_up_after_so_many_restarts() {
 fn a_port_that_has_moved_is_not_said_to_answer() {
     let expect = Expectation {
         ports: PortsWanted {
-            exposed: [80].into(),
-            before: [80].into(),
+            exposed: [ServedPort::tcp(80)].into(),
+            before: [ServedPort::tcp(80)].into(),
             ..PortsWanted::default()
         },
         ..plain()
@@ -412,7 +412,7 @@ fn a_healthcheck_and_ports_have_a_limit_each() {
     history.push(at(13, reply(false)));
     assert_eq!(
         told(&expect, &history, 91),
-        "failed at 91: answers 503 on port 80 within 90 s"
+        "failed at 91: answers 503 on port 80, still after 90 s"
     );
     history.push(at(14, reply(true)));
     assert_eq!(told(&expect, &history, 14), "healthy at 14");

@@ -19,6 +19,8 @@ pub(super) struct EngineState {
     /// What Compose has written into containers.
     pub(super) handed: Handed,
     pub(super) images: HashMap<String, Option<String>>,
+    /// What images bring to the environment of containers that were created of another definition, by ID.
+    pub(super) image_env: HashMap<String, BTreeMap<String, String>>,
     /// Of the whole engine.
     pub(super) networks: BTreeMap<String, NetworkSide>,
     /// Of the whole engine.

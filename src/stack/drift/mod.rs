@@ -268,8 +268,11 @@ async fn look(
     );
     let inspected = inspected?;
     let handed = handed::look(place, resolved, containers).await;
+    let hashes = hashes?;
+    let others = containers.iter().filter(|one| hashes.is_other(one));
     Ok(EngineState {
-        hashes: hashes?,
+        image_env: image_env(place, others).await?,
+        hashes,
         network_hosts: network_hosts(place, &inspected).await?,
         handed,
         inspected,
@@ -281,6 +284,55 @@ async fn look(
 
 /// Differences for which the container must be made anew.
 fn of_definition(
+    name: &ServiceName,
+    service: &Service,
+    own: &[&Container],
+    seen: &EngineState,
+    resolved: &Resolved,
+) -> Vec<Drift> {
+    let mut found = of_keys(name, service, own, seen, resolved);
+    if found.is_empty() && own.iter().any(|container| seen.hashes.is_other(container)) {
+        let text = "configuration changed since the container was created";
+        found.push(drift(name, Action::Recreate, Route::Definition, text));
+    }
+    // Not the name that the container has: the engine shows none once it belongs to another image.
+    if let Some(image) = resolved.model.image_of(name)
+        && let Some(id) = seen.images.get(&image)
+    {
+        let is_of = |c: &&Container| c.image_id.is_empty() || Some(&c.image_id) == id.as_ref();
+        if id.is_none() {
+            let how = if service.builds() { "builds" } else { "pulls" };
+            let text =
+                format!("no image has the name {image} any more: docker compose up -d {how} it");
+            found.push(drift(name, Action::None, Route::Definition, text));
+        } else if !own.iter().all(is_of) {
+            let text = format!("runs an outdated image of {image}");
+            found.push(drift(name, Action::Recreate, Route::Definition, text));
+        }
+    }
+    let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
+    if running != service.replicas {
+        let containers = if running == 1 {
+            "container"
+        } else {
+            "containers"
+        };
+        let text = format!(
+            "has {running} {containers}, the files say {}",
+            service.replicas
+        );
+        let action = if running < service.replicas {
+            Action::Start
+        } else {
+            Action::Remove
+        };
+        found.push(drift(name, action, Route::Definition, text));
+    }
+    found
+}
+
+/// The variables of the environment that are otherwise.
+fn of_keys(
     name: &ServiceName,
     service: &Service,
     own: &[&Container],
@@ -317,37 +369,15 @@ fn of_definition(
         one.reason.key = Some(key.clone());
         found.push(one);
     }
-    if found.is_empty() && own.iter().any(|container| seen.hashes.is_other(container)) {
-        let text = "configuration changed since the container was created";
-        found.push(drift(name, Action::Recreate, Route::Definition, text));
-    }
-    // Not the name that the container has: the engine shows none once it belongs to another image.
-    if let Some(image) = resolved.model.image_of(name)
-        && let Some(id) = seen.images.get(&image)
-    {
-        let is_of = |c: &&Container| c.image_id.is_empty() || Some(&c.image_id) == id.as_ref();
-        if id.is_none() {
-            let how = if service.builds() { "builds" } else { "pulls" };
-            let text =
-                format!("no image has the name {image} any more: docker compose up -d {how} it");
-            found.push(drift(name, Action::None, Route::Definition, text));
-        } else if !own.iter().all(is_of) {
-            let text = format!("runs an outdated image of {image}");
-            found.push(drift(name, Action::Recreate, Route::Definition, text));
-        }
-    }
-    let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
-    if running != service.replicas {
-        let text = format!(
-            "has {running} containers, the files say {}",
-            service.replicas
-        );
-        let action = if running < service.replicas {
-            Action::Start
-        } else {
-            Action::Remove
-        };
-        found.push(drift(name, action, Route::Definition, text));
+    let removed: BTreeSet<&String> = own
+        .iter()
+        .flat_map(|container| removed_keys(service, container, seen))
+        .collect();
+    for key in removed {
+        let text = format!("still runs with {key}, which the files set no more");
+        let mut one = drift(name, Action::Recreate, Route::Environment, text);
+        one.reason.key = Some(key.clone());
+        found.push(one);
     }
     found
 }
@@ -361,6 +391,27 @@ fn differing_keys<'a>(service: &'a Service, inspected: &Inspected) -> Vec<&'a St
             Some(value) => inspected.env.get(*key) != Some(value),
             None => false,
         })
+        .map(|(key, _)| key)
+        .collect()
+}
+
+/// The keys of a container that was created of another definition, and that neither this one sets nor the
+/// image brings.
+fn removed_keys<'a>(
+    service: &Service,
+    container: &Container,
+    seen: &'a EngineState,
+) -> Vec<&'a String> {
+    let inspected = seen.inspected.get(&container.id);
+    let brought = seen.image_env.get(&container.image_id);
+    let (Some(inspected), Some(brought)) = (inspected, brought) else {
+        return Vec::new();
+    };
+    let is_set = |key: &String| service.environment.get(key).is_some_and(Option::is_some);
+    // Compose hands on those of the docker CLI's settings to each container that it makes.
+    let is_of_proxy = |key: &String| key.to_ascii_uppercase().ends_with("_PROXY");
+    let env = inspected.env.iter();
+    env.filter(|(key, value)| !is_set(key) && brought.get(*key) != Some(value) && !is_of_proxy(key))
         .map(|(key, _)| key)
         .collect()
 }
@@ -431,6 +482,20 @@ async fn network_hosts(
         if let Some(host) = place.docker.inspect(id).await? {
             found.insert(id.clone(), host);
         }
+    }
+    Ok(found)
+}
+
+/// What the images of these containers bring to their environment; the engine may have lost one.
+async fn image_env(
+    place: &Place,
+    containers: impl Iterator<Item = &Container>,
+) -> Result<HashMap<String, BTreeMap<String, String>>, EngineError> {
+    let images: BTreeSet<&String> = containers.map(|one| &one.image_id).collect();
+    let mut found = HashMap::new();
+    for id in images.into_iter().filter(|id| !id.is_empty()) {
+        let env = place.docker.image_environment(id).await?;
+        found.extend(env.map(|env| (id.clone(), env)));
     }
     Ok(found)
 }

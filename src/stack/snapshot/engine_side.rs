@@ -99,10 +99,16 @@ impl EngineSide {
         let shared: BTreeSet<String> = networks
             .filter_map(|one| one.reach.network_of.clone())
             .collect();
+        // Who lives in another one's network serves what that one publishes.
+        let udp = self.containers.iter().flat_map(|one| one.reach.udp());
+        let udp: BTreeSet<u16> = udp.collect();
         let own = self.containers.iter_mut();
         for one in own.filter(|one| services.contains(&&one.service)) {
             match docker.endpoint.is_local() {
-                true => one.reach.look(&one.id, shared.contains(&one.id)),
+                true => {
+                    one.reach
+                        .look(&one.id, shared.contains(&one.id), udp.clone());
+                }
                 false => {
                     let why = "the engine is on another machine".to_owned();
                     one.reach.listens = Listens::NotLooked(why);

@@ -59,8 +59,8 @@ pub(super) struct Layers {
     pub(super) extended: Vec<PathBuf>,
     /// The env files of `include`s.
     pub(super) include_env: Vec<ReadEnvFile>,
-    /// The variables that some text of a compose file refers to.
-    pub(super) references: BTreeSet<String>,
+    /// The variables that texts of a compose file refer to, each with those texts.
+    pub(super) references: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Reads them.
@@ -108,7 +108,10 @@ impl Walk<'_> {
         let text = (self.read)(path).and_then(|bytes| String::from_utf8(bytes).ok());
         let file = text.and_then(|text| definition_file(&text));
         let file = Rc::new(file.unwrap_or_default());
-        self.found.references.extend(references(&file.value));
+        for (name, text) in references(&file.value) {
+            let texts = self.found.references.entry(name).or_default();
+            texts.insert(text);
+        }
         self.files.insert(path.to_owned(), Rc::clone(&file));
         file
     }
@@ -367,9 +370,12 @@ fn texts(value: &Value) -> Vec<String> {
         .collect()
 }
 
-fn references(value: &Value) -> Vec<String> {
+fn references(value: &Value) -> Vec<(String, String)> {
     match value {
-        Value::String(text) => source::variables(text),
+        Value::String(text) => {
+            let names = source::variables(text).into_iter();
+            names.map(|name| (name, text.clone())).collect()
+        }
         Value::Array(items) => items.iter().flat_map(references).collect(),
         Value::Object(map) => map.values().flat_map(references).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),

@@ -16,6 +16,7 @@ use crate::docker::compose::ProjectArgs;
 use crate::edit::dotenv::Format;
 use crate::event::ServiceName;
 use crate::host::files;
+use crate::secret::Secret;
 use crate::stack::locate::Located;
 use crate::stack::side::FileEdit;
 use crate::stack::source::EnvFile;
@@ -29,6 +30,18 @@ pub(crate) struct StackVariables {
     pub own: OwnVariables,
     services: BTreeMap<ServiceName, ServiceVariables>,
     layers: Layers,
+}
+
+/// A variable that the compose files use and nothing fills in, with the `env_file` that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnfilledKey {
+    pub(crate) key: String,
+    pub(crate) value: Secret,
+    /// A service that gets the file.
+    pub(crate) service: ServiceName,
+    pub(crate) path: PathBuf,
+    /// From 1.
+    pub(crate) line: usize,
 }
 
 /// What one service gets.
@@ -103,7 +116,7 @@ impl StackVariables {
 
     /// Whether some compose file has `${KEY}`.
     pub(crate) fn is_filled_in(&self, key: &str) -> bool {
-        self.layers.references.contains(key)
+        self.layers.references.contains_key(key)
     }
 
     /// Every env file of the stack, each once: its own, those of includes, those of services.
@@ -137,6 +150,38 @@ impl StackVariables {
         found
     }
 
+    /// Each `${KEY}` that nothing fills in, though an `env_file` sets the key, and that would be another text
+    /// with this value: Compose hands those files to containers alone.
+    pub(crate) fn unfilled(&self) -> Vec<UnfilledKey> {
+        let unset = self.layers.references.iter().filter(|(key, _)| {
+            let of_includes = || own::in_files(&self.layers.include_env, key);
+            self.own.get(key).or_else(of_includes).is_none()
+        });
+        let found = unset.filter_map(|(key, texts)| {
+            let set = self.services.iter().find_map(|(service, own)| {
+                let mut files = own.files.iter().rev();
+                let set = files.find_map(|file| Some((file, file.values.get(key)?)));
+                Some((service, set?))
+            });
+            let (service, (file, value)) = set?;
+            let is_other = |text: &String| {
+                let given = |name: &str| match name == key {
+                    true => Some(value.clone()),
+                    false => self.own.get(name),
+                };
+                own::fill_in(text, &given) != self.own.fill_in(text)
+            };
+            texts.iter().any(is_other).then(|| UnfilledKey {
+                key: key.clone(),
+                value: Secret::new(value.clone()),
+                service: service.clone(),
+                path: file.path.clone(),
+                line: file.line_of(key).unwrap_or_default(),
+            })
+        });
+        found.collect()
+    }
+
     /// Every key that something knows.
     pub(crate) fn known_keys(&self) -> impl Iterator<Item = &str> {
         let of_files = self.env_files().into_iter();
@@ -144,7 +189,7 @@ impl StackVariables {
         let services = self.services.values();
         let of_services = services.flat_map(|service| service.assigned.keys());
         let of_files: Vec<&str> = of_files.collect();
-        let of_layers = self.layers.references.iter();
+        let of_layers = self.layers.references.keys();
         of_files
             .into_iter()
             .chain(of_services.chain(of_layers).map(String::as_str))
@@ -295,5 +340,46 @@ fn of_layers(layers: &[Layer], own: &OwnVariables, read: ReadBytes<'_>) -> Servi
             .collect(),
         assigned,
         files,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_an_env_file_has_is_filled_in_nowhere() {
+        let files = [
+            (
+                "/s/compose.yaml",
+                "services:\n  web:\n    image: 'app:${TAG:-v1}'\n    env_file: app.env\n    \
+                 environment: {P: '${PORT:-80}', Q: '${SET}', R: '$${ESCAPED}'}\n",
+            ),
+            ("/s/.env", "SET=1\n"),
+            ("/s/app.env", "TAG=v2\nPORT=80\nSET=2\nESCAPED=1\nOTHER=1\n"),
+        ];
+        let read = |path: &Path| {
+            let found = files.iter().find(|(name, _)| Path::new(name) == path);
+            found.map(|(_, text)| text.as_bytes().to_vec())
+        };
+        let args = ProjectArgs {
+            files: vec!["/s/compose.yaml".into()],
+            name: None,
+            env_files: Vec::new(),
+            profiles: Vec::new(),
+            directory: "/s".into(),
+        };
+        let variables = StackVariables::of(&args, BTreeMap::new(), &read);
+        // The default of PORT is the same, so nobody is misled.
+        let found = variables.unfilled();
+        let keys: Vec<&str> = found.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(keys, ["TAG"]);
+        assert_eq!((found[0].line, found[0].service.as_str()), (1, "web"));
+        let shell = BTreeMap::from([("TAG".to_owned(), "v3".to_owned())]);
+        assert!(
+            StackVariables::of(&args, shell, &read)
+                .unfilled()
+                .is_empty()
+        );
     }
 }

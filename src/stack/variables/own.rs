@@ -172,7 +172,7 @@ impl FileScope<'_> {
     }
 }
 
-fn fill_in(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
+pub(super) fn fill_in(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
     if !text.contains('$') {
         return text.to_owned();
     }
