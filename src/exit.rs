@@ -64,15 +64,15 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | Edited | EditorFailed | EffectMissing | EndpointUnsupported | EngineError
         | EnginePermission | EnvNotUtf8 | EnvNul | EnvOpenQuote | EnvReference | EnvUnreadable
         | ExistingUsers | FailedBefore | FileAmbiguous | FileNoPlace | FileSyntax | FileValue
-        | ForOtherFile | GitBusy | GitConflict | GitCredentials | GitDiverged | GitFailed
-        | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream | GitOwnership | GitRewritten
-        | GitUntracked | GuardAnonymous | GuardBind | GuardKey | GuardProject | GuardPublic
-        | GuardStore | GuardVolume | HookFailed | ImageNotFound | Interrupted | InvalidAfter
-        | InvalidStack | Io | KeyInvalid | KeyNotRead | LocalhostInContainer | MaxFailures
-        | MissingValue | NeedsProvider | NewKey | NewService | NoAccount | NoCheckout
-        | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit | NoNetwork
-        | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler | NoService
-        | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
+        | ForOtherFile | GitBranchGone | GitBusy | GitConflict | GitCredentials | GitDiverged
+        | GitFailed | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream | GitOwnership
+        | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey | GuardProject
+        | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound | Interrupted
+        | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead | LocalhostInContainer
+        | MaxFailures | MissingValue | NeedsProvider | NewKey | NewService | NoAccount
+        | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
+        | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
+        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
         | NothingToKeep | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse
         | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
         | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown | StartFailed

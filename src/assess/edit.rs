@@ -109,7 +109,9 @@ async fn of_files(
         one_shots: &shots,
         reloads: &reloads,
     });
-    if !edited.is_noop() && before.is_some() && edited.reach.is_empty() {
+    // Nobody typed a key to go to another version.
+    let typed = !edited.is_noop() && !edited.comes_from_upstream();
+    if typed && before.is_some() && edited.reach.is_empty() {
         notes.extend(warnings::unreached(
             place, &plan, &reaches, &keys, &model, &source, &variables,
         ));

@@ -132,8 +132,16 @@ async fn lost_binds(
         .into_iter()
         .flatten()
         .filter(|bind| !brings(&bind.source));
-    let gone: Vec<&Bind> = gone.collect();
-    let mut lost = BTreeMap::new();
+    // What the change itself takes away is there to be seen still.
+    let (going, gone): (Vec<&Bind>, Vec<&Bind>) = gone.partition(|bind| bind.source.exists());
+    let kind = |bind: &Bind| match bind.source.is_dir() {
+        true => MountedKind::Folder,
+        false => MountedKind::File,
+    };
+    let going = going.into_iter();
+    let mut lost: BTreeMap<PathBuf, MountedKind> = going
+        .map(|bind| (bind.target.clone(), kind(bind)))
+        .collect();
     if gone.is_empty() {
         return Ok(lost);
     }
@@ -179,11 +187,19 @@ fn bind_sources(
         let source = bind.source.display();
         let lost = lost.get(&bind.target);
         if lost == Some(&MountedKind::Folder) && !allow.contains(&Guard::BindVanishes) {
+            let what = match bind.source.exists() {
+                true => format!(
+                    "what lies in {source} at {}, which this change removes",
+                    bind.target.display()
+                ),
+                false => format!(
+                    "what lay in {source} at {}, and {source} does not exist",
+                    bind.target.display()
+                ),
+            };
             let text = format!(
-                "{} has what lay in {source} at {}, and {source} does not exist: it would start without \
-                 its data",
-                step.service,
-                bind.target.display()
+                "{} has {what}: it would start without its data",
+                step.service
             );
             let hint = "put the folder back, or allow it: --allow bind-vanishes";
             return Err(Complaint::new(Code::GuardBind, text).hint(hint));
@@ -206,8 +222,12 @@ fn bind_sources(
             return Err(Complaint::new(
                 Code::BindMissing,
                 format!(
-                    "{} mounts {source}, which does not exist: {then}",
-                    step.service
+                    "{} mounts {source}, which {}: {then}",
+                    step.service,
+                    match bind.source.exists() {
+                        true => "this change removes",
+                        false => "does not exist",
+                    }
                 ),
             )
             .hint("make the file first, or allow it: --allow missing-bind"));

@@ -53,10 +53,36 @@ impl Edited {
         self.files.iter().all(FileEdit::is_noop)
     }
 
-    /// Whether a path is there after the edit: it is now, or a file is made at or below it.
+    /// Whether a move of the checkout makes these edits.
+    pub(crate) fn comes_from_upstream(&self) -> bool {
+        self.files
+            .iter()
+            .any(|edit| edit.origin == Origin::Upstream)
+    }
+
+    /// Whether a path is there after the edit: it is now, and not all of it is removed, or a file is
+    /// made at or below it.
     pub(crate) fn brings(&self, path: &Path) -> bool {
         let made = |edit: &FileEdit| edit.after.bytes().is_some() && edit.path.starts_with(path);
-        path.exists() || self.files.iter().any(made)
+        self.files.iter().any(made) || self.leaves(path)
+    }
+
+    /// Whether something is at a path, or below it, that no edit removes. git removes folders that it
+    /// has emptied.
+    fn leaves(&self, path: &Path) -> bool {
+        let below = |edit: &&FileEdit| edit.after == Side::Absent && edit.path.starts_with(path);
+        let removed: Vec<&FileEdit> = self.changing().filter(below).collect();
+        if removed.is_empty() {
+            return path.exists();
+        }
+        if removed.iter().any(|edit| edit.path == path) {
+            return false;
+        }
+        // What cannot be listed is there.
+        let Ok(entries) = std::fs::read_dir(path) else {
+            return path.symlink_metadata().is_ok();
+        };
+        entries.flatten().any(|entry| self.leaves(&entry.path()))
     }
 
     /// What a file holds after the edits so far: an earlier one of this run may have changed it.

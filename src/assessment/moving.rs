@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::edited::KeyChange;
 use crate::complaint::Complaint;
-use crate::failure::Failure;
-use crate::git::{Checkout, Move, Oid, Prediction, TreeEdit, TreeEntry};
+use crate::git::{Checkout, GitError, Move, Oid, Prediction, TreeEdit, TreeEntry};
 use crate::stack::side::{FileEdit, Origin, Side};
 
 /// A move that is about to be made.
@@ -95,15 +94,15 @@ impl Moving {
     /// Makes the move. Should refit be killed meanwhile, its programs are found by `mark`.
     ///
     /// # Errors
-    /// Files were edited meanwhile; git refuses; the disk is full.
-    pub(crate) async fn carry_out(&self, mark: PathBuf) -> Result<(), Failure> {
+    /// [`GitError::EditedMeanwhile`], before anything has moved; git refuses; the disk is full.
+    pub(crate) async fn carry_out(&self, mark: PathBuf) -> Result<(), GitError> {
         let checkout = Checkout {
             git: self.checkout.git.clone().marked(mark),
             ..self.checkout.clone()
         };
         let done = checkout.advance(&self.movement).await;
         checkout.give_to_owner();
-        done.map_err(|error| Complaint::from(error).into())
+        done
     }
 }
 

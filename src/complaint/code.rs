@@ -44,6 +44,7 @@ words! {
         FileSyntax = "file_syntax",
         FileValue = "file_value",
         ForOtherFile = "for_other_file",
+        GitBranchGone = "git_branch_gone",
         GitBusy = "git_busy",
         GitConflict = "git_conflict",
         GitCredentials = "git_credentials",

@@ -93,6 +93,10 @@ impl Checkout {
         if now != planned.worktree {
             self.refuse_edits_since(&now, planned).await?;
         }
+        let (files, _) = self.untracked_below(&planned.changes).await?;
+        if !files.is_empty() {
+            return Err(GitError::EditedMeanwhile { files });
+        }
         let now = self.git.write("write-tree").index(index).oid().await?;
         let kept = KeptAttributes::of(self.git.top(), &planned.changes);
         let ask = self.git.write("read-tree").args(["-m", "-u"]);

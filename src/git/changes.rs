@@ -20,6 +20,15 @@ pub(crate) struct PathChange {
     pub object: Option<Oid>,
 }
 
+/// A path that a tree does not have any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// From the top of the work tree.
+    pub path: PathBuf,
+    /// Where git takes the file to have gone to, by its content.
+    pub renamed_to: Option<PathBuf>,
+}
+
 /// What lies at a path of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
@@ -89,5 +98,31 @@ impl Git {
             });
         }
         Ok(changes)
+    }
+
+    /// The files that the second of two trees (or commits) does not have any more.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn removed(&self, from: &Oid, to: &Oid) -> Result<Vec<Removed>, GitError> {
+        let ask =
+            self.ask("diff-tree")
+                .args(["-r", "-z", "-M", "--name-status", "--diff-filter=DR"]);
+        let ask = ask.args(["--ignore-submodules=all", "--no-relative"]);
+        let bytes = ask.arg(from).arg(to).bytes().await?;
+        let mut fields = fields(&bytes);
+        let mut removed = Vec::new();
+        // `D` and the path, or `R` with a score and both paths, in turn.
+        while let (Some(status), Some(name)) = (fields.next(), fields.next()) {
+            let renamed_to = match status.first() {
+                Some(b'R') => fields.next().map(path),
+                Some(_) | None => None,
+            };
+            removed.push(Removed {
+                path: path(name),
+                renamed_to,
+            });
+        }
+        Ok(removed)
     }
 }

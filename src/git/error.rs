@@ -4,6 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::changes::Removed;
 use crate::complaint::{Code, Complaint};
 use crate::host::process::Ended;
 use crate::secret::Redactor;
@@ -60,10 +61,30 @@ pub enum GitError {
         /// From the top of the work tree.
         files: Vec<PathBuf>,
     },
+    /// Files were edited here, and upstream has them no more, or under another name.
+    #[error(
+        "edited here, and removed or renamed upstream: {}",
+        list_removed(files)
+    )]
+    EditedAndGone {
+        /// What became of each.
+        files: Vec<Removed>,
+    },
+    /// The branch that is followed is not at the remote any more.
+    #[error("{remote} has no branch {branch} any more")]
+    BranchGone {
+        /// The remote.
+        remote: String,
+        /// The branch's name there.
+        branch: String,
+        /// The branch that the remote names as its own.
+        default: Option<String>,
+        /// Where it was said that this branch is followed.
+        followed: Followed,
+    },
     /// A file was edited between the look and the move.
     #[error(
-        "{} edited while the upgrade was prepared: {}",
-        files_are(files),
+        "edited while the upgrade was prepared, and left as it is: {}",
         list(files)
     )]
     EditedMeanwhile {
@@ -124,6 +145,15 @@ pub enum GitError {
     },
 }
 
+/// Who says which branch is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// The local branch does, in git's configuration.
+    ByGit,
+    /// `upgrade.branch` of `refit.yaml`.
+    BySettings,
+}
+
 /// A number of commits, which prints with its noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Commits(pub u64);
@@ -167,6 +197,14 @@ fn list(files: &[PathBuf]) -> String {
     }
 }
 
+fn list_removed(files: &[Removed]) -> String {
+    let named = files.iter().map(|file| match &file.renamed_to {
+        Some(to) => PathBuf::from(format!("{} (now {})", file.path.display(), to.display())),
+        None => file.path.clone(),
+    });
+    list(&named.collect::<Vec<_>>())
+}
+
 impl GitError {
     /// The stable code of each case.
     pub fn code(&self) -> Code {
@@ -177,7 +215,9 @@ impl GitError {
             Self::Network { .. } => Code::GitNetwork,
             Self::NoUpstream { .. } => Code::GitNoUpstream,
             Self::NoSuchRef { .. } => Code::GitNoSuchRef,
-            Self::Conflict { .. } | Self::EditedMeanwhile { .. } => Code::GitConflict,
+            Self::Conflict { .. } | Self::EditedAndGone { .. } => Code::GitConflict,
+            Self::EditedMeanwhile { .. } => Code::Edited,
+            Self::BranchGone { .. } => Code::GitBranchGone,
             Self::Untracked { .. } => Code::GitUntracked,
             Self::Rewritten { .. } => Code::GitRewritten,
             Self::Diverged { .. } => Code::GitDiverged,
@@ -206,6 +246,10 @@ impl GitError {
             Self::NoSuchRef { nearest: Some(name), .. } => format!("did you mean --to {name}?"),
             Self::NoSuchRef { .. } => "`git tag` and `git branch -r` list what there is".to_owned(),
             Self::Conflict { .. } => "commit or undo these edits, or move them to a file that git does not track, such as a compose override".to_owned(),
+            Self::EditedAndGone { files } => of_gone(files),
+            Self::BranchGone { remote, branch, default, followed } => {
+                of_lost_branch(remote, branch, default.as_deref(), *followed)
+            }
             Self::EditedMeanwhile { .. } => "run the command again".to_owned(),
             Self::Untracked { .. } => "move these files away, or rename them".to_owned(),
             Self::Rewritten { .. } => "if that is expected: --allow rewritten (the old commit is kept under refs/refit/)".to_owned(),
@@ -279,6 +323,32 @@ impl GitError {
             me: user_name(me),
             folder,
         }
+    }
+}
+
+fn of_gone(files: &[Removed]) -> String {
+    let Some(first) = files.first().map(|file| file.path.display()) else {
+        return "run the command again".to_owned();
+    };
+    format!(
+        "keep your text under another name (cp {first} {first}.mine), give git its own back (git checkout \
+         HEAD -- {first}), upgrade, then put your edits where they belong now"
+    )
+}
+
+fn of_lost_branch(remote: &str, branch: &str, default: Option<&str>, followed: Followed) -> String {
+    let Some(default) = default else {
+        return format!("git ls-remote --heads {remote} names the branches that it has");
+    };
+    match followed {
+        Followed::BySettings => format!(
+            "its own branch is {default}: write `upgrade: {{branch: {default}}}` in refit.yaml in place of \
+             {branch}"
+        ),
+        Followed::ByGit => format!(
+            "its own branch is {default}; to follow that: git remote set-branches --add {remote} {default} \
+             && git fetch {remote} && git branch -u {remote}/{default}"
+        ),
     }
 }
 
@@ -361,6 +431,8 @@ impl From<GitError> for Complaint {
             | GitError::NoUpstream { .. }
             | GitError::NoSuchRef { .. }
             | GitError::Conflict { .. }
+            | GitError::EditedAndGone { .. }
+            | GitError::BranchGone { .. }
             | GitError::EditedMeanwhile { .. }
             | GitError::Untracked { .. }
             | GitError::Diverged { .. }

@@ -30,10 +30,10 @@ mod tests;
 mod tracked;
 
 pub(crate) use advance::Move;
-pub(crate) use changes::ChangeKind;
+pub(crate) use changes::{ChangeKind, Removed};
 pub(crate) use checkout::{Checkout, Upstream};
 pub(crate) use command::Git;
-pub(crate) use error::{Commits, GitError};
+pub(crate) use error::{Commits, Followed, GitError};
 pub(crate) use export::{TreeEdit, TreeEntry};
 pub(crate) use fetch::Tags;
 pub(crate) use history::Relation;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::changes::{ChangeKind, PathChange};
+use super::changes::{ChangeKind, PathChange, Removed};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
@@ -35,6 +35,8 @@ pub(crate) struct Prediction {
     pub tree: Oid,
     /// Tracked files whose local edits the target contradicts.
     pub conflicts: Vec<PathBuf>,
+    /// Tracked files that were edited here, and that the target does not have at their path any more.
+    pub edited_and_gone: Vec<Removed>,
     /// Files that git does not know and that the target would overwrite.
     pub untracked_in_the_way: Vec<PathBuf>,
     /// Files that git does not know and that are what the target brings.
@@ -47,8 +49,12 @@ impl Prediction {
     /// Refuses what would lose something.
     ///
     /// # Errors
-    /// [`GitError::Conflict`] and [`GitError::Untracked`].
+    /// [`GitError::EditedAndGone`], [`GitError::Conflict`] and [`GitError::Untracked`].
     pub(crate) fn refuse_loss(&self) -> Result<(), GitError> {
+        if !self.edited_and_gone.is_empty() {
+            let files = self.edited_and_gone.clone();
+            return Err(GitError::EditedAndGone { files });
+        }
         if !self.conflicts.is_empty() {
             let files = self.conflicts.clone();
             return Err(GitError::Conflict { files });
@@ -108,14 +114,19 @@ impl Checkout {
         Ok(edits)
     }
 
-    /// What a move to a commit would make of the work tree.
+    /// What a move to a commit would make of the work tree. The files of `kept`, which the target
+    /// removes, stay there as they are; git does not track them afterwards.
     ///
     /// # Errors
     /// [`GitError::Busy`]; git fails.
-    pub(crate) async fn predict(&self, target: &Oid) -> Result<Prediction, GitError> {
+    pub(crate) async fn predict(
+        &self,
+        target: &Oid,
+        kept: &[PathBuf],
+    ) -> Result<Prediction, GitError> {
         let (head_tree, target_tree) =
             tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
-        self.predict_tree(&head_tree?, &target_tree?).await
+        self.predict_keeping(&head_tree?, &target_tree?, kept).await
     }
 
     /// What becomes of the work tree when `wanted` takes the place of `base`: what was edited since
@@ -128,24 +139,40 @@ impl Checkout {
         base: &Oid,
         wanted: &Oid,
     ) -> Result<Prediction, GitError> {
+        self.predict_keeping(base, wanted, &[]).await
+    }
+
+    async fn predict_keeping(
+        &self,
+        base: &Oid,
+        wanted: &Oid,
+        kept: &[PathBuf],
+    ) -> Result<Prediction, GitError> {
         self.ensure_idle()?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
         let worktree = self.snapshot(&index).await?;
+        // Where all three have the same file, a merge has no part in it.
+        let git = &self.git;
+        let base = &git.with_files(base, &worktree, kept, &index).await?;
+        let wanted = &git.with_files(wanted, &worktree, kept, &index).await?;
         let (tree, mut conflicts) = if worktree == *base {
             (wanted.clone(), Vec::new())
         } else {
-            self.git.merge(base, &worktree, wanted).await?
+            git.merge(base, &worktree, wanted).await?
         };
-        let changes = self.git.changes(&worktree, &tree).await?;
+        let changes = git.changes(&worktree, &tree).await?;
         if conflicts.is_empty() {
             conflicts = self.edited_submodules(&changes).await?;
         }
+        let edited_and_gone = git.edited_and_gone(base, &worktree, wanted).await?;
+        conflicts.retain(|path| edited_and_gone.iter().all(|gone| gone.path != *path));
         let (in_the_way, same) = self.untracked_below(&changes).await?;
         Ok(Prediction {
             worktree,
             tree,
             conflicts,
+            edited_and_gone,
             untracked_in_the_way: in_the_way,
             untracked_and_same: same,
             changes,
@@ -207,7 +234,7 @@ impl Checkout {
 
     /// Files that git does not know where the target has files: those in the way, and those that are
     /// the same.
-    async fn untracked_below(
+    pub(super) async fn untracked_below(
         &self,
         changes: &[PathChange],
     ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), GitError> {
@@ -309,6 +336,60 @@ impl Git {
     pub(super) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         let name = format!("{commit}^{{tree}}");
         self.ask("rev-parse").args(["--verify", &name]).oid().await
+    }
+
+    /// A tree with some files of another one, each at its path; `index` is scratch.
+    async fn with_files(
+        &self,
+        tree: &Oid,
+        of: &Oid,
+        files: &[PathBuf],
+        index: &Path,
+    ) -> Result<Oid, GitError> {
+        if files.is_empty() {
+            return Ok(tree.clone());
+        }
+        let read = self.write("read-tree").arg(tree).index(index);
+        read.bytes().await?;
+        let listed = self.ask("ls-tree").args(["-r", "-z", "--full-tree"]);
+        let listed = listed.arg(of).arg("--").args(files).bytes().await?;
+        for entry in fields(&listed) {
+            // `MODE TYPE OBJECT` and the path, after a tab.
+            let tab = entry.iter().position(|byte| *byte == b'\t');
+            let Some((meta, name)) = tab.and_then(|tab| entry.split_at_checked(tab)) else {
+                continue;
+            };
+            let meta = String::from_utf8_lossy(meta);
+            let mut words = meta.split(' ');
+            if let (Some(mode), Some(object)) = (words.next(), words.nth(1)) {
+                let ask = self.write("update-index").index(index);
+                let ask = ask.args(["--add", "--cacheinfo", mode, object]);
+                ask.arg(path(&name[1..])).bytes().await?;
+            }
+        }
+        self.write("write-tree").index(index).oid().await
+    }
+
+    /// The files that were edited since `base` and that `wanted` removes. A merge would carry the edits to
+    /// where upstream has moved the file: into a sample, where nobody reads them, and where a password
+    /// is tracked.
+    async fn edited_and_gone(
+        &self,
+        base: &Oid,
+        worktree: &Oid,
+        wanted: &Oid,
+    ) -> Result<Vec<Removed>, GitError> {
+        if worktree == base {
+            return Ok(Vec::new());
+        }
+        let edited = self.changes(base, worktree).await?;
+        let mut removed = self.removed(base, wanted).await?;
+        // What was removed here as well is nobody's loss.
+        removed.retain(|gone| {
+            let mut edited = edited.iter();
+            edited.any(|edit| edit.path == gone.path && edit.after != ChangeKind::Nothing)
+        });
+        Ok(removed)
     }
 
     /// Merges two trees that come from a third; the paths are those in conflict.

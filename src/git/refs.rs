@@ -25,6 +25,15 @@ pub(crate) struct Branch {
     pub commit: Oid,
 }
 
+/// A branch that is followed, as the remote has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RemoteBranch {
+    /// Whether it is there.
+    pub exists: bool,
+    /// The branch that the remote names as its own, where it names one.
+    pub default: Option<String>,
+}
+
 /// A commit and its date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dated {
@@ -107,6 +116,33 @@ impl Git {
                 made: None,
             })
             .collect())
+    }
+
+    /// Asks a remote for one of its branches: the ref here that remembers it outlives it.
+    ///
+    /// # Errors
+    /// The remote does not answer.
+    pub(crate) async fn remote_branch(
+        &self,
+        remote: &str,
+        branch: &str,
+    ) -> Result<RemoteBranch, GitError> {
+        let whole = format!("refs/heads/{branch}");
+        let ask = self.remote_ask("ls-remote").await?;
+        let ask = ask.args(["--symref", "--"]).arg(remote);
+        let text = ask.args(["HEAD", &whole]).text().await?;
+        let mut found = RemoteBranch {
+            exists: false,
+            default: None,
+        };
+        for (meaning, name) in text.lines().filter_map(|line| line.split_once('\t')) {
+            found.exists |= name == whole;
+            let default = meaning.strip_prefix("ref: refs/heads/");
+            if let Some(default) = default.filter(|_| name == "HEAD") {
+                found.default = Some(default.to_owned());
+            }
+        }
+        Ok(found)
     }
 
     /// The branches of a remote as of the last fetch.

@@ -65,6 +65,33 @@ pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text:
     true
 }
 
+/// Who has the image that another service builds gets the new one with it: two versions of one program
+/// would work on the same data.
+pub(super) fn of_shared_builds(after: &Model, wishes: &mut Wishes) {
+    let built = wishes
+        .iter()
+        .filter(|(_, (action, _))| *action == Action::Rebuild);
+    let built: BTreeMap<String, ServiceName> = built
+        .filter_map(|(name, _)| Some((after.image_of(name)?, name.clone())))
+        .collect();
+    for (name, service) in &after.services {
+        let Some((image, builder)) = service.image.as_ref().and_then(|i| built.get_key_value(i))
+        else {
+            continue;
+        };
+        if builder == name {
+            continue;
+        }
+        let reason = Reason {
+            route: Route::Follows,
+            file: None,
+            key: None,
+            text: format!("{builder} builds its image, {image}"),
+        };
+        wish(wishes, name, Action::Recreate, reason);
+    }
+}
+
 /// That a service does not take part, where it does not run.
 fn resting(of: Of<'_>, service: &ServiceName) -> Option<String> {
     let own = of.containers.iter().filter(|c| c.service == *service);

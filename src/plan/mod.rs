@@ -187,6 +187,7 @@ fn finish(
             ..Plan::default()
         };
     }
+    image::of_shared_builds(inputs.after, &mut wishes);
     state::settle(inputs, &mut wishes, &mut remarks, stopped);
     follow::add(inputs.after, inputs.containers, &mut wishes);
     number(inputs, &mut wishes);

@@ -13,6 +13,7 @@ use crate::apply::converge::Convergence;
 use crate::apply::images;
 use crate::assessment::Assessment;
 use crate::assessment::edited::KeyChange;
+use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::docker::container::Inspected;
 use crate::event::{
@@ -20,6 +21,7 @@ use crate::event::{
 };
 use crate::failure::Failure;
 use crate::fault::fault;
+use crate::git::GitError;
 use crate::health::aftermath::LeftContainer;
 use crate::health::effect;
 use crate::health::watch::Watch;
@@ -236,7 +238,8 @@ impl<'a> Transaction<'a> {
                 file: moving.top().to_owned(),
             })?;
             fault!("move.before");
-            moving.carry_out(journal::mark(&self.folder)?).await?;
+            let moved = moving.carry_out(journal::mark(&self.folder)?).await;
+            moved.map_err(|error| self.not_moved(moving, error))?;
             fault!("move.after");
         }
         for edit in self.assessment.edited.changing() {
@@ -261,6 +264,17 @@ impl<'a> Transaction<'a> {
         self.journal.add(Entry::Written)?;
         fault!("write.after");
         Ok(())
+    }
+
+    /// Who edits while a new version is built keeps what he types: git looks before it writes.
+    fn not_moved(&self, moving: &Moving, error: GitError) -> Failure {
+        if matches!(error, GitError::EditedMeanwhile { .. }) {
+            let file = moving.top().to_owned();
+            if let Err(error) = self.journal.add(Entry::LeftAlone { file }) {
+                return error.into();
+            }
+        }
+        Complaint::from(error).into()
     }
 
     /// Puts a file's new side in place of just that side which the plan was made from.

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::kept_files::{self, KeptFiles};
 use super::source::{self, UpgradeGoal, UpgradeTarget, Waiting};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
-use crate::git::{Checkout, Commits, Git, GitError, GitProgress, Relation, Tags};
+use crate::git::{Checkout, Commits, Followed, Git, GitError, GitProgress, Relation, Tags};
 use crate::plan::guard::Guard;
 use crate::request::Options;
 use crate::settings::Track;
 use crate::stack::Place;
+use crate::stack::model::Model;
 use crate::stack::sample::SAMPLE_NAMES;
 
 /// What there is to move to.
@@ -34,6 +36,31 @@ pub(super) struct FoundTarget {
 pub(super) struct Newer {
     pub(super) moving: Moving,
     pub(super) news: CheckoutNews,
+    /// Files that upstream removes, and that stay.
+    pub(super) kept: KeptFiles,
+}
+
+impl Newer {
+    /// Leaves to upstream what no service of the new version mounts any more; says whether there was
+    /// such a file.
+    ///
+    /// # Errors
+    /// It was edited here; git fails.
+    pub(super) async fn without_needless(
+        &mut self,
+        place: &Place,
+        after: &Model,
+    ) -> Result<bool, Complaint> {
+        let Some(kept) = self.kept.needed_by(after) else {
+            return Ok(false);
+        };
+        let checkout = self.moving.checkout.clone();
+        let target = self.moving.movement.to.clone();
+        let prediction = checkout.predict(&target, &kept.paths()).await?;
+        self.moving = Moving::new(checkout, target, prediction, &place.scratch).await?;
+        self.kept = kept;
+        Ok(true)
+    }
 }
 
 /// Fetches, and looks up the target.
@@ -71,6 +98,7 @@ pub(super) async fn find(
         });
     };
     let wanted = wanted(place, upgrade, &remote);
+    ensure_followed(place, &checkout, &remote, &wanted).await?;
     let tags = match wanted {
         UpgradeGoal::NewestTag(_) => Tags::All,
         UpgradeGoal::Named(_) | UpgradeGoal::Upstream => Tags::Following,
@@ -144,6 +172,45 @@ fn wanted(place: &Place, upgrade: &UpgradeRequest, remote: &str) -> UpgradeGoal 
     }
 }
 
+/// A branch that upstream has renamed or removed brings no news for ever, and a fetch does not say so.
+///
+/// # Errors
+/// `git_branch_gone`; the remote does not answer.
+async fn ensure_followed(
+    place: &Place,
+    checkout: &Checkout,
+    remote: &str,
+    wanted: &UpgradeGoal,
+) -> Result<(), GitError> {
+    let settings = place.settings.upgrade.branch.as_ref();
+    let (branch, followed) = match (wanted, settings, &checkout.upstream) {
+        (UpgradeGoal::Named(name), Some(branch), _) if *name == format!("{remote}/{branch}") => {
+            (branch.as_str(), Followed::BySettings)
+        }
+        (UpgradeGoal::Upstream, _, Some(upstream)) => {
+            let name = upstream.branch.as_str();
+            let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+            (name, Followed::ByGit)
+        }
+        (UpgradeGoal::Named(_) | UpgradeGoal::NewestTag(_) | UpgradeGoal::Upstream, ..) => {
+            return Ok(());
+        }
+    };
+    if remote == "." {
+        return Ok(());
+    }
+    let found = checkout.git.remote_branch(remote, branch).await?;
+    if found.exists {
+        return Ok(());
+    }
+    Err(GitError::BranchGone {
+        remote: remote.to_owned(),
+        branch: branch.to_owned(),
+        default: found.default,
+        followed,
+    })
+}
+
 /// The move to a target, unless it is where the checkout is already.
 async fn newer(
     place: &Place,
@@ -197,7 +264,8 @@ async fn newer(
         | Relation::Behind { .. }
         | Relation::Aside { .. } => {}
     }
-    let prediction = checkout.predict(&target.commit).await?;
+    let kept = kept_files::of(place, checkout, &target.commit).await?;
+    let prediction = checkout.predict(&target.commit, &kept.paths()).await?;
     prediction.refuse_loss()?;
     checkout.fetch_submodules(&prediction, progress).await?;
     let news = checkout.git.news(&checkout.head, &target.commit).await?;
@@ -221,7 +289,8 @@ async fn newer(
         tags: news.tags,
         files: files.map(|path| path.display().to_string()).collect(),
     };
-    let local = checkout.local_edits().await?.edited;
+    let mut local = checkout.local_edits().await?.edited;
+    local.retain(|path| !kept.paths().contains(path));
     if !local.is_empty() {
         let names: Vec<String> = local.iter().map(|p| p.display().to_string()).collect();
         remarks.push(format!("local edits kept: {}", names.join(", ")));
@@ -229,7 +298,11 @@ async fn newer(
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
     Ok(FoundTarget {
-        target: Some(Newer { moving, news: told }),
+        target: Some(Newer {
+            moving,
+            news: told,
+            kept,
+        }),
         remarks,
         ..FoundTarget::default()
     })

@@ -18,9 +18,10 @@ const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
 
 /// Causes that lie in nothing that a newer version would mend.
-const NOT_ITS_FAULT: [Code; 6] = [
+const NOT_ITS_FAULT: [Code; 7] = [
     Code::Interrupted,
     Code::CutOff,
+    Code::Edited,
     Code::HookFailed,
     Code::PullFailed,
     Code::EngineError,

@@ -5,6 +5,7 @@ mod checkout;
 mod contexts;
 pub(crate) mod env;
 pub(crate) mod images;
+mod kept_files;
 mod memory;
 mod required;
 pub(crate) mod sample_diff;
@@ -29,6 +30,7 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
 use crate::state::document::StateError;
+use checkout::Newer;
 use memory::{Attempt, Memory};
 
 /// Carries out an upgrade, and remembers what came of what it went to.
@@ -66,33 +68,37 @@ async fn assessed(
         },
         false => checkout::find(place, options, upgrade, emitter).await?,
     };
-    let mut edited = Edited::default();
     let (mut notes, mut remarks) = (moving.notes, moving.remarks);
-    let mut news = News::default();
-    let mut around = HookEnvironment::default();
-    if let Some(found) = &moving.target {
-        edited.files = found.moving.file_edits();
-        edited.changes.push(found.moving.described());
-        around.from = Some(found.moving.movement.from.to_string());
-        around.to = Some(found.moving.movement.to.to_string());
-        news.checkout = Some(found.news.clone());
-        let told = sample_diff::read(place, &found.moving, upgrade, &mut edited).await?;
-        news.env = told.news;
-        notes.extend(told.notes);
-    } else if upgrade.merge_env {
+    if moving.target.is_none() && upgrade.merge_env {
         remarks.push("no new version, so --merge-env has no new keys".to_owned());
     }
     let no_checkout = moving.no_checkout;
-    let moving = moving.target.map(|found| found.moving);
-    let assessment = assess::of_edit(place, edited, options).await;
-    let mut assessment = assessment.map_err(|complaint| {
-        // Whoever is refused wants to see what is new all the more.
-        emitter.emit(Kind::News(Box::new(news.clone())));
-        Refused {
-            complaint: required::hinted(complaint, news.env.as_ref()),
-            news: Some(Box::new(news.clone())),
-        }
-    })?;
+    let mut newer = moving.target;
+    let mut read = both_versions(place, newer.as_ref(), options, upgrade, emitter).await?;
+    if let Some(found) = &mut newer
+        && found
+            .without_needless(place, &read.assessment.after)
+            .await?
+    {
+        read = both_versions(place, newer.as_ref(), options, upgrade, emitter).await?;
+    }
+    let VersionsRead {
+        mut assessment,
+        mut news,
+        notes: told,
+    } = read;
+    notes.extend(told);
+    let moving = newer.map(|found| {
+        notes.extend(found.kept.notes(place));
+        found.moving
+    });
+    let around = moving
+        .as_ref()
+        .map_or_else(HookEnvironment::default, |moving| HookEnvironment {
+            from: Some(moving.movement.from.to_string()),
+            to: Some(moving.movement.to.to_string()),
+            ..HookEnvironment::default()
+        });
     let (images, wanted, registries) =
         images_of(place, &mut assessment, options, emitter, &mut notes).await?;
     assessment.edited.remarks.splice(0..0, remarks);
@@ -100,10 +106,12 @@ async fn assessed(
     let attempt = Attempt::of(&news);
     emitter.emit(Kind::News(Box::new(news.clone())));
     assessment.notes.splice(0..0, notes);
-    around.project = Some(assessment.after.name.clone());
     let hooks = Around {
         hooks: place.settings.hooks.clone(),
-        environment: around,
+        environment: HookEnvironment {
+            project: Some(assessment.after.name.clone()),
+            ..around
+        },
     };
     if let Some(moving) = &moving {
         contexts::complete(&assessment.after, moving, &assessment.plan)?;
@@ -132,6 +140,50 @@ async fn assessed(
         .map_err(Complaint::from)?;
     }
     Ok(assessment)
+}
+
+/// The stack on both sides of a move, as Compose reads it.
+struct VersionsRead {
+    assessment: Assessment,
+    news: News,
+    notes: Vec<String>,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// Compose cannot read the new version; a file cannot be read.
+async fn both_versions(
+    place: &Place,
+    newer: Option<&Newer>,
+    options: &Options,
+    upgrade: &UpgradeRequest,
+    emitter: &Emitter,
+) -> Result<VersionsRead, Refused> {
+    let mut edited = Edited::default();
+    let (mut news, mut notes) = (News::default(), Vec::new());
+    if let Some(found) = newer {
+        edited.files = found.moving.file_edits();
+        edited.changes.push(found.moving.described());
+        news.checkout = Some(found.news.clone());
+        let told = sample_diff::read(place, &found.moving, upgrade, &mut edited).await?;
+        news.env = told.news;
+        notes.extend(told.notes);
+    }
+    let assessment = assess::of_edit(place, edited, options).await;
+    let assessment = assessment.map_err(|complaint| {
+        // Whoever is refused wants to see what is new all the more.
+        emitter.emit(Kind::News(Box::new(news.clone())));
+        Refused {
+            complaint: required::hinted(complaint, news.env.as_ref()),
+            news: Some(Box::new(news.clone())),
+        }
+    })?;
+    Ok(VersionsRead {
+        assessment,
+        news,
+        notes,
+    })
 }
 
 /// What has failed, or was given back by somebody, waits for something newer.

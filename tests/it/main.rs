@@ -90,6 +90,7 @@ mod undoing;
 mod upgrade;
 mod upgrade_cache;
 mod upgrade_faults;
+mod upgrade_files;
 mod upgrade_hooks;
 mod upgrade_images;
 mod upgrade_images_edges;

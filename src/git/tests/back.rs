@@ -98,8 +98,16 @@ async fn who_edits_meanwhile_loses_nothing() {
     lab.write("here/run.sh", "#!/bin/sh\n# mine\n");
     let before = lab.picture("here");
     let error = plan.advance().await.unwrap_err();
-    assert_eq!(error.code().word(), "git_conflict");
+    assert_eq!(error.code().word(), "edited");
     assert!(error.to_string().contains("run.sh"), "{error}");
+    assert_eq!(lab.picture("here"), before);
+    // A new file where the target has one is somebody's as well.
+    lab.write("here/run.sh", "#!/bin/sh\n");
+    lab.write("here/new/file", "mine");
+    let before = lab.picture("here");
+    let error = plan.advance().await.unwrap_err();
+    assert_eq!(error.code().word(), "edited");
+    assert!(error.to_string().contains("new/file"), "{error}");
     assert_eq!(lab.picture("here"), before);
 }
 

@@ -80,6 +80,45 @@ async fn edits_on_other_lines_are_kept_staged_or_not() {
     }
 }
 
+/// What upstream removes or renames and the stack reads stays, edited or not, and is no longer tracked.
+#[tokio::test]
+async fn a_file_that_is_kept_stays_and_comes_back_tracked() {
+    for mine in ["A=mine\n", "A=theirs\n"] {
+        let lab = Lab::empty();
+        lab.write("up/.env", "A=theirs\n");
+        lab.commit("with .env");
+        lab.clone("here", &[]);
+        lab.git("up", "mv .env .env.example");
+        lab.write("up/.gitignore", ".env\n");
+        let to = lab.commit("second");
+        lab.write("here/.env", mine);
+        let before = lab.picture("here");
+        let plan = lab.plan_keeping("here", &to, &[".env".into()]).await;
+        plan.prediction().refuse_loss().unwrap();
+        assert!(plan.edits.iter().all(|edit| edit.path != Path::new(".env")));
+        plan.advance().await.unwrap();
+        assert_eq!(lab.read("here/.env"), mine);
+        assert_eq!(lab.read("here/.env.example"), "A=theirs\n");
+        assert_eq!(lab.git("here", "status --porcelain"), "");
+        assert_eq!(lab.git("here", "ls-files .env"), "");
+
+        // Another text since: the way back of a later command leaves it.
+        lab.write("here/.env", "A=later\n");
+        let checkout = lab.checkout().await;
+        let (tree, worktree) = (&plan.prediction().tree, &plan.prediction().worktree);
+        let back = checkout.predict_tree(tree, worktree).await.unwrap();
+        back.refuse_loss().unwrap();
+        assert!(
+            back.changes
+                .iter()
+                .all(|change| change.path != Path::new(".env"))
+        );
+        lab.write("here/.env", mine);
+        plan.back().await;
+        assert_eq!(lab.picture("here"), before);
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_becomes_a_folder_and_back() {
     let lab = Lab::new();

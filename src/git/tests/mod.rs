@@ -137,6 +137,10 @@ impl Lab {
 
     /// Fetches, predicts, exports; nothing of it may touch work tree, index or refs.
     async fn plan(&self, folder: &str, to: &Oid) -> Planned {
+        self.plan_keeping(folder, to, &[]).await
+    }
+
+    async fn plan_keeping(&self, folder: &str, to: &Oid, kept: &[PathBuf]) -> Planned {
         let checkout = self.checkout_of(folder).await;
         checkout
             .git
@@ -144,7 +148,7 @@ impl Lab {
             .await
             .unwrap();
         let before = self.picture(folder);
-        let prediction = checkout.predict(to).await.unwrap();
+        let prediction = checkout.predict(to, kept).await.unwrap();
         checkout
             .fetch_submodules(&prediction, |_| ())
             .await

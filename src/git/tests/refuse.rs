@@ -29,7 +29,45 @@ async fn an_edited_file_that_upstream_removed() {
     let to = lab.commit("second");
     lab.write("here/app/settings", "mine");
     let plan = lab.plan("here", &to).await;
-    assert_eq!(plan.prediction().conflicts, [Path::new("app/settings")]);
+    let error = plan.prediction().refuse_loss().unwrap_err();
+    assert_eq!(error.code().word(), "git_conflict");
+    let text = "edited here, and removed or renamed upstream: app/settings";
+    assert_eq!(error.to_string(), text);
+}
+
+/// Neither the file's own edits nor those of its folder are carried to where nobody reads them.
+#[tokio::test]
+async fn an_edited_file_that_upstream_renamed_or_whose_folder_it_renamed() {
+    for (from, to, expected) in [
+        ("app/settings", "app/settings.sample", "app/settings"),
+        ("app", "samples", "app/settings"),
+    ] {
+        let lab = Lab::new();
+        lab.git("up", &format!("mv {from} {to}"));
+        let to = lab.commit("second");
+        lab.write("here/app/settings", &lines(&[(9, "mine")]));
+        let plan = lab.plan("here", &to).await;
+        let gone = &plan.prediction().edited_and_gone;
+        let [gone] = gone.as_slice() else {
+            panic!("{gone:?}");
+        };
+        assert_eq!(gone.path, Path::new(expected));
+        assert!(gone.renamed_to.is_some());
+        assert!(plan.prediction().refuse_loss().is_err());
+    }
+}
+
+/// A branch that is gone is told from one without news, and the remote's own branch is named.
+#[tokio::test]
+async fn a_branch_that_upstream_renamed() {
+    let lab = Lab::new();
+    let git = lab.here();
+    let found = git.remote_branch("origin", "main").await.unwrap();
+    assert!(found.exists);
+    lab.git("up", "branch -m main trunk");
+    let found = git.remote_branch("origin", "main").await.unwrap();
+    assert!(!found.exists);
+    assert_eq!(found.default.as_deref(), Some("trunk"));
 }
 
 #[tokio::test]
@@ -130,7 +168,7 @@ async fn a_merge_in_progress_and_a_lock() {
         .output();
     assert!(!merge.unwrap().status.success());
     let checkout = lab.checkout().await;
-    let error = checkout.predict(&to).await.unwrap_err();
+    let error = checkout.predict(&to, &[]).await.unwrap_err();
     assert_eq!(error.code().word(), "git_busy");
     let complaint = Complaint::from(error);
     assert_eq!(complaint.hint.as_deref(), Some("git merge --abort"));
@@ -141,7 +179,7 @@ async fn a_merge_in_progress_and_a_lock() {
     lab.git("here", "merge --abort");
     lab.write("here/.git/index.lock", "");
     assert_eq!(
-        checkout.predict(&to).await.unwrap_err().code().word(),
+        checkout.predict(&to, &[]).await.unwrap_err().code().word(),
         "git_busy"
     );
     assert!(

@@ -1,0 +1,123 @@
+//! Files of the stack in force that upstream removes, or has under another name now. What is in them may
+//! be on this machine alone, and a service may not start without them: they stay as they are, and git does
+//! not track them any more.
+
+use std::path::{Path, PathBuf};
+
+use crate::assessment::read_files::env_files_of;
+use crate::complaint::Complaint;
+use crate::git::{Checkout, Oid, Removed};
+use crate::host::files;
+use crate::stack::model::Model;
+use crate::stack::{Place, resolve, routes};
+
+/// Those of one move.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeptFiles(Vec<KeptFile>);
+
+#[derive(Debug, Clone)]
+struct KeptFile {
+    removed: Removed,
+    path: PathBuf,
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An env file, or an override file: it counts by being there.
+    Read,
+    /// A service mounts it: without one that does, it is upstream's to remove.
+    Mounted,
+}
+
+/// The files of the stack that a commit does not have any more.
+///
+/// # Errors
+/// git fails.
+pub(super) async fn of(
+    place: &Place,
+    checkout: &Checkout,
+    target: &Oid,
+) -> Result<KeptFiles, Complaint> {
+    let top = checkout.git.top();
+    let mut removed = checkout.git.removed(&checkout.head, target).await?;
+    removed.retain(|one| top.join(&one.path).symlink_metadata().is_ok());
+    if removed.is_empty() {
+        return Ok(KeptFiles::default());
+    }
+    let mut read = place.located.env_files();
+    let compose_files = place.located.args.files.iter();
+    // The first one is followed to its new name.
+    read.extend(compose_files.skip(1).cloned());
+    let mut mounts = Vec::new();
+    // Compose's complaint is told where both versions are read.
+    if let Ok(resolved) = resolve(&place.compose, &place.located).await {
+        read.extend(env_files_of(&resolved.source));
+        mounts = mounted(&resolved.model);
+    }
+    let role = |path: &Path| {
+        let is_in = |list: &[PathBuf]| list.iter().any(|one| files::follow(one) == *path);
+        match (is_in(&read), is_in(&mounts)) {
+            (true, _) => Some(Role::Read),
+            (false, true) => Some(Role::Mounted),
+            (false, false) => None,
+        }
+    };
+    let kept = removed.into_iter().filter_map(|removed| {
+        let path = top.join(&removed.path);
+        let role = role(&files::follow(&path))?;
+        Some(KeptFile {
+            removed,
+            path,
+            role,
+        })
+    });
+    Ok(KeptFiles(kept.collect()))
+}
+
+/// The files that services mount, by themselves or as configs and secrets.
+fn mounted(model: &Model) -> Vec<PathBuf> {
+    let services = model.services.values();
+    services
+        .flat_map(|service| {
+            let binds = service.binds.iter().map(|bind| bind.source.clone());
+            let granted = routes::granted_files(model, service).into_iter();
+            binds.chain(granted.map(|one| one.file)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+impl KeptFiles {
+    /// From the top of the work tree.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let kept = self.0.iter();
+        kept.map(|one| one.removed.path.clone()).collect()
+    }
+
+    /// Without those that no service of the new version mounts any more; `None`: all are needed.
+    pub(super) fn needed_by(&self, after: &Model) -> Option<Self> {
+        let mounts: Vec<PathBuf> = mounted(after)
+            .iter()
+            .map(|path| files::follow(path))
+            .collect();
+        let is_needed =
+            |one: &&KeptFile| one.role == Role::Read || mounts.contains(&files::follow(&one.path));
+        let needed: Vec<KeptFile> = self.0.iter().filter(is_needed).cloned().collect();
+        (needed.len() < self.0.len()).then_some(Self(needed))
+    }
+
+    /// What the person is told of each.
+    pub(super) fn notes(&self, place: &Place) -> Vec<String> {
+        let note = |one: &KeptFile| {
+            let what = match &one.removed.renamed_to {
+                Some(to) => format!("renamed it to {}", to.display()),
+                None => "removed it".to_owned(),
+            };
+            format!(
+                "upstream {what}; {} is in use here, and stays as it is, no longer tracked by git",
+                place.shown(&one.path)
+            )
+        };
+        self.0.iter().map(note).collect()
+    }
+}

@@ -1,0 +1,252 @@
+//! Files of the stack that upstream removes, renames or changes while somebody works on them: what is in
+//! them is on this machine alone.
+
+use std::fs;
+
+use crate::stack::answer::Answer;
+use crate::stack::checkout::{Cloned, config, mounted, version};
+use crate::stack::{BUSYBOX, idle, service};
+
+/// A stack whose service gets a password from a tracked `.env`, and mounts a tracked file.
+fn with_env(env_file: &str) -> Option<Cloned> {
+    let more = format!(
+        "environment: {{PASSWORD: '${{PASSWORD:-}}'}}, volumes: ['./web.conf:/etc/web.conf:ro']{env_file}"
+    );
+    Cloned::started(&[
+        (
+            "compose.yaml",
+            format!("services:\n  web: {}\n", idle(&more)),
+        ),
+        (".env", "PASSWORD=changeme\nX=1\n".to_owned()),
+        ("own.env", "OWN=changeme\n".to_owned()),
+        ("web.conf", config("one", "two")),
+        ("README", "read me\n".to_owned()),
+    ])
+}
+
+/// As the developer: renames a file.
+fn renames(clone: &Cloned, from: &str, to: &str) {
+    clone.develop(&["mv", from, to]);
+}
+
+#[track_caller]
+fn environment(clone: &Cloned, key: &str) -> String {
+    let text = clone
+        .stack
+        .exec("web", &["sh", "-c", &format!("echo ${key}")]);
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn an_env_file_that_upstream_renames_or_removes_stays_with_what_is_in_it() {
+    for edited in [true, false] {
+        let more = ", env_file: [{path: own.env, required: false}]";
+        let Some(clone) = with_env(more) else { return };
+        let mine = if edited {
+            "PASSWORD=hunter2\nX=1\n"
+        } else {
+            "PASSWORD=changeme\nX=1\n"
+        };
+        clone.stack.write(".env", mine);
+        clone.stack.up();
+        let old = clone.side();
+        renames(&clone, ".env", ".env.example");
+        clone.develop(&["rm", "-q", "own.env"]);
+        clone.push(&[
+            (".gitignore", ".env\nown.env\n".to_owned()),
+            ("web.conf", config("new", "two")),
+        ]);
+        let checked = clone.refit(&["upgrade", "--check"]).exits(0);
+        let answer = clone.refit(&["upgrade"]).exits(0);
+        for answer in [checked, answer] {
+            answer
+                .says(
+                    "upstream renamed it to .env.example; .env is in use here, and stays as it is",
+                )
+                .says("upstream removed it; own.env is in use here, and stays as it is")
+                .never_says("local edits kept");
+        }
+        assert_eq!(clone.stack.read(".env"), mine);
+        assert_eq!(clone.stack.read("own.env"), "OWN=changeme\n");
+        assert_eq!(clone.stack.read(".env.example"), "PASSWORD=changeme\nX=1\n");
+        assert_eq!(clone.status(), "");
+        assert_eq!(
+            format!("PASSWORD={}\nX=1\n", environment(&clone, "PASSWORD")),
+            mine
+        );
+        assert_eq!(environment(&clone, "OWN"), "changeme");
+        clone.refit(&["rollback"]).exits(0);
+        assert_eq!(clone.side().content(), old.content());
+    }
+}
+
+#[test]
+fn a_mounted_file_that_upstream_unlists_stays_while_it_is_mounted() {
+    let Some(clone) = with_env("") else { return };
+    clone.stack.write("web.conf", &config("one", "mine"));
+    renames(&clone, "web.conf", "web.conf.sample");
+    clone.push(&[(".gitignore", "web.conf\n".to_owned())]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("upstream renamed it to web.conf.sample; web.conf is in use here");
+    assert_eq!(clone.stack.read("web.conf"), config("one", "mine"));
+    assert_eq!(
+        clone.inside("/etc/web.conf"),
+        config("one", "mine").trim_end()
+    );
+    assert_eq!(clone.stack.read("web.conf.sample"), config("one", "two"));
+}
+
+/// Where no service mounts it any more, somebody's edits in it would be without meaning: he is asked. What
+/// nobody edited goes.
+#[test]
+fn a_mounted_file_that_goes_with_its_mount() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    clone.stack.write("web.conf", &config("one", "mine"));
+    renames(&clone, "web.conf", "other.conf");
+    let compose = clone.stack.read("compose.yaml");
+    let compose = compose.replace("./web.conf:", "./other.conf:");
+    clone.push(&[("compose.yaml", compose)]);
+    let old = clone.side();
+    let answer = clone.refit(&["--json", "upgrade"]).exits(1);
+    assert_eq!(answer.refusal(), "git_conflict", "{answer}");
+    answer.says("web.conf (now other.conf)");
+    assert_eq!(clone.side(), old);
+    clone.stack.write("web.conf", &config("one", "two"));
+    clone.refit(&["upgrade"]).exits(0).never_says("in use here");
+    assert!(!clone.top.join("web.conf").exists());
+}
+
+/// A mounted folder whose files upstream moves away would be empty.
+#[test]
+fn a_mounted_folder_that_goes() {
+    let files = [
+        (
+            "compose.yaml",
+            format!(
+                "services:\n  web: {}\n",
+                idle("volumes: ['./etc:/etc/app:ro']")
+            ),
+        ),
+        ("etc/one.conf", "one\n".to_owned()),
+        ("etc/two.conf", "two\n".to_owned()),
+    ];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    renames(&clone, "etc", "samples");
+    clone.commit("renamed", &[]);
+    let old = clone.side();
+    let answer = clone.refit(&["--json", "upgrade"]).exits(1);
+    assert_eq!(answer.refusal(), "guard_bind", "{answer}");
+    assert_eq!(clone.side(), old);
+}
+
+/// What somebody saves between the look and the move stays in its place, a new file as well. The hook is
+/// that somebody.
+#[test]
+fn who_edits_while_an_upgrade_is_prepared_keeps_it() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    let head = clone.head();
+    clone.push(&[
+        ("web.conf", config("new", "two")),
+        ("notes.txt", "theirs\n".to_owned()),
+    ]);
+    for file in ["web.conf", "notes.txt"] {
+        let settings = format!("hooks: {{before_upgrade: 'echo mine > {file}'}}\n");
+        clone.stack.write("refit.yaml", &settings);
+        let web = clone.stack.container("web");
+        let mut command = clone.command(&["--json", "upgrade"]);
+        command.disturbed("the hook edits a file");
+        let answer = Answer::of(command, b"").exits(1);
+        assert_eq!(answer.outcome(), "failed_before", "{answer}");
+        answer.says(r#""code":"edited""#);
+        assert_eq!(clone.stack.read(file), "mine\n");
+        assert_eq!(clone.head(), head);
+        web.is_untouched(&clone.stack.container("web"));
+        clone.is_tidy(file);
+        clone.git(&["checkout", "-q", "web.conf"]);
+        fs::remove_file(clone.top.join("refit.yaml")).unwrap();
+    }
+    fs::remove_file(clone.top.join("notes.txt")).unwrap();
+    // It was nobody's fault: the same version is tried again by itself.
+    clone
+        .refit(&["upgrade", "--unattended"])
+        .exits(0)
+        .says("Applied");
+}
+
+/// A default branch under another name is no "nothing new".
+#[test]
+fn a_branch_that_upstream_renamed() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    clone.develop(&["branch", "-m", "main", "trunk"]);
+    clone.push(&[("web.conf", config("new", "two"))]);
+    clone.git_in(&clone.remote, &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    clone.develop(&["push", "-q", "origin", ":main"]);
+    for args in [
+        &["upgrade"][..],
+        &["upgrade", "--check"],
+        &["upgrade", "--unattended"],
+    ] {
+        clone
+            .refit(args)
+            .exits(1)
+            .says("origin has no branch main any more")
+            .says("its own branch is trunk");
+    }
+    clone.git(&["remote", "set-branches", "--add", "origin", "trunk"]);
+    clone.git(&["fetch", "-q", "origin"]);
+    clone.git(&["branch", "-q", "-u", "origin/trunk"]);
+    clone.refit(&["upgrade"]).exits(0).says("Applied");
+    let folder = fs::read_to_string(clone.top.join("web.conf")).unwrap();
+    assert_eq!(folder, config("new", "two"));
+}
+
+/// Web and worker of one image go together.
+#[test]
+fn who_has_the_image_that_another_builds_is_upgraded_with_it() {
+    let Some(clone) = Cloned::new(&version("1")) else {
+        return;
+    };
+    let image = format!("{}/app:dev", clone.stack.project);
+    let run = |more: &str| service("cat /app/version; exec sleep infinity", more);
+    let compose = format!(
+        "services:\n  web: {}\n  worker: {}\n",
+        run("build: .").replace(&format!("image: {BUSYBOX}"), &format!("image: {image}")),
+        run("").replace(&format!("image: {BUSYBOX}"), &format!("image: {image}")),
+    );
+    clone.push(&[("compose.yaml", compose)]);
+    clone.git(&["pull", "-q"]);
+    clone.stack.up();
+    clone.push(&[("version", "2\n".to_owned())]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("web builds its image");
+    assert_eq!(clone.stack.exec("worker", &["cat", "/app/version"]), "2\n");
+    clone.refit(&["rollback"]).exits(0);
+    assert_eq!(clone.stack.exec("worker", &["cat", "/app/version"]), "1\n");
+}
+
+/// An upgrade that touches no service has nothing to say of keys.
+#[test]
+fn a_new_readme_is_no_key() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    clone.push(&[("README", "read me again\n".to_owned())]);
+    for args in [&["upgrade", "--check"][..], &["upgrade"], &["rollback"]] {
+        clone
+            .refit(args)
+            .exits(0)
+            .never_says("is not used by any service");
+    }
+}
