@@ -18,6 +18,7 @@ pub(crate) mod validate;
 pub(crate) mod warnings;
 
 pub(crate) use edit::of_edit;
+pub(crate) use unedited::{BesideWhatRuns, compare, of_files_ahead};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -147,7 +148,7 @@ pub(crate) async fn checked(
     // What a new version, an edit or a rollback leaves out was no slip.
     let is_slip = match &assessment.change {
         Change::Upgrade { .. } | Change::Rollback(_) => false,
-        Change::Edit | Change::Apply { .. } | Change::Restart { .. } | Change::Recipe { .. } => {
+        Change::Edit | Change::Apply(_) | Change::Restart { .. } | Change::Recipe { .. } => {
             let before = assessment.before.as_ref().unwrap_or(&assessment.after);
             !warnings::unknown_services(place, before).is_empty()
         }
@@ -198,7 +199,7 @@ async fn same_project(place: &Place, assessment: &mut Assessment) -> Result<(), 
             Ok(())
         }
         (
-            Change::Edit | Change::Apply { .. } | Change::Upgrade { .. } | Change::Recipe { .. },
+            Change::Edit | Change::Apply(_) | Change::Upgrade { .. } | Change::Recipe { .. },
             Some(complaint),
         ) => Err(complaint),
     }

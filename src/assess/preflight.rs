@@ -87,7 +87,7 @@ pub(crate) async fn volumes(place: &Place, assessment: &Assessment) -> Result<()
     };
     match assessment.change {
         Change::Edit | Change::Recipe { .. } => {}
-        Change::Apply { .. }
+        Change::Apply(_)
         | Change::Restart { .. }
         | Change::Rollback(_)
         | Change::Upgrade { .. } => return Ok(()),

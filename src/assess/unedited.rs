@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use crate::assess::{expected_effects, preflight};
 use crate::assessment::edited::Edited;
-use crate::assessment::{Assessment, Change, Decision, key_diff, read_files, secrets};
+use crate::assessment::{
+    Assessment, Change, Decision, FilesCompared, key_diff, read_files, secrets,
+};
 use crate::complaint::Complaint;
 use crate::docker::container::Container;
 use crate::event::{Action, Route, ServiceName};
@@ -15,7 +17,7 @@ use crate::plan;
 use crate::plan::{Inputs, Plan};
 use crate::request::Strategy;
 use crate::rollback::baseline::{self, Baseline};
-use crate::stack::drift::{self, Drift};
+use crate::stack::drift::{self, Comparison, Drift};
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::{FileEdit, Side};
 use crate::stack::unreadable;
@@ -23,15 +25,25 @@ use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
 use crate::state::runs;
 
-/// Assesses the differences.
+/// The stack's files and what runs, side by side.
+pub(crate) struct BesideWhatRuns {
+    /// The files.
+    pub resolved: Resolved,
+    /// The project's containers.
+    pub containers: Vec<Container>,
+    /// In what they differ.
+    pub found: Comparison,
+}
+
+/// Compares them; these services must exist.
 ///
 /// # Errors
 /// Compose cannot read the stack, or there is no such service.
-pub(super) async fn of_apply(
+pub(crate) async fn compare(
     place: &Place,
     services: &[ServiceName],
     state: &StackState,
-) -> Result<Assessment, Complaint> {
+) -> Result<BesideWhatRuns, Complaint> {
     let resolved = resolve(&place.compose, &place.located)
         .await
         .map_err(unreadable)?;
@@ -39,18 +51,69 @@ pub(super) async fn of_apply(
     let containers = place.of_project(&resolved.model.name);
     let work = runs::past_work(state)?;
     let found = drift::find(place, &resolved, &containers, &work).await?;
-    let mut drifts = found.drifts;
-    for drift in &mut drifts {
-        let is_run = services.contains(&drift.service) && found.not_run.contains(&drift.service);
+    Ok(BesideWhatRuns {
+        resolved,
+        containers,
+        found,
+    })
+}
+
+/// Assesses the differences.
+///
+/// # Errors
+/// As [`compare`].
+pub(super) async fn of_apply(
+    place: &Place,
+    services: &[ServiceName],
+    state: &StackState,
+) -> Result<Assessment, Complaint> {
+    let mut beside = compare(place, services, state).await?;
+    let not_run = &beside.found.not_run;
+    for drift in &mut beside.found.drifts {
+        let is_run = services.contains(&drift.service) && not_run.contains(&drift.service);
         if is_run && drift.action == Action::None && drift.reason.route == Route::Definition {
             drift.action = Action::Start;
         }
     }
-    let is_left = |drift: &Drift| {
-        let asked = services.is_empty() || services.contains(&drift.service);
-        !asked || !drift.is_mended_by_apply()
-    };
-    let differing = drifts.extract_if(.., |drift| is_left(drift)).collect();
+    let is_asked = |drift: &Drift| services.is_empty() || services.contains(&drift.service);
+    of_differences(place, beside, state, plan::of_drift, is_asked).await
+}
+
+/// Assesses the differences that other files of the checkout have left, where these are `taken`: those
+/// who were stopped stay so.
+///
+/// # Errors
+/// What refit keeps cannot be read.
+pub(crate) async fn of_files_ahead(
+    place: &Place,
+    beside: BesideWhatRuns,
+    state: &StackState,
+    taken: bool,
+) -> Result<Assessment, Complaint> {
+    let plan = plan::of_drift_of_running;
+    let mut assessment = of_differences(place, beside, state, plan, |_| taken).await?;
+    let is_left = assessment.leaves_drift();
+    if let Change::Apply(compared) = &mut assessment.change {
+        compared.in_line &= !is_left;
+    }
+    Ok(assessment)
+}
+
+async fn of_differences(
+    place: &Place,
+    beside: BesideWhatRuns,
+    state: &StackState,
+    plan: impl Fn(&Inputs<'_>, &[Drift]) -> Plan,
+    is_asked: impl Fn(&Drift) -> bool,
+) -> Result<Assessment, Complaint> {
+    let BesideWhatRuns {
+        resolved,
+        containers,
+        found,
+    } = beside;
+    let mut drifts = found.drifts;
+    let is_left = |drift: &Drift| !is_asked(drift) || !drift.is_mended_by_apply();
+    let differing: Vec<Drift> = drifts.extract_if(.., |drift| is_left(drift)).collect();
     let reaches: Vec<(String, FileReach)> = drifts
         .iter()
         .filter_map(|drift| drift.reason.file.clone())
@@ -72,16 +135,16 @@ pub(super) async fn of_apply(
             reloads: &reloads,
             ..*inputs
         };
-        plan::of_drift(&inputs, &drifts)
+        plan(&inputs, &drifts)
     });
     let in_line = drifts.is_empty() && assessment.plan.is_empty() && found.other_project.is_none();
     let mut assessment = Assessment {
         notes: found.unnamed.into_iter().collect(),
         differing,
-        change: Change::Apply {
+        change: Change::Apply(FilesCompared {
             in_line,
             not_known: found.not_known,
-        },
+        }),
         ..assessment
     };
     if !assessment.plan.is_empty() {

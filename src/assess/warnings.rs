@@ -215,7 +215,7 @@ fn of_no_project(running: &[Neighbour], ended: &BTreeMap<&str, (&str, Action)>) 
 pub(crate) async fn newer_images(place: &Place, assessment: &Assessment) -> Vec<String> {
     match assessment.change {
         Change::Edit | Change::Recipe { .. } => {}
-        Change::Apply { .. }
+        Change::Apply(_)
         | Change::Restart { .. }
         | Change::Rollback(_)
         | Change::Upgrade { .. } => return Vec::new(),

@@ -14,12 +14,7 @@ pub(crate) enum Change {
     /// Keys or texts of files.
     Edit,
     /// The engine is brought in line with the files.
-    Apply {
-        /// Files and containers were compared, and `apply` has nothing to mend.
-        in_line: bool,
-        /// What nobody can see of that, or was not looked at.
-        not_known: Vec<String>,
-    },
+    Apply(FilesCompared),
     /// Services are restarted.
     Restart {
         /// All that run.
@@ -47,23 +42,97 @@ pub(crate) enum Change {
     },
 }
 
+/// What came of comparing files and containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilesCompared {
+    /// Nothing differs that could be mended.
+    pub in_line: bool,
+    /// What nobody can see of that, or was not looked at.
+    pub not_known: Vec<String>,
+}
+
 /// Where an upgrade looked for something new.
 pub(crate) struct LookedAt {
-    /// Why no checkout was fetched, in a sentence without a full stop.
-    pub no_checkout: Option<&'static str>,
-    /// Whether a registry was asked for an image.
-    pub registries: bool,
+    /// The checkout's remote.
+    pub checkout: CheckoutLook,
+    /// The registries.
+    pub images: ImagesLook,
+    /// Files and containers, where no other files come.
+    pub compared: Option<FilesCompared>,
+}
+
+/// What was seen of the checkout's remote.
+pub(crate) enum CheckoutLook {
+    /// It was not asked, and why: in a sentence without a full stop.
+    Not(&'static str),
+    /// What it says of what is checked out: in a sentence without a full stop.
+    NothingNewer(String),
+    /// It has something newer.
+    Newer,
+}
+
+/// What was seen of images at registries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ImagesLook {
+    /// For so many images a registry was asked.
+    pub asked: usize,
+    /// For so many of them there was no answer.
+    pub silent: usize,
+    /// So many of them are newer there.
+    pub newer: usize,
 }
 
 impl LookedAt {
     /// What is said when nothing new was found there.
     pub(crate) fn nothing_new(&self) -> String {
-        match (self.no_checkout, self.registries) {
-            (None, _) => "nothing new was found".to_owned(),
-            (Some(why), true) => format!("no newer image was found, and {why}"),
-            (Some(why), false) => {
-                format!("nothing was asked for: {why}, and no service runs an image of a registry")
+        let images = self.images.told();
+        match (&self.checkout, images) {
+            (CheckoutLook::Not(why), None) => {
+                format!("Nothing was asked: {why}, and no service runs an image of a registry")
             }
+            (CheckoutLook::Not(why), Some(images)) if self.images.has_answers() => {
+                format!("Nothing to do: {images}; {why}")
+            }
+            (CheckoutLook::Not(why), Some(images)) => {
+                format!("Nothing was done: {images}; {why}")
+            }
+            (CheckoutLook::NothingNewer(said), images) => {
+                let images = images.map(|images| format!("; {images}"));
+                format!("Nothing to do: {said}{}", images.unwrap_or_default())
+            }
+            // A version that is there, and that is not taken, is told by what keeps it from it.
+            (CheckoutLook::Newer, _) => "Nothing to do".to_owned(),
+        }
+    }
+}
+
+impl ImagesLook {
+    fn has_answers(&self) -> bool {
+        self.asked > self.silent
+    }
+
+    fn told(self) -> Option<String> {
+        let Self {
+            asked,
+            silent,
+            newer,
+        } = self;
+        let images = if asked == 1 {
+            "1 image"
+        } else {
+            &format!("{asked} images")
+        };
+        let found = match newer {
+            0 => "none newer".to_owned(),
+            newer => format!("{newer} newer, and not taken"),
+        };
+        match (asked, silent) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{images} asked, {found}")),
+            (asked, silent) if asked == silent => Some(format!("{images} asked, and no answer")),
+            (_, silent) => Some(format!(
+                "{images} asked, {silent} without an answer, {found}"
+            )),
         }
     }
 }
@@ -121,21 +190,41 @@ pub(crate) struct PinnedImage {
 
 #[cfg(test)]
 mod tests {
-    use super::LookedAt;
+    use super::{CheckoutLook, ImagesLook, LookedAt};
 
     #[test]
     fn nothing_is_found_only_where_it_was_looked_for() {
-        let said = |no_checkout, registries| {
+        let said = |checkout, asked, silent| {
+            let images = ImagesLook {
+                asked,
+                silent,
+                newer: 0,
+            };
             let looked_at = LookedAt {
-                no_checkout,
-                registries,
+                checkout,
+                images,
+                compared: None,
             };
             looked_at.nothing_new()
         };
-        let none = Some("this stack is no git checkout");
-        assert_eq!(said(None, false), "nothing new was found");
-        let images = "no newer image was found, and this stack is no git checkout";
-        assert_eq!(said(none, true), images);
-        assert!(!said(none, false).contains("found"));
+        let none = || CheckoutLook::Not("this stack is no git checkout");
+        let newest = || CheckoutLook::NothingNewer("origin/main is at 1234, the newest".to_owned());
+        assert_eq!(
+            said(newest(), 0, 0),
+            "Nothing to do: origin/main is at 1234, the newest"
+        );
+        assert_eq!(
+            said(newest(), 3, 1),
+            "Nothing to do: origin/main is at 1234, the newest; 3 images asked, 1 without an answer, none newer"
+        );
+        assert_eq!(
+            said(none(), 1, 0),
+            "Nothing to do: 1 image asked, none newer; this stack is no git checkout"
+        );
+        assert_eq!(
+            said(none(), 2, 2),
+            "Nothing was done: 2 images asked, and no answer; this stack is no git checkout"
+        );
+        assert!(said(none(), 0, 0).starts_with("Nothing was asked"));
     }
 }

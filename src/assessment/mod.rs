@@ -10,7 +10,9 @@ pub(crate) mod read_files;
 pub(crate) mod secrets;
 pub(crate) mod supply;
 
-pub(crate) use change::{Change, Decision, LookedAt, PinnedImage, Undoing};
+pub(crate) use change::{
+    Change, CheckoutLook, Decision, FilesCompared, ImagesLook, LookedAt, PinnedImage, Undoing,
+};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,24 +95,28 @@ impl Assessment {
             return text.clone();
         }
         let runs = self.containers.iter().any(Container::is_up);
-        let upgrade;
+        let mut upgrade;
         let said = match &self.change {
             Change::Restart { all: true } => return "Nothing to do: no service runs".to_owned(),
-            Change::Apply { .. } if !runs => "Nothing to do: no service runs",
-            // The only kind of change that compares all of them.
-            Change::Apply { in_line: true, .. } if self.differing.is_empty() => {
+            Change::Apply(_) if !runs => "Nothing to do: no service runs",
+            Change::Apply(FilesCompared { in_line: true, .. }) if self.differing.is_empty() => {
                 "Nothing to do: what runs is what the files say"
             }
-            Change::Apply { .. } if self.waits_for_unpause() => {
+            Change::Apply(_) if self.waits_for_unpause() => {
                 "Nothing to do: a paused service stays so"
             }
-            Change::Apply { in_line: true, .. } => "Nothing to do: apply changes nothing of that",
-            Change::Apply { .. } => "Nothing to do for these services",
+            Change::Apply(FilesCompared { in_line: true, .. }) => {
+                "Nothing to do: apply changes nothing of that"
+            }
+            Change::Apply(_) => "Nothing to do for these services",
             Change::Rollback(_) if self.edited.changes.is_empty() => {
                 "Nothing to do: there is no change of a file to undo"
             }
             Change::Upgrade { looked_at, .. } => {
-                upgrade = format!("Nothing to do: {}", looked_at.nothing_new());
+                upgrade = looked_at.nothing_new();
+                if self.is_in_line() && self.differing.is_empty() && runs {
+                    upgrade.push_str("; what runs is what the files say");
+                }
                 &upgrade
             }
             Change::Edit
@@ -129,10 +135,10 @@ impl Assessment {
             .collect();
         if self.leaves_drift() {
             format!("{said}. Out of sync since before; refit apply fixes it")
-        } else if let Change::Apply {
+        } else if let Some(FilesCompared {
             in_line: true,
             not_known,
-        } = &self.change
+        }) = self.compared()
             && !not_known.is_empty()
         {
             let seen = match self.differing.is_empty() {
@@ -182,7 +188,17 @@ impl Assessment {
 
     /// Files and containers were compared, and agree.
     pub(crate) fn is_in_line(&self) -> bool {
-        matches!(self.change, Change::Apply { in_line: true, .. })
+        self.compared().is_some_and(|compared| compared.in_line)
+    }
+
+    fn compared(&self) -> Option<&FilesCompared> {
+        match &self.change {
+            Change::Apply(compared) => Some(compared),
+            Change::Upgrade { looked_at, .. } => looked_at.compared.as_ref(),
+            Change::Edit | Change::Restart { .. } | Change::Rollback(_) | Change::Recipe { .. } => {
+                None
+            }
+        }
     }
 
     /// Everything secret that this stack is known to hold.
@@ -344,10 +360,9 @@ impl Assessment {
             Change::Upgrade { moving, .. } | Change::Rollback(Undoing { moving, .. }) => {
                 moving.as_deref()
             }
-            Change::Edit
-            | Change::Apply { .. }
-            | Change::Restart { .. }
-            | Change::Recipe { .. } => None,
+            Change::Edit | Change::Apply(_) | Change::Restart { .. } | Change::Recipe { .. } => {
+                None
+            }
         }
     }
 
@@ -361,7 +376,7 @@ impl Assessment {
         match &self.change {
             Change::Rollback(undoing) => Some(undoing),
             Change::Edit
-            | Change::Apply { .. }
+            | Change::Apply(_)
             | Change::Restart { .. }
             | Change::Upgrade { .. }
             | Change::Recipe { .. } => None,
@@ -383,7 +398,7 @@ impl Assessment {
         match &self.change {
             Change::Upgrade { supply, .. } => Some(supply),
             Change::Edit
-            | Change::Apply { .. }
+            | Change::Apply(_)
             | Change::Restart { .. }
             | Change::Rollback(_)
             | Change::Recipe { .. } => None,
@@ -400,7 +415,7 @@ impl Assessment {
         match &self.change {
             Change::Upgrade { hooks, .. } => Some(hooks),
             Change::Edit
-            | Change::Apply { .. }
+            | Change::Apply(_)
             | Change::Restart { .. }
             | Change::Rollback(_)
             | Change::Recipe { .. } => None,
@@ -412,7 +427,7 @@ impl Assessment {
         match &self.change {
             Change::Upgrade { news, .. } => Some(news),
             Change::Edit
-            | Change::Apply { .. }
+            | Change::Apply(_)
             | Change::Restart { .. }
             | Change::Rollback(_)
             | Change::Recipe { .. } => None,
@@ -424,7 +439,7 @@ impl Assessment {
         match &self.change {
             Change::Recipe { proofs } => Some(proofs),
             Change::Edit
-            | Change::Apply { .. }
+            | Change::Apply(_)
             | Change::Restart { .. }
             | Change::Rollback(_)
             | Change::Upgrade { .. } => None,

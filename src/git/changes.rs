@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::command::Git;
 use super::error::GitError;
 use super::oid::Oid;
+use super::removed::Removed;
 use crate::git::command::{fields, path};
 
 /// A path that differs. A renamed file is one that went and one that came.
@@ -18,15 +19,6 @@ pub(crate) struct PathChange {
     pub after: ChangeKind,
     /// The object that it is now; `None`: it is gone.
     pub object: Option<Oid>,
-}
-
-/// A path that a tree does not have any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removed {
-    /// From the top of the work tree.
-    pub path: PathBuf,
-    /// Where git takes the file to have gone to, by its content.
-    pub renamed_to: Option<PathBuf>,
 }
 
 /// What lies at a path of a tree.

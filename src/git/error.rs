@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::changes::Removed;
+use super::removed::Removed;
 use crate::complaint::{Code, Complaint};
 use crate::host::process::Ended;
 use crate::secret::Redactor;
@@ -80,7 +80,7 @@ pub enum GitError {
         /// The branch that the remote names as its own.
         default: Option<String>,
         /// Where it was said that this branch is followed.
-        followed: Followed,
+        followed: FollowedBy,
     },
     /// A file was edited between the look and the move.
     #[error(
@@ -147,11 +147,11 @@ pub enum GitError {
 
 /// Who says which branch is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Followed {
+pub enum FollowedBy {
     /// The local branch does, in git's configuration.
-    ByGit,
+    Git,
     /// `upgrade.branch` of `refit.yaml`.
-    BySettings,
+    Settings,
 }
 
 /// A number of commits, which prints with its noun.
@@ -336,16 +336,21 @@ fn of_gone(files: &[Removed]) -> String {
     )
 }
 
-fn of_lost_branch(remote: &str, branch: &str, default: Option<&str>, followed: Followed) -> String {
+fn of_lost_branch(
+    remote: &str,
+    branch: &str,
+    default: Option<&str>,
+    followed: FollowedBy,
+) -> String {
     let Some(default) = default else {
         return format!("git ls-remote --heads {remote} names the branches that it has");
     };
     match followed {
-        Followed::BySettings => format!(
+        FollowedBy::Settings => format!(
             "its own branch is {default}: write `upgrade: {{branch: {default}}}` in refit.yaml in place of \
              {branch}"
         ),
-        Followed::ByGit => format!(
+        FollowedBy::Git => format!(
             "its own branch is {default}; to follow that: git remote set-branches --add {remote} {default} \
              && git fetch {remote} && git branch -u {remote}/{default}"
         ),

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::changes::{ChangeKind, PathChange, Removed};
+use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
 use super::oid::Oid;
+use super::removed::Removed;
 use super::scratch::scratch;
 use crate::git::command::{fields, path};
 

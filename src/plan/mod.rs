@@ -43,6 +43,15 @@ pub(crate) fn of_change(inputs: &Inputs<'_>) -> Plan {
 
 /// The plan of `apply`: everything in which files and containers differ.
 pub(crate) fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
+    of_drifts(inputs, drifts, state::StoppedServices::IsStarted)
+}
+
+/// The same for who did not ask for services that were stopped.
+pub(crate) fn of_drift_of_running(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
+    of_drifts(inputs, drifts, state::StoppedServices::StaysStopped)
+}
+
+fn of_drifts(inputs: &Inputs<'_>, drifts: &[Drift], stopped: state::StoppedServices) -> Plan {
     let mut wishes = Wishes::new();
     for drift in drifts {
         wish(
@@ -52,12 +61,7 @@ pub(crate) fn of_drift(inputs: &Inputs<'_>, drifts: &[Drift]) -> Plan {
             drift.reason.clone(),
         );
     }
-    finish(
-        inputs,
-        wishes,
-        Vec::new(),
-        state::StoppedServices::IsStarted,
-    )
+    finish(inputs, wishes, Vec::new(), stopped)
 }
 
 /// The plan of `restart`: these services, or all that run.

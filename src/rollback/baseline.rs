@@ -128,7 +128,7 @@ pub(crate) async fn pending(
 ) -> anyhow::Result<Option<Pending>> {
     match assessment.change {
         Change::Edit | Change::Recipe { .. } | Change::Rollback(_) => {}
-        Change::Apply { .. } | Change::Restart { .. } | Change::Upgrade { .. } => return Ok(None),
+        Change::Apply(_) | Change::Restart { .. } | Change::Upgrade { .. } => return Ok(None),
     }
     let steps = assessment.plan.steps.iter();
     let makes: BTreeSet<&ServiceName> = steps
@@ -416,7 +416,7 @@ impl Baseline {
         since.collect()
     }
 
-    fn side(&self, path: &Path, state: &StackState) -> Side {
+    pub(crate) fn side(&self, path: &Path, state: &StackState) -> Side {
         let (known, attributes) = match self.files.get(path) {
             None => return Side::Unknown("it was no file of the stack then".to_owned()),
             Some(BaselineSide::Absent) => return Side::Absent,

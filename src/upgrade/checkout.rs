@@ -11,7 +11,7 @@ use super::upgrade_request::UpgradeRequest;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
-use crate::git::{Checkout, Commits, Followed, Git, GitError, GitProgress, Relation, Tags};
+use crate::git::{Checkout, Commits, FollowedBy, Git, GitError, GitProgress, Relation, Tags};
 use crate::plan::guard::Guard;
 use crate::request::Options;
 use crate::settings::Track;
@@ -19,17 +19,34 @@ use crate::stack::Place;
 use crate::stack::model::Model;
 use crate::stack::sample::SAMPLE_NAMES;
 
-/// What there is to move to.
-#[derive(Default)]
+/// What there is to move to, and what is to be told.
 pub(super) struct FoundTarget {
-    /// `None`: the stack is no checkout, or it is where it is wanted.
-    pub(super) target: Option<Newer>,
-    /// Why nothing was fetched, if so.
-    pub(super) no_checkout: Option<&'static str>,
+    /// It.
+    pub(super) target: Destination,
     /// What the person should know.
     pub(super) notes: Vec<String>,
     /// What is only told.
     pub(super) remarks: Vec<String>,
+}
+
+/// What there is to move to.
+pub(super) enum Destination {
+    /// The stack is no checkout, or nothing was fetched, and why.
+    None(&'static str),
+    /// The checkout is where it is wanted, and what the remote says of that.
+    Here(Checkout, String),
+    /// Something newer.
+    Newer(Box<Newer>),
+}
+
+impl From<Destination> for FoundTarget {
+    fn from(target: Destination) -> Self {
+        Self {
+            target,
+            notes: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
 }
 
 /// A newer version.
@@ -79,10 +96,7 @@ pub(super) async fn find(
             return Err(Complaint::new(Code::NoCheckout, text)
                 .hint("its images are upgraded without --to: refit upgrade"));
         }
-        return Ok(FoundTarget {
-            no_checkout: Some("this stack is no git checkout"),
-            ..FoundTarget::default()
-        });
+        return Ok(Destination::None("this stack is no git checkout").into());
     };
     checkout.ensure_idle()?;
     emitter.phase(Phase::Fetch);
@@ -92,9 +106,8 @@ pub(super) async fn find(
     let Some(remote) = remote else {
         let text = "the checkout has no remote: only images can be newer";
         return Ok(FoundTarget {
-            no_checkout: Some("the checkout has no remote"),
             remarks: vec![text.to_owned()],
-            ..FoundTarget::default()
+            ..Destination::None("the checkout has no remote").into()
         });
     };
     let wanted = wanted(place, upgrade, &remote);
@@ -116,10 +129,8 @@ pub(super) async fn find(
     checkout.give_to_owner();
     let found = found?;
     let remarks = waiting.into_iter().chain(found.remarks).collect();
-    let target = found.target;
     Ok(FoundTarget {
-        target,
-        no_checkout: None,
+        target: found.target,
         notes,
         remarks,
     })
@@ -185,12 +196,12 @@ async fn ensure_followed(
     let settings = place.settings.upgrade.branch.as_ref();
     let (branch, followed) = match (wanted, settings, &checkout.upstream) {
         (UpgradeGoal::Named(name), Some(branch), _) if *name == format!("{remote}/{branch}") => {
-            (branch.as_str(), Followed::BySettings)
+            (branch.as_str(), FollowedBy::Settings)
         }
         (UpgradeGoal::Upstream, _, Some(upstream)) => {
             let name = upstream.branch.as_str();
             let name = name.strip_prefix("refs/heads/").unwrap_or(name);
-            (name, Followed::ByGit)
+            (name, FollowedBy::Git)
         }
         (UpgradeGoal::Named(_) | UpgradeGoal::NewestTag(_) | UpgradeGoal::Upstream, ..) => {
             return Ok(());
@@ -221,11 +232,8 @@ async fn newer(
     emitter: &Emitter,
 ) -> Result<FoundTarget, Complaint> {
     if target.commit == checkout.head {
-        let text = format!("{} is up to date at {}", target.name, checkout.head.short());
-        return Ok(FoundTarget {
-            remarks: vec![text],
-            ..FoundTarget::default()
-        });
+        let said = is_newest(&target, checkout);
+        return Ok(Destination::Here(checkout.clone(), said).into());
     }
     let progress = |progress: GitProgress| tell(emitter, &progress);
     if checkout.is_shallow {
@@ -241,12 +249,8 @@ async fn newer(
         // Whoever is ahead of upstream has made commits of his own; nothing is newer.
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
             let (ours, name) = (Commits(count), &target.name);
-            remarks.push(format!("{ours} ahead of {name}"));
-            return Ok(FoundTarget {
-                target: None,
-                remarks,
-                ..FoundTarget::default()
-            });
+            let said = format!("this checkout is {ours} ahead of {name}, which has nothing newer");
+            return Ok(Destination::Here(checkout.clone(), said).into());
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
             if !options.allow.contains(&Guard::Rewritten) {
@@ -297,15 +301,25 @@ async fn newer(
     }
     let scratch = &place.scratch;
     let moving = Moving::new(checkout.clone(), target.commit, prediction, scratch).await?;
+    let newer = Newer {
+        moving,
+        news: told,
+        kept,
+    };
     Ok(FoundTarget {
-        target: Some(Newer {
-            moving,
-            news: told,
-            kept,
-        }),
         remarks,
-        ..FoundTarget::default()
+        ..Destination::Newer(Box::new(newer)).into()
     })
+}
+
+/// What the remote says of the commit that is checked out.
+fn is_newest(target: &UpgradeTarget, checkout: &Checkout) -> String {
+    let (name, short) = (&target.name, checkout.head.short());
+    match (&target.waiting, &target.upstream) {
+        (Some(_), _) => format!("{short} is the newest of {name} that is old enough"),
+        (None, Some(_)) => format!("{name} is at {short}, the newest"),
+        (None, None) => format!("{name} ({short}) is checked out"),
+    }
 }
 
 /// Whether a target is what is followed, and not an older release that somebody asked for by name.

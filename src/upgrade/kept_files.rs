@@ -19,11 +19,11 @@ pub(super) struct KeptFiles(Vec<KeptFile>);
 struct KeptFile {
     removed: Removed,
     path: PathBuf,
-    role: Role,
+    role: KeptRole,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum KeptRole {
     /// An env file, or an override file: it counts by being there.
     Read,
     /// A service mounts it: without one that does, it is upstream's to remove.
@@ -58,8 +58,8 @@ pub(super) async fn of(
     let role = |path: &Path| {
         let is_in = |list: &[PathBuf]| list.iter().any(|one| files::follow(one) == *path);
         match (is_in(&read), is_in(&mounts)) {
-            (true, _) => Some(Role::Read),
-            (false, true) => Some(Role::Mounted),
+            (true, _) => Some(KeptRole::Read),
+            (false, true) => Some(KeptRole::Mounted),
             (false, false) => None,
         }
     };
@@ -100,8 +100,9 @@ impl KeptFiles {
             .iter()
             .map(|path| files::follow(path))
             .collect();
-        let is_needed =
-            |one: &&KeptFile| one.role == Role::Read || mounts.contains(&files::follow(&one.path));
+        let is_needed = |one: &&KeptFile| {
+            one.role == KeptRole::Read || mounts.contains(&files::follow(&one.path))
+        };
         let needed: Vec<KeptFile> = self.0.iter().filter(is_needed).cloned().collect();
         (needed.len() < self.0.len()).then_some(Self(needed))
     }

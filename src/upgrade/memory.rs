@@ -67,6 +67,11 @@ impl Attempt {
         }
     }
 
+    /// Whether it went to what was there already.
+    pub(super) fn is_nothing_new(&self) -> bool {
+        self.commit.is_none() && self.images.is_empty()
+    }
+
     fn words(&self) -> String {
         match &self.commit {
             Some(commit) => commit.get(..9).unwrap_or(commit).to_owned(),
@@ -137,6 +142,9 @@ impl<'a> Memory<'a> {
             return Ok(());
         };
         let attempt = Attempt::of(news);
+        if attempt.is_nothing_new() {
+            return Ok(());
+        }
         match report.end.outcome {
             // It is in force: whoever undoes it does not want it again.
             Outcome::Applied | Outcome::NotProven => self.worked(run, attempt),

@@ -4,6 +4,7 @@
 mod checkout;
 mod contexts;
 pub(crate) mod env;
+mod files_ahead;
 pub(crate) mod images;
 mod kept_files;
 mod memory;
@@ -11,16 +12,20 @@ mod required;
 pub(crate) mod sample_diff;
 pub(crate) mod source;
 mod upgrade_request;
+mod versions_read;
 
 pub(crate) use upgrade_request::UpgradeRequest;
+
+use std::collections::BTreeSet;
 
 use crate::apply::images::fetch_all;
 use crate::assess;
 use crate::assessment::edited::Edited;
 use crate::assessment::hooks::{Around, HookEnvironment};
+use crate::assessment::moving::Moving;
 use crate::assessment::supply::Supply;
 use crate::assessment::supply::WantedImage;
-use crate::assessment::{Assessment, Decision, LookedAt};
+use crate::assessment::{Assessment, Change, CheckoutLook, Decision, ImagesLook, LookedAt};
 use crate::complaint::Complaint;
 use crate::event::{Emitter, Kind, News, NoteCode, Phase};
 use crate::request::{Options, Request};
@@ -30,8 +35,9 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
 use crate::state::document::StateError;
-use checkout::Newer;
+use checkout::{Destination, Newer};
 use memory::{Attempt, Memory};
+use versions_read::VersionsRead;
 
 /// Carries out an upgrade, and remembers what came of what it went to.
 pub(crate) async fn execute(
@@ -61,26 +67,27 @@ async fn assessed(
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
 ) -> Result<Assessment, Refused> {
-    let moving = match upgrade.images_only {
-        true => checkout::FoundTarget {
-            no_checkout: Some("the checkout was left out, as asked"),
-            ..checkout::FoundTarget::default()
-        },
+    let found = match upgrade.images_only {
+        true => Destination::None("the checkout was left out, as asked").into(),
         false => checkout::find(place, options, upgrade, emitter).await?,
     };
-    let (mut notes, mut remarks) = (moving.notes, moving.remarks);
-    if moving.target.is_none() && upgrade.merge_env {
+    let (mut notes, mut remarks) = (found.notes, found.remarks);
+    let (read, moving, checkout) = match found.target {
+        Destination::Newer(newer) => {
+            let (read, moving) = newer_version(place, *newer, options, upgrade, emitter).await?;
+            (read, Some(moving), CheckoutLook::Newer)
+        }
+        Destination::Here(checkout, said) => {
+            let read = files_ahead::read(place, &checkout, state).await?;
+            (read, None, CheckoutLook::NothingNewer(said))
+        }
+        Destination::None(why) => {
+            let read = assess::of_edit(place, Edited::default(), options).await?;
+            (read.into(), None, CheckoutLook::Not(why))
+        }
+    };
+    if moving.is_none() && upgrade.merge_env {
         remarks.push("no new version, so --merge-env has no new keys".to_owned());
-    }
-    let no_checkout = moving.no_checkout;
-    let mut newer = moving.target;
-    let mut read = both_versions(place, newer.as_ref(), options, upgrade, emitter).await?;
-    if let Some(found) = &mut newer
-        && found
-            .without_needless(place, &read.assessment.after)
-            .await?
-    {
-        read = both_versions(place, newer.as_ref(), options, upgrade, emitter).await?;
     }
     let VersionsRead {
         mut assessment,
@@ -88,31 +95,22 @@ async fn assessed(
         notes: told,
     } = read;
     notes.extend(told);
-    let moving = newer.map(|found| {
-        notes.extend(found.kept.notes(place));
-        found.moving
-    });
-    let around = moving
-        .as_ref()
-        .map_or_else(HookEnvironment::default, |moving| HookEnvironment {
-            from: Some(moving.movement.from.to_string()),
-            to: Some(moving.movement.to.to_string()),
-            ..HookEnvironment::default()
-        });
-    let (images, wanted, registries) =
+    let compared = match &assessment.change {
+        Change::Apply(compared) => Some(compared.clone()),
+        Change::Edit
+        | Change::Restart { .. }
+        | Change::Rollback(_)
+        | Change::Upgrade { .. }
+        | Change::Recipe { .. } => None,
+    };
+    let (images, wanted, asked) =
         images_of(place, &mut assessment, options, emitter, &mut notes).await?;
     assessment.edited.remarks.splice(0..0, remarks);
     news.images = images;
     let attempt = Attempt::of(&news);
     emitter.emit(Kind::News(Box::new(news.clone())));
     assessment.notes.splice(0..0, notes);
-    let hooks = Around {
-        hooks: place.settings.hooks.clone(),
-        environment: HookEnvironment {
-            project: Some(assessment.after.name.clone()),
-            ..around
-        },
-    };
+    let hooks = around(place, &assessment, moving.as_ref());
     if let Some(moving) = &moving {
         contexts::complete(&assessment.after, moving, &assessment.plan)?;
     }
@@ -122,12 +120,13 @@ async fn assessed(
         prune_build_cache: upgrade.prune_build_cache,
     };
     let looked_at = LookedAt {
-        no_checkout,
-        registries,
+        checkout,
+        images: asked,
+        compared,
     };
     let assessment = assessment.upgrade(moving, supply, hooks, news, looked_at);
     let mut assessment = assess::checked(place, assessment, options).await;
-    if !upgrade.retry && !assessment.is_nothing() {
+    if !upgrade.retry && !attempt.is_nothing_new() && !assessment.is_nothing() {
         let memory = Memory::of(state);
         not_again(
             &mut assessment,
@@ -142,34 +141,62 @@ async fn assessed(
     Ok(assessment)
 }
 
-/// The stack on both sides of a move, as Compose reads it.
-struct VersionsRead {
-    assessment: Assessment,
-    news: News,
-    notes: Vec<String>,
+/// What the person wants to run around it, and what is told to that.
+fn around(place: &Place, assessment: &Assessment, moving: Option<&Moving>) -> Around {
+    let movement = moving.map(|moving| &moving.movement);
+    Around {
+        hooks: place.settings.hooks.clone(),
+        environment: HookEnvironment {
+            from: movement.map(|movement| movement.from.to_string()),
+            to: movement.map(|movement| movement.to.to_string()),
+            project: Some(assessment.after.name.clone()),
+            ..HookEnvironment::default()
+        },
+    }
 }
 
-/// Reads it.
+/// A newer version, beside the one that is checked out; and the move there, which keeps what is in use.
+///
+/// # Errors
+/// As [`both_versions`]; a file that was edited here has no use any more.
+async fn newer_version(
+    place: &Place,
+    mut newer: Newer,
+    options: &Options,
+    upgrade: &UpgradeRequest,
+    emitter: &Emitter,
+) -> Result<(VersionsRead, Moving), Refused> {
+    let mut read = both_versions(place, &newer, options, upgrade, emitter).await?;
+    let after = &read.assessment.after;
+    if newer.without_needless(place, after).await? {
+        read = both_versions(place, &newer, options, upgrade, emitter).await?;
+    }
+    read.notes.extend(newer.kept.notes(place));
+    Ok((read, newer.moving))
+}
+
+/// Reads both.
 ///
 /// # Errors
 /// Compose cannot read the new version; a file cannot be read.
 async fn both_versions(
     place: &Place,
-    newer: Option<&Newer>,
+    found: &Newer,
     options: &Options,
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
 ) -> Result<VersionsRead, Refused> {
-    let mut edited = Edited::default();
-    let (mut news, mut notes) = (News::default(), Vec::new());
-    if let Some(found) = newer {
-        edited.files = found.moving.file_edits();
-        edited.changes.push(found.moving.described());
-        news.checkout = Some(found.news.clone());
-        let told = sample_diff::read(place, &found.moving, upgrade, &mut edited).await?;
-        news.env = told.news;
-        notes.extend(told.notes);
-    }
+    let mut edited = Edited {
+        files: found.moving.file_edits(),
+        changes: vec![found.moving.described()],
+        ..Edited::default()
+    };
+    let told = sample_diff::read(place, &found.moving, upgrade, &mut edited).await?;
+    let news = News {
+        checkout: Some(found.news.clone()),
+        env: told.news,
+        ..News::default()
+    };
     let assessment = assess::of_edit(place, edited, options).await;
     let assessment = assessment.map_err(|complaint| {
         // Whoever is refused wants to see what is new all the more.
@@ -182,7 +209,7 @@ async fn both_versions(
     Ok(VersionsRead {
         assessment,
         news,
-        notes,
+        notes: told.notes,
     })
 }
 
@@ -222,7 +249,7 @@ async fn images_of(
     options: &Options,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>, bool), Complaint> {
+) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>, ImagesLook), Complaint> {
     let logins = crate::docker::credentials::Logins::of_cli();
     let found = images::news(
         &place.docker,
@@ -238,6 +265,8 @@ async fn images_of(
     notes.extend(found.notes.iter().filter(says).map(images::ImageNote::text));
     let min_age = place.settings.upgrade.min_age;
     let mut newer = found.images;
+    let names: BTreeSet<&str> = newer.iter().map(|news| news.name.as_str()).collect();
+    let names = names.len();
     if !min_age.is_zero() && !options.dry_run {
         newer = old_enough(place, newer, emitter, notes).await;
     }
@@ -255,7 +284,12 @@ async fn images_of(
             to: news.registry_digest.clone(),
         });
     }
-    Ok((told, wanted, found.asked))
+    let look = ImagesLook {
+        asked: found.asked,
+        silent: found.silent,
+        newer: names,
+    };
+    Ok((told, wanted, look))
 }
 
 /// How old an image is, nobody tells before it is fetched. By its digest no name moves.

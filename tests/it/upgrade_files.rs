@@ -2,6 +2,7 @@
 //! them is on this machine alone.
 
 use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, config, mounted, version};
@@ -249,4 +250,58 @@ fn a_new_readme_is_no_key() {
             .exits(0)
             .never_says("is not used by any service");
     }
+}
+
+/// Two stacks in one checkout, and a `git pull` by hand: no commit is new, and the same command puts in
+/// force what is there.
+#[test]
+fn what_is_checked_out_already_is_put_in_force() {
+    let compose = |value: &str| {
+        let web = idle(&format!("environment: {{V: '{value}'}}"));
+        format!("services:\n  web: {web}\n  rests: {web}\n")
+    };
+    let files = [
+        ("compose.yaml", compose("1")),
+        (".gitignore", ".env\n".to_owned()),
+    ];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    clone.stack.compose(&["stop", "rests"]);
+    clone.push(&[("compose.yaml", compose("2"))]);
+    clone.git(&["pull", "-q"]);
+    clone
+        .refit(&["upgrade", "--check"])
+        .exits(0)
+        .has_line(&["web", "recreate", "runs with another V"])
+        .never_says("Nothing to do");
+    clone
+        .refit(&["upgrade", "--unattended"])
+        .exits(0)
+        .says("Applied");
+    assert_eq!(environment(&clone, "V"), "2");
+    assert_eq!(clone.stack.container("rests").status(), "exited");
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("Nothing to do: origin/main is at ")
+        .never_says("what runs is what the files say");
+    clone.stack.compose(&["rm", "-f", "rests"]);
+
+    // What somebody typed besides is not for an upgrade to put in force.
+    clone.push(&[("compose.yaml", compose("3").replace("'3'", "'${V:-3}'"))]);
+    clone.git(&["pull", "-q"]);
+    // The engine tells whole seconds of when it has made a container.
+    let whole = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let made = whole(SystemTime::now());
+    while whole(SystemTime::now()) == made {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    clone.stack.write(".env", "V=typed\n");
+    clone
+        .refit(&["upgrade", "--unattended"])
+        .exits(0)
+        .says(".env was edited here since these containers were created")
+        .says("Out of sync since before; refit apply fixes it");
+    assert_eq!(environment(&clone, "V"), "2");
 }

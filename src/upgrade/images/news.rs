@@ -111,8 +111,10 @@ pub struct RegistryNews {
     pub images: Vec<NewerImage>,
     /// In the order of the images' names.
     pub notes: Vec<ImageNote>,
-    /// Whether a registry was asked at all.
-    pub asked: bool,
+    /// For so many images a registry was asked.
+    pub asked: usize,
+    /// For so many of them there was no answer.
+    pub silent: usize,
 }
 
 /// A service to be asked for, and what it runs.
@@ -151,7 +153,7 @@ pub async fn news(
         }
     }
     let names: BTreeSet<String> = candidates.iter().map(|c| c.name.clone()).collect();
-    news.asked = !names.is_empty();
+    news.asked = names.len();
     let answers: BTreeMap<String, DigestAnswer> = futures_util::stream::iter(names)
         .map(|name| async {
             let answer = docker.registry_digest(&name, logins).await;
@@ -160,6 +162,7 @@ pub async fn news(
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
+    news.silent = answers.values().filter(|answer| answer.is_err()).count();
     for candidate in candidates {
         if let Some(Ok(Some(digest))) = answers.get(&candidate.name) {
             news.images.extend(candidate.differs_from(digest));
