@@ -175,14 +175,9 @@ impl Assessment {
     /// What nobody can see of the rest, where there is something to do, or something else is said than
     /// that there is not.
     pub(crate) fn not_compared(&self) -> &[String] {
-        match &self.change {
-            Change::Apply { in_line, not_known } if !in_line || self.leaves_drift() => not_known,
-            Change::Apply { .. }
-            | Change::Edit
-            | Change::Restart { .. }
-            | Change::Rollback(_)
-            | Change::Upgrade { .. }
-            | Change::Recipe { .. } => &[],
+        match self.compared() {
+            Some(compared) if !compared.in_line || self.leaves_drift() => &compared.not_known,
+            Some(_) | None => &[],
         }
     }
 

@@ -60,7 +60,7 @@ impl Moving {
     /// What it does to files, as edits of the stack.
     pub(crate) fn file_edits(&self) -> Vec<FileEdit> {
         let edit = |edit: &TreeEdit| FileEdit {
-            path: self.top().join(&edit.path),
+            path: self.checkout.named(&edit.path),
             before: content(edit.before.as_ref(), self.top(), &edit.path),
             after: content(edit.after.as_ref(), self.exported.path(), &edit.path),
             origin: Origin::Upstream,
@@ -72,7 +72,7 @@ impl Moving {
     pub(crate) fn link_at(&self, path: &Path) -> Option<PathBuf> {
         let mut edits = self.edits.iter();
         match &edits
-            .find(|edit| self.top().join(&edit.path) == path)?
+            .find(|edit| self.checkout.named(&edit.path) == path)?
             .after
         {
             Some(TreeEntry::Link { target }) => Some(target.clone()),

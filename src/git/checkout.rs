@@ -14,6 +14,8 @@ pub(crate) struct Checkout {
     pub git: Git,
     /// The folder that was asked about, from the top; empty for the top itself.
     pub prefix: PathBuf,
+    /// Its folders under the names by which it was asked about.
+    pub named: NamedRoot,
     /// The commit that is checked out.
     pub head: Oid,
     /// What names it.
@@ -30,6 +32,33 @@ pub(crate) struct Checkout {
     pub is_sparse: bool,
     /// Whether `.gitmodules` is there.
     pub has_submodules: bool,
+}
+
+/// A folder of a checkout under the name by which somebody came there: a symlink may lead to it, or to a
+/// folder above, and Compose names everything after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedRoot {
+    /// Its name.
+    pub folder: PathBuf,
+    /// Where it lies, from the top of the work tree.
+    pub inside: PathBuf,
+}
+
+impl NamedRoot {
+    /// Of a folder that lies at `prefix` in the work tree: the top itself, where the name shows the way.
+    fn of(directory: &Path, prefix: &Path) -> Self {
+        let depth = prefix.components().count();
+        match directory.ancestors().nth(depth) {
+            Some(top) if directory.ends_with(prefix) => Self {
+                folder: top.to_owned(),
+                inside: PathBuf::new(),
+            },
+            Some(_) | None => Self {
+                folder: directory.to_owned(),
+                inside: prefix.to_owned(),
+            },
+        }
+    }
 }
 
 /// What HEAD names.
@@ -107,6 +136,7 @@ impl Checkout {
                 HeadName::Detached { .. } => None,
             },
             at,
+            named: NamedRoot::of(directory, Path::new(prefix)),
             prefix: PathBuf::from(prefix),
             head,
             git_dir: PathBuf::from(git_dir),
@@ -116,6 +146,22 @@ impl Checkout {
             has_submodules: git.top().join(".gitmodules").exists(),
             git,
         }))
+    }
+
+    /// A path of the work tree under the name by which Compose knows it.
+    pub(crate) fn named(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.named.inside) {
+            Ok(rest) => self.named.folder.join(rest),
+            Err(_) => self.git.top().join(path),
+        }
+    }
+
+    /// Where a path lies in the work tree; the opposite of [`Checkout::named`].
+    pub(crate) fn inside(&self, path: &Path) -> Option<PathBuf> {
+        match path.strip_prefix(&self.named.folder) {
+            Ok(rest) => Some(self.named.inside.join(rest)),
+            Err(_) => path.strip_prefix(self.git.top()).ok().map(Path::to_owned),
+        }
     }
 
     /// The branch, unless HEAD is detached.

@@ -65,30 +65,40 @@ pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text:
     true
 }
 
-/// Who has the image that another service builds gets the new one with it: two versions of one program
-/// would work on the same data.
+/// Who has the image that another service builds gets the new one with it, and so does who builds on it:
+/// two versions of one program would work on the same data.
 pub(super) fn of_shared_builds(after: &Model, wishes: &mut Wishes) {
-    let built = wishes
-        .iter()
-        .filter(|(_, (action, _))| *action == Action::Rebuild);
-    let built: BTreeMap<String, ServiceName> = built
-        .filter_map(|(name, _)| Some((after.image_of(name)?, name.clone())))
-        .collect();
-    for (name, service) in &after.services {
-        let Some((image, builder)) = service.image.as_ref().and_then(|i| built.get_key_value(i))
-        else {
-            continue;
-        };
-        if builder == name {
-            continue;
+    loop {
+        let built = wishes
+            .iter()
+            .filter(|(_, (action, _))| *action == Action::Rebuild);
+        let built: Vec<ServiceName> = built.map(|(name, _)| name.clone()).collect();
+        let mut added = false;
+        for (name, service) in &after.services {
+            for builder in built.iter().filter(|builder| *builder != name) {
+                let image = after.image_of(builder);
+                let (action, text) = if service.builds_on().any(|base| base == *builder) {
+                    (
+                        Action::Rebuild,
+                        format!("its image is built on that of {builder}"),
+                    )
+                } else if image.is_some() && service.image == image {
+                    (Action::Recreate, format!("{builder} builds its image"))
+                } else {
+                    continue;
+                };
+                let reason = Reason {
+                    route: Route::Follows,
+                    file: None,
+                    key: None,
+                    text,
+                };
+                added |= wish(wishes, name, action, reason);
+            }
         }
-        let reason = Reason {
-            route: Route::Follows,
-            file: None,
-            key: None,
-            text: format!("{builder} builds its image, {image}"),
-        };
-        wish(wishes, name, Action::Recreate, reason);
+        if !added {
+            return;
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) struct SavedCheckout {
     pub tree: Oid,
     /// The ref that keeps both from being removed.
     pub kept_as: String,
+    /// The folder of the stack that led to the checkout: its files are named after it.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
 }
 
 impl SavedCheckout {
@@ -52,6 +55,7 @@ impl SavedCheckout {
             worktree,
             tree: prediction.tree.clone(),
             kept_as,
+            directory: Some(moving.checkout.named.folder.clone()),
         })
     }
 
@@ -74,7 +78,8 @@ impl SavedCheckout {
     /// # Errors
     /// `git_moved`: it is at another commit by now.
     pub(crate) async fn way_back(&self, scratch: &Path) -> Result<Moving, Complaint> {
-        let top = &self.state.top;
+        let top = self.directory.as_ref().filter(|folder| folder.is_dir());
+        let top = top.unwrap_or(&self.state.top);
         let git = Git::at(top, true);
         let Some(checkout) = Checkout::find(&git, top).await? else {
             let text = format!("{} is not a git repository any more", top.display());

@@ -366,7 +366,7 @@ impl<'a> Transaction<'a> {
             let context = build::context(build)?;
             // A new version is built from its exported tree.
             let exported = self.assessment.moving().and_then(|moving| {
-                let inside = context.strip_prefix(moving.top()).ok()?;
+                let inside = moving.checkout.inside(context)?;
                 Some(moving.exported.path().join(inside))
             });
             let digest = build_inputs::digest(build, exported.as_deref().unwrap_or(context))?;

@@ -243,6 +243,14 @@ impl Model {
 }
 
 impl Service {
+    /// The services whose images its build starts from (`additional_contexts: {base: service:base}`).
+    pub(crate) fn builds_on(&self) -> impl Iterator<Item = ServiceName> {
+        let build = self.raw.get("build");
+        let contexts = build.and_then(|build| build.get("additional_contexts"));
+        let contexts = contexts.and_then(Value::as_object).into_iter().flatten();
+        contexts.filter_map(|(_, context)| Some(context.as_str()?.strip_prefix("service:")?.into()))
+    }
+
     /// The places of `tmpfs:`.
     pub(crate) fn tmpfs(&self) -> impl Iterator<Item = &str> {
         let defined = self.raw.get("tmpfs");

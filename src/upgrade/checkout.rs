@@ -34,7 +34,7 @@ pub(super) enum Destination {
     /// The stack is no checkout, or nothing was fetched, and why.
     None(&'static str),
     /// The checkout is where it is wanted, and what the remote says of that.
-    Here(Checkout, String),
+    Here(Box<Checkout>, String),
     /// Something newer.
     Newer(Box<Newer>),
 }
@@ -233,7 +233,7 @@ async fn newer(
 ) -> Result<FoundTarget, Complaint> {
     if target.commit == checkout.head {
         let said = is_newest(&target, checkout);
-        return Ok(Destination::Here(checkout.clone(), said).into());
+        return Ok(Destination::Here(Box::new(checkout.clone()), said).into());
     }
     let progress = |progress: GitProgress| tell(emitter, &progress);
     if checkout.is_shallow {
@@ -250,7 +250,7 @@ async fn newer(
         Relation::Behind { count } if upstream.is_some() && options_name_nothing(&target) => {
             let (ours, name) = (Commits(count), &target.name);
             let said = format!("this checkout is {ours} ahead of {name}, which has nothing newer");
-            return Ok(Destination::Here(checkout.clone(), said).into());
+            return Ok(Destination::Here(Box::new(checkout.clone()), said).into());
         }
         Relation::Rewritten { .. } | Relation::Diverged { .. } => {
             if !options.allow.contains(&Guard::Rewritten) {
@@ -332,7 +332,7 @@ fn options_name_nothing(target: &UpgradeTarget) -> bool {
 
 /// Whether a file of the checkout sets up the stack: a compose file, a sample of the env file.
 fn sets_up(place: &Place, checkout: &Checkout, path: &Path) -> bool {
-    let whole = checkout.git.top().join(path);
+    let whole = checkout.named(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let below = whole.starts_with(&place.located.args.directory);
     place.is_config(&whole)

@@ -31,7 +31,7 @@ pub(super) fn complete(model: &Model, moving: &Moving, plan: &Plan) -> anyhow::R
         .changes
         .iter()
         .filter(|change| change.after == ChangeKind::Nothing)
-        .map(|change| moving.top().join(&change.path))
+        .map(|change| moving.checkout.named(&change.path))
         .collect();
     for step in &plan.steps {
         let Some(service) = model.services.get(&step.service) else {
@@ -44,7 +44,7 @@ pub(super) fn complete(model: &Model, moving: &Moving, plan: &Plan) -> anyhow::R
         let Some(context) = context.filter(|_| step.action == Action::Rebuild) else {
             continue;
         };
-        let Ok(inside) = context.strip_prefix(moving.top()) else {
+        let Some(inside) = moving.checkout.inside(context) else {
             continue;
         };
         let copy = Copy {

@@ -57,9 +57,8 @@ async fn typed_since(
     let Some(first) = own.map(|one| one.created).min() else {
         return Ok(Vec::new());
     };
-    let top = checkout.git.top();
     let edited = checkout.local_edits().await?.edited;
-    let edited: BTreeSet<PathBuf> = edited.iter().map(|path| top.join(path)).collect();
+    let edited: BTreeSet<PathBuf> = edited.iter().map(|path| checkout.named(path)).collect();
     let mut files: BTreeSet<PathBuf> = read_files::of_all(place)
         .chain(read_files::env_files_of(&beside.resolved.source))
         .collect();

@@ -64,7 +64,7 @@ pub(super) async fn of(
         }
     };
     let kept = removed.into_iter().filter_map(|removed| {
-        let path = top.join(&removed.path);
+        let path = checkout.named(&removed.path);
         let role = role(&files::follow(&path))?;
         Some(KeptFile {
             removed,

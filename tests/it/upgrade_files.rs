@@ -237,6 +237,69 @@ fn who_has_the_image_that_another_builds_is_upgraded_with_it() {
     assert_eq!(clone.stack.exec("worker", &["cat", "/app/version"]), "1\n");
 }
 
+/// A folder that a symlink leads to, or one above it: Compose names everything after the link.
+#[test]
+fn a_stack_that_is_known_under_another_name() {
+    let Some(clone) = Cloned::new(&version("1")) else {
+        return;
+    };
+    let link = clone.stack.beside("link");
+    std::os::unix::fs::symlink(&clone.top, &link).unwrap();
+    let compose = clone
+        .stack
+        .read("compose.yaml")
+        .replace("{MINE: '1'}", "{MINE: '${MINE:-0}'}");
+    clone.push(&[("compose.yaml", compose)]);
+    clone.git(&["pull", "-q"]);
+    let file = link.join("compose.yaml").display().to_string();
+    let folder = link.display().to_string();
+    let project = clone.stack.project.clone();
+    clone.stack.compose(&[
+        "-p",
+        &project,
+        "--project-directory",
+        &folder,
+        "-f",
+        &file,
+        "up",
+        "-d",
+        "--build",
+        "--wait",
+    ]);
+    clone.push(&[
+        (".env", "MINE=2\n".to_owned()),
+        ("version", "2\n".to_owned()),
+        ("web.conf", config("new", "two")),
+    ]);
+    clone.develop(&["add", "-f", ".env"]);
+    clone.commit("env", &[]);
+    for folder in [&clone.top, &link] {
+        let mut command = clone.command(&["upgrade"]);
+        command.current_dir(folder).env("PWD", folder);
+        command.disturbed("the stack has another name than the witness knows");
+        Answer::of(command, b"").exits(0).says("Applied");
+        assert_eq!(clone.inside("/app/version"), "2");
+        assert_eq!(
+            clone.inside("/etc/web.conf"),
+            config("new", "two").trim_end()
+        );
+        assert_eq!(
+            clone.stack.exec("neighbour", &["sh", "-c", "echo $MINE"]),
+            "2\n"
+        );
+        let mut command = clone.command(&["rollback"]);
+        command.current_dir(folder).env("PWD", folder);
+        command.disturbed("the stack has another name than the witness knows");
+        Answer::of(command, b"").exits(0);
+        assert_eq!(clone.inside("/app/version"), "1");
+        assert_eq!(
+            clone.stack.exec("neighbour", &["sh", "-c", "echo $MINE"]),
+            "0\n"
+        );
+        assert_eq!(clone.status(), "");
+    }
+}
+
 /// An upgrade that touches no service has nothing to say of keys.
 #[test]
 fn a_new_readme_is_no_key() {

@@ -170,7 +170,9 @@ fn a_remote_that_is_gone_and_none_at_all() {
     refuses(&clone, &[], "git_network");
     clone.git(&["remote", "remove", "origin"]);
     let answer = clone.refit(&["upgrade"]).exits(0);
-    answer.says("no remote").says("Nothing to do");
+    answer
+        .says("no remote")
+        .says("Nothing was asked: the checkout has no remote");
     refuses(&clone, &["--to", "v9"], "git_no_such_ref");
 }
 

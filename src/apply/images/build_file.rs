@@ -50,15 +50,8 @@ pub fn with_contexts(model: &Model, services: &[ServiceName]) -> BTreeSet<Servic
         let Some(service) = model.services.get(&name).filter(|service| service.builds()) else {
             continue;
         };
-        let contexts = service
-            .raw
-            .get("build")
-            .and_then(|b| b.get("additional_contexts"));
-        let used = contexts.and_then(Value::as_object).into_iter().flatten();
-        open.extend(used.filter_map(|(_, context)| {
-            let other = context.as_str()?.strip_prefix("service:")?;
-            (!all.contains(&other.into()) && other != name.as_str()).then(|| other.into())
-        }));
+        let bases = service.builds_on();
+        open.extend(bases.filter(|base| !all.contains(base) && *base != name));
         all.insert(name);
     }
     all

@@ -132,10 +132,14 @@ async fn build(
     let all = build_file::with_contexts(model, services);
     let names = PassingNames::new(&model.name, folder, all);
     let (from, to) = match assessment.moving() {
-        None => (directory.as_path(), directory.as_path()),
-        Some(moving) => (moving.top(), moving.exported.path()),
+        None => (directory.as_path(), directory.clone()),
+        Some(moving) => {
+            let named = &moving.checkout.named;
+            let to = moving.exported.path().join(&named.inside);
+            (named.folder.as_path(), to)
+        }
     };
-    let json = build_file::build_file(model, &names, from, to);
+    let json = build_file::build_file(model, &names, from, &to);
     let document = written(place, &json)?;
     let args = args_of(assessment, document.path().to_owned());
     let line = |text: &str| {
