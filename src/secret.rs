@@ -5,6 +5,7 @@ mod by_form;
 mod by_name;
 pub(crate) mod generate;
 mod hidden;
+mod logins;
 mod member;
 mod nothing;
 mod ordinary;
@@ -18,7 +19,7 @@ pub use by_form::is_secret;
 pub(crate) use by_name::{is_secret_key, names_secret};
 pub(crate) use hidden::HIDDEN;
 pub(crate) use member::is_secret_named;
-pub(crate) use redactor::{Redactor, hidden_by_form};
+pub(crate) use redactor::{Redactor, hidden_by_form, hidden_by_key};
 
 use std::fmt;
 

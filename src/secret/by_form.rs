@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::by_name::names_a_version;
+use super::logins;
 use super::member::{self, is_secret_named};
 use super::random::is_hex;
 use super::shape::shaped;
@@ -20,7 +21,14 @@ pub(super) fn is_version(key: &str, value: &str) -> bool {
 
 /// The secrets of a text, without overlaps, in their order.
 pub(super) fn ranges(text: &str) -> Vec<Range<usize>> {
-    merged(shaped(text).chain(member::ranges(text)).collect())
+    let all = shaped(text).chain(member::ranges(text));
+    merged(all.chain(logins::in_commands(text)).collect())
+}
+
+/// The same of the value of a key, whose name may say what is in it.
+pub(super) fn ranges_of(key: &str, value: &str) -> Vec<Range<usize>> {
+    let own = logins::of_key(key, value);
+    merged(ranges(value).into_iter().chain(own).collect())
 }
 
 fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::by_name::{NameSays, counts, name_says};
+use super::logins;
 use super::nothing::{is_placeholder, says_nothing, written};
 use super::ordinary::{is_ordinary, is_path};
 
@@ -16,9 +17,10 @@ pub(crate) fn is_secret_named(name: &str, value: &str) -> bool {
     if says_nothing(value) || is_placeholder(value) || names_one {
         return false;
     }
+    let lists_logins = || !logins::of_key(name, value).is_empty();
     match name_says(name) {
-        NameSays::Nothing => false,
-        NameSays::Perhaps => !is_ordinary(value),
+        NameSays::Nothing => lists_logins(),
+        NameSays::Perhaps => lists_logins() || !is_ordinary(value),
         NameSays::Secret => {
             let is_number = value.chars().all(|c| c.is_ascii_digit());
             !(is_path(value) || is_number && counts(name))

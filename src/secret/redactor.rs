@@ -1,11 +1,15 @@
 //! Hiding in text what is known to be secret, and what shows that it is.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::by_form::{self, is_secret};
 use super::by_name::is_secret_word;
 use super::hidden::HIDDEN;
+use super::logins;
 use super::member::is_secret_named;
 
 /// Hides in text what is known to be secret - values of secret keys - and what has the form of one.
@@ -29,7 +33,7 @@ impl Redactor {
             self.hide(value);
         }
         if is_secret(key, value) {
-            for range in by_form::ranges(value) {
+            for range in by_form::ranges_of(key, value) {
                 self.hide(&value[range]);
             }
         }
@@ -42,12 +46,23 @@ impl Redactor {
 
     /// Whether the value of a key is a secret as far as its name tells, or the name of what it becomes.
     pub(crate) fn is_secret_named(&self, key: &str, value: &str) -> bool {
-        let becomes = self
-            .handed_on
-            .iter()
-            .filter(|(variable, _)| variable == key);
-        let mut names = becomes.map(|(_, key)| key.as_str()).chain([key]);
-        names.any(|name| is_secret_named(name, value))
+        let mut names = vec![key];
+        let mut at = 0;
+        // What it becomes may become something else in its turn.
+        while let Some(name) = names.get(at).copied() {
+            if is_secret_named(name, value) {
+                return true;
+            }
+            let becomes = self.handed_on.iter().filter(|(from, _)| from == name);
+            let new: Vec<&str> = becomes.map(|(_, key)| key.as_str()).collect();
+            names.extend(
+                new.into_iter()
+                    .filter(|new| !names.contains(new))
+                    .collect::<Vec<_>>(),
+            );
+            at += 1;
+        }
+        false
     }
 
     /// Learns every pair of a document, such as the model of a stack: members of maps, `KEY=value` in
@@ -57,6 +72,7 @@ impl Redactor {
             Value::String(text) => self.learn(name, text),
             Value::Number(number) => self.learn(name, &number.to_string()),
             Value::Array(items) => {
+                self.learn_command(items);
                 let mut flag = None;
                 for item in items {
                     self.learn_all(flag.unwrap_or(name), item);
@@ -70,6 +86,14 @@ impl Redactor {
                 }
             }
             Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// Learns what the words of a command say only together: `-u`, `name:password`.
+    fn learn_command(&mut self, words: &[Value]) {
+        let line = command_of(words);
+        for range in logins::in_commands(&line) {
+            self.hide(&line[range]);
         }
     }
 
@@ -148,7 +172,11 @@ impl Redactor {
             Value::String(text) => self.of_pair(text).into(),
             Value::Number(number) if is_secret_named(name, &number.to_string()) => HIDDEN.into(),
             Value::Array(items) => {
-                let items = items.iter().map(|item| self.redact_below(name, item));
+                let mut knows = Cow::Borrowed(self);
+                if !logins::in_commands(&command_of(items)).is_empty() {
+                    knows.to_mut().learn_command(items);
+                }
+                let items = items.iter().map(|item| knows.redact_below(name, item));
                 items.collect()
             }
             Value::Object(members) => {
@@ -172,11 +200,25 @@ impl Redactor {
     }
 }
 
+fn command_of(words: &[Value]) -> String {
+    let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+    words.join(" ")
+}
+
 /// A text without what has the form of a secret, for what nobody has learned.
 pub(crate) fn hidden_by_form(text: &str) -> String {
+    hidden_at(text, by_form::ranges(text))
+}
+
+/// The same of the value of a key, whose name may say where in it a secret stands.
+pub(crate) fn hidden_by_key(key: &str, value: &str) -> String {
+    hidden_at(value, by_form::ranges_of(key, value))
+}
+
+fn hidden_at(text: &str, ranges: Vec<Range<usize>>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for range in by_form::ranges(text) {
+    for range in ranges {
         out.push_str(&text[at..range.start]);
         out.push_str(HIDDEN);
         at = range.end;

@@ -31,6 +31,7 @@ use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::compose::{Compose, ProjectArgs, parse_json};
 use crate::docker::container::Container;
+use crate::edit::dotenv::{Dotenv, Format};
 use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::process;
@@ -157,10 +158,26 @@ pub(crate) async fn resolve(compose: &Compose, located: &Located) -> Result<Reso
     // Without it routes are told less exactly; the plan itself stands on the models.
     let source =
         source.map(|value| Source::of_json(&value).with_paths_filled(|text| own.fill_in(text)));
-    Ok(Resolved {
-        source: source.unwrap_or_default(),
-        ..resolved
-    })
+    let mut source = source.unwrap_or_default();
+    learn_env_files(&mut source, &own);
+    Ok(Resolved { source, ..resolved })
+}
+
+/// What variables become may stand in the stack's env files as well, and in those of services.
+fn learn_env_files(source: &mut Source, own: &OwnVariables) {
+    let of_services = source.services.values().flat_map(|one| &one.env_files);
+    // In a raw one nothing is filled in.
+    let of_services = of_services.filter(|file| !file.raw);
+    let paths: BTreeSet<PathBuf> = of_services.map(|file| file.path.clone()).collect();
+    for file in &own.files {
+        source.learn_env_file(&file.tree);
+    }
+    for path in paths {
+        let bytes = files::read_if_exists(&path).ok().flatten();
+        if let Some(Ok(file)) = bytes.map(|bytes| Dotenv::parse(&bytes, Format::Compose)) {
+            source.learn_env_file(&file);
+        }
+    }
 }
 
 /// What is said where the stack as it is cannot be read.

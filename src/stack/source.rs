@@ -1,14 +1,20 @@
 //! Where values come from: the model with `${VAR}` left in place, which Compose prints for
 //! `config --no-interpolate`, after includes, extensions and merges.
 
+pub(crate) mod handed_on;
+mod variable_names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 use super::model::Section;
+use crate::edit::dotenv::Dotenv;
 use crate::event::ServiceName;
-use crate::secret::{Redactor, hidden_by_form, names_secret};
+use crate::secret::Redactor;
+
+pub(crate) use variable_names::variables;
 
 /// The unresolved model, reduced to what reaches services.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,7 +75,7 @@ impl Source {
             .filter(|(_, references)| !references.is_empty())
             .collect();
         let mut becomes = Vec::new();
-        add_secrets("", value, &mut becomes);
+        handed_on::of_model("", value, &mut becomes);
         Self {
             services,
             shared,
@@ -89,6 +95,11 @@ impl Source {
 }
 
 impl Source {
+    /// Takes in what variables become in the lines of an env file of the stack.
+    pub(crate) fn learn_env_file(&mut self, file: &Dotenv) {
+        self.becomes.extend(handed_on::of_env_file(file));
+    }
+
     /// What knows which variables are secrets by what they become.
     pub(crate) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
@@ -236,142 +247,10 @@ fn collect(value: &Value, place: &mut String, found: &mut Vec<VariableReference>
     place.truncate(length);
 }
 
-/// A name that says that its value is a secret.
-const SECRET: &str = "PASSWORD";
-
-/// Finds the variables that become the value of a key, a part of one that is a secret by its name, or what
-/// the form of a text shows to be a secret, such as the password of a URL.
-fn add_secrets(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::String(text) => {
-            let (name, text) = match text.split_once('=') {
-                Some((key, rest)) if name == "environment" => (key, rest),
-                Some(_) | None => (name, text.as_str()),
-            };
-            for variable in variables(text) {
-                let key = match is_one_variable(text) || names_secret(name) {
-                    true => name,
-                    false if hides_part(text, &variable) => SECRET,
-                    false => continue,
-                };
-                found.push((variable, key.to_owned()));
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| add_secrets(name, item, found)),
-        Value::Object(map) => {
-            for (key, item) in map {
-                match (name, item) {
-                    // `secrets: {NAME: {environment: VAR}}`
-                    ("secrets", Value::Object(own)) => {
-                        let variable = own.get("environment").and_then(Value::as_str);
-                        found.extend(variable.map(|one| (one.to_owned(), SECRET.to_owned())));
-                    }
-                    _ => add_secrets(key, item, found),
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Whether a text would be hidden where the value of a variable stands in it.
-fn hides_part(text: &str, variable: &str) -> bool {
-    let probe = "Probeword1";
-    let begins = [format!("${{{variable}"), format!("${variable}")];
-    let mut filled = text.to_owned();
-    for begin in begins {
-        while let Some(at) = filled.find(&begin) {
-            let rest = &filled[at + begin.len()..];
-            let end = match begin.starts_with("${") {
-                true => rest.find('}').map_or(rest.len(), |end| end + 1),
-                false => 0,
-            };
-            let end = at + begin.len() + end;
-            filled.replace_range(at..end, probe);
-        }
-    }
-    filled.contains(probe) && !hidden_by_form(&filled).contains(probe)
-}
-
-/// Whether a text is one `${VAR…}`, or one `$VAR`, and nothing else.
-fn is_one_variable(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix('$') else {
-        return false;
-    };
-    match rest.strip_prefix('{') {
-        Some(inner) => inner.find('}') == Some(inner.len().saturating_sub(1)),
-        None => variables(text).first().is_some_and(|name| name == rest),
-    }
-}
-
-/// The variables that a text refers to: `$NAME`, `${NAME…}`, nested defaults included; `$$` is a
-/// literal dollar.
-pub(crate) fn variables(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            rest = after;
-            continue;
-        }
-        rest = rest.strip_prefix('{').unwrap_or(rest);
-        let end = rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        if end > 0 && !rest.starts_with(|c: char| c.is_ascii_digit()) {
-            names.push(rest[..end].to_owned());
-        }
-        rest = &rest[end..];
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn variables_of_a_text() {
-        assert_eq!(
-            variables("$A-${B:-${C}} $$D ${E?x} 5$ $1"),
-            ["A", "B", "C", "E"]
-        );
-        assert!(variables("$").is_empty());
-        assert!(variables("${").is_empty());
-    }
-
-    #[test]
-    fn variables_that_become_secrets() {
-        let source = Source::of_json(&json!({
-            "services": {"web": {
-                "environment": {
-                    "API_TOKEN": "${NK}",
-                    "DB_PASSWORD": "x${PART}y",
-                    "DB_URL": "postgres://${USER}:${WORD}@db/${NAME}",
-                    "AUTH": "Bearer ${BEARER:-none}",
-                    "TZ": "${ZONE}",
-                },
-                "secrets": [{"source": "s"}],
-            }},
-            "secrets": {"s": {"environment": "OF_SECRET"}, "f": {"file": "./${FILE}"}},
-        }));
-        let redactor = source.redactor();
-        for (variable, is_secret) in [
-            ("NK", true),
-            ("PART", true),
-            ("WORD", true),
-            ("BEARER", true),
-            ("OF_SECRET", true),
-            ("NAME", false),
-            ("ZONE", false),
-            ("FILE", false),
-        ] {
-            let shows = redactor.lets_pass_of(variable, "meadow");
-            assert_eq!(shows, !is_secret, "{variable}");
-        }
-    }
 
     #[test]
     fn references_and_env_files() {

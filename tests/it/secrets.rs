@@ -94,6 +94,49 @@ fn no_output_and_no_record_holds_a_secret() {
 }
 
 #[test]
+fn what_an_env_file_makes_a_secret_is_hidden() {
+    let web = idle(
+        "env_file: web.env, labels: {x.basicauth.users: 'me:${V3}'}, \
+         healthcheck: {test: [CMD, curl, -u, 'me:${V4}', 'http://x'], disable: true}",
+    );
+    let compose = format!("services:\n  web: {web}\n");
+    let lines = "A1=postgres://app:${V1}@db/x\nB1=Bearer ${V2}\nPLAIN=${V5}\nUSERS=ann:marigold\n";
+    let env = "V1=meadow\nV2=orchard\nV3=thistle\nV4=bramble\nV5=forest\n";
+    let files = [
+        ("compose.yaml", compose.as_str()),
+        (".env", env),
+        ("web.env", lines),
+    ];
+    let Some(stack) = TestStack::new(&files) else {
+        return;
+    };
+    for (key, old) in [
+        ("V1", "meadow"),
+        ("V2", "orchard"),
+        ("V3", "thistle"),
+        ("V4", "bramble"),
+    ] {
+        let new = format!("{key}=heather");
+        for args in [
+            &["set", &new, "--no-apply", "--dry-run"][..],
+            &["--json", "set", &new, "--no-apply", "--dry-run"],
+            &["why", key],
+            &["--json", "why", key],
+        ] {
+            let answer = stack.refit(args).exits(0);
+            answer.says("V").never_says(old).never_says("heather");
+        }
+    }
+    stack.refit(&["why", "V5"]).exits(0).says("forest");
+    let users = ["set", "USERS=ann:heather", "-F", "web.env", "--no-apply"];
+    let answer = stack.refit(&users).exits(0);
+    answer
+        .says("USERS")
+        .never_says("marigold")
+        .never_says("heather");
+}
+
+#[test]
 fn get_prints_the_value_that_was_asked_for() {
     let Some(stack) = stack() else {
         return;

@@ -149,7 +149,7 @@ impl Examination<'_> {
 
     /// What other programs print may hold what they were given.
     pub(super) fn redactor(&self, env: &[EnvText]) -> Redactor {
-        let mut redactor = Redactor::default();
+        let mut redactor = self.resolved.source.redactor();
         for line in env.iter().flat_map(|file| &file.lines) {
             redactor.learn(&line.key, line.value.expose());
         }

@@ -97,6 +97,19 @@ impl Dotenv {
         Ok(self.reading(lookup, &|_| None)?.get(key.as_str()))
     }
 
+    /// The values in which other variables have a part, each with its key, before anything is filled in.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.items.iter().filter_map(|item| {
+            let ItemKind::Assignment { key, value, style } = item.kind else {
+                return None;
+            };
+            match unquote(value.of(&self.text), style) {
+                Unquoted::Template(text) if text.contains('$') => Some((key.of(&self.text), text)),
+                Unquoted::Template(_) | Unquoted::Literal(_) => None,
+            }
+        })
+    }
+
     /// The value that an item assigns, where no other variable has a part in it.
     pub(super) fn constant(&self, item: &Item) -> Option<Cow<'_, str>> {
         let ItemKind::Assignment { value, style, .. } = item.kind else {
