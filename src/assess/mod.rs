@@ -52,6 +52,7 @@ pub(crate) async fn make(
         What::Edit(edit) => {
             let edited = edits::make(edit, &place.located)?;
             slips::of_places(edit, &place.located, &options.allow)?;
+            slips::of_removals(edit, &edited, &options.allow)?;
             let mut assessment = edit::of_edit(place, edited, options).await?;
             let told = slips::of_keys(place, edit, &assessment, &options.allow)?;
             assessment.notes.extend(told);

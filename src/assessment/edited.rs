@@ -22,6 +22,17 @@ pub(crate) struct KeyChange {
     pub after: Option<String>,
 }
 
+/// A key to be removed that is not there, while another is that was probably meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotThere {
+    /// As it was typed.
+    pub key: String,
+    /// The other one.
+    pub meant: String,
+    /// Where that stands, as shown.
+    pub at: String,
+}
+
 /// Files as they are to be.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edited {
@@ -29,6 +40,8 @@ pub(crate) struct Edited {
     pub files: Vec<FileEdit>,
     /// Every key that was named, whether it changes or not.
     pub changes: Vec<KeyChange>,
+    /// Keys to be removed that are a slip of the hand away from those that are there.
+    pub not_there: Vec<NotThere>,
     /// What the person should know.
     pub notes: Vec<String>,
     /// What is only told, such as which file was chosen.

@@ -144,6 +144,17 @@ fn with_colon(
     }
     // As make and some shells write it: `KEY:=VALUE`.
     let value = &word[end + 1..];
+    // `section:key=value`: the parts of a path are separated by dots.
+    if let Some((name, value)) = value.split_once('=')
+        && how.paths
+        && !name.is_empty()
+        && name.chars().all(is_name)
+    {
+        let path = format!("{key}.{name}");
+        let text = format!("{key}:{name} is no path: its parts are separated by dots");
+        let hint = meant(at..at + 1, &path, value, how);
+        return Some(Complaint::new(Code::KeyInvalid, text).hint(hint));
+    }
     let value = unquoted(value.strip_prefix('=').unwrap_or(value));
     let text = format!("{key} and its value are separated by a colon, not by =");
     if !value.is_empty() {
@@ -310,6 +321,8 @@ mod tests {
         );
         let path = "services.web.image=nginx:1";
         meant(&["services.web.image: nginx:1"], "key_invalid", path);
+        let path = "services.web.environment.PORT=5";
+        meant(&["services.web:environment.PORT=5"], "key_invalid", path);
     }
 
     #[test]

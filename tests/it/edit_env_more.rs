@@ -181,8 +181,8 @@ fn exports_windows_lines_and_duplicates_keep_their_form() {
         .says("did you mean SESSION_EXPIRY?");
     stack
         .refit(&["unset", "SESSION_EXPIRI", "--no-apply"])
-        .exits(0)
-        .says("did you mean SESSION_EXPIRY?");
+        .exits(1)
+        .says("did you mean refit unset SESSION_EXPIRY --no-apply");
 }
 
 #[test]

@@ -387,9 +387,9 @@ fn a_path_that_leads_nowhere_gets_a_hint() {
     refused(&["set", "services.web.enviroment.K=1"])
         .says("enviroment")
         .says("services.web.environment");
-    // Nothing to remove is no error, but may be a slip.
-    edits(&stack, "unset", &["services.web.enviroment.MODE"])
-        .says("was not set; nothing to remove; did you mean services.web.environment.MODE?");
+    // Nothing to remove is no error, unless it is a slip.
+    refused(&["unset", "services.web.enviroment.MODE"])
+        .says("did you mean refit unset services.web.environment.MODE");
     let new = ["services.wbe.image=x", "--dry-run"];
     edits(&stack, "set", &[&new[..], &allowed].concat())
         .says("services.wbe.image is new; did you mean services.web.image?");

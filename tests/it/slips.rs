@@ -17,13 +17,14 @@ fn stack() -> Option<TestStack> {
         ("cache.env", "EVICTION=1\n"),
         ("app.yml", "setting:\n  port: 1\n"),
         ("app.ini", "NAME = x\n[log]\nMODE = a\n"),
+        ("app.toml", "[server]\nport = 1\n"),
         (".env.example", "MAX_BOOKS=1\n# WELCOME_TEXT=hello\n"),
     ];
     TestStack::new(&files)
 }
 
 /// Words, the code of the refusal, and what it says.
-const REFUSED: [(&[&str], &str, &str); 24] = [
+const REFUSED: [(&[&str], &str, &str); 27] = [
     (
         &["MAX_BOOK=300"],
         "new_key",
@@ -121,6 +122,21 @@ const REFUSED: [(&[&str], &str, &str); 24] = [
         "did you mean refit set setting.port=2 -F app.yml --no-apply",
     ),
     (
+        &["port=2", "-F", "app.yml"],
+        "new_key",
+        "did you mean refit set setting.port=2 -F app.yml --no-apply",
+    ),
+    (
+        &["port=2", "-F", "app.toml"],
+        "new_key",
+        "port is new, and app.toml has server.port",
+    ),
+    (
+        &["log:MODE=b", "-F", "app.ini"],
+        "key_invalid",
+        "did you mean refit set log.MODE=b -F app.ini --no-apply",
+    ),
+    (
         &["LEVEL=2", "-F", "app.ini"],
         "new_key",
         "name its section, as in refit set log.LEVEL=2 -F app.ini --no-apply",
@@ -177,9 +193,36 @@ fn a_slip_is_refused_with_what_was_meant() {
     ] {
         stack.refit(words).exits(1).says(said);
     }
-    let told = stack.refit(&["unset", "setting.prot", "-F", "app.yml", "--no-apply"]);
-    told.exits(0)
-        .says("nothing to remove; did you mean setting.port?");
+    for (words, said) in [
+        (
+            &["setting.prot", "-F", "app.yml"][..],
+            "did you mean refit unset setting.port -F app.yml --no-apply",
+        ),
+        (&["port", "-F", "app.toml"], "app.toml has server.port"),
+        (
+            &["MAX_BOOK"],
+            "MAX_BOOK is not set, and .env:1 has MAX_BOOKS",
+        ),
+        (&["THEEM"], "compose.yaml:2 has THEME"),
+        (
+            &["EVICTIONS", "-F", "cache.env"],
+            "cache.env:1 has EVICTION",
+        ),
+        (
+            &["services.app.enviroment.THEME"],
+            "did you mean refit unset services.app.environment.THEME",
+        ),
+    ] {
+        let unset = |more: &[&str]| {
+            stack.refit(&[&["--json", "unset"], words, &["--no-apply"], more].concat())
+        };
+        let answer = unset(&[]).exits(1).says(said);
+        assert_eq!(answer.refusal(), "new_key", "{answer}");
+        unset(&["--allow", "new-key"]).exits(0);
+    }
+    assert_eq!(read(), before);
+    // Nothing is near: there is nothing to remove.
+    stack.refit(&["unset", "ELSEWHERE", "--no-apply"]).exits(0);
     let answer = stack.refit(&["unset", "services.app.ports.0"]).exits(1);
     answer.says("did you mean services.app.ports[0]?");
     let answer = stack.refit(&["get", "app.image"]).exits(1);
@@ -199,6 +242,8 @@ fn what_is_meant_so_is_written() {
     written(&["MAX_BOOK=300", "app.image=foo", "--allow", "new-key"]);
     written(&["WELCOME_TEXT=hi", "NEW_KEY=1"]);
     written(&["LEVEL=2", "-F", "app.ini", "--allow", "new-key"]);
+    written(&["port=2", "-F", "app.toml", "--allow", "new-key"]);
+    assert_eq!(stack.read("app.toml"), "port = 2\n[server]\nport = 1\n");
     assert!(stack.read("app.ini").starts_with("NAME = x\nLEVEL = 2\n"));
     written(&["A=1", "-F", "other.env"]);
     assert_eq!(stack.read("other.env"), "A=1\n");

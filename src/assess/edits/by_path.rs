@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::command::with_key;
 use super::file::{check_is_file, text_of, with_meant};
-use crate::assessment::edited::{Edited, KeyChange};
+use crate::assessment::edited::{Edited, KeyChange, NotThere};
 use crate::complaint::{Code, Complaint};
 use crate::edit::paths::{self, PathEditError, PathSyntax};
 use crate::edit::value_text;
@@ -13,6 +13,7 @@ use crate::request::{Edit, EditRequest, To, ValueType};
 use crate::stack::locate::Located;
 use crate::stack::side::Side;
 use crate::stack::{shown, suggested_path};
+use crate::suggest;
 
 /// Whose file it is, which says how it is read and what a value in it may be.
 #[derive(Debug, Clone, Copy)]
@@ -54,9 +55,12 @@ pub(super) fn edit_by_path(
             .notes
             .extend(notes.map(|note| format!("{file}: {note}")));
         if done.before.is_none() {
-            edited
-                .notes
-                .extend(of.remark_on_new(&file, &text, &place, edit, located));
+            let meant = of.meant(&text, &place, located);
+            if let Some(slip) = of.slip(edit, &file, meant.as_deref()) {
+                edited.not_there.push(slip);
+            }
+            let remark = of.remark_on_new(&file, &place, edit, meant);
+            edited.notes.extend(remark);
         }
         edited.changes.push(KeyChange {
             file: file.clone(),
@@ -148,21 +152,38 @@ impl PathFile {
         }
     }
 
+    /// What was probably meant by a path that is not there.
+    fn meant(self, text: &str, place: &YamlPath, located: &Located) -> Option<String> {
+        match self {
+            Self::Compose => suggested_path::of(place, located),
+            Self::Yaml => paths::sibling_in_yaml(text, place),
+            Self::Other(syntax) => syntax.sibling(text, place),
+        }
+    }
+
+    /// Nothing to remove, by a slip of the hand.
+    fn slip(self, edit: &Edit, file: &str, meant: Option<&str>) -> Option<NotThere> {
+        let meant = meant.filter(|meant| match self {
+            // Of paths in its own files Compose's grammar gives advice that is wider than slips.
+            Self::Compose => suggest::slip_of(&edit.key, [*meant]).is_some(),
+            Self::Yaml | Self::Other(_) => true,
+        })?;
+        matches!(edit.to, To::Unset).then(|| NotThere {
+            key: edit.key.clone(),
+            meant: meant.to_owned(),
+            at: file.to_owned(),
+        })
+    }
+
     /// What Compose lets pass, and a person may not have meant: nothing to remove, and a service that
     /// only a slip of the finger made.
     fn remark_on_new(
         self,
         file: &str,
-        text: &str,
         place: &YamlPath,
         edit: &Edit,
-        located: &Located,
+        meant: Option<String>,
     ) -> Option<String> {
-        let meant = match self {
-            Self::Compose => suggested_path::of(place, located),
-            Self::Yaml => paths::sibling_in_yaml(text, place),
-            Self::Other(syntax) => syntax.sibling(text, place),
-        };
         match (&edit.to, self) {
             (To::Unset, _) => {
                 let note = format!("{file}: {place} was not set; nothing to remove");

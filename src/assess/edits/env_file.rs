@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file::{check_is_file, format_of, with_meant};
 use crate::assess::edit_target;
-use crate::assessment::edited::{Edited, KeyChange};
+use crate::assessment::edited::{Edited, KeyChange, NotThere};
 use crate::assessment::key_diff::value_of;
 use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, DotenvError, EnvKey, EnvNote};
@@ -68,7 +68,20 @@ pub(super) fn edit_env(
             }
             To::Unset => (tree.unset(&key).map_err(&refused)?, None),
         };
-        let near = || suggest::meant(key.as_str(), tree.keys().map(|(known, _)| known));
+        let is_gone = notes
+            .iter()
+            .any(|note| matches!(note, EnvNote::NotSet { .. }));
+        let known = || tree.keys().map(|(known, _)| known);
+        if is_gone && let Some(meant) = suggest::slip_of(key.as_str(), known()) {
+            let line = tree.keys().find(|(known, _)| *known == meant);
+            let line = line.map(|(_, line)| format!(":{line}")).unwrap_or_default();
+            edited.not_there.push(NotThere {
+                key: edit.key.clone(),
+                meant: meant.to_owned(),
+                at: format!("{file}{line}"),
+            });
+        }
+        let near = || suggest::meant(key.as_str(), known());
         for note in notes {
             let text = format!("{file}: {note}");
             match (&note, near()) {

@@ -16,7 +16,7 @@ pub(crate) use file::{
 
 use crate::assess::edit_target;
 use crate::assess::edit_target::key::{self, KeyTarget};
-use crate::assessment::edited::{Edited, KeyChange};
+use crate::assessment::edited::{Edited, KeyChange, NotThere};
 use crate::complaint::{Code, Complaint};
 use crate::edit::syntax::FileSyntax;
 use crate::edit::value_text;
@@ -28,6 +28,7 @@ use crate::stack::locate::Located;
 use crate::stack::shown;
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
+use crate::suggest;
 use by_path::{PathFile, edit_by_path};
 use env_file::edit_env;
 use file::existing;
@@ -95,6 +96,10 @@ fn edit_in_force(
     if let Some(complaint) = found.refused {
         return Err(complaint);
     }
+    if matches!(edit.to, To::Unset) {
+        let slip = slip_of_unset(&variables, located, &edit.key);
+        edited.not_there.extend(slip);
+    }
     for remark in found.others {
         if !edited.remarks.contains(&remark) {
             edited.remarks.push(remark);
@@ -120,6 +125,27 @@ fn edit_in_force(
         }
     }
     Ok(())
+}
+
+/// A key that nothing sets, and that is a slip of the hand away from one that something does.
+fn slip_of_unset(variables: &StackVariables, located: &Located, key: &str) -> Option<NotThere> {
+    let setting = |key: &str| {
+        let filled = variables.fills_in(key).pop();
+        let mut services = variables.services();
+        filled.or_else(|| services.find_map(|(_, service)| service.counts(key)))
+    };
+    let mut known = variables.known_keys();
+    if known.any(|known| known == key) {
+        return None;
+    }
+    let known = variables.known_keys().filter(|key| setting(key).is_some());
+    let meant = suggest::slip_of(key, known)?;
+    let at = setting(meant)?.at(&located.args.directory);
+    Some(NotThere {
+        key: key.to_owned(),
+        meant: meant.to_owned(),
+        at,
+    })
 }
 
 /// `--for` hands a key on by `${KEY}`, which Compose fills in from the stack's env files alone.

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::assess::edits::{is_hidden, with_key, with_word};
 use crate::assess::{edit_target, edits};
 use crate::assessment::Assessment;
+use crate::assessment::edited::{Edited, NotThere};
 use crate::complaint::{Code, Complaint};
 use crate::edit::dotenv::{Dotenv, Format};
 use crate::edit::syntax::FileSyntax;
@@ -79,6 +80,32 @@ pub(super) fn of_places(
         }
     }
     Ok(())
+}
+
+/// Keys to be removed that are not there, while others are that were probably meant.
+///
+/// # Errors
+/// `new_key`, with the command that was meant.
+pub(super) fn of_removals(
+    request: &EditRequest,
+    edited: &Edited,
+    allow: &BTreeSet<Guard>,
+) -> Result<(), Complaint> {
+    if allow.contains(&Guard::NewKey) {
+        return Ok(());
+    }
+    let slips = edited.not_there.iter();
+    let mut slips = slips.filter_map(|slip| {
+        let mut edits = request.edits.iter();
+        Some((slip, edits.find(|edit| edit.key == slip.key)?))
+    });
+    let Some((NotThere { key, meant, at }, edit)) = slips.next() else {
+        return Ok(());
+    };
+    let text = format!("{key} is not set, and {at} has {meant}");
+    let command = with_key(meant, edit, request);
+    let hint = format!("did you mean {command}? --allow new-key takes it for removed");
+    Err(Complaint::new(Code::NewKey, text).hint(hint))
 }
 
 /// Keys that are a slip away from a known one, and values that the application cannot take. Tells what

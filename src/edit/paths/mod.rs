@@ -89,7 +89,12 @@ impl PathSyntax {
     /// The path of a value that is there, and that is a slip of the hand away from one that is not.
     pub(crate) fn sibling(self, text: &str, path: &YamlPath) -> Option<String> {
         let known: Vec<YamlPath> = self.scalars(text).into_iter().map(|(at, _)| at).collect();
-        sibling(&known, path)
+        let below = || match self {
+            // A key without its section is refused there, with all that has it.
+            Self::Ini => None,
+            Self::Toml | Self::Json | Self::Properties => below_one(&known, path),
+        };
+        sibling(&known, path).or_else(below)
     }
 
     /// A number as it stands in the text: `1.20`, `0x1F`. Nothing where the place holds none.
@@ -135,7 +140,24 @@ impl PathSyntax {
 /// The path of a value of a YAML text that is a slip of the hand away from one that is not there.
 pub(crate) fn sibling_in_yaml(text: &str, path: &YamlPath) -> Option<String> {
     let known = yaml::scalars(text).ok()?.into_iter();
-    sibling(&known.map(|scalar| scalar.path).collect::<Vec<_>>(), path)
+    let known: Vec<YamlPath> = known.map(|scalar| scalar.path).collect();
+    sibling(&known, path).or_else(|| below_one(&known, path))
+}
+
+/// The one path that ends as another does of which nothing is there: `server.port` for `port`. Of several
+/// none is likelier than a new one.
+fn below_one(known: &[YamlPath], path: &YamlPath) -> Option<String> {
+    let steps = path.segments();
+    let is_begun = known
+        .iter()
+        .any(|known| known.segments().first() == steps.first());
+    let end = format!(".{}", plain(steps));
+    let mut longer = known.iter().filter(|known| {
+        let words = plain(known.segments());
+        words.ends_with(&end) && !words.contains('[')
+    });
+    let meant = longer.next().filter(|_| !is_begun)?;
+    longer.next().is_none().then(|| meant.to_string())
 }
 
 /// The path that is a slip of the hand away from one that leads to none of these: it is one of them, or

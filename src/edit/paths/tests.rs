@@ -660,6 +660,10 @@ fn a_path_that_is_a_slip_away_is_known() {
         ("base.other", None),
         ("base", None),
         ("base.port", None),
+        // A path without its beginning.
+        ("port", Some("base.port")),
+        ("else", None),
+        ("a", None),
     ] {
         assert_eq!(
             sibling_in_yaml(text, &path(typed)).as_deref(),
@@ -667,6 +671,23 @@ fn a_path_that_is_a_slip_away_is_known() {
             "{typed}"
         );
     }
+}
+
+#[test]
+fn a_path_without_its_beginning_is_known_where_one_ends_so() {
+    for (syntax, text) in [
+        (Toml, "[server]\nport = 1\n"),
+        (Json, "{\"server\": {\"port\": 1}}"),
+        (Properties, "server.port=1\n"),
+    ] {
+        let meant = |typed: &str| syntax.sibling(text, &path(typed));
+        assert_eq!(meant("port").as_deref(), Some("server.port"), "{text}");
+        assert_eq!(meant("ort"), None, "{text}");
+    }
+    let two = "[a]\nport = 1\n[b]\nport = 2\n";
+    assert_eq!(Toml.sibling(two, &path("port")), None);
+    let there = "port = 1\n[a]\nport = 1\n";
+    assert_eq!(Toml.sibling(there, &path("port")), None);
 }
 
 /// Texts of each kind with comments, odd spaces and both kinds of line ends.
