@@ -19,7 +19,6 @@ use crate::plan::guard::Guard;
 use crate::plan::{self, Inputs};
 use crate::request::Options;
 use crate::rollback::history;
-use crate::secret::Redactor;
 use crate::stack::identity::default_name;
 use crate::stack::locate::Located;
 use crate::stack::model::Model;
@@ -56,10 +55,14 @@ async fn of_files(
         preflight::services_exist(&before.model, &edited.reach)?;
     }
     let env = secrets::env_of(place, &edited);
+    let known = both.before.as_ref();
+    let known = known
+        .map(|before| before.source.redactor())
+        .unwrap_or_default();
     let fenced = fence(both.before, both.after, options);
     let (before, source, after, mut notes) = fenced.map_err(|complaint| {
         // Compose may repeat what it cannot read.
-        let mut redactor = Redactor::default();
+        let mut redactor = known;
         secrets::learn(&mut redactor, &edited, &env);
         let changes = edited.changes.iter();
         let mut paths: Vec<&str> = changes
@@ -112,9 +115,8 @@ async fn of_files(
     // Nobody typed a key to go to another version.
     let typed = !edited.is_noop() && !edited.comes_from_upstream();
     if typed && before.is_some() && edited.reach.is_empty() {
-        notes.extend(warnings::unreached(
-            place, &plan, &reaches, &keys, &model, &source, &variables,
-        ));
+        let told = warnings::unreached(place, &plan, &reaches, &keys, &model, &source, &variables);
+        notes.extend(told.await);
     }
     let effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);
     let differing = warnings::still_differing(&model, place, &containers, &plan);

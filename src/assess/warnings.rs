@@ -53,7 +53,7 @@ pub(crate) fn missing_hooks(place: &Place) -> Vec<String> {
 }
 
 /// A key that reaches nobody is said so before anything is written.
-pub(crate) fn unreached(
+pub(crate) async fn unreached(
     place: &Place,
     plan: &Plan,
     reaches: &[(String, FileReach)],
@@ -65,6 +65,7 @@ pub(crate) fn unreached(
     if !plan.is_empty() {
         return Vec::new();
     }
+    let brought = brought_by_images(place, keys, model).await;
     let syntax = |file: &str| {
         let path = place.located.args.directory.join(file);
         syntax_of(&path, &Side::read(&path), &place.located)
@@ -88,19 +89,13 @@ pub(crate) fn unreached(
         if in_file || !by_key.is_empty() || variables.is_filled_in(key) {
             return None;
         }
-        let project = place.located.args.files.first().map(|f| place.shown(f));
-        let compose = project.unwrap_or_else(|| "the compose file".into());
-        let text = format!(
-            "{key} is not used by any service: {compose} neither uses ${{{key}}} nor hands {file} to one"
-        );
-        let mut handed = variables.services().filter_map(|(name, service)| {
-            let file = service.env_files().last()?;
-            Some(format!("-F {} reaches {name}", place.shown(&file.path)))
-        });
-        let handed = handed.next().map(|way| format!("{way}, "));
-        let subject = application::of(&place.located.args.directory, model, None).ok();
-        let likely = subject.map_or_else(|| "SERVICE".to_owned(), |one| one.service.to_string());
-        Some(format!("{text}; {}--for {likely} adds it", handed.unwrap_or_default()))
+        Some(not_used(
+            place,
+            (file, key),
+            brought.get(key),
+            model,
+            variables,
+        ))
     })
     .fold(Vec::new(), |mut told, text| {
         if !told.contains(&text) {
@@ -108,6 +103,61 @@ pub(crate) fn unreached(
         }
         told
     })
+}
+
+/// A key of a file that the files hand to nobody, with a way to who may be meant: the service that has it
+/// from its image, else one that has a file of its own.
+fn not_used(
+    place: &Place,
+    (file, key): (&str, &str),
+    brought: Option<&ServiceName>,
+    model: &Model,
+    variables: &StackVariables,
+) -> String {
+    let compose = place.located.args.files.first().map(|f| place.shown(f));
+    let compose = compose.unwrap_or_else(|| "the compose file".into());
+    let text = format!(
+        "{key} is not used by any service: {compose} neither uses ${{{key}}} nor hands {file} to one"
+    );
+    if let Some(service) = brought {
+        return format!("{text}; {service} has it from its image: --for {service} sets it there");
+    }
+    let mut handed = variables.services().filter_map(|(name, service)| {
+        let file = service.env_files().last()?;
+        Some(format!("-F {} reaches {name}", place.shown(&file.path)))
+    });
+    let handed = handed.next().map(|way| format!("{way}, "));
+    let subject = application::of(&place.located.args.directory, model, None).ok();
+    let likely = subject.map_or_else(|| "SERVICE".to_owned(), |one| one.service.to_string());
+    format!(
+        "{text}; {}--for {likely} adds it",
+        handed.unwrap_or_default()
+    )
+}
+
+/// Who has a key from its image.
+async fn brought_by_images(
+    place: &Place,
+    keys: &[(String, String)],
+    model: &Model,
+) -> BTreeMap<String, ServiceName> {
+    let mut brought = BTreeMap::new();
+    if keys.is_empty() {
+        return brought;
+    }
+    let services = model.services.keys();
+    let images = services.filter_map(|name| Some((name, model.image_of(name)?)));
+    for (name, image) in images {
+        // Advice only: an image that cannot be looked at brings none.
+        let Ok(Some(environment)) = place.docker.image_environment(&image).await else {
+            continue;
+        };
+        let known = keys.iter().filter(|(_, key)| environment.contains_key(key));
+        for (_, key) in known {
+            brought.entry(key.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    brought
 }
 
 /// Cheap differences that a change leaves alone: what has no container, or crashed.

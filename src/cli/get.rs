@@ -56,7 +56,7 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
         (false, None) => in_file(&found.located, args)?,
     };
     if global.json {
-        page::value_document(&json!({"file": got.at, "key": args.key, "value": got.value}));
+        page::value_document(&json!({"file": got.file, "key": args.key, "value": got.value}));
     } else if let Some(value) = &got.value {
         let text = got.word.unwrap_or_else(|| value_text(value));
         // A script gets every byte of it; a terminal must not obey it.
@@ -80,6 +80,8 @@ pub(super) async fn get(global: &Global, args: &GetArgs) -> Result<Exit, Complai
 struct GotValue {
     /// The file, or the service.
     at: String,
+    /// The file where it stands, or would stand; none of what an image brings.
+    file: Option<String>,
     value: Option<Value>,
     /// A number as it stands in the file.
     word: Option<String>,
@@ -115,11 +117,13 @@ fn in_force(found: &LocatedStack, key: &str) -> Result<GotValue, Complaint> {
         .map(|target| edit_target::key::target_name(target, located));
     let meant = suggest::meant(key, variables.known_keys()).map(str::to_owned);
     let meant = meant.or_else(|| suggested_path::for_key(key, located));
+    let at = match (&got.value, got.at) {
+        (Some(_), Some(at)) => file_of(&at),
+        _ => at.unwrap_or_default(),
+    };
     Ok(GotValue {
-        at: match (&got.value, got.at) {
-            (Some(_), Some(at)) => file_of(&at),
-            _ => at.unwrap_or_default(),
-        },
+        file: Some(at.clone()),
+        at,
         value: got.value.map(Value::String),
         word: None,
         hint: meant.map(|meant| format!("did you mean {meant}?")),
@@ -150,23 +154,25 @@ async fn of_service(
         return Err(Complaint::new(Code::NoService, text).hint(hint));
     };
     let at = format!("{service}");
-    let value = match own.environment.get(key) {
-        Some(value) => value.clone(),
+    let filled = variables.fills_in(key).pop();
+    let (value, setting) = match own.environment.get(key) {
+        Some(value) => {
+            let own = own.counts(key);
+            // What the definition only hands on stands elsewhere.
+            let handed = own.as_ref().is_none_or(|own| own.hands_on(key));
+            (value.clone(), filled.filter(|_| handed).or(own))
+        }
         None => {
-            let mounted = || {
-                let setting = variables.fills_in(key).pop()?;
-                setting
-                    .value
-                    .filter(|_| setting.place.file().is_some_and(|file| own.mounts(file)))
-            };
-            match mounted() {
-                Some(value) => Some(value),
-                None => image_value(found, &variables, service, key).await,
+            let is_mounted = |file: &Path| own.mounts(file);
+            match filled.filter(|one| one.file().is_some_and(is_mounted)) {
+                Some(one) if one.value.is_some() => (one.value.clone(), Some(one)),
+                _ => (image_value(found, &variables, service, key).await, None),
             }
         }
     };
     let meant = suggest::meant(key, variables.known_keys());
     Ok(GotValue {
+        file: setting.map(|one| file_of(&one.at(&located.args.directory))),
         at,
         value: value.map(Value::String),
         word: None,
@@ -215,6 +221,7 @@ fn in_file(located: &Located, args: &GetArgs) -> Result<GotValue, Complaint> {
         FileSyntax::Other => return Err(edits::not_editable(&name)),
     };
     Ok(GotValue {
+        file: Some(name.clone()),
         at: name,
         value: read.value,
         word: read.word,

@@ -40,7 +40,7 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
         let wanted = model
             .services
             .get(&name)
-            .is_some_and(|service| service.replicas > 0);
+            .is_some_and(|service| service.replicas > 0 && !service.has_provider());
         if own.is_empty() && wanted && model.is_active(&name, patient.profiles) {
             found.push(stopped(&name, "has no container"));
         }

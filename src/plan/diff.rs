@@ -102,6 +102,14 @@ fn fields(
             "scale" | "deploy" if only_replicas(old, new) => {
                 replicas(name, before.replicas, after.replicas, wishes);
             }
+            "provider" if before.has_provider() && after.has_provider() => {
+                let what = reason_of_field(inputs, name, "provider", old, new).text;
+                let text = format!(
+                    "gets other options for its provider ({what}), which refit does not call: \
+                     docker compose up -d {name} does"
+                );
+                remarks.push((name.clone(), text));
+            }
             other if NO_CONTAINER.contains(&other) => {
                 remarks.push((
                     name.clone(),

@@ -356,3 +356,16 @@ fn a_profile_that_is_turned_on_starts_its_services() {
         ["extra start (definition: its profile is turned on)"]
     );
 }
+
+#[test]
+fn other_options_of_a_provider_are_said_to_be_such() {
+    let with = |size: &str| json!({"tun": {"provider": {"type": "p", "options": {"size": size}}}, "web": {}});
+    let mut case = Case::new(with("1"), with("2"));
+    case.containers.retain(|one| one.service == "web".into());
+    case.source = json!({"tun": {"provider": {"type": "p", "options": {"size": "${K}"}}}});
+    let plan = case.plan();
+    assert!(plan.steps.is_empty());
+    let told = "gets other options for its provider (provider uses ${K} from .env), which refit does not call: \
+                docker compose up -d tun does";
+    assert_eq!(plan.remarks, [("tun".into(), told.to_owned())]);
+}

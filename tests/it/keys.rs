@@ -67,6 +67,13 @@ fn different_values_ask_for_the_service() {
     assert_eq!(get("web").exits(0).stdout, "info\n");
     assert_eq!(get("db").exits(0).stdout, "warn\n");
     get("none").exits(1).says("LEVEL is not set in none");
+    let file = |service: &str| {
+        let answer = stack.refit(&["--json", "get", "LEVEL", "--for", service]);
+        let document: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+        document["file"].clone()
+    };
+    assert_eq!(file("db"), "compose.yaml");
+    assert_eq!(file("none"), serde_json::Value::Null);
     get("wbe").exits(1).says("did you mean web?");
     stack
         .refit(&["why", "LEVEL"])
@@ -263,6 +270,16 @@ fn what_an_image_brings_and_what_is_taken_away_from_it() {
         .refit(&["why", "PATH"])
         .exits(0)
         .has_line(&["image refit-test/busybox:1", &path]);
+    // A key that nobody gets from the files leads to who has it from its image.
+    let files =
+        "services:\n  a: {image: refit-test/busybox:1}\n  r: {image: refit-test/postgres:1}\n";
+    let Some(stack) = TestStack::new(&[("compose.yaml", files)]) else {
+        return;
+    };
+    stack
+        .refit(&["set", "PGDATA=x", "--dry-run"])
+        .exits(0)
+        .says("r has it from its image: --for r sets it there");
 }
 
 #[test]
