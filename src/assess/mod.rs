@@ -6,6 +6,7 @@ mod edit;
 pub(crate) mod edit_target;
 pub(crate) mod edits;
 pub(crate) mod expected_effects;
+mod other_stacks;
 mod overridden;
 pub(crate) mod own_layer;
 pub(crate) mod preflight;
@@ -162,6 +163,8 @@ pub(crate) async fn checked(
         return assessment;
     }
     assessment.notes.extend(unknown);
+    let others = other_stacks::told(place, &assessment);
+    assessment.notes.extend(others);
     if !options.no_apply {
         let others = warnings::followers_of_others(place, &assessment).await;
         assessment.notes.extend(others);

@@ -50,7 +50,7 @@ pub(crate) async fn compare(
     preflight::services_exist(&resolved.model, services)?;
     let containers = place.of_project(&resolved.model.name);
     let work = runs::past_work(state)?;
-    let found = drift::find(place, &resolved, &containers, &work).await?;
+    let found = drift::find(place, &resolved, &containers, &work, services).await?;
     Ok(BesideWhatRuns {
         resolved,
         containers,

@@ -47,7 +47,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     let state = StateHome::find()?.of_stack(&place.located.args.directory);
     let (work, none) = (runs::past_work(&state), PastWork::default());
     let known = work.as_ref().unwrap_or(&none);
-    let found = drift::find(&place, &resolved, &containers, known).await?;
+    let found = drift::find(&place, &resolved, &containers, known, &[]).await?;
     let directory = &place.located.args.directory;
     let ahead = unfinished::ahead(Some(&place.docker), directory, &state).await;
     let can_plan = ahead.as_ref().is_none_or(Ahead::leaves_the_stack);

@@ -142,7 +142,7 @@ pub(crate) async fn pending(
     let resolved = stack::resolve(&place.compose, &place.located).await?;
     let containers = place.of_project(&resolved.model.name);
     let work = runs::past_work(state)?;
-    let found = drift::find(place, &resolved, &containers, &work).await?;
+    let found = drift::find(place, &resolved, &containers, &work, &[]).await?;
     let waits: Vec<&ServiceName> = found
         .drifts
         .iter()

@@ -162,7 +162,7 @@ fn a_service_whose_profile_is_off_and_that_runs_is_told() {
     let compose = format!(
         "services:\n  web: {}\n  extra: {}\n",
         idle(""),
-        idle("profiles: [more]")
+        idle("profiles: [more], scale: 2")
     );
     let files = [(".env", "COMPOSE_PROFILES=more\n")];
     let Some(stack) = TestStack::started(&compose, &files) else {
@@ -174,6 +174,20 @@ fn a_service_whose_profile_is_off_and_that_runs_is_told() {
         .says("extra still runs though its profile is off: docker compose stop extra stops it")
         .never_says("is not used by any service");
     all_say(&stack, &["still runs though its profile is off"]);
+    // Compose starts none that is missing either.
+    docker(&["rm", "--force", &format!("{}-extra-2", stack.project)]);
+    stack.refit(&["--json", "plan"]).exits(0).plans(&[]);
+    // Nor does it touch one that was changed, unless that is named.
+    let changed = stack
+        .read("compose.yaml")
+        .replace("scale: 2", "scale: 1, labels: {a: b}");
+    stack.write("compose.yaml", &changed);
+    stack.refit(&["--json", "plan"]).exits(0).plans(&[]);
+    stack
+        .refit(&["--json", "apply", "extra", "--dry-run"])
+        .exits(0)
+        .plans(&[("extra", "recreate")]);
+    stack.write("compose.yaml", &compose);
     stack.compose(&["stop", "extra"]);
     stack.refit(&["plan"]).exits(0).says(IN_LINE);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, config, mounted, version};
+use crate::stack::engine::{containers_of, docker};
 use crate::stack::{BUSYBOX, idle, service};
 
 /// A stack whose service gets a password from a tracked `.env`, and mounts a tracked file.
@@ -235,6 +236,64 @@ fn who_has_the_image_that_another_builds_is_upgraded_with_it() {
     assert_eq!(clone.stack.exec("worker", &["cat", "/app/version"]), "2\n");
     clone.refit(&["rollback"]).exits(0);
     assert_eq!(clone.stack.exec("worker", &["cat", "/app/version"]), "1\n");
+}
+
+/// One checkout, two stacks: an upgrade of one moves the files of the other, and says so; the same command
+/// in the other folder puts them in force there.
+#[test]
+fn two_stacks_of_one_checkout() {
+    let Some(clone) = Cloned::new(&mounted()) else {
+        return;
+    };
+    let (left, right) = (
+        clone.stack.second_project("left"),
+        clone.stack.second_project("right"),
+    );
+    let compose = |name: &str, value: &str| {
+        let web = idle(&format!("environment: {{V: '{value}'}}"));
+        format!("name: {name}\nservices:\n  web: {web}\n")
+    };
+    let files = |value: &str| {
+        [
+            ("left/compose.yaml", compose(&left, value)),
+            ("right/compose.yaml", compose(&right, value)),
+        ]
+    };
+    clone.push(&files("1"));
+    clone.git(&["pull", "-q"]);
+    for side in ["left", "right"] {
+        let file = clone
+            .top
+            .join(side)
+            .join("compose.yaml")
+            .display()
+            .to_string();
+        docker(&["compose", "-f", &file, "up", "-d"]);
+    }
+    clone.push(&files("2"));
+    let refit = |args: &[&str]| {
+        let mut command = clone.command(args);
+        command.disturbed("another stack than that of the witness");
+        Answer::of(command, b"").exits(0)
+    };
+    let value = |project: &str| {
+        let one = &containers_of(project)[0];
+        docker(&[
+            "exec",
+            &one.raw["Id"].as_str().unwrap(),
+            "sh",
+            "-c",
+            "echo $V",
+        ])
+    };
+    refit(&["-C", "left", "upgrade"])
+        .says(&format!("{right} runs from files of this checkout too"))
+        .says("right upgrade puts that in force there");
+    assert_eq!((value(&left).trim(), value(&right).trim()), ("2", "1"));
+    refit(&["-C", "right", "upgrade", "--unattended"]).says("Applied");
+    assert_eq!(value(&right).trim(), "2");
+    refit(&["-C", "left", "rollback"]).says("right apply puts that in force there");
+    assert_eq!((value(&left).trim(), value(&right).trim()), ("1", "2"));
 }
 
 /// A folder that a symlink leads to, or one above it: Compose names everything after the link.

@@ -174,7 +174,7 @@ async fn running(
         looked.not.push(format!("the runs of this stack: {error}"));
         PastWork::default()
     });
-    let found = drift::find(&place, resolved, &own, &work).await;
+    let found = drift::find(&place, resolved, &own, &work, &[]).await;
     let found = found.unwrap_or_else(|error| {
         let why = Complaint::from(error).text;
         looked

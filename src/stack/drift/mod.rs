@@ -57,7 +57,7 @@ pub(crate) struct PastWork {
     pub built: BTreeMap<String, String>,
 }
 
-/// Compares the stack's files with what the engine has.
+/// Compares the stack's files with what the engine has; `named` are the services that somebody names.
 ///
 /// # Errors
 /// The engine's or Compose's.
@@ -66,6 +66,7 @@ pub(crate) async fn find(
     resolved: &Resolved,
     containers: &[Container],
     work: &PastWork,
+    named: &[ServiceName],
 ) -> Result<Comparison, EngineError> {
     let model = &resolved.model;
     let seen = look(place, resolved, containers).await?;
@@ -73,6 +74,7 @@ pub(crate) async fn find(
         place,
         resolved,
         containers,
+        named,
         writers: Writers::of(place, model, &work.reloaded),
         built: &work.built,
         variables: OwnVariables::read(&place.located.args),
@@ -102,6 +104,7 @@ struct ComparedStack<'a> {
     place: &'a Place,
     resolved: &'a Resolved,
     containers: &'a [Container],
+    named: &'a [ServiceName],
     writers: Writers<'a>,
     built: &'a BTreeMap<String, String>,
     variables: OwnVariables,
@@ -147,6 +150,13 @@ impl ComparedStack<'_> {
         found.not_known.extend(unclear);
         drifts.extend(self.by_hand(name, &own));
         drifts.extend(self.of_state(name, &own, found));
+        if !is_active && !self.named.contains(name) {
+            // Compose touches nothing of a service whose profile is off, unless it is named.
+            drifts.retain(|drift| !matches!(drift.action, Action::Start | Action::Remove));
+            for drift in &mut drifts {
+                drift.action = Action::None;
+            }
+        }
         // Whatever else is done to the service removes it as well.
         if let Some(left) = left.first()
             && drifts.is_empty()
