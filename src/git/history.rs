@@ -1,5 +1,7 @@
 //! How two commits stand to each other, and what lies between them.
 
+use std::path::Path;
+
 use super::changes::PathChange;
 use super::checkout::Checkout;
 use super::checkout::Upstream;
@@ -96,6 +98,45 @@ impl Git {
     pub(crate) async fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
         let ask = self.ask("merge-base").arg("--is-ancestor");
         ask.arg(old).arg(new).yes().await
+    }
+
+    /// The commit that was checked out at a time, in seconds since 1970; `None`: the reflog does not go
+    /// back so far.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn head_then(&self, time: i64) -> Result<Option<Oid>, GitError> {
+        let moves =
+            self.ask("log")
+                .args(["-g", "-z", "--date=unix", "--format=%H %gd", "HEAD", "--"]);
+        let moves = moves.bytes().await?;
+        let entry = fields(&moves).find_map(|entry| {
+            let text = String::from_utf8_lossy(entry).into_owned();
+            let (commit, since) = text.trim().split_once(" HEAD@{")?;
+            let since: i64 = since.strip_suffix('}')?.parse().ok()?;
+            (since <= time).then(|| commit.parse().ok()).flatten()
+        });
+        Ok(entry)
+    }
+
+    /// Whether two commits differ in what lies at a path.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn differ_in(
+        &self,
+        one: &Oid,
+        other: &Oid,
+        path: &Path,
+    ) -> Result<bool, GitError> {
+        let ask = self.ask("diff-tree").args(["--quiet", "-r"]);
+        let ask = ask.arg(one).arg(other).arg("--");
+        // An empty path is the whole tree.
+        let ask = match path.as_os_str().is_empty() {
+            true => ask,
+            false => ask.arg(path),
+        };
+        Ok(!ask.yes().await?)
     }
 
     /// Whether one of two is built on the other.

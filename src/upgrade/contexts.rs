@@ -7,11 +7,44 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::assessment::moving::Moving;
+use crate::complaint::{Code, Complaint};
 use crate::event::Action;
 use crate::git::ChangeKind;
 use crate::plan::Plan;
 use crate::stack::build;
 use crate::stack::model::Model;
+
+/// A submodule that is new upstream lies nowhere here yet, and is fetched by git alone: a build or a mount
+/// that wants it would find an empty folder.
+///
+/// # Errors
+/// `not_supported`.
+pub(super) fn without_new_submodules(model: &Model, moving: &Moving) -> Result<(), Complaint> {
+    let changes = moving.movement.prediction.changes.iter();
+    let new = changes.filter(|change| {
+        change.after == ChangeKind::Submodule && change.before != ChangeKind::Submodule
+    });
+    for change in new {
+        let folder = moving.checkout.named(&change.path);
+        let uses = |path: &Path| folder.starts_with(path) || path.starts_with(&folder);
+        let user = model.services.iter().find(|(_, service)| {
+            let build = service.raw.get("build").and_then(build::context);
+            let mut paths = service.binds.iter().map(|bind| bind.source.as_path());
+            build.is_some_and(uses) || paths.any(uses)
+        });
+        if let Some((service, _)) = user {
+            let path = change.path.display();
+            let text = format!(
+                "upstream brings the submodule {path}, which {service} needs, and which is not here yet"
+            );
+            let hint = format!(
+                "git pull && git submodule update --init {path}, then refit upgrade puts it in force"
+            );
+            return Err(Complaint::new(Code::NotSupported, text).hint(hint));
+        }
+    }
+    Ok(())
+}
 
 /// Puts the untracked files of every context that is to be built into the exported tree.
 ///

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 
 use super::versions_read::VersionsRead;
 use crate::assess::{self, BesideWhatRuns};
-use crate::assessment::read_files;
+use crate::assessment::{Assessment, read_files};
 use crate::complaint::Complaint;
-use crate::event::ServiceName;
-use crate::git::Checkout;
+use crate::event::{Action, Reason, Route, ServiceName};
+use crate::git::{Checkout, GitError};
 use crate::rollback::baseline;
 use crate::stack::Place;
+use crate::stack::build;
+use crate::stack::drift::{Drift, not_known_whether_built};
 use crate::stack::side::Side;
 use crate::state::StackState;
 
@@ -26,7 +28,8 @@ pub(super) async fn read(
     checkout: &Checkout,
     state: &StackState,
 ) -> Result<VersionsRead, Complaint> {
-    let beside = assess::compare(place, &[], state).await?;
+    let mut beside = assess::compare(place, &[], state).await?;
+    built_since(checkout, &mut beside).await?;
     let typed = typed_since(place, checkout, &beside, state).await?;
     let assessment = assess::of_files_ahead(place, beside, state, typed.is_empty()).await?;
     let mut read = VersionsRead::from(assessment);
@@ -39,6 +42,78 @@ pub(super) async fn read(
         read.notes.push(text);
     }
     Ok(read)
+}
+
+/// Of images that refit did not build it is not known what they were built from; but where another commit
+/// was checked out when their containers were created, whose build context differs, they are older.
+async fn built_since(checkout: &Checkout, beside: &mut BesideWhatRuns) -> Result<(), GitError> {
+    for name in std::mem::take(&mut beside.found.built_unseen) {
+        let build = beside.resolved.model.services.get(&name);
+        let build = build.and_then(|service| service.raw.get("build"));
+        let context = build.and_then(build::context);
+        let own = beside.containers.iter().filter(|one| one.service == name);
+        let (Some(context), Some(created)) = (context, own.map(|one| one.created).min()) else {
+            continue;
+        };
+        let Some(inside) = checkout.inside(context) else {
+            continue;
+        };
+        let Some(then) = checkout.git.head_then(created).await? else {
+            continue;
+        };
+        if checkout
+            .git
+            .differ_in(&then, &checkout.head, &inside)
+            .await?
+        {
+            let not_known = not_known_whether_built(&name);
+            beside.found.not_known.retain(|text| *text != not_known);
+            let reason = Reason {
+                route: Route::Build,
+                file: None,
+                key: None,
+                text: format!(
+                    "its build context has changed since {}, which was checked out when its container was created",
+                    then.short()
+                ),
+            };
+            beside.found.drifts.push(Drift {
+                service: name,
+                action: Action::Rebuild,
+                reason,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Beside a newer version: what differs of the services that it does not touch.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn tell_differing(
+    place: &Place,
+    assessment: &mut Assessment,
+    state: &StackState,
+) -> Result<(), Complaint> {
+    // What cannot be read as it is has been told, and a stack that is down differs in everything.
+    if assessment.before.is_none() || assessment.plan.stack_is_down {
+        return Ok(());
+    }
+    let beside = assess::compare(place, &[], state).await?;
+    let known: BTreeSet<&ServiceName> = assessment
+        .differing
+        .iter()
+        .map(|one| &one.service)
+        .collect();
+    let left = beside.found.drifts.into_iter().filter(|drift| {
+        assessment.plan.step(&drift.service).is_none()
+            && !known.contains(&drift.service)
+            && assessment.after.services.contains_key(&drift.service)
+    });
+    let left: Vec<Drift> = left.collect();
+    assessment.differing.extend(left);
+    Ok(())
 }
 
 /// Files of the stack that git does not have as they are, that were written after the first of the

@@ -74,7 +74,9 @@ async fn assessed(
     let (mut notes, mut remarks) = (found.notes, found.remarks);
     let (read, moving, checkout) = match found.target {
         Destination::Newer(newer) => {
-            let (read, moving) = newer_version(place, *newer, options, upgrade, emitter).await?;
+            let (mut read, moving) =
+                newer_version(place, *newer, options, upgrade, emitter).await?;
+            files_ahead::tell_differing(place, &mut read.assessment, state).await?;
             (read, Some(moving), CheckoutLook::Newer)
         }
         Destination::Here(checkout, said) => {
@@ -112,6 +114,7 @@ async fn assessed(
     assessment.notes.splice(0..0, notes);
     let hooks = around(place, &assessment, moving.as_ref());
     if let Some(moving) = &moving {
+        contexts::without_new_submodules(&assessment.after, moving)?;
         contexts::complete(&assessment.after, moving, &assessment.plan)?;
     }
     let supply = Supply {

@@ -280,7 +280,7 @@ fn two_stacks_of_one_checkout() {
         let one = &containers_of(project)[0];
         docker(&[
             "exec",
-            &one.raw["Id"].as_str().unwrap(),
+            one.raw["Id"].as_str().unwrap(),
             "sh",
             "-c",
             "echo $V",
@@ -426,4 +426,55 @@ fn what_is_checked_out_already_is_put_in_force() {
         .says(".env was edited here since these containers were created")
         .says("Out of sync since before; refit apply fixes it");
     assert_eq!(environment(&clone, "V"), "2");
+}
+
+/// A new version touches what it changes; what differs besides is told, and the next upgrade puts it in
+/// force.
+#[test]
+fn what_differs_beside_a_new_version_is_told() {
+    let compose = |web: &str, other: &str| {
+        let of = |value: &str| idle(&format!("environment: {{V: '{value}'}}"));
+        let text = format!("services:\n  web: {}\n  other: {}\n", of(web), of(other));
+        [("compose.yaml", text)]
+    };
+    let Some(clone) = Cloned::started(&compose("1", "1")) else {
+        return;
+    };
+    clone.push(&compose("2", "1"));
+    clone.git(&["pull", "-q"]);
+    clone.push(&compose("2", "2"));
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("web runs with another V: out of sync since before this run");
+    assert_eq!(environment(&clone, "V"), "1");
+    clone.refit(&["upgrade"]).exits(0).says("Applied");
+    assert_eq!(environment(&clone, "V"), "2");
+}
+
+/// git alone fetches a submodule that is new: refused, with a way that ends where the upgrade would.
+#[test]
+fn a_submodule_that_is_new_upstream() {
+    let Some(clone) = Cloned::started(&version("1")) else {
+        return;
+    };
+    let library = clone.stack.beside("library");
+    fs::create_dir(&library).unwrap();
+    clone.git_in(&library, &["init", "-q"]);
+    fs::write(library.join("lib.sh"), "echo lib\n").unwrap();
+    clone.git_in(&library, &["add", "-A"]);
+    clone.git_in(&library, &["commit", "-q", "-m", "lib"]);
+    let address = format!("file://{}", library.display());
+    clone.develop(&["submodule", "--quiet", "add", &address, "vendor"]);
+    let dockerfile = format!("FROM {BUSYBOX}\nCOPY . /app/\nCOPY vendor/lib.sh /lib.sh\n");
+    clone.push(&[("Dockerfile", dockerfile)]);
+    let old = clone.side();
+    let answer = clone.refit(&["--json", "upgrade"]).exits(1);
+    assert_eq!(answer.refusal(), "not_supported", "{answer}");
+    answer.says("git submodule update --init vendor");
+    assert_eq!(clone.side(), old);
+    clone.git(&["pull", "-q"]);
+    clone.git(&["submodule", "--quiet", "update", "--init", "vendor"]);
+    clone.refit(&["upgrade"]).exits(0).says("Applied");
+    assert_eq!(clone.stack.exec("web", &["cat", "/lib.sh"]), "echo lib\n");
 }

@@ -40,6 +40,8 @@ pub(crate) struct Comparison {
     pub drifts: Vec<Drift>,
     /// What nobody can see, or was not looked at.
     pub not_known: Vec<String>,
+    /// The services of which it is not known whether their images were built from the present files.
+    pub built_unseen: BTreeSet<ServiceName>,
     /// The files mean another project than the one that runs.
     pub other_project: Option<Complaint>,
     /// What Compose would not make of the files by itself.
@@ -55,6 +57,11 @@ pub(crate) struct PastWork {
     pub reloaded: BTreeMap<ServiceName, Timestamp>,
     /// The digests of what it built images from, by their IDs.
     pub built: BTreeMap<String, String>,
+}
+
+/// What is said of an image that refit did not build.
+pub(crate) fn not_known_whether_built(name: &ServiceName) -> String {
+    format!("whether the image of {name} was built from the present files")
 }
 
 /// Compares the stack's files with what the engine has; `named` are the services that somebody names.
@@ -176,8 +183,8 @@ impl ComparedStack<'_> {
             found.not_known.push(text);
         }
         if service.builds() && is_built_of.is_none() {
-            let text = format!("whether the image of {name} was built from the present files");
-            found.not_known.push(text);
+            found.not_known.push(not_known_whether_built(name));
+            found.built_unseen.insert(name.clone());
         }
     }
 }
