@@ -25,7 +25,7 @@ use crate::health::check::Proofs;
 use crate::health::culprit::Bonds;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
-use crate::health::track::WatchTarget;
+use crate::health::track::{WasFailing, WatchTarget};
 use crate::plan::own_layer::DiscardedLayer;
 use crate::plan::{self, Plan};
 use crate::request::Strategy;
@@ -289,11 +289,15 @@ impl Assessment {
                     restarts: self.seen.restarts(name),
                     starts_over: self.seen.started_over(name),
                 },
-                was_failing: !own.is_empty()
-                    && own.iter().all(|container| container.is_failing())
-                    && !self.seen.serves(name)
-                    || self.seen.crashes_after(name).is_some()
-                    || self.seen.failed(name),
+                was_failing: WasFailing::of(
+                    !own.is_empty()
+                        && own.iter().all(|container| container.is_failing())
+                        && !self.seen.serves(name)
+                        || self.seen.crashes_after(name).is_some()
+                        || self.seen.failed(name),
+                    own.iter().all(|container| container.runs_on())
+                        && self.seen.crashes_after(name).is_none(),
+                ),
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: match action {
                     Action::Restart | Action::Signal => own.len(),

@@ -12,7 +12,7 @@ use crate::docker::container::{Container, State};
 use crate::event::{Action, Emitter, Kind, NoteCode, ServiceName, VerdictWord};
 use crate::exit::Exit;
 use crate::health::limits::{Limits, Past};
-use crate::health::track::WatchTarget;
+use crate::health::track::{WasFailing, WatchTarget};
 use crate::health::verdict::Verdict;
 use crate::health::watch::{Watch, WatchStopped};
 use crate::host::signals::Signals;
@@ -135,7 +135,7 @@ impl Watching {
                     one_shot: shots.contains(service),
                     ..Past::default()
                 },
-                was_failing: false,
+                was_failing: WasFailing::No,
                 old: own.iter().map(|c| (c.id.clone(), c.is_up())).collect(),
                 replicas: own.len(),
                 settings: place.settings.service(service),

@@ -191,6 +191,11 @@ pub(crate) mod label {
 }
 
 impl Container {
+    /// Whether it runs, and does not crash again and again.
+    pub(crate) fn runs_on(&self) -> bool {
+        self.state == State::Running && !self.crashing
+    }
+
     /// Whether it is in trouble: an old fault is not to be blamed on a change.
     pub fn is_failing(&self) -> bool {
         match self.state {

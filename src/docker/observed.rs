@@ -175,6 +175,11 @@ impl Replica {
         is_passing_name(&self.name)
     }
 
+    /// Whether it ran, and did not crash again and again.
+    pub(crate) fn runs_on(&self) -> bool {
+        self.state == RunState::Running && !self.crashing
+    }
+
     /// Whether it was in trouble: an old fault is not to be blamed on a change.
     pub fn is_failing(&self) -> bool {
         match self.state {

@@ -18,6 +18,28 @@ use crate::host::http::{Answer, Reply};
 use crate::host::sockets::Listens;
 use crate::settings::{Probe, ServiceSettings};
 
+/// How a service was off before it is touched: an old fault is not blamed on the change, a worse one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WasFailing {
+    /// It worked.
+    No,
+    /// It ran, and was not well.
+    Ill,
+    /// It did not run, or crashed again and again.
+    Down,
+}
+
+impl WasFailing {
+    /// Of a service that was failing; `ran`: all of it ran all the same.
+    pub(crate) fn of(failing: bool, ran: bool) -> Self {
+        match (failing, ran) {
+            (false, _) => Self::No,
+            (true, true) => Self::Ill,
+            (true, false) => Self::Down,
+        }
+    }
+}
+
 /// A service that is watched.
 #[derive(Debug, Clone)]
 pub struct WatchTarget {
@@ -27,8 +49,8 @@ pub struct WatchTarget {
     pub action: Action,
     /// What it did before.
     pub past: Past,
-    /// It did not work before: an old fault is not blamed on the change.
-    pub was_failing: bool,
+    /// Whether it worked before.
+    pub was_failing: WasFailing,
     /// Its containers before, and whether each ran.
     pub old: Vec<(String, bool)>,
     /// Containers whose start is waited for: what Compose makes of the files, never what somebody had
@@ -107,7 +129,7 @@ impl ServiceTrack {
         let mut target = self.target.clone();
         target.action = action;
         target.past.was_up = true;
-        target.was_failing = false;
+        target.was_failing = WasFailing::No;
         target.old = self.lives.keys().map(|id| (id.clone(), true)).collect();
         target.replicas = target.old.len();
         let listens: BTreeSet<ServedPort> = target.ports.answered.keys().copied().collect();
@@ -555,13 +577,14 @@ impl ServiceTrack {
     }
 
     fn blamed(&self, verdict: Verdict) -> Verdict {
-        if self.target.was_failing {
-            Verdict {
+        let is_broken = || self.lives.values().any(|life| life.broken().is_some());
+        match self.target.was_failing {
+            WasFailing::No => verdict,
+            WasFailing::Ill if verdict.word == VerdictWord::Failed && is_broken() => verdict,
+            WasFailing::Ill | WasFailing::Down => Verdict {
                 word: VerdictWord::AlreadyFailing,
                 ..verdict
-            }
-        } else {
-            verdict
+            },
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::event::{Action, NoteCode, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::limits::Past;
-use crate::health::track::WatchTarget;
+use crate::health::track::{WasFailing, WatchTarget};
 use crate::health::watch::Watch;
 use crate::host::signals::Signals;
 use crate::plan::Step;
@@ -435,9 +435,13 @@ impl Rollback<'_> {
                         .unwrap_or_default(),
                     starts_over: seen.started_over(&step.service),
                 },
-                was_failing: was.iter().any(|one| one.is_failing()) && !seen.serves(&step.service)
-                    || seen.crashes_after(&step.service).is_some()
-                    || seen.failed(&step.service),
+                was_failing: WasFailing::of(
+                    was.iter().any(|one| one.is_failing()) && !seen.serves(&step.service)
+                        || seen.crashes_after(&step.service).is_some()
+                        || seen.failed(&step.service),
+                    was.iter().all(|one| one.runs_on())
+                        && seen.crashes_after(&step.service).is_none(),
+                ),
                 old: old.map(|one| (one.id.clone(), one.state.is_up())).collect(),
                 replicas: was.len().max(1),
                 settings: self.place.settings.service(&step.service),

@@ -13,7 +13,7 @@ fn track() -> ServiceTrack {
             one_shot: false,
             ..Past::default()
         },
-        was_failing: false,
+        was_failing: WasFailing::No,
         old: vec![("c1".into(), true)],
         replicas: 1,
         settings: ServiceSettings::default(),
@@ -88,6 +88,23 @@ fn an_end_that_nobody_asked_for_is_a_crash() {
     track.died("c1", SECOND * 2, 143);
     assert_eq!(track.judge(SECOND * 3), Judged::Decided);
     assert_eq!(track.verdict.unwrap().word, VerdictWord::Failed);
+}
+
+/// To run and be unhealthy is one thing, not to run any more is another.
+#[test]
+fn an_end_is_an_old_fault_only_of_what_did_not_run_before() {
+    for (was, word) in [
+        (WasFailing::No, VerdictWord::Failed),
+        (WasFailing::Ill, VerdictWord::Failed),
+        (WasFailing::Down, VerdictWord::AlreadyFailing),
+    ] {
+        let mut track = track();
+        track.target.was_failing = was;
+        track.started("c1", SECOND, None, Limits::default());
+        track.died("c1", SECOND * 2, 1);
+        assert_eq!(track.judge(SECOND * 3), Judged::Decided);
+        assert_eq!(track.verdict.unwrap().word, word);
+    }
 }
 
 /// Both orders are seen: the engine tells of the kernel's kill by an event of its own.

@@ -352,10 +352,12 @@ fn mounts(one: &Replica) -> String {
     text.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether it does what it did. What was in trouble before may be in any other trouble now.
+/// Whether it does what it did. What was in trouble before may be in any other trouble now; but what ran,
+/// and was only unhealthy, runs.
 fn of_state(was: &Replica, is: &Replica) -> Option<Difference> {
     let same = match (was.state, is.state) {
-        _ if was.is_failing() => true,
+        (RunState::Running, RunState::Running) if was.is_failing() => true,
+        _ if was.is_failing() && !was.runs_on() => true,
         (RunState::Running, RunState::Running) => {
             let fell_ill = was.health != Health::Unhealthy && is.health == Health::Unhealthy;
             // A neighbour that falls ill by itself is told by the watch of whoever is at work.

@@ -178,6 +178,9 @@ fn states_that_are_no_difference() {
     now.containers[0].state = RunState::Exited { code: 1 };
     let told = said(&base, &now, &["web"]);
     assert_eq!(told, ["web state: was running, is exited (1)"]);
+    // It ran, whatever its healthcheck said.
+    base.containers[0].health = Health::Unhealthy;
+    assert_eq!(said(&base, &now, &["web"]), told);
     // Trouble from before.
     base.containers[0].state = RunState::Restarting;
     assert_eq!(said(&base, &now, &["web"]), [""; 0]);
