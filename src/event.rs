@@ -342,6 +342,31 @@ pub struct ImageNews {
     pub from: Option<String>,
     /// Digest of the registry's.
     pub to: String,
+    /// The name of the image that runs, where the new version gives the service another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// The version of the one that runs, as its label says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_version: Option<String>,
+    /// The version of the registry's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<String>,
+    /// Where its changes are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_notes: Option<String>,
+}
+
+impl ImageNews {
+    /// `0.11.4 → 0.12.4 (release notes: …)`, where both images say their version.
+    pub fn versions(&self) -> Option<String> {
+        let (from, to) = self.from_version.as_ref().zip(self.to_version.as_ref())?;
+        let notes = self.release_notes.as_ref();
+        let notes = notes.map_or_else(String::new, |at| format!(" (release notes: {at})"));
+        Some(match from == to {
+            true => format!("{to} in another build{notes}"),
+            false => format!("{from} → {to}{notes}"),
+        })
+    }
 }
 
 /// A key of a sample, with what the sample says of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::assess::validate::fence;
-use crate::assess::{expected_effects, preflight, warnings};
+use crate::assess::{expected_effects, preflight, previous_images, warnings};
 use crate::assessment::edited::Edited;
 use crate::assessment::{Assessment, Change, Decision, Undoing};
 use crate::assessment::{read_files, secrets};
@@ -29,6 +29,7 @@ use crate::stack::suggested_path;
 use crate::stack::variables::StackVariables;
 use crate::stack::{Place, resolve_both, shown, with_absolute_env_files};
 use crate::state::StackState;
+use crate::state::runs;
 
 /// Assesses an edit.
 ///
@@ -239,25 +240,12 @@ pub(super) async fn of_rollback(
             true => complaint.hint("fix what it names first, then refit rollback"),
             false => complaint,
         })?;
-    let mut images = Vec::new();
-    for image in undo.images {
-        let named = place.docker.image_id(&image.name).await?;
-        let defined = assessment.after.services.contains_key(&image.service);
-        // Whatever the name means by now: what counts is what runs.
-        let own = assessment
-            .containers
-            .iter()
-            .filter(|c| c.service == image.service);
-        let runs = own.clone().all(|container| container.image_id == image.id);
-        if named.as_ref() == Some(&image.id) && runs || !defined || assessment.plan.stack_is_down {
-            continue;
-        }
-        let text = format!("returns to its previous image ({})", image.kept_as);
-        if assessment.recreate(&image.service, text) {
-            plan::image::without_build(&mut assessment.plan, &image.service);
-            images.push(image);
-        }
-    }
+    let built = runs::past_work(state)?.built;
+    let (moving, images) = (undo.moving.as_ref(), undo.images);
+    let images =
+        previous_images::put_into_plan(place, &mut assessment, images, moving, &built).await?;
+    let fewer = previous_images::fewer_containers(&assessment, &undo.containers);
+    assessment.notes.extend(fewer);
     Ok(Assessment {
         change: Change::Rollback(Undoing {
             runs: undo.runs,

@@ -10,6 +10,7 @@ mod other_stacks;
 mod overridden;
 pub(crate) mod own_layer;
 pub(crate) mod preflight;
+mod previous_images;
 pub(crate) mod profile_probe;
 mod slips;
 mod stored;

@@ -43,6 +43,7 @@ pub(crate) async fn all(
         }
     }
     ports(place, after, plan).await?;
+    container_names(place, after, plan).await?;
     disk(place, plan, allow).await?;
     Ok(notes)
 }
@@ -279,6 +280,49 @@ async fn ports(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complain
         if holders.is_empty() && place.docker.endpoint.is_local() && !can_bind(port) {
             return Err(in_use(service, port, "by another program on this host"));
         }
+    }
+    Ok(())
+}
+
+/// A name that another container has is found out by Compose only when the old container is gone. Two that
+/// swap theirs have each other's at that moment.
+async fn container_names(place: &Place, after: &Model, plan: &Plan) -> Result<(), Complaint> {
+    let making = plan.steps.iter().filter(|s| s.action.makes_container());
+    for step in making {
+        let service = after.services.get(&step.service);
+        let Some(name) = service.and_then(|service| service.text("container_name")) else {
+            continue;
+        };
+        let Some(holder) = place.docker.holder_of(&name).await? else {
+            continue;
+        };
+        let is_own = holder.project.as_deref() == Some(after.name.as_str());
+        let of = holder.service.as_ref().filter(|_| is_own);
+        let goes = |other: &ServiceName| {
+            *other == step.service || plan.step(other).is_some_and(|s| s.action == Action::Remove)
+        };
+        if of.is_some_and(goes) {
+            continue;
+        }
+        let (by, hint) = match (of, &holder.project) {
+            (Some(other), _) => (
+                format!("by {other} of this stack"),
+                format!("give {other} another name in a run of its own first"),
+            ),
+            (None, Some(project)) => (
+                format!("by a container of the project {project}"),
+                "choose another name, or rename that container: docker rename".to_owned(),
+            ),
+            (None, None) => (
+                "by a container that no Compose project has".to_owned(),
+                format!("choose another name, or rename that one: docker rename {name} NEW"),
+            ),
+        };
+        let text = format!(
+            "the container_name {name} of {} is in use {by}",
+            step.service
+        );
+        return Err(Complaint::new(Code::NameInUse, text).hint(hint));
     }
     Ok(())
 }

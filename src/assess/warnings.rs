@@ -16,7 +16,7 @@ use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
 use crate::stack::Place;
 use crate::stack::application;
-use crate::stack::drift::Drift;
+use crate::stack::drift::{Drift, ImageAge};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
 use crate::stack::side::Side;
@@ -188,6 +188,7 @@ pub(crate) fn still_differing(
                 key: None,
                 text: "has no container".into(),
             },
+            keeps: None,
         })
         .collect()
 }
@@ -285,11 +286,14 @@ pub(crate) async fn newer_images(place: &Place, assessment: &Assessment) -> Vec<
             continue;
         }
         // What cannot be asked is told by the engine a moment later.
-        if let Ok(Some(id)) = place.docker.image_id(&image).await
-            && id != own.image_id
+        if let Ok(Some(named)) = place.docker.image(&image).await
+            && named.id != own.image_id
         {
+            let running = place.docker.image(&own.image_id).await.ok().flatten();
+            let running = running.and_then(|running| running.created);
+            let runs = ImageAge::of(running, named.created).text(&image);
             told.push(format!(
-                "{service} runs an outdated image of {image}, and will take the present one as well"
+                "{service} {runs}, and will take the present one as well"
             ));
         }
     }

@@ -181,11 +181,17 @@ pub(crate) struct PinnedImage {
     pub meant: Option<String>,
     /// Its ID.
     pub id: String,
-    /// The name that keeps it.
+    /// The name that keeps it; empty where the run changes no image.
     pub kept_as: String,
     /// The digest that the run fetches in its place, if it does.
     #[serde(default)]
     pub fetched: Option<String>,
+    /// The names with a digest by which registries know it: so it can be had again once it is gone.
+    #[serde(default)]
+    pub digests: Vec<String>,
+    /// `platform:` of the service.
+    #[serde(default)]
+    pub platform: Option<String>,
 }
 
 #[cfg(test)]

@@ -133,7 +133,10 @@ impl Assessment {
             .map(|one| one.service.as_str())
             .filter(|service| !others.contains(service))
             .collect();
-        if self.leaves_drift() {
+        let goes_back = self.differing.iter().any(|drift| drift.keeps.is_some());
+        if self.leaves_drift() && goes_back {
+            format!("{said}. Out of sync since before")
+        } else if self.leaves_drift() {
             format!("{said}. Out of sync since before; refit apply fixes it")
         } else if let Some(FilesCompared {
             in_line: true,
@@ -228,12 +231,31 @@ impl Assessment {
 
     /// Makes a service anew of another image than its container's; says whether that is planned.
     pub(crate) fn recreate(&mut self, service: &ServiceName, text: String) -> bool {
+        self.renew(service, Action::Recreate, text)
+    }
+
+    /// The same of an image that is to be built.
+    pub(crate) fn rebuild(&mut self, service: &ServiceName, text: String) -> bool {
+        self.renew(service, Action::Rebuild, text)
+    }
+
+    fn renew(&mut self, service: &ServiceName, action: Action, text: String) -> bool {
         let of = plan::image::Of {
             model: &self.after,
             containers: &self.containers,
             one_shots: &self.one_shots,
         };
-        plan::image::recreate(&mut self.plan, of, service, text)
+        plan::image::renew(&mut self.plan, of, service, action, text)
+    }
+
+    /// Whether a service does not run, and is to stay so.
+    pub(crate) fn rests(&self, service: &ServiceName) -> bool {
+        let of = plan::image::Of {
+            model: &self.after,
+            containers: &self.containers,
+            one_shots: &self.one_shots,
+        };
+        plan::image::resting(of, service).is_some()
     }
 
     /// The services touched with this one that it may wait for: those that it depends on, or whose name

@@ -20,6 +20,12 @@ pub struct LocalImage {
     pub id: String,
     /// The digests by which registries know it, `sha256:…`; none where it came from no registry.
     pub digests: Vec<String>,
+    /// The same with the names that they have there.
+    pub known_as: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Such as `linux` and `amd64`.
+    pub platform: (String, String),
     /// When it was built; `None` where it does not say.
     pub created: Option<Timestamp>,
     /// Bytes, unpacked.
@@ -32,6 +38,9 @@ impl LocalImage {
         Self {
             id: id.to_owned(),
             digests: Vec::new(),
+            known_as: Vec::new(),
+            labels: BTreeMap::new(),
+            platform: (String::new(), String::new()),
             created: None,
             size: 0,
         }
@@ -98,7 +107,17 @@ impl Docker {
         }))
     }
 
-    /// Gives an image another name, so that no prune takes it.
+    /// What the engine runs, such as `linux` and `amd64`.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn platform(&self) -> Result<(String, String), EngineError> {
+        let found = self.api.version().await;
+        let found = found.map_err(failed("ask for its version"))?;
+        Ok((found.os.unwrap_or_default(), found.arch.unwrap_or_default()))
+    }
+
+    /// Gives an image another name, so that `docker image prune` does not take it; with `-a` it does.
     ///
     /// # Errors
     /// The engine's, such as an image that is gone.
@@ -151,16 +170,23 @@ impl Docker {
             Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(None),
             Err(error) => return Err(failed("inspect an image")(error)),
         };
-        let digests = image.repo_digests.unwrap_or_default();
-        let mut digests: Vec<String> = digests
+        let known_as = image.repo_digests.unwrap_or_default();
+        let mut digests: Vec<String> = known_as
             .iter()
             .filter_map(|digest| reference::digest_of(digest).map(Into::into))
             .collect();
         digests.sort();
         digests.dedup();
+        let labels = image.config.and_then(|config| config.labels);
         Ok(Some(LocalImage {
             id: image.id.unwrap_or_default(),
             digests,
+            known_as,
+            labels: labels.unwrap_or_default().into_iter().collect(),
+            platform: (
+                image.os.unwrap_or_default(),
+                image.architecture.unwrap_or_default(),
+            ),
             created: image.created.as_deref().and_then(created),
             size: image
                 .size
@@ -213,7 +239,8 @@ impl Docker {
     }
 }
 
-fn created(text: &str) -> Option<Timestamp> {
+/// When an image was built, where it says so.
+pub(super) fn created(text: &str) -> Option<Timestamp> {
     let at: Timestamp = text.parse().ok()?;
     (at.as_second() >= FIRST_RELEASE).then_some(at)
 }

@@ -13,6 +13,7 @@ mod error;
 pub(crate) mod events;
 pub(crate) mod image;
 mod layer;
+pub(crate) mod manifest;
 pub(crate) mod network;
 pub(crate) mod observed;
 pub(crate) mod plugin;

@@ -63,6 +63,14 @@ impl Reference {
         format!("{}@{digest}", self.name)
     }
 
+    /// What is asked for: the digest where there is one, else the tag.
+    pub(crate) fn asked(&self) -> String {
+        match &self.digest {
+            Some(digest) => self.pinned(digest),
+            None => self.with_tag(),
+        }
+    }
+
     /// The tag that is meant.
     pub fn tag_or_latest(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")

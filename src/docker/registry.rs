@@ -41,18 +41,22 @@ pub enum RegistryError {
         cause: String,
     },
     /// It was asked too often.
-    #[error("{registry} gives nothing more for now: {cause}")]
+    #[error("{registry} does not give {name} for now: {cause}")]
     Limited {
         /// The registry's host.
         registry: String,
+        /// The image.
+        name: String,
         /// Its own message.
         cause: String,
     },
     /// It does not answer.
-    #[error("{registry} cannot be reached: {cause}")]
+    #[error("{registry} cannot be reached for {name}: {cause}")]
     Unreachable {
         /// The registry's host.
         registry: String,
+        /// The image.
+        name: String,
         /// The transport's message.
         cause: String,
     },
@@ -77,7 +81,7 @@ impl RegistryError {
     /// of it with status 500: only the text tells a missing login from a missing network.
     fn of_api(what: &'static str, reference: &Reference, error: ApiError) -> Self {
         let registry = reference.registry.clone();
-        let name = reference.name.clone();
+        let name = reference.asked();
         let (status, cause) = if let ApiError::DockerResponseServerError {
             status_code,
             message,
@@ -87,12 +91,24 @@ impl RegistryError {
         } else if let ApiError::DockerStreamError { error: message } = &error {
             (0, message.clone())
         } else {
-            return Self::Engine(failed(what)(error));
+            let error = failed(what)(error);
+            let EngineError::Api { status, cause, .. } = error else {
+                return Self::Engine(error);
+            };
+            return Self::Engine(EngineError::Api {
+                what: format!("cannot {what} ({name})"),
+                status,
+                cause,
+            });
         };
         let lower = cause.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if status == 429 || says(&LIMITED) {
-            Self::Limited { registry, cause }
+            Self::Limited {
+                registry,
+                name,
+                cause,
+            }
         } else if matches!(status, 401 | 403) || says(&DENIED) {
             Self::Denied {
                 registry,
@@ -102,11 +118,15 @@ impl RegistryError {
         } else if status == 404 || says(&MISSING) {
             Self::Missing { registry, name }
         } else if says(&UNREACHABLE) {
-            Self::Unreachable { registry, cause }
+            Self::Unreachable {
+                registry,
+                name,
+                cause,
+            }
         } else {
             Self::Engine(EngineError::Api {
                 status: None,
-                what: format!("cannot {what}"),
+                what: format!("cannot {what} ({name})"),
                 cause,
             })
         }
@@ -222,19 +242,32 @@ impl Docker {
         if reference.digest.is_some() {
             return Ok(reference.digest);
         }
+        self.ask_registry(&reference, logins).await
+    }
+
+    /// The same, also of a name with a digest: whether the registry still has that.
+    ///
+    /// # Errors
+    /// As [`Self::registry_digest`].
+    pub(crate) async fn ask_registry(
+        &self,
+        reference: &Reference,
+        logins: &Logins,
+    ) -> Result<Option<String>, RegistryError> {
         let login = logins.of_registry(&reference.registry).await;
         let login = login.map(|login| login.to_api());
-        let full = reference.with_tag();
+        let full = reference.asked();
         let question = self.api.inspect_registry_image(&full, login);
         let Ok(answer) = tokio::time::timeout(QUESTION_PATIENCE, question).await else {
             return Err(RegistryError::Unreachable {
-                registry: reference.registry,
+                name: reference.asked(),
+                registry: reference.registry.clone(),
                 cause: format!("no answer within {} s", QUESTION_PATIENCE.as_secs()),
             });
         };
         match answer {
             Ok(found) => Ok(found.descriptor.digest),
-            Err(error) => match RegistryError::of_api("ask a registry", &reference, error) {
+            Err(error) => match RegistryError::of_api("ask a registry", reference, error) {
                 RegistryError::Missing { .. } => Ok(None),
                 error @ (RegistryError::Denied { .. }
                 | RegistryError::Limited { .. }
@@ -259,11 +292,8 @@ impl Docker {
     ) -> Result<(), RegistryError> {
         let login = logins.of_registry(&reference.registry).await;
         let login = login.map(|login| login.to_api());
-        let name = match &reference.digest {
-            Some(digest) => reference.pinned(digest),
-            // Without a tag the engine would fetch all that there are.
-            None => reference.with_tag(),
-        };
+        // Without a tag the engine would fetch all that there are.
+        let name = reference.asked();
         let options = query::CreateImageOptionsBuilder::new()
             .from_image(&name)
             .platform(platform.unwrap_or_default())

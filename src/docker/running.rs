@@ -8,7 +8,8 @@ use bollard::query_parameters as query;
 
 use super::EngineError;
 use super::container::{PublishedPort, label};
-use crate::docker::client::{Docker, failed};
+use crate::docker::client::{Docker, failed, is_bad_request, is_missing};
+use crate::event::ServiceName;
 
 /// A running container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +30,40 @@ pub struct Neighbour {
     pub network_of: Option<String>,
 }
 
+/// Whose container has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NameHolder {
+    /// Compose's project, if it has one.
+    pub(crate) project: Option<String>,
+    /// Its service there.
+    pub(crate) service: Option<ServiceName>,
+}
+
 impl Docker {
+    /// The container that has a name, running or not.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn holder_of(&self, name: &str) -> Result<Option<NameHolder>, EngineError> {
+        let none = None::<query::InspectContainerOptions>;
+        let found = match self.api.inspect_container(name, none).await {
+            Ok(found) => found,
+            Err(error) if is_missing(&error) || is_bad_request(&error) => return Ok(None),
+            Err(error) => return Err(failed("inspect a container")(error)),
+        };
+        // It is found by the beginning of its ID as well.
+        let own = found.name.unwrap_or_default();
+        if own.trim_start_matches('/') != name {
+            return Ok(None);
+        }
+        let labels = found.config.and_then(|config| config.labels);
+        let labels = labels.unwrap_or_default();
+        Ok(Some(NameHolder {
+            project: labels.get(label::PROJECT).cloned(),
+            service: labels.get(label::SERVICE).map(|name| name.as_str().into()),
+        }))
+    }
+
     /// Every running container.
     ///
     /// # Errors

@@ -70,9 +70,12 @@ pub(super) fn findings(patient: &Patient<'_>) -> Vec<Finding> {
                 Some(key) => finding.key(key),
                 None => finding,
             };
-            match drift.is_mended_by_apply() {
-                true => finding.hint("refit apply"),
-                false => finding,
+            match (&drift.keeps, drift.is_mended_by_apply()) {
+                (Some(keeps), _) => finding
+                    .why("refit apply would go back to the older one")
+                    .hint(keeps.clone()),
+                (None, true) => finding.hint("refit apply"),
+                (None, false) => finding,
             }
         })
         .collect();

@@ -194,11 +194,19 @@ fn news(news: News, clean: &impl Fn(String) -> String) -> News {
                      name: image,
                      from,
                      to,
+                     was,
+                     from_version,
+                     to_version,
+                     release_notes,
                  }: ImageNews| ImageNews {
         service,
         name: name(image),
         from: from.map(name),
         to: name(to),
+        was: was.map(name),
+        from_version: from_version.map(clean),
+        to_version: to_version.map(clean),
+        release_notes: release_notes.map(clean),
     };
     News {
         checkout: checkout.map(|checkout| of_checkout(checkout, clean)),

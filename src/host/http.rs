@@ -116,6 +116,55 @@ pub(crate) async fn ask(ask: PageRequest, timeout: Duration) -> Result<Reply, St
     asked.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
+/// A document of a machine elsewhere.
+pub(crate) struct Document {
+    /// The status code.
+    pub status: u16,
+    /// At most 4 MiB of it.
+    pub body: Vec<u8>,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
+}
+
+/// Fetches a document from elsewhere, by a proxy of the environment where there is one. A login does not
+/// follow where it is sent on to.
+///
+/// # Errors
+/// The transport's reason.
+pub(crate) async fn document(
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    timeout: Duration,
+) -> Result<Document, String> {
+    let asked = tokio::task::spawn_blocking(move || {
+        let config = ureq::Agent::config_builder()
+            .tls_config(trust::tls(&url))
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .user_agent(concat!("refit/", env!("CARGO_PKG_VERSION")));
+        // What needs no certificate is on this very host.
+        let config = match url.starts_with("https:") {
+            true => config,
+            false => config.proxy(None),
+        };
+        let agent: ureq::Agent = config.build().into();
+        let mut request = agent.get(&url);
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        let mut answer = request.call().map_err(told)?;
+        let challenge = answer.headers().get("www-authenticate");
+        let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
+        let body = answer.body_mut().with_config().limit(4 << 20).read_to_vec();
+        Ok(Document {
+            status: answer.status().as_u16(),
+            body: body.map_err(told)?,
+            challenge,
+        })
+    });
+    asked.await.unwrap_or_else(|error| Err(error.to_string()))
+}
+
 /// Why nothing answered, without the library's own words.
 #[expect(
     clippy::wildcard_enum_match_arm,

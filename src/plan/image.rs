@@ -23,7 +23,13 @@ pub(crate) struct Of<'a> {
 
 /// Makes a service anew of another image, and whoever must follow it. What was stopped on purpose
 /// stays so, and is told; says whether the service is made anew.
-pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text: String) -> bool {
+pub(crate) fn renew(
+    plan: &mut Plan,
+    of: Of<'_>,
+    service: &ServiceName,
+    action: Action,
+    text: String,
+) -> bool {
     if let Some(remark) = resting(of, service) {
         let remark = (service.clone(), remark);
         if !plan.remarks.contains(&remark) {
@@ -43,7 +49,7 @@ pub(crate) fn recreate(plan: &mut Plan, of: Of<'_>, service: &ServiceName, text:
         key: None,
         text,
     };
-    wish(&mut wishes, service, Action::Recreate, reason);
+    wish(&mut wishes, service, action, reason);
     follow::add(of.model, of.containers, &mut wishes);
     plan.untouched.retain(|name| !wishes.contains_key(name));
     plan.steps = wishes
@@ -103,7 +109,7 @@ pub(super) fn of_shared_builds(after: &Model, wishes: &mut Wishes) {
 }
 
 /// That a service does not take part, where it does not run.
-fn resting(of: Of<'_>, service: &ServiceName) -> Option<String> {
+pub(crate) fn resting(of: Of<'_>, service: &ServiceName) -> Option<String> {
     let own = of.containers.iter().filter(|c| c.service == *service);
     let own: Vec<&Container> = own.collect();
     if of.one_shots.contains(service) {

@@ -67,13 +67,16 @@ fn of_image(news: &ImageNews) -> String {
         let hex = digest.rsplit_once(':').map_or(digest, |(_, hex)| hex);
         hex.get(..12).unwrap_or(hex).to_owned()
     };
+    let (service, name) = (&news.service, &news.name);
+    // Digests of different images have nothing to do with each other.
+    if let Some(was) = &news.was {
+        return format!("{service}: {was} → {name}");
+    }
+    if let Some(versions) = news.versions() {
+        return format!("{service}: {name} {}", crate::text::line(&versions));
+    }
     let from = news.from.as_deref().map_or("none".to_owned(), short);
-    format!(
-        "{}: {} {from} → {}",
-        news.service,
-        news.name,
-        short(&news.to)
-    )
+    format!("{service}: {name} {from} → {}", short(&news.to))
 }
 
 fn of_env(news: &EnvNews, style: &Style, verbose: bool) -> Vec<String> {
@@ -122,5 +125,30 @@ fn assigned(key: &SampleKey) -> String {
     match &key.default {
         Some(default) => format!("{}={default}", key.key),
         None => format!("{}={}", key.key, crate::secret::HIDDEN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_by_its_names_its_versions_or_its_digests() {
+        let mut news = ImageNews {
+            service: "web".into(),
+            name: "r/b:2".to_owned(),
+            from: Some("sha256:aaaaaaaaaaaaaaaaaa".to_owned()),
+            to: "sha256:bbbbbbbbbbbbbbbbbb".to_owned(),
+            was: None,
+            from_version: None,
+            to_version: Some("0.12.4".to_owned()),
+            release_notes: Some("https://r/b/releases".to_owned()),
+        };
+        assert_eq!(of_image(&news), "web: r/b:2 aaaaaaaaaaaa → bbbbbbbbbbbb");
+        news.from_version = Some("0.11.4".to_owned());
+        let told = "web: r/b:2 0.11.4 → 0.12.4 (release notes: https://r/b/releases)";
+        assert_eq!(of_image(&news), told);
+        news.was = Some("r/a:1".to_owned());
+        assert_eq!(of_image(&news), "web: r/a:1 → r/b:2");
     }
 }

@@ -123,7 +123,8 @@ impl Checkpoint {
         // who knows which to take back.
         document::write(&path(folder), &checkpoint)?;
         fault!("checkpoint.stored");
-        for image in &checkpoint.images {
+        let kept = checkpoint.images.iter();
+        for image in kept.filter(|image| !image.kept_as.is_empty()) {
             let (repository, tag) = split_tag(&image.kept_as);
             place.docker.tag(&image.id, repository, tag).await?;
             fault!("checkpoint.tagged");

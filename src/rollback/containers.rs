@@ -10,7 +10,6 @@ use crate::apply::converge;
 use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::docker::compose::{Scale, UpMode};
-use crate::docker::reference::split_tag;
 use crate::event::{Action, NoteCode, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
@@ -116,7 +115,7 @@ impl Rollback<'_> {
         let untouched = |service: &ServiceName| !self.touched.contains_key(service);
         progress.handled.engine_ended |= self.engine_ended || ways.keys().any(untouched);
         let steps = steps(&model, &ways);
-        self.images(&steps, progress).await;
+        self.images(&place, &model, &steps, progress).await;
         let mut watch = self.watch(&now, &steps, &one_shots);
         watch.were_away(self.away);
         let until_now = began.elapsed();
@@ -289,31 +288,6 @@ impl Rollback<'_> {
                     progress.handled.not_run.insert(service.clone());
                 }
                 Way::Remove | Way::Restart | Way::Stop | Way::Recreate { .. } => {}
-            }
-        }
-    }
-
-    /// F32: the old image gets its name back before Compose looks for it.
-    async fn images(&self, steps: &[Step], progress: &mut Progress) {
-        for image in &self.checkpoint.images {
-            if !steps.iter().any(|step| step.service == image.service) {
-                continue;
-            }
-            let docker = &self.place.docker;
-            let present = docker.image_id(&image.name).await.ok().flatten();
-            if present.as_ref() == Some(&image.id) || image.name.starts_with("sha256:") {
-                continue;
-            }
-            let (repository, tag) = split_tag(&image.name);
-            if let Err(error) = docker.tag(&image.id, repository, tag).await {
-                let (name, service) = (&image.name, &image.service);
-                let text = format!("the old image of {service} is gone: {error}");
-                let todo = format!(
-                    "docker pull {name}, or build it again: docker compose build {service}"
-                );
-                progress
-                    .problems
-                    .push(Problem::of_engine(&error, text, todo));
             }
         }
     }

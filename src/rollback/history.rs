@@ -42,6 +42,8 @@ pub(crate) struct Undo {
     pub never_had: BTreeSet<ServiceName>,
     /// The change before them, for whoever wants to go further back.
     pub further: Option<RunId>,
+    /// How many containers each service had before them.
+    pub containers: BTreeMap<ServiceName, usize>,
     /// The networks that there were before them.
     pub networks: Vec<String>,
     /// The volumes that there were before them.
@@ -101,11 +103,18 @@ pub(crate) async fn undo(
         again,
         further,
         never_had: saved.never_had(place).await?,
+        containers: before.map(counted).unwrap_or_default(),
         networks: before.map(EngineSide::own_networks).unwrap_or_default(),
         volumes: before.map(EngineSide::own_volumes).unwrap_or_default(),
         images: saved.images,
         runs,
     })
+}
+
+fn counted(side: &EngineSide) -> BTreeMap<ServiceName, usize> {
+    let services = side.services().into_iter();
+    let counted = services.map(|name| (name.clone(), side.of_service(name).len()));
+    counted.collect()
 }
 
 /// The files that some runs changed, and that will hold something else than the last of them left.

@@ -12,6 +12,7 @@ mod discarded;
 mod end;
 pub(crate) mod history;
 pub(crate) mod in_force;
+mod named_images;
 pub(crate) mod pinned_images;
 mod projects;
 pub(crate) mod recovery;

@@ -1,4 +1,4 @@
-//! Images that a run keeps by ID under a name of ours, so that no prune takes them, for as long as the
+//! Images that a run keeps by ID under a name of ours, so that `docker image prune` does not take them, for as long as the
 //! run can be undone; and what it lets go of when it is forgotten.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use crate::docker::client::Docker;
 use crate::docker::container::Container;
 use crate::docker::reference::Reference;
 use crate::event::Action;
+use crate::plan::Step;
 use crate::stack::model::Model;
 
 /// The repository under which old images are kept.
@@ -37,16 +38,37 @@ pub(crate) async fn images_of(
         let name = model.image_of(&step.service);
         let name = name.unwrap_or_else(|| container.image.clone());
         let wanted = assessment.wanted().iter().find(|one| one.name == name);
+        let meant = docker.image_id(&name).await?;
+        let is_other = is_changed(assessment, step, &name)
+            || wanted.is_some()
+            || meant.as_ref() != Some(&container.image_id);
+        let known = docker.image(&container.image_id).await?;
+        let service = model.services.get(&step.service);
         images.push(PinnedImage {
+            digests: known.map(|image| image.known_as).unwrap_or_default(),
+            platform: service.and_then(|service| service.text("platform")),
             fetched: wanted.and_then(|one| one.digest.clone()),
             service: step.service.clone(),
-            meant: docker.image_id(&name).await?,
+            meant,
             name,
             id: container.image_id.clone(),
-            kept_as: format!("{KEPT}:{prefix}-{}", step.service),
+            kept_as: match is_other {
+                true => format!("{KEPT}:{prefix}-{}", step.service),
+                false => String::new(),
+            },
         });
     }
     Ok(images)
+}
+
+/// Whether the service is to have another image by what is planned. Nothing of the old one is lost where it
+/// is not: no name of ours is needed.
+fn is_changed(assessment: &Assessment, step: &Step, name: &str) -> bool {
+    let after = assessment.after.image_of(&step.service);
+    let given = assessment.images().iter();
+    matches!(step.action, Action::Rebuild | Action::Remove)
+        || after.as_deref() != Some(name)
+        || given.into_iter().any(|image| image.service == step.service)
 }
 
 /// The names whose meaning a run may change, and that are compared afterwards.
@@ -58,6 +80,9 @@ pub(crate) fn names_of(images: &[PinnedImage]) -> BTreeSet<String> {
 /// Takes our name off it. What has only a digest left, of the place where the service has its
 /// images from, goes: the image that was replaced, and one that was fetched and given back.
 pub(crate) async fn release(image: &PinnedImage, docker: &Docker) -> Result<(), EngineError> {
+    if image.kept_as.is_empty() {
+        return Ok(());
+    }
     docker.untag(&image.kept_as).await?;
     let Some(from) = Reference::parse(&image.name).filter(|name| name.digest.is_none()) else {
         return Ok(());

@@ -97,7 +97,9 @@ impl Saved {
                 .entry(file.path.clone())
                 .or_insert((folder.to_owned(), file));
         }
-        for image in checkpoint.images {
+        // A run that changed none has none to give back.
+        let changed = checkpoint.images.into_iter();
+        for image in changed.filter(|image| !image.kept_as.is_empty()) {
             if self
                 .images
                 .iter()

@@ -362,11 +362,14 @@ impl Runner {
             }
             for drift in &assessment.differing {
                 let (service, what) = (&drift.service, &drift.reason.text);
-                let text = match drift.is_mended_by_apply() {
-                    true => format!(
+                let text = match (&drift.keeps, drift.is_mended_by_apply()) {
+                    (Some(keeps), _) => format!(
+                        "{service} {what}: refit apply would go back to the older one; {keeps} keeps the newer"
+                    ),
+                    (None, true) => format!(
                         "{service} {what}: out of sync since before this run; refit apply fixes it"
                     ),
-                    false => format!("{service}: {what}"),
+                    (None, false) => format!("{service}: {what}"),
                 };
                 emitter.note(NoteCode::Differs, text);
             }

@@ -78,6 +78,7 @@ async fn built_since(checkout: &Checkout, beside: &mut BesideWhatRuns) -> Result
                 ),
             };
             beside.found.drifts.push(Drift {
+                keeps: None,
                 service: name,
                 action: Action::Rebuild,
                 reason,

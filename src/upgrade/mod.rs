@@ -8,6 +8,7 @@ mod files_ahead;
 pub(crate) mod images;
 mod kept_files;
 mod memory;
+mod newer_images;
 mod required;
 pub(crate) mod sample_diff;
 pub(crate) mod source;
@@ -16,18 +17,14 @@ mod versions_read;
 
 pub(crate) use upgrade_request::UpgradeRequest;
 
-use std::collections::BTreeSet;
-
-use crate::apply::images::fetch_all;
 use crate::assess;
 use crate::assessment::edited::Edited;
 use crate::assessment::hooks::{Around, HookEnvironment};
 use crate::assessment::moving::Moving;
 use crate::assessment::supply::Supply;
-use crate::assessment::supply::WantedImage;
-use crate::assessment::{Assessment, Change, CheckoutLook, Decision, ImagesLook, LookedAt};
+use crate::assessment::{Assessment, Change, CheckoutLook, Decision, LookedAt};
 use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, NoteCode, Phase};
+use crate::event::{Emitter, Kind, News, NoteCode};
 use crate::request::{Options, Request};
 use crate::run::Runner;
 use crate::run::run_report::{Refused, RunReport};
@@ -106,7 +103,7 @@ async fn assessed(
         | Change::Recipe { .. } => None,
     };
     let (images, wanted, asked) =
-        images_of(place, &mut assessment, options, emitter, &mut notes).await?;
+        newer_images::put_into_plan(place, &mut assessment, options, emitter, &mut notes).await?;
     assessment.edited.remarks.splice(0..0, remarks);
     news.images = images;
     let attempt = Attempt::of(&news);
@@ -243,95 +240,4 @@ fn not_again(
     let text = "Skipped: this version failed before (--retry tries it again)";
     assessment.decision = Decision::CalledOff(text.to_owned());
     Ok(())
-}
-
-/// Puts newer images into the plan.
-async fn images_of(
-    place: &Place,
-    assessment: &mut Assessment,
-    options: &Options,
-    emitter: &Emitter,
-    notes: &mut Vec<String>,
-) -> Result<(Vec<crate::event::ImageNews>, Vec<WantedImage>, ImagesLook), Complaint> {
-    let logins = crate::docker::credentials::Logins::of_cli();
-    let found = images::news(
-        &place.docker,
-        &assessment.after,
-        &assessment.containers,
-        &logins,
-    )
-    .await?;
-    // What is made here is left alone on every day: whoever only looks may want to know.
-    let says = |note: &&images::ImageNote| {
-        options.dry_run || !matches!(note, images::ImageNote::MadeHere { .. })
-    };
-    notes.extend(found.notes.iter().filter(says).map(images::ImageNote::text));
-    let min_age = place.settings.upgrade.min_age;
-    let mut newer = found.images;
-    let names: BTreeSet<&str> = newer.iter().map(|news| news.name.as_str()).collect();
-    let names = names.len();
-    if !min_age.is_zero() && !options.dry_run {
-        newer = old_enough(place, newer, emitter, notes).await;
-    }
-    let mut told = Vec::new();
-    let mut wanted = Vec::new();
-    for news in &newer {
-        let text = format!("a newer image of {} is available", news.name);
-        if !assessment.plan.stack_is_down && assessment.recreate(&news.service, text) {
-            wanted.push(WantedImage::from(news));
-        }
-        told.push(crate::event::ImageNews {
-            service: news.service.clone(),
-            name: news.name.clone(),
-            from: news.running_digests.first().cloned(),
-            to: news.registry_digest.clone(),
-        });
-    }
-    let look = ImagesLook {
-        asked: found.asked,
-        silent: found.silent,
-        newer: names,
-    };
-    Ok((told, wanted, look))
-}
-
-/// How old an image is, nobody tells before it is fetched. By its digest no name moves.
-async fn old_enough(
-    place: &Place,
-    news: Vec<images::NewerImage>,
-    emitter: &Emitter,
-    notes: &mut Vec<String>,
-) -> Vec<images::NewerImage> {
-    if !news.is_empty() {
-        emitter.phase(Phase::Fetch);
-    }
-    let min_age = place.settings.upgrade.min_age;
-    let now = jiff::Timestamp::now();
-    let mut old_enough = Vec::new();
-    for one in news {
-        let fetched = fetch_all(place, &[WantedImage::from(&one)], emitter).await;
-        let created = match &fetched {
-            Ok(fetched) => fetched.first().and_then(|fetched| fetched.image.created),
-            // What else is new does not wait for this one.
-            Err(failure) => {
-                notes.push(format!("{} is not upgraded: {}", one.name, failure.text()));
-                continue;
-            }
-        };
-        match images::too_young(created, min_age, now) {
-            None => old_enough.push(one),
-            Some(left) => {
-                let left = checkout::in_words(left);
-                let text = format!(
-                    "the new image of {} is eligible in {left} (min_age: {})",
-                    one.name,
-                    checkout::in_words(min_age)
-                );
-                if !notes.contains(&text) {
-                    notes.push(text);
-                }
-            }
-        }
-    }
-    old_enough
 }

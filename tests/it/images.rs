@@ -152,8 +152,8 @@ async fn only_services_whose_registry_has_another_image_than_they_run_are_news()
     assert_eq!(services(&after), ["app", "twin"]);
     let one = &after.images[0];
     assert_eq!((&one.name, &one.registry_digest), (&app, &second));
-    assert_eq!(one.running_id, stack.container("app").image());
-    assert!(!one.running_digests.contains(&second));
+    assert_eq!(one.running.id, stack.container("app").image());
+    assert!(!one.running.digests.contains(&second));
     // A pull moves the name; what runs is as old as it was.
     stack.compose(&["pull", "--quiet", "app"]);
     assert_eq!(services(&news(&stack, &engine).await), ["app", "twin"]);

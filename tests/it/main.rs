@@ -54,6 +54,7 @@ mod hundred;
 mod images;
 mod json;
 mod keep_secrets;
+mod kept_images;
 mod keys;
 mod locate;
 mod lock;

@@ -6,6 +6,7 @@ use crate::assessment::supply::WantedImage;
 use crate::docker::client::Docker;
 use crate::docker::credentials::Logins;
 use crate::docker::image::LocalImage;
+use crate::docker::manifest::RemoteImage;
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
 
@@ -16,6 +17,19 @@ pub struct FetchedImage {
     pub name: String,
     /// What the engine knows of it.
     pub image: LocalImage,
+}
+
+impl FetchedImage {
+    /// As its registry describes it.
+    pub(crate) fn as_remote(&self) -> RemoteImage {
+        RemoteImage {
+            config: self.image.id.clone(),
+            created: self.image.created,
+            labels: self.image.labels.clone(),
+            platform: self.image.platform.clone(),
+            ..RemoteImage::default()
+        }
+    }
 }
 
 /// Fetches images one after the other, each named once; `progress` hears name, bytes that have come

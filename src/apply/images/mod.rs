@@ -1,9 +1,11 @@
 //! Images are fetched and built while the old containers serve (F9): what fails here has cost nobody
 //! their service.
 
+mod architecture;
 pub(crate) mod build_file;
 pub(crate) mod built;
 pub(crate) mod fetch;
+pub(crate) mod lost;
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +18,12 @@ use crate::complaint::{Code, Complaint};
 use crate::docker::compose::{BuildOptions, ProjectArgs};
 use crate::docker::credentials::Logins;
 use crate::docker::reference::split_tag;
+use crate::docker::registry::{PullProgress, RegistryError};
 use crate::event::{Action, Emitter, Kind, ServiceName};
 use crate::failure::Failure;
 use crate::fault::fault;
 use crate::stack::Place;
+use crate::stack::model::Model;
 use built::PassingNames;
 use fetch::{FetchedImage, fetch};
 
@@ -35,17 +39,43 @@ pub(crate) async fn images(
     emitter: &Emitter,
 ) -> Result<(), Failure> {
     for image in assessment.images() {
+        let id = previous(place, image, emitter).await?;
         // F32: the old image gets its name back before Compose looks for it.
         let (repository, tag) = split_tag(&image.name);
-        place.docker.tag(&image.id, repository, tag).await?;
+        place.docker.tag(&id, repository, tag).await?;
     }
     let needs = needs(place, assessment).await?;
     let fetched = fetch_all(place, &needs.fetch, emitter).await?;
+    architecture::check(place, assessment, &needs.fetch, &fetched).await?;
     for FetchedImage { name, image } in &fetched {
         let (repository, tag) = split_tag(name);
         place.docker.tag(&image.id, repository, tag).await?;
     }
-    build(place, assessment, &needs.build, folder, emitter).await
+    if needs.build.is_empty() {
+        return Ok(());
+    }
+    let what = of_assessment(assessment);
+    build(place, &what, &needs.build, folder, emitter).await
+}
+
+/// The image that a rollback returns a service to, by its ID; fetched again where it is gone since.
+async fn previous(
+    place: &Place,
+    image: &PinnedImage,
+    emitter: &Emitter,
+) -> Result<String, Failure> {
+    if place.docker.image_id(&image.id).await?.is_some() {
+        return Ok(image.id.clone());
+    }
+    let told = |sum: &PullProgress| emitter.emit(pulling(&image.name, sum.done(), sum.total()));
+    match lost::pull_again(&place.docker, image, told).await {
+        Ok(Some(id)) => Ok(id),
+        Ok(None) => {
+            let text = format!("the previous image of {} is gone", image.service);
+            Err(Failure::new(Code::CheckpointGone, text))
+        }
+        Err(error) => Err(pull_failed(error)),
+    }
 }
 
 /// What is missing.
@@ -99,49 +129,94 @@ pub(crate) async fn fetch_all(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let progress = |name: &str, done: u64, total: u64| {
-        emitter.emit(Kind::Progress {
-            what: format!("pull {name}"),
-            done,
-            total: Some(total),
-        });
-    };
+    let progress = |name: &str, done: u64, total: u64| emitter.emit(pulling(name, done, total));
     let done = fetch(&place.docker, wanted, &Logins::of_cli(), progress).await;
-    done.map_err(|error| {
-        let complaint = Complaint::from(error);
-        let mut failure = Failure::new(Code::PullFailed, complaint.text);
-        failure.details = complaint.details;
-        failure.details.extend(complaint.hint);
-        failure
-    })
+    done.map_err(pull_failed)
 }
 
-/// Builds in place, or, where the checkout is about to move, from the new version's exported tree.
-async fn build(
+fn pulling(name: &str, done: u64, total: u64) -> Kind {
+    Kind::Progress {
+        what: format!("pull {name}"),
+        done,
+        total: Some(total),
+    }
+}
+
+fn pull_failed(error: RegistryError) -> Failure {
+    let complaint = Complaint::from(error);
+    let mut failure = Failure::new(Code::PullFailed, complaint.text);
+    failure.details = complaint.details;
+    failure.details.extend(complaint.hint);
+    failure
+}
+
+/// What images are built of.
+pub(crate) struct BuildSource<'a> {
+    /// The services' definitions.
+    pub model: &'a Model,
+    /// The folder that the model has its paths below.
+    pub from: PathBuf,
+    /// Where its files are taken from.
+    pub to: PathBuf,
+    /// What Compose is told.
+    pub args: ProjectArgs,
+    /// Fetch the base images anew.
+    pub pull: bool,
+}
+
+/// In place, or, where the checkout is about to move, from the new version's exported tree.
+fn of_assessment(assessment: &Assessment) -> BuildSource<'_> {
+    let args = &assessment.args;
+    let (from, to) = match assessment.moving() {
+        None => (args.directory.clone(), args.directory.clone()),
+        Some(moving) => {
+            let named = &moving.checkout.named;
+            let to = moving.exported.path().join(&named.inside);
+            (named.folder.clone(), to)
+        }
+    };
+    // Secrets of a build may come from there. Of a new version they are not in place yet.
+    let env_files = match assessment.moving() {
+        None => args.env_files.clone(),
+        Some(_) => Vec::new(),
+    };
+    BuildSource {
+        model: &assessment.after,
+        from,
+        to,
+        args: ProjectArgs {
+            env_files,
+            ..args.clone()
+        },
+        pull: assessment
+            .supply()
+            .is_some_and(|supply| supply.refresh_bases),
+    }
+}
+
+/// Builds the images of some services, and gives them the names that the stack uses.
+///
+/// # Errors
+/// `build_failed`, with the builder's message.
+pub(crate) async fn build(
     place: &Place,
-    assessment: &Assessment,
+    what: &BuildSource<'_>,
     services: &[ServiceName],
     folder: &Path,
     emitter: &Emitter,
 ) -> Result<(), Failure> {
-    if services.is_empty() {
-        return Ok(());
-    }
-    let (model, directory) = (&assessment.after, &assessment.args.directory);
+    let model = what.model;
     built::forget(&place.docker, &model.name).await;
     let all = build_file::with_contexts(model, services);
     let names = PassingNames::new(&model.name, folder, all);
-    let (from, to) = match assessment.moving() {
-        None => (directory.as_path(), directory.clone()),
-        Some(moving) => {
-            let named = &moving.checkout.named;
-            let to = moving.exported.path().join(&named.inside);
-            (named.folder.as_path(), to)
-        }
-    };
-    let json = build_file::build_file(model, &names, from, &to);
+    let json = build_file::build_file(model, &names, &what.from, &what.to);
     let document = written(place, &json)?;
-    let args = args_of(assessment, document.path().to_owned());
+    let args = ProjectArgs {
+        files: vec![document.path().to_owned()],
+        name: Some(model.name.clone()),
+        profiles: Vec::new(),
+        ..what.args.clone()
+    };
     let line = |text: &str| {
         let what = text.trim().to_owned();
         if !what.is_empty() {
@@ -152,11 +227,7 @@ async fn build(
             });
         }
     };
-    let options = BuildOptions {
-        pull: assessment
-            .supply()
-            .is_some_and(|supply| supply.refresh_bases),
-    };
+    let options = BuildOptions { pull: what.pull };
     let done = place.compose.build(&args, services, options, line).await;
     done.map_err(|error| Failure::of_engine(Code::BuildFailed, error))?;
     fault!("supply.built");
@@ -175,18 +246,4 @@ fn written(place: &Place, json: &serde_json::Value) -> anyhow::Result<tempfile::
     std::io::Write::write_all(&mut file, json.to_string().as_bytes())
         .context("cannot write what is to be built")?;
     Ok(file)
-}
-
-fn args_of(assessment: &Assessment, file: PathBuf) -> ProjectArgs {
-    ProjectArgs {
-        files: vec![file],
-        name: Some(assessment.after.name.clone()),
-        // Secrets of a build may come from there. Of a new version they are not in place yet.
-        env_files: match assessment.moving() {
-            None => assessment.args.env_files.clone(),
-            Some(_) => Vec::new(),
-        },
-        profiles: Vec::new(),
-        directory: assessment.args.directory.clone(),
-    }
 }

@@ -79,3 +79,23 @@ fn layers_are_summed_and_unpacking_is_not_counted() {
     assert!(sum.take(&message("a", "Pull complete", 0, 0)));
     assert_eq!((sum.done(), sum.total()), (150, 150));
 }
+
+/// Of several images, which one.
+#[test]
+fn every_error_names_its_image_and_tag() {
+    let reference = Reference::parse("h:5000/a:7").unwrap();
+    for message in [
+        "unknown blob",
+        "no matching manifest for linux/amd64 in the manifest list entries",
+        "manifest unknown: manifest unknown",
+        "toomanyrequests: slow down",
+        "dial tcp: no such host",
+        "denied: no",
+    ] {
+        let error = ApiError::DockerStreamError {
+            error: message.to_owned(),
+        };
+        let text = RegistryError::of_api("pull an image", &reference, error).to_string();
+        assert!(text.contains("h:5000/a:7"), "{text}");
+    }
+}

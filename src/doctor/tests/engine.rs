@@ -234,6 +234,7 @@ fn what_differs_is_told_once() {
             key: None,
             text: text.to_owned(),
         },
+        keeps: None,
     };
     let mut case = Case::new("librechat", "api", json!({"api": {}, "db": {}}));
     case.drifts = vec![

@@ -224,6 +224,12 @@ fn of_checkout(news: &CheckoutNews) -> String {
 }
 
 fn of_image(news: &ImageNews) -> String {
+    if let Some(was) = &news.was {
+        return format!("{}: {was} → {}", news.service, news.name);
+    }
+    if let Some(versions) = news.versions() {
+        return format!("{}: {} {versions}", news.service, news.name);
+    }
     let from = news.from.as_deref().map_or("none", short);
     let to = short(&news.to);
     format!("{}: {} {from} → {to}", news.service, news.name)

@@ -11,6 +11,8 @@ pub(crate) struct Drift {
     pub action: Action,
     /// What differs.
     pub reason: Reason,
+    /// What `apply` would put in force is older than what runs: the command that keeps this instead.
+    pub keeps: Option<String>,
 }
 
 impl Drift {
@@ -45,5 +47,6 @@ pub(super) fn drift(
         service: service.clone(),
         action,
         reason,
+        keeps: None,
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::hashes::DefinitionHashes;
 use crate::docker::container::Inspected;
+use crate::docker::image::LocalImage;
 use crate::docker::network::{NetworkSide, VolumeSide};
 
 /// What containers have at the places of texts that Compose hands over, by their ID; no bytes where it cannot be seen.
@@ -18,7 +21,10 @@ pub(super) struct EngineState {
     pub(super) network_hosts: HashMap<String, Inspected>,
     /// What Compose has written into containers.
     pub(super) handed: Handed,
-    pub(super) images: HashMap<String, Option<String>>,
+    /// What the names of the model's images mean.
+    pub(super) images: HashMap<String, Option<LocalImage>>,
+    /// When images were built that containers run and no such name means, by ID; `None`: it does not say.
+    pub(super) built_at: HashMap<String, Option<Timestamp>>,
     /// What images bring to the environment of containers that were created of another definition, by ID.
     pub(super) image_env: HashMap<String, BTreeMap<String, String>>,
     /// Of the whole engine.

@@ -6,6 +6,7 @@ mod difference;
 mod engine_state;
 mod handed;
 mod hashes;
+mod image;
 pub(crate) mod mounted;
 mod mounts;
 mod objects;
@@ -22,6 +23,7 @@ use difference::drift;
 use engine_state::EngineState;
 pub(crate) use hashes::created_otherwise;
 use hashes::{DefinitionHashes, is_hashable};
+pub(crate) use image::ImageAge;
 pub(crate) use mounted::seen_by_process;
 use mounts::{Writers, of_mounts};
 
@@ -31,6 +33,7 @@ use super::{Place, Resolved, build, build_inputs, identity};
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::{Container, Inspected, State};
+use crate::docker::image::LocalImage;
 use crate::event::{Action, Route, ServiceName};
 
 /// The stack's files beside what runs.
@@ -279,7 +282,7 @@ async fn look(
     let (hashes, inspected, images, networks, volumes) = tokio::join!(
         hashes,
         inspect_all(place, containers),
-        image_ids(place, &resolved.model),
+        named_images(place, &resolved.model),
         place.docker.all_networks(),
         place.docker.all_volumes(),
     );
@@ -287,13 +290,15 @@ async fn look(
     let handed = handed::look(place, resolved, containers).await;
     let hashes = hashes?;
     let others = containers.iter().filter(|one| hashes.is_other(one));
+    let images = images?;
     Ok(EngineState {
+        built_at: built_at(place, containers, &images).await?,
         image_env: image_env(place, others).await?,
         hashes,
         network_hosts: network_hosts(place, &inspected).await?,
         handed,
         inspected,
-        images: images?,
+        images,
         networks: networks?,
         volumes: volumes?,
     })
@@ -312,21 +317,7 @@ fn of_definition(
         let text = "configuration changed since the container was created";
         found.push(drift(name, Action::Recreate, Route::Definition, text));
     }
-    // Not the name that the container has: the engine shows none once it belongs to another image.
-    if let Some(image) = resolved.model.image_of(name)
-        && let Some(id) = seen.images.get(&image)
-    {
-        let is_of = |c: &&Container| c.image_id.is_empty() || Some(&c.image_id) == id.as_ref();
-        if id.is_none() {
-            let how = if service.builds() { "builds" } else { "pulls" };
-            let text =
-                format!("no image has the name {image} any more: docker compose up -d {how} it");
-            found.push(drift(name, Action::None, Route::Definition, text));
-        } else if !own.iter().all(is_of) {
-            let text = format!("runs an outdated image of {image}");
-            found.push(drift(name, Action::Recreate, Route::Definition, text));
-        }
-    }
+    found.extend(image::of_service(name, service, own, seen, &resolved.model));
     let running = u64::try_from(own.len()).unwrap_or(u64::MAX);
     if running != service.replicas {
         let containers = if running == 1 {
@@ -517,19 +508,36 @@ async fn image_env(
     Ok(found)
 }
 
-async fn image_ids(
+async fn named_images(
     place: &Place,
     model: &Model,
-) -> Result<HashMap<String, Option<String>>, EngineError> {
+) -> Result<HashMap<String, Option<LocalImage>>, EngineError> {
     let names: BTreeSet<String> = model
         .services
         .keys()
         .filter_map(|service| model.image_of(service))
         .collect();
     let asked = names.into_iter().map(|name| async {
-        let id = place.docker.image_id(&name).await?;
-        Ok((name, id))
+        let image = place.docker.image(&name).await?;
+        Ok((name, image))
     });
     let found = futures_util::future::try_join_all(asked).await?;
     Ok(found.into_iter().collect())
+}
+
+/// When the images were built that containers run and that no name of the model means any more, by ID.
+async fn built_at(
+    place: &Place,
+    containers: &[Container],
+    named: &HashMap<String, Option<LocalImage>>,
+) -> Result<HashMap<String, Option<Timestamp>>, EngineError> {
+    let named: BTreeSet<&String> = named.values().flatten().map(|image| &image.id).collect();
+    let ids = containers.iter().map(|one| &one.image_id);
+    let ids: BTreeSet<&String> = ids.filter(|id| !id.is_empty()).collect();
+    let mut found = HashMap::new();
+    for id in ids.difference(&named) {
+        let image = place.docker.image(id).await?;
+        found.insert((*id).clone(), image.and_then(|image| image.created));
+    }
+    Ok(found)
 }

@@ -89,7 +89,9 @@ pub(super) fn differences(
             found.push(another(About::Volume(name.clone()), ""));
         }
     }
-    for (name, meant) in &base.images {
+    let other_images: BTreeSet<&String> = handled.other_images.values().collect();
+    let images = base.images.iter();
+    for (name, meant) in images.filter(|(name, _)| !other_images.contains(*name)) {
         let is = now.images.get(name).unwrap_or(meant);
         if meant.is_some() && is != meant {
             found.push(Difference {
@@ -174,7 +176,9 @@ fn of_service(
     let mut found = Vec::new();
     for (one, other) in pairs(&was, &is) {
         let Some(other) = other else { continue };
-        found.extend(of_definition(one, other, base, now));
+        let has_its_image = !handled.other_images.contains_key(service);
+        let of_definition = of_definition(one, other, base, now).into_iter();
+        found.extend(of_definition.filter(|one| has_its_image || one.what != "image"));
         if !handled.not_run.contains(service) {
             found.extend(of_state(one, other));
         }
@@ -300,16 +304,29 @@ fn of_attachments(was: &Replica, is: &Replica) -> Vec<Difference> {
                 "not attached",
             ));
         }
-        if (&attachment.aliases, &attachment.addresses) != (&now.aliases, &now.addresses) {
-            let text = |one: &Attachment| {
-                let names = one.aliases.iter().chain(&one.addresses);
-                names.cloned().collect::<Vec<_>>().join(", ")
+        let (was_names, is_names) = (aliases(was, attachment), aliases(is, now));
+        if (&was_names, &attachment.addresses) != (&is_names, &now.addresses) {
+            let text = |names: &BTreeSet<&str>, one: &Attachment| {
+                let addresses = one.addresses.iter().map(String::as_str);
+                let all = names.iter().copied().chain(addresses);
+                all.collect::<Vec<_>>().join(", ")
             };
-            let (was_text, is_text) = (text(attachment), text(now));
+            let (was_text, is_text) = (text(&was_names, attachment), text(&is_names, now));
             found.push(of(was, &format!("on network {name}"), &was_text, &is_text));
         }
     }
     found
+}
+
+/// The names of a container on a network, but for the one that Compose makes of its number: when it makes
+/// several containers, it chooses their numbers.
+fn aliases<'a>(one: &Replica, attachment: &'a Attachment) -> BTreeSet<&'a str> {
+    let (service, number) = (&one.service, one.number);
+    let endings = ["-", "_"].map(|dash| format!("{dash}{service}{dash}{number}"));
+    let is_numbered = endings.iter().any(|ending| one.name.ends_with(ending));
+    let all = attachment.aliases.iter().map(String::as_str);
+    all.filter(|alias| !is_numbered || *alias != one.name)
+        .collect()
 }
 
 fn differing<'a>(

@@ -1,6 +1,6 @@
 //! What a run and its rollback did, as far as a comparison has to know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::ServiceName;
 
@@ -17,6 +17,9 @@ pub(crate) struct Handled {
     pub files_are_back: bool,
     /// Files that stay as they lie there.
     pub left: Vec<Left>,
+    /// The names of old images that were gone, by their services: what they mean now is told by whoever
+    /// brought other ones.
+    pub other_images: BTreeMap<ServiceName, String>,
 }
 
 /// A file that a way back leaves as it lies there, by the name that people know.
@@ -37,6 +40,13 @@ pub(crate) enum Left {
         what: Vec<String>,
         /// Whether a container of it runs, by the last look.
         runs: bool,
+    },
+    /// The old image was gone, and was built again.
+    Rebuilt {
+        /// The service.
+        service: ServiceName,
+        /// The commit.
+        from: String,
     },
     /// The run recreated a container, and what lay in it and in no volume is not in the new one.
     Discarded {
@@ -68,6 +78,9 @@ impl Left {
                     false => "which does not run, and whose container was recreated with",
                 };
                 format!("{service}, {how} what waited in its files to be applied ({what})")
+            }
+            Self::Rebuilt { service, from } => {
+                format!("{service}, whose old image was gone and was built again from {from}")
             }
             Self::Discarded {
                 service,

@@ -328,3 +328,30 @@ fn what_a_recreate_has_discarded_is_left_out_of_as_it_was() {
     let told = text(gone(None));
     assert!(told.ends_with("which is not known."), "{told}");
 }
+
+/// Compose gives a container its own name as an alias, and chooses its number anew.
+#[test]
+fn the_number_in_a_containers_name_is_no_change() {
+    let named = |number: u32, id: &str, name: &str| {
+        let mut one = replica("web", number, id);
+        name.clone_into(&mut one.name);
+        for attachment in one.networks.values_mut() {
+            attachment.aliases.insert(name.to_owned());
+        }
+        one
+    };
+    let base = side(vec![
+        named(1, "a", "shop-web-1"),
+        named(2, "b", "shop-web-2"),
+    ]);
+    let now = side(vec![
+        named(2, "c", "shop-web-2"),
+        named(3, "d", "shop-web-3"),
+    ]);
+    assert_eq!(said(&base, &now, &["web"]), [""; 0]);
+    // A name of its own that was taken off it is one.
+    let base = side(vec![named(1, "a", "mine")]);
+    let now = side(vec![named(1, "b", "other")]);
+    let told = ["web on network shop_default: was mine, web, is other, web"];
+    assert_eq!(said(&base, &now, &["web"]), told);
+}

@@ -4,6 +4,7 @@
 pub(crate) mod age;
 pub mod news;
 pub(crate) mod origin;
+pub(crate) mod versions;
 
 pub use age::too_young;
 pub(crate) use news::NewerImage;

@@ -11,6 +11,7 @@ use crate::docker::client::Docker;
 use crate::docker::container::Container;
 use crate::docker::credentials::Logins;
 use crate::docker::image::LocalImage;
+use crate::docker::manifest::{RemoteImage, Unseen};
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
 use crate::event::ServiceName;
@@ -28,12 +29,13 @@ pub struct NewerImage {
     pub name: String,
     /// `platform:` of the service.
     pub platform: Option<String>,
-    /// ID of the image that its container was made from, the first one that differs.
-    pub running_id: String,
-    /// The digests by which registries know that image.
-    pub running_digests: Vec<String>,
+    /// The image that its container was made from, the first one that differs.
+    pub running: LocalImage,
     /// What the registry has now.
     pub registry_digest: String,
+    /// What that is for this machine; `None` where that could not be seen: the name may mean images of
+    /// several platforms, and another one of them may be new.
+    pub remote: Option<RemoteImage>,
 }
 
 impl From<&NewerImage> for WantedImage {
@@ -68,6 +70,13 @@ pub enum ImageNote {
         /// Denied, limited, or the engine's error.
         error: RegistryError,
     },
+    /// The registry has it for other machines only.
+    NoPlatform {
+        /// The image's name.
+        name: String,
+        /// Such as `linux/amd64`.
+        platform: String,
+    },
     /// Registries that do not answer; one note for all.
     Unreachable {
         /// Their hosts.
@@ -88,6 +97,9 @@ impl ImageNote {
             }
             Self::Unknown { name } => format!("no registry has {name}"),
             Self::NotTold { error, .. } => error.to_string(),
+            Self::NoPlatform { name, platform } => {
+                format!("{name} is there for other machines by now, and not for {platform}")
+            }
             Self::Unreachable {
                 registries,
                 names,
@@ -163,13 +175,73 @@ pub async fn news(
         .collect()
         .await;
     news.silent = answers.values().filter(|answer| answer.is_err()).count();
-    for candidate in candidates {
-        if let Some(Ok(Some(digest))) = answers.get(&candidate.name) {
-            news.images.extend(candidate.differs_from(digest));
+    let differing = candidates.into_iter().filter_map(|candidate| {
+        let Some(Ok(Some(digest))) = answers.get(&candidate.name) else {
+            return None;
+        };
+        candidate.differs_from(digest)
+    });
+    let differing: Vec<NewerImage> = differing.collect();
+    let remote = remote_of(docker, &differing, logins).await;
+    for mut image in differing {
+        match remote.get(&image.asked_for()) {
+            Some(Ok(remote)) if is_same(&image.running, remote) => continue,
+            Some(Ok(remote)) => image.remote = Some(remote.clone()),
+            Some(Err(Unseen::NoPlatform(platform))) => news.notes.push(ImageNote::NoPlatform {
+                name: image.name.clone(),
+                platform: platform.clone(),
+            }),
+            Some(Err(Unseen::NotAsked(why))) => {
+                tracing::debug!(
+                    why,
+                    image = image.name,
+                    "its image for this machine is not known"
+                );
+            }
+            None => {}
         }
+        news.images.push(image);
     }
     news.notes.extend(notes_of(answers));
     Ok(news)
+}
+
+/// A name, the digest behind it, and a platform.
+type AskedImage = (String, String, Option<String>);
+
+impl NewerImage {
+    fn asked_for(&self) -> AskedImage {
+        let digest = self.registry_digest.clone();
+        (self.name.clone(), digest, self.platform.clone())
+    }
+}
+
+/// What is behind the digests for this machine, each asked for once.
+async fn remote_of(
+    docker: &Docker,
+    differing: &[NewerImage],
+    logins: &Logins,
+) -> BTreeMap<AskedImage, Result<RemoteImage, Unseen>> {
+    let asked: BTreeSet<AskedImage> = differing.iter().map(NewerImage::asked_for).collect();
+    futures_util::stream::iter(asked)
+        .map(|asked| async {
+            let (name, digest, platform) = &asked;
+            let found = docker
+                .remote_image(name, digest, platform.as_deref(), logins)
+                .await;
+            (asked, found)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// Whether an image that is here is the one of a registry. Engines name an image by its configuration, or by
+/// its manifest.
+fn is_same(here: &LocalImage, remote: &RemoteImage) -> bool {
+    here.id == remote.config
+        || here.id == remote.manifest
+        || here.digests.contains(&remote.manifest)
 }
 
 type DigestAnswer = Result<Option<String>, RegistryError>;
@@ -220,9 +292,9 @@ impl ImageCandidate {
             service: self.service,
             name: self.name,
             platform: self.platform,
-            running_id: old.id,
-            running_digests: old.digests,
+            running: old,
             registry_digest: registry_digest.to_owned(),
+            remote: None,
         })
     }
 }
@@ -235,7 +307,9 @@ fn notes_of(answers: BTreeMap<String, DigestAnswer>) -> Vec<ImageNote> {
         match answer {
             Ok(Some(_)) => {}
             Ok(None) => notes.push(ImageNote::Unknown { name }),
-            Err(RegistryError::Unreachable { registry, cause }) => {
+            Err(RegistryError::Unreachable {
+                registry, cause, ..
+            }) => {
                 let (registries, names, _) =
                     silent.get_or_insert_with(|| (BTreeSet::new(), Vec::new(), cause));
                 registries.insert(registry);
@@ -263,6 +337,7 @@ mod tests {
         let down = |registry: &str| {
             Err(RegistryError::Unreachable {
                 registry: registry.into(),
+                name: "x".into(),
                 cause: "no such host".into(),
             })
         };

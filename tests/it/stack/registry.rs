@@ -1,10 +1,12 @@
 //! A registry of the test's own, as a container on a loopback port that the engine chooses: such a
 //! registry needs no certificate. It and every image that went through it are gone after the test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use base64::Engine as _;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::BUSYBOX;
@@ -139,6 +141,79 @@ impl Registry {
             docker(&["tag", &old, &name]);
         }
         digest.to_owned()
+    }
+
+    /// Gives the registry an image of this name for another machine.
+    #[track_caller]
+    pub(crate) fn push_for(&self, image: &str, platform: &str) {
+        let name = self.name(image);
+        let old = self.local_id(&name);
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "FROM scratch\nLABEL {LABEL}={}\nCOPY Dockerfile /version\nCMD [\"/version\"]\n",
+            self.address
+        );
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let context = folder.path().to_string_lossy();
+        docker(&[
+            "build",
+            "--quiet",
+            "--platform",
+            platform,
+            "--tag",
+            &name,
+            &context,
+        ]);
+        let config = self.config.path().to_string_lossy();
+        docker(&["--config", &config, "push", "--quiet", &name]);
+        docker(&["image", "rm", &name]);
+        if let Some(old) = old {
+            docker(&["tag", &old, &name]);
+        }
+    }
+
+    /// Makes a tag an index of manifests that the repository has, each for an architecture. Returns its
+    /// digest.
+    #[track_caller]
+    pub(crate) fn push_index(&self, repository: &str, tag: &str, of: &[(&str, &str)]) -> String {
+        let kind = "application/vnd.docker.distribution.manifest.v2+json";
+        let manifests: Vec<Value> = of
+            .iter()
+            .map(|(architecture, digest)| {
+                let path = format!("/v2/{repository}/manifests/{digest}");
+                let manifest = self.http("GET", &path, &format!("Accept: {kind}"), "");
+                let (_, body) = manifest.split_once("\r\n\r\n").unwrap();
+                json!({"mediaType": kind, "digest": digest, "size": body.len(),
+                    "platform": {"os": "linux", "architecture": architecture}})
+            })
+            .collect();
+        let kind = "application/vnd.docker.distribution.manifest.list.v2+json";
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": manifests});
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let head = format!("Content-Type: {kind}");
+        let answer = self.http("PUT", &path, &head, &index.to_string());
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        let digest = answer.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("docker-content-digest")
+                .then(|| value.trim())
+        });
+        digest.unwrap().to_owned()
+    }
+
+    #[track_caller]
+    fn http(&self, method: &str, path: &str, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let (address, length) = (&self.address, body.len());
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{head}\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// What the engine has under a name.
