@@ -6,6 +6,7 @@ mod edit;
 pub(crate) mod edit_target;
 pub(crate) mod edits;
 pub(crate) mod expected_effects;
+pub(crate) mod guarding;
 mod other_stacks;
 mod overridden;
 pub(crate) mod own_layer;
@@ -22,22 +23,16 @@ pub(crate) mod warnings;
 pub(crate) use edit::of_edit;
 pub(crate) use unedited::{BesideWhatRuns, compare, of_files_ahead};
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff;
 use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
-use crate::docker::EngineError;
-use crate::docker::container::Container;
-use crate::event::{Action, ServiceName};
-use crate::plan::guarded::Running;
-use crate::plan::{self, guard, guarded};
+use crate::event::Action;
+use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
 use crate::stack::variables::StackVariables;
-use crate::stack::{Place, application, identity};
+use crate::stack::{Place, identity};
 use crate::state::StackState;
 
 /// Makes the assessment.
@@ -181,7 +176,7 @@ pub(crate) async fn checked(
         assessment.decision = Decision::Refused(complaint);
         return assessment;
     }
-    match refusals(place, &assessment, options).await {
+    match guarding::refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),
         // Told after the plan: whoever is refused wants to see what.
         Err(complaint) => assessment.decision = Decision::Refused(complaint),
@@ -208,140 +203,6 @@ async fn same_project(place: &Place, assessment: &mut Assessment) -> Result<(), 
             Some(complaint),
         ) => Err(complaint),
     }
-}
-
-async fn refusals(
-    place: &Place,
-    assessment: &Assessment,
-    options: &Options,
-) -> Result<Vec<String>, Complaint> {
-    // A way back is not barred by what guards the way there.
-    // But data that was migrated in between cannot be read by the old version.
-    let generated = match assessment.undoes().is_empty() {
-        true => own_layer::generated_keys(place, assessment).await,
-        false => Vec::new(),
-    };
-    let running = running(place, assessment).await?;
-    let data = (generated.as_slice(), &running);
-    match assessment.undoes().is_empty() {
-        true => guards(place, assessment, options, data, guard::check)?,
-        false => guards(place, assessment, options, data, guard::check_way_back)?,
-    }
-    if options.no_apply {
-        return Ok(Vec::new());
-    }
-    preflight::providers(assessment)?;
-    preflight::volumes(place, assessment).await?;
-    let brings = |path: &Path| assessment.edited.brings(path);
-    preflight::all(
-        place,
-        &assessment.after,
-        &assessment.plan,
-        &options.allow,
-        brings,
-    )
-    .await
-}
-
-/// The containers that the plan makes anew, by their service.
-///
-/// # Errors
-/// The engine's: what a guard has not seen, it must not let pass.
-async fn running(
-    place: &Place,
-    assessment: &Assessment,
-) -> Result<BTreeMap<ServiceName, Running>, EngineError> {
-    let is_made = |container: &&Container| {
-        let step = assessment.plan.step(&container.service);
-        step.is_some_and(|step| step.action.makes_container())
-    };
-    let own = assessment.containers.iter().filter(is_made);
-    let seen = own.map(|container| async {
-        let service = &container.service;
-        let image = assessment.after.image_of(service);
-        let (inspected, brought) = tokio::join!(
-            place.docker.inspect(&container.id),
-            place
-                .docker
-                .brought_by(image.as_deref().unwrap_or_default())
-        );
-        // An image that is yet to be fetched or built mostly brings what the present one does.
-        let brought = match brought {
-            Ok(None) => place.docker.brought_by(&container.image_id).await,
-            known => known,
-        };
-        let brought = brought?;
-        // One that is gone by now has nothing to lose.
-        let running = inspected?.map(|inspected| Running {
-            env: inspected.env,
-            brought,
-        });
-        Ok(running.map(|running| (service.clone(), running)))
-    });
-    let seen = futures_util::future::try_join_all(seen).await?;
-    Ok(seen.into_iter().flatten().collect())
-}
-
-fn guards(
-    place: &Place,
-    assessment: &Assessment,
-    options: &Options,
-    (generated, running): (&[(String, String)], &BTreeMap<ServiceName, Running>),
-    check: impl FnOnce(&guarded::Guarded<'_>, &BTreeSet<guard::Guard>) -> Result<(), Complaint>,
-) -> Result<(), Complaint> {
-    let model = assessment.before.as_ref().unwrap_or(&assessment.after);
-    // `${KEY:-}` is a text, and gives a container no value.
-    let comes_to_nothing = |text: &str, key: &str| {
-        let mut services = model.services.values();
-        let has = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
-        text.contains('$') && !services.any(|one| one.environment.get(key).is_some_and(has))
-    };
-    let keys: Vec<guarded::ChangedKey<'_>> = assessment
-        .edited
-        .changes
-        .iter()
-        .filter(|change| change.before != change.after)
-        .map(|change| guarded::ChangedKey {
-            key: &change.name,
-            had_value: change
-                .before
-                .as_ref()
-                .is_some_and(|value| !value.is_empty() && !comes_to_nothing(value, &change.name)),
-        })
-        .collect();
-    let binds = assessment
-        .after
-        .services
-        .values()
-        .flat_map(|service| &service.binds);
-    let missing: Vec<_> = match place.docker.endpoint.is_local() {
-        true => binds
-            .map(|b| b.source.clone())
-            .filter(|source| !assessment.edited.brings(source))
-            .collect(),
-        false => Vec::new(),
-    };
-    let mut own_keys = place.settings.guard.keys.clone();
-    if (!assessment.plan.is_empty() || !keys.is_empty())
-        && let Ok(known) = application::of(&place.located.args.directory, model, None)
-    {
-        own_keys.extend(known.profile.guarded);
-    }
-    check(
-        &guarded::Guarded {
-            before: assessment.before.as_ref().unwrap_or(&assessment.after),
-            after: &assessment.after,
-            plan: &assessment.plan,
-            containers: &assessment.containers,
-            running,
-            keys: &keys,
-            own_keys: &own_keys,
-            missing_sources: &missing,
-            generated,
-            down: assessment.strategy == Strategy::DownUp,
-        },
-        &options.allow,
-    )
 }
 
 /// `--strategy` in place of the cheapest action.

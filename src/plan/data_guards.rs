@@ -40,7 +40,7 @@ fn volume_of_container(guarded: &Guarded<'_>) -> Option<String> {
     None
 }
 
-fn real_name(model: &Model, key: &str) -> Option<String> {
+pub(super) fn real_name(model: &Model, key: &str) -> Option<String> {
     let definition = model.shared(Section::Volumes, key)?;
     Some(definition.get("name")?.as_str()?.to_owned())
 }
@@ -55,22 +55,21 @@ pub(super) fn volume_removed(guarded: &Guarded<'_>) -> Option<String> {
         {
             continue;
         }
-        let now: BTreeSet<Option<String>> = guarded
-            .after
-            .services
-            .get(name)
-            .map(|after| after.uses(Section::Volumes))
-            .unwrap_or_default()
-            .iter()
-            .map(|key| real_name(guarded.after, key))
-            .collect();
+        let users: Vec<&Service> = match guarded.after.services.get(name) {
+            Some(after) => vec![after],
+            // Whoever has another name by now may have its data.
+            None => guarded.after.services.values().collect(),
+        };
+        let used = users.iter().flat_map(|user| user.uses(Section::Volumes));
+        let now: BTreeSet<Option<String>> =
+            used.map(|key| real_name(guarded.after, &key)).collect();
         for key in before.uses(Section::Volumes) {
             let real = real_name(guarded.before, &key);
             if real.is_some() && !now.contains(&real) {
                 let real = real.unwrap_or_default();
                 if !guarded.after.services.contains_key(name) {
                     return Some(format!(
-                        "{name} would be removed, and its data in the volume {real} would not be used any more"
+                        "{name} would be removed, and no service would use its data in the volume {real}"
                     ));
                 }
                 return Some(format!(

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
-use crate::stack::model::Service;
 use crate::words::words;
 
 words! {
@@ -49,9 +48,10 @@ words! {
 }
 
 use super::data_guards::{anonymous_volumes, bind_vanishes, volume_removed};
-use super::guarded::{Guarded, NextValue};
+use super::guarded::{Guarded, NextValue, Objection};
 use super::signing_keys::signs_or_encrypts;
-use super::store::{STORE_PASSWORDS, store_of};
+use super::store::STORE_PASSWORDS;
+use super::store_guard::{back_to_another_major, has_data, in_force, to_another_major};
 
 /// The first guard that says no and is not allowed.
 ///
@@ -60,14 +60,18 @@ use super::store::{STORE_PASSWORDS, store_of};
 pub(crate) fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
     let rules: [Rule; 5] = [
         (Code::GuardKey, Guard::GuardedKey, guarded_key),
-        (Code::GuardVolume, Guard::VolumeRemoved, volume_removed),
-        STORE,
+        (Code::GuardVolume, Guard::VolumeRemoved, |guarded| {
+            volume_removed(guarded).map(Objection::from)
+        }),
+        (Code::GuardStore, Guard::StoreMajor, to_another_major),
         (
             Code::GuardAnonymous,
             Guard::AnonymousVolumes,
-            anonymous_volumes,
+            |guarded| anonymous_volumes(guarded).map(Objection::from),
         ),
-        (Code::GuardBind, Guard::BindVanishes, bind_vanishes),
+        (Code::GuardBind, Guard::BindVanishes, |guarded| {
+            bind_vanishes(guarded).map(Objection::from)
+        }),
     ];
     first_no(&rules, guarded, allow)
 }
@@ -81,13 +85,24 @@ pub(crate) fn check_way_back(
     guarded: &Guarded<'_>,
     allow: &BTreeSet<Guard>,
 ) -> Result<(), Complaint> {
-    first_no(&[STORE], guarded, allow)
+    let store: Rule = (Code::GuardStore, Guard::StoreMajor, back_to_another_major);
+    first_no(&[store], guarded, allow)
+}
+
+/// The guard of what was fetched and built meanwhile: only now the images say what they are.
+///
+/// # Errors
+/// `guard_store`, with the flag.
+pub(crate) fn check_images(
+    guarded: &Guarded<'_>,
+    allow: &BTreeSet<Guard>,
+) -> Result<(), Complaint> {
+    let store: Rule = (Code::GuardStore, Guard::StoreMajor, to_another_major);
+    first_no(&[store], guarded, allow)
 }
 
 /// Code, what allows it, and the sentence on what would be lost.
-type Rule = (Code, Guard, fn(&Guarded<'_>) -> Option<String>);
-
-const STORE: Rule = (Code::GuardStore, Guard::StoreMajor, store_major);
+type Rule = (Code, Guard, fn(&Guarded<'_>) -> Option<Objection>);
 
 fn first_no(
     rules: &[Rule],
@@ -96,9 +111,14 @@ fn first_no(
 ) -> Result<(), Complaint> {
     for (code, guard, rule) in rules {
         if !allow.contains(guard)
-            && let Some(text) = rule(guarded)
+            && let Some(Objection { text, instead }) = rule(guarded)
         {
-            return Err(Complaint::new(*code, text).hint(format!("--allow {guard} does it anyway")));
+            let anyway = format!("--allow {guard} does it anyway");
+            let hint = match instead {
+                Some(instead) => format!("{instead}; {anyway}"),
+                None => anyway,
+            };
+            return Err(Complaint::new(*code, text).hint(hint));
         }
     }
     Ok(())
@@ -106,7 +126,9 @@ fn first_no(
 
 /// Keys whose value in force changes in a service, by whatever route: a file may have no value for a key
 /// that a compose file gives one.
-fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> {
+fn changed_in_force<'a>(
+    guarded: &Guarded<'a>,
+) -> impl Iterator<Item = (&'a ServiceName, &'a str)> {
     let after = guarded.after;
     guarded
         .before
@@ -119,7 +141,7 @@ fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = &'a str> 
                 .iter()
                 .filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
             had.filter(move |(key, value)| now.is_some_and(|now| now.get(*key) != Some(*value)))
-                .map(|(key, _)| key.as_str())
+                .map(move |(key, _)| (name, key.as_str()))
         })
 }
 
@@ -145,49 +167,65 @@ fn changed_in_containers<'a>(
 }
 
 /// Keys that sign or encrypt what is stored: a new value makes the old data worthless.
-fn guarded_key(guarded: &Guarded<'_>) -> Option<String> {
+fn guarded_key(guarded: &Guarded<'_>) -> Option<Objection> {
     let typed = guarded.keys.iter().filter(|changed| changed.had_value);
-    let mut changed = typed
-        .map(|changed| changed.key)
-        .chain(changed_in_force(guarded))
-        .chain(changed_in_containers(guarded).map(|(_, key)| key));
+    let typed = typed.map(|changed| (None, changed.key));
+    let in_force = changed_in_force(guarded).chain(changed_in_containers(guarded));
+    let mut changed = typed.chain(in_force.map(|(name, key)| (Some(name), key)));
     let changed = changed
-        .find(|&key| signs_or_encrypts(key) || guarded.own_keys.iter().any(|own| own == key));
-    if let Some(key) = changed {
-        return Some(format!(
-            "{key} signs or encrypts what is stored: with another value everybody is signed out, or \
-             stored secrets can no longer be read"
-        ));
+        .find(|(_, key)| signs_or_encrypts(key) || guarded.own_keys.iter().any(|own| own == key));
+    if let Some((service, key)) = changed {
+        return Some(Objection {
+            text: format!(
+                "{key} signs or encrypts what is stored: with another value everybody is signed out, or \
+                 stored secrets can no longer be read"
+            ),
+            instead: service.and_then(|service| kept(guarded, service, key)),
+        });
     }
     if let Some((key, file)) = guarded.generated.first() {
-        return Some(format!(
+        return Some(Objection::from(format!(
             "{key} has no value here, so the application generated one and uses it ({file}): with \
              another value everybody is signed out, or stored secrets can no longer be read"
-        ));
+        )));
     }
     let of_files = initialised_store(guarded);
     let of_containers = changed_in_containers(guarded)
-        .filter(|(name, key)| STORE_PASSWORDS.contains(key) && keeps_password(guarded, name))
-        .map(|(name, key)| (key, name.clone()));
-    let (key, store) = of_files.into_iter().chain(of_containers).next()?;
-    Some(format!(
-        "{key} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out"
-    ))
+        .filter(|(name, key)| STORE_PASSWORDS.contains(key) && keeps_password(guarded, name));
+    let (store, key) = of_files.into_iter().chain(of_containers).next()?;
+    Some(Objection {
+        text: format!(
+            "{key} is read by {store} only when its volume is created: the database would keep the old password, and lock the application out"
+        ),
+        instead: kept(guarded, store, key),
+    })
+}
+
+/// What keeps the value that a container has of a key which nobody typed: the value itself is shown to
+/// nobody.
+fn kept(guarded: &Guarded<'_>, service: &ServiceName, key: &str) -> Option<String> {
+    let is_typed = guarded.keys.iter().any(|changed| changed.key == key);
+    let mut own = guarded.containers.iter();
+    let runs = own.any(|one| one.service == *service && one.is_up());
+    let variable = guarded.variable_of(service, key)?;
+    (runs && !is_typed).then(|| {
+        format!(
+            "to keep the present value: docker compose exec -T {service} printenv {key} | refit set {variable}"
+        )
+    })
 }
 
 /// Whether a service runs a store with data that has the password of its first start.
 fn keeps_password(guarded: &Guarded<'_>, name: &ServiceName) -> bool {
-    let service = guarded.after.services.get(name);
-    let store = service.and_then(store_of);
-    store.is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
+    in_force(guarded, name).is_some_and(|(_, version)| version.store.keeps_password)
+        && guarded.after.services.contains_key(name)
+        && has_data(guarded, name)
 }
 
-/// The password of a store with data that the files change, and the store: it had it at its first start.
-fn initialised_store<'a>(guarded: &Guarded<'a>) -> Option<(&'a str, ServiceName)> {
+/// A store with data, and its password that the files change: it had it at its first start.
+fn initialised_store<'a>(guarded: &Guarded<'a>) -> Option<(&'a ServiceName, &'static str)> {
     let services = guarded.before.services.iter();
-    let mut with_data = services.filter(|(name, service)| {
-        store_of(service).is_some_and(|(kind, _)| kind.keeps_password) && has_data(guarded, name)
-    });
+    let mut with_data = services.filter(|(name, _)| keeps_password(guarded, name));
     with_data.find_map(|(name, service)| {
         let after = guarded.after.services.get(name)?;
         let is_other = |own: &&&str| {
@@ -196,60 +234,8 @@ fn initialised_store<'a>(guarded: &Guarded<'a>) -> Option<(&'a str, ServiceName)
             had.is_some() && had != after.environment.get(**own)
         };
         let own = STORE_PASSWORDS.iter().find(is_other)?;
-        Some((*own, name.clone()))
+        Some((name, *own))
     })
-}
-
-fn has_data(guarded: &Guarded<'_>, service: &ServiceName) -> bool {
-    let own = guarded.containers.iter().filter(|c| c.service == *service);
-    own.flat_map(|container| &container.mounts)
-        .any(|mount| mount.kind != "tmpfs")
-}
-
-fn store_major(guarded: &Guarded<'_>) -> Option<String> {
-    for (name, before) in &guarded.before.services {
-        let Some(after) = guarded.after.services.get(name) else {
-            continue;
-        };
-        let before = &with_image_in_force(guarded, name, before);
-        if before.image == after.image || !has_data(guarded, name) {
-            continue;
-        }
-        let Some((store, Some(old))) = store_of(before) else {
-            continue;
-        };
-        let new =
-            store_of(after).and_then(|(kind, major)| major.filter(|_| kind.data == store.data));
-        let refused = match new {
-            Some(new) if store.only_down => new < old,
-            Some(new) => new != old,
-            None => true,
-        };
-        if refused {
-            let (from, to) = (
-                before.image.as_deref()?,
-                after.image.as_deref().unwrap_or("a build"),
-            );
-            return Some(format!(
-                "{name} would go from {from} to {to}: it may not read the data of the old version, and the old one may not read what it writes"
-            ));
-        }
-    }
-    None
-}
-
-/// A service with the image that its containers have: a file may have been edited since.
-fn with_image_in_force(guarded: &Guarded<'_>, name: &ServiceName, service: &Service) -> Service {
-    let mut service = service.clone();
-    let own = guarded.containers.iter().find(|one| one.service == *name);
-    // The engine shows only an ID once the name belongs to another image.
-    let image = own
-        .map(|one| one.image.as_str())
-        .filter(|image| !image.is_empty() && !image.contains("sha256:"));
-    if let Some(image) = image {
-        service.image = Some(image.to_owned());
-    }
-    service
 }
 
 #[cfg(test)]

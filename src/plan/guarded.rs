@@ -1,12 +1,13 @@
 //! What guards look at: both sides, the plan, and what containers have. Data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::Plan;
 use crate::docker::container::Container;
 use crate::docker::image::Brought;
 use crate::event::ServiceName;
 use crate::stack::model::Model;
+use crate::stack::source::Source;
 
 /// A key whose value changes.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,55 @@ pub(crate) struct Running {
     pub brought: Option<Brought>,
 }
 
+/// What images say of themselves, of the services whose containers have data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct StoreImages {
+    /// The images of the present containers.
+    pub present: BTreeMap<ServiceName, Brought>,
+    /// Those of the next ones, where the engine has them.
+    pub next: BTreeMap<ServiceName, Brought>,
+    /// Services whose next image is fetched or built before the first container stops: it is looked at
+    /// then.
+    pub awaited: BTreeSet<ServiceName>,
+}
+
+/// What speaks against a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Objection {
+    /// What would be lost.
+    pub text: String,
+    /// What to type to keep it, if there is something.
+    pub instead: Option<String>,
+}
+
+impl From<String> for Objection {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            instead: None,
+        }
+    }
+}
+
 impl Guarded<'_> {
+    /// The variable that gives a service its value of a key, where that is just one.
+    pub(super) fn variable_of(&self, service: &ServiceName, key: &str) -> Option<String> {
+        let service = self.source.services.get(service)?;
+        let place = format!("environment.{key}");
+        let own = service.references.iter();
+        let own = own.filter(|reference| reference.place == place);
+        let variables: BTreeSet<&str> = own.map(|one| one.variable.as_str()).collect();
+        let mut variables = variables.into_iter();
+        match (variables.next(), variables.next()) {
+            (Some(one), None) => Some(one.to_owned()),
+            (Some(_), Some(_)) => None,
+            (None, _) => {
+                let is_own = service.environment.contains(key);
+                (!is_own || service.inherited.contains(key)).then(|| key.to_owned())
+            }
+        }
+    }
+
     /// The value of a key in the next container of a service, as far as it is known.
     pub(super) fn next_value(&self, service: &ServiceName, key: &str) -> NextValue<'_> {
         let given = self.after.services.get(service);
@@ -60,6 +109,8 @@ pub(super) enum NextValue<'a> {
 pub(crate) struct Guarded<'a> {
     /// The stack before.
     pub before: &'a Model,
+    /// Where its values come from.
+    pub source: &'a Source,
     /// The stack after.
     pub after: &'a Model,
     /// What is to be done.
@@ -68,6 +119,8 @@ pub(crate) struct Guarded<'a> {
     pub containers: &'a [Container],
     /// Of the containers that are made anew: somebody may have edited a file since they were made.
     pub running: &'a BTreeMap<ServiceName, Running>,
+    /// What the images of stores say of themselves.
+    pub images: &'a StoreImages,
     /// The keys whose values change.
     pub keys: &'a [ChangedKey<'a>],
     /// `guard.keys` of `refit.yaml`, and the guarded keys of the application's profile.

@@ -13,6 +13,7 @@ mod signing_keys;
 mod state;
 mod steps;
 mod store;
+pub(crate) mod store_guard;
 mod wishes;
 
 pub(crate) use inputs::Inputs;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::run_report::RunEnd;
 use crate::apply::converge::Convergence;
 use crate::apply::images;
+use crate::assess::guarding;
 use crate::assessment::Assessment;
 use crate::assessment::edited::KeyChange;
 use crate::assessment::moving::Moving;
@@ -352,6 +353,7 @@ impl<'a> Transaction<'a> {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
         }
+        guarding::images_that_came(&self.place, self.assessment, &self.request.options).await?;
         fault!("prepare.after");
         Ok(inputs)
     }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::super::guarded::{ChangedKey, Running};
+use super::super::guarded::{ChangedKey, Running, StoreImages};
 use super::super::steps::{Plan, Step};
+use super::super::store_guard;
 use super::*;
 use crate::docker::container::{Container, Health, Mount, State};
+use crate::docker::image::Brought;
 use crate::event::Action;
 use crate::stack::model::Model;
+use crate::stack::source::Source;
 use serde_json::{Value, json};
 
 fn container(service: &str, volume: &str) -> Container {
@@ -49,6 +52,8 @@ fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> 
         after: &after,
         plan: &plan,
         containers: &containers,
+        images: &StoreImages::default(),
+        source: &Source::default(),
         running: &BTreeMap::new(),
         keys,
         own_keys: &["MY_SIGNING_KEY".to_owned()],
@@ -93,6 +98,94 @@ fn major_versions_of_stores() {
         let code = refused(image(from), image(to), &[], false);
         assert_eq!(code.is_some(), is_refused, "{from} → {to}");
     }
+}
+
+/// `rel` of PostgreSQL 15 on a volume is called otherwise in the new version.
+#[test]
+fn a_renamed_service_on_the_same_volume() {
+    let stack = |name: &str, image: &str, volume: &str| {
+        json!({
+            "services": {name: {
+                "image": image,
+                "volumes": [{"type": "volume", "source": volume, "target": "/d"}],
+            }},
+            "volumes": {volume: {"name": format!("x_{volume}")}},
+        })
+    };
+    let was = || stack("db", "postgres:15", "data");
+    for (name, image, volume, code) in [
+        ("dbase", "postgres:15.3", "data", None),
+        ("dbase", "postgres:16", "data", Some("guard_store")),
+        ("dbase", "postgres:15", "other", Some("guard_volume")),
+        ("valkey", "valkey:8", "data", Some("guard_store")),
+        ("backup", "mine/backup:1", "data", None),
+    ] {
+        let refused = refused(was(), stack(name, image, volume), &[], false);
+        assert_eq!(refused.as_deref(), code, "{name} {image} {volume}");
+    }
+    // What lets the volume go does not let another version at the data.
+    let (before, after) = (
+        Model::of_json(was()),
+        Model::of_json(stack("dbase", "postgres:16", "data")),
+    );
+    let guarded = Guarded {
+        before: &before,
+        after: &after,
+        plan: &Plan::default(),
+        containers: &[container("db", "x_data")],
+        images: &StoreImages::default(),
+        source: &Source::default(),
+        running: &BTreeMap::new(),
+        keys: &[],
+        own_keys: &[],
+        missing_sources: &[],
+        generated: &[],
+        down: false,
+    };
+    let refused = check(&guarded, &BTreeSet::from([Guard::VolumeRemoved]));
+    assert_eq!(refused.unwrap_err().code, Code::GuardStore);
+}
+
+/// The name stays, and what it means becomes another version.
+#[test]
+fn a_moving_tag_is_judged_by_what_the_images_say() {
+    let of = |version: &str| Brought {
+        env: BTreeMap::from([("MARIADB_VERSION".to_owned(), version.to_owned())]),
+        ..Brought::default()
+    };
+    let model = Model::of_json(image("mariadb:latest"));
+    let containers = [container("db", "x_data")];
+    let judged = |next: Option<&str>, awaited: bool| {
+        let images = StoreImages {
+            present: BTreeMap::from([("db".into(), of("1:10.11.6+maria~ubu2204"))]),
+            next: next.map(|next| ("db".into(), of(next))).into_iter().collect(),
+            awaited: awaited.then(|| "db".into()).into_iter().collect(),
+        };
+        let guarded = Guarded {
+            before: &model,
+            after: &model,
+            plan: &Plan::default(),
+            containers: &containers,
+            images: &images,
+            source: &Source::default(),
+            running: &BTreeMap::new(),
+            keys: &[],
+            own_keys: &[],
+            missing_sources: &[],
+            generated: &[],
+            down: false,
+        };
+        let there = check(&guarded, &BTreeSet::new());
+        let back = check_way_back(&guarded, &BTreeSet::new());
+        let remarks = store_guard::remarks(&guarded).len();
+        (there.map_err(|no| no.text), back.is_err(), remarks)
+    };
+    assert_eq!(judged(Some("1:10.11.9"), false), (Ok(()), false, 0));
+    // It is looked at when it has come.
+    assert_eq!(judged(None, true), (Ok(()), false, 1));
+    let (refused, back, _) = judged(Some("1:11.4.2"), false);
+    let said = "db would go from mariadb:latest (mariadb 10.11) to mariadb:latest (mariadb 11.4): ";
+    assert!(refused.unwrap_err().starts_with(said) && back);
 }
 
 #[test]
@@ -168,6 +261,8 @@ fn a_database_that_is_made_anew_with_another_password_or_place() {
             after: &model,
             plan: &plan,
             containers: &[container("db", "x_data")],
+            images: &StoreImages::default(),
+            source: &Source::default(),
             running: &BTreeMap::from([("db".into(), running)]),
             keys: &[],
             own_keys: &[],
@@ -249,6 +344,8 @@ fn an_anonymous_volume_goes_out_of_sight() {
             before: &before,
             after: &after,
             plan: &Plan::default(),
+            images: &StoreImages::default(),
+            source: &Source::default(),
             running: &BTreeMap::new(),
             containers: &[container("anon", &"a".repeat(64))],
             keys: &[],
