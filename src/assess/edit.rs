@@ -77,13 +77,16 @@ async fn of_files(
         Complaint { hint, ..complaint }.redacted(&redactor)
     })?;
     notes.extend(edited.notes.iter().cloned());
-    notes.extend(
-        both.new_warnings
-            .iter()
-            .map(|text| warnings::of_compose(text)),
-    );
+    let typed_dollar = !edited.comes_from_upstream() && edited.types_dollar();
+    let warned = both.new_warnings.iter();
+    notes.extend(warned.map(|text| warnings::of_compose(text, typed_dollar)));
+    let unset: Vec<&str> = both
+        .new_warnings
+        .iter()
+        .filter_map(|text| warnings::unset_variable(text))
+        .collect();
     if let Some(name) = renamed_to(place, &edited, &after.name) {
-        return Err(another_project(name.as_deref()));
+        return Err(another_project(name.as_deref(), Some(&after.name)));
     }
     let variables = StackVariables::read_args(&args, &edited.files);
     let after = with_absolute_env_files(after, &variables, &edited.files);
@@ -119,7 +122,14 @@ async fn of_files(
         let told = warnings::unreached(place, &plan, &reaches, &keys, &model, &source, &variables);
         notes.extend(told.await);
     }
-    let effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);
+    if edited.comes_from_upstream() {
+        let present = StackVariables::read_args(&place.located.args, &[]);
+        let is_set = |variables: &StackVariables, key: &str| !variables.fills_in(key).is_empty();
+        let is_lost = |key: &str| is_set(&present, key) && !is_set(&variables, key);
+        notes.extend(warnings::now_by_default((&model, &after), &source, is_lost));
+    }
+    let mut effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);
+    notes.extend(expected_effects::without_unset(&mut effects, &unset));
     let differing = warnings::still_differing(&model, place, &containers, &plan);
     Ok(Assessment {
         edited,
@@ -171,8 +181,9 @@ fn args_after(located: &Located, edited: &Edited) -> Result<ProjectArgs, Complai
         return Ok(args);
     }
     // What the person gave on the command line or in the shell counts more: then both are the same.
-    if before.name != after.name && (before.name.is_some() || args.name.is_some()) {
-        return Err(another_project(after.name.as_deref()));
+    let is_other = before.name != after.name && after.name != args.name;
+    if is_other && (before.name.is_some() || args.name.is_some()) {
+        return Err(another_project(after.name.as_deref(), None));
     }
     if before.files == located.args.files && before.files != after.files {
         args.files = after.files;
@@ -212,14 +223,21 @@ fn renamed_to(place: &Place, edited: &Edited, project: &str) -> Option<Option<St
     })
 }
 
-/// The present containers would stay behind under the old name, holding ports and volumes.
-fn another_project(name: Option<&str>) -> Complaint {
+/// The present containers would stay behind under the old name, holding ports and volumes. What `.env` says
+/// counts more than a compose file, so that `present` is kept by it.
+fn another_project(name: Option<&str>, present: Option<&str>) -> Complaint {
     let text = match name {
         Some(name) => format!("with the name {name} Compose would start another project: it would create new containers and volumes, and leave the present ones behind"),
         None => "without its name Compose would start another project, and leave the present containers behind".to_owned(),
     };
-    Complaint::new(Code::GuardProject, text)
-        .hint("docker compose down first, set the name, then docker compose up -d")
+    let anew = "for another project with empty volumes: docker compose down first, set the name, then \
+                docker compose up -d";
+    Complaint::new(Code::GuardProject, text).hint(match present {
+        Some(present) => format!(
+            "to keep the present containers and volumes: refit set COMPOSE_PROJECT_NAME={present}; {anew}"
+        ),
+        None => anew.to_owned(),
+    })
 }
 
 /// The way back as an edit like any other, with the images that were kept.
@@ -240,6 +258,7 @@ pub(super) async fn of_rollback(
             true => complaint.hint("fix what it names first, then refit rollback"),
             false => complaint,
         })?;
+    plan::without_starts(&mut assessment.plan, &undo.stopped);
     let built = runs::past_work(state)?.built;
     let (moving, images) = (undo.moving.as_ref(), undo.images);
     let images =

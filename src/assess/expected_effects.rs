@@ -23,6 +23,30 @@ pub(crate) fn expected(
         .collect()
 }
 
+/// Takes out what is empty because nothing sets it, which proves nothing, and says so.
+pub(crate) fn without_unset(effects: &mut Vec<Expected>, unset: &[&str]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for effect in effects.iter_mut().filter(|_| !unset.is_empty()) {
+        let ExpectedValue::Variable { value, before } = &effect.wanted else {
+            continue;
+        };
+        let (service, key) = (&effect.service, &effect.key);
+        if value.as_deref() != Some("") || before.as_deref() == Some("") {
+            continue;
+        }
+        let why = match unset {
+            [one] => format!("nothing sets {one}"),
+            all if all.contains(&key.as_str()) => format!("nothing sets {key}"),
+            all => format!("nothing sets {}", all.join(", ")),
+        };
+        notes.push(format!("{key} of {service} is empty: {why}"));
+        effect.wanted = ExpectedValue::NewContainer;
+        effect.key = String::new();
+    }
+    effects.dedup();
+    notes
+}
+
 fn of_step(
     before: &Model,
     after: &Model,
@@ -146,4 +170,30 @@ fn route_of(step: &Step, variable: &str) -> Route {
     named
         .or_else(interpolated)
         .map_or(Route::Environment, |reason| reason.route)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nothing_sets_is_no_proof() {
+        let variable = |key: &str, value: &str| Expected {
+            service: "web".into(),
+            route: Route::Environment,
+            key: key.to_owned(),
+            wanted: ExpectedValue::Variable {
+                value: Some(value.to_owned()),
+                before: None,
+            },
+        };
+        let all = [variable("TOKEN", ""), variable("MODE", "1")];
+        let mut effects = all.to_vec();
+        assert!(without_unset(&mut effects, &[]).is_empty());
+        assert_eq!(effects, all, "somebody set it to nothing");
+        let notes = without_unset(&mut effects, &["APP_TOKEN"]);
+        assert_eq!(notes, ["TOKEN of web is empty: nothing sets APP_TOKEN"]);
+        assert_eq!(effects[0].wanted, ExpectedValue::NewContainer);
+        assert_eq!(effects[1], all[1]);
+    }
 }

@@ -9,7 +9,8 @@ use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
-use crate::plan::guarded::{ChangedKey, Guarded, Running, StoreImages};
+use crate::host::files;
+use crate::plan::guarded::{ChangedKey, Guarded, LeftBehind, Running, StoreImages};
 use crate::plan::{guard, store_guard};
 use crate::request::{Options, Strategy};
 use crate::stack::{Place, application};
@@ -23,7 +24,7 @@ pub(super) async fn refusals(
     assessment: &Assessment,
     options: &Options,
 ) -> Result<Vec<String>, Complaint> {
-    let seen = Seen::look(place, assessment, options).await?;
+    let seen = GuardView::look(place, assessment, options).await?;
     let keys = seen.changed_keys();
     let guarded = seen.guarded(assessment, &keys);
     // A way back is not barred by what guards the way there.
@@ -40,7 +41,7 @@ pub(super) async fn refusals(
         false => store_guard::remarks(&guarded),
     };
     preflight::providers(assessment)?;
-    preflight::volumes(place, assessment).await?;
+    notes.extend(preflight::volumes(place, assessment).await?);
     let brings = |path: &Path| assessment.edited.brings(path);
     let (plan, allow) = (&assessment.plan, &options.allow);
     notes.extend(preflight::all(place, &assessment.after, plan, allow, brings).await?);
@@ -60,20 +61,26 @@ pub(crate) async fn images_that_came(
         return Ok(());
     }
     let images = store_images(place, assessment, &BTreeSet::new()).await?;
-    let seen = Seen {
+    let seen = GuardView {
         images,
-        ..Seen::default()
+        ..GuardView::default()
     };
-    guard::check_images(&seen.guarded(assessment, &[]), &options.allow)
+    let checked = guard::check_images(&seen.guarded(assessment, &[]), &options.allow);
+    checked.map_err(|complaint| match assessment.supply() {
+        // It counts as one that failed from now on.
+        Some(_) => complaint.hint("refit upgrade --retry --allow store-major does it anyway"),
+        None => complaint,
+    })
 }
 
 /// What is shown to guards besides both sides.
 #[derive(Default)]
-struct Seen {
+struct GuardView {
     generated: Vec<(String, String)>,
     running: BTreeMap<ServiceName, Running>,
     images: StoreImages,
     missing_sources: Vec<PathBuf>,
+    left_behind: Vec<LeftBehind>,
     keys: Vec<(String, bool)>,
     own_keys: Vec<String>,
 }
@@ -117,7 +124,7 @@ async fn running(
     Ok(seen.into_iter().flatten().collect())
 }
 
-impl Seen {
+impl GuardView {
     async fn look(
         place: &Place,
         assessment: &Assessment,
@@ -131,7 +138,8 @@ impl Seen {
         // `${KEY:-}` is a text, and gives a container no value.
         let comes_to_nothing = |text: &str, key: &str| {
             let mut services = model.services.values();
-            let has = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
+            let has =
+                |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
             text.contains('$') && !services.any(|one| one.environment.get(key).is_some_and(has))
         };
         let changes = assessment.edited.changes.iter();
@@ -169,12 +177,17 @@ impl Seen {
             running: running(place, assessment).await?,
             images: store_images(place, assessment, &awaited).await?,
             missing_sources,
+            left_behind: left_behind(place, assessment),
             keys,
             own_keys,
         })
     }
 
-    fn guarded<'a>(&'a self, assessment: &'a Assessment, keys: &'a [ChangedKey<'a>]) -> Guarded<'a> {
+    fn guarded<'a>(
+        &'a self,
+        assessment: &'a Assessment,
+        keys: &'a [ChangedKey<'a>],
+    ) -> Guarded<'a> {
         Guarded {
             before: assessment.before.as_ref().unwrap_or(&assessment.after),
             source: &assessment.source,
@@ -186,6 +199,7 @@ impl Seen {
             keys,
             own_keys: &self.own_keys,
             missing_sources: &self.missing_sources,
+            left_behind: &self.left_behind,
             generated: &self.generated,
             down: assessment.strategy == Strategy::DownUp,
         }
@@ -198,6 +212,53 @@ impl Seen {
             had_value: *had_value,
         })
         .collect()
+    }
+}
+
+/// What lies in folders that containers mount, and not in those that their next ones mount in their place.
+/// What git moves along is in both.
+fn left_behind(place: &Place, assessment: &Assessment) -> Vec<LeftBehind> {
+    let mut found = Vec::new();
+    if !place.docker.endpoint.is_local() {
+        return found;
+    }
+    for container in &assessment.containers {
+        let Some(after) = assessment.after.services.get(&container.service) else {
+            continue;
+        };
+        for mount in container.mounts.iter().filter(|mount| mount.kind == "bind") {
+            let mut binds = after.binds.iter();
+            let bind = binds.find(|bind| bind.target == mount.destination);
+            let Some(bind) =
+                bind.filter(|bind| files::follow(&bind.source) != files::follow(&mount.source))
+            else {
+                continue;
+            };
+            if mount.rw && mount.source.is_dir() {
+                let missing = missing_in(&mount.source, &bind.source, assessment);
+                found.extend(missing.map(|entry| LeftBehind {
+                    service: container.service.clone(),
+                    target: mount.destination.clone(),
+                    from: mount.source.clone(),
+                    to: bind.source.clone(),
+                    entry,
+                }));
+            }
+        }
+    }
+    found
+}
+
+/// Something in a folder that stays there, and that another one will not have.
+fn missing_in(from: &Path, to: &Path, assessment: &Assessment) -> Option<String> {
+    let brings = |path: &Path| assessment.edited.brings(path);
+    match std::fs::read_dir(from) {
+        Ok(entries) => entries.flatten().find_map(|entry| {
+            let is_lost = brings(&entry.path()) && !brings(&to.join(entry.file_name()));
+            is_lost.then(|| entry.file_name().to_string_lossy().into_owned())
+        }),
+        // What cannot be looked at, such as a database's folder, has something in it.
+        Err(_) => Some("what is in it".to_owned()),
     }
 }
 
@@ -248,7 +309,9 @@ async fn store_images(
         let has_data = container.mounts.iter().any(|mount| mount.kind != "tmpfs");
         if has_data && !images.present.contains_key(service) {
             let brought = place.docker.brought_by(&container.image_id).await?;
-            images.present.extend(brought.map(|brought| (service.clone(), brought)));
+            images
+                .present
+                .extend(brought.map(|brought| (service.clone(), brought)));
         }
     }
     let steps = assessment.plan.steps.iter();
@@ -264,7 +327,9 @@ async fn store_images(
             None => assessment.after.image_of(service),
         };
         let brought = place.docker.brought_by(&name.unwrap_or_default()).await?;
-        images.next.extend(brought.map(|brought| (service.clone(), brought)));
+        images
+            .next
+            .extend(brought.map(|brought| (service.clone(), brought)));
     }
     Ok(images)
 }

@@ -82,17 +82,18 @@ pub(crate) fn providers(assessment: &Assessment) -> Result<(), Complaint> {
 ///
 /// # Errors
 /// `volume_exists`.
-pub(crate) async fn volumes(place: &Place, assessment: &Assessment) -> Result<(), Complaint> {
+pub(crate) async fn volumes(
+    place: &Place,
+    assessment: &Assessment,
+) -> Result<Vec<String>, Complaint> {
     let (Some(before), after) = (&assessment.before, &assessment.after) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    match assessment.change {
-        Change::Edit | Change::Recipe { .. } => {}
-        Change::Apply(_)
-        | Change::Restart { .. }
-        | Change::Rollback(_)
-        | Change::Upgrade { .. } => return Ok(()),
-    }
+    let is_told = match assessment.change {
+        Change::Edit | Change::Recipe { .. } => false,
+        Change::Upgrade { .. } => true,
+        Change::Apply(_) | Change::Restart { .. } | Change::Rollback(_) => return Ok(Vec::new()),
+    };
     let defined = after.shared.get(&Section::Volumes).into_iter().flatten();
     let changed = defined.filter(|(key, is)| {
         let was = before.shared(Section::Volumes, key);
@@ -103,11 +104,21 @@ pub(crate) async fn volumes(place: &Place, assessment: &Assessment) -> Result<()
         .map(|(key, _)| after.engine_name(Section::Volumes, key))
         .collect();
     if changed.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let there = place.docker.all_volumes().await?;
-    match changed.into_iter().find(|name| there.contains_key(name)) {
-        None => Ok(()),
+    let mut kept = changed.into_iter().filter(|name| there.contains_key(name));
+    if is_told {
+        let told = kept.map(|name| {
+            format!(
+                "the volume {name} exists, and keeps its options: Compose gives those of this version to a \
+                 new volume only"
+            )
+        });
+        return Ok(told.collect());
+    }
+    match kept.next() {
+        None => Ok(Vec::new()),
         Some(name) => {
             let text = format!(
                 "the volume {name} exists and keeps its options: Compose gives them to a new volume only"

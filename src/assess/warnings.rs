@@ -193,14 +193,55 @@ pub(crate) fn still_differing(
         .collect()
 }
 
-/// What Compose warns of since the change, and what cures it.
-pub(crate) fn of_compose(text: &str) -> String {
-    let unset = text.contains("variable is not set");
-    let hint = match unset {
-        true => " A $ that is meant as one is written $$, as --string does.",
-        false => "",
+/// A warning of Compose that was not there before the change. `dollar`: somebody typed a `$`, which may be
+/// meant as one.
+pub(crate) fn of_compose(text: &str, dollar: bool) -> String {
+    let hint = match unset_variable(text) {
+        Some(_) if dollar => {
+            " A $ that is meant as one is written $$, as --string does.".to_owned()
+        }
+        Some(variable) => format!(" To set it: refit set {variable}=VALUE"),
+        None => String::new(),
     };
     format!("Compose warns: {text}{hint}")
+}
+
+/// The variable of Compose's `The "KEY" variable is not set`.
+pub(crate) fn unset_variable(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("The \"")?;
+    let (variable, _) = rest.split_once("\" variable is not set")?;
+    Some(variable)
+}
+
+/// Variables that something set before a new version of the files, and that nothing sets with it: what
+/// compose files have as a default counts then.
+pub(crate) fn now_by_default(
+    (before, after): (&Model, &Model),
+    source: &Source,
+    is_lost: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (name, now) in &after.services {
+        let (Some(was), Some(used)) = (before.services.get(name), source.services.get(name)) else {
+            continue;
+        };
+        for reference in &used.references {
+            let Some(key) = reference.place.strip_prefix("environment.") else {
+                continue;
+            };
+            let value = now.environment.get(key).cloned().flatten();
+            let is_default = value.is_some_and(|value| !value.is_empty());
+            let is_other = now.environment.get(key) != was.environment.get(key);
+            if is_default && is_other && is_lost(&reference.variable) {
+                let variable = &reference.variable;
+                notes.push(format!(
+                    "{variable} was set here, and is set nowhere with this version: {name} would get the \
+                     default of the compose file as {key}. To set it: refit set {variable}=VALUE"
+                ));
+            }
+        }
+    }
+    notes
 }
 
 /// Who loses the network of a container that the plan replaces: others' containers are not touched
@@ -318,5 +359,29 @@ pub(crate) fn cost_of_down(containers: &[Container]) -> String {
             "{stops}; the anonymous volumes of {} come back empty",
             names.join(", ")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_default_that_takes_the_place_of_what_was_set() {
+        let model = |value: &str| {
+            Model::of_json(json!({"services": {"web": {"environment": {"PW": value}}}}))
+        };
+        let source = json!({"services": {"web": {"environment": {"PW": "${DB_PW:-insecure}"}}}});
+        let source = Source::of_json(&source);
+        let (own, public) = (model("own"), model("insecure"));
+        let said = |after: &Model, lost| now_by_default((&own, after), &source, |_| lost);
+        let notes = said(&public, true);
+        assert!(notes[0].starts_with("DB_PW was set here, and is set nowhere"));
+        assert!(notes[0].contains("refit set DB_PW=VALUE"));
+        assert!(said(&public, false).is_empty());
+        assert!(said(&own, true).is_empty(), "the value is the same");
+        assert!(said(&model(""), true).is_empty(), "Compose warns of that");
     }
 }

@@ -73,6 +73,15 @@ impl Edited {
             .any(|edit| edit.origin == Origin::Upstream)
     }
 
+    /// Whether a value with a `$` is typed: Compose fills in what it takes for a variable.
+    pub(crate) fn types_dollar(&self) -> bool {
+        let mut typed = self
+            .changes
+            .iter()
+            .filter_map(|change| change.after.as_ref());
+        typed.any(|value| value.contains('$'))
+    }
+
     /// Whether a path is there after the edit: it is now, and not all of it is removed, or a file is
     /// made at or below it.
     pub(crate) fn brings(&self, path: &Path) -> bool {

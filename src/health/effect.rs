@@ -121,6 +121,7 @@ fn of_variable(
     let what = match (ok, Shown::of(key, found)) {
         (true, Shown::Absent) => format!("environment has no {key} any more"),
         (false, Shown::Absent) => format!("environment has no {key}"),
+        (_, Shown::Plain(text)) if text.is_empty() => format!("environment has an empty {key}"),
         (_, Shown::Plain(text)) => format!("environment has {key}={text}"),
         (true, Shown::Secret) => format!("environment has the wanted {key}"),
         (false, Shown::Secret) => format!("environment has another {key}"),

@@ -284,5 +284,14 @@ pub(super) fn bind_vanishes(guarded: &Guarded<'_>) -> Option<String> {
             }
         }
     }
-    None
+    guarded.left_behind.first().map(|one| {
+        format!(
+            "{} would mount {} at {} in place of {}, and would not find {} there: copy it first",
+            one.service,
+            one.to.display(),
+            one.target.display(),
+            one.from.display(),
+            one.entry
+        )
+    })
 }

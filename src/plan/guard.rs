@@ -64,11 +64,9 @@ pub(crate) fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<()
             volume_removed(guarded).map(Objection::from)
         }),
         (Code::GuardStore, Guard::StoreMajor, to_another_major),
-        (
-            Code::GuardAnonymous,
-            Guard::AnonymousVolumes,
-            |guarded| anonymous_volumes(guarded).map(Objection::from),
-        ),
+        (Code::GuardAnonymous, Guard::AnonymousVolumes, |guarded| {
+            anonymous_volumes(guarded).map(Objection::from)
+        }),
         (Code::GuardBind, Guard::BindVanishes, |guarded| {
             bind_vanishes(guarded).map(Objection::from)
         }),
@@ -126,9 +124,7 @@ fn first_no(
 
 /// Keys whose value in force changes in a service, by whatever route: a file may have no value for a key
 /// that a compose file gives one.
-fn changed_in_force<'a>(
-    guarded: &Guarded<'a>,
-) -> impl Iterator<Item = (&'a ServiceName, &'a str)> {
+fn changed_in_force<'a>(guarded: &Guarded<'a>) -> impl Iterator<Item = (&'a ServiceName, &'a str)> {
     let after = guarded.after;
     guarded
         .before
@@ -208,11 +204,14 @@ fn kept(guarded: &Guarded<'_>, service: &ServiceName, key: &str) -> Option<Strin
     let mut own = guarded.containers.iter();
     let runs = own.any(|one| one.service == *service && one.is_up());
     let variable = guarded.variable_of(service, key)?;
-    (runs && !is_typed).then(|| {
-        format!(
-            "to keep the present value: docker compose exec -T {service} printenv {key} | refit set {variable}"
-        )
-    })
+    (runs && !is_typed).then(|| kept_by(service, key, &variable))
+}
+
+/// The command that gives a variable the value which a container has of a key, and shows it to nobody.
+pub(crate) fn kept_by(service: &ServiceName, key: &str, variable: &str) -> String {
+    format!(
+        "to keep the present value: docker compose exec -T {service} printenv {key} | refit set {variable}"
+    )
 }
 
 /// Whether a service runs a store with data that has the password of its first start.

@@ -1,6 +1,7 @@
 //! What guards look at: both sides, the plan, and what containers have. Data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::steps::Plan;
 use crate::docker::container::Container;
@@ -37,6 +38,21 @@ pub(crate) struct StoreImages {
     /// Services whose next image is fetched or built before the first container stops: it is looked at
     /// then.
     pub awaited: BTreeSet<ServiceName>,
+}
+
+/// Data in a folder that a service mounts, and that is not in the one which it is to mount in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftBehind {
+    /// The service.
+    pub service: ServiceName,
+    /// In the container.
+    pub target: PathBuf,
+    /// The present folder.
+    pub from: PathBuf,
+    /// The next one.
+    pub to: PathBuf,
+    /// Something that only the present one has.
+    pub entry: String,
 }
 
 /// What speaks against a change.
@@ -127,6 +143,8 @@ pub(crate) struct Guarded<'a> {
     pub own_keys: &'a [String],
     /// Bind sources of the stack after the change that do not exist.
     pub missing_sources: &'a [std::path::PathBuf],
+    /// What folders have that are no longer mounted.
+    pub left_behind: &'a [LeftBehind],
     /// Keys without a value for which the application has made one, and the file that it lies in.
     pub generated: &'a [(String, String)],
     /// The literal `down` is asked for.

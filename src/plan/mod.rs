@@ -19,6 +19,8 @@ mod wishes;
 pub(crate) use inputs::Inputs;
 pub(crate) use steps::{Plan, Step};
 
+use std::collections::BTreeSet;
+
 use crate::docker::container::Container;
 use crate::event::{Action, Reason, Route, ServiceName};
 use crate::stack::drift::Drift;
@@ -110,6 +112,16 @@ pub(crate) fn of_down_up(model: &Model, profiles: &[String]) -> Plan {
     Plan {
         steps,
         ..Plan::default()
+    }
+}
+
+/// Leaves services alone that would come back, and that somebody had stopped when they went.
+pub(crate) fn without_starts(plan: &mut Plan, stopped: &BTreeSet<ServiceName>) {
+    let is_stopped = |step: &Step| step.action == Action::Start && stopped.contains(&step.service);
+    for step in plan.steps.extract_if(.., |step| is_stopped(step)) {
+        let name = step.service;
+        let text = format!("was stopped before, and is not started; refit apply {name} starts it");
+        plan.remarks.push((name, text));
     }
 }
 

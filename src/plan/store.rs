@@ -168,7 +168,7 @@ const LAST_COMMON: [u64; 2] = [7, 2];
 
 /// A store in one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
+pub(super) struct StoreVersion {
     /// What it is.
     pub(super) store: &'static Store,
     /// Its numbers, the first first; none where nothing says them.
@@ -188,7 +188,7 @@ pub(super) enum Jump {
     NotKnown,
 }
 
-impl Version {
+impl StoreVersion {
     /// What an image is, as it says itself; by its name where it does not.
     pub(super) fn of(image: Option<&str>, brought: Option<&Brought>) -> Option<Self> {
         let (name, tag) = image.map(parts).unwrap_or_default();
@@ -226,7 +226,8 @@ impl Version {
         match (old.is_valkey, self.is_valkey) {
             (true, false) => return Jump::Refused,
             (false, true) => {
-                return match from.len() > 1 && from.as_slice() < &[LAST_COMMON[0], LAST_COMMON[1] + 1]
+                return match from.len() > 1
+                    && from.as_slice() < &[LAST_COMMON[0], LAST_COMMON[1] + 1]
                     || from[0] < LAST_COMMON[0]
                 {
                     true => Jump::Reads,
@@ -261,7 +262,10 @@ impl Version {
 
     /// Whether it moves the data of another one by itself.
     pub(super) fn moves(&self, old: &Self) -> bool {
-        self.upgrades_itself && self.is_known() && old.is_known() && self.numbers[0] > old.numbers[0]
+        self.upgrades_itself
+            && self.is_known()
+            && old.is_known()
+            && self.numbers[0] > old.numbers[0]
     }
 
     /// Whether an image's name says it.
@@ -329,8 +333,8 @@ impl Store {
         let base = brought.labels.get("org.opencontainers.image.ref.name");
         let is_own = base.is_none_or(|base| self.is_called(base));
         let label = |key: &str| brought.labels.get(key).filter(|_| self.labelled && is_own);
-        let label = label("org.opencontainers.image.version")
-            .or_else(|| label("org.label-schema.version"));
+        let label =
+            label("org.opencontainers.image.version").or_else(|| label("org.label-schema.version"));
         let said = [own, packaged, label].into_iter().flatten();
         let mut said = said.map(|text| numbers(text));
         said.find(|numbers| !numbers.is_empty())
@@ -340,7 +344,9 @@ impl Store {
         if self.data != "postgres" {
             return numbers(tag);
         }
-        let marks = tag.match_indices("pg").map(|(at, mark)| &tag[at + mark.len()..]);
+        let marks = tag
+            .match_indices("pg")
+            .map(|(at, mark)| &tag[at + mark.len()..]);
         let marked = marks.map(numbers).find(|numbers| !numbers.is_empty());
         match marked {
             Some(numbers) => numbers,
@@ -359,7 +365,9 @@ fn numbers(text: &str) -> Vec<u64> {
     let text = text.trim_start_matches('v');
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
     let text = &text[..end.unwrap_or(text.len())];
-    text.split('.').map_while(|part| part.parse().ok()).collect()
+    text.split('.')
+        .map_while(|part| part.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

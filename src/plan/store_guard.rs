@@ -6,14 +6,16 @@ use std::path::Path;
 
 use super::data_guards::real_name;
 use super::guarded::{Guarded, Objection};
-use super::store::{Jump, Version};
+use super::store::{Jump, StoreVersion};
 use crate::docker::container::{Container, Mount};
 use crate::event::ServiceName;
 use crate::stack::model::{Model, Service};
 
 /// A store that would go to another major version.
 pub(super) fn to_another_major(guarded: &Guarded<'_>) -> Option<Objection> {
-    let handover = handovers(guarded).into_iter().find(|one| one.is_refused())?;
+    let handover = handovers(guarded)
+        .into_iter()
+        .find(|one| one.is_refused())?;
     Some(Objection::from(format!(
         "{}: it may not read the data of the old version, and the old one may not read what it writes",
         handover.told()
@@ -22,7 +24,9 @@ pub(super) fn to_another_major(guarded: &Guarded<'_>) -> Option<Objection> {
 
 /// A store that would go back to one.
 pub(super) fn back_to_another_major(guarded: &Guarded<'_>) -> Option<Objection> {
-    let handover = handovers(guarded).into_iter().find(|one| one.is_refused())?;
+    let handover = handovers(guarded)
+        .into_iter()
+        .find(|one| one.is_refused())?;
     Some(Objection::from(format!(
         "{}: the version that runs now may have changed its data, and the old one may not read it",
         handover.told()
@@ -35,14 +39,14 @@ pub(crate) fn remarks(guarded: &Guarded<'_>) -> Vec<String> {
     let said = handovers.filter_map(|one| {
         let new = one.to.as_ref();
         match one.outcome() {
-            Outcome::Awaited => Some(format!(
+            Inheritance::Awaited => Some(format!(
                 "not known: which version of {} the new image of {} is; it is looked at before {} is \
                  stopped, and another major version is refused then",
                 one.from.store_name(),
                 one.new,
                 one.old
             )),
-            Outcome::Fine => new.filter(|new| new.moves(&one.from)).map(|new| {
+            Inheritance::Fine => new.filter(|new| new.moves(&one.from)).map(|new| {
                 format!(
                     "{} upgrades the data of {} to {} by itself, and there is no way back from that",
                     one.new,
@@ -50,7 +54,7 @@ pub(crate) fn remarks(guarded: &Guarded<'_>) -> Vec<String> {
                     new.named()
                 )
             }),
-            Outcome::Refused => None,
+            Inheritance::Refused => None,
         }
     });
     said.collect()
@@ -60,9 +64,9 @@ pub(crate) fn remarks(guarded: &Guarded<'_>) -> Vec<String> {
 struct Handover<'a> {
     old: &'a ServiceName,
     new: &'a ServiceName,
-    from: Version,
+    from: StoreVersion,
     from_image: String,
-    to: Option<Version>,
+    to: Option<StoreVersion>,
     to_image: String,
     is_awaited: bool,
     builds: bool,
@@ -70,7 +74,7 @@ struct Handover<'a> {
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum Inheritance {
     Fine,
     /// The image that says it is yet to come.
     Awaited,
@@ -78,26 +82,26 @@ enum Outcome {
 }
 
 impl Handover<'_> {
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Inheritance {
         let is_other = self.from_image != self.to_image;
         match &self.to {
             Some(to) => match to.takes(&self.from) {
-                Jump::Reads => Outcome::Fine,
-                Jump::Refused => Outcome::Refused,
-                Jump::NotKnown if self.is_awaited => Outcome::Awaited,
-                Jump::NotKnown if is_other && self.from.is_known() => Outcome::Refused,
-                Jump::NotKnown => Outcome::Fine,
+                Jump::Reads => Inheritance::Fine,
+                Jump::Refused => Inheritance::Refused,
+                Jump::NotKnown if self.is_awaited => Inheritance::Awaited,
+                Jump::NotKnown if is_other && self.from.is_known() => Inheritance::Refused,
+                Jump::NotKnown => Inheritance::Fine,
             },
             // Somebody else's data, such as a backup's, are anybody's.
-            None if self.old != self.new => Outcome::Fine,
-            None if self.is_awaited && (self.builds || !is_other) => Outcome::Awaited,
-            None if is_other => Outcome::Refused,
-            None => Outcome::Fine,
+            None if self.old != self.new => Inheritance::Fine,
+            None if self.is_awaited && (self.builds || !is_other) => Inheritance::Awaited,
+            None if is_other => Inheritance::Refused,
+            None => Inheritance::Fine,
         }
     }
 
     fn is_refused(&self) -> bool {
-        self.outcome() == Outcome::Refused
+        self.outcome() == Inheritance::Refused
     }
 
     fn told(&self) -> String {
@@ -112,7 +116,7 @@ impl Handover<'_> {
 }
 
 /// An image, with the version where its name does not say it.
-fn in_words(image: &str, version: Option<&Version>) -> String {
+fn in_words(image: &str, version: Option<&StoreVersion>) -> String {
     match version.filter(|version| version.is_known()) {
         Some(version) if !version.is_told_by(image) => format!("{image} ({})", version.named()),
         Some(_) | None => image.to_owned(),
@@ -131,7 +135,8 @@ fn handovers<'a>(guarded: &Guarded<'a>) -> Vec<Handover<'a>> {
             continue;
         };
         let heirs = guarded.after.services.iter().filter(|(new, after)| {
-            *new == old || !has_before(guarded, new, container) && gets(guarded.after, after, container)
+            *new == old
+                || !has_before(guarded, new, container) && gets(guarded.after, after, container)
         });
         found.extend(heirs.map(|(new, after)| {
             let brought = guarded.images.next.get(new);
@@ -140,19 +145,14 @@ fn handovers<'a>(guarded: &Guarded<'a>) -> Vec<Handover<'a>> {
                 new,
                 from: from.clone(),
                 from_image: from_image.clone(),
-                to: Version::of(after.image.as_deref(), brought),
-                to_image: image_name(after),
+                to: StoreVersion::of(after.image.as_deref(), brought),
+                to_image: guarded.after.image_of(new).unwrap_or_default(),
                 is_awaited: guarded.images.awaited.contains(new),
                 builds: after.builds(),
             }
         }));
     }
     found
-}
-
-fn image_name(service: &Service) -> String {
-    let image = service.image.as_deref();
-    image.unwrap_or("a build").to_owned()
 }
 
 /// Whether a service had the data of a container already.
@@ -182,17 +182,20 @@ fn gets(model: &Model, service: &Service, container: &Container) -> bool {
 
 /// The image and the version of the store that a service's containers run: a file may have been edited
 /// since.
-pub(super) fn in_force(guarded: &Guarded<'_>, name: &ServiceName) -> Option<(String, Version)> {
+pub(super) fn in_force(
+    guarded: &Guarded<'_>,
+    name: &ServiceName,
+) -> Option<(String, StoreVersion)> {
     let mut own = guarded.containers.iter();
     let own = own.find(|one| one.service == *name);
     // The engine shows only an ID once the name belongs to another image.
     let image = own
         .map(|one| one.image.as_str())
         .filter(|image| !image.is_empty() && !image.contains("sha256:"));
-    let before = guarded.before.services.get(name);
-    let image = image.or_else(|| before?.image.as_deref());
-    let version = Version::of(image, guarded.images.present.get(name))?;
-    Some((image.unwrap_or("a build").to_owned(), version))
+    let before = || guarded.before.image_of(name);
+    let image = image.map(str::to_owned).or_else(before)?;
+    let version = StoreVersion::of(Some(&image), guarded.images.present.get(name))?;
+    Some((image, version))
 }
 
 /// Whether a service has something that outlives its containers.

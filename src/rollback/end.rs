@@ -133,6 +133,13 @@ impl RollbackEnd {
         problems.insert(0, Problem::lasting(text, format!("refit edit {first}")));
     }
 
+    /// Where it failed, what the new version wrote may be why, and no file or image cures that.
+    pub(crate) fn doubt_data(&mut self, text: String, todo: String) {
+        if let Self::Failed(problems) = self {
+            problems.push(Problem::lasting(text, todo));
+        }
+    }
+
     /// What a person is to type, each command once.
     pub(crate) fn todo(&self) -> Vec<String> {
         let mut todo: Vec<String> = Vec::new();

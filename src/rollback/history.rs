@@ -40,6 +40,8 @@ pub(crate) struct Undo {
     pub again_edited: Vec<String>,
     /// Services whose containers never had what goes.
     pub never_had: BTreeSet<ServiceName>,
+    /// Services that somebody had stopped before them.
+    pub stopped: BTreeSet<ServiceName>,
     /// The change before them, for whoever wants to go further back.
     pub further: Option<RunId>,
     /// How many containers each service had before them.
@@ -104,6 +106,7 @@ pub(crate) async fn undo(
         further,
         never_had: saved.never_had(place).await?,
         containers: before.map(counted).unwrap_or_default(),
+        stopped: before.map(EngineSide::stopped).unwrap_or_default(),
         networks: before.map(EngineSide::own_networks).unwrap_or_default(),
         volumes: before.map(EngineSide::own_volumes).unwrap_or_default(),
         images: saved.images,

@@ -219,6 +219,13 @@ impl Transaction<'_> {
         };
         let mut undone = rollback.run(&self.journal).await;
         undone.end.blame(&self.assessment.edited.pending);
+        let replaced = self.assessment.plan.steps.iter();
+        let replaced = replaced.filter(|step| step.action.makes_container());
+        let replaced = replaced.map(|step| step.service.clone());
+        let replaced = replaced.filter(|name| touched.contains_key(name)).collect();
+        if let Some((text, todo)) = self.changed_data(&replaced) {
+            undone.end.doubt_data(text, todo);
+        }
         for one in &mut services {
             let Some(times) = undone.times.get(&one.service) else {
                 continue;

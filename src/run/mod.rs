@@ -2,11 +2,13 @@
 //! is the story up to the first write; `transaction` tells the rest, each phase is a room of its own.
 
 mod application_check;
+mod data_written;
 pub(crate) mod finish;
 pub(crate) mod hooks;
 mod neighbours;
 pub(crate) mod notify;
 mod reload;
+mod removals;
 pub(crate) mod run_report;
 pub(crate) mod transaction;
 

@@ -1,7 +1,7 @@
 //! A run that got its number: checkpoint, write, prepare, converge, watch, effect, and then the
 //! commit or the rollback, which `ending` tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::assessment::Assessment;
 use crate::assessment::edited::KeyChange;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
-use crate::docker::container::Inspected;
+use crate::docker::container::{Container, Inspected};
 use crate::event::{
     Action, Emitter, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, Shown, VerdictWord,
 };
@@ -353,7 +353,14 @@ impl<'a> Transaction<'a> {
             done = work => done?,
             signal = self.signals.wait() => return Err(Failure::of_signal(signal)),
         }
-        guarding::images_that_came(&self.place, self.assessment, &self.request.options).await?;
+        let options = &self.request.options;
+        let came = guarding::images_that_came(&self.place, self.assessment, options).await;
+        came.map_err(|complaint| {
+            let hint = complaint.hint.clone();
+            let mut failure = Failure::from(complaint);
+            failure.details.extend(hint);
+            failure
+        })?;
         fault!("prepare.after");
         Ok(inputs)
     }
@@ -451,6 +458,7 @@ impl<'a> Transaction<'a> {
                 }
             }
         }
+        self.removals().await?;
         fault!("effect.after");
         Ok(())
     }
@@ -460,11 +468,17 @@ impl<'a> Transaction<'a> {
     async fn leave(&self, watch: &Watch, inputs: &BuildInputs) -> Result<(), Failure> {
         let mut containers = Vec::new();
         let mut built = Vec::new();
+        let mut with_other_image = BTreeSet::new();
         for (service, verdict) in watch.verdicts() {
             for id in watch.containers(&service) {
                 let found = self.place.docker.inspect(&id).await.ok().flatten();
                 if let Some(found) = &found {
                     self.tell_ports(watch, &service, found);
+                    let mut had = self.assessment.containers.iter();
+                    let is_other = |one: &Container| one.image_id != found.image_id;
+                    if had.any(|one| one.service == service && is_other(one)) {
+                        with_other_image.insert(service.clone());
+                    }
                 }
                 if let (Some(found), Some(inputs)) = (&found, inputs.get(&service)) {
                     built.push(Entry::Built {
@@ -482,6 +496,7 @@ impl<'a> Transaction<'a> {
                 }));
             }
         }
+        self.tell_data(&with_other_image);
         self.journal.add(Entry::Left { containers })?;
         for entry in built {
             self.journal.add(entry)?;
@@ -506,7 +521,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn tell_effect(
+    pub(super) fn tell_effect(
         &self,
         expected: &effect::Expected,
         proof: &effect::Proof,

@@ -197,15 +197,19 @@ async fn both_versions(
         env: told.news,
         ..News::default()
     };
-    let assessment = assess::of_edit(place, edited, options).await;
-    let assessment = assessment.map_err(|complaint| {
-        // Whoever is refused wants to see what is new all the more.
-        emitter.emit(Kind::News(Box::new(news.clone())));
-        Refused {
-            complaint: required::hinted(complaint, news.env.as_ref()),
-            news: Some(Box::new(news.clone())),
+    let mut assessment = match assess::of_edit(place, edited, options).await {
+        Ok(assessment) => assessment,
+        Err(complaint) => {
+            // Whoever is refused wants to see what is new all the more.
+            emitter.emit(Kind::News(Box::new(news.clone())));
+            let sample = news.env.as_ref();
+            return Err(Refused {
+                complaint: required::hinted_by_present(place, complaint, sample).await,
+                news: Some(Box::new(news)),
+            });
         }
-    })?;
+    };
+    required::of_sample(&mut assessment.notes, news.env.as_ref());
     Ok(VersionsRead {
         assessment,
         news,

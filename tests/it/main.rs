@@ -90,6 +90,7 @@ mod typed_text;
 mod undoing;
 mod upgrade;
 mod upgrade_cache;
+mod upgrade_data;
 mod upgrade_faults;
 mod upgrade_files;
 mod upgrade_hooks;

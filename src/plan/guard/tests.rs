@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::guarded::{ChangedKey, Running, StoreImages};
+use super::super::guarded::{ChangedKey, LeftBehind, Running, StoreImages};
 use super::super::steps::{Plan, Step};
 use super::super::store_guard;
 use super::*;
@@ -59,6 +59,7 @@ fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> 
         own_keys: &["MY_SIGNING_KEY".to_owned()],
         missing_sources: &["/gone".into()],
         generated: &[],
+        left_behind: &[],
         down,
     };
     check(&guarded, &BTreeSet::new())
@@ -140,6 +141,7 @@ fn a_renamed_service_on_the_same_volume() {
         own_keys: &[],
         missing_sources: &[],
         generated: &[],
+        left_behind: &[],
         down: false,
     };
     let refused = check(&guarded, &BTreeSet::from([Guard::VolumeRemoved]));
@@ -158,7 +160,10 @@ fn a_moving_tag_is_judged_by_what_the_images_say() {
     let judged = |next: Option<&str>, awaited: bool| {
         let images = StoreImages {
             present: BTreeMap::from([("db".into(), of("1:10.11.6+maria~ubu2204"))]),
-            next: next.map(|next| ("db".into(), of(next))).into_iter().collect(),
+            next: next
+                .map(|next| ("db".into(), of(next)))
+                .into_iter()
+                .collect(),
             awaited: awaited.then(|| "db".into()).into_iter().collect(),
         };
         let guarded = Guarded {
@@ -173,6 +178,7 @@ fn a_moving_tag_is_judged_by_what_the_images_say() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            left_behind: &[],
             down: false,
         };
         let there = check(&guarded, &BTreeSet::new());
@@ -268,6 +274,7 @@ fn a_database_that_is_made_anew_with_another_password_or_place() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            left_behind: &[],
             down: false,
         };
         let refused = check(&guarded, &BTreeSet::new()).err();
@@ -352,6 +359,7 @@ fn an_anonymous_volume_goes_out_of_sight() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            left_behind: &[],
             down: false,
         };
         check(&guarded, &BTreeSet::new())
@@ -379,4 +387,34 @@ fn an_anonymous_volume_goes_out_of_sight() {
             .unwrap()
             .contains("mydata would be mounted over it")
     );
+}
+
+#[test]
+fn what_lies_in_a_folder_that_is_no_longer_mounted() {
+    let model = Model::of_json(image("nginx"));
+    let guarded = Guarded {
+        before: &model,
+        after: &model,
+        plan: &Plan::default(),
+        containers: &[],
+        images: &StoreImages::default(),
+        source: &Source::default(),
+        running: &BTreeMap::new(),
+        keys: &[],
+        own_keys: &[],
+        missing_sources: &[],
+        left_behind: &[LeftBehind {
+            service: "db".into(),
+            target: "/data".into(),
+            from: "/s/data".into(),
+            to: "/s/appdata".into(),
+            entry: "rows".to_owned(),
+        }],
+        generated: &[],
+        down: false,
+    };
+    let refused = check(&guarded, &BTreeSet::new()).unwrap_err();
+    assert_eq!(refused.code, Code::GuardBind);
+    assert!(refused.text.contains("/s/appdata") && refused.text.contains("rows"));
+    assert!(check(&guarded, &BTreeSet::from([Guard::BindVanishes])).is_ok());
 }

@@ -1,6 +1,6 @@
 //! Which version an image says it is, and what it makes of another's data.
 
-use super::{Jump, Version};
+use super::{Jump, StoreVersion};
 use crate::docker::image::Brought;
 
 fn brought(env: &[(&str, &str)], labels: &[(&str, &str)]) -> Brought {
@@ -35,7 +35,10 @@ fn an_image_says_its_version_before_its_tag_does() {
         (
             Some("bitnami/postgresql:latest"),
             brought(
-                &[("BITNAMI_APP_NAME", "postgresql"), ("APP_VERSION", "16.1.0")],
+                &[
+                    ("BITNAMI_APP_NAME", "postgresql"),
+                    ("APP_VERSION", "16.1.0"),
+                ],
                 &[],
             ),
             "postgres 16.1",
@@ -66,12 +69,12 @@ fn an_image_says_its_version_before_its_tag_does() {
             "postgres 14",
         ),
     ] {
-        let version = Version::of(image, Some(&brought)).expect(named);
+        let version = StoreVersion::of(image, Some(&brought)).expect(named);
         assert_eq!(version.named(), named, "{image:?}");
     }
     // A client of PostgreSQL keeps no data of its kind.
     let client = brought(&[("PG_MAJOR", "16")], &[]);
-    assert_eq!(Version::of(Some("mine/app:1"), Some(&client)), None);
+    assert_eq!(StoreVersion::of(Some("mine/app:1"), Some(&client)), None);
 }
 
 #[test]
@@ -82,8 +85,16 @@ fn what_one_version_makes_of_the_data_of_another() {
         ("postgres:16", "postgres:15", Refused),
         ("postgres:15.4", "postgres:15.1-alpine", Reads),
         ("postgres:15", "postgres:latest", NotKnown),
-        ("postgres:15", "pgautoupgrade/pgautoupgrade:17-alpine", Reads),
-        ("pgautoupgrade/pgautoupgrade:17-alpine", "postgres:15", Refused),
+        (
+            "postgres:15",
+            "pgautoupgrade/pgautoupgrade:17-alpine",
+            Reads,
+        ),
+        (
+            "pgautoupgrade/pgautoupgrade:17-alpine",
+            "postgres:15",
+            Refused,
+        ),
         ("bitnami/postgresql:15", "bitnami/postgresql:16", Refused),
         ("postgis/postgis:15-3.4", "postgis/postgis:16-3.4", Refused),
         ("postgis/postgis:15-3.4", "postgis/postgis:15-3.5", Reads),
@@ -94,7 +105,11 @@ fn what_one_version_makes_of_the_data_of_another() {
         ("mysql:5.7", "mysql:8.0", Refused),
         ("mysql:8.4", "mysql:8.0", Refused),
         ("mysql:8.0", "percona/percona-server:8.0", Reads),
-        ("percona/percona-server:5.7", "percona/percona-server:8.0", Refused),
+        (
+            "percona/percona-server:5.7",
+            "percona/percona-server:8.0",
+            Refused,
+        ),
         ("mongo:4.4", "mongo:4.2", Refused),
         ("mongo:7", "mongo:7.0.5", Reads),
         ("meilisearch:v1.7", "meilisearch:v1.12", Refused),
@@ -117,8 +132,8 @@ fn what_one_version_makes_of_the_data_of_another() {
         ("valkey/valkey:8", "redis:8", Refused),
         ("postgres:15", "mysql:8", Refused),
     ] {
-        let of = |image| Version::of(Some(image), None).unwrap();
+        let of = |image| StoreVersion::of(Some(image), None).unwrap();
         assert_eq!(of(to).takes(&of(from)), jump, "{from} → {to}");
     }
-    assert_eq!(Version::of(Some("nginx:1"), None), None);
+    assert_eq!(StoreVersion::of(Some("nginx:1"), None), None);
 }

@@ -173,6 +173,17 @@ impl EngineSide {
             .collect()
     }
 
+    /// Services whose containers had all come to an end, and are not started again by the engine.
+    pub(crate) fn stopped(&self) -> BTreeSet<ServiceName> {
+        let services = self.services().into_iter();
+        let is_stopped = |service: &&ServiceName| {
+            let own = self.of_service(service);
+            own.iter()
+                .all(|one| matches!(one.state, RunState::Exited { .. }))
+        };
+        services.filter(is_stopped).cloned().collect()
+    }
+
     /// Names of the volumes that are the project's own.
     pub(crate) fn own_volumes(&self) -> Vec<String> {
         let own = self.volumes.iter();

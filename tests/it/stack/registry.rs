@@ -102,6 +102,18 @@ impl Registry {
     /// `bytes` of noise. The engine keeps what it had under the name. Returns the digest.
     #[track_caller]
     pub(crate) fn push(&self, image: &str, version: &str, bytes: u32) -> String {
+        self.push_with(image, version, bytes, &[])
+    }
+
+    /// The same with lines of a Dockerfile, such as `ENV KEY=value`.
+    #[track_caller]
+    pub(crate) fn push_with(
+        &self,
+        image: &str,
+        version: &str,
+        bytes: u32,
+        lines: &[&str],
+    ) -> String {
         let name = self.name(image);
         let old = self.local_id(&name);
         let script = format!("echo {version} > /version; head -c {bytes} /dev/urandom > /noise");
@@ -125,7 +137,8 @@ impl Registry {
             "--change",
             "CMD [\"sleep\", \"infinity\"]",
         ];
-        docker(&[&commit[..], &[&container, &name]].concat());
+        let lines: Vec<&str> = lines.iter().flat_map(|line| ["--change", line]).collect();
+        docker(&[&commit[..], &lines[..], &[&container, &name]].concat());
         docker(&["rm", &container]);
         let config = self.config.path().to_string_lossy();
         docker(&["--config", &config, "push", "--quiet", &name]);
