@@ -161,6 +161,8 @@ pub(crate) async fn checked(
     assessment.notes.extend(unknown);
     let others = other_stacks::told(place, &assessment);
     assessment.notes.extend(others);
+    let built_on = warnings::built_on(&assessment);
+    assessment.notes.extend(built_on);
     if !options.no_apply {
         let others = warnings::followers_of_others(place, &assessment).await;
         assessment.notes.extend(others);

@@ -16,6 +16,7 @@ use crate::event::{Action, Reason, Route, ServiceName};
 use crate::plan::Plan;
 use crate::stack::Place;
 use crate::stack::application;
+use crate::stack::build;
 use crate::stack::drift::{Drift, ImageAge};
 use crate::stack::model::Model;
 use crate::stack::routes::{self, FileReach};
@@ -337,6 +338,32 @@ pub(crate) async fn newer_images(place: &Place, assessment: &Assessment) -> Vec<
                 "{service} {runs}, and will take the present one as well"
             ));
         }
+    }
+    told
+}
+
+/// Who is built on an image that is built now, and keeps what is in the old one: Compose does not know of it
+/// either.
+pub(crate) fn built_on(assessment: &Assessment) -> Vec<String> {
+    let model = &assessment.after;
+    let steps = assessment.plan.steps.iter();
+    let built = steps.filter(|step| step.action == Action::Rebuild);
+    let built: Vec<&ServiceName> = built.map(|step| &step.service).collect();
+    let mut told = Vec::new();
+    for base in &built {
+        let Some(image) = model.image_of(base) else {
+            continue;
+        };
+        let others = model.services.iter().filter(|(name, service)| {
+            let build = service.raw.get("build").filter(|build| !build.is_null());
+            name != base && build.is_some_and(|build| build::starts_from(build, &image))
+        });
+        told.extend(others.map(|(name, _)| {
+            format!(
+                "{name} is built on {image}, which is built now, and keeps the old one; afterwards: docker \
+                 compose build {name} && refit apply {name}"
+            )
+        }));
     }
     told
 }

@@ -6,16 +6,46 @@ use serde_json::Value;
 
 use crate::host::files;
 
+/// The text of a build's Dockerfile, where it can be read.
+fn dockerfile(build: &Value) -> Option<String> {
+    if let Some(text) = build.get("dockerfile_inline").and_then(Value::as_str) {
+        return Some(text.to_owned());
+    }
+    let name = build.get("dockerfile").and_then(Value::as_str);
+    let path = context(build)?.join(name.unwrap_or("Dockerfile"));
+    let bytes = files::read_if_exists(&path).ok()??;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether a build starts from an image, by a `FROM` of its Dockerfile.
+pub(crate) fn starts_from(build: &Value, image: &str) -> bool {
+    dockerfile(build).is_some_and(|text| has_from(&text, image))
+}
+
+fn has_from(dockerfile: &str, image: &str) -> bool {
+    let tagged = |name: &str| match name.rsplit('/').next().unwrap_or(name).contains([':', '@']) {
+        true => name.to_owned(),
+        false => format!("{name}:latest"),
+    };
+    dockerfile.lines().any(|line| {
+        let words = words_of(line);
+        let Some((instruction, rest)) = words.split_first() else {
+            return false;
+        };
+        let mut names = rest.iter().filter(|word| !word.starts_with("--"));
+        let name = names
+            .next()
+            .filter(|_| instruction.eq_ignore_ascii_case("from"));
+        name.is_some_and(|name| tagged(name) == tagged(image))
+    })
+}
+
 /// How a file takes part in a service's build, if it does.
 pub(crate) fn takes_part(build: &Value, file: &Path) -> Option<String> {
     let context = Path::new(build.get("context")?.as_str()?);
-    let dockerfile = build
-        .get("dockerfile")
-        .and_then(Value::as_str)
-        .unwrap_or("Dockerfile");
-    let inline = build.get("dockerfile_inline").and_then(Value::as_str);
-    let dockerfile_path = context.join(dockerfile);
-    if inline.is_none() && files::follow(&dockerfile_path) == file {
+    let name = build.get("dockerfile").and_then(Value::as_str);
+    let path = context.join(name.unwrap_or("Dockerfile"));
+    if build.get("dockerfile_inline").is_none() && files::follow(&path) == file {
         return Some("is its Dockerfile".into());
     }
     for (name, path) in build
@@ -33,12 +63,7 @@ pub(crate) fn takes_part(build: &Value, file: &Path) -> Option<String> {
         }
     }
     let inside = file.strip_prefix(files::follow(context)).ok()?;
-    let text = match inline {
-        Some(text) => text.to_owned(),
-        None => {
-            String::from_utf8_lossy(&files::read_if_exists(&dockerfile_path).ok()??).into_owned()
-        }
-    };
+    let text = dockerfile(build)?;
     if is_ignored(&ignored_by(build), inside) || !is_copied(&text, inside) {
         return None;
     }
@@ -149,6 +174,17 @@ fn matches(pattern: &str, file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_starts_from_an_image_under_any_way_to_write_it() {
+        let from = |dockerfile: &str| has_from(dockerfile, "shop/base");
+        assert!(from("FROM shop/base\n"));
+        assert!(from(
+            "# a\nfrom --platform=linux/amd64 shop/base:latest AS b\n"
+        ));
+        assert!(!from("FROM shop/base:1\n"));
+        assert!(!from("FROM busybox\nCOPY shop/base /\n"));
+    }
 
     #[test]
     fn copied_files() {

@@ -478,3 +478,32 @@ fn a_submodule_that_is_new_upstream() {
     clone.refit(&["upgrade"]).exits(0).says("Applied");
     assert_eq!(clone.stack.exec("web", &["cat", "/lib.sh"]), "echo lib\n");
 }
+
+/// A build that starts from another service's image by its Dockerfile alone: nobody but the Dockerfile
+/// knows, so it is told.
+#[test]
+fn who_is_built_on_an_image_that_is_built_anew_is_named() {
+    let Some(clone) = Cloned::new(&version("1")) else {
+        return;
+    };
+    let base = format!("{}/base", clone.stack.project);
+    let run = |more: &str| service("exec sleep infinity", more);
+    let compose = format!(
+        "services:\n  base: {}\n  web: {}\n",
+        run("build: .").replace(&format!("image: {BUSYBOX}"), &format!("image: {base}")),
+        run("build: ./web").replace(&format!("image: {BUSYBOX}, "), ""),
+    );
+    let dockerfile = format!("FROM {base}\nRUN cp /app/version /own\n");
+    clone.push(&[("compose.yaml", compose), ("web/Dockerfile", dockerfile)]);
+    clone.git(&["pull", "-q"]);
+    clone.stack.compose(&["build", "base"]);
+    clone.stack.compose(&["up", "-d", "--build"]);
+    clone.push(&[("version", "2\n".to_owned())]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says(&format!("web is built on {base}, which is built now"));
+    clone.stack.compose(&["build", "web"]);
+    clone.refit(&["apply", "web"]).exits(0);
+    assert_eq!(clone.stack.exec("web", &["cat", "/own"]), "2\n");
+}
