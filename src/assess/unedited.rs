@@ -76,11 +76,11 @@ pub(super) async fn of_apply(
         }
     }
     let is_asked = |drift: &Drift| services.is_empty() || services.contains(&drift.service);
-    of_differences(place, beside, state, plan::of_drift, is_asked).await
+    of_differences(place, beside, (state, &[]), plan::of_drift, is_asked).await
 }
 
-/// Assesses the differences that other files of the checkout have left, where these are `taken`: those
-/// who were stopped stay so.
+/// Assesses the differences that other files of the checkout have left, but for these services and the
+/// files that somebody typed: both are left alone. Who was stopped stays so.
 ///
 /// # Errors
 /// What refit keeps cannot be read.
@@ -88,10 +88,12 @@ pub(crate) async fn of_files_ahead(
     place: &Place,
     beside: BesideWhatRuns,
     state: &StackState,
-    taken: bool,
+    left: (&BTreeSet<ServiceName>, &[PathBuf]),
 ) -> Result<Assessment, Complaint> {
     let plan = plan::of_drift_of_running;
-    let mut assessment = of_differences(place, beside, state, plan, |_| taken).await?;
+    let (services, files) = left;
+    let is_taken = |drift: &Drift| !services.contains(&drift.service);
+    let mut assessment = of_differences(place, beside, (state, files), plan, is_taken).await?;
     let is_left = assessment.leaves_drift();
     if let Change::Apply(compared) = &mut assessment.change {
         compared.in_line &= !is_left;
@@ -102,7 +104,7 @@ pub(crate) async fn of_files_ahead(
 async fn of_differences(
     place: &Place,
     beside: BesideWhatRuns,
-    state: &StackState,
+    (state, left): (&StackState, &[PathBuf]),
     plan: impl Fn(&Inputs<'_>, &[Drift]) -> Plan,
     is_asked: impl Fn(&Drift) -> bool,
 ) -> Result<Assessment, Complaint> {
@@ -148,7 +150,7 @@ async fn of_differences(
         ..assessment
     };
     if !assessment.plan.is_empty() {
-        by_hand(place, &mut assessment, state).await?;
+        by_hand(place, &mut assessment, state, left).await?;
     }
     let model = assessment.after.clone();
     assessment.effects =
@@ -170,6 +172,7 @@ async fn by_hand(
     place: &Place,
     assessment: &mut Assessment,
     state: &StackState,
+    left: &[PathBuf],
 ) -> anyhow::Result<()> {
     let Some(baseline) = baseline::read(state)? else {
         assessment.notes.push(
@@ -179,6 +182,7 @@ async fn by_hand(
         return Ok(());
     };
     let mut edits = baseline.edits(place, &assessment.after, &assessment.source, state);
+    edits.retain(|edit| !left.contains(&edit.path));
     edits = since_what_runs(place, assessment, &baseline, edits, state).await?;
     for edit in &edits {
         match &edit.before {

@@ -63,6 +63,7 @@ impl Checkout {
     /// [`GitError::EditedMeanwhile`], and whatever git refuses; disk full.
     pub(crate) async fn advance(&self, to: &Move) -> Result<(), GitError> {
         let lock = self.lock_index()?;
+        self.refuse_other_head(to).await?;
         let scratch = scratch()?;
         let index = scratch.path().join("index");
         fault!("git.locked");
@@ -78,6 +79,20 @@ impl Checkout {
         let initialised = |path: &PathBuf| self.git.top().join(path).join(".git").exists();
         let paths: Vec<PathBuf> = moved.map(|c| c.path.clone()).filter(initialised).collect();
         self.update_submodules(&paths).await
+    }
+
+    /// Who commits, or checks another branch out, while an upgrade is prepared has it so.
+    async fn refuse_other_head(&self, to: &Move) -> Result<(), GitError> {
+        let branch = self.git.head_branch().await?;
+        let at = self.git.commit("HEAD").await?;
+        let is_known = at.as_ref() == Some(&to.from) || at.as_ref() == Some(&to.to);
+        match branch.as_deref() == self.branch() && is_known {
+            true => Ok(()),
+            false => Err(GitError::MovedMeanwhile {
+                at: at.map_or_else(|| "nothing".to_owned(), |at| at.short().to_owned()),
+                branch,
+            }),
+        }
     }
 
     /// The files; `index` becomes an index that fits them. git refuses by itself to overwrite what

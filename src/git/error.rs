@@ -91,6 +91,17 @@ pub enum GitError {
         /// From the top of the work tree.
         files: Vec<PathBuf>,
     },
+    /// Another commit or branch was checked out between the look and the move.
+    #[error(
+        "{at} was checked out while the upgrade was prepared{}: nothing was moved",
+        branch.as_deref().map_or_else(String::new, |branch| format!(", on {branch}"))
+    )]
+    MovedMeanwhile {
+        /// The commit.
+        at: String,
+        /// The branch, unless HEAD is detached.
+        branch: Option<String>,
+    },
     /// Files that git does not know lie where the target has files.
     #[error(
         "{} not in git, and the target brings a file of the same name: {}",
@@ -216,7 +227,7 @@ impl GitError {
             Self::NoUpstream { .. } => Code::GitNoUpstream,
             Self::NoSuchRef { .. } => Code::GitNoSuchRef,
             Self::Conflict { .. } | Self::EditedAndGone { .. } => Code::GitConflict,
-            Self::EditedMeanwhile { .. } => Code::Edited,
+            Self::EditedMeanwhile { .. } | Self::MovedMeanwhile { .. } => Code::Edited,
             Self::BranchGone { .. } => Code::GitBranchGone,
             Self::Untracked { .. } => Code::GitUntracked,
             Self::Rewritten { .. } => Code::GitRewritten,
@@ -250,7 +261,9 @@ impl GitError {
             Self::BranchGone { remote, branch, default, followed } => {
                 of_lost_branch(remote, branch, default.as_deref(), *followed)
             }
-            Self::EditedMeanwhile { .. } => "run the command again".to_owned(),
+            Self::EditedMeanwhile { .. } | Self::MovedMeanwhile { .. } => {
+                "run the command again".to_owned()
+            }
             Self::Untracked { .. } => "move these files away, or rename them".to_owned(),
             Self::Rewritten { .. } => "if that is expected: --allow rewritten (the old commit is kept under refs/refit/)".to_owned(),
             Self::Diverged { .. } => "push or rebase your commits, or leave them behind with --allow rewritten (they are kept under refs/refit/)".to_owned(),
@@ -438,6 +451,7 @@ impl From<GitError> for Complaint {
             | GitError::Conflict { .. }
             | GitError::EditedAndGone { .. }
             | GitError::BranchGone { .. }
+            | GitError::MovedMeanwhile { .. }
             | GitError::EditedMeanwhile { .. }
             | GitError::Untracked { .. }
             | GitError::Diverged { .. }

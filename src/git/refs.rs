@@ -197,6 +197,20 @@ impl Git {
         Ok(fields(&bytes).filter_map(dated).collect())
     }
 
+    /// Whether a commit has a file at a path, or below it; the path is from the top of the work tree.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn has_at(
+        &self,
+        commit: &Oid,
+        path: &std::path::Path,
+    ) -> Result<bool, GitError> {
+        let ask = self.ask("ls-tree").args(["-r", "-z", "--full-tree"]);
+        let listed = ask.arg(commit).arg("--").arg(path).bytes().await?;
+        Ok(!listed.is_empty())
+    }
+
     /// Keeps a commit from being removed, under `refs/refit/NAME`.
     ///
     /// # Errors

@@ -269,7 +269,11 @@ impl<'a> Transaction<'a> {
 
     /// Who edits while a new version is built keeps what he types: git looks before it writes.
     fn not_moved(&self, moving: &Moving, error: GitError) -> Failure {
-        if matches!(error, GitError::EditedMeanwhile { .. }) {
+        let looked = matches!(
+            error,
+            GitError::EditedMeanwhile { .. } | GitError::MovedMeanwhile { .. }
+        );
+        if looked {
             let file = moving.top().to_owned();
             if let Err(error) = self.journal.add(Entry::LeftAlone { file }) {
                 return error.into();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::versions_read::VersionsRead;
 use crate::assess::{self, BesideWhatRuns};
@@ -16,6 +16,7 @@ use crate::rollback::baseline;
 use crate::stack::Place;
 use crate::stack::build;
 use crate::stack::drift::{Drift, not_known_whether_built};
+use crate::stack::routes;
 use crate::stack::side::Side;
 use crate::state::StackState;
 
@@ -31,17 +32,52 @@ pub(super) async fn read(
     let mut beside = assess::compare(place, &[], state).await?;
     built_since(checkout, &mut beside).await?;
     let typed = typed_since(place, checkout, &beside, state).await?;
-    let assessment = assess::of_files_ahead(place, beside, state, typed.is_empty()).await?;
-    let mut read = VersionsRead::from(assessment);
-    if let Some(first) = typed.first().filter(|_| read.assessment.leaves_drift()) {
-        let text = format!(
-            "{} was edited here since these containers were created: what differs may be that, and is left \
-             to refit apply",
-            place.shown(first)
-        );
-        read.notes.push(text);
+    let mut left = BTreeSet::new();
+    let mut notes = Vec::new();
+    for file in &typed {
+        let reached = reached(place, &beside, file);
+        let drifts = beside.found.drifts.iter();
+        let differing: BTreeSet<&str> = drifts
+            .filter(|drift| drift.is_mended_by_apply() && reached.contains(&drift.service))
+            .map(|drift| drift.service.as_str())
+            .collect();
+        if !differing.is_empty() {
+            let differing: Vec<&str> = differing.into_iter().collect();
+            notes.push(format!(
+                "{} was edited here since the container of {} was created: what differs there may be that, \
+                 and is left to refit apply",
+                place.shown(file),
+                differing.join(", ")
+            ));
+        }
+        left.extend(reached);
     }
-    Ok(read)
+    let assessment = assess::of_files_ahead(place, beside, state, (&left, &typed)).await?;
+    Ok(VersionsRead {
+        notes,
+        ..assessment.into()
+    })
+}
+
+/// The services that a file may reach: all of them of a compose file, those with a variable of an env file.
+fn reached(place: &Place, beside: &BesideWhatRuns, file: &Path) -> BTreeSet<ServiceName> {
+    let (model, source) = (&beside.resolved.model, &beside.resolved.source);
+    let located = &place.located;
+    let is_one_of = |paths: Vec<PathBuf>| paths.iter().any(|path| path == file);
+    let mut compose_files = located.args.files.clone();
+    compose_files.extend(located.default_overrides());
+    if is_one_of(compose_files) {
+        return model.services.keys().cloned().collect();
+    }
+    let reaches = routes::of_file(model, source, file).into_iter();
+    let mut reached: BTreeSet<ServiceName> = reaches.map(|reach| reach.service).collect();
+    if is_one_of(located.env_files()) {
+        let filled = source.services.iter();
+        let filled =
+            filled.filter(|(_, one)| !one.references.is_empty() || !one.inherited.is_empty());
+        reached.extend(filled.map(|(name, _)| name.clone()));
+    }
+    reached
 }
 
 /// Of images that refit did not build it is not known what they were built from; but where another commit

@@ -55,9 +55,21 @@ pub(super) async fn of(
         read.extend(env_files_of(&resolved.source));
         mounts = mounted(&resolved.model);
     }
+    // A mounted folder of which upstream leaves nothing would be empty; what goes from one that stays is
+    // upstream's to remove.
+    let mut emptied = Vec::new();
+    for folder in mounts.iter().filter(|path| path.is_dir()) {
+        if let Some(inside) = checkout.inside(folder)
+            && !inside.as_os_str().is_empty()
+            && !checkout.git.has_at(target, &inside).await?
+        {
+            emptied.push(files::follow(folder));
+        }
+    }
     let role = |path: &Path| {
         let is_in = |list: &[PathBuf]| list.iter().any(|one| files::follow(one) == *path);
-        match (is_in(&read), is_in(&mounts)) {
+        let is_below = emptied.iter().any(|folder| path.starts_with(folder));
+        match (is_in(&read), is_below || is_in(&mounts)) {
             (true, _) => Some(KeptRole::Read),
             (false, true) => Some(KeptRole::Mounted),
             (false, false) => None,
@@ -100,9 +112,9 @@ impl KeptFiles {
             .iter()
             .map(|path| files::follow(path))
             .collect();
-        let is_needed = |one: &&KeptFile| {
-            one.role == KeptRole::Read || mounts.contains(&files::follow(&one.path))
-        };
+        let is_mounted = |path: PathBuf| mounts.iter().any(|mount| path.starts_with(mount));
+        let is_needed =
+            |one: &&KeptFile| one.role == KeptRole::Read || is_mounted(files::follow(&one.path));
         let needed: Vec<KeptFile> = self.0.iter().filter(is_needed).cloned().collect();
         (needed.len() < self.0.len()).then_some(Self(needed))
     }

@@ -2,6 +2,7 @@
 //! them is on this machine alone.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::stack::answer::Answer;
@@ -122,9 +123,9 @@ fn a_mounted_file_that_goes_with_its_mount() {
     assert!(!clone.top.join("web.conf").exists());
 }
 
-/// A mounted folder whose files upstream moves away would be empty.
+/// A mounted folder of which upstream leaves nothing would be empty: what is in it stays.
 #[test]
-fn a_mounted_folder_that_goes() {
+fn a_mounted_folder_that_upstream_unlists() {
     let files = [
         (
             "compose.yaml",
@@ -139,12 +140,24 @@ fn a_mounted_folder_that_goes() {
     let Some(clone) = Cloned::started(&files) else {
         return;
     };
-    renames(&clone, "etc", "samples");
-    clone.commit("renamed", &[]);
+    clone.stack.write("etc/two.conf", "mine\n");
+    renames(&clone, "etc/one.conf", "one.sample");
+    clone.push(&[("README", "moved\n".to_owned())]);
     let old = clone.side();
-    let answer = clone.refit(&["--json", "upgrade"]).exits(1);
-    assert_eq!(answer.refusal(), "guard_bind", "{answer}");
-    assert_eq!(clone.side(), old);
+    clone.refit(&["upgrade"]).exits(0).never_says("in use here");
+    assert!(!clone.top.join("etc/one.conf").exists());
+    clone.refit(&["rollback"]).exits(0);
+    assert_eq!(clone.side().content(), old.content());
+    renames(&clone, "etc/two.conf", "two.sample");
+    clone.commit("all of it", &[]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("etc/one.conf is in use here, and stays as it is")
+        .says("etc/two.conf is in use here, and stays as it is");
+    assert_eq!(clone.inside("/etc/app/one.conf"), "one");
+    assert_eq!(clone.inside("/etc/app/two.conf"), "mine");
+    assert_eq!(clone.stack.read("two.sample"), "two\n");
 }
 
 /// What somebody saves between the look and the move stays in its place, a new file as well. The hook is
@@ -159,23 +172,46 @@ fn who_edits_while_an_upgrade_is_prepared_keeps_it() {
         ("web.conf", config("new", "two")),
         ("notes.txt", "theirs\n".to_owned()),
     ]);
-    for file in ["web.conf", "notes.txt"] {
-        let settings = format!("hooks: {{before_upgrade: 'echo mine > {file}'}}\n");
+    let edits = [
+        (
+            "echo mine > web.conf",
+            "cat web.conf",
+            "git checkout -q web.conf",
+        ),
+        ("echo mine > notes.txt", "cat notes.txt", "rm notes.txt"),
+        (
+            "git commit -q --allow-empty -m mine",
+            "git log -1 --format=%s",
+            "git reset -q --keep HEAD~1",
+        ),
+        (
+            "git checkout -q -b mine",
+            "git branch --show-current",
+            "git checkout -q main",
+        ),
+    ];
+    let shell = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).current_dir(&clone.top);
+        clone.isolated(&mut command);
+        Answer::of(command, b"").exits(0).stdout
+    };
+    for (edit, look, back) in edits {
+        let settings = format!("hooks: {{before_upgrade: '{edit}'}}\n");
         clone.stack.write("refit.yaml", &settings);
         let web = clone.stack.container("web");
         let mut command = clone.command(&["--json", "upgrade"]);
-        command.disturbed("the hook edits a file");
+        command.disturbed("the hook is a person at work");
         let answer = Answer::of(command, b"").exits(1);
         assert_eq!(answer.outcome(), "failed_before", "{answer}");
         answer.says(r#""code":"edited""#);
-        assert_eq!(clone.stack.read(file), "mine\n");
-        assert_eq!(clone.head(), head);
+        assert_eq!(shell(look), "mine\n");
         web.is_untouched(&clone.stack.container("web"));
-        clone.is_tidy(file);
-        clone.git(&["checkout", "-q", "web.conf"]);
+        clone.is_tidy(edit);
+        shell(back);
+        assert_eq!(clone.head(), head);
         fs::remove_file(clone.top.join("refit.yaml")).unwrap();
     }
-    fs::remove_file(clone.top.join("notes.txt")).unwrap();
     // It was nobody's fault: the same version is tried again by itself.
     clone
         .refit(&["upgrade", "--unattended"])
@@ -380,7 +416,8 @@ fn a_new_readme_is_no_key() {
 fn what_is_checked_out_already_is_put_in_force() {
     let compose = |value: &str| {
         let web = idle(&format!("environment: {{V: '{value}'}}"));
-        format!("services:\n  web: {web}\n  rests: {web}\n")
+        let other = idle(&format!("labels: {{l: '{value}'}}"));
+        format!("services:\n  web: {web}\n  rests: {web}\n  other: {other}\n")
     };
     let files = [
         ("compose.yaml", compose("1")),
@@ -411,7 +448,10 @@ fn what_is_checked_out_already_is_put_in_force() {
     clone.stack.compose(&["rm", "-f", "rests"]);
 
     // What somebody typed besides is not for an upgrade to put in force.
-    clone.push(&[("compose.yaml", compose("3").replace("'3'", "'${V:-3}'"))]);
+    clone.push(&[(
+        "compose.yaml",
+        compose("3").replace("V: '3'", "V: '${V:-3}'"),
+    )]);
     clone.git(&["pull", "-q"]);
     // The engine tells whole seconds of when it has made a container.
     let whole = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -423,9 +463,15 @@ fn what_is_checked_out_already_is_put_in_force() {
     clone
         .refit(&["upgrade", "--unattended"])
         .exits(0)
-        .says(".env was edited here since these containers were created")
-        .says("Out of sync since before; refit apply fixes it");
+        .says(".env was edited here since the container of rests, web was created")
+        .never_says("typed (new)")
+        .says("Applied");
     assert_eq!(environment(&clone, "V"), "2");
+    assert_eq!(clone.stack.container("other").label("l"), "3");
+    clone
+        .refit(&["upgrade", "--unattended"])
+        .exits(0)
+        .says("Out of sync since before; refit apply fixes it");
 }
 
 /// A new version touches what it changes; what differs besides is told, and the next upgrade puts it in
