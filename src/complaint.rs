@@ -2,6 +2,7 @@
 //! next thing to type. Rooms raise their own errors and turn them into this one at their edge.
 
 mod code;
+pub(crate) mod passing;
 
 use std::fmt;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::secret::Redactor;
 
 pub use note_code::NoteCode;
@@ -305,6 +305,23 @@ pub struct News {
     pub images: Vec<ImageNews>,
     /// What the new version's sample of the env file says.
     pub env: Option<EnvNews>,
+    /// What registries did not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// Images for which no registry told whether there is a newer one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unanswered {
+    /// Why, in a word.
+    pub code: Code,
+    /// Their names.
+    pub images: Vec<String>,
+    /// In a sentence.
+    pub text: String,
+    /// What to do about it.
+    #[serde(skip)]
+    pub hint: Option<String>,
 }
 
 /// A move of the checkout.

@@ -6,7 +6,7 @@ use crate::assessment::hooks::Around;
 use crate::assessment::moving::Moving;
 use crate::assessment::supply::Supply;
 use crate::complaint::Complaint;
-use crate::event::{News, RunId, ServiceName};
+use crate::event::{News, NoteCode, RunId, ServiceName};
 use crate::health::check::Proofs;
 
 /// A change.
@@ -163,8 +163,13 @@ pub(crate) struct Undoing {
 pub(crate) enum Decision {
     /// It is, if there is something to do.
     Made,
-    /// Nothing is done all the same, and why.
-    CalledOff(String),
+    /// Nothing is done all the same.
+    CalledOff {
+        /// Why, in a word.
+        code: NoteCode,
+        /// In a sentence.
+        text: String,
+    },
     /// Something speaks against it: told after the plan, and nothing is done.
     Refused(Complaint),
 }

@@ -79,7 +79,7 @@ pub(crate) struct Assessment {
 impl Assessment {
     /// Whether there is nothing to do at all.
     pub(crate) fn is_nothing(&self) -> bool {
-        if let Decision::CalledOff(_) = self.decision {
+        if let Decision::CalledOff { .. } = self.decision {
             return true;
         }
         let edits_nothing = self.edited.is_noop() || self.is_in_line();
@@ -91,7 +91,7 @@ impl Assessment {
 
     /// What is said when there is nothing to do.
     pub(crate) fn nothing_text(&self) -> String {
-        if let Decision::CalledOff(text) = &self.decision {
+        if let Decision::CalledOff { text, .. } = &self.decision {
             return text.clone();
         }
         let runs = self.containers.iter().any(Container::is_up);

@@ -127,6 +127,7 @@ pub(super) async fn execute(
     let occasion = Occasion {
         unattended: false,
         dry: options.dry_run,
+        series: None,
     };
     let request = Request {
         command: global.command_line(),

@@ -16,6 +16,7 @@ use crate::report::{self, called, page};
 use crate::rollback::aftermath;
 use crate::rollback::unfinished::{self, Ahead};
 use crate::schedule::record;
+use crate::schedule::status::stale;
 use crate::stack::drift::{self, Comparison, PastWork};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
@@ -82,6 +83,15 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             None
         }
     };
+    let limit = place.settings.upgrade.stale_after.0;
+    let request = global.stack_request();
+    let stale = match stale(&request, directory, &state, limit).await {
+        Ok(stale) => stale,
+        Err(complaint) => {
+            unreadable.push(complaint.text);
+            None
+        }
+    };
     let aftermath = aftermath::look(&place.docker, &state).await;
     let aftermath = aftermath.unwrap_or_else(|complaint| {
         unreadable.push(complaint.text);
@@ -93,6 +103,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
         let mut document = document(&resolved.model.name, &place, &rows, &found, &unfinished);
         document["since_run"] = aftermath.iter().map(since_run).collect();
         document["unattended"] = schedule::row(last.as_ref());
+        document["stale"] = json!(stale);
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
     } else {
@@ -108,7 +119,11 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             .iter()
             .for_each(|text| page::advice(&format!("! {text}")));
         if let Some(last) = last {
-            report::out(&format!("unattended: {}", schedule::told(&last)));
+            let mark = if last.exit_code == 0 { "" } else { "! " };
+            report::out(&format!("{mark}unattended: {}", schedule::told(&last)));
+        }
+        if let Some(stale) = stale {
+            report::out(&format!("! {stale}: refit history --since 30d"));
         }
         for told in unreached {
             let (ago, error) = (ago(told.at), told.error.unwrap_or_default());

@@ -8,6 +8,7 @@ use super::run_options::RunOptions;
 use crate::complaint::Complaint;
 use crate::exit::Exit;
 use crate::request::{Options, Request};
+use crate::upgrade::outlook::Outlook;
 use crate::upgrade::{self, UpgradeRequest};
 
 #[derive(Debug, Args)]
@@ -61,10 +62,12 @@ pub(super) async fn upgrade(global: &Global, args: UpgradeArgs) -> Result<Exit, 
         prune_build_cache: args.prune_build_cache,
         merge_env: args.merge_env,
         new_secrets: args.new_secrets,
+        outlook: Outlook::default(),
     };
     let occasion = Occasion {
         unattended: args.unattended,
         dry: request.options.dry_run,
+        series: None,
     };
     let located = global.locate_request();
     let report = notify::telling(global, occasion, &request.command, async |runner| {

@@ -93,6 +93,7 @@ pub(super) async fn use_recipe(global: &Global, args: UseArgs) -> Result<Exit, C
     let occasion = Occasion {
         unattended: false,
         dry: request.options.dry_run,
+        series: None,
     };
     let located = global.locate_request();
     let report = notify::telling(global, occasion, &request.command, async |runner| {

@@ -18,7 +18,6 @@ words! {
         LeftAsFound = "left_as_found",
         Leftover = "leftover",
         Located = "located",
-        MaxFailures = "max_failures",
         Neighbour = "neighbour",
         NotCompared = "not_compared",
         NotKnown = "not_known",
@@ -63,7 +62,6 @@ impl NoteCode {
             | Self::LeftAsFound
             | Self::Leftover
             | Self::Located
-            | Self::MaxFailures
             | Self::Neighbour
             | Self::NotKnown
             | Self::NotPruned

@@ -1,7 +1,9 @@
 //! An event is made by the redactor, and by nobody else: what is printed, notified and given to
 //! programs is without secrets, and nothing in it draws on a terminal or floods it.
 
-use super::{CheckoutNews, EnvNews, ImageNews, Kind, News, PlannedStep, Reason, SampleKey};
+use super::{
+    CheckoutNews, EnvNews, ImageNews, Kind, News, PlannedStep, Reason, SampleKey, Unanswered,
+};
 use crate::secret::Redactor;
 use crate::text;
 
@@ -188,7 +190,14 @@ fn news(news: News, clean: &impl Fn(String) -> String) -> News {
         checkout,
         images,
         env,
+        unanswered,
     } = news;
+    let silent = |one: Unanswered| Unanswered {
+        code: one.code,
+        images: names(one.images),
+        text: clean(one.text),
+        hint: one.hint.map(clean),
+    };
     let image = |ImageNews {
                      service,
                      name: image,
@@ -212,6 +221,7 @@ fn news(news: News, clean: &impl Fn(String) -> String) -> News {
         checkout: checkout.map(|checkout| of_checkout(checkout, clean)),
         images: images.into_iter().map(image).collect(),
         env: env.map(|env| of_env(env, clean)),
+        unanswered: unanswered.into_iter().map(silent).collect(),
     }
 }
 

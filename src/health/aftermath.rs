@@ -141,6 +141,43 @@ pub(crate) fn judge(left: &LeftByRun, seen: &SeenSince, now: Timestamp) -> Optio
     })
 }
 
+/// One that has run for so long since its last start does not end again and again.
+const CALM: Duration = Duration::from_secs(5 * 60);
+
+/// Judges a service that ran well, and that a run could neither change nor bring back: by its container, and
+/// for how long that has run.
+pub(crate) fn judge_not_back(
+    run: RunId,
+    service: &ServiceName,
+    container: Option<(&SeenSince, Option<Duration>)>,
+) -> Option<Aftermath> {
+    let what = match container {
+        None => "has no container".to_owned(),
+        // Somebody looks after it.
+        Some((seen, _)) if seen.on_purpose => return None,
+        Some((seen, ran)) => match seen.state {
+            State::Exited | State::Dead => {
+                let exit = seen.last_exit.map(|code| format!(" with {code}"));
+                format!("has exited{}", exit.unwrap_or_default())
+            }
+            State::Restarting => "ends again and again".to_owned(),
+            State::Running if seen.is_unhealthy => "is unhealthy".to_owned(),
+            State::Running if seen.restarts >= LOOP && ran.is_none_or(|ran| ran < CALM) => {
+                "ends again and again".to_owned()
+            }
+            State::Created => "was never started".to_owned(),
+            State::Running | State::Paused | State::Removing => return None,
+        },
+    };
+    Some(Aftermath {
+        service: service.clone(),
+        run,
+        text: format!("{service} {what} since run {run}, which could not be rolled back"),
+        undo: None,
+        as_before: false,
+    })
+}
+
 /// That it ends again and again, and whether it did so before the run.
 fn crashes(left: &LeftByRun, seen: &SeenSince, since: Duration) -> Option<(String, bool)> {
     let times = seen.restarts.saturating_sub(left.container.restarts);
@@ -349,6 +386,41 @@ mod tests {
         };
         assert_eq!(left.pace(Some(own(1)), of(2)).unwrap().ends, 5);
         assert_eq!(left.pace(Some(own(3)), of(2)), Some(own(3)));
+    }
+
+    #[test]
+    fn what_could_not_be_rolled_back_is_told_until_it_is_well() {
+        let told = |seen: Option<SeenSince>, ran: u64| {
+            let ran = Some(Duration::from_secs(ran));
+            let container = seen.as_ref().map(|seen| (seen, ran));
+            judge_not_back(RunId(3), &"db".into(), container).map(|found| found.text)
+        };
+        let of = |state, last_exit, restarts| {
+            let on_purpose = last_exit == Some(0);
+            Some(SeenSince {
+                state,
+                last_exit,
+                restarts,
+                on_purpose,
+                ..SeenSince::default()
+            })
+        };
+        assert_eq!(
+            told(of(State::Exited, Some(1), 0), 0).unwrap(),
+            "db has exited with 1 since run 3, which could not be rolled back"
+        );
+        assert!(
+            told(None, 0)
+                .unwrap()
+                .starts_with("db has no container since")
+        );
+        assert!(told(of(State::Restarting, None, 4), 0).is_some());
+        // Between two ends.
+        assert!(told(of(State::Running, None, 9), 7).is_some());
+        // Somebody has put it right, or stopped it.
+        assert_eq!(told(of(State::Running, None, 9), 3600), None);
+        assert_eq!(told(of(State::Running, None, 0), 7), None);
+        assert_eq!(told(of(State::Exited, Some(0), 0), 0), None);
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::checkpoint::Checkpoint;
 use super::in_force;
 use crate::complaint::Complaint;
 use crate::docker::client::Docker;
 use crate::docker::container::{Health, State};
 use crate::docker::observed::{Replica, RunState};
 use crate::event::{Outcome, RunId, ServedPort, ServiceName};
-use crate::health::aftermath::{Aftermath, LeftByRun, SeenSince, judge};
+use crate::health::aftermath::{Aftermath, LeftByRun, SeenSince, judge, judge_not_back};
 use crate::host::sockets::Listens;
 use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
@@ -27,11 +28,12 @@ pub(crate) async fn look(docker: &Docker, state: &StackState) -> Result<Vec<Afte
     let left = left(&records, |run| {
         in_force::leaves_something(&state.run_folder(run))
     });
+    let not_back = not_back(&records);
     let Some(project) = records
         .iter()
         .rev()
         .find_map(project_of)
-        .filter(|_| !left.is_empty())
+        .filter(|_| !left.is_empty() || !not_back.is_empty())
     else {
         return Ok(Vec::new());
     };
@@ -52,7 +54,51 @@ pub(crate) async fn look(docker: &Docker, state: &StackState) -> Result<Vec<Afte
         let is_new = |judged: &Aftermath| found.iter().all(|told| told.service != judged.service);
         found.extend(judged.filter(is_new));
     }
+    for (run, services) in &not_back {
+        let Some(before) = Checkpoint::read(&state.run_folder(*run))? else {
+            continue;
+        };
+        let ran = |service: &&ServiceName| before.engine.replicas(service).any(ran_well);
+        for service in services.iter().filter(ran) {
+            found.extend(of_not_back(*run, service, &side));
+        }
+    }
     Ok(found)
+}
+
+/// What a run touched that could not be rolled back, as long as no later run has touched it. Pure.
+fn not_back(records: &[Record]) -> Vec<(RunId, Vec<ServiceName>)> {
+    let mut touched: BTreeSet<ServiceName> = BTreeSet::new();
+    let mut found = Vec::new();
+    for record in records.iter().rev() {
+        let own = journal::touched(&record.lines).into_keys();
+        let new: Vec<ServiceName> = own.filter(|name| !touched.contains(name)).collect();
+        touched.extend(new.iter().cloned());
+        if record.outcome == Some(Outcome::RollbackFailed) && !new.is_empty() {
+            found.push((record.run, new));
+        }
+    }
+    found
+}
+
+fn ran_well(replica: &Replica) -> bool {
+    let is_ill = replica.crashing || replica.health == Health::Unhealthy;
+    replica.state == RunState::Running && !is_ill
+}
+
+/// The first of a service's containers that is not well, or that there is none.
+fn of_not_back(run: RunId, service: &ServiceName, side: &EngineSide) -> Option<Aftermath> {
+    let mut own = side.replicas(service).peekable();
+    if own.peek().is_none() {
+        return judge_not_back(run, service, None);
+    }
+    let mut judged = own.filter_map(|replica| {
+        let started: Option<Timestamp> = replica.started_at.parse().ok();
+        let ran = started.map(|started| Timestamp::now().duration_since(started));
+        let ran = ran.and_then(|ran| ran.try_into().ok());
+        judge_not_back(run, service, Some((&seen(side, replica), ran)))
+    });
+    judged.next()
 }
 
 fn project_of(record: &Record) -> Option<&str> {
@@ -180,6 +226,21 @@ mod tests {
             .into_iter()
             .map(|one| one.container.id)
             .collect()
+    }
+
+    #[test]
+    fn what_could_not_be_rolled_back_counts_until_something_else_touches_it() {
+        let mut records = vec![
+            record(1, &["db", "web"], Outcome::RollbackFailed, &[]),
+            record(2, &["idle"], Outcome::Applied, &[]),
+        ];
+        let of = |records: &[Record]| not_back(records);
+        let names = |names: &[&str]| names.iter().map(|name| ServiceName::from(*name)).collect();
+        assert_eq!(of(&records), [(RunId(1), names(&["db", "web"]))]);
+        records.push(record(3, &["web"], Outcome::Applied, &[]));
+        assert_eq!(of(&records), [(RunId(1), names(&["db"]))]);
+        records.push(record(4, &["db"], Outcome::RolledBack, &[]));
+        assert!(of(&records).is_empty());
     }
 
     #[test]

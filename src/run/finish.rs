@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::run_report::{RunEnd, RunFailure};
 use super::transaction::Transaction;
 use crate::assessment::Undoing;
+use crate::complaint::passing::may_pass;
 use crate::complaint::{Code, Complaint};
 use crate::event::{
     Action, Kind, NoteCode, Outcome, Phase, RunId, ServiceName, ServiceSummary, VerdictWord,
@@ -51,6 +52,7 @@ impl Transaction<'_> {
             failure: (!failing.is_empty()).then(|| RunFailure {
                 code: Code::Unhealthy,
                 text: self.emitter.told(&failing.join("; ")),
+                may_pass: false,
             }),
             ..RunEnd::of(outcome, Some(self.applied_text(watch)))
         }
@@ -268,6 +270,12 @@ impl Transaction<'_> {
         RunFailure {
             code: failure.code,
             text: self.emitter.told(&failure.text()),
+            may_pass: may_pass(
+                failure.code,
+                std::iter::once(&failure.reason)
+                    .chain(&failure.details)
+                    .map(String::as_str),
+            ),
         }
     }
 

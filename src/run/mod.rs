@@ -338,7 +338,7 @@ impl Runner {
             emitter.note(NoteCode::Located, note);
         }
         // What would be done is of no interest where it is not done.
-        if let Decision::CalledOff(_) = assessment.decision {
+        if let Decision::CalledOff { .. } = assessment.decision {
             return;
         }
         if let Some(undoing) = assessment.undoing()

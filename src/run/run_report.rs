@@ -2,8 +2,10 @@
 //! memory of upgrades and the record of timers are functions of it.
 
 use crate::assessment::Assessment;
+use crate::assessment::Decision;
+use crate::complaint::passing::may_pass;
 use crate::complaint::{Code, Complaint};
-use crate::event::{News, Outcome, RunId, ServiceSummary};
+use crate::event::{News, NoteCode, Outcome, RunId, ServiceSummary};
 use crate::exit::{self, Exit};
 use crate::host::signals::Signal;
 use crate::settings::Settings;
@@ -20,6 +22,8 @@ pub(crate) struct RunReport {
     pub changes: Vec<(String, String)>,
     /// What an upgrade found.
     pub news: Option<News>,
+    /// Why what it found was not taken, though nothing forbids it.
+    pub skipped: Option<NoteCode>,
     /// An earlier run that had been cut off and was finished first.
     pub recovered: Option<(RunId, Outcome)>,
     /// How it ended.
@@ -86,6 +90,8 @@ pub(crate) struct RunFailure {
     pub code: Code,
     /// In a sentence without a full stop.
     pub text: String,
+    /// The cause lies outside of what was tried, and may be gone the next time.
+    pub may_pass: bool,
 }
 
 impl RunEnd {
@@ -109,6 +115,7 @@ impl RunEnd {
             failure: Some(RunFailure {
                 code: complaint.code,
                 text: complaint.text.clone(),
+                may_pass: may_pass(complaint.code, lines(complaint)),
             }),
             todo: complaint.hint.iter().cloned().collect(),
             ..Self::of(Outcome::Refused, None)
@@ -124,6 +131,7 @@ impl RunReport {
             stack: None,
             changes: Vec::new(),
             news: None,
+            skipped: None,
             recovered: None,
             end: RunEnd::of(Outcome::Refused, None),
         }
@@ -144,6 +152,10 @@ impl RunReport {
             .map(|change| (change.file.clone(), change.key.clone()))
             .collect();
         self.news = assessment.news().cloned();
+        self.skipped = match &assessment.decision {
+            Decision::CalledOff { code, .. } => Some(*code),
+            Decision::Made | Decision::Refused(_) => None,
+        };
         if let Some(stack) = &mut self.stack {
             stack.project = Some(assessment.after.name.clone());
         }
@@ -172,4 +184,10 @@ impl From<Complaint> for Refused {
             news: None,
         }
     }
+}
+
+/// All that is told of a refusal.
+fn lines(complaint: &Complaint) -> impl Iterator<Item = &str> {
+    let details = complaint.details.iter().map(String::as_str);
+    std::iter::once(complaint.text.as_str()).chain(details)
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::ZonedDateTime;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -136,28 +137,33 @@ fn who_is_not_told(command: &TimerCommand, stack: &ScheduledStack) -> Vec<String
 }
 
 /// Why each run of this stack ends at once.
-fn what_is_refused(stack: &ScheduledStack) -> Option<String> {
+fn what_is_refused(stack: &ScheduledStack) -> Vec<String> {
     let settings = match &stack.settings {
         Ok(settings) => settings,
         Err(complaint) => {
             let first = complaint.details.first();
             let detail = first.map(|line| format!(": {line}")).unwrap_or_default();
-            return Some(format!("{}{detail}", complaint.text));
+            return vec![format!("{}{detail}", complaint.text)];
         }
     };
     let state = stack.state_of_timer();
-    let read = || -> Result<u32, StateError> {
+    let read = || -> Result<_, StateError> {
         let entries = UnattendedRecord::of(&state).read()?;
-        let failures = policy::failures(&entries, super::unattended::repaired(&state)?);
-        Ok(failures)
+        Ok((entries, super::unattended::repaired(&state)?))
     };
-    let failures = match read() {
-        Ok(failures) => failures,
-        Err(error) => return Some(error.to_string()),
+    let (entries, repaired) = match read() {
+        Ok(read) => read,
+        Err(error) => return vec![error.to_string()],
     };
+    let failures = policy::failures(&entries, repaired);
     let given_up = failures >= settings.upgrade.max_failures.0.get();
     let pass = Pass::MaxFailures(failures);
-    given_up.then(|| format!("{}: refit schedule run --retry", pass.text()))
+    let given_up = given_up.then(|| format!("{}: refit schedule run --retry", pass.text()));
+    let limit = settings.upgrade.stale_after.0;
+    let stale = policy::stale(&entries, repaired, Timestamp::now(), limit);
+    let zone = TimeZone::system();
+    let stale = stale.map(|since| policy::stale_text(&since.to_zoned_datetime(zone)));
+    given_up.into_iter().chain(stale).collect()
 }
 
 /// What the command needs and this machine no longer has.

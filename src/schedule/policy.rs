@@ -1,6 +1,8 @@
 //! Whether an unattended run may begin. Pure: what was, and what time it is, come from the caller.
 
-use crate::complaint::Code;
+use std::time::Duration;
+
+use crate::complaint::{Code, Complaint};
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::fields::Fields;
@@ -15,6 +17,8 @@ pub(crate) struct Policy {
     pub window: Option<Window>,
     /// So many failures in a row, and it stops trying.
     pub max_failures: u32,
+    /// What builds and fetches in vain rests every second time.
+    pub pauses: bool,
     /// Only where none has been since these were due last: what a machine that was off has missed.
     pub if_missed: Option<Fields>,
 }
@@ -26,6 +30,8 @@ pub(crate) enum Pass {
     OutsideWindow(Window),
     /// So many have failed in a row.
     MaxFailures(u32),
+    /// So many have built and fetched in vain, for want of something that may be there the next time.
+    Postponed(usize),
     /// The last one was on time.
     NotMissed,
 }
@@ -36,16 +42,29 @@ impl Pass {
         match self {
             Self::OutsideWindow(_) => Code::OutsideWindow,
             Self::MaxFailures(_) => Code::MaxFailures,
+            Self::Postponed(_) => Code::Postponed,
             Self::NotMissed => Code::NotMissed,
         }
     }
 
-    /// The same as the code of a note.
-    pub(crate) fn note_code(&self) -> NoteCode {
+    /// The same as the code of a note; where it is none, something is wrong and stays so.
+    pub(crate) fn note_code(&self) -> Option<NoteCode> {
         match self {
-            Self::OutsideWindow(_) => NoteCode::OutsideWindow,
-            Self::MaxFailures(_) => NoteCode::MaxFailures,
-            Self::NotMissed => NoteCode::NotMissed,
+            Self::OutsideWindow(_) => Some(NoteCode::OutsideWindow),
+            Self::NotMissed => Some(NoteCode::NotMissed),
+            Self::MaxFailures(_) | Self::Postponed(_) => None,
+        }
+    }
+
+    /// For somebody who has to hear of it.
+    pub(crate) fn complaint(&self) -> Complaint {
+        let complaint = Complaint::new(self.code(), self.text());
+        match self {
+            Self::OutsideWindow(_) | Self::NotMissed => complaint,
+            Self::MaxFailures(_) => complaint.hint(
+                "refit history tells what happened; refit schedule run --retry tries it again",
+            ),
+            Self::Postponed(_) => complaint.hint("refit schedule run --retry tries it now"),
         }
     }
 
@@ -56,6 +75,10 @@ impl Pass {
             Self::MaxFailures(count) => {
                 format!("{count} unattended runs in a row failed, so this one is skipped")
             }
+            Self::Postponed(count) => format!(
+                "{count} unattended runs failed for a cause that may pass, so this one is skipped; the \
+                 next one tries again"
+            ),
             Self::NotMissed => "no run was missed".to_owned(),
         }
     }
@@ -79,6 +102,9 @@ impl Policy {
         if failures >= self.max_failures {
             return Err(Pass::MaxFailures(failures));
         }
+        if let Some(count) = in_vain(past, repaired).filter(|_| self.pauses) {
+            return Err(Pass::Postponed(count));
+        }
         if let Some(fields) = &self.if_missed {
             let last = past.iter().rfind(|entry| !entry.was_let_pass());
             let due = |entry: &Firing| {
@@ -93,23 +119,70 @@ impl Policy {
     }
 }
 
-/// Failures in a row until now. A version that failed is not mended by there being nothing newer; a
-/// registry that was away is there again once there is an answer.
+/// Failures in a row until now: runs that did something, and were given up. What is refused is looked at
+/// again each time, and costs nothing; what failed for want of a network or a disk is no version's fault.
 pub(crate) fn failures(past: &[Firing], repaired: Option<Timestamp>) -> u32 {
-    let (mut count, mut answered) = (0, false);
-    for entry in past.iter().rev().filter(|entry| !entry.was_let_pass()) {
-        if repaired.is_some_and(|repaired| repaired > entry.at) {
-            break;
-        }
+    let mut count = 0;
+    for entry in since(past, repaired) {
         match entry.outcome {
             Outcome::Applied => break,
-            Outcome::NothingToDo => answered = true,
-            Outcome::NotProven | Outcome::RolledBack | Outcome::RollbackFailed => count += 1,
-            Outcome::Refused | Outcome::FailedBefore if answered => break,
-            Outcome::Refused | Outcome::FailedBefore => count += 1,
+            Outcome::NothingToDo | Outcome::Refused => {}
+            Outcome::FailedBefore if entry.may_pass() => {}
+            Outcome::FailedBefore
+            | Outcome::NotProven
+            | Outcome::RolledBack
+            | Outcome::RollbackFailed => count += 1,
         }
     }
     count
+}
+
+/// So often it is tried each time.
+const TRIED_EACH_TIME: usize = 3;
+
+/// Whether this one rests, after how many in a row that fetched and built for nothing. Each second one tries,
+/// so that what is there again is taken soon.
+fn in_vain(past: &[Firing], repaired: Option<Timestamp>) -> Option<usize> {
+    let is_pause = |entry: &&Firing| entry.code.as_deref() == Some(Code::Postponed.word());
+    if past.last().is_some_and(|last| is_pause(&last)) {
+        return None;
+    }
+    let is_vain = |entry: &&Firing| entry.outcome == Outcome::FailedBefore && entry.may_pass();
+    let count = since(past, repaired).take_while(is_vain).count();
+    (count >= TRIED_EACH_TIME).then_some(count)
+}
+
+/// Those that went to the stack, the newest first, since somebody's own run was applied.
+fn since(past: &[Firing], repaired: Option<Timestamp>) -> impl Iterator<Item = &Firing> {
+    let newest = past.iter().rev().filter(|entry| !entry.was_let_pass());
+    newest.take_while(move |entry| repaired.is_none_or(|repaired| repaired <= entry.at))
+}
+
+/// Since when none has succeeded, where that is longer than `limit`.
+pub(crate) fn stale(
+    past: &[Firing],
+    repaired: Option<Timestamp>,
+    now: Timestamp,
+    limit: Duration,
+) -> Option<Timestamp> {
+    let well = last_well(past).or(past.first().map(|first| first.at))?;
+    let since = repaired.map_or(well, |repaired| repaired.max(well));
+    let lasted = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    (lasted > limit).then_some(since)
+}
+
+/// That none has succeeded since then.
+pub(crate) fn stale_text(since: &ZonedDateTime) -> String {
+    format!(
+        "no unattended run has succeeded since {}",
+        super::shown(since)
+    )
+}
+
+/// When one succeeded last.
+pub(crate) fn last_well(past: &[Firing]) -> Option<Timestamp> {
+    let last = past.iter().rfind(|entry| entry.is_well())?;
+    Some(last.at)
 }
 
 #[cfg(test)]
@@ -123,6 +196,11 @@ mod tests {
             'n' => (Outcome::NothingToDo, None),
             'r' => (Outcome::RolledBack, None),
             'x' => (Outcome::Refused, Some("git_failed")),
+            'f' => (Outcome::FailedBefore, Some("build_failed")),
+            'p' => (Outcome::FailedBefore, Some("pull_failed")),
+            'P' => (Outcome::Refused, Some("postponed")),
+            's' => (Outcome::NothingToDo, Some("failed_before")),
+            'u' => (Outcome::NothingToDo, Some("undone_before")),
             'w' => (Outcome::NothingToDo, Some("outside_window")),
             'i' => (Outcome::RolledBack, Some("interrupted")),
             _ => (Outcome::Refused, Some("locked")),
@@ -138,6 +216,8 @@ mod tests {
                 run: None,
                 code: code.map(str::to_owned),
                 text: None,
+                may_pass: false,
+                unanswered: Vec::new(),
             }
         });
         entries.collect()
@@ -154,7 +234,11 @@ mod tests {
             // Nothing newer than what failed.
             ("rrn", 2),
             ("xrn", 1),
-            ("xwlxw", 2),
+            ("fsf", 2),
+            // What was refused touched nothing, and what may pass is no version's fault.
+            ("xxxx", 0),
+            ("xwlxw", 0),
+            ("rpprppPp", 2),
             // The machine was switched off.
             ("rii", 1),
         ] {
@@ -165,11 +249,62 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_for_a_cause_that_may_pass_is_tried_every_time_and_then_every_second_time() {
+        let policy = Policy {
+            window: None,
+            max_failures: 3,
+            pauses: true,
+            if_missed: None,
+        };
+        let now: ZonedDateTime = "1970-02-03T04:00[UTC]".parse().unwrap();
+        let mut nights = String::new();
+        for _ in 0..9 {
+            nights.push(match policy.decide(&now, &past(&nights), None) {
+                Ok(()) => 'p',
+                Err(Pass::Postponed(_)) => 'P',
+                Err(other) => panic!("{other:?} after {nights}"),
+            });
+        }
+        assert_eq!(nights, "pppPpPpPp");
+        // Another night between them begins anew, and who asks by hand is not kept waiting.
+        assert_eq!(policy.decide(&now, &past("pppn"), None), Ok(()));
+        let by_hand = Policy {
+            pauses: false,
+            ..policy
+        };
+        assert_eq!(by_hand.decide(&now, &past("ppp"), None), Ok(()));
+    }
+
+    #[test]
+    fn a_schedule_that_comes_to_nothing_for_days_is_stale() {
+        let now = Timestamp::from_second(10 * 86_400).unwrap();
+        let day = |day: i64| Some(Timestamp::from_second(day * 86_400).unwrap());
+        let limit = Duration::from_secs(7 * 86_400);
+        let of = |words: &str, repaired| stale(&past(words), repaired, now, limit);
+        assert_eq!(of("", None), None);
+        assert_eq!(of("nnxxxxxxxx", None), day(1));
+        assert_eq!(of("nnnnxxxxxx", None), None);
+        // It has never succeeded; a person's own run counts as well.
+        assert_eq!(of("xxxxxxxxxx", None), day(0));
+        assert_eq!(of("xxxxxxxxxx", day(6)), None);
+        // A version that failed is no success; what somebody rolled back, and a rule of ours, are.
+        assert_eq!(of("assssssss", None), day(0));
+        assert_eq!(of("auuuuuuuu", None), None);
+        assert_eq!(of("awwwwwwww", None), day(0));
+        let mut silent = past("nnnnnnnnn");
+        for entry in &mut silent[2..] {
+            entry.unanswered.push("h cannot be reached".to_owned());
+        }
+        assert_eq!(stale(&silent, None, now, limit), day(1));
+    }
+
+    #[test]
     fn a_run_waits_for_its_window_gives_up_and_makes_up() {
         let now: ZonedDateTime = "1970-01-03T04:00[UTC]".parse().unwrap();
         let policy = Policy {
             window: Some("03:00-05:00".parse().unwrap()),
             max_failures: 3,
+            pauses: true,
             if_missed: None,
         };
         assert_eq!(policy.decide(&now, &past("rr"), None), Ok(()));

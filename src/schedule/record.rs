@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TimerAction;
 use crate::complaint::Code;
+use crate::complaint::passing::may_pass;
 use crate::event::{Outcome, RunId};
 use crate::state::document::{self, StateError};
 use crate::state::{StackState, make_folder, write_file};
@@ -32,9 +33,34 @@ pub(crate) struct Firing {
     pub code: Option<String>,
     /// The same in words, without secrets.
     pub text: Option<String>,
+    /// What failed lies outside of the version, and may be gone the next time.
+    #[serde(default)]
+    pub may_pass: bool,
+    /// What registries did not tell, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<String>,
 }
 
 impl Firing {
+    fn code(&self) -> Option<Code> {
+        self.code.as_deref().and_then(Code::of_word)
+    }
+
+    /// Whether what failed may be gone the next time. Older records do not say so themselves.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass
+            || self
+                .code()
+                .is_some_and(|code| may_pass(code, self.text.as_deref()))
+    }
+
+    /// Whether it succeeded: everything was asked and there is nothing to do, or something newer works.
+    pub(crate) fn is_well(&self) -> bool {
+        let is_done = matches!(self.outcome, Outcome::Applied | Outcome::NothingToDo);
+        let waits = self.code() == Some(Code::FailedBefore);
+        is_done && !waits && self.unanswered.is_empty() && !self.was_let_pass()
+    }
+
     /// Whether it was let pass by a rule of ours without a look at the stack, or was cut off: it says
     /// nothing of what it went to.
     pub(crate) fn was_let_pass(&self) -> bool {
@@ -42,13 +68,11 @@ impl Firing {
             Code::OutsideWindow,
             Code::MaxFailures,
             Code::NotMissed,
+            Code::Postponed,
             Code::Locked,
             Code::Interrupted,
         ];
-        self.code
-            .as_deref()
-            .and_then(Code::of_word)
-            .is_some_and(|code| rules.contains(&code))
+        self.code().is_some_and(|code| rules.contains(&code))
     }
 }
 
@@ -61,6 +85,8 @@ pub(crate) struct Tally {
     pub applied: usize,
     /// There was nothing newer, or nothing but what had failed before.
     pub nothing_to_do: usize,
+    /// There was nothing to do, as far as registries answered.
+    pub unanswered: usize,
     /// It was refused, failed, was rolled back, or is in force and not proven.
     pub failures: usize,
     /// A rule of ours, another run or a shutdown came before.
@@ -76,6 +102,7 @@ impl Tally {
             let count = match entry.outcome {
                 _ if entry.was_let_pass() => &mut tally.let_pass,
                 Outcome::Applied => &mut tally.applied,
+                Outcome::NothingToDo if !entry.unanswered.is_empty() => &mut tally.unanswered,
                 Outcome::NothingToDo => &mut tally.nothing_to_do,
                 Outcome::NotProven
                 | Outcome::Refused

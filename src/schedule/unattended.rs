@@ -16,12 +16,13 @@ use crate::exit::Exit;
 use crate::host::signals::{Signal, Signals};
 use crate::request::{Invocation, Options, Request, StackRequest};
 use crate::rollback::aftermath;
-use crate::run::notify::{self, Occasion};
+use crate::run::notify::{self, Occasion, Series};
 use crate::run::run_report::RunReport;
 use crate::settings::window::Window;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::runs;
+use crate::upgrade::outlook::{self, Outlook};
 use crate::upgrade::{self, UpgradeRequest};
 
 /// Between two looks whether the engine answers.
@@ -54,7 +55,12 @@ pub(crate) async fn check(
     invocation: &Invocation,
     request: &UnattendedRequest,
 ) -> Result<Exit, Complaint> {
-    let report = upgrade(invocation, TimerAction::Check, request).await?;
+    let occasion = Occasion {
+        unattended: true,
+        dry: true,
+        series: None,
+    };
+    let report = upgrade(invocation, occasion, request, Outlook::default()).await?;
     Ok(report.end.exit())
 }
 
@@ -84,59 +90,120 @@ pub(crate) async fn run(
             true => u32::MAX,
             false => settings.max_failures.0.get(),
         },
+        pauses: !request.retry,
         if_missed: request.missed.clone(),
     };
-    if let Err(pass) = policy.decide(&super::now(), &record.read()?, repaired(&stack.state)?) {
-        return let_pass(invocation, &record, request.action, &pass);
+    let past = record.read()?;
+    let repaired = repaired(&stack.state)?;
+    let occasion = Occasion {
+        unattended: true,
+        dry: request.action == TimerAction::Check,
+        series: Some(Series {
+            last_well: policy::last_well(&past),
+        }),
+    };
+    if let Err(pass) = policy.decide(&super::now(), &past, repaired) {
+        return let_pass(invocation, &record, occasion, &pass).await;
     }
-    tell_aftermath(invocation, &stack.state).await;
-    let done = upgrade(invocation, request.action, request).await;
+    let limit = settings.stale_after.0;
+    let outlook = Outlook {
+        unwell: unwell(invocation, &stack.state, true).await,
+        stale: policy::stale(&past, repaired, Timestamp::now(), limit).map(stale),
+    };
+    let done = upgrade(invocation, occasion, request, outlook.clone()).await;
     let report = match &done {
         Ok(report) => report,
         Err(complaint) => &RunReport::of_refusal(complaint),
     };
     let exit = report.end.exit();
-    record.add(entry(request.action, report))?;
-    let failures = policy::failures(&record.read()?, repaired(&stack.state)?);
-    if exit != Exit::Done && failures == policy.max_failures {
-        let pass = Pass::MaxFailures(failures);
-        let complaint = Complaint::new(pass.code(), pass.text())
-            .hint("refit history tells what happened; refit schedule run --retry tries it again");
-        notify::warn(invocation, "schedule run", &complaint).await;
+    let entry = entry(request.action, report);
+    let is_well = entry.is_well();
+    record.add(entry)?;
+    // What was applied may have mended it.
+    let unwell = match report.end.outcome.is_in_force() {
+        true => unwell(invocation, &stack.state, false).await,
+        false => outlook.unwell,
+    };
+    let mut further: Vec<Complaint> = unwell.into_iter().collect();
+    further.extend(outlook.stale.filter(|_| !is_well));
+    further.extend(denied(report));
+    let before = policy::failures(&past, repaired);
+    let failures = policy::failures(&record.read()?, repaired);
+    if failures > before && failures == policy.max_failures {
+        further.push(Pass::MaxFailures(failures).complaint());
     }
+    tell_further(invocation, occasion, report, further).await;
     done.map(|_| exit)
 }
 
-/// What became of the last run is looked at before the next one, and told to those who hear of failures:
-/// nobody else looks at a stack that is changed at night. An engine that cannot be asked is told by the
-/// upgrade itself.
-async fn tell_aftermath(invocation: &Invocation, state: &StackState) {
-    let Ok(docker) = invocation.stack.connect().await else {
-        return;
-    };
-    match aftermath::look(&docker, state).await {
-        Ok(found) => {
-            for one in found {
-                let emitter = invocation.emitter();
-                emitter.note(NoteCode::SinceRun, one.told());
-                // What was so before is no news.
-                if one.as_before {
-                    continue;
-                }
-                let hint = one.hint();
-                let complaint = Complaint::new(Code::Unhealthy, one.text).hint(hint);
-                notify::warn(invocation, "schedule run", &complaint).await;
-            }
+/// Tells what the run has not told itself: its heartbeat does not end well either.
+async fn tell_further(
+    invocation: &Invocation,
+    occasion: Occasion,
+    report: &RunReport,
+    further: Vec<Complaint>,
+) {
+    let told = report.end.failure.as_ref().map(|failure| &failure.text);
+    let is_told = |complaint: &Complaint| told.is_some_and(|text| text.contains(&complaint.text));
+    for complaint in further.into_iter().filter(|one| !is_told(one)) {
+        // The run has said so of each image.
+        if complaint.code != Code::RegistryDenied {
+            let is_since_run = complaint.code == Code::Unhealthy;
+            let note = if is_since_run {
+                NoteCode::SinceRun
+            } else {
+                NoteCode::Note
+            };
+            invocation.emitter().note(note, complaint.text.clone());
         }
-        Err(complaint) => invocation
-            .emitter()
-            .note(NoteCode::SinceRun, complaint.text),
+        notify::warn(invocation, "schedule run", occasion, &complaint).await;
     }
+}
+
+/// That registries refuse the login, beside what is new elsewhere.
+fn denied(report: &RunReport) -> Option<Complaint> {
+    let unanswered = &report.news.as_ref()?.unanswered;
+    outlook::refusal(unanswered, None, &Outlook::default())
+}
+
+/// That none has succeeded since then.
+fn stale(since: Timestamp) -> Complaint {
+    let since = since.to_zoned_datetime(jiff::tz::TimeZone::system());
+    Complaint::new(Code::Stale, policy::stale_text(&since))
+        .hint("refit history tells what kept each of them")
+}
+
+/// What became of the runs before is looked at before the next one: nobody else looks at a stack that is
+/// changed at night. An engine that cannot be asked is told by the upgrade itself.
+async fn unwell(
+    invocation: &Invocation,
+    state: &StackState,
+    also_as_before: bool,
+) -> Option<Complaint> {
+    let docker = invocation.stack.connect().await.ok()?;
+    let emitter = invocation.emitter();
+    let found = match aftermath::look(&docker, state).await {
+        Ok(found) => found,
+        Err(complaint) => {
+            emitter.note(NoteCode::SinceRun, complaint.text);
+            return None;
+        }
+    };
+    // What was so before is no news.
+    let (as_before, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.as_before);
+    for one in as_before.into_iter().filter(|_| also_as_before) {
+        emitter.note(NoteCode::SinceRun, one.told());
+    }
+    let first = new.first()?;
+    let texts: Vec<&str> = new.iter().map(|one| one.text.as_str()).collect();
+    Some(Complaint::new(Code::Unhealthy, texts.join("; ")).hint(first.hint()))
 }
 
 fn entry(action: TimerAction, report: &RunReport) -> Firing {
     let exit = report.end.exit();
     let failure = report.end.failure.as_ref();
+    let skipped = report.skipped.map(|code| code.word().to_owned());
+    let unanswered = report.news.iter().flat_map(|news| &news.unanswered);
     Firing {
         at: Timestamp::now(),
         action,
@@ -147,9 +214,15 @@ fn entry(action: TimerAction, report: &RunReport) -> Firing {
         code: if matches!(exit, Exit::Signal(_)) {
             Some(Code::Interrupted.word().to_owned())
         } else {
-            failure.map(|failure| failure.code.word().to_owned())
+            failure
+                .map(|failure| failure.code.word().to_owned())
+                .or(skipped)
         },
-        text: failure.map(|failure| failure.text.clone()),
+        text: failure
+            .map(|failure| failure.text.clone())
+            .or_else(|| report.end.text.clone().filter(|_| report.skipped.is_some())),
+        may_pass: failure.is_some_and(|failure| failure.may_pass),
+        unanswered: unanswered.map(|one| one.text.clone()).collect(),
     }
 }
 
@@ -163,14 +236,26 @@ pub(super) fn repaired(state: &StackState) -> Result<Option<Timestamp>, StateErr
     Ok(last.map(|record| record.began))
 }
 
-fn let_pass(
+/// A rule of ours says no: at another time it says yes by itself, or it waits for a person, who has to hear
+/// of it.
+async fn let_pass(
     invocation: &Invocation,
     record: &UnattendedRecord,
-    action: TimerAction,
+    occasion: Occasion,
     pass: &Pass,
 ) -> Result<Exit, Complaint> {
+    let action = match occasion.dry {
+        true => TimerAction::Check,
+        false => TimerAction::Upgrade,
+    };
+    let Some(code) = pass.note_code() else {
+        let complaint = pass.complaint();
+        record.add(entry(action, &RunReport::of_refusal(&complaint)))?;
+        notify::warn(invocation, "schedule run", occasion, &complaint).await;
+        return Err(complaint);
+    };
     let emitter = invocation.emitter();
-    emitter.note(pass.note_code(), pass.text());
+    emitter.note(code, pass.text());
     emitter.emit(Kind::Finished {
         outcome: Outcome::NothingToDo,
         exit_code: Exit::Done.code(),
@@ -186,6 +271,8 @@ fn let_pass(
         run: None,
         code: Some(pass.code().word().to_owned()),
         text: Some(pass.text()),
+        may_pass: false,
+        unanswered: Vec::new(),
     })?;
     Ok(Exit::Done)
 }
@@ -218,10 +305,11 @@ async fn wait(
 
 async fn upgrade(
     invocation: &Invocation,
-    action: TimerAction,
+    occasion: Occasion,
     asked: &UnattendedRequest,
+    outlook: Outlook,
 ) -> Result<RunReport, Complaint> {
-    let dry = action == TimerAction::Check;
+    let dry = occasion.dry;
     let request = Request {
         command: match (dry, asked.retry) {
             (true, _) => "upgrade --check --unattended".to_owned(),
@@ -237,11 +325,8 @@ async fn upgrade(
     let upgrade = UpgradeRequest {
         retry: asked.retry,
         unattended: true,
+        outlook,
         ..UpgradeRequest::default()
-    };
-    let occasion = Occasion {
-        unattended: true,
-        dry,
     };
     let located = &invocation.stack.files;
     notify::telling(invocation, occasion, &request.command, async |runner| {

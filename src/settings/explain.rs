@@ -127,6 +127,7 @@ const FORMS: &[(&str, &str)] = &[
     ("min_age", "3d"),
     ("window", "\"02:00-05:00\""),
     ("max_failures", "3"),
+    ("stale_after", "7d"),
     ("hooks", "{before_upgrade: ./backup.sh}"),
     ("before_upgrade", "./backup.sh"),
     ("after_success", "./tell.sh"),

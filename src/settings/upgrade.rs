@@ -30,6 +30,8 @@ pub struct UpgradeSettings {
     pub window: Option<Window>,
     /// So many unattended runs may fail in a row.
     pub max_failures: MaxFailures,
+    /// Unattended runs that have not succeeded for so long have failed.
+    pub stale_after: StaleAfter,
 }
 
 /// So many unattended runs may fail in a row; then a person is waited for.
@@ -40,6 +42,17 @@ pub struct MaxFailures(pub std::num::NonZeroU32);
 impl Default for MaxFailures {
     fn default() -> Self {
         Self(std::num::NonZeroU32::MIN.saturating_add(2))
+    }
+}
+
+/// How long unattended runs may come to nothing; then it is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct StaleAfter(#[serde(deserialize_with = "duration::age")] pub Duration);
+
+impl Default for StaleAfter {
+    fn default() -> Self {
+        Self(duration::days(7))
     }
 }
 
@@ -135,7 +148,7 @@ mod tests {
     #[test]
     fn all_that_can_be_told_of_an_upgrade() {
         let text = "upgrade: {track: tags, allow: major, min_age: 3d, branch: stable, \
-                    window: '22:00-05:00', max_failures: 5}\n";
+                    window: '22:00-05:00', max_failures: 5, stale_after: 2d}\n";
         let upgrade = read(text).unwrap().upgrade;
         assert_eq!(upgrade.track, Some(Track::Tags));
         assert_eq!(upgrade.allow, Allow::Major);
@@ -143,6 +156,7 @@ mod tests {
         assert_eq!(upgrade.branch.as_deref(), Some("stable"));
         assert_eq!(upgrade.window.unwrap().to_string(), "22:00-05:00");
         assert_eq!(upgrade.max_failures.0.get(), 5);
+        assert_eq!(upgrade.stale_after.0, Duration::from_secs(2 * 86_400));
         let nothing = read("upgrade: {}\n").unwrap().upgrade;
         assert_eq!(nothing, UpgradeSettings::default());
         assert_eq!(

@@ -93,21 +93,19 @@ impl Register {
         Ok(())
     }
 
-    /// Whether a receiver has been told this already. What could not be told then is told now.
+    /// Whether a receiver has been told this already; `once`: it does not grow old. What could not be told
+    /// then is told now.
     ///
     /// # Errors
     /// What was told cannot be read.
     pub(crate) fn knows(
         &self,
         to: &str,
-        event: Word,
+        once: bool,
         mark: &str,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        let recent = |told: &Delivery| {
-            // What is available stays so until there is something else.
-            event == Word::Available || now.duration_since(told.at).unsigned_abs() < AGAIN
-        };
+        let recent = |told: &Delivery| once || now.duration_since(told.at).unsigned_abs() < AGAIN;
         let same = |told: &Delivery| told.to == to && told.mark.as_deref() == Some(mark);
         let all = self.read()?;
         Ok(all

@@ -17,17 +17,6 @@ use crate::state::runs;
 const FAILED: &str = "upgrade-failed.json";
 const WORKED: &str = "upgrade-worked.json";
 
-/// Causes that lie in nothing that a newer version would mend.
-const NOT_ITS_FAULT: [Code; 7] = [
-    Code::Interrupted,
-    Code::CutOff,
-    Code::Edited,
-    Code::HookFailed,
-    Code::PullFailed,
-    Code::EngineError,
-    Code::GitFailed,
-];
-
 /// What an upgrade goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Attempt {
@@ -150,7 +139,7 @@ impl<'a> Memory<'a> {
             Outcome::Applied | Outcome::NotProven => self.worked(run, attempt),
             Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore => {
                 let failure = report.end.failure.as_ref();
-                match failure.filter(|failure| !NOT_ITS_FAULT.contains(&failure.code)) {
+                match failure.filter(|failure| !failure.may_pass) {
                     Some(failure) => self.failed_now(run, attempt, &failure.text),
                     None => Ok(()),
                 }

@@ -9,6 +9,7 @@ pub(crate) mod images;
 mod kept_files;
 mod memory;
 mod newer_images;
+pub(crate) mod outlook;
 mod required;
 pub(crate) mod sample_diff;
 pub(crate) mod source;
@@ -23,8 +24,8 @@ use crate::assessment::hooks::{Around, HookEnvironment};
 use crate::assessment::moving::Moving;
 use crate::assessment::supply::Supply;
 use crate::assessment::{Assessment, Change, CheckoutLook, Decision, LookedAt};
-use crate::complaint::Complaint;
-use crate::event::{Emitter, Kind, News, NoteCode};
+use crate::complaint::{Code, Complaint};
+use crate::event::{Emitter, Kind, News, NoteCode, Unanswered};
 use crate::request::{Options, Request};
 use crate::run::Runner;
 use crate::run::run_report::{Refused, RunReport};
@@ -34,6 +35,7 @@ use crate::state::StackState;
 use crate::state::document::StateError;
 use checkout::{Destination, Newer};
 use memory::{Attempt, Memory};
+use outlook::Outlook;
 use versions_read::VersionsRead;
 
 /// Carries out an upgrade, and remembers what came of what it went to.
@@ -102,10 +104,11 @@ async fn assessed(
         | Change::Upgrade { .. }
         | Change::Recipe { .. } => None,
     };
-    let (images, wanted, asked) =
+    let found =
         newer_images::put_into_plan(place, &mut assessment, options, emitter, &mut notes).await?;
     assessment.edited.remarks.splice(0..0, remarks);
-    news.images = images;
+    news.images = found.images;
+    news.unanswered = found.unanswered;
     let attempt = Attempt::of(&news);
     emitter.emit(Kind::News(Box::new(news.clone())));
     assessment.notes.splice(0..0, notes);
@@ -115,15 +118,16 @@ async fn assessed(
         contexts::complete(&assessment.after, moving, &assessment.plan)?;
     }
     let supply = Supply {
-        wanted,
+        wanted: found.wanted,
         refresh_bases: upgrade.refresh_bases,
         prune_build_cache: upgrade.prune_build_cache,
     };
     let looked_at = LookedAt {
         checkout,
-        images: asked,
+        images: found.look,
         compared,
     };
+    let unanswered = news.unanswered.clone();
     let assessment = assessment.upgrade(moving, supply, hooks, news, looked_at);
     let mut assessment = assess::checked(place, assessment, options).await;
     if !upgrade.retry && !attempt.is_nothing_new() && !assessment.is_nothing() {
@@ -138,7 +142,31 @@ async fn assessed(
         )
         .map_err(Complaint::from)?;
     }
+    if upgrade.unattended && assessment.is_nothing() {
+        refuse_what_is_not_well(&mut assessment, &unanswered, &upgrade.outlook);
+    }
     Ok(assessment)
+}
+
+/// Where nobody watches, what is no more than a note to a person is a failure.
+fn refuse_what_is_not_well(
+    assessment: &mut Assessment,
+    unanswered: &[Unanswered],
+    outlook: &Outlook,
+) {
+    let skipped = match &assessment.decision {
+        Decision::CalledOff { code, .. } => Some(*code),
+        Decision::Made => None,
+        Decision::Refused(_) => return,
+    };
+    if let Some(complaint) = outlook::refusal(unanswered, skipped, outlook) {
+        let is_told = |note: &String| unanswered.iter().any(|one| one.text == *note);
+        let is_denied = complaint.code == Code::RegistryDenied;
+        assessment
+            .notes
+            .retain(|note| !(is_denied && is_told(note)));
+        assessment.decision = Decision::Refused(complaint);
+    }
 }
 
 /// What the person wants to run around it, and what is told to that.
@@ -238,10 +266,18 @@ fn not_again(
         (Some(failed), _) => (NoteCode::FailedBefore, failed.text()),
         // Whoever asks by hand has changed his mind.
         (None, Some(text)) if upgrade.unattended => (NoteCode::UndoneBefore, text),
+        (None, Some(text)) if dry_run => {
+            emitter.note(NoteCode::UndoneBefore, text);
+            return Ok(());
+        }
         (None, _) => return Ok(()),
     };
     emitter.note(code, text);
-    let text = "Skipped: this version failed before (--retry tries it again)";
-    assessment.decision = Decision::CalledOff(text.to_owned());
+    let text = match code == NoteCode::UndoneBefore {
+        true => "Skipped: this version was rolled back (--retry applies it again)",
+        false => "Skipped: this version failed before (--retry tries it again)",
+    };
+    let text = text.to_owned();
+    assessment.decision = Decision::CalledOff { code, text };
     Ok(())
 }

@@ -10,9 +10,21 @@ use crate::assessment::supply::WantedImage;
 use crate::assessment::{Assessment, ImagesLook};
 use crate::complaint::Complaint;
 use crate::docker::credentials::Logins;
-use crate::event::{Emitter, ImageNews, Phase};
+use crate::event::{Emitter, ImageNews, Phase, Unanswered};
 use crate::request::Options;
 use crate::stack::Place;
+
+/// What registries told, and what they did not.
+pub(super) struct ImagesFound {
+    /// Newer images.
+    pub(super) images: Vec<ImageNews>,
+    /// Those of them that are fetched.
+    pub(super) wanted: Vec<WantedImage>,
+    /// What is not known.
+    pub(super) unanswered: Vec<Unanswered>,
+    /// In numbers.
+    pub(super) look: ImagesLook,
+}
 
 /// Puts newer images into the plan.
 pub(super) async fn put_into_plan(
@@ -21,7 +33,7 @@ pub(super) async fn put_into_plan(
     options: &Options,
     emitter: &Emitter,
     notes: &mut Vec<String>,
-) -> Result<(Vec<ImageNews>, Vec<WantedImage>, ImagesLook), Complaint> {
+) -> Result<ImagesFound, Complaint> {
     let logins = Logins::of_cli();
     let found = images::news(
         &place.docker,
@@ -35,6 +47,7 @@ pub(super) async fn put_into_plan(
         options.dry_run || !matches!(note, images::ImageNote::MadeHere { .. })
     };
     notes.extend(found.notes.iter().filter(says).map(images::ImageNote::text));
+    let unanswered = found.unanswered();
     let min_age = place.settings.upgrade.min_age;
     let mut newer = found.images;
     if !options.dry_run {
@@ -65,7 +78,12 @@ pub(super) async fn put_into_plan(
         silent: found.silent,
         newer: names,
     };
-    Ok((told, wanted, look))
+    Ok(ImagesFound {
+        images: told,
+        wanted,
+        unanswered,
+        look,
+    })
 }
 
 fn reason(image: &NewerImage, news: &ImageNews) -> String {

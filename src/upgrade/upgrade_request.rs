@@ -1,5 +1,7 @@
 //! What is asked of an upgrade.
 
+use super::outlook::Outlook;
+
 /// Its options.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UpgradeRequest {
@@ -11,6 +13,8 @@ pub(crate) struct UpgradeRequest {
     pub retry: bool,
     /// Nobody watches: what failed before is no error, it waits for something newer.
     pub unattended: bool,
+    /// What speaks against calling an unattended one well.
+    pub outlook: Outlook,
     /// Fetch the base images of builds anew.
     pub refresh_bases: bool,
     /// Throw the engine's build cache away after a good upgrade.

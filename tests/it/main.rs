@@ -59,6 +59,7 @@ mod keys;
 mod locate;
 mod lock;
 mod neighbours;
+mod nights;
 mod notify;
 mod own_layer;
 mod plan;

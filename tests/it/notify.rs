@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
+use crate::nights::rolled_back;
 use crate::receiver::{MailServer, Receiver, Reply};
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, version};
@@ -346,7 +347,7 @@ fn a_heartbeat_hears_of_unattended_runs_and_of_an_engine_that_is_gone() {
     let failed = &taken["/topic"];
     assert_eq!(
         failed.header("title"),
-        format!("{}: upgrade was refused", stack.project)
+        format!("{}: upgrade failed; nothing was changed", stack.project)
     );
     assert_eq!(failed.header("priority"), "high");
     assert!(failed.body.contains("Reason: "), "{failed:?}");
@@ -662,7 +663,10 @@ fn that_it_is_given_up_is_told_once() {
     without_engine(&stack, &run).exits(1);
     let first = receiver.taken();
     assert!(first["/x"].body.contains("no Docker engine"), "{first:?}");
-    // The same failure is no news; that nothing more will happen is.
+    // The same failure is no news, and does not count; that nothing more will happen is.
+    without_engine(&stack, &run).exits(1);
+    assert!(receiver.paths().is_empty());
+    rolled_back(&stack, 2);
     without_engine(&stack, &run).exits(1);
     let bodies: Vec<String> = receiver
         .taken()
@@ -678,6 +682,6 @@ fn that_it_is_given_up_is_told_once() {
         bodies[0].contains("refit schedule run --retry"),
         "{bodies:?}"
     );
-    without_engine(&stack, &run).exits(0);
+    without_engine(&stack, &run).exits(1);
     assert!(receiver.paths().is_empty());
 }

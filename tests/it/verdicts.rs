@@ -296,10 +296,11 @@ fn a_slow_crash_after_the_run_is_told_with_the_run_that_brought_it() {
     );
     stack
         .refit(&["schedule", "run"])
+        .exits(1)
         .says(told)
-        .says("refit rollback 2 undoes it");
+        .says("→ refit rollback 2");
     stack.refit(&["rollback", "2", "--settle", "1s"]).exits(0);
-    stack.refit(&["status"]).exits(0).never_says("since run");
+    stack.refit(&["status"]).exits(0).never_says("! web");
     assert_eq!(stack.container("web").env["OTHER"], "1");
 }
 

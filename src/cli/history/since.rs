@@ -148,6 +148,7 @@ pub(super) fn print_fired(fired: &Tally) {
     let parts = [
         (fired.applied, "applied"),
         (fired.nothing_to_do, "nothing to do"),
+        (fired.unanswered, "not all registries answered"),
         (fired.failures, "refused or failed"),
         (fired.let_pass, "let pass"),
     ];

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::event::Outcome;
 use crate::schedule::record::Firing;
 use crate::schedule::shown;
 
@@ -17,8 +18,25 @@ pub(in crate::cli) fn told(entry: &Firing) -> String {
         .as_ref()
         .map(|text| format!(": {text}"))
         .unwrap_or_default();
-    let word = entry.outcome.word().replace('_', " ");
-    format!("{}, {}, {word}{run}{text}", shown(&at), entry.action.word())
+    let silent = match entry.unanswered.as_slice() {
+        [] => String::new(),
+        all => format!("; not checked: {}", all.join("; ")),
+    };
+    let (word, action) = (word(entry), entry.action.word());
+    format!("{}, {action}, {word}{run}{text}{silent}", shown(&at))
+}
+
+/// How it ended: what failed before anything was touched is another thing than a version that failed before.
+fn word(entry: &Firing) -> &'static str {
+    match entry.outcome {
+        Outcome::Applied => "applied",
+        Outcome::NotProven => "applied, not proven",
+        Outcome::NothingToDo => "nothing to do",
+        Outcome::Refused => "refused",
+        Outcome::FailedBefore => "failed, and nothing was changed",
+        Outcome::RolledBack => "rolled back",
+        Outcome::RollbackFailed => "failed, and not rolled back",
+    }
 }
 
 /// The same for JSON.

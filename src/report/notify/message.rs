@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::story::Story;
 use super::word::Word;
-use crate::event::{CheckoutNews, ImageNews, Outcome, ServiceSummary};
+use crate::complaint::Code;
+use crate::complaint::passing::is_outside;
+use crate::event::{CheckoutNews, ImageNews, NoteCode, Outcome, ServiceSummary, Unanswered};
 use crate::report::words::{recovered, secs};
 use crate::secret::Redactor;
 
@@ -103,11 +105,20 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         },
         (Some(Word::Applied), _) => format!("{what} applied"),
         (Some(Word::Rollback), _) => format!("{what} failed, and was rolled back"),
-        (_, Some(Outcome::Refused)) => format!("{what} was refused"),
+        (_, Some(Outcome::Refused)) => refused(&what, story.code),
         (_, Some(Outcome::RollbackFailed)) => {
             format!("{what} failed, and is not rolled back: a person is needed")
         }
         (_, Some(Outcome::FailedBefore)) => format!("{what} failed; nothing was changed"),
+        (_, Some(Outcome::NothingToDo)) if story.skipped == Some(NoteCode::FailedBefore) => {
+            format!("{what} was skipped: this version failed before")
+        }
+        (_, Some(Outcome::NothingToDo)) if story.skipped == Some(NoteCode::UndoneBefore) => {
+            format!("{what} was skipped: this version was rolled back")
+        }
+        (_, Some(Outcome::NothingToDo)) if !unanswered(story).is_empty() => {
+            format!("{verb}: nothing to do, as far as registries answered")
+        }
         (_, Some(Outcome::NothingToDo) | None) => format!("{verb}: nothing to do"),
         (_, Some(Outcome::Applied)) => format!("{what} applied"),
         (_, Some(Outcome::NotProven)) => {
@@ -115,6 +126,23 @@ fn headline(story: &Story, word: Option<Word>) -> String {
         }
         (_, Some(Outcome::RolledBack)) => format!("{what} failed, and was rolled back"),
     }
+}
+
+/// Of what was not begun; not everything of that was refused by somebody.
+fn refused(what: &str, code: Option<Code>) -> String {
+    match code {
+        Some(Code::MaxFailures) => "unattended upgrades have stopped".to_owned(),
+        Some(Code::Postponed) => "an unattended upgrade was skipped".to_owned(),
+        Some(Code::Stale) => "unattended upgrades do not succeed".to_owned(),
+        Some(Code::Unhealthy) => "a service is not as an earlier run left it".to_owned(),
+        Some(code) if is_outside(code) => format!("{what} failed; nothing was changed"),
+        Some(_) | None => format!("{what} was refused"),
+    }
+}
+
+/// What registries did not tell.
+fn unanswered(story: &Story) -> &[Unanswered] {
+    story.news.as_ref().map_or(&[], |news| &news.unanswered)
 }
 
 fn is_checkout(story: &Story) -> bool {
@@ -169,6 +197,14 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
     if let Some(reason) = &story.reason {
         lines.push(format!("Reason: {}", cut(reason)));
     }
+    let told = |one: &&Unanswered| {
+        story
+            .reason
+            .as_ref()
+            .is_none_or(|reason| !reason.contains(&one.text))
+    };
+    let silent = unanswered(story).iter().filter(told).take(NAMED);
+    lines.extend(silent.map(|one| format!("Not checked: {}", cut(&one.text))));
     let ended = story.outcome;
     if matches!(ended, Some(Outcome::Refused | Outcome::RollbackFailed)) {
         lines.extend(
@@ -315,6 +351,7 @@ fn facts(story: &Story, word: Option<Word>, at: Timestamp) -> Value {
             "from": news.from, "to": news.to, "target": news.target, "commits": news.commits,
         })),
         "images": images,
+        "unanswered": unanswered(story),
         "services": services,
         "look": look(story, word),
     })

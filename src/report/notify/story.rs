@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::word::Word;
 use crate::complaint::Code;
-use crate::event::{News, Outcome, RunId, ServiceSummary};
+use crate::event::{News, NoteCode, Outcome, RunId, ServiceSummary};
 
 /// A run as it is told of.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Story {
     pub unattended: bool,
     /// Nothing was to be changed.
     pub dry: bool,
+    /// Of a timer's run: when one succeeded last, if one has.
+    pub last_well: Option<Option<Timestamp>>,
     /// Files and keys that changed.
     pub changes: Vec<(String, String)>,
     /// What an upgrade found.
@@ -32,6 +36,8 @@ pub(crate) struct Story {
     pub outcome: Option<Outcome>,
     /// What was done to whom.
     pub services: Vec<ServiceSummary>,
+    /// Why what it found was not taken.
+    pub skipped: Option<NoteCode>,
     /// Why it failed.
     pub reason: Option<String>,
     /// The stable code of that, where it is a refusal.
@@ -79,6 +85,13 @@ impl Story {
         self.news.as_ref().is_some_and(found)
     }
 
+    /// Whether it is told once, however often it happens: nothing was touched, and until a timer's run
+    /// succeeds nothing is new about it.
+    pub(crate) fn is_told_once(&self) -> bool {
+        self.last_well.is_some()
+            && matches!(self.outcome, Some(Outcome::Refused | Outcome::FailedBefore))
+    }
+
     /// Two runs with the same mark tell the same. A run that was applied is like no other; of news
     /// only their target counts, of failures also the cause, without what was measured in it.
     pub(crate) fn mark(&self) -> String {
@@ -87,6 +100,11 @@ impl Story {
         if word == Word::Applied.word() {
             parts.extend(self.run.map(|run| run.to_string()));
         }
+        let since = self
+            .last_well
+            .flatten()
+            .filter(|_| word == Word::Failure.word());
+        parts.extend(since.map(|since| since.to_string()));
         parts.extend(self.recovered.iter().map(|(run, _)| run.to_string()));
         if let Some(news) = self.news.as_ref() {
             parts.extend(news.checkout.iter().map(|checkout| checkout.to.clone()));

@@ -24,6 +24,7 @@ fn story() -> Story {
         outcome: Some(Outcome::RolledBack),
         reason: Some("web exited with 1: no such table".into()),
         news: Some(News {
+            unanswered: Vec::new(),
             checkout: Some(CheckoutNews {
                 from: "1111111111111111".into(),
                 to: "2222222222222222".into(),

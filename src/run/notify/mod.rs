@@ -14,7 +14,7 @@ use crate::event::{NoteCode, RunId};
 use crate::exit::Exit;
 use crate::host::signals::Signals;
 use crate::report;
-use crate::report::notify::{Beat, Letter, Message, Story};
+use crate::report::notify::{Beat, Letter, Message, Story, Word};
 use crate::request::{Invocation, StackRequest};
 use crate::state::StateHome;
 use crate::state::notification_log::{self, Delivery, Register};
@@ -30,6 +30,15 @@ pub(crate) struct Occasion {
     pub unattended: bool,
     /// Nothing is to be changed.
     pub dry: bool,
+    /// It is one of a timer's runs.
+    pub series: Option<Series>,
+}
+
+/// The runs of a timer, of which the same failure is told once until one succeeds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Series {
+    /// When one succeeded last.
+    pub last_well: Option<Timestamp>,
 }
 
 /// A run, and afterwards, its lock given back, the news of it to those whom `refit.yaml` names. What
@@ -100,13 +109,14 @@ async fn patiently<T>(invocation: &Invocation, telling: impl Future<Output = T>)
 
 /// Tells of something that is no run, such as that there will be none any more: as a failure of an
 /// unattended run, and like those not again while it stays the same.
-pub(crate) async fn warn(invocation: &Invocation, command: &str, complaint: &Complaint) {
+pub(crate) async fn warn(
+    invocation: &Invocation,
+    command: &str,
+    occasion: Occasion,
+    complaint: &Complaint,
+) {
     let Ok(audience) = Audience::find(&invocation.stack).await else {
         return;
-    };
-    let occasion = Occasion {
-        unattended: true,
-        dry: false,
     };
     let report = RunReport::of_refusal(complaint);
     let story = story(occasion, command, Some(&report));
@@ -144,6 +154,7 @@ fn story(occasion: Occasion, command: &str, report: Option<&RunReport>) -> Story
         verb: verb.to_owned(),
         unattended: occasion.unattended,
         dry: occasion.dry,
+        last_well: occasion.series.map(|series| series.last_well),
         ..story
     }
 }
@@ -159,6 +170,7 @@ fn story_of(report: &RunReport) -> Story {
         directory: directory.unwrap_or_default(),
         changes: report.changes.clone(),
         news: report.news.clone(),
+        skipped: report.skipped,
         outcome: Some(end.outcome),
         services: end.services.clone(),
         reason: end.failure.as_ref().map(|failure| failure.text.clone()),
@@ -194,9 +206,11 @@ impl Audience {
         for receiver in &self.settings.notify {
             let wanted = story.word().filter(|word| receiver.on.contains(word));
             // Where it cannot be read what was told, it is told once more.
-            if let Some(word) = wanted.filter(|_| receiver.target.kind() != "heartbeat")
+            // What is available stays so until there is something else.
+            let once = wanted == Some(Word::Available) || story.is_told_once();
+            if wanted.is_some_and(|_| receiver.target.kind() != "heartbeat")
                 && !register
-                    .knows(&receiver.name, word, &mark, now)
+                    .knows(&receiver.name, once, &mark, now)
                     .unwrap_or(false)
             {
                 letters.push(self.letter(receiver, &message, Beat::Success));

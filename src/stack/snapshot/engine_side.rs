@@ -27,6 +27,13 @@ pub(crate) struct EngineSide {
 }
 
 impl EngineSide {
+    /// The containers of a service.
+    pub(crate) fn replicas(&self, service: &ServiceName) -> impl Iterator<Item = &Replica> {
+        self.containers
+            .iter()
+            .filter(move |one| one.service == *service)
+    }
+
     /// Looks at the engine, also at what these names of images mean, and at what an earlier look had
     /// found: a network that no container is on any more is there all the same.
     ///

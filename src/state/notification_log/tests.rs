@@ -25,7 +25,7 @@ fn what_is_the_same_is_told_once_to_each_until_it_is_old() {
     let register = Register::of(&state(folder.path()));
     let now = Timestamp::now();
     let hours = |hours: i64| now - jiff::SignedDuration::from_hours(hours);
-    let knows = |to, mark| register.knows(to, Word::Failure, mark, now).unwrap();
+    let knows = |to, mark| register.knows(to, false, mark, now).unwrap();
     assert!(!knows("ntfy", "a"));
     register.add(&[told("ntfy", "a", hours(2), None)]).unwrap();
     assert!(knows("ntfy", "a"));
@@ -39,7 +39,7 @@ fn what_is_the_same_is_told_once_to_each_until_it_is_old() {
         .unwrap();
     assert!(!knows("ntfy", "old"), "a timer comes every day");
     assert!(
-        register.knows("ntfy", Word::Available, "old", now).unwrap(),
+        register.knows("ntfy", true, "old", now).unwrap(),
         "it is no news"
     );
 }
@@ -78,7 +78,7 @@ fn a_torn_line_is_skipped_and_the_file_does_not_grow_for_ever() {
     assert!(all.len() < 2 * KEPT, "{}", all.len());
     let last = (2 * KEPT - 1).to_string();
     assert_eq!(all.last().unwrap().mark, Some(last));
-    assert!(!register.knows("ntfy", Word::Failure, "first", now).unwrap());
+    assert!(!register.knows("ntfy", false, "first", now).unwrap());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 
 use super::origin::{ImageOrigin, origin};
 use crate::assessment::supply::WantedImage;
+use crate::complaint::{Code, Complaint};
 use crate::docker::EngineError;
 use crate::docker::client::Docker;
 use crate::docker::container::Container;
@@ -14,7 +15,7 @@ use crate::docker::image::LocalImage;
 use crate::docker::manifest::{RemoteImage, Unseen};
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
-use crate::event::ServiceName;
+use crate::event::{ServiceName, Unanswered};
 use crate::stack::model::Model;
 
 /// Registries are asked for so many images at once.
@@ -89,6 +90,24 @@ pub enum ImageNote {
 }
 
 impl ImageNote {
+    fn unanswered(&self) -> Option<Unanswered> {
+        let (code, images, hint) = match self {
+            Self::MadeHere { .. } | Self::Unknown { .. } => return None,
+            Self::NotTold { name, error } => {
+                let hint = Complaint::from(error.clone()).hint;
+                (error.code(), vec![name.clone()], hint)
+            }
+            Self::Unreachable { names, .. } => (Code::RegistryUnreachable, names.clone(), None),
+        };
+        let text = self.text();
+        Some(Unanswered {
+            code,
+            images,
+            text,
+            hint,
+        })
+    }
+
     /// In a sentence without a full stop.
     pub fn text(&self) -> String {
         match self {
@@ -127,6 +146,16 @@ pub struct RegistryNews {
     pub asked: usize,
     /// For so many of them there was no answer.
     pub silent: usize,
+}
+
+impl RegistryNews {
+    /// For which images there was no answer, and why.
+    pub(crate) fn unanswered(&self) -> Vec<Unanswered> {
+        self.notes
+            .iter()
+            .filter_map(ImageNote::unanswered)
+            .collect()
+    }
 }
 
 /// A service to be asked for, and what it runs.

@@ -1,0 +1,395 @@
+//! Nights without anybody there: what an unattended run calls a failure, whom it tells, and what it tries again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::imaged::{Imaged, of_image};
+use crate::receiver::Receiver;
+use crate::stack::answer::Answer;
+use crate::stack::checkout::{Cloned, version};
+use crate::stack::registry::Registry;
+use crate::stack::{BUSYBOX, TestStack, service};
+
+/// The record of a stack's timer.
+#[track_caller]
+fn file(stack: &TestStack) -> PathBuf {
+    let mut files = stack.state_files().into_iter().map(|(path, _)| path);
+    let found = files.find(|path| path.ends_with("unattended.jsonl"));
+    found.expect("no run of a timer yet")
+}
+
+fn record(stack: &TestStack) -> Vec<Value> {
+    let text = fs::read_to_string(file(stack)).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[track_caller]
+fn last(stack: &TestStack) -> Value {
+    record(stack).pop().unwrap()
+}
+
+/// Everything that was remembered of a timer happened so many days earlier.
+pub(crate) fn days_later(stack: &TestStack, days: i64) {
+    let earlier = |entry: Value| {
+        let at: jiff::Timestamp = entry["at"].as_str().unwrap().parse().unwrap();
+        let mut entry = entry;
+        entry["at"] = (at - jiff::SignedDuration::from_hours(24 * days))
+            .to_string()
+            .into();
+        format!("{entry}\n")
+    };
+    let text: String = record(stack).into_iter().map(earlier).collect();
+    fs::write(file(stack), text).unwrap();
+}
+
+/// A timer's runs that were rolled back, after one that was remembered.
+pub(crate) fn rolled_back(stack: &TestStack, times: usize) {
+    let mut text = fs::read_to_string(file(stack)).unwrap();
+    let mut entry = last(stack);
+    entry["outcome"] = "rolled_back".into();
+    entry["code"] = "unhealthy".into();
+    entry["exit_code"] = 3.into();
+    text.push_str(&format!("{entry}\n").repeat(times));
+    fs::write(file(stack), text).unwrap();
+}
+
+/// Whoever hears of failures at `/x`, and a heartbeat at `/beat`.
+fn told_to(receiver: &Receiver) -> String {
+    format!(
+        "notify:\n- webhook: '{}'\n- heartbeat: '{}'\n",
+        receiver.url("/x"),
+        receiver.url("/beat")
+    )
+}
+
+/// Who heard of a night; the end of it reaches them at the same moment.
+fn heard(receiver: &Receiver) -> Vec<String> {
+    let mut paths = receiver.paths();
+    paths.sort();
+    paths
+}
+
+const WELL: [&str; 2] = ["/beat", "/beat/start"];
+const FAILED: [&str; 2] = ["/beat/fail", "/beat/start"];
+const FAILED_AND_TOLD: [&str; 3] = ["/beat/fail", "/beat/start", "/x"];
+
+const RUN: [&str; 3] = ["--json", "schedule", "run"];
+
+/// A timer's run with the logins of a folder.
+fn run_with(stack: &TestStack, config: &Path) -> Answer {
+    let mut command = stack.command(&RUN);
+    command.env("DOCKER_CONFIG", config);
+    Answer::of(command, b"")
+}
+
+/// A folder like `~/.docker` with these logins, in which the engine's CLI works.
+fn logins(stack: &TestStack, name: &str, text: &str) -> PathBuf {
+    let folder = stack.beside(name);
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("config.json"), text).unwrap();
+    with_plugins(&folder);
+    folder
+}
+
+fn with_plugins(folder: &Path) {
+    if let Some(usual) = std::env::var_os("DOCKER_CONFIG") {
+        let plugins = Path::new(&usual).join("cli-plugins");
+        std::os::unix::fs::symlink(plugins, folder.join("cli-plugins")).unwrap();
+    }
+}
+
+#[test]
+fn a_login_that_is_refused_is_a_failure_until_somebody_logs_in() {
+    let receiver = Receiver::kind();
+    let (Some(open), Some(registry)) = (Registry::start(), Registry::with_password()) else {
+        return;
+    };
+    open.push("team/other:1", "one", 1);
+    let other = open.name("team/other:1");
+    crate::stack::engine::docker(&["pull", "--quiet", &other]);
+    let Some(it) = Imaged::with(registry, |name| {
+        let (web, other) = (of_image(name, ""), of_image(&other, ""));
+        format!("  web: {web}\n  other: {other}\n")
+    }) else {
+        return;
+    };
+    let stack = &it.stack;
+    stack.write("refit.yaml", &told_to(&receiver));
+    let right = it.registry.config.path();
+    with_plugins(right);
+    let none = logins(stack, "none", "{}");
+    run_with(stack, right).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+
+    let refused = run_with(stack, &none).exits(1);
+    assert_eq!(refused.outcome(), "refused", "{refused}");
+    assert_eq!(refused.refusal(), "registry_denied");
+    let text = format!("{} does not give ", it.registry.address);
+    assert!(last(stack)["text"].as_str().unwrap().starts_with(&text));
+    let told = receiver.taken();
+    assert_eq!(told["/x"].json()["code"], "registry_denied");
+    assert_eq!(
+        told["/x"].json()["title"],
+        format!("{}: upgrade failed; nothing was changed", stack.project)
+    );
+    assert!(told.contains_key("/beat/fail") && !told.contains_key("/beat"));
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .has_line(&["! unattended:", &text]);
+    stack
+        .refit(&["history", "--since", "1d"])
+        .says("1 nothing to do, 1 refused or failed");
+    // The same night after night is told once, and the heartbeat hears of each.
+    days_later(stack, 1);
+    run_with(stack, &none).exits(1);
+    assert_eq!(heard(&receiver), FAILED);
+    // What is new elsewhere comes all the same; what was not asked is remembered and told.
+    open.push("team/other:1", "two", 1);
+    let applied = run_with(stack, &none).exits(0);
+    assert_eq!(applied.outcome(), "applied", "{applied}");
+    let kept = last(stack)["unanswered"][0].as_str().unwrap().to_owned();
+    assert!(kept.starts_with(&text), "{kept}");
+    let mut beats = receiver.paths().into_iter();
+    let last_beat = beats.rfind(|path| path.starts_with("/beat"));
+    assert_eq!(last_beat.unwrap(), "/beat/fail");
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .has_line(&["applied", "not checked:", &text]);
+    // It is news again after a night that was well.
+    run_with(stack, right).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+    run_with(stack, &none).exits(1);
+    assert_eq!(heard(&receiver), FAILED_AND_TOLD);
+    // By hand it is a note.
+    let mut by_hand = stack.command(&["--json", "upgrade"]);
+    by_hand.env("DOCKER_CONFIG", &none);
+    let by_hand = Answer::of(by_hand, b"").exits(0);
+    assert_eq!(by_hand.outcome(), "nothing_to_do", "{by_hand}");
+}
+
+#[test]
+fn a_registry_that_is_down_is_no_success_and_after_days_a_failure() {
+    let receiver = Receiver::kind();
+    let Some(it) = Imaged::started("") else {
+        return;
+    };
+    let stack = &it.stack;
+    stack.write("refit.yaml", &told_to(&receiver));
+    stack.refit(&RUN).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+    it.registry.stop();
+    let answer = stack.refit(&RUN).exits(0);
+    assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
+    let told = receiver.taken();
+    let beat = &told["/beat"].body;
+    assert!(beat.contains("as far as registries answered"), "{beat}");
+    assert!(beat.contains("Not checked: "), "{beat}");
+    assert!(!told.contains_key("/x"), "{told:?}");
+    let text = last(stack)["unanswered"][0].as_str().unwrap().to_owned();
+    assert!(text.contains("cannot be reached"), "{text}");
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .has_line(&["not checked:", "cannot be reached"]);
+    stack
+        .refit(&["history", "--since", "1d"])
+        .says("1 nothing to do, 1 not all registries answered");
+
+    days_later(stack, 6);
+    stack.refit(&RUN).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+    days_later(stack, 2);
+    let stale = stack.refit(&RUN).exits(1);
+    assert_eq!(stale.refusal(), "stale", "{stale}");
+    assert_eq!(heard(&receiver), FAILED_AND_TOLD);
+    let text = "! no unattended run has succeeded since ";
+    stack.refit(&["status"]).exits(0).has_line(&[text]);
+    stack.refit(&RUN).exits(1);
+    assert_eq!(heard(&receiver), FAILED);
+    // Somebody wants to hear of it sooner, or later.
+    let settings = format!("upgrade: {{stale_after: 30d}}\n{}", told_to(&receiver));
+    stack.write("refit.yaml", &settings);
+    stack.refit(&RUN).exits(0);
+    stack.refit(&["status"]).exits(0).never_says(text);
+}
+
+#[test]
+fn a_build_without_a_network_is_no_bad_version() {
+    let receiver = Receiver::kind();
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let stack = &clone.stack;
+    let settings = format!("upgrade: {{max_failures: 2}}\n{}", told_to(&receiver));
+    stack.write("refit.yaml", &settings);
+    let build = "RUN echo npm error code EAI_AGAIN; exit 1";
+    let offline = format!("FROM {BUSYBOX}\nCOPY . /app/\n{build}\n");
+    clone.push(&[("Dockerfile", offline), ("version", "v2\n".to_owned())]);
+    for night in 1..=3 {
+        let answer = clone.refit(&RUN).exits(1);
+        assert_eq!(answer.outcome(), "failed_before", "{night}: {answer}");
+    }
+    let told = heard(&receiver);
+    assert_eq!(
+        told.iter().filter(|path| *path == "/x").count(),
+        1,
+        "{told:?}"
+    );
+    let rests = clone.refit(&RUN).exits(1);
+    assert_eq!(rests.refusal(), "postponed", "{rests}");
+    let told = heard(&receiver);
+    assert_eq!(told, ["/beat/fail", "/x"]);
+    let answer = clone.refit(&RUN).exits(1);
+    assert_eq!(answer.outcome(), "failed_before", "{answer}");
+    // By hand too it is no version that failed before.
+    clone
+        .refit(&["--json", "upgrade", "--check"])
+        .exits(0)
+        .never_says("failed before");
+    stack
+        .refit(&["status"])
+        .exits(0)
+        .has_line(&["! unattended:", "failed, and nothing was changed"]);
+    let online = format!("FROM {BUSYBOX}\nCOPY . /app/\n");
+    clone.push(&[("Dockerfile", online)]);
+    clone.refit(&RUN).exits(1);
+    clone.refit(&RUN).exits(0);
+    assert_eq!(clone.inside("/app/version"), "v2");
+    // One that cannot be built at all is one, at once.
+    let broken = format!("FROM {BUSYBOX}\nRUN exit 9\n");
+    clone.push(&[("Dockerfile", broken)]);
+    clone.refit(&RUN).exits(1);
+    heard(&receiver);
+    let skipped = clone.refit(&RUN).exits(0);
+    assert_eq!(skipped.the("note")["code"], "failed_before", "{skipped}");
+    let beat = &receiver.taken()["/beat"].body;
+    assert!(
+        beat.contains("was skipped: this version failed before"),
+        "{beat}"
+    );
+}
+
+#[test]
+fn a_remote_that_is_away_for_days_is_asked_again_each_night() {
+    let receiver = Receiver::kind();
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let settings = format!("upgrade: {{max_failures: 2}}\n{}", told_to(&receiver));
+    clone.stack.write("refit.yaml", &settings);
+    let away = clone.remote.with_extension("away");
+    fs::rename(&clone.remote, &away).unwrap();
+    for _ in 0..4 {
+        clone.refit(&RUN).exits(1);
+    }
+    let told = heard(&receiver);
+    assert_eq!(
+        told.iter().filter(|path| *path == "/x").count(),
+        1,
+        "{told:?}"
+    );
+    fs::rename(&away, &clone.remote).unwrap();
+    clone.push(&[("version", "v2\n".to_owned())]);
+    clone.refit(&RUN).exits(0);
+    assert_eq!(clone.inside("/app/version"), "v2");
+}
+
+/// The new version changes its data and ends, and the old one cannot read them.
+#[test]
+fn a_night_after_one_that_could_not_be_rolled_back_is_not_green() {
+    let receiver = Receiver::kind();
+    let web = service(
+        "exec sh /run.sh",
+        "restart: always, volumes: ['./run.sh:/run.sh:ro', 'data:/data']",
+    );
+    let compose = format!("services:\n  web: {web}\nvolumes: {{data: {{}}}}\n");
+    let old = "[ ! -e /data/new ] || exit 1\nexec sleep infinity\n";
+    let files = [
+        ("compose.yaml", compose),
+        (".gitignore", ".env\nrefit.yaml\n".to_owned()),
+        ("run.sh", old.to_owned()),
+    ];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    clone.stack.write("refit.yaml", &told_to(&receiver));
+    clone.push(&[("run.sh", "touch /data/new\nexit 1\n".to_owned())]);
+    let open = clone.refit(&RUN).exits(4);
+    assert_eq!(open.outcome(), "rollback_failed", "{open}");
+    assert_eq!(heard(&receiver), FAILED_AND_TOLD);
+    let text = "since run 1, which could not be rolled back";
+    let answer = clone.refit(&RUN).exits(1);
+    assert_eq!(answer.refusal(), "unhealthy", "{answer}");
+    let told = receiver.taken();
+    let title = told["/x"].json()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.ends_with("a service is not as an earlier run left it"),
+        "{title}"
+    );
+    assert!(told.contains_key("/beat/fail") && !told.contains_key("/beat"));
+    clone.refit(&["status"]).exits(0).has_line(&["! web", text]);
+    // Somebody puts it right, and it is so.
+    let volume = format!("{}_data:/data", clone.stack.project);
+    let remove = ["run", "--rm", "-v", &volume, BUSYBOX, "rm", "/data/new"];
+    crate::stack::engine::docker(&remove);
+    clone.stack.compose(&["restart", "web"]);
+    clone.refit(&RUN).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+    clone.refit(&["status"]).exits(0).never_says(text);
+}
+
+#[test]
+fn what_was_rolled_back_by_hand_is_not_called_a_failure() {
+    let Some(it) = Imaged::started("") else {
+        return;
+    };
+    it.push("two");
+    it.upgrade(&[]).exits(0);
+    it.stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+    let check = it.stack.refit(&["upgrade", "--check"]).exits(0);
+    check
+        .says("was applied in run 1, and rolled back on")
+        .never_says("failed");
+    let skipped = it.stack.refit(&["schedule", "run"]).exits(0);
+    skipped
+        .says("Skipped: this version was rolled back (--retry applies it again)")
+        .never_says("failed");
+    // For as long as that person likes.
+    days_later(&it.stack, 9);
+    it.stack.refit(&["schedule", "run"]).exits(0);
+    it.stack.refit(&["schedule", "run", "--retry"]).exits(0);
+    it.is_at("two");
+}
+
+#[test]
+fn a_schedule_that_has_given_up_is_not_green() {
+    let receiver = Receiver::kind();
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    let settings = format!("upgrade: {{max_failures: 2}}\n{}", told_to(&receiver));
+    clone.stack.write("refit.yaml", &settings);
+    for bad in ["crash", "crash again"] {
+        clone.push(&[("version", format!("{bad}\n"))]);
+        clone.refit(&RUN).exits(3);
+    }
+    let told = receiver.taken();
+    assert_eq!(
+        told["/x"].json()["title"],
+        format!("{}: unattended upgrades have stopped", clone.stack.project)
+    );
+    for _ in 0..2 {
+        let given_up = clone.refit(&RUN).exits(1);
+        assert_eq!(given_up.refusal(), "max_failures", "{given_up}");
+        assert_eq!(heard(&receiver), ["/beat/fail"]);
+    }
+    clone.push(&[("version", "v2\n".to_owned())]);
+    clone.refit(&["schedule", "run", "--retry"]).exits(0);
+    clone.refit(&RUN).exits(0);
+}
