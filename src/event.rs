@@ -321,7 +321,7 @@ pub struct Unanswered {
     pub text: String,
     /// What to do about it.
     #[serde(skip)]
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 /// A move of the checkout.

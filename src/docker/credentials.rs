@@ -3,7 +3,7 @@
 //! person, and never prints what it finds.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::process::Command;
 
 use super::endpoint;
 use super::reference::HUB;
+use crate::host::programs;
 use crate::secret::Secret;
 
 /// The name under which logins for [`HUB`] are stored.
@@ -73,6 +74,21 @@ pub struct Logins {
     helpers: BTreeMap<String, String>,
     #[serde(rename = "credsStore")]
     store: String,
+    /// Where it was read.
+    #[serde(skip)]
+    file: PathBuf,
+    /// Why nothing of it could be read.
+    #[serde(skip)]
+    damage: Option<String>,
+}
+
+/// A program that knows logins, as `config.json` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoginHelper {
+    /// `docker-credential-…`.
+    pub(crate) program: String,
+    /// For which registry; `None`: for all that are named nowhere else.
+    pub(crate) registry: Option<String>,
 }
 
 /// One entry of `auths`.
@@ -116,10 +132,75 @@ impl Logins {
     /// Those that the `config.json` of a folder knows; one that is missing or damaged knows none,
     /// as it does to the CLI.
     pub fn read(folder: &Path) -> Self {
-        std::fs::read(folder.join("config.json"))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default()
+        let file = folder.join("config.json");
+        let read = match std::fs::read(&file) {
+            // What it says of a value may be the value.
+            Ok(bytes) => serde_json::from_slice::<Self>(&bytes)
+                .map_err(|error| format!("line {}, column {}", error.line(), error.column())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(logins) => Self { file, ..logins },
+            Err(damage) => Self {
+                file,
+                damage: Some(damage),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// The programs that are asked for logins.
+    pub(crate) fn helpers(&self) -> impl Iterator<Item = LoginHelper> {
+        let of_one = self.helpers.iter().map(|(registry, name)| LoginHelper {
+            program: helper_program(name),
+            registry: Some(registry.clone()),
+        });
+        let store = Some(&self.store).filter(|name| !name.is_empty());
+        of_one.chain(store.map(|name| LoginHelper {
+            program: helper_program(name),
+            registry: None,
+        }))
+    }
+
+    /// The registries that it has a login for itself.
+    pub(crate) fn registries(&self) -> impl Iterator<Item = &str> {
+        let own = self.auths.iter();
+        own.filter(|(_, stored)| stored.login().is_some())
+            .map(|(server, _)| host_of(server))
+    }
+
+    /// Where it was read.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// That it could not be read, in a sentence.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let damage = self.damage.as_ref()?;
+        Some(format!("{} cannot be read: {damage}", self.file.display()))
+    }
+
+    /// Why it has no login for a registry, where something is in the way.
+    pub(crate) fn why_none(&self, registry: &str) -> Option<String> {
+        if self.damage.is_some() {
+            return self.damage();
+        }
+        let server = if registry == HUB { HUB_KEY } else { registry };
+        let program = helper_program(self.helper(server, registry)?);
+        let what = match programs::program(&program) {
+            Some(_) => "gave no login",
+            None => "is not on PATH",
+        };
+        let file = self.file.display();
+        Some(format!("{program}, which {file} names, {what}"))
+    }
+
+    fn helper(&self, server: &str, registry: &str) -> Option<&str> {
+        let named = self.helpers.get(server);
+        let named = named.or_else(|| self.helpers.get(registry));
+        let name = named.unwrap_or(&self.store).as_str();
+        (!name.is_empty()).then_some(name)
     }
 
     /// The login for a registry, as [`super::reference::Reference`] names it.
@@ -127,13 +208,9 @@ impl Logins {
     /// A helper that fails leaves us without one, as it does the docker CLI: many images need none.
     pub async fn of_registry(&self, registry: &str) -> Option<RegistryLogin> {
         let server = if registry == HUB { HUB_KEY } else { registry };
-        let helper = self
-            .helpers
-            .get(server)
-            .or_else(|| self.helpers.get(registry));
-        let login = match helper.unwrap_or(&self.store) {
-            none if none.is_empty() => self.stored(server)?.login(),
-            name => ask_helper(&format!("docker-credential-{name}"), server).await,
+        let login = match self.helper(server, registry) {
+            None => self.stored(server)?.login(),
+            Some(name) => ask_helper(&helper_program(name), server).await,
         };
         login.map(|login| RegistryLogin {
             server: server.to_owned(),
@@ -149,6 +226,10 @@ impl Logins {
             all.find_map(|(name, stored)| (host_of(name) == host).then_some(stored))
         })
     }
+}
+
+fn helper_program(name: &str) -> String {
+    format!("docker-credential-{name}")
 }
 
 /// The host of `https://host/v1/`.

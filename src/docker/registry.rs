@@ -66,6 +66,25 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// The same with what kept the login from it.
+    fn without_login(self, why: Option<String>) -> Self {
+        match (self, why) {
+            (
+                Self::Denied {
+                    registry,
+                    name,
+                    cause,
+                },
+                Some(why),
+            ) => Self::Denied {
+                registry,
+                name,
+                cause: format!("{cause}; {why}"),
+            },
+            (error, _) => error,
+        }
+    }
+
     /// The stable code of each case.
     pub fn code(&self) -> Code {
         match self {
@@ -256,6 +275,7 @@ impl Docker {
     ) -> Result<Option<String>, RegistryError> {
         let login = logins.of_registry(&reference.registry).await;
         let login = login.map(|login| login.to_api());
+        let is_stranger = login.is_none();
         let full = reference.asked();
         let question = self.api.inspect_registry_image(&full, login);
         let Ok(answer) = tokio::time::timeout(QUESTION_PATIENCE, question).await else {
@@ -272,7 +292,11 @@ impl Docker {
                 error @ (RegistryError::Denied { .. }
                 | RegistryError::Limited { .. }
                 | RegistryError::Unreachable { .. }
-                | RegistryError::Engine(_)) => Err(error),
+                | RegistryError::Engine(_)) => {
+                    let registry = &reference.registry;
+                    let why = is_stranger.then(|| logins.why_none(registry)).flatten();
+                    Err(error.without_login(why))
+                }
             },
         }
     }
@@ -292,6 +316,7 @@ impl Docker {
     ) -> Result<(), RegistryError> {
         let login = logins.of_registry(&reference.registry).await;
         let login = login.map(|login| login.to_api());
+        let is_stranger = login.is_none();
         // Without a tag the engine would fetch all that there are.
         let name = reference.asked();
         let options = query::CreateImageOptionsBuilder::new()
@@ -302,7 +327,12 @@ impl Docker {
         let mut sum = PullProgress::default();
         while let Some(message) = stream.next().await {
             let message = message
-                .map_err(|error| RegistryError::of_api("pull an image", reference, error))?;
+                .map_err(|error| RegistryError::of_api("pull an image", reference, error))
+                .map_err(|error| {
+                    let registry = &reference.registry;
+                    let why = is_stranger.then(|| logins.why_none(registry)).flatten();
+                    error.without_login(why)
+                })?;
             if sum.take(&message) {
                 progress(&sum);
             }

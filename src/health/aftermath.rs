@@ -172,7 +172,7 @@ pub(crate) fn judge_not_back(
     Some(Aftermath {
         service: service.clone(),
         run,
-        text: format!("{service} {what} since run {run}, which could not be rolled back"),
+        text: format!("{service} {what} since run {run}, which was not rolled back"),
         undo: None,
         as_before: false,
     })
@@ -407,7 +407,7 @@ mod tests {
         };
         assert_eq!(
             told(of(State::Exited, Some(1), 0), 0).unwrap(),
-            "db has exited with 1 since run 3, which could not be rolled back"
+            "db has exited with 1 since run 3, which was not rolled back"
         );
         assert!(
             told(None, 0)

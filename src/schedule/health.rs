@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::command::TimerCommand;
 use super::definition::TimerDefinition;
 use super::fields::Fields;
+use super::logins_of_timer::LoginsOfTimer;
 use super::policy::{self, Pass};
 use super::record::UnattendedRecord;
 use super::stack::ScheduledStack;
@@ -93,6 +94,8 @@ pub(crate) async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHea
                     .push("it was changed since refit wrote it: refit schedule install".to_owned()),
                 Some(command) => {
                     health.problems.extend(what_is_gone(&command, stack));
+                    let logins = LoginsOfTimer::of(&command, stack).await;
+                    health.problems.extend(logins.problems());
                     health.problems.extend(who_is_not_told(&command, stack));
                 }
             }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use jiff::civil::Time;
 
 use super::calendar::When;
+use super::login_programs::{self, LoginProgram};
 use super::stack::ScheduledStack;
 use super::{Job, TimerAction, Via};
 use crate::complaint::{Code, Complaint};
+use crate::docker::credentials::Logins;
+use crate::docker::endpoint::docker_config;
 use crate::host::{files, programs, systemd};
 use crate::request::StackRequest;
 use crate::secret::is_secret;
@@ -96,7 +99,8 @@ impl ScheduledStack {
             };
             words.extend(["--wait-lock".to_owned(), wait]);
         }
-        let env = self.environment(via, &program);
+        let logins = self.login_programs(None).await;
+        let env = self.environment(via, &program, &logins);
         if let Some(odd) = words
             .iter()
             .chain(env.iter().map(|(_, value)| value))
@@ -126,14 +130,35 @@ impl ScheduledStack {
         })
     }
 
+    /// The programs that its timer asks for logins; `config`: the folder of docker's settings, where that is
+    /// known of the timer.
+    pub(super) async fn login_programs(&self, config: Option<&Path>) -> Vec<LoginProgram> {
+        let own = self.account.home.join(".docker");
+        let here = docker_config().filter(|_| self.is_own());
+        let config = config.map(Path::to_owned).or(here).unwrap_or(own);
+        let mut all = login_programs::of_docker(&Logins::read(&config));
+        // What another account's git is told, only that account is asked.
+        if self.is_own() {
+            all.extend(login_programs::of_git(&self.directory).await);
+        }
+        all
+    }
+
     /// All of it: a timer inherits nothing.
-    fn environment(&self, via: Via, program: &Path) -> Vec<(String, String)> {
+    fn environment(
+        &self,
+        via: Via,
+        program: &Path,
+        logins: &[LoginProgram],
+    ) -> Vec<(String, String)> {
         let mut path: Vec<String> = Vec::new();
         let programs = ["docker", "git"]
             .map(programs::program)
             .into_iter()
             .flatten();
-        let folders = programs.chain([program.to_owned()]);
+        let here = std::env::var_os("PATH").unwrap_or_default();
+        let logins = logins.iter().filter_map(|one| one.found_in(&here));
+        let folders = programs.chain([program.to_owned()]).chain(logins);
         let folders = folders.filter_map(|one| Some(one.parent()?.display().to_string()));
         let usual = ["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned);
         for folder in folders.chain(usual) {

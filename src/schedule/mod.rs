@@ -10,6 +10,8 @@ pub(crate) mod fields;
 pub(crate) mod health;
 pub(crate) mod install;
 pub(crate) mod job;
+mod login_programs;
+mod logins_of_timer;
 pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod stack;

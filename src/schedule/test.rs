@@ -2,6 +2,7 @@
 
 use super::command::TimerCommand;
 use super::definition::TimerDefinition;
+use super::logins_of_timer::LoginsOfTimer;
 use super::stack::ScheduledStack;
 use super::{Via, timer};
 use crate::complaint::{Code, Complaint};
@@ -17,6 +18,10 @@ pub(crate) struct Trial {
     pub via: Via,
     /// As whom it runs.
     pub account: Account,
+    /// What keeps it from a login, in sentences.
+    pub(crate) problems: Vec<String>,
+    /// Whether the person who asks has a login that it does not have.
+    pub(crate) lacks_logins: bool,
     /// For `/bin/sh -c`.
     line: String,
     env: Vec<(String, String)>,
@@ -37,8 +42,8 @@ pub(crate) async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
     };
     let account = &stack.account;
     let line = TimerDefinition::read(one, &stack).await?.line;
-    let line = line.filter(|line| TimerCommand::read(line).is_some());
-    let line = line.ok_or_else(|| {
+    let read = line.and_then(|line| Some((TimerCommand::read(&line)?, line)));
+    let (command, line) = read.ok_or_else(|| {
         let text = format!("{} was changed since refit wrote it", one.file.display());
         Complaint::new(Code::NotScheduled, text).hint("refit schedule install writes it again")
     })?;
@@ -51,7 +56,10 @@ pub(crate) async fn of(request: &StackRequest) -> Result<Trial, Complaint> {
         ("PATH", "/usr/bin:/bin".to_owned()),
     ];
     let env = env.map(|(key, value)| (key.to_owned(), value)).to_vec();
+    let logins = LoginsOfTimer::of(&command, &stack).await;
     Ok(Trial {
+        problems: logins.problems(),
+        lacks_logins: logins.is_less(),
         via: one.via,
         line,
         env,

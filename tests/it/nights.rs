@@ -1,10 +1,13 @@
 //! Nights without anybody there: what an unattended run calls a failure, whom it tells, and what it tries again.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
 use serde_json::Value;
 
+use crate::cron::Cron;
 use crate::imaged::{Imaged, of_image};
 use crate::receiver::Receiver;
 use crate::stack::answer::Answer;
@@ -145,7 +148,6 @@ fn a_login_that_is_refused_is_a_failure_until_somebody_logs_in() {
         .refit(&["history", "--since", "1d"])
         .says("1 nothing to do, 1 refused or failed");
     // The same night after night is told once, and the heartbeat hears of each.
-    days_later(stack, 1);
     run_with(stack, &none).exits(1);
     assert_eq!(heard(&receiver), FAILED);
     // What is new elsewhere comes all the same; what was not asked is remembered and told.
@@ -323,7 +325,7 @@ fn a_night_after_one_that_could_not_be_rolled_back_is_not_green() {
     let open = clone.refit(&RUN).exits(4);
     assert_eq!(open.outcome(), "rollback_failed", "{open}");
     assert_eq!(heard(&receiver), FAILED_AND_TOLD);
-    let text = "since run 1, which could not be rolled back";
+    let text = "since run 1, which was not rolled back";
     let answer = clone.refit(&RUN).exits(1);
     assert_eq!(answer.refusal(), "unhealthy", "{answer}");
     let told = receiver.taken();
@@ -392,4 +394,90 @@ fn a_schedule_that_has_given_up_is_not_green() {
     clone.push(&[("version", "v2\n".to_owned())]);
     clone.refit(&["schedule", "run", "--retry"]).exits(0);
     clone.refit(&RUN).exits(0);
+}
+
+/// The helper lies in a folder of the person's `PATH` alone.
+#[test]
+fn a_timer_logs_in_by_the_helper_that_the_person_has() {
+    let Some(registry) = Registry::with_password() else {
+        return;
+    };
+    let stored = fs::read_to_string(registry.config.path().join("config.json")).unwrap();
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    let services = |name: &str| format!("  web: {}\n", of_image(name, ""));
+    let Some(it) = Imaged::with(registry, services) else {
+        return;
+    };
+    let (stack, address) = (&it.stack, &it.registry.address);
+    let Some(cron) = Cron::start(&stack.beside("cron")) else {
+        return;
+    };
+    let auth = stored["auths"][address]["auth"].as_str().unwrap();
+    let auth = base64::engine::general_purpose::STANDARD
+        .decode(auth)
+        .unwrap();
+    let auth = String::from_utf8(auth).unwrap();
+    let (user, password) = auth.split_once(':').unwrap();
+    let helped = format!("{{\"Username\":\"{user}\",\"Secret\":\"{password}\"}}");
+    stack.write("helper", &format!("#!/bin/sh\necho '{helped}'\n"));
+    let bin = stack.beside("own bin");
+    fs::create_dir(&bin).unwrap();
+    let program = bin.join("docker-credential-refit-test");
+    fs::rename(stack.path("helper"), &program).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let helpers = format!("{{\"credHelpers\": {{\"{address}\": \"refit-test\"}}}}");
+    let config = logins(stack, "config", &helpers);
+    let file = config.join("config.json");
+    let typed = |words: &[&str], has_helper: bool| {
+        let mut command = cron.command(stack, env!("CARGO_BIN_EXE_refit"), words);
+        command.env("DOCKER_CONFIG", &config);
+        if has_helper {
+            let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap();
+            let path = path.1.unwrap().to_owned();
+            let folders = [bin.clone()]
+                .into_iter()
+                .chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(folders).unwrap());
+        }
+        Answer::of(command, b"")
+    };
+    let install = ["schedule", "install", "--via", "cron-d"];
+    let test = ["schedule", "test"];
+    typed(&install, true)
+        .exits(0)
+        .never_says("docker-credential");
+    typed(&test, true)
+        .exits(0)
+        .says("works in the timer's environment");
+    let [cron_file] = &cron.files()[..] else {
+        panic!("one file")
+    };
+    let text = fs::read_to_string(cron_file).unwrap();
+    let folder = bin.to_str().unwrap();
+    assert!(text.contains(folder), "{text}");
+
+    let named = format!(
+        "docker-credential-refit-test, which {} names",
+        file.display()
+    );
+    fs::write(cron_file, text.replace(folder, "/no/such")).unwrap();
+    let refused = typed(&test, true).exits(1);
+    refused
+        .says(&format!("{named}, is not on PATH"))
+        .has_line(&[
+            &named,
+            "for",
+            address,
+            "is not in the timer's PATH, but at",
+            folder,
+        ]);
+    typed(&["schedule", "status"], true)
+        .has_line(&["! docker-credential", "refit schedule install"]);
+    // It is nowhere: told by name when the timer is made.
+    let installed = typed(&install, false).exits(0);
+    installed.has_line(&["!", &named, "is not on this machine's PATH either"]);
+    // Nobody can read the file.
+    fs::write(&file, "{\"auths\": ").unwrap();
+    let refused = typed(&["--json", "upgrade", "--unattended"], true).exits(1);
+    refused.says(&format!("{} cannot be read: line 1", file.display()));
 }

@@ -15,7 +15,7 @@ pub(super) async fn test(global: &Global) -> Result<Exit, Complaint> {
         report::err(&format!("as {}: {}", trial.account.name, trial.shown()));
     }
     let code = trial.run(loud).await?;
-    let works = code == Some(0);
+    let works = code == Some(0) && !trial.lacks_logins;
     if global.json {
         page::document(&json!({
             "id": trial.id,
@@ -24,12 +24,17 @@ pub(super) async fn test(global: &Global) -> Result<Exit, Complaint> {
             "command": trial.shown(),
             "works": works,
             "exit_code": code,
+            "problems": trial.problems,
         }));
     }
     if loud {
-        report::err(match works {
-            true => "✓ the timer's command works in the timer's environment",
-            false => "✗ the timer's command fails in the timer's environment",
+        for problem in &trial.problems {
+            report::err(&format!("! {problem}"));
+        }
+        report::err(match (works, code == Some(0)) {
+            (true, _) => "✓ the timer's command works in the timer's environment",
+            (false, true) => "✗ the timer cannot log in where you can",
+            (false, false) => "✗ the timer's command fails in the timer's environment",
         });
     }
     Ok(if works { Exit::Done } else { Exit::Refused })

@@ -56,6 +56,33 @@ async fn a_helper_stands_in_place_of_the_file_and_may_be_missing() {
 }
 
 #[test]
+fn why_there_is_no_login_is_told_with_the_file_and_the_helper() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    let why = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Logins::read(folder.path()).why_none("h")
+    };
+    assert_eq!(
+        Logins::read(&folder.path().join("none")).why_none("h"),
+        None
+    );
+    assert_eq!(why("{}"), None);
+    let shown = file.display();
+    let missing = format!("docker-credential-refit-none, which {shown} names, is not on PATH");
+    let store = r#"{"credsStore": "refit-none"}"#;
+    assert_eq!(why(store).as_deref(), Some(missing.as_str()));
+    let other = r#"{"credHelpers": {"other": "refit-none"}}"#;
+    assert_eq!(why(other), None);
+    let damaged = why("{\"auths\": {\"h\": {\"auth\": hunter2}}}").unwrap();
+    assert!(
+        damaged.starts_with(&format!("{shown} cannot be read: line 1")),
+        "{damaged}"
+    );
+    assert!(!damaged.contains("hunter2"), "{damaged}");
+}
+
+#[test]
 fn nothing_of_it_is_printed() {
     let logins =
         logins(r#"{"auths": {"h": {"auth": "dTpodW50ZXIyMg==", "identitytoken": "tok"}}}"#);
