@@ -92,7 +92,7 @@ pub enum ImageNote {
 impl ImageNote {
     fn unanswered(&self) -> Option<Unanswered> {
         let (code, images, hint) = match self {
-            Self::MadeHere { .. } | Self::Unknown { .. } => return None,
+            Self::MadeHere { .. } | Self::Unknown { .. } | Self::NoPlatform { .. } => return None,
             Self::NotTold { name, error } => {
                 let hint = Complaint::from(error.clone()).hint;
                 (error.code(), vec![name.clone()], hint)
