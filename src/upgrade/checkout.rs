@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use super::kept_files::{self, KeptFiles};
 use super::source::{self, UpgradeGoal, UpgradeTarget, Waiting};
 use super::upgrade_request::UpgradeRequest;
+use crate::assessment::Assessment;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::{CheckoutNews, Emitter, Kind, Phase};
 use crate::git::{Checkout, Commits, FollowedBy, Git, GitError, GitProgress, Relation, Tags};
+use crate::host::files;
 use crate::plan::guard::Guard;
 use crate::request::Options;
 use crate::settings::Track;
 use crate::stack::Place;
-use crate::stack::model::Model;
 use crate::stack::sample::SAMPLE_NAMES;
 
 /// What there is to move to, and what is to be told.
@@ -66,9 +67,15 @@ impl Newer {
     pub(super) async fn without_needless(
         &mut self,
         place: &Place,
-        after: &Model,
+        assessment: &Assessment,
     ) -> Result<bool, Complaint> {
-        let Some(kept) = self.kept.needed_by(after) else {
+        let files = assessment.args.files.iter();
+        let files = files.filter_map(|file| self.moving.checkout.inside(file));
+        let texts = files.filter_map(|inside| {
+            files::text_if_readable(&self.moving.exported.path().join(inside))
+        });
+        let texts: Vec<String> = texts.collect();
+        let Some(kept) = self.kept.needed_by(&assessment.after, &texts) else {
             return Ok(false);
         };
         let checkout = self.moving.checkout.clone();

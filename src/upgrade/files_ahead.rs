@@ -10,7 +10,7 @@ use super::versions_read::VersionsRead;
 use crate::assess::{self, BesideWhatRuns};
 use crate::assessment::{Assessment, read_files};
 use crate::complaint::Complaint;
-use crate::event::{Action, Reason, Route, ServiceName};
+use crate::event::{Action, Outcome, Reason, Route, RunId, ServiceName};
 use crate::git::{Checkout, GitError};
 use crate::rollback::baseline;
 use crate::stack::Place;
@@ -19,6 +19,7 @@ use crate::stack::drift::{Drift, not_known_whether_built};
 use crate::stack::routes;
 use crate::stack::side::Side;
 use crate::state::StackState;
+use crate::state::runs::{self, Record};
 
 /// Compares files and containers.
 ///
@@ -52,11 +53,44 @@ pub(super) async fn read(
         }
         left.extend(reached);
     }
+    if let Some(run) = given_back(&runs::all(state)?.known) {
+        left.extend(beside.resolved.model.services.keys().cloned());
+        notes.push(format!(
+            "run {run} was rolled back: what differs from the files that are checked out is left to refit apply"
+        ));
+    }
     let assessment = assess::of_files_ahead(place, beside, state, (&left, &typed)).await?;
     Ok(VersionsRead {
         notes,
         ..assessment.into()
     })
+}
+
+/// The run, where the last thing that came of an upgrade or an `apply` is that it was rolled back: what the
+/// checkout has beside what runs is then just what did not work, or was not wanted.
+fn given_back(runs: &[Record]) -> Option<RunId> {
+    let changed = |record: &&Record| match record.outcome {
+        Some(Outcome::Applied | Outcome::NotProven | Outcome::RolledBack) => true,
+        Some(Outcome::RollbackFailed) | None => true,
+        Some(Outcome::NothingToDo | Outcome::Refused | Outcome::FailedBefore) => false,
+    };
+    let last = runs.iter().rfind(changed)?;
+    let brings_files = |record: &Record| {
+        let mut words = record.typed().split_whitespace();
+        words.any(|word| word == "upgrade" || word == "apply")
+    };
+    let was_undone = |record: &&Record| match record.undoes.is_empty() {
+        true => {
+            record.outcome != Some(Outcome::Applied) && record.outcome != Some(Outcome::NotProven)
+        }
+        false => true,
+    };
+    let last = Some(last).filter(was_undone)?;
+    let undone = runs.iter().filter(|one| last.undoes.contains(&one.run));
+    undone
+        .chain(last.undoes.is_empty().then_some(last))
+        .find(|one| brings_files(one))
+        .map(|one| one.run)
 }
 
 /// The services that a file may reach: all of them of a compose file, those with a variable of an env file.

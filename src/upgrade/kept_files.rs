@@ -75,16 +75,22 @@ pub(super) async fn of(
             (false, false) => None,
         }
     };
-    let kept = removed.into_iter().filter_map(|removed| {
+    let mut kept = Vec::new();
+    for removed in removed {
         let path = checkout.named(&removed.path);
-        let role = role(&files::follow(&path))?;
-        Some(KeptFile {
-            removed,
-            path,
-            role,
-        })
-    });
-    Ok(KeptFiles(kept.collect()))
+        let Some(role) = role(&files::follow(&path)) else {
+            continue;
+        };
+        // Where upstream has a folder now, no file can stay.
+        if !checkout.git.has_at(target, &removed.path).await? {
+            kept.push(KeptFile {
+                removed,
+                path,
+                role,
+            });
+        }
+    }
+    Ok(KeptFiles(kept))
 }
 
 /// The files that services mount, by themselves or as configs and secrets.
@@ -106,15 +112,26 @@ impl KeptFiles {
         kept.map(|one| one.removed.path.clone()).collect()
     }
 
-    /// Without those that no service of the new version mounts any more; `None`: all are needed.
-    pub(super) fn needed_by(&self, after: &Model) -> Option<Self> {
+    /// Without those that no service of the new version mounts any more, and those that its compose files
+    /// read under the new name; `None`: all are needed.
+    pub(super) fn needed_by(&self, after: &Model, compose_files: &[String]) -> Option<Self> {
         let mounts: Vec<PathBuf> = mounted(after)
             .iter()
             .map(|path| files::follow(path))
             .collect();
         let is_mounted = |path: PathBuf| mounts.iter().any(|mount| path.starts_with(mount));
-        let is_needed =
-            |one: &&KeptFile| one.role == KeptRole::Read || is_mounted(files::follow(&one.path));
+        let is_named = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            compose_files.iter().any(|text| text.contains(&*name))
+        };
+        let has_moved = |one: &KeptFile| {
+            let to = one.removed.renamed_to.as_deref();
+            to.is_some_and(is_named) && !is_named(&one.path)
+        };
+        let is_needed = |one: &&KeptFile| match one.role {
+            KeptRole::Read => !has_moved(one),
+            KeptRole::Mounted => is_mounted(files::follow(&one.path)),
+        };
         let needed: Vec<KeptFile> = self.0.iter().filter(is_needed).cloned().collect();
         (needed.len() < self.0.len()).then_some(Self(needed))
     }

@@ -195,8 +195,7 @@ async fn newer_version(
     emitter: &Emitter,
 ) -> Result<(VersionsRead, Moving), Refused> {
     let mut read = both_versions(place, &newer, options, upgrade, emitter).await?;
-    let after = &read.assessment.after;
-    if newer.without_needless(place, after).await? {
+    if newer.without_needless(place, &read.assessment).await? {
         read = both_versions(place, &newer, options, upgrade, emitter).await?;
     }
     read.notes.extend(newer.kept.notes(place));

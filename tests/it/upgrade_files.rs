@@ -123,6 +123,31 @@ fn a_mounted_file_that_goes_with_its_mount() {
     assert!(!clone.top.join("web.conf").exists());
 }
 
+/// Where upstream has a folder now, no file can stay.
+#[test]
+fn a_mounted_file_that_becomes_a_folder() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    clone.develop(&["rm", "-q", "web.conf"]);
+    let compose = clone.stack.read("compose.yaml");
+    let compose = compose.replace("./web.conf:/etc/web.conf", "./web.conf/one:/etc/web.conf");
+    clone.push(&[
+        ("compose.yaml", compose),
+        ("web.conf/one", config("new", "two")),
+    ]);
+    clone.refit(&["upgrade"]).exits(0).says("Applied");
+    assert_eq!(
+        clone.inside("/etc/web.conf"),
+        config("new", "two").trim_end()
+    );
+    clone.refit(&["rollback"]).exits(0);
+    assert_eq!(
+        clone.inside("/etc/web.conf"),
+        config("one", "two").trim_end()
+    );
+}
+
 /// A mounted folder of which upstream leaves nothing would be empty: what is in it stays.
 #[test]
 fn a_mounted_folder_that_upstream_unlists() {
@@ -552,4 +577,63 @@ fn who_is_built_on_an_image_that_is_built_anew_is_named() {
     clone.stack.compose(&["build", "web"]);
     clone.refit(&["apply", "web"]).exits(0);
     assert_eq!(clone.stack.exec("web", &["cat", "/own"]), "2\n");
+}
+
+/// What was rolled back is just what the checkout has beside what runs, where it came by a `git pull`: no
+/// timer puts it in force again.
+#[test]
+fn what_was_rolled_back_is_not_taken_for_files_that_are_ahead() {
+    let compose = |value: &str, other: &str| {
+        let of = |value: &str| idle(&format!("environment: {{V: '{value}'}}"));
+        let text = format!("services:\n  web: {}\n  other: {}\n", of(value), of(other));
+        [
+            ("compose.yaml", text),
+            ("README", format!("{value}{other}\n")),
+        ]
+    };
+    let Some(clone) = Cloned::started(&compose("1", "1")) else {
+        return;
+    };
+    clone.refit(&["apply"]).exits(0).says("Nothing to do");
+    clone.push(&compose("2", "2"));
+    clone.git(&["pull", "-q"]);
+    clone.refit(&["upgrade"]).exits(0).says("Applied");
+    assert_eq!(environment(&clone, "V"), "2");
+    clone.refit(&["rollback"]).exits(0);
+    assert_eq!(environment(&clone, "V"), "1");
+    clone.git(&["checkout", "-q", "compose.yaml"]);
+    clone
+        .refit(&["upgrade", "--unattended"])
+        .exits(0)
+        .says("run 1 was rolled back")
+        .says("Nothing to do");
+    assert_eq!(environment(&clone, "V"), "1");
+    clone.refit(&["apply"]).exits(0).says("Applied");
+    assert_eq!(environment(&clone, "V"), "2");
+}
+
+/// Upstream renames an env file together with its use: whoever has edited it is asked.
+#[test]
+fn an_env_file_that_is_renamed_with_its_use() {
+    let compose = |name: &str| {
+        let web = idle(&format!("env_file: [{name}]"));
+        ("compose.yaml", format!("services:\n  web: {web}\n"))
+    };
+    let files = [compose("old.env"), ("old.env", "A=1\n".to_owned())];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    clone.stack.write("old.env", "A=mine\n");
+    clone.stack.up();
+    renames(&clone, "old.env", "new.env");
+    clone.push(&[compose("new.env")]);
+    let answer = clone.refit(&["--json", "upgrade"]).exits(1);
+    assert_eq!(answer.refusal(), "git_conflict", "{answer}");
+    answer.says("old.env (now new.env)");
+    assert_eq!(clone.stack.read("old.env"), "A=mine\n");
+    clone.git(&["checkout", "-q", "old.env"]);
+    clone.stack.up();
+    clone.refit(&["upgrade"]).exits(0).never_says("in use here");
+    assert_eq!(environment(&clone, "A"), "1");
+    assert!(!clone.top.join("old.env").exists());
 }
