@@ -58,9 +58,18 @@ pub(crate) async fn look(docker: &Docker, state: &StackState) -> Result<Vec<Afte
         let Some(before) = Checkpoint::read(&state.run_folder(*run))? else {
             continue;
         };
-        let ran = |service: &&ServiceName| before.engine.replicas(service).any(ran_well);
-        for service in services.iter().filter(ran) {
-            found.extend(of_not_back(*run, service, &side));
+        for service in services {
+            let ran = before.engine.replicas(service).filter(|one| one.runs_on());
+            let was_ill = ran.map(|one| one.health == Health::Unhealthy).min();
+            // What was unhealthy before may be so; it ran all the same.
+            let is_old = |now: &Replica| {
+                was_ill == Some(true)
+                    && now.state == RunState::Running
+                    && now.health == Health::Unhealthy
+            };
+            if was_ill.is_some() && !side.replicas(service).any(is_old) {
+                found.extend(of_not_back(*run, service, &side));
+            }
         }
     }
     Ok(found)
@@ -79,11 +88,6 @@ fn not_back(records: &[Record]) -> Vec<(RunId, Vec<ServiceName>)> {
         }
     }
     found
-}
-
-fn ran_well(replica: &Replica) -> bool {
-    let is_ill = replica.crashing || replica.health == Health::Unhealthy;
-    replica.state == RunState::Running && !is_ill
 }
 
 /// The first of a service's containers that is not well, or that there is none.
