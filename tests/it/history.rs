@@ -234,7 +234,7 @@ fn what_a_failed_run_added_goes_too() {
 }
 
 #[test]
-fn old_runs_go_with_the_names_of_their_images_but_not_the_last_good_one() {
+fn old_runs_go_but_not_the_last_good_one() {
     let Some(stack) = started() else { return };
     stack.write("refit.yaml", "keep: {runs: 3}\n");
     stack.refit(&["set", "MODE=good"]).exits(0);
@@ -243,18 +243,7 @@ fn old_runs_go_with_the_names_of_their_images_but_not_the_last_good_one() {
     }
     let runs: Vec<u64> = history(&stack).iter().map(|(run, _)| *run).collect();
     assert_eq!(runs, [1, 3, 4, 5]);
-    let mut kept: Vec<u64> = kept_names(&stack)
-        .iter()
-        .filter_map(|tag| {
-            tag[stack.project.len() + 1..]
-                .split('-')
-                .next()?
-                .parse()
-                .ok()
-        })
-        .collect();
-    kept.sort_unstable();
-    assert_eq!(kept, runs);
+    assert!(kept_names(&stack).is_empty(), "no image was changed");
     stack.refit(&["set", "MODE=better"]).exits(0);
     let runs: Vec<u64> = history(&stack).iter().map(|(run, _)| *run).collect();
     assert_eq!(runs, [4, 5, 6]);
