@@ -121,7 +121,7 @@ fn a_real_cron_fires_the_line() {
     // In the environment that cron gives, and nothing is remembered of it.
     let tested = cron.refit(&stack, &["schedule", "test"]).exits(0);
     let tested = tested.says("works in the timer's environment");
-    tested.says("as root: env -i ").says("Nothing to do");
+    tested.says("as root: env -i ").says("Nothing was asked");
     let tested = cron.refit(&stack, &["--json", "schedule", "test"]).exits(0);
     let document: Value = serde_json::from_str(&tested.stdout).unwrap();
     assert_eq!(
