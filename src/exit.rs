@@ -72,9 +72,9 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | MaxFailures | MissingValue | NeedsProvider | NewKey | NewService | NoAccount
         | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
         | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
-        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotMissed | NotScheduled
-        | NothingToKeep | NotSupported | NotUtf8 | OutsideWindow | Overridden | PortInUse
-        | NameInUse | Postponed | PullFailed | RefusedByBrowsers | RegistryDenied
+        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotFinished | NotMissed
+        | NotScheduled | NothingToKeep | NotSupported | NotUtf8 | OutsideWindow | Overridden
+        | PortInUse | NameInUse | Postponed | PullFailed | RefusedByBrowsers | RegistryDenied
         | RegistryLimit | RegistryUnreachable | RollbackFailed | SchedulerFailed
         | SecretUnreadable | StackDown | Stale | StartFailed | StateDamaged | StateNewer
         | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown

@@ -23,7 +23,7 @@ use crate::report;
 use crate::request::What;
 use crate::stack::shown;
 use crate::stack::side::{FileEdit, Origin, Side};
-use crate::state::{StateHome, make_folder, write_file};
+use crate::state::{REJECTED, StateHome, make_folder, write_file};
 
 /// How long an editor that was told to end may take: it writes down what was not saved.
 const EDITOR_END: Duration = Duration::from_secs(3);
@@ -206,7 +206,7 @@ struct Rejected {
 
 impl Rejected {
     fn of(home: &StateHome, directory: &Path) -> Result<Self, Complaint> {
-        let folder = home.of_stack(directory).folder().join("rejected");
+        let folder = home.of_stack(directory).folder().join(REJECTED);
         make_folder(&folder)?;
         Ok(Self { folder })
     }

@@ -149,6 +149,20 @@ const ALL: &[Examples] = &[
         ],
     ),
     (
+        "forget",
+        &[
+            ("refit forget --dry-run", "what is remembered of this stack"),
+            (
+                "refit forget",
+                "removes it; refit rollback has nothing to go back to then",
+            ),
+            (
+                "refit forget --all-gone",
+                "the same of stacks whose folder is gone",
+            ),
+        ],
+    ),
+    (
         "show",
         &[("refit show", "the last run"), ("refit show 12", "run 12")],
     ),

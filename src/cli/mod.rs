@@ -9,6 +9,7 @@ mod completions;
 mod doctor;
 mod edit;
 mod examples;
+mod forget;
 mod get;
 mod global;
 mod history;
@@ -108,6 +109,8 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     /// List runs
     History(history::HistoryArgs),
+    /// Remove what refit keeps of a stack: its runs, images, commits
+    Forget(forget::ForgetArgs),
     /// Show one run in full, with the logs of what failed
     Show(show::ShowArgs),
     /// Unattended upgrades, by a timer of systemd or cron
@@ -142,6 +145,7 @@ impl Command {
             | Self::Recipes(_)
             | Self::Status(_)
             | Self::History(_)
+            | Self::Forget(_)
             | Self::Show(_)
             | Self::Notify(_)
             | Self::Why(_)
@@ -159,7 +163,8 @@ impl Command {
 
     /// Whether it can do something about a folder that is not there any more.
     fn takes_a_missing_folder(&self) -> bool {
-        matches!(self, Self::Schedule(args) if args.is_about_a_timer())
+        matches!(self, Self::Forget(_))
+            || matches!(self, Self::Schedule(args) if args.is_about_a_timer())
     }
 }
 
@@ -378,6 +383,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::Plan(args) => plan::plan(global, args).await,
         Command::Rollback(args) => rollback::rollback(global, args).await,
         Command::History(args) => history::history(global, &args).await,
+        Command::Forget(args) => forget::forget(global, &args).await,
         Command::Show(args) => show::show(global, &args).await,
         Command::Notify(args) => notify::notify(global, &args).await,
         Command::Schedule(args) => schedule::schedule(global, args).await,

@@ -100,6 +100,7 @@ words! {
         NoValue = "no_value",
         NotAFile = "not_a_file",
         NotAnEnvFile = "not_an_env_file",
+        NotFinished = "not_finished",
         NotMissed = "not_missed",
         NotScheduled = "not_scheduled",
         NotSupported = "not_supported",

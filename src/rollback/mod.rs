@@ -10,6 +10,7 @@ pub(crate) mod checkpoint;
 mod containers;
 mod discarded;
 mod end;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod in_force;
 mod named_images;

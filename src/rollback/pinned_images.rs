@@ -17,6 +17,14 @@ use crate::stack::model::Model;
 /// The repository under which old images are kept.
 const KEPT: &str = "refit-kept";
 
+/// Every name under which an image is kept, for whatever run of whatever user.
+///
+/// # Errors
+/// The engine's.
+pub(super) async fn all(docker: &Docker) -> Result<Vec<String>, EngineError> {
+    docker.names_in(KEPT).await
+}
+
 /// The images of the services that get new containers, and the names that are to keep them.
 pub(crate) async fn images_of(
     docker: &Docker,

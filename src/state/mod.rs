@@ -61,6 +61,25 @@ impl StateHome {
         Self(home.join(OF_HOME))
     }
 
+    /// All stacks of which something is remembered here.
+    ///
+    /// # Errors
+    /// The folder is there and cannot be listed.
+    pub(crate) fn stacks(&self) -> anyhow::Result<Vec<StackState>> {
+        let folder = self.0.join("stacks");
+        let looking = || format!("cannot look at {}", folder.display());
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(looking)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            found.push(entry.with_context(looking)?.path());
+        }
+        found.sort();
+        Ok(found.into_iter().map(StackState).collect())
+    }
+
     /// A folder of a test's own.
     #[cfg(test)]
     pub(super) fn at(folder: &Path) -> Self {
@@ -118,6 +137,17 @@ impl StackState {
         folders.filter(|path| *path != self.0).map(Self).collect()
     }
 
+    /// Takes the folder away where nothing is left in it.
+    ///
+    /// # Errors
+    /// It is not empty, or cannot be removed.
+    pub(crate) fn remove_empty(&self) -> anyhow::Result<()> {
+        match fs::remove_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.with_context(|| format!("cannot remove {}", self.0.display())),
+        }
+    }
+
     /// Numbers of all runs, in order.
     ///
     /// # Errors
@@ -161,12 +191,19 @@ impl StackState {
     }
 }
 
+/// Folders of texts that a person typed: those that a run had to take out of the stack, and those of an editor that were
+/// refused. No other copy is known of them.
+pub(crate) const TYPED: [&str; 2] = [EDITED, REJECTED];
+const EDITED: &str = "edited";
+/// What was typed in an editor, and refused.
+pub(crate) const REJECTED: &str = "rejected";
+
 /// Where texts are kept that a person typed and that a run had to take out of the stack. They lie beside
 /// the runs, not in them: what is old is forgotten of runs, and nothing of this.
 pub(crate) fn edited_of(run_folder: &Path) -> PathBuf {
     let run = run_folder.file_name().unwrap_or_default();
     let stack = run_folder.ancestors().nth(2).unwrap_or(run_folder);
-    stack.join("edited").join(run)
+    stack.join(EDITED).join(run)
 }
 
 /// A short name of a run's folder. Root and a user have a state folder each, and count their runs

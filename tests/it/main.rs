@@ -44,6 +44,7 @@ mod faults;
 mod fence;
 mod file_kinds;
 mod followers;
+mod forget;
 mod further_back;
 mod guards;
 mod help;
