@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::changes::{ChangeKind, PathChange};
+use crate::host::files;
 
 /// What the files of a move had besides their content.
 pub(super) struct KeptAttributes {
@@ -30,6 +31,7 @@ impl KeptAttributes {
         let kept = files.map(|change| {
             let path = top.join(&change.path);
             let had = path.symlink_metadata().ok().filter(fs::Metadata::is_file);
+            let had = had.filter(|_| !files::is_beyond_link(top, &path));
             Kept {
                 had: had.map(|had| (had.mode() & 0o7777, had.uid(), had.gid())),
                 executable: change.after == ChangeKind::Executable,

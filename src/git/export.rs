@@ -13,6 +13,7 @@ use super::error::GitError;
 use super::oid::Oid;
 use super::predict::Prediction;
 use super::scratch::scratch;
+use crate::host::files;
 
 /// What lies at a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,11 +47,16 @@ impl std::fmt::Debug for TreeEntry {
 }
 
 impl TreeEntry {
-    /// What lies at a path now; `None`: nothing, or a folder.
+    /// What lies at a path below a root now; `None`: nothing, or a folder. What a symlink on the way leads
+    /// to has its own path.
     ///
     /// # Errors
     /// It is there and cannot be read.
-    pub(crate) fn read(path: &Path) -> std::io::Result<Option<Self>> {
+    pub(crate) fn read(root: &Path, path: &Path) -> std::io::Result<Option<Self>> {
+        let path = root.join(path);
+        if files::is_beyond_link(root, &path) {
+            return Ok(None);
+        }
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             // ENOTDIR: a file lies where the path has a folder.
@@ -62,14 +68,14 @@ impl TreeEntry {
             Err(error) => return Err(error),
         };
         if metadata.is_symlink() {
-            let target = fs::read_link(path)?;
+            let target = fs::read_link(&path)?;
             return Ok(Some(Self::Link { target }));
         }
         if !metadata.is_file() {
             return Ok(None);
         }
         Ok(Some(Self::File {
-            bytes: fs::read(path)?,
+            bytes: fs::read(&path)?,
             executable: metadata.permissions().mode() & 0o100 != 0,
         }))
     }
@@ -146,8 +152,8 @@ impl Checkout {
 
 fn edit_at(top: &Path, exported: &Path, path: &Path) -> Result<Option<TreeEdit>, GitError> {
     let read = |root: &Path| {
-        let file = root.join(path);
-        TreeEntry::read(&file).map_err(|error| {
+        TreeEntry::read(root, path).map_err(|error| {
+            let file = root.join(path);
             GitError::failed(
                 "export",
                 &format!("cannot read {}: {error}", file.display()),

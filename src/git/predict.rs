@@ -14,6 +14,7 @@ use super::oid::Oid;
 use super::removed::Removed;
 use super::scratch::scratch;
 use crate::git::command::{fields, path};
+use crate::host::files;
 
 /// What was edited here, from the top of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -259,10 +260,15 @@ impl Checkout {
 
     /// Whether what lies at a path is what the target has there.
     pub(super) async fn is_same(&self, change: &PathChange) -> Result<bool, GitError> {
-        let file = self.git.top().join(&change.path);
+        let top = self.git.top();
+        let file = top.join(&change.path);
         let Ok(metadata) = file.symlink_metadata() else {
             return Ok(false);
         };
+        // git writes nothing through a symlink: the folder takes its place.
+        if files::is_beyond_link(top, &file) {
+            return Ok(false);
+        }
         if metadata.is_dir() || metadata.is_symlink() != (change.after == ChangeKind::Link) {
             return Ok(false);
         }

@@ -206,6 +206,15 @@ pub(crate) fn follow(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Whether a folder between a root and a path is a symlink: what reads as lying at the path lies elsewhere.
+pub(crate) fn is_beyond_link(root: &Path, path: &Path) -> bool {
+    let above = path.ancestors().skip(1);
+    above
+        .take_while(|folder| *folder != root)
+        .filter(|folder| folder.starts_with(root))
+        .any(Path::is_symlink)
+}
+
 /// The name of a user of this machine; `None` where only the number is known.
 pub(crate) fn user_name(uid: u32) -> Option<String> {
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();

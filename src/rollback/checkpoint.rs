@@ -85,10 +85,17 @@ impl Checkpoint {
         let edits = assessment.edited.files.iter();
         let touched = edits.filter(|edit| moving.is_some() || !edit.is_noop());
         for (index, edit) in touched.enumerate() {
-            let after_link = moving.and_then(|moving| moving.link_at(&edit.path));
+            let Some(moving) = moving else {
+                saved.push(SavedFile::save(edit, index, folder)?);
+                fault!("checkpoint.file");
+                continue;
+            };
+            let Some(edit) = moving.kept(edit) else {
+                continue;
+            };
             saved.push(SavedFile {
-                after_link,
-                ..SavedFile::save(edit, index, folder)?
+                after_link: moving.link_at(&edit.path),
+                ..SavedFile::save_moved(&edit, index, folder, moving.root_of(&edit.path))?
             });
             fault!("checkpoint.file");
         }

@@ -30,6 +30,9 @@ pub(crate) struct SavedFile {
     /// The highest folder that did not exist, and goes when the file goes.
     #[serde(default)]
     pub new_folder: Option<PathBuf>,
+    /// The folder below which git writes it: nothing of it lies beyond a symlink that is on the way from there.
+    #[serde(default)]
+    pub below: Option<PathBuf>,
     /// Who wrote the new side.
     pub origin: Origin,
 }
@@ -223,7 +226,25 @@ impl SavedFile {
     /// # Errors
     /// The disk is full, or the file's attributes cannot be read.
     pub(crate) fn save(edit: &FileEdit, index: usize, folder: &Path) -> anyhow::Result<Self> {
-        let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+        Self::save_moved(edit, index, folder, None)
+    }
+
+    /// The same of an edit that git makes below a folder.
+    ///
+    /// # Errors
+    /// As [`SavedFile::save`].
+    pub(crate) fn save_moved(
+        edit: &FileEdit,
+        index: usize,
+        folder: &Path,
+        below: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        // Where a symlink is, git makes a folder of its own.
+        let is_link = |dir: &Path| match &below {
+            Some(root) => dir != root && (dir.is_symlink() || files::is_beyond_link(root, dir)),
+            None => false,
+        };
+        let missing = |dir: &&Path| !dir.as_os_str().is_empty() && (!dir.exists() || is_link(dir));
         let above = edit.path.ancestors().skip(1);
         let mut before = SavedSide::save(&edit.before, &format!("file-{index}"), folder)?;
         // What came out of git has no attributes yet.
@@ -237,11 +258,12 @@ impl SavedFile {
         let after = SavedSide::save(&edit.after, &format!("file-{index}-after"), folder)?;
         Ok(Self {
             path: edit.path.clone(),
-            link: std::fs::read_link(&edit.path).ok(),
+            link: link_at(&edit.path, below.as_deref()),
             before,
             after,
             after_link: None,
             new_folder: above.take_while(missing).last().map(Path::to_owned),
+            below,
             origin: edit.origin,
         })
     }
@@ -264,6 +286,7 @@ impl SavedFile {
             after: side,
             after_link: None,
             new_folder: None,
+            below: None,
             origin: Origin::Person,
         })
     }
@@ -282,7 +305,7 @@ impl SavedFile {
             return Ok(PresentSide::NotKnown);
         }
         let now = self.now()?;
-        let link = std::fs::read_link(&self.path).ok();
+        let link = self.link_now();
         Ok(if self.before.is(now.as_ref()) && self.link == link {
             PresentSide::Before
         } else if self.after.is(now.as_ref()) || self.is_as_linked() {
@@ -310,10 +333,21 @@ impl SavedFile {
     }
 
     fn now(&self) -> anyhow::Result<Option<FileAsRead>> {
-        match self.path.is_dir() {
+        match self.path.is_dir() || self.is_beyond_link() {
             true => Ok(None),
             false => exchange::look(&self.path),
         }
+    }
+
+    /// Where a symlink points that is there now.
+    fn link_now(&self) -> Option<PathBuf> {
+        link_at(&self.path, self.below.as_deref())
+    }
+
+    /// Whether what reads as lying at its path is another file.
+    fn is_beyond_link(&self) -> bool {
+        let below = self.below.as_ref();
+        below.is_some_and(|root| files::is_beyond_link(root, &self.path))
     }
 
     /// Puts it back, in a way that is safe to repeat. A text that only a person has is kept in `aside`
@@ -367,7 +401,7 @@ impl SavedFile {
         let is_read_only = self.before == self.after;
         let is_old = |now: &FileAsRead| is_read_only || now.attributes == *attributes;
         let now = self.now()?;
-        let same_link = self.link == std::fs::read_link(&self.path).ok();
+        let same_link = self.link == self.link_now();
         Ok(same_link && self.before.is(now.as_ref()) && now.as_ref().is_some_and(is_old))
     }
 
@@ -403,7 +437,7 @@ impl SavedFile {
 
     /// Whether it is the symlink that the run made.
     fn is_as_linked(&self) -> bool {
-        let now = std::fs::read_link(&self.path).ok();
+        let now = self.link_now();
         now.is_some() && now == self.after_link
     }
 
@@ -420,7 +454,7 @@ impl SavedFile {
             attributes: &attributes,
             ..old
         };
-        let same_link = self.link.as_deref() == std::fs::read_link(&self.path).ok().as_deref();
+        let same_link = self.link.as_deref() == self.link_now().as_deref();
         let is_old =
             |seen: &FileAsRead| seen.bytes == old.bytes && seen.attributes == *old.attributes;
         if same_link && now.as_ref().is_some_and(is_old) {
@@ -449,6 +483,9 @@ impl SavedFile {
 
     /// Takes away what the run made where nothing was; what a person made there is kept.
     fn take_away(&self, aside: &Path) -> anyhow::Result<Option<Back>> {
+        if self.is_beyond_link() {
+            return Ok(Some(Back::AsItWas));
+        }
         match self.path.symlink_metadata() {
             // A folder is none of the run's: whoever made it has put it in the place of the file.
             Ok(now) if now.is_dir() => return Ok(Some(Back::AsItWas)),
@@ -490,6 +527,12 @@ impl SavedFile {
 
     /// The folders above are made where they are missing.
     fn make_room(&self) -> anyhow::Result<()> {
+        if self.is_beyond_link() {
+            anyhow::bail!(
+                "a symlink is in the place of a folder of {}",
+                self.path.display()
+            );
+        }
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -504,9 +547,10 @@ impl SavedFile {
 
     /// A symlink that leads to no file.
     fn restore_link(&self, target: &Path, aside: &Path) -> anyhow::Result<Back> {
-        if std::fs::read_link(&self.path).is_ok_and(|now| now == target) {
+        if self.link_now().is_some_and(|now| now == target) {
             return Ok(Back::AsItWas);
         }
+        self.make_room()?;
         let kept = self.keep_typed(self.now()?.as_ref(), None, aside)?;
         files::remove(&self.path)?;
         std::os::unix::fs::symlink(target, &self.path)?;
@@ -528,6 +572,14 @@ impl SavedFile {
         }
         let name = self.path.file_name().unwrap_or_default();
         keep_aside(&now.bytes, &name.to_string_lossy(), aside).map(Some)
+    }
+}
+
+/// Where the symlink at a path points that is below a folder.
+fn link_at(path: &Path, below: Option<&Path>) -> Option<PathBuf> {
+    match below {
+        Some(root) if files::is_beyond_link(root, path) => None,
+        Some(_) | None => std::fs::read_link(path).ok(),
     }
 }
 

@@ -153,15 +153,16 @@ impl Saved {
         edited_since: &BTreeMap<PathBuf, RunId>,
     ) -> Result<Edited, Complaint> {
         let mut edited = Edited::default();
+        let is_past_link = |path: &Path| moving.is_some_and(|moving| moving.leads_past(path));
         let mut moved: Vec<FileEdit> = moving.into_iter().flat_map(Moving::file_edits).collect();
         moved.retain(|edit| {
             let saved = self.oldest.get(&edit.path);
-            saved.is_none_or(|(_, file)| file.is_link_only())
+            saved.is_none_or(|(_, file)| file.is_link_only()) || is_past_link(&edit.path)
         });
         edited.files = moved;
         for (path, (folder, file)) in &self.oldest {
             // What only git can put back, git puts back.
-            if file.is_link_only() {
+            if file.is_link_only() || is_past_link(path) {
                 continue;
             }
             let before = Side::read(path).known();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::side::FileEdit;
+use super::side::{FileEdit, Origin};
 use crate::docker::compose::ProjectArgs;
 use crate::host::files;
 
@@ -46,8 +46,9 @@ impl Staged {
         for folder in folders.chain([project.directory.as_path()]) {
             open.extend(folder.ancestors().map(Path::to_owned));
         }
+        let edited: BTreeSet<&Path> = copies.iter().map(|(path, _)| path.as_path()).collect();
         for folder in &open {
-            mirror(root.path(), folder, &open)
+            mirror(root.path(), folder, &open, &edited)
                 .with_context(|| format!("cannot stage {}", folder.display()))?;
         }
         for (path, bytes) in &copies {
@@ -87,10 +88,10 @@ impl Staged {
     }
 }
 
-/// The path itself, and the file that it means where it is a symlink.
+/// The path itself, and the file that it means where it is a symlink. git writes at the path alone.
 fn both_names(edit: &FileEdit) -> impl Iterator<Item = PathBuf> + use<> {
     let real = files::follow(&edit.path);
-    let same = real == edit.path;
+    let same = real == edit.path || edit.origin == Origin::Upstream;
     [Some(edit.path.clone()), (!same).then_some(real)]
         .into_iter()
         .flatten()
@@ -101,7 +102,12 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// One real folder, with symlinks to all of its entries that are not real folders themselves.
-fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+fn mirror(
+    root: &Path,
+    folder: &Path,
+    open: &BTreeSet<PathBuf>,
+    edited: &BTreeSet<&Path>,
+) -> anyhow::Result<()> {
     let staged = below(root, folder);
     fs::create_dir_all(&staged)?;
     // A folder that may be passed but not listed holds nothing that Compose could list either; what
@@ -112,7 +118,14 @@ fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Resul
     for entry in entries.flatten() {
         let path = entry.path();
         if !open.contains(&path) {
-            symlink(&path, staged.join(entry.file_name()))?;
+            // A symlink to what is edited leads to the copy.
+            let target = match path.is_symlink().then(|| files::follow(&path)) {
+                Some(real) if edited.contains(real.as_path()) || open.contains(&real) => {
+                    below(root, &real)
+                }
+                Some(_) | None => path,
+            };
+            symlink(target, staged.join(entry.file_name()))?;
         }
     }
     Ok(())
@@ -121,7 +134,7 @@ fn mirror(root: &Path, folder: &Path, open: &BTreeSet<PathBuf>) -> anyhow::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::side::{Origin, Side};
+    use crate::stack::side::Side;
 
     #[test]
     fn edited_files_are_copies_and_the_rest_is_the_stack_itself() {

@@ -13,7 +13,12 @@ impl TreeEdit {
     /// Entries whose `before` is nothing must be put back first: see [`TreeEdit::put_back_all`].
     fn put_back(&self, top: &Path) -> anyhow::Result<()> {
         let path = top.join(&self.path);
-        if TreeEntry::read(&path)? == self.before && (self.before.is_some() || !path.exists()) {
+        if self.before.is_none() && crate::host::files::is_beyond_link(top, &path) {
+            return Ok(());
+        }
+        if TreeEntry::read(top, &self.path)? == self.before
+            && (self.before.is_some() || !path.exists())
+        {
             return Ok(());
         }
         // A folder where there was a file: by now all that the move put into it is gone.

@@ -391,3 +391,48 @@ async fn filters_write_what_a_checkout_writes() {
     plan.back().await;
     assert_eq!(lab.picture("here"), before);
 }
+
+/// Through a symlink everything of the folder reads as being there, and nothing of it is.
+#[tokio::test]
+async fn folders_and_symlinks_take_each_others_place() {
+    for to_folder in [true, false] {
+        let lab = Lab::empty();
+        let (as_link, as_folder) = (
+            |lab: &Lab| {
+                let _ = fs::remove_dir_all(lab.path("up/conf"));
+                std::os::unix::fs::symlink("app", lab.path("up/conf")).unwrap();
+            },
+            |lab: &Lab| {
+                let _ = fs::remove_file(lab.path("up/conf"));
+                lab.write("up/conf/settings", &lines(&[]));
+                lab.write("up/conf/sub/own", "x");
+            },
+        );
+        match to_folder {
+            true => as_link(&lab),
+            false => as_folder(&lab),
+        }
+        lab.commit("before");
+        lab.clone("here", &[]);
+        match to_folder {
+            true => as_folder(&lab),
+            false => as_link(&lab),
+        }
+        let to = lab.commit("after");
+        let before = lab.picture("here");
+        let plan = lab.plan("here", &to).await;
+        let mut paths: Vec<_> = plan.edits.iter().map(|edit| edit.path.clone()).collect();
+        paths.sort_unstable();
+        let all = ["conf", "conf/settings", "conf/sub/own"].map(std::path::PathBuf::from);
+        assert_eq!(paths, all);
+        for _ in 0..2 {
+            plan.advance().await.unwrap();
+            plan.assert_as_exported();
+            assert_eq!(lab.git("here", "status --porcelain"), "");
+        }
+        for _ in 0..2 {
+            plan.back().await;
+            assert_eq!(lab.picture("here"), before, "to a folder: {to_folder}");
+        }
+    }
+}

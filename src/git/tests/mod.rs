@@ -193,7 +193,7 @@ impl Lab {
                     open.push(path.clone());
                 }
                 let name = path.strip_prefix(self.path(folder)).unwrap().to_owned();
-                files.insert(name, TreeEntry::read(&path).unwrap());
+                files.insert(name, TreeEntry::read(&self.path(folder), &path).unwrap());
             }
         }
         Picture {
@@ -247,7 +247,7 @@ impl Planned {
     /// The exported files are what lies in the work tree after the move.
     fn assert_as_exported(&self) {
         for edit in &self.edits {
-            let there = TreeEntry::read(&self.checkout.git.top().join(&edit.path)).unwrap();
+            let there = TreeEntry::read(self.checkout.git.top(), &edit.path).unwrap();
             assert_eq!(there, edit.after, "{}", edit.path.display());
         }
     }
