@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use super::attributes::KeptAttributes;
 use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
+use super::command::MANY;
 use super::error::GitError;
 use super::index::install_index;
 use super::index_lock::{IndexLock, OURS, is_ours};
 use super::oid::Oid;
-use super::predict::{MANY, Prediction};
+use super::predict::Prediction;
 use super::scratch::scratch;
 use crate::fault::fault;
 use crate::host::process;
@@ -55,7 +56,7 @@ impl Checkout {
         }
     }
 
-    /// Moves work tree, branch (or detached HEAD) and index. Local edits stay, as edits that are not
+    /// Moves work tree, branch (or detached HEAD) and index. Local edits stay, and what is staged stays
     /// staged. After an error or a kill, the files and [`super::GitState::restore`] lead back; the
     /// same call again leads on.
     ///
@@ -171,12 +172,14 @@ impl Checkout {
         ask.arg(&to.to).arg(&to.from).bytes().await.map(drop)
     }
 
-    /// The index: the target's, so that local edits show as such.
+    /// The index: the target's, so that local edits show as such, with what was staged.
     pub(super) async fn move_index(&self, to: &Move, index: &Path) -> Result<(), GitError> {
         let marked = self.marked().await?;
+        let announced = self.announced().await?;
         let git = &self.git;
-        let ask = git.write("read-tree").arg("-m").arg(&to.to).index(index);
-        ask.bytes().await?;
+        let ask = git.write("read-tree").arg("-m").index(index);
+        ask.arg(&to.prediction.staged.after).bytes().await?;
+        self.announce(&announced, index).await?;
         // Exit code 1 says that files differ from the index: local edits do.
         let refresh = git.write("update-index").args(["-q", "--refresh"]);
         refresh.index(index).ended().await?;

@@ -23,6 +23,9 @@ const ELSEWHERE: [&str; 11] = [
     "GIT_QUARANTINE_PATH",
 ];
 
+/// More paths than this are not put on one command line.
+pub(super) const MANY: usize = 500;
+
 /// A call that is being put together.
 #[derive(Debug, Clone)]
 pub(crate) struct GitCall<'a> {

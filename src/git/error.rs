@@ -61,6 +61,16 @@ pub enum GitError {
         /// From the top of the work tree.
         files: Vec<PathBuf>,
     },
+    /// Staged texts and the target change the same lines.
+    #[error(
+        "{} staged here, and the same lines change with the move: {}",
+        files_are(files),
+        list(files)
+    )]
+    StagedConflict {
+        /// From the top of the work tree.
+        files: Vec<PathBuf>,
+    },
     /// Files were edited here, and upstream has them no more, or under another name.
     #[error(
         "edited here, and removed or renamed upstream: {}",
@@ -226,7 +236,9 @@ impl GitError {
             Self::Network { .. } => Code::GitNetwork,
             Self::NoUpstream { .. } => Code::GitNoUpstream,
             Self::NoSuchRef { .. } => Code::GitNoSuchRef,
-            Self::Conflict { .. } | Self::EditedAndGone { .. } => Code::GitConflict,
+            Self::Conflict { .. } | Self::StagedConflict { .. } | Self::EditedAndGone { .. } => {
+                Code::GitConflict
+            }
             Self::EditedMeanwhile { .. } | Self::MovedMeanwhile { .. } => Code::Edited,
             Self::BranchGone { .. } => Code::GitBranchGone,
             Self::Untracked { .. } => Code::GitUntracked,
@@ -257,6 +269,7 @@ impl GitError {
             Self::NoSuchRef { nearest: Some(name), .. } => format!("did you mean --to {name}?"),
             Self::NoSuchRef { .. } => "`git tag` and `git branch -r` list what there is".to_owned(),
             Self::Conflict { .. } => "commit or undo these edits, or move them to a file that git does not track, such as a compose override".to_owned(),
+            Self::StagedConflict { .. } => "commit what is staged, or unstage it: git restore --staged FILE (git show :FILE prints the text that is staged)".to_owned(),
             Self::EditedAndGone { files } => of_gone(files),
             Self::BranchGone { remote, branch, default, followed } => {
                 of_lost_branch(remote, branch, default.as_deref(), *followed)
@@ -433,6 +446,7 @@ impl From<GitError> for Complaint {
             | GitError::Network { message }
             | GitError::Failed { message, .. } => complaint = complaint.details(message),
             GitError::Conflict { files }
+            | GitError::StagedConflict { files }
             | GitError::Untracked { files }
             | GitError::EditedMeanwhile { files }
                 if files.len() > NAMED =>
@@ -449,6 +463,7 @@ impl From<GitError> for Complaint {
             | GitError::NoUpstream { .. }
             | GitError::NoSuchRef { .. }
             | GitError::Conflict { .. }
+            | GitError::StagedConflict { .. }
             | GitError::EditedAndGone { .. }
             | GitError::BranchGone { .. }
             | GitError::MovedMeanwhile { .. }

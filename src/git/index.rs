@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::checkout::Checkout;
 use super::error::GitError;
-use super::predict::copy_index;
 use crate::host::files;
 
 /// Puts an index in place: the old or the new one is there at every moment.
@@ -39,4 +38,21 @@ pub(super) fn sync(path: &Path) -> Result<(), GitError> {
                 &format!("cannot store {}: {error}", path.display()),
             )
         })
+}
+
+/// Copies an index with its date: git tells from it which entries it must compare by content.
+pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
+    let copy = || {
+        let date = match fs::metadata(from) {
+            Ok(metadata) => metadata.modified()?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        fs::copy(from, to)?;
+        fs::File::options().write(true).open(to)?.set_modified(date)
+    };
+    copy().map_err(|error| {
+        let text = format!("cannot copy {}: {error}", from.display());
+        GitError::failed("index", &text)
+    })
 }

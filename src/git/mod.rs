@@ -24,6 +24,7 @@ mod progress;
 mod refs;
 mod removed;
 mod scratch;
+mod staged;
 mod state;
 mod submodule;
 #[cfg(test)]
@@ -43,5 +44,6 @@ pub(crate) use predict::Prediction;
 pub(crate) use progress::GitProgress;
 pub(crate) use refs::Tag;
 pub(crate) use removed::Removed;
+pub(crate) use staged::StagedTrees;
 pub(crate) use state::GitState;
 pub(crate) use tracked::is_tracked_upstream;

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
-use super::command::Git;
+use super::command::{Git, MANY};
 use super::error::GitError;
+use super::index::copy_index;
 use super::oid::Oid;
 use super::removed::Removed;
 use super::scratch::scratch;
+use super::staged::{PredictedIndex, StagedTrees};
 use crate::git::command::{fields, path};
 use crate::host::files;
 
@@ -37,6 +39,10 @@ pub(crate) struct Prediction {
     pub tree: Oid,
     /// Tracked files whose local edits the target contradicts.
     pub conflicts: Vec<PathBuf>,
+    /// The index now and after the move. Without meaning where there are conflicts.
+    pub staged: StagedTrees,
+    /// Files whose staged texts alone the target contradicts.
+    pub staged_conflicts: Vec<PathBuf>,
     /// Tracked files that were edited here, and that the target does not have at their path any more.
     pub edited_and_gone: Vec<Removed>,
     /// Files that git does not know and that the target would overwrite.
@@ -51,7 +57,8 @@ impl Prediction {
     /// Refuses what would lose something.
     ///
     /// # Errors
-    /// [`GitError::EditedAndGone`], [`GitError::Conflict`] and [`GitError::Untracked`].
+    /// [`GitError::EditedAndGone`], [`GitError::Conflict`], [`GitError::StagedConflict`] and
+    /// [`GitError::Untracked`].
     pub(crate) fn refuse_loss(&self) -> Result<(), GitError> {
         if !self.edited_and_gone.is_empty() {
             let files = self.edited_and_gone.clone();
@@ -60,6 +67,10 @@ impl Prediction {
         if !self.conflicts.is_empty() {
             let files = self.conflicts.clone();
             return Err(GitError::Conflict { files });
+        }
+        if !self.staged_conflicts.is_empty() {
+            let files = self.staged_conflicts.clone();
+            return Err(GitError::StagedConflict { files });
         }
         if !self.untracked_in_the_way.is_empty() {
             let files = self.untracked_in_the_way.clone();
@@ -128,11 +139,14 @@ impl Checkout {
     ) -> Result<Prediction, GitError> {
         let (head_tree, target_tree) =
             tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
-        self.predict_keeping(&head_tree?, &target_tree?, kept).await
+        let (head_tree, target_tree) = (head_tree?, target_tree?);
+        let index = self.predict_index(&head_tree, &target_tree, kept);
+        self.predict_keeping(&head_tree, &target_tree, kept, index)
+            .await
     }
 
-    /// What becomes of the work tree when `wanted` takes the place of `base`: what was edited since
-    /// `base` is merged in.
+    /// What becomes of the work tree when `wanted` takes the place of `base`, and of the index when
+    /// `before` takes the place of `after`: what was edited and staged since is merged in.
     ///
     /// # Errors
     /// As [`Checkout::predict`].
@@ -140,8 +154,10 @@ impl Checkout {
         &self,
         base: &Oid,
         wanted: &Oid,
+        staged: &StagedTrees,
     ) -> Result<Prediction, GitError> {
-        self.predict_keeping(base, wanted, &[]).await
+        let index = self.predict_index(&staged.after, &staged.before, &[]);
+        self.predict_keeping(base, wanted, &[], index).await
     }
 
     async fn predict_keeping(
@@ -149,6 +165,7 @@ impl Checkout {
         base: &Oid,
         wanted: &Oid,
         kept: &[PathBuf],
+        staged: impl Future<Output = Result<PredictedIndex, GitError>>,
     ) -> Result<Prediction, GitError> {
         self.ensure_idle()?;
         let scratch = scratch()?;
@@ -170,7 +187,12 @@ impl Checkout {
         let edited_and_gone = git.edited_and_gone(base, &worktree, wanted).await?;
         conflicts.retain(|path| edited_and_gone.iter().all(|gone| gone.path != *path));
         let (in_the_way, same) = self.untracked_below(&changes).await?;
+        let staged = staged.await?;
+        let mut staged_conflicts = staged.conflicts;
+        staged_conflicts.retain(|path| !conflicts.contains(path));
         Ok(Prediction {
+            staged: staged.trees,
+            staged_conflicts,
             worktree,
             tree,
             conflicts,
@@ -285,9 +307,6 @@ impl Checkout {
     }
 }
 
-/// More paths than this are not put on one command line.
-pub(super) const MANY: usize = 500;
-
 /// What lies where a file is to come, and does not go by itself.
 fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
     let above = path
@@ -321,32 +340,18 @@ fn obstacles(top: &Path, path: &Path, going: &BTreeSet<&Path>) -> Vec<PathBuf> {
     found
 }
 
-/// Copies an index with its date: git tells from it which entries it must compare by content.
-pub(super) fn copy_index(from: &Path, to: &Path) -> Result<(), GitError> {
-    let copy = || {
-        let date = match fs::metadata(from) {
-            Ok(metadata) => metadata.modified()?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        fs::copy(from, to)?;
-        fs::File::options().write(true).open(to)?.set_modified(date)
-    };
-    copy().map_err(|error| {
-        let text = format!("cannot copy {}: {error}", from.display());
-        GitError::failed("index", &text)
-    })
-}
-
 impl Git {
     /// The tree of a commit.
-    pub(super) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         let name = format!("{commit}^{{tree}}");
         self.ask("rev-parse").args(["--verify", &name]).oid().await
     }
 
     /// A tree with some files of another one, each at its path; `index` is scratch.
-    async fn with_files(
+    pub(super) async fn with_files(
         &self,
         tree: &Oid,
         of: &Oid,
@@ -402,7 +407,7 @@ impl Git {
     /// Merges two trees that come from a third; the paths are those in conflict.
     ///
     /// The base is given as the parent of two commits made for it: `--merge-base` would need git 2.40 (F33).
-    async fn merge(
+    pub(super) async fn merge(
         &self,
         base: &Oid,
         ours: &Oid,

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::checkout::Checkout;
 use super::command::Git;
 use super::error::GitError;
-use super::index::{install_index, sync};
+use super::index::{copy_index, install_index, sync};
 use super::index_lock::{is_ours, remove_stale};
 use super::oid::Oid;
-use super::predict::{Prediction, copy_index};
+use super::predict::Prediction;
+use super::staged::StagedTrees;
 use super::submodule::Submodule;
 
 /// A checkout as it was, apart from its files.
@@ -31,6 +32,9 @@ pub(crate) struct GitState {
     pub index: Option<SavedIndex>,
     /// The submodules that the move moves.
     pub submodules: Vec<Submodule>,
+    /// What the index holds before and after the move.
+    #[serde(default)]
+    pub staged: Option<StagedTrees>,
 }
 
 /// A copy of the index file.
@@ -43,6 +47,7 @@ pub(crate) struct SavedIndex {
 }
 
 const SAVED_INDEX: &str = "git-index";
+const STAGED_SINCE: &str = "git-index-staged";
 
 impl Checkout {
     /// Saves into a folder what a move changes apart from files.
@@ -73,13 +78,15 @@ impl Checkout {
             branch: self.branch().map(Into::into),
             index,
             submodules: self.submodules(prediction).await?,
+            staged: Some(prediction.staged.clone()),
         })
     }
 }
 
 impl GitState {
     /// Puts HEAD, branch, index and submodules back; files are the caller's, and go first. Safe to
-    /// repeat, and right after a kill at any point of a move to `moved_to`.
+    /// repeat, and right after a kill at any point of a move to `moved_to`. An index in which somebody
+    /// staged something meanwhile is kept aside: says where.
     ///
     /// # Errors
     /// [`GitError::Diverged`] when the branch is by now neither where it was nor where the move put
@@ -89,7 +96,7 @@ impl GitState {
         git: &Git,
         moved_to: &Oid,
         folder: &Path,
-    ) -> Result<(), GitError> {
+    ) -> Result<Option<PathBuf>, GitError> {
         super::scratch::sweep();
         let git = git.in_folder(&self.top);
         let lock = self.git_dir.join("index.lock");
@@ -102,8 +109,9 @@ impl GitState {
             return Err(GitError::failed("rollback", &text));
         };
         self.restore_head(&git, &checkout, moved_to).await?;
-        self.restore_index(&checkout, folder)?;
-        checkout.restore_submodules(&self.submodules).await
+        let kept = self.restore_index(&checkout, folder).await?;
+        checkout.restore_submodules(&self.submodules).await?;
+        Ok(kept)
     }
 
     async fn restore_head(
@@ -146,9 +154,13 @@ impl GitState {
             .map(|branch| format!("refs/heads/{branch}"))
     }
 
-    fn restore_index(&self, now: &Checkout, folder: &Path) -> Result<(), GitError> {
+    async fn restore_index(
+        &self,
+        now: &Checkout,
+        folder: &Path,
+    ) -> Result<Option<PathBuf>, GitError> {
         let Some(saved) = &self.index else {
-            return Ok(());
+            return Ok(None);
         };
         let copy = folder.join(&saved.file);
         let bytes = read(&copy)?;
@@ -157,10 +169,35 @@ impl GitState {
             return Err(GitError::failed("rollback", &text));
         }
         if fs::read(now.index()).is_ok_and(|there| there == bytes) {
-            return Ok(());
+            return Ok(None);
         }
-        install_index(&copy, now)
+        let kept = match &self.staged {
+            Some(known) => staged_since(now, known, folder).await?,
+            None => None,
+        };
+        install_index(&copy, now)?;
+        Ok(kept)
     }
+}
+
+/// Keeps an index that is of neither side of the move.
+async fn staged_since(
+    now: &Checkout,
+    known: &StagedTrees,
+    folder: &Path,
+) -> Result<Option<PathBuf>, GitError> {
+    let is_known = match now.index_tree().await {
+        Ok(tree) => tree == known.before || tree == known.after,
+        // One with conflicts is no tree, and somebody's.
+        Err(_) => false,
+    };
+    if is_known || !now.index().exists() {
+        return Ok(None);
+    }
+    let kept = folder.join(STAGED_SINCE);
+    copy_index(&now.index(), &kept)?;
+    sync(&kept)?;
+    Ok(Some(kept))
 }
 
 /// What the reflog says of the way back.

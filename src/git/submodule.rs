@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::{ChangeKind, PathChange};
 use super::checkout::Checkout;
-use super::command::Git;
+use super::command::{Git, MANY};
 use super::error::GitError;
 use super::fetch::Tags;
 use super::index_lock::remove_stale;
 use super::oid::Oid;
-use super::predict::{MANY, Prediction};
+use super::predict::Prediction;
 use super::progress::GitProgress;
 use crate::git::command::{fields, path};
 

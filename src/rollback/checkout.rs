@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
 use crate::event::RunId;
-use crate::git::{Checkout, Git, GitError, GitState, Oid};
+use crate::git::{Checkout, Git, GitError, GitState, Oid, StagedTrees};
 use crate::state;
 
 /// What a checkpoint keeps of a checkout besides its files.
@@ -46,7 +46,8 @@ impl SavedCheckout {
         let kept_as = format!("{}/{run}", state::short_name(folder));
         let worktree = moving.checkout.worktree_with_same(prediction).await?;
         let git = &moving.checkout.git;
-        let trees = [&prediction.tree, &worktree];
+        let staged = &prediction.staged;
+        let trees = [&prediction.tree, &staged.before, &staged.after, &worktree];
         git.keep_trees(&kept_as, &trees, &moving.movement.from)
             .await?;
         Ok(Self {
@@ -59,11 +60,16 @@ impl SavedCheckout {
         })
     }
 
-    /// Gives HEAD, branch, index and submodules back; the files have been given back before.
+    /// Gives HEAD, branch, index and submodules back; the files have been given back before. Says where
+    /// an index is kept in which somebody staged something meanwhile.
     ///
     /// # Errors
     /// Somebody committed since; git fails.
-    pub(crate) async fn give_back(&self, mark: PathBuf, folder: &Path) -> Result<(), GitError> {
+    pub(crate) async fn give_back(
+        &self,
+        mark: PathBuf,
+        folder: &Path,
+    ) -> Result<Option<PathBuf>, GitError> {
         let git = Git::at(&self.state.top, true).marked(mark);
         let done = self.state.restore(&git, &self.moved_to, folder).await;
         if let Ok(Some(checkout)) = Checkout::find(&git, &self.state.top).await {
@@ -97,8 +103,34 @@ impl SavedCheckout {
             );
             return Err(Complaint::new(Code::GitMoved, text).hint(hint));
         }
-        let prediction = checkout.predict_tree(&self.tree, &self.worktree).await?;
+        let staged = match &self.state.staged {
+            Some(known) => known.clone(),
+            // An older refit left the index of the commit that it moved to.
+            None => StagedTrees {
+                before: checkout.git.tree_of(&self.state.head).await?,
+                after: checkout.git.tree_of(&self.moved_to).await?,
+            },
+        };
+        let (base, wanted) = (&self.tree, &self.worktree);
+        let prediction = checkout.predict_tree(base, wanted, &staged).await?;
         Moving::new(checkout, self.state.head.clone(), prediction, scratch).await
+    }
+
+    /// The state that this one found, and where a later one has left the checkout.
+    pub(crate) fn then(self, last: Self) -> Self {
+        let both = self.state.staged.zip(last.state.staged);
+        Self {
+            state: GitState {
+                staged: both.map(|(first, last)| StagedTrees {
+                    after: last.after,
+                    ..first
+                }),
+                ..self.state
+            },
+            moved_to: last.moved_to,
+            tree: last.tree,
+            ..self
+        }
     }
 
     /// Lets the old commit go.

@@ -189,7 +189,14 @@ impl Rollback<'_> {
 
     async fn checkout(&self, checkout: &SavedCheckout) -> anyhow::Result<()> {
         let mark = journal::mark(self.folder)?;
-        checkout.give_back(mark, self.folder).await?;
+        if let Some(kept) = checkout.give_back(mark, self.folder).await? {
+            let (kept, top) = (kept.display(), checkout.state.top.display());
+            let text = format!(
+                "what was staged in {top} during this run is kept: GIT_INDEX_FILE={kept} git diff --cached \
+                 shows it"
+            );
+            self.emitter.note(NoteCode::Edited, text);
+        }
         fault!("rollback.checkout");
         Ok(())
     }

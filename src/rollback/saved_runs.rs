@@ -68,11 +68,7 @@ impl Saved {
     fn take(&mut self, run: RunId, folder: &Path, checkpoint: Checkpoint, is_restored: bool) {
         self.checkout = match (self.checkout.take(), checkpoint.checkout) {
             // From where the last one left it to where the first one found it.
-            (Some(first), Some(last)) => Some(SavedCheckout {
-                moved_to: last.moved_to,
-                tree: last.tree,
-                ..first
-            }),
+            (Some(first), Some(last)) => Some(first.then(last)),
             (first, last) => first.or(last),
         };
         self.before.get_or_insert(checkpoint.engine);

@@ -98,6 +98,7 @@ mod upgrade_files;
 mod upgrade_hooks;
 mod upgrade_images;
 mod upgrade_images_edges;
+mod upgrade_index;
 mod upgrade_links;
 mod upgrade_news;
 mod upgrade_refusals;

@@ -154,3 +154,22 @@ async fn hooks_have_no_part_in_it() {
     assert_eq!(lab.picture("here"), before);
     assert!(!lab.path("ran").exists());
 }
+
+#[tokio::test]
+async fn what_somebody_staged_meanwhile_is_kept_aside() {
+    let lab = Lab::new();
+    let plan = planned(&lab).await;
+    plan.advance().await.unwrap();
+    lab.write("here/compose.yaml", "staged");
+    lab.git("here", "add compose.yaml");
+    lab.write("here/compose.yaml", "services: {}\n");
+    let git = &plan.checkout.git;
+    let kept = plan.state.restore(git, &plan.to.to, &plan.saved).await;
+    let kept = kept.unwrap().unwrap();
+    let mut show = lab.command("here");
+    show.env("GIT_INDEX_FILE", kept)
+        .args(["show", ":compose.yaml"]);
+    assert_eq!(show.output().unwrap().stdout, b"staged");
+    let again = plan.state.restore(git, &plan.to.to, &plan.saved).await;
+    assert_eq!(again.unwrap(), None);
+}

@@ -64,10 +64,11 @@ async fn edits_on_other_lines_are_kept_staged_or_not() {
             lab.read("here/app/settings"),
             lines(&[(2, "two"), (9, "mine")])
         );
-        assert_eq!(
-            lab.git("here", "status --porcelain"),
-            "M app/settings\n M compose.yaml"
-        );
+        let status = match stage {
+            "" => "M app/settings\n M compose.yaml",
+            _ => "M  app/settings\nM  compose.yaml",
+        };
+        assert_eq!(lab.git("here", "status --porcelain"), status);
         use std::os::unix::fs::MetadataExt as _;
         let now = fs::metadata(lab.path("here/compose.yaml")).unwrap();
         assert_eq!(
@@ -106,7 +107,8 @@ async fn a_file_that_is_kept_stays_and_comes_back_tracked() {
         lab.write("here/.env", "A=later\n");
         let checkout = lab.checkout().await;
         let (tree, worktree) = (&plan.prediction().tree, &plan.prediction().worktree);
-        let back = checkout.predict_tree(tree, worktree).await.unwrap();
+        let staged = &plan.prediction().staged;
+        let back = checkout.predict_tree(tree, worktree, staged).await.unwrap();
         back.refuse_loss().unwrap();
         assert!(
             back.changes
@@ -435,4 +437,61 @@ async fn folders_and_symlinks_take_each_others_place() {
             assert_eq!(lab.picture("here"), before, "to a folder: {to_folder}");
         }
     }
+}
+
+/// A text that is staged, and neither in HEAD nor in the work tree, is nowhere else.
+#[tokio::test]
+async fn what_is_staged_stays_staged() {
+    let lab = Lab::empty();
+    lab.write("up/listed", "x");
+    lab.commit("with a list");
+    lab.clone("here", &[]);
+    lab.write("up/app/settings", &lines(&[(2, "two")]));
+    let to = lab.commit("second");
+    lab.write("here/app/settings", &lines(&[(9, "staged")]));
+    lab.write("here/fresh", "staged");
+    lab.git("here", "add app/settings fresh");
+    lab.write("here/app/settings", &lines(&[(9, "mine")]));
+    lab.write("here/fresh", "mine");
+    lab.write("here/announced", "mine");
+    lab.git("here", "add -N announced");
+    lab.git("here", "rm -q --cached listed");
+    let before = lab.picture("here");
+    let status = lab.git("here", "status --porcelain");
+    assert_eq!(
+        status,
+        "A announced\nMM app/settings\nAM fresh\nD  listed\n?? listed"
+    );
+    let plan = lab.plan("here", &to).await;
+    plan.advance().await.unwrap();
+    assert_eq!(lab.git("here", "status --porcelain"), status);
+    let index_of = |name: &str| lab.git("here", &format!("show :{name}"));
+    let merged = lines(&[(2, "two"), (9, "staged")]);
+    assert_eq!(index_of("app/settings"), merged.trim_end());
+    assert_eq!(index_of("fresh"), "staged");
+    plan.back().await;
+    assert_eq!(lab.picture("here"), before);
+
+    // The way back of a later command, with more that was staged meanwhile.
+    plan.advance().await.unwrap();
+    lab.write(
+        "here/app/settings",
+        &lines(&[(2, "two"), (5, "later"), (9, "mine")]),
+    );
+    lab.git("here", "add app/settings");
+    lab.write("here/app/settings", &lines(&[(2, "two"), (9, "mine")]));
+    let checkout = lab.checkout().await;
+    let (tree, worktree) = (&plan.prediction().tree, &plan.prediction().worktree);
+    let staged = &plan.prediction().staged;
+    let back = checkout.predict_tree(tree, worktree, staged).await.unwrap();
+    back.refuse_loss().unwrap();
+    let there = super::Move {
+        from: to,
+        to: plan.checkout.head.clone(),
+        prediction: back,
+    };
+    checkout.advance(&there).await.unwrap();
+    assert_eq!(lab.git("here", "status --porcelain"), status);
+    let merged = lines(&[(5, "later"), (9, "mine")]);
+    assert_eq!(index_of("app/settings"), merged.trim_end());
 }

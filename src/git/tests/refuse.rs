@@ -256,3 +256,18 @@ async fn a_remote_that_wants_a_password() {
     let error = git.fetch("origin", Tags::All, |_| ()).await.unwrap_err();
     assert_eq!(error.code().word(), "git_credentials", "{error:?}");
 }
+
+#[tokio::test]
+async fn what_is_staged_on_the_same_lines() {
+    let lab = Lab::new();
+    lab.write("up/app/settings", &lines(&[(2, "two")]));
+    let to = lab.commit("second");
+    lab.write("here/app/settings", &lines(&[(2, "staged")]));
+    lab.git("here", "add app/settings");
+    lab.write("here/app/settings", &lines(&[]));
+    let plan = lab.plan("here", &to).await;
+    let error = plan.prediction().refuse_loss().unwrap_err();
+    assert_eq!(error.code().word(), "git_conflict");
+    let text = "1 file is staged here, and the same lines change with the move: app/settings";
+    assert_eq!(error.to_string(), text);
+}
