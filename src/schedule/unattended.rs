@@ -118,7 +118,11 @@ pub(crate) async fn run(
     let exit = report.end.exit();
     let entry = entry(request.action, report);
     let is_well = entry.is_well();
-    record.add(entry)?;
+    // What became of the run stands, and is told, also where it cannot be written down.
+    if let Err(error) = record.add(entry) {
+        let text = format!("not written to the record of unattended runs: {error:#}");
+        invocation.emitter().note(NoteCode::NotRemembered, text);
+    }
     // What was applied may have mended it.
     let unwell = match report.end.outcome.is_in_force() {
         true => unwell(invocation, &stack.state, false).await,
@@ -254,15 +258,6 @@ async fn let_pass(
         notify::warn(invocation, "schedule run", occasion, &complaint).await;
         return Err(complaint);
     };
-    let emitter = invocation.emitter();
-    emitter.note(code, pass.text());
-    emitter.emit(Kind::Finished {
-        outcome: Outcome::NothingToDo,
-        exit_code: Exit::Done.code(),
-        duration: Duration::ZERO,
-        services: Vec::new(),
-        next: None,
-    });
     record.add(Firing {
         at: Timestamp::now(),
         action,
@@ -274,6 +269,15 @@ async fn let_pass(
         may_pass: false,
         unanswered: Vec::new(),
     })?;
+    let emitter = invocation.emitter();
+    emitter.note(code, pass.text());
+    emitter.emit(Kind::Finished {
+        outcome: Outcome::NothingToDo,
+        exit_code: Exit::Done.code(),
+        duration: Duration::ZERO,
+        services: Vec::new(),
+        next: None,
+    });
     Ok(Exit::Done)
 }
 

@@ -17,6 +17,7 @@ mod faulty;
 mod imaged;
 mod papers;
 mod receiver;
+mod sixty_nights;
 mod slips;
 mod stack;
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use serde_json::Value;
 
 use crate::cron::Cron;
+use crate::faulty::small_disk::SmallDisk;
 use crate::imaged::{Imaged, of_image};
 use crate::receiver::Receiver;
 use crate::stack::answer::Answer;
@@ -23,7 +24,7 @@ fn file(stack: &TestStack) -> PathBuf {
     found.expect("no run of a timer yet")
 }
 
-fn record(stack: &TestStack) -> Vec<Value> {
+pub(crate) fn record(stack: &TestStack) -> Vec<Value> {
     let text = fs::read_to_string(file(stack)).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -61,7 +62,7 @@ pub(crate) fn rolled_back(stack: &TestStack, times: usize) {
 }
 
 /// Whoever hears of failures at `/x`, and a heartbeat at `/beat`.
-fn told_to(receiver: &Receiver) -> String {
+pub(crate) fn told_to(receiver: &Receiver) -> String {
     format!(
         "notify:\n- webhook: '{}'\n- heartbeat: '{}'\n",
         receiver.url("/x"),
@@ -90,7 +91,7 @@ fn run_with(stack: &TestStack, config: &Path) -> Answer {
 }
 
 /// A folder like `~/.docker` with these logins, in which the engine's CLI works.
-fn logins(stack: &TestStack, name: &str, text: &str) -> PathBuf {
+pub(crate) fn logins(stack: &TestStack, name: &str, text: &str) -> PathBuf {
     let folder = stack.beside(name);
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("config.json"), text).unwrap();
@@ -98,7 +99,7 @@ fn logins(stack: &TestStack, name: &str, text: &str) -> PathBuf {
     folder
 }
 
-fn with_plugins(folder: &Path) {
+pub(crate) fn with_plugins(folder: &Path) {
     if let Some(usual) = std::env::var_os("DOCKER_CONFIG") {
         let plugins = Path::new(&usual).join("cli-plugins");
         std::os::unix::fs::symlink(plugins, folder.join("cli-plugins")).unwrap();
@@ -480,4 +481,30 @@ fn a_timer_logs_in_by_the_helper_that_the_person_has() {
     fs::write(&file, "{\"auths\": ").unwrap();
     let refused = typed(&["--json", "upgrade", "--unattended"], true).exits(1);
     refused.says(&format!("{} cannot be read: line 1", file.display()));
+}
+
+/// What became of the run is told once, and by its own exit code.
+#[test]
+fn a_record_that_cannot_be_written_is_told_beside_what_became_of_the_run() {
+    let Some(clone) = Cloned::started(&version("v1")) else {
+        return;
+    };
+    clone.push(&[("version", "v2\n".to_owned())]);
+    clone.refit(&RUN).exits(0);
+    let file = file(&clone.stack);
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    clone.push(&[("version", "v3\n".to_owned())]);
+    let answer = clone.refit(&RUN);
+    assert_eq!(clone.inside("/app/version"), "v2", "{answer}");
+    answer.exits(1).says("unattended.jsonl");
+    fs::remove_dir(&file).unwrap();
+    clone.push(&[("version", "v4\n".to_owned())]);
+    let Some(disk) = SmallDisk::at(&clone.stack.state(), 1024) else {
+        return;
+    };
+    disk.fill(0);
+    let answer = clone.refit(&RUN).exits(1);
+    assert_eq!(answer.outcome(), "refused", "{answer}");
+    assert_eq!(answer.the("note")["code"], "not_remembered", "{answer}");
 }

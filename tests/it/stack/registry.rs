@@ -31,18 +31,23 @@ impl Registry {
     ///
     /// To be made before the stacks that use its images: what is used cannot be removed.
     pub(crate) fn start() -> Option<Self> {
-        Self::run(&[], |_| String::from("{}"))
+        Self::run(0, &[], |_| String::from("{}"))
     }
 
     /// One that wants the login in `config`.
     pub(crate) fn with_password() -> Option<Self> {
+        Self::with_password_at(0)
+    }
+
+    /// The same on a port that it has again when it is started again; 0: the engine chooses.
+    pub(crate) fn with_password_at(port: u16) -> Option<Self> {
         // A registry whose list of users is missing makes one, and tells the password in its log.
         let env = [
             "REGISTRY_AUTH=htpasswd",
             "REGISTRY_AUTH_HTPASSWD_REALM=test",
             "REGISTRY_AUTH_HTPASSWD_PATH=/tmp/htpasswd",
         ];
-        Self::run(&env, |log| {
+        Self::run(port, &env, |log| {
             let field = |name: &str| {
                 let (_, rest) = log.split_once(name).expect("no user in the log");
                 rest.split_whitespace().next().unwrap().to_owned()
@@ -53,11 +58,15 @@ impl Registry {
         })
     }
 
-    fn run(env: &[&str], config: impl Fn(&str) -> String) -> Option<Self> {
+    fn run(port: u16, env: &[&str], config: impl Fn(&str) -> String) -> Option<Self> {
         if !engine::answers() {
             return None;
         }
-        let mut args = vec!["run", "-d", "-p", "127.0.0.1::5000"];
+        let published = match port {
+            0 => "127.0.0.1::5000".to_owned(),
+            port => format!("127.0.0.1:{port}:5000"),
+        };
+        let mut args = vec!["run", "-d", "-p", &published];
         for variable in env {
             args.extend(["-e", variable]);
         }
@@ -76,7 +85,15 @@ impl Registry {
 
     fn log_until_it_listens(&self) -> String {
         let mut command = docker_command();
-        command.args(["logs", "--follow", &self.container]);
+        // Of this start of it.
+        let since = docker(&[
+            "inspect",
+            "--format",
+            "{{.State.StartedAt}}",
+            &self.container,
+        ]);
+        command.args(["logs", "--follow", "--since", since.trim()]);
+        command.arg(&self.container);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut follower = command.spawn().unwrap();
         let mut log = String::new();
@@ -248,6 +265,12 @@ impl Registry {
     /// Nobody answers at its address any more.
     pub(crate) fn stop(&self) {
         docker(&["stop", &self.container]);
+    }
+
+    /// It answers again, where it was before.
+    pub(crate) fn start_again(&self) {
+        docker(&["start", &self.container]);
+        self.log_until_it_listens();
     }
 }
 
