@@ -66,25 +66,24 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | ExistingUsers | FailedBefore | FileAmbiguous | FileNoPlace | FileSyntax | FileValue
         | ForOtherFile | GitBranchGone | GitBusy | GitConflict | GitCredentials | GitDiverged
         | GitFailed | GitMoved | GitNetwork | GitNoSuchRef | GitNoUpstream | GitOwnership
-        | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey | GuardProject
-        | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound | Interrupted
-        | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead | LocalhostInContainer
-        | MaxFailures | MissingValue | NeedsProvider | NewKey | NewService | NoAccount
-        | NoCheckout | NoCompose | NoComposeFile | NoDirectory | NoEngine | NoFile | NoGit
-        | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe | NoRun | NoScheduler
-        | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile | NotFinished | NotMissed
-        | NotScheduled | NothingToKeep | NotSupported | NotUtf8 | OutsideWindow | Overridden
-        | PortInUse | NameInUse | Postponed | PullFailed | RefusedByBrowsers | RegistryDenied
-        | RegistryLimit | RegistryUnreachable | RollbackFailed | SchedulerFailed
-        | SecretUnreadable | StackDown | Stale | StartFailed | StateDamaged | StateNewer
-        | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown
-        | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother | Unhealthy
-        | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible | ValueUnfit
-        | VolumeExists | WhichService | WrongArchitecture | YamlAnchorInUse | YamlComplexKey
-        | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit
-        | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments
-        | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => {
-            Exit::Refused
-        }
+        | GitRewritten | GitUntracked | GuardAnonymous | GuardBind | GuardKey | GuardNoWayBack
+        | GuardProject | GuardPublic | GuardStore | GuardVolume | HookFailed | ImageNotFound
+        | Interrupted | InvalidAfter | InvalidStack | Io | KeyInvalid | KeyNotRead
+        | LocalhostInContainer | MaxFailures | MissingValue | NeedsProvider | NewKey
+        | NewService | NoAccount | NoCheckout | NoCompose | NoComposeFile | NoDirectory
+        | NoEngine | NoFile | NoGit | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe
+        | NoRun | NoScheduler | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile
+        | NotFinished | NotMissed | NotScheduled | NothingToKeep | NotSupported | NotUtf8
+        | OutsideWindow | Overridden | PortInUse | NameInUse | Postponed | PullFailed
+        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
+        | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown | Stale | StartFailed
+        | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
+        | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
+        | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
+        | ValueUnfit | VolumeExists | WhichService | WrongArchitecture | YamlAnchorInUse
+        | YamlComplexKey | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch
+        | YamlLimit | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias
+        | YamlSeveralDocuments | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable
+        | YamlValue | YamlWrongKind => Exit::Refused,
     }
 }

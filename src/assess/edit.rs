@@ -148,6 +148,7 @@ async fn of_files(
         decision: Decision::Made,
         seen: SeenBefore::default(),
         discards: Vec::new(),
+        crossing: None,
         one_shots: shots,
         strategy: options.strategy,
     })
@@ -260,6 +261,7 @@ pub(super) async fn of_rollback(
         })?;
     plan::without_starts(&mut assessment.plan, &undo.stopped);
     let built = runs::past_work(state)?.built;
+    let kept_way_back = runs::kept_way_back(state, &undo.runs)?;
     let (moving, images) = (undo.moving.as_ref(), undo.images);
     let images =
         previous_images::put_into_plan(place, &mut assessment, images, moving, &built).await?;
@@ -276,6 +278,7 @@ pub(super) async fn of_rollback(
             moving: undo.moving.map(Box::new),
             networks: undo.networks,
             volumes: undo.volumes,
+            kept_way_back,
         }),
         ..assessment
     })

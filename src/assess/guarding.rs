@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{own_layer, preflight};
+use super::{crossing, own_layer, preflight};
 use crate::assessment::Assessment;
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::Container;
 use crate::event::{Action, ServiceName};
 use crate::host::files;
+use crate::plan::crossing::Crossing;
 use crate::plan::guarded::{ChangedKey, Guarded, LeftBehind, Running, StoreImages};
 use crate::plan::{guard, store_guard};
 use crate::request::{Options, Strategy};
@@ -48,29 +49,53 @@ pub(super) async fn refusals(
     Ok(notes)
 }
 
-/// Looks at the images once more that have come or were built for a change, before it stops a container.
+/// Which versions of the application a change passes, as far as it is seen before images come.
 ///
 /// # Errors
-/// `guard_store`, or the engine's.
+/// The engine's.
+pub(super) async fn crossing(
+    place: &Place,
+    assessment: &Assessment,
+) -> Result<Option<Crossing>, Complaint> {
+    if assessment.plan.is_empty() || assessment.plan.stack_is_down {
+        return Ok(None);
+    }
+    let awaited = awaited(place, assessment).await?;
+    Ok(crossing::of(place, assessment, &awaited).await?)
+}
+
+/// Looks at the images once more that have come or were built for a change, before it stops a container.
+/// Gives what is passed, by what they say.
+///
+/// # Errors
+/// `guard_store`, `guard_no_way_back`, or the engine's.
 pub(crate) async fn images_that_came(
     place: &Place,
     assessment: &Assessment,
     options: &Options,
-) -> Result<(), Complaint> {
+) -> Result<Option<Crossing>, Complaint> {
     if assessment.undoing().is_some() {
-        return Ok(());
+        return Ok(assessment.crossing.clone());
     }
     let images = store_images(place, assessment, &BTreeSet::new()).await?;
+    let crossing = crossing::of(place, assessment, &BTreeSet::new()).await?;
     let seen = GuardView {
         images,
         ..GuardView::default()
     };
-    let checked = guard::check_images(&seen.guarded(assessment, &[]), &options.allow);
-    checked.map_err(|complaint| match assessment.supply() {
+    let guarded = Guarded {
+        crossing: crossing.as_ref(),
+        ..seen.guarded(assessment, &[])
+    };
+    let checked = guard::check_images(&guarded, &options.allow);
+    checked.map_err(|refused| match assessment.supply() {
         // It counts as one that failed from now on.
-        Some(_) => complaint.hint("refit upgrade --retry --allow store-major does it anyway"),
-        None => complaint,
-    })
+        Some(_) => {
+            refused.told(|guard| format!("refit upgrade --retry --allow {guard} does it anyway"))
+        }
+        None => refused.into(),
+    })?;
+    Ok(crossing)
 }
 
 /// What is shown to guards besides both sides.
@@ -201,6 +226,7 @@ impl GuardView {
             missing_sources: &self.missing_sources,
             left_behind: &self.left_behind,
             generated: &self.generated,
+            crossing: assessment.crossing.as_ref(),
             down: assessment.strategy == Strategy::DownUp,
         }
     }

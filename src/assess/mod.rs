@@ -2,6 +2,7 @@
 //! what must be seen afterwards. Refuses what cannot work.
 
 pub(crate) mod before;
+mod crossing;
 mod edit;
 pub(crate) mod edit_target;
 pub(crate) mod edits;
@@ -28,6 +29,7 @@ use crate::assessment::key_diff;
 use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::event::Action;
+use crate::plan::crossing::Crossing;
 use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
@@ -177,6 +179,18 @@ pub(crate) async fn checked(
     if let Err(complaint) = same_project(place, &mut assessment).await {
         assessment.decision = Decision::Refused(complaint);
         return assessment;
+    }
+    if !options.no_apply {
+        match guarding::crossing(place, &assessment).await {
+            Ok(crossing) => assessment.crossing = crossing,
+            Err(complaint) => {
+                assessment.decision = Decision::Refused(complaint);
+                return assessment;
+            }
+        }
+        let told = assessment.crossing.iter().flat_map(Crossing::told);
+        let told: Vec<String> = told.collect();
+        assessment.notes.extend(told);
     }
     match guarding::refusals(place, &assessment, options).await {
         Ok(notes) => assessment.notes.extend(notes),

@@ -320,6 +320,7 @@ fn quiet(
         decision: Decision::Made,
         seen: SeenBefore::default(),
         discards: Vec::new(),
+        crossing: None,
         one_shots: shots,
         strategy: Strategy::Auto,
     }

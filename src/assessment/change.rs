@@ -1,5 +1,7 @@
 //! What kind of change it is: each with exactly its own fields.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::assessment::hooks::Around;
@@ -157,6 +159,8 @@ pub(crate) struct Undoing {
     pub networks: Vec<String>,
     /// Volumes that there were before those runs.
     pub volumes: Vec<String>,
+    /// Versions without a way back that they passed, where settings have kept it all along.
+    pub kept_way_back: BTreeSet<String>,
 }
 
 /// Whether a change is made.

@@ -26,6 +26,7 @@ use crate::health::culprit::Bonds;
 use crate::health::effect::Expected;
 use crate::health::limits::Past;
 use crate::health::track::{WasFailing, WatchTarget};
+use crate::plan::crossing::Crossing;
 use crate::plan::own_layer::DiscardedLayer;
 use crate::plan::{self, Plan};
 use crate::request::Strategy;
@@ -72,6 +73,8 @@ pub(crate) struct Assessment {
     pub(crate) seen: SeenBefore,
     /// What is in no volume, and goes with the containers that are replaced.
     pub(crate) discards: Vec<DiscardedLayer>,
+    /// Which versions of the application are passed, where it gets another container.
+    pub(crate) crossing: Option<Crossing>,
     pub(crate) one_shots: BTreeSet<ServiceName>,
     pub(crate) strategy: Strategy,
 }

@@ -21,4 +21,6 @@ pub struct WantedImage {
     /// The digest that was seen at the registry; without it the name's own tag is fetched, and the
     /// name moves at once.
     pub digest: Option<String>,
+    /// The version that it says it is, where that was seen at the registry.
+    pub version: Option<String>,
 }

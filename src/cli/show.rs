@@ -171,6 +171,10 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
         }
         Entry::Written => "files written".to_owned(),
         Entry::Preparing => "fetching and building images".to_owned(),
+        Entry::PassingVersion { to, kept_by } => match kept_by.as_slice() {
+            [] => format!("passing {to}: no way back"),
+            names => format!("passing {to}: the way back is kept by {}", names.join(", ")),
+        },
         Entry::Touching { services } => {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
             format!("updating {}", names.join(", "))

@@ -60,6 +60,7 @@ words! {
         GuardAnonymous = "guard_anonymous",
         GuardBind = "guard_bind",
         GuardKey = "guard_key",
+        GuardNoWayBack = "guard_no_way_back",
         GuardProject = "guard_project",
         GuardPublic = "guard_public",
         GuardStore = "guard_store",

@@ -7,7 +7,7 @@ use super::given::{Environment, GivenValue};
 use super::keys::at;
 use super::patient::{Outside, Patient};
 use crate::event::ServiceName;
-use crate::profile::recognise::image_name;
+use crate::profile::image::image_name;
 use crate::stack::address::is_open;
 use crate::stack::application::Subject;
 use crate::stack::model::Service;

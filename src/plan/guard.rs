@@ -28,6 +28,8 @@ words! {
         NewKey = "new-key",
         /// The service is new.
         NewService = "new-service",
+        /// An older version cannot read what the new one writes.
+        NoWayBack = "no-way-back",
         /// Something else overrides what is written.
         Overridden = "overridden",
         /// Others can reach a page without a login.
@@ -48,7 +50,8 @@ words! {
 }
 
 use super::data_guards::{anonymous_volumes, bind_vanishes, volume_removed};
-use super::guarded::{Guarded, NextValue, Objection};
+use super::guarded::{Guarded, NextValue};
+use super::objection::Objection;
 use super::signing_keys::signs_or_encrypts;
 use super::store::STORE_PASSWORDS;
 use super::store_guard::{back_to_another_major, has_data, in_force, to_another_major};
@@ -58,12 +61,13 @@ use super::store_guard::{back_to_another_major, has_data, in_force, to_another_m
 /// # Errors
 /// `guard_…`, with the flag.
 pub(crate) fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<(), Complaint> {
-    let rules: [Rule; 5] = [
+    let rules: [Rule; 6] = [
         (Code::GuardKey, Guard::GuardedKey, guarded_key),
         (Code::GuardVolume, Guard::VolumeRemoved, |guarded| {
             volume_removed(guarded).map(Objection::from)
         }),
         (Code::GuardStore, Guard::StoreMajor, to_another_major),
+        NO_WAY_BACK,
         (Code::GuardAnonymous, Guard::AnonymousVolumes, |guarded| {
             anonymous_volumes(guarded).map(Objection::from)
         }),
@@ -71,52 +75,84 @@ pub(crate) fn check(guarded: &Guarded<'_>, allow: &BTreeSet<Guard>) -> Result<()
             bind_vanishes(guarded).map(Objection::from)
         }),
     ];
-    first_no(&rules, guarded, allow)
+    first_no(&rules, guarded, allow)?;
+    Ok(())
 }
 
-/// The guard of a way back: what was given up on the way there is given back, but a store's data may
-/// have been migrated since.
+/// The guards of a way back: what was given up on the way there is given back, but data may have been
+/// migrated since, of a store or of the application.
 ///
 /// # Errors
-/// `guard_store`, with the flag.
+/// `guard_store`, `guard_no_way_back`, with the flag.
 pub(crate) fn check_way_back(
     guarded: &Guarded<'_>,
     allow: &BTreeSet<Guard>,
 ) -> Result<(), Complaint> {
     let store: Rule = (Code::GuardStore, Guard::StoreMajor, back_to_another_major);
-    first_no(&[store], guarded, allow)
+    first_no(&[store, NO_WAY_BACK], guarded, allow)?;
+    Ok(())
 }
 
-/// The guard of what was fetched and built meanwhile: only now the images say what they are.
+/// The guards of what was fetched and built meanwhile: only now the images say what they are.
 ///
 /// # Errors
-/// `guard_store`, with the flag.
+/// `guard_store`, `guard_no_way_back`, with the flag.
 pub(crate) fn check_images(
     guarded: &Guarded<'_>,
     allow: &BTreeSet<Guard>,
-) -> Result<(), Complaint> {
+) -> Result<(), GuardSaysNo> {
     let store: Rule = (Code::GuardStore, Guard::StoreMajor, to_another_major);
-    first_no(&[store], guarded, allow)
+    first_no(&[store, NO_WAY_BACK], guarded, allow)
 }
+
+const NO_WAY_BACK: Rule = (Code::GuardNoWayBack, Guard::NoWayBack, |guarded| {
+    guarded.crossing?.objection()
+});
 
 /// Code, what allows it, and the sentence on what would be lost.
 type Rule = (Code, Guard, fn(&Guarded<'_>) -> Option<Objection>);
+
+/// What a guard says.
+#[derive(Debug)]
+pub(crate) struct GuardSaysNo {
+    code: Code,
+    guard: Guard,
+    objection: Objection,
+}
+
+impl GuardSaysNo {
+    /// As a refusal; `anyway`: what does it all the same.
+    pub(crate) fn told(self, anyway: impl FnOnce(Guard) -> String) -> Complaint {
+        let anyway = anyway(self.guard);
+        let Objection { text, instead } = self.objection;
+        let hint = match instead {
+            Some(instead) => format!("{instead}; {anyway}"),
+            None => anyway,
+        };
+        Complaint::new(self.code, text).hint(hint)
+    }
+}
+
+impl From<GuardSaysNo> for Complaint {
+    fn from(no: GuardSaysNo) -> Self {
+        no.told(|guard| format!("--allow {guard} does it anyway"))
+    }
+}
 
 fn first_no(
     rules: &[Rule],
     guarded: &Guarded<'_>,
     allow: &BTreeSet<Guard>,
-) -> Result<(), Complaint> {
+) -> Result<(), GuardSaysNo> {
     for (code, guard, rule) in rules {
         if !allow.contains(guard)
-            && let Some(Objection { text, instead }) = rule(guarded)
+            && let Some(objection) = rule(guarded)
         {
-            let anyway = format!("--allow {guard} does it anyway");
-            let hint = match instead {
-                Some(instead) => format!("{instead}; {anyway}"),
-                None => anyway,
-            };
-            return Err(Complaint::new(*code, text).hint(hint));
+            return Err(GuardSaysNo {
+                code: *code,
+                guard: *guard,
+                objection,
+            });
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::crossing::Crossing;
 use super::steps::Plan;
 use crate::docker::container::Container;
 use crate::docker::image::Brought;
@@ -53,24 +54,6 @@ pub(crate) struct LeftBehind {
     pub to: PathBuf,
     /// Something that only the present one has.
     pub entry: String,
-}
-
-/// What speaks against a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Objection {
-    /// What would be lost.
-    pub text: String,
-    /// What to type to keep it, if there is something.
-    pub instead: Option<String>,
-}
-
-impl From<String> for Objection {
-    fn from(text: String) -> Self {
-        Self {
-            text,
-            instead: None,
-        }
-    }
 }
 
 impl Guarded<'_> {
@@ -147,6 +130,8 @@ pub(crate) struct Guarded<'a> {
     pub left_behind: &'a [LeftBehind],
     /// Keys without a value for which the application has made one, and the file that it lies in.
     pub generated: &'a [(String, String)],
+    /// Which versions of the application are passed.
+    pub crossing: Option<&'a Crossing>,
     /// The literal `down` is asked for.
     pub down: bool,
 }

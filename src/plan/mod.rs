@@ -1,6 +1,7 @@
 //! The plan: which services are touched, how, and why. Pure functions from two resolved models, the
 //! routes of the edited files and the containers to ordered steps; no I/O, no clock, no async.
 
+pub(crate) mod crossing;
 mod data_guards;
 mod diff;
 mod follow;
@@ -8,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod guarded;
 pub(crate) mod image;
 mod inputs;
+mod objection;
 pub(crate) mod own_layer;
 mod signing_keys;
 mod state;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::data_guards::real_name;
-use super::guarded::{Guarded, Objection};
+use super::guarded::Guarded;
+use super::objection::Objection;
 use super::store::{Jump, StoreVersion};
 use crate::docker::container::{Container, Mount};
 use crate::event::ServiceName;

@@ -73,6 +73,74 @@ pub(crate) struct Profile {
     /// By which keys its cookies are made.
     #[serde(default)]
     pub cookies: CookieKeys,
+    /// A file in its container that says its version, as `package.json` does.
+    pub version_file: Option<String>,
+    /// Versions from which on something is otherwise, the oldest first.
+    #[serde(default)]
+    pub upgrades: Vec<UpgradeStep>,
+}
+
+/// A step from one version to a later one that is more than other files. Whoever goes further passes it
+/// as well.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpgradeStep {
+    /// The last version before it.
+    pub from: String,
+    /// The first one after it.
+    pub to: String,
+    /// What a person has to do first, each in a sentence without a full stop.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Keys of its environment that need a value first.
+    #[serde(default)]
+    pub needs_keys: Vec<String>,
+    /// What is run once, between the two.
+    pub once: Option<RunOnce>,
+    /// Whether the version before reads what the one after has written.
+    #[serde(default = "yes")]
+    pub way_back: bool,
+    /// What it does not read; reads on from "cannot read".
+    pub lost: Option<String>,
+    /// What keeps the one after from writing that: all of them together.
+    #[serde(default)]
+    pub keeps_way_back: Vec<WayBackSwitch>,
+    /// Where this is told.
+    pub source: String,
+}
+
+/// A command that is run once in a container of the new image, with the old container stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunOnce {
+    /// The command. It may be run again where it was cut off.
+    pub command: Vec<String>,
+    /// The folder in the container to run it in; the image's without one.
+    pub folder: Option<String>,
+    /// The same that only says what it would do.
+    #[serde(default)]
+    pub dry_run: Vec<String>,
+    /// What for, in a sentence without a full stop.
+    pub about: String,
+}
+
+/// A setting that keeps older versions able to read what a new one writes, by a key of the environment or by
+/// a path in a file. Where there are both, either will do, and the file counts more.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WayBackSwitch {
+    /// The key and its value.
+    pub key: Option<String>,
+    /// One of `config_files`.
+    pub file: Option<String>,
+    /// A path in it.
+    pub path: Option<String>,
+    /// The value of either.
+    pub value: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The keys that decide on an application's cookies.

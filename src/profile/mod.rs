@@ -2,13 +2,21 @@
 //! what it keeps elsewhere. Pure; the data stands in `templates/profiles`.
 
 pub(crate) mod format;
+pub(crate) mod image;
 pub(crate) mod key_facts;
 pub(crate) mod recognise;
+pub(crate) mod upgrades;
+pub(crate) mod version;
 
 use std::sync::OnceLock;
 
 use crate::complaint::{Code, Complaint};
-pub(crate) use format::{GeneratedIn, Key, KeyType, Page, Profile, SecretChange, Sends, SignIn};
+pub(crate) use format::{
+    GeneratedIn, Key, KeyType, Page, Profile, SecretChange, Sends, SignIn, UpgradeStep,
+    WayBackSwitch,
+};
+
+pub(crate) use version::{is_since, numbers};
 
 /// The profile of everything that no other one recognises.
 pub(crate) const GENERIC: &str = "generic";
@@ -44,6 +52,12 @@ fn read_all() -> Result<Vec<Profile>, Complaint> {
         })
     });
     let mut all = read.collect::<Result<Vec<Profile>, _>>()?;
+    for profile in &all {
+        if let Some(wrong) = profile.upgrades.iter().find_map(upgrades::contradiction) {
+            let text = format!("the profile {} is malformed", profile.name);
+            return Err(Complaint::new(Code::BadProfile, text).details(&wrong));
+        }
+    }
     all.sort_by_key(|profile| profile.name == GENERIC);
     Ok(all)
 }
@@ -99,20 +113,6 @@ impl Profile {
         let sum = crate::hash::sha256(value.as_bytes());
         known.contains(&sum)
     }
-}
-
-/// Whether a version is this one or a later one.
-pub(crate) fn is_since(version: &str, since: &str) -> bool {
-    numbers(version) >= numbers(since)
-}
-
-/// The numbers of a version, for comparing; a candidate (`-rc1`) counts as what it is one of.
-fn numbers(version: &str) -> Vec<u64> {
-    let plain = version.trim_start_matches('v');
-    let plain = plain.split(['-', '+']).next().unwrap_or(plain);
-    let mut numbers: Vec<u64> = plain.split('.').map_while(|n| n.parse().ok()).collect();
-    numbers.resize(3.max(numbers.len()), 0);
-    numbers
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::fault::fault;
 use crate::health::cause;
 use crate::health::watch::Watch;
+use crate::plan::crossing::Crossing;
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::in_force;
 use crate::rollback::{self, Rollback, RollbackEnd};
@@ -99,7 +100,10 @@ impl Transaction<'_> {
                     further.unwrap_or_default()
                 )
             }
-            None if self.leaves_something() => format!("{done} Undo: refit rollback"),
+            None if self.leaves_something() => match self.crossing().and_then(Crossing::holds) {
+                Some(holds) => format!("{done} {holds}"),
+                None => format!("{done} Undo: refit rollback"),
+            },
             None => done,
         }
     }

@@ -1,6 +1,7 @@
 //! A run that got its number: checkpoint, write, prepare, converge, watch, effect, and then the
 //! commit or the rollback, which `ending` tells.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -30,6 +31,7 @@ use crate::host::exchange::{Exchanged, New, exchange};
 use crate::host::process::start_time;
 use crate::host::signals::Signals;
 use crate::host::sockets::Listens;
+use crate::plan::crossing::{Crossing, WayBack};
 use crate::request::{Request, Strategy};
 use crate::rollback::checkpoint::Checkpoint;
 use crate::rollback::saved_file::keep_aside;
@@ -58,6 +60,8 @@ pub(crate) struct Transaction<'a> {
     pub(super) signals: &'a Signals,
     /// When it began.
     pub(super) began: Timestamp,
+    /// Which versions of the application it passes, by the images that have come.
+    pub(super) crossing: OnceCell<Option<Crossing>>,
 }
 
 impl<'a> Transaction<'a> {
@@ -93,6 +97,7 @@ impl<'a> Transaction<'a> {
             emitter: emitter.of_run(run).hiding(redactor),
             signals,
             began: Timestamp::now(),
+            crossing: OnceCell::new(),
         };
         OpenRun::begin(&transaction.place.located.args.directory, state, run);
         match transaction.begin() {
@@ -359,14 +364,46 @@ impl<'a> Transaction<'a> {
         }
         let options = &self.request.options;
         let came = guarding::images_that_came(&self.place, self.assessment, options).await;
-        came.map_err(|complaint| {
+        let crossing = came.map_err(|complaint| {
             let hint = complaint.hint.clone();
             let mut failure = Failure::from(complaint);
             failure.details.extend(hint);
             failure
         })?;
+        self.tell_crossing(crossing)?;
         fault!("prepare.after");
         Ok(inputs)
+    }
+
+    /// Says what the images that came tell of the versions that are passed, where that is news.
+    fn tell_crossing(&self, crossing: Option<Crossing>) -> Result<(), Failure> {
+        let told = |crossing: &Option<Crossing>| -> Vec<String> {
+            crossing.iter().flat_map(Crossing::told).collect()
+        };
+        let before = told(&self.assessment.crossing);
+        let news = told(&crossing)
+            .into_iter()
+            .filter(|text| !before.contains(text));
+        for text in news {
+            self.emitter.note(NoteCode::Note, text);
+        }
+        for one in crossing.iter().flat_map(Crossing::up) {
+            let kept_by = match &one.way_back {
+                WayBack::Open => continue,
+                WayBack::Kept(switches) => switches.iter().map(|one| one.name.clone()).collect(),
+                WayBack::Lost(_) => Vec::new(),
+            };
+            let to = one.step.to.clone();
+            self.journal.add(Entry::PassingVersion { to, kept_by })?;
+        }
+        let _ = self.crossing.set(crossing);
+        Ok(())
+    }
+
+    /// Which versions of the application are passed, as far as it is known by now.
+    pub(super) fn crossing(&self) -> Option<&Crossing> {
+        let planned = || self.assessment.crossing.as_ref();
+        self.crossing.get().map_or_else(planned, Option::as_ref)
     }
 
     /// Of the services whose images are built now, what they are built from.

@@ -10,7 +10,8 @@ use super::model::Model;
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
 use crate::host::files;
-use crate::profile::recognise::{self, Candidate, Recognised, image_name, image_tag};
+use crate::profile::image::{image_name, image_tag};
+use crate::profile::recognise::{self, Candidate, Recognised};
 use crate::profile::{self, Profile};
 
 /// Images that are no application of their own.

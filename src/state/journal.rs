@@ -100,6 +100,13 @@ pub(crate) enum Entry {
     Written,
     /// Images are about to be pulled or built.
     Preparing,
+    /// A version of the application is passed that older ones cannot take back.
+    PassingVersion {
+        /// The first version after the step.
+        to: String,
+        /// Keys and paths of the settings that keep the way back; none: there is none.
+        kept_by: Vec<String>,
+    },
     /// Containers of these services are about to be touched.
     Touching {
         /// The services.
@@ -291,6 +298,7 @@ impl Entry {
             | Self::LeftAlone { .. }
             | Self::Written
             | Self::Preparing
+            | Self::PassingVersion { .. }
             | Self::Touching { .. }
             | Self::Converged
             | Self::Left { .. }

@@ -1,6 +1,6 @@
 //! The runs of a stack, read from their journals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -180,6 +180,7 @@ impl Record {
             | Entry::LeftAlone { .. }
             | Entry::Written
             | Entry::Preparing
+            | Entry::PassingVersion { .. }
             | Entry::Converged
             | Entry::Verdict { .. }
             | Entry::Effect { .. }
@@ -300,6 +301,40 @@ pub(crate) fn past_work(state: &StackState) -> Result<PastWork, StateError> {
     Ok(found)
 }
 
+/// The versions without a way back that some runs have passed, where settings have kept it, and no run has
+/// changed these since.
+///
+/// # Errors
+/// The folder of runs cannot be listed.
+pub(crate) fn kept_way_back(
+    state: &StackState,
+    runs: &[RunId],
+) -> Result<BTreeSet<String>, StateError> {
+    Ok(kept_among(&all(state)?.known, runs))
+}
+
+/// Whatever became of a run, the settings that it wrote may have been in force for a while.
+fn kept_among(records: &[Record], runs: &[RunId]) -> BTreeSet<String> {
+    let mut kept: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for record in records {
+        let changed = |name: &String| {
+            let mut lines = record.lines.iter();
+            lines.any(|line| matches!(&line.entry, Entry::Change { key, .. } if key == name))
+        };
+        // What the run itself sets, it sets before the new version starts.
+        kept.retain(|_, by| !by.iter().any(changed));
+        for line in record.lines.iter().filter(|_| runs.contains(&record.run)) {
+            if let Entry::PassingVersion { to, kept_by } = &line.entry {
+                match kept_by.is_empty() {
+                    true => drop(kept.remove(to)),
+                    false => drop(kept.insert(to.clone(), kept_by.clone())),
+                }
+            }
+        }
+    }
+    kept.into_keys().collect()
+}
+
 /// The containers that runs left, by their IDs, as the newest run did. What cannot be read is not known.
 pub(crate) fn left(state: &StackState) -> BTreeMap<String, LeftContainer> {
     let known = all(state).map(|runs| runs.known).unwrap_or_default();
@@ -406,5 +441,37 @@ mod tests {
         // No process has this number: it is above what the kernel gives.
         let gone = begin(u32::MAX);
         assert_eq!(standing(vec![gone, Entry::Written]), Standing::CutOff);
+    }
+    #[test]
+    fn a_way_back_is_kept_as_long_as_no_run_changes_what_keeps_it() {
+        let at = Timestamp::UNIX_EPOCH;
+        let record = |run: u64, entries: Vec<Entry>| {
+            let lines = entries.into_iter().map(|entry| Line { at, entry });
+            Record::of_lines(RunId(run), lines.collect())
+        };
+        let change = |key: &str| Entry::Change {
+            file: ".env".into(),
+            key: key.into(),
+            before: None,
+            after: None,
+            secret: false,
+            added: false,
+            removed: false,
+        };
+        let passing = |kept_by: &[&str]| Entry::PassingVersion {
+            to: "2.0".into(),
+            kept_by: kept_by.iter().map(|&name| name.into()).collect(),
+        };
+        let kept = |records: &[Record], runs: &[u64]| {
+            let runs: Vec<RunId> = runs.iter().map(|run| RunId(*run)).collect();
+            !kept_among(records, &runs).is_empty()
+        };
+        let upgrade = || record(2, vec![change("A"), passing(&["A", "b.c"])]);
+        assert!(kept(&[record(1, vec![change("A")]), upgrade()], &[1, 2]));
+        assert!(kept(&[upgrade(), record(3, vec![change("B")])], &[2, 3]));
+        assert!(!kept(&[upgrade(), record(3, vec![change("b.c")])], &[2]));
+        assert!(!kept(&[record(2, vec![passing(&[])])], &[2]));
+        // It is not what is undone.
+        assert!(!kept(&[upgrade(), record(3, vec![])], &[3]));
     }
 }

@@ -63,6 +63,7 @@ mod lock;
 mod neighbours;
 mod nights;
 mod notify;
+mod one_way;
 mod own_layer;
 mod plan;
 mod random_kills;

@@ -10,7 +10,7 @@ use crate::docker::container::Health;
 use crate::doctor::{Answered, Outside, REDIS, Visit};
 use crate::host::{http, redis};
 use crate::profile::Page;
-use crate::profile::recognise::image_name;
+use crate::profile::image::image_name;
 use crate::stack::address;
 use crate::stack::url::Address;
 

@@ -59,6 +59,7 @@ fn refused(before: Value, after: Value, keys: &[ChangedKey<'_>], down: bool) -> 
         own_keys: &["MY_SIGNING_KEY".to_owned()],
         missing_sources: &["/gone".into()],
         generated: &[],
+        crossing: None,
         left_behind: &[],
         down,
     };
@@ -141,6 +142,7 @@ fn a_renamed_service_on_the_same_volume() {
         own_keys: &[],
         missing_sources: &[],
         generated: &[],
+        crossing: None,
         left_behind: &[],
         down: false,
     };
@@ -178,6 +180,7 @@ fn a_moving_tag_is_judged_by_what_the_images_say() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            crossing: None,
             left_behind: &[],
             down: false,
         };
@@ -274,6 +277,7 @@ fn a_database_that_is_made_anew_with_another_password_or_place() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            crossing: None,
             left_behind: &[],
             down: false,
         };
@@ -359,6 +363,7 @@ fn an_anonymous_volume_goes_out_of_sight() {
             own_keys: &[],
             missing_sources: &[],
             generated: &[],
+            crossing: None,
             left_behind: &[],
             down: false,
         };
@@ -411,6 +416,7 @@ fn what_lies_in_a_folder_that_is_no_longer_mounted() {
             entry: "rows".to_owned(),
         }],
         generated: &[],
+        crossing: None,
         down: false,
     };
     let refused = check(&guarded, &BTreeSet::new()).unwrap_err();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::docker::container::PublishedPort;
 use crate::docker::running::Neighbour;
 use crate::event::ServiceName;
-use crate::profile::recognise::image_name;
+use crate::profile::image::image_name;
 use crate::recipe::exposure::{Binding, TUNNELS, any, closed_by_nobody, image_of, is_proxy};
 use crate::stack::address::is_open;
 use crate::stack::model::{Model, Service};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::event::ServiceName;
-use crate::profile::recognise::image_name;
+use crate::profile::image::image_name;
 use crate::stack::address::is_open;
 use crate::stack::model::{Model, Service};
 

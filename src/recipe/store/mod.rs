@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::complaint::{Code, Complaint};
 use crate::event::ServiceName;
-use crate::profile::recognise::image_name;
+use crate::profile::image::image_name;
 use crate::recipe::format::fields::{AddedService, Application, LABEL, Recipe};
 use crate::recipe::input::render::Filling;
 use crate::recipe::key_target::{Edits, below};

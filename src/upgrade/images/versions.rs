@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::docker::image::LocalImage;
 use crate::docker::manifest::RemoteImage;
+use crate::profile::version;
 
 /// What is told of another image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,7 +23,10 @@ impl ImageVersions {
         let Some(remote) = remote else {
             return Self::default();
         };
-        let versions = (version(&running.labels), version(&remote.labels));
+        let versions = (
+            version::label(&running.labels),
+            version::label(&remote.labels),
+        );
         let (Some(from), Some(to)) = versions else {
             return Self::default();
         };
@@ -32,12 +36,6 @@ impl ImageVersions {
             release_notes: release_notes(&remote.labels),
         }
     }
-}
-
-fn version(labels: &BTreeMap<String, String>) -> Option<String> {
-    let version = labels.get("org.opencontainers.image.version")?.trim();
-    let is_one_word = !version.is_empty() && !version.contains(char::is_whitespace);
-    is_one_word.then(|| version.to_owned())
 }
 
 /// Forges have a page of their own for them.
