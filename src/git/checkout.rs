@@ -254,7 +254,11 @@ impl Git {
     /// # Errors
     /// git fails.
     pub(crate) async fn commit(&self, name: &str) -> Result<Option<Oid>, GitError> {
-        let wanted = format!("{name}^{{commit}}");
+        let wanted = match name.strip_prefix(":/") {
+            // What it searches for has no end.
+            Some(words) => format!("HEAD^{{/{words}}}^{{commit}}"),
+            None => format!("{name}^{{commit}}"),
+        };
         let ask = self
             .ask("rev-parse")
             .args(["-q", "--verify", "--end-of-options"]);
@@ -293,10 +297,39 @@ impl Git {
         let mut parts = text.lines().next().unwrap_or_default().split('\0');
         let mut next = || parts.next().unwrap_or_default().to_owned();
         let (tracking, remote, upstream) = (next(), next(), next());
-        Ok((!tracking.is_empty()).then_some(Upstream {
+        match tracking.is_empty() {
+            true => self.upstream_not_fetched(branch).await,
+            false => Ok(Some(Upstream {
+                remote,
+                branch: upstream,
+                tracking,
+            })),
+        }
+    }
+
+    /// A branch of the remote that a plain fetch leaves out, as in a single-branch clone: git has no name
+    /// for it then.
+    async fn upstream_not_fetched(&self, branch: &str) -> Result<Option<Upstream>, GitError> {
+        let of = async |name: &str| {
+            let setting = format!("branch.{branch}.{name}");
+            self.ask("config")
+                .args(["--get", &setting])
+                .text_if_any()
+                .await
+        };
+        let (Some(remote), Some(upstream)) = (of("remote").await?, of("merge").await?) else {
+            return Ok(None);
+        };
+        let name = upstream.strip_prefix("refs/heads/");
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        // It may be `.`, or an address.
+        let is_remote = self.remotes().await?.contains(&remote);
+        Ok(is_remote.then(|| Upstream {
+            tracking: format!("refs/remotes/{remote}/{name}"),
+            branch: upstream.clone(),
             remote,
-            branch: upstream,
-            tracking,
         }))
     }
 }

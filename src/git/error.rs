@@ -61,6 +61,15 @@ pub enum GitError {
         /// From the top of the work tree.
         files: Vec<PathBuf>,
     },
+    /// Files were removed here, or git was told not to track them, and upstream has changed them.
+    #[error(
+        "removed here, or no longer tracked, and changed upstream: {}",
+        list(files)
+    )]
+    GoneHere {
+        /// From the top of the work tree.
+        files: Vec<PathBuf>,
+    },
     /// Staged texts and the target change the same lines.
     #[error(
         "{} staged here, and the same lines change with the move: {}",
@@ -81,7 +90,7 @@ pub enum GitError {
         files: Vec<Removed>,
     },
     /// The branch that is followed is not at the remote any more.
-    #[error("{remote} has no branch {branch} any more")]
+    #[error("{remote} has no branch {branch}{}", any_more(*followed))]
     BranchGone {
         /// The remote.
         remote: String,
@@ -196,6 +205,14 @@ fn are_gone(commits: Commits) -> &'static str {
     }
 }
 
+/// What git follows was there when it was set so.
+fn any_more(followed: FollowedBy) -> &'static str {
+    match followed {
+        FollowedBy::Git => " any more",
+        FollowedBy::Settings => "",
+    }
+}
+
 fn files_are(files: &[PathBuf]) -> String {
     match files.len() {
         1 => "1 file is".to_owned(),
@@ -236,9 +253,10 @@ impl GitError {
             Self::Network { .. } => Code::GitNetwork,
             Self::NoUpstream { .. } => Code::GitNoUpstream,
             Self::NoSuchRef { .. } => Code::GitNoSuchRef,
-            Self::Conflict { .. } | Self::StagedConflict { .. } | Self::EditedAndGone { .. } => {
-                Code::GitConflict
-            }
+            Self::Conflict { .. }
+            | Self::GoneHere { .. }
+            | Self::StagedConflict { .. }
+            | Self::EditedAndGone { .. } => Code::GitConflict,
             Self::EditedMeanwhile { .. } | Self::MovedMeanwhile { .. } => Code::Edited,
             Self::BranchGone { .. } => Code::GitBranchGone,
             Self::Untracked { .. } => Code::GitUntracked,
@@ -269,6 +287,7 @@ impl GitError {
             Self::NoSuchRef { nearest: Some(name), .. } => format!("did you mean --to {name}?"),
             Self::NoSuchRef { .. } => "`git tag` and `git branch -r` list what there is".to_owned(),
             Self::Conflict { .. } => "commit or undo these edits, or move them to a file that git does not track, such as a compose override".to_owned(),
+            Self::GoneHere { .. } => "git reset -- FILE tracks it again and leaves your text; git checkout HEAD -- FILE brings git's text back".to_owned(),
             Self::StagedConflict { .. } => "commit what is staged, or unstage it: git restore --staged FILE (git show :FILE prints the text that is staged)".to_owned(),
             Self::EditedAndGone { files } => of_gone(files),
             Self::BranchGone { remote, branch, default, followed } => {
@@ -277,7 +296,7 @@ impl GitError {
             Self::EditedMeanwhile { .. } | Self::MovedMeanwhile { .. } => {
                 "run the command again".to_owned()
             }
-            Self::Untracked { .. } => "move these files away, or rename them".to_owned(),
+            Self::Untracked { files } => of_untracked(files),
             Self::Rewritten { .. } => "if that is expected: --allow rewritten (the old commit is kept under refs/refit/)".to_owned(),
             Self::Diverged { .. } => "push or rebase your commits, or leave them behind with --allow rewritten (they are kept under refs/refit/)".to_owned(),
             Self::Busy { way_out, .. } => (*way_out).to_owned(),
@@ -289,7 +308,7 @@ impl GitError {
     pub(super) fn failed(what: &str, message: &str) -> Self {
         Self::Failed {
             what: what.to_owned(),
-            message: Redactor::default().redact(message.trim()),
+            message: redacted(message.trim()),
         }
     }
 
@@ -350,6 +369,15 @@ impl GitError {
             folder,
         }
     }
+}
+
+fn of_untracked(files: &[PathBuf]) -> String {
+    let Some(first) = files.first().map(|file| file.display()) else {
+        return "run the command again".to_owned();
+    };
+    format!(
+        "keep your text under another name (mv {first} {first}.mine), upgrade, then put it where it belongs now"
+    )
 }
 
 fn of_gone(files: &[Removed]) -> String {
@@ -422,7 +450,29 @@ fn words(stderr: &str) -> String {
         .filter(|line| !line.is_empty() && !line.starts_with("hint:"))
         .filter(|line| super::progress::parse(line).is_none())
         .collect();
-    Redactor::default().redact(&kept.join("\n"))
+    redacted(&kept.join("\n"))
+}
+
+/// Without what may be a secret. An object's name looks like one, and is shown as far as refit shows it
+/// elsewhere; in an address it may be one.
+fn redacted(text: &str) -> String {
+    let is_hex = |run: &str| run.len() == 40 && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        if ["://", "@", "="].iter().any(|mark| word.contains(mark)) {
+            shown.push_str(word);
+            continue;
+        }
+        let ends = |c: char| !c.is_ascii_alphanumeric();
+        for run in word.split_inclusive(ends) {
+            let name = run.trim_end_matches(ends);
+            match is_hex(name) {
+                true => shown.extend([&name[..9], &run[name.len()..]]),
+                false => shown.push_str(run),
+            }
+        }
+    }
+    Redactor::default().redact(&shown)
 }
 
 /// A user as people know him, with the number where the name is not known.
@@ -446,6 +496,7 @@ impl From<GitError> for Complaint {
             | GitError::Network { message }
             | GitError::Failed { message, .. } => complaint = complaint.details(message),
             GitError::Conflict { files }
+            | GitError::GoneHere { files }
             | GitError::StagedConflict { files }
             | GitError::Untracked { files }
             | GitError::EditedMeanwhile { files }
@@ -463,6 +514,7 @@ impl From<GitError> for Complaint {
             | GitError::NoUpstream { .. }
             | GitError::NoSuchRef { .. }
             | GitError::Conflict { .. }
+            | GitError::GoneHere { .. }
             | GitError::StagedConflict { .. }
             | GitError::EditedAndGone { .. }
             | GitError::BranchGone { .. }
@@ -473,5 +525,32 @@ impl From<GitError> for Complaint {
             | GitError::Busy { .. } => {}
         }
         complaint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn a_commit_is_no_secret_and_a_login_is() {
+        let commit = "3c9099a41d17bc5df0e1490600eec17f6c5f9a14";
+        let text = format!("fatal: remote error: upload-pack: not our ref {commit}");
+        assert_eq!(
+            redacted(&text),
+            "fatal: remote error: upload-pack: not our ref 3c9099a41"
+        );
+        let text =
+            format!("error: 'refs/tags/{commit}..HEAD' is no name\nfatal: {commit}, {commit}");
+        let shown = "error: 'refs/tags/3c9099a41..HEAD' is no name\nfatal: 3c9099a41, 3c9099a41";
+        assert_eq!(redacted(&text), shown);
+        for login in [
+            "https://{}@example.org/x",
+            "https://me:{}@example.org",
+            "token={}",
+        ] {
+            let text = format!("fatal: cannot read {}", login.replace("{}", commit));
+            assert!(!redacted(&text).contains("3c9099a41"), "{text}");
+        }
     }
 }

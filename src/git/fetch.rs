@@ -88,7 +88,9 @@ impl Git {
         name: &str,
         mut progress: impl FnMut(GitProgress),
     ) -> Result<bool, GitError> {
-        if remote == "." || name.is_empty() || name.contains([':', '*', '+', '^', '~', ' ']) {
+        let of_branch = format!("refs/heads/{name}");
+        let is_name = self.ask("check-ref-format").arg(&of_branch);
+        if remote == "." || name.starts_with(['-', '+']) || !is_name.ended().await?.ok() {
             return Ok(false);
         }
         let mut refspecs = vec![
@@ -109,6 +111,25 @@ impl Git {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a plain fetch brings this branch of a remote: that of a single-branch clone does not.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn fetches(&self, remote: &str, branch: &str) -> Result<bool, GitError> {
+        let setting = format!("remote.{remote}.fetch");
+        let ask = self.ask("config").args(["--get-all", &setting]);
+        let refspecs = ask.text_if_any().await?.unwrap_or_default();
+        let whole = format!("refs/heads/{branch}");
+        let covers = |refspec: &str| {
+            let from = refspec.trim_start_matches('+').split(':').next();
+            from.is_some_and(|from| match from.split_once('*') {
+                Some((start, end)) => whole.starts_with(start) && whole.ends_with(end),
+                None => from == whole || from == branch,
+            })
+        };
+        Ok(remote == "." || refspecs.lines().any(covers))
     }
 
     async fn fetch_ask(&self) -> Result<GitCall<'_>, GitError> {

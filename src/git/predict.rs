@@ -39,6 +39,8 @@ pub(crate) struct Prediction {
     pub tree: Oid,
     /// Tracked files whose local edits the target contradicts.
     pub conflicts: Vec<PathBuf>,
+    /// Those of them that are gone here, from the folder or from git's index.
+    pub gone_here: Vec<PathBuf>,
     /// The index now and after the move. Without meaning where there are conflicts.
     pub staged: StagedTrees,
     /// Files whose staged texts alone the target contradicts.
@@ -57,16 +59,24 @@ impl Prediction {
     /// Refuses what would lose something.
     ///
     /// # Errors
-    /// [`GitError::EditedAndGone`], [`GitError::Conflict`], [`GitError::StagedConflict`] and
-    /// [`GitError::Untracked`].
+    /// [`GitError::EditedAndGone`], [`GitError::Conflict`], [`GitError::GoneHere`],
+    /// [`GitError::StagedConflict`] and [`GitError::Untracked`].
     pub(crate) fn refuse_loss(&self) -> Result<(), GitError> {
         if !self.edited_and_gone.is_empty() {
             let files = self.edited_and_gone.clone();
             return Err(GitError::EditedAndGone { files });
         }
-        if !self.conflicts.is_empty() {
-            let files = self.conflicts.clone();
+        let edited = self
+            .conflicts
+            .iter()
+            .filter(|path| !self.gone_here.contains(path));
+        let files: Vec<PathBuf> = edited.cloned().collect();
+        if !files.is_empty() {
             return Err(GitError::Conflict { files });
+        }
+        if !self.gone_here.is_empty() {
+            let files = self.gone_here.clone();
+            return Err(GitError::GoneHere { files });
         }
         if !self.staged_conflicts.is_empty() {
             let files = self.staged_conflicts.clone();
@@ -187,10 +197,14 @@ impl Checkout {
         let edited_and_gone = git.edited_and_gone(base, &worktree, wanted).await?;
         conflicts.retain(|path| edited_and_gone.iter().all(|gone| gone.path != *path));
         let (in_the_way, same) = self.untracked_below(&changes).await?;
+        let gone = git.removed(base, &worktree).await?;
+        let is_gone = |path: &&PathBuf| gone.iter().any(|gone| gone.path == **path);
+        let gone_here: Vec<PathBuf> = conflicts.iter().filter(is_gone).cloned().collect();
         let staged = staged.await?;
         let mut staged_conflicts = staged.conflicts;
         staged_conflicts.retain(|path| !conflicts.contains(path));
         Ok(Prediction {
+            gone_here,
             staged: staged.trees,
             staged_conflicts,
             worktree,
@@ -431,7 +445,14 @@ impl Git {
         let tree = String::from_utf8_lossy(fields.next().unwrap_or_default()).into_owned();
         let tree = tree.trim().parse();
         let tree = tree.map_err(|_| ask.failure(&ended))?;
-        let mut conflicts: Vec<PathBuf> = fields.map(path).collect();
+        // Of a path that is of another kind on each side, one has git's name for that side.
+        let sides = [&ours, &theirs].map(|side| format!("~{side}"));
+        let own = |name: &[u8]| {
+            let mut sides = sides.iter();
+            let end = sides.find(|side| name.ends_with(side.as_bytes()));
+            path(&name[..name.len() - end.map_or(0, String::len)])
+        };
+        let mut conflicts: Vec<PathBuf> = fields.map(own).collect();
         conflicts.sort();
         conflicts.dedup();
         Ok((tree, conflicts))

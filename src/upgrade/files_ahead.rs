@@ -2,7 +2,7 @@
 //! stack of the same checkout was upgraded, or an upgrade was left half done. What came with the checkout
 //! is put in force; what a person typed is left to `apply`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use crate::assessment::{Assessment, read_files};
 use crate::complaint::Complaint;
 use crate::event::{Action, Outcome, Reason, Route, RunId, ServiceName};
 use crate::git::{Checkout, GitError};
+use crate::plan::Plan;
 use crate::rollback::baseline;
 use crate::stack::Place;
 use crate::stack::build;
@@ -158,7 +159,8 @@ async fn built_since(checkout: &Checkout, beside: &mut BesideWhatRuns) -> Result
     Ok(())
 }
 
-/// Beside a newer version: what differs of the services that it does not touch.
+/// Beside a newer version: what differs already, and takes effect with it where it makes a container anew
+/// or starts one, and stays as it is elsewhere.
 ///
 /// # Errors
 /// As [`read`].
@@ -177,14 +179,44 @@ pub(super) async fn tell_differing(
         .iter()
         .map(|one| &one.service)
         .collect();
-    let left = beside.found.drifts.into_iter().filter(|drift| {
-        assessment.plan.step(&drift.service).is_none()
-            && !known.contains(&drift.service)
-            && assessment.after.services.contains_key(&drift.service)
+    let stays = |drift: &Drift| {
+        !known.contains(&drift.service) && assessment.after.services.contains_key(&drift.service)
+    };
+    let (taken, left): (Vec<Drift>, Vec<Drift>) = beside
+        .found
+        .drifts
+        .into_iter()
+        .filter(stays)
+        .partition(|drift| is_taken(&assessment.plan, drift));
+    // Of a service that is recreated, what is not of files is gone with the old container.
+    let left = left.into_iter().filter(|drift| {
+        let step = assessment.plan.step(&drift.service);
+        step.is_none_or(|step| !step.action.makes_container())
     });
-    let left: Vec<Drift> = left.collect();
     assessment.differing.extend(left);
+    let mut waiting: BTreeMap<ServiceName, Vec<String>> = BTreeMap::new();
+    for drift in taken {
+        let texts = waiting.entry(drift.service).or_default();
+        texts.push(drift.reason.text);
+    }
+    let told = waiting.into_iter().map(|(service, what)| {
+        format!(
+            "{service} {}: that waited in the files, and takes effect with this run",
+            what.join(", ")
+        )
+    });
+    assessment.notes.extend(told);
     Ok(())
+}
+
+/// Whether a difference of files is none any more once the plan is carried out.
+fn is_taken(plan: &Plan, drift: &Drift) -> bool {
+    let Some(step) = plan.step(&drift.service) else {
+        return false;
+    };
+    let is_read_anew = matches!(drift.action, Action::Restart | Action::Signal);
+    drift.is_of_files()
+        && (step.action.makes_container() || is_read_anew && step.action == Action::Restart)
 }
 
 /// Files of the stack that git does not have as they are, that were written after the first of the

@@ -139,13 +139,13 @@ impl KeptFiles {
     /// What the person is told of each.
     pub(super) fn notes(&self, place: &Place) -> Vec<String> {
         let note = |one: &KeptFile| {
+            let file = place.shown(&one.path);
             let what = match &one.removed.renamed_to {
-                Some(to) => format!("renamed it to {}", to.display()),
-                None => "removed it".to_owned(),
+                Some(to) => format!("renamed {file} to {}", to.display()),
+                None => format!("removed {file}"),
             };
             format!(
-                "upstream {what}; {} is in use here, and stays as it is, no longer tracked by git",
-                place.shown(&one.path)
+                "upstream {what}; {file} is in use here, and stays as it is, no longer tracked by git"
             )
         };
         self.0.iter().map(note).collect()

@@ -64,9 +64,9 @@ fn an_env_file_that_upstream_renames_or_removes_stays_with_what_is_in_it() {
         for answer in [checked, answer] {
             answer
                 .says(
-                    "upstream renamed it to .env.example; .env is in use here, and stays as it is",
+                    "upstream renamed .env to .env.example; .env is in use here, and stays as it is",
                 )
-                .says("upstream removed it; own.env is in use here, and stays as it is")
+                .says("upstream removed own.env; own.env is in use here, and stays as it is")
                 .never_says("local edits kept");
         }
         assert_eq!(clone.stack.read(".env"), mine);
@@ -92,7 +92,7 @@ fn a_mounted_file_that_upstream_unlists_stays_while_it_is_mounted() {
     clone
         .refit(&["upgrade"])
         .exits(0)
-        .says("upstream renamed it to web.conf.sample; web.conf is in use here");
+        .says("upstream renamed web.conf to web.conf.sample; web.conf is in use here");
     assert_eq!(clone.stack.read("web.conf"), config("one", "mine"));
     assert_eq!(
         clone.inside("/etc/web.conf"),
@@ -636,4 +636,43 @@ fn an_env_file_that_is_renamed_with_its_use() {
     clone.refit(&["upgrade"]).exits(0).never_says("in use here");
     assert_eq!(environment(&clone, "A"), "1");
     assert!(!clone.top.join("old.env").exists());
+}
+
+/// What somebody typed and did not apply takes effect with the new container.
+#[test]
+fn edits_that_wait_are_named_in_the_plan() {
+    let more = "env_file: [own.env, {path: more.env, required: false}]";
+    let web = |value: &str| idle(&format!("{more}, environment: {{V: '{value}'}}"));
+    let compose = |value: &str| format!("services:\n  web: {}\n", web(value));
+    let files = [
+        ("compose.yaml", compose("1")),
+        ("own.env", "OWN=1\n".to_owned()),
+        (".gitignore", "more.env\n".to_owned()),
+    ];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    clone.stack.write("own.env", "OWN=mine\n");
+    clone.stack.write("more.env", "MORE=mine\n");
+    clone.push(&[("README", "no service has to do with it\n".to_owned())]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .says("out of sync since before this run")
+        .never_says("waited in the files");
+    clone.push(&[("compose.yaml", compose("2"))]);
+    let checked = clone.refit(&["upgrade", "--check"]).exits(0);
+    let answer = clone.refit(&["upgrade"]).exits(0);
+    for answer in [checked, answer] {
+        answer
+            .says("runs with another OWN")
+            .says("that waited in the files, and takes effect with this run")
+            .never_says("out of sync");
+    }
+    assert_eq!(environment(&clone, "OWN"), "mine");
+    clone.push(&[("compose.yaml", compose("3"))]);
+    clone
+        .refit(&["upgrade"])
+        .exits(0)
+        .never_says("waited in the files");
 }

@@ -266,3 +266,29 @@ fn a_submodule_that_is_mounted() {
     assert!(inside().contains("first = one"));
     is_in_line(&clone.stack, "at the end");
 }
+
+/// What a plain fetch of the clone leaves out is asked for each time.
+#[test]
+fn a_single_branch_clone_that_follows_another_branch() {
+    let Some(clone) = released(&[]) else { return };
+    clone.anew(&["--single-branch"]);
+    clone.stack.up_healthy();
+    clone.develop(&["checkout", "-q", "-b", "next"]);
+    clone.stack.write("refit.yaml", "upgrade: {branch: next}\n");
+    for text in ["2", "3"] {
+        clone.push(&[("web.conf", config(text, "two"))]);
+        clone
+            .refit(&["upgrade", "--check"])
+            .exits(0)
+            .says("1 new commit");
+        clone.refit(&["upgrade"]).exits(0);
+        assert_eq!(first(&clone), text);
+    }
+    clone.refit(&["upgrade", "--to", "HEAD~1"]).exits(0);
+    assert_eq!(first(&clone), "2");
+    clone.stack.write("refit.yaml", "upgrade: {branch: none}\n");
+    let answer = clone.refit(&["upgrade"]).exits(1);
+    answer
+        .says("origin has no branch none")
+        .never_says("any more");
+}

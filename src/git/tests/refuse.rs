@@ -271,3 +271,33 @@ async fn what_is_staged_on_the_same_lines() {
     let text = "1 file is staged here, and the same lines change with the move: app/settings";
     assert_eq!(error.to_string(), text);
 }
+
+/// The reason is told as it is: nobody has edited the file.
+#[tokio::test]
+async fn a_file_that_is_gone_here_and_changed_upstream() {
+    for listed in [true, false] {
+        let lab = Lab::new();
+        lab.write("up/app/settings", &lines(&[(2, "two")]));
+        let to = lab.commit("second");
+        match listed {
+            true => fs::remove_file(lab.path("here/app/settings")).unwrap(),
+            false => drop(lab.git("here", "rm -q --cached app/settings")),
+        }
+        let plan = lab.plan("here", &to).await;
+        let error = plan.prediction().refuse_loss().unwrap_err();
+        assert_eq!(error.code().word(), "git_conflict");
+        let text = "removed here, or no longer tracked, and changed upstream: app/settings";
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_symlink_in_place_of_a_file_that_upstream_changes_has_one_name() {
+    let lab = Lab::new();
+    lab.write("up/app/settings", &lines(&[(2, "two")]));
+    let to = lab.commit("second");
+    fs::remove_file(lab.path("here/app/settings")).unwrap();
+    std::os::unix::fs::symlink("mine", lab.path("here/app/settings")).unwrap();
+    let plan = lab.plan("here", &to).await;
+    assert_eq!(plan.prediction().conflicts, [Path::new("app/settings")]);
+}

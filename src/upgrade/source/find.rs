@@ -49,7 +49,7 @@ pub(crate) async fn find(
 ) -> Result<UpgradeTarget, GitError> {
     match wanted {
         UpgradeGoal::Named(name) => named(checkout, remote, name, progress).await,
-        UpgradeGoal::Upstream => upstream(checkout, min_age, now).await,
+        UpgradeGoal::Upstream => upstream(checkout, min_age, now, progress).await,
         UpgradeGoal::NewestTag(allow) => {
             tagged(checkout, remote, *allow, min_age, now, progress).await
         }
@@ -60,9 +60,14 @@ async fn upstream(
     checkout: &Checkout,
     min_age: Duration,
     now: i64,
+    progress: impl FnMut(GitProgress),
 ) -> Result<UpgradeTarget, GitError> {
     let upstream = checkout.need_upstream()?;
     let git = &checkout.git;
+    let branch = upstream.branch.trim_start_matches("refs/heads/");
+    if !git.fetches(&upstream.remote, branch).await? {
+        git.fetch_named(&upstream.remote, branch, progress).await?;
+    }
     let tip = git.commit(&upstream.tracking).await?;
     let tip = tip.ok_or_else(|| GitError::NoSuchRef {
         name: upstream.name().to_owned(),
@@ -92,22 +97,51 @@ async fn named(
     checkout: &Checkout,
     remote: &str,
     name: &str,
-    progress: impl FnMut(GitProgress),
+    mut progress: impl FnMut(GitProgress),
 ) -> Result<UpgradeTarget, GitError> {
     let git = &checkout.git;
+    if is_revision(name) {
+        return match git.commit(name).await? {
+            Some(commit) => Ok(UpgradeTarget {
+                commit,
+                name: name.to_owned(),
+                upstream: None,
+                waiting: None,
+            }),
+            None => Err(no_such(checkout, remote, name).await?),
+        };
+    }
     let found = lookup(checkout, remote, name).await?;
     // A branch here may be stale, and a shallow or single-branch clone fetches less than there is.
     let is_branch_here = git.commit(&format!("refs/heads/{name}")).await?.is_some();
+    let branch = branch_of(remote, name);
     if let Some(found) = found
         && (found.name != name || !is_branch_here)
+        && (found.upstream.is_none() || git.fetches(remote, branch).await?)
     {
         return Ok(found);
     }
-    git.fetch_named(remote, name, progress).await?;
+    if !git.fetch_named(remote, branch, &mut progress).await? && branch != name {
+        git.fetch_named(remote, name, progress).await?;
+    }
     match lookup(checkout, remote, name).await? {
         Some(found) => Ok(found),
         None => Err(no_such(checkout, remote, name).await?),
     }
+}
+
+/// Whether a name is more than that of a tag, a branch or a commit: it means what git makes of it here.
+fn is_revision(name: &str) -> bool {
+    ["HEAD", "@"].contains(&name)
+        || name.contains(['~', '^', ':'])
+        || ["@{", ".."].iter().any(|mark| name.contains(mark))
+}
+
+/// `main` of `origin/main`.
+fn branch_of<'a>(remote: &str, name: &'a str) -> &'a str {
+    let inside = name.strip_prefix(remote);
+    let inside = inside.and_then(|rest| rest.strip_prefix('/'));
+    inside.unwrap_or(name)
 }
 
 /// A tag, then the remote's branch (one of that name here may be stale), then whatever git makes of
@@ -127,8 +161,7 @@ async fn lookup(
     if let Some(commit) = git.commit(&format!("refs/tags/{name}")).await? {
         return Ok(Some(target(commit, name, None)));
     }
-    let prefix = format!("{remote}/");
-    let branch = name.strip_prefix(&prefix).unwrap_or(name);
+    let branch = branch_of(remote, name);
     let tracking = format!("refs/remotes/{remote}/{branch}");
     if let Some(commit) = git.commit(&tracking).await? {
         let upstream = Upstream {
@@ -140,7 +173,10 @@ async fn lookup(
         return Ok(Some(target(commit, &name, Some(upstream))));
     }
     let commit = git.commit(name).await?;
-    Ok(commit.map(|commit| target(commit, name, None)))
+    Ok(commit.map(|commit| match commit.as_str() == name {
+        true => target(commit.clone(), commit.short(), None),
+        false => target(commit, name, None),
+    }))
 }
 
 async fn no_such(checkout: &Checkout, remote: &str, name: &str) -> Result<GitError, GitError> {

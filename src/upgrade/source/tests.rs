@@ -316,3 +316,91 @@ async fn names_of_every_kind_and_none() {
         .unwrap_err();
     assert_eq!(error.code().word(), "git_no_such_ref");
 }
+
+#[tokio::test]
+async fn a_revision_is_what_git_makes_of_it() {
+    let lab = Lab::new(4, &[]);
+    lab.git("here", &["branch", "aside", "HEAD~2"], 1);
+    lab.git("up", &["tag", "-a", "-m", "x", "noted", "HEAD~1"], 5);
+    lab.git("up", &["commit", "-q", "--allow-empty", "-m", "y"], 5);
+    for name in [
+        "HEAD",
+        "@",
+        "HEAD~1",
+        "HEAD^",
+        "@~2",
+        "main~1",
+        "main^",
+        "aside~1",
+        "v1.3.0~1",
+        "v1.2.0^{}",
+        "origin/main~1",
+        "@{u}",
+        "main@{0}",
+        "HEAD^{/x}",
+        ":/x",
+    ] {
+        let wanted = UpgradeGoal::Named(name.to_owned());
+        let target = lab.find(wanted, DAY, 5).await.unwrap();
+        let meant = lab.git("here", &["rev-parse", &name.replace(":/x", "HEAD")], 1);
+        let meant = lab.git("here", &["rev-parse", &format!("{meant}^{{commit}}")], 1);
+        assert_eq!(target.commit.as_str(), meant, "{name}");
+        assert_eq!(target.name, name);
+    }
+    let tip = lab.commit("main");
+    let noted = lab
+        .find(UpgradeGoal::Named("noted".into()), DAY, 5)
+        .await
+        .unwrap();
+    assert_eq!(noted.commit.as_str(), lab.commit("noted"));
+    // A name of 40 digits is read by nobody.
+    let target = lab
+        .find(UpgradeGoal::Named(tip.clone()), DAY, 5)
+        .await
+        .unwrap();
+    assert_eq!(target.name, tip[..9]);
+    for none in [
+        "HEAD~99",
+        "main~99",
+        "v1.1.0..HEAD",
+        "HEAD^{tree}",
+        "a..b",
+        "",
+        "x y",
+    ] {
+        let wanted = UpgradeGoal::Named(none.to_owned());
+        let error = lab.find(wanted, DAY, 5).await.unwrap_err();
+        assert_eq!(error.code().word(), "git_no_such_ref", "{none}");
+    }
+}
+
+/// What the clone does not fetch by itself is fetched by name, each time.
+#[tokio::test]
+async fn another_branch_of_a_single_branch_clone() {
+    for clone in [&["--single-branch"][..], &["--depth", "1"]] {
+        for name in ["next", "origin/next"] {
+            let lab = Lab::new(2, clone);
+            lab.git("up", &["checkout", "-q", "-b", "next"], 1);
+            for day in 3..5 {
+                lab.git("up", &["commit", "-q", "--allow-empty", "-m", "next"], day);
+                let wanted = UpgradeGoal::Named(name.to_owned());
+                let target = lab.find(wanted, DAY, 9).await.unwrap();
+                assert_eq!(target.commit.as_str(), lab.commit("next"), "{clone:?}");
+                assert_eq!(target.name, "origin/next");
+            }
+        }
+        let lab = Lab::new(2, clone);
+        lab.git("up", &["checkout", "-q", "-b", "next"], 1);
+        lab.git(
+            "here",
+            &["config", "branch.main.merge", "refs/heads/next"],
+            1,
+        );
+        for day in 3..5 {
+            lab.git("up", &["commit", "-q", "--allow-empty", "-m", "next"], day);
+            let wanted = UpgradeGoal::Upstream;
+            let target = lab.find(wanted, Duration::ZERO, 9).await.unwrap();
+            assert_eq!(target.commit.as_str(), lab.commit("next"), "{clone:?}");
+        }
+    }
+}
