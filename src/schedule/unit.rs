@@ -61,18 +61,15 @@ pub(crate) fn render(job: &Job, is_system: bool) -> Result<Units, String> {
         false => String::new(),
     };
     let service = SERVICE
-        .replace("{title}", &percent(&job.title))
+        .replace("{title}", &ended(&job.title))
         .replace("{user}\n", &user)
-        .replace(
-            "{directory}",
-            &percent(&job.directory.display().to_string()),
-        )
+        .replace("{directory}", &ended(&job.directory.display().to_string()))
         .replace("{environment}\n", &environment)
         .replace("{command}", &words.join(" "))
         .replace("{privileges}\n", privileges)
         .replace("{wall}\n", &wall);
     let timer = TIMER
-        .replace("{title}", &percent(&job.title))
+        .replace("{title}", &ended(&job.title))
         .replace("{calendar}", &percent(&job.when.for_systemd()?))
         .replace("{delay}\n", &delay);
     Ok(Units { service, timer })
@@ -172,6 +169,12 @@ fn wall(job: &Job) -> String {
 /// systemd puts something else in place of what follows a `%`.
 fn percent(text: &str) -> String {
     text.replace('%', "%%")
+}
+
+/// A folder at the end of a line, which goes on in the next one after a `\` (F89).
+fn ended(text: &str) -> String {
+    let slash = if text.ends_with('\\') { "/" } else { "" };
+    percent(text) + slash
 }
 
 /// One word of a list; in a command a `$` would name a variable.

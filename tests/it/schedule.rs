@@ -27,7 +27,7 @@ fn record(stack: &TestStack) -> Vec<Value> {
 }
 
 /// What came of the runs of the only stack that is known to a state folder.
-fn record_in(state: &Path) -> Vec<Value> {
+pub(crate) fn record_in(state: &Path) -> Vec<Value> {
     let stacks = fs::read_dir(state.join("stacks"));
     let files = stacks.into_iter().flatten().flatten();
     let mut texts =
@@ -437,7 +437,7 @@ fn a_run_that_is_cut_off_is_no_failure() {
 
 /// Waits for what another program does.
 #[track_caller]
-fn until(done: impl Fn() -> bool) {
+pub(crate) fn until(done: impl Fn() -> bool) {
     let patience = Instant::now();
     while !done() {
         assert!(

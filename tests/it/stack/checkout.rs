@@ -125,7 +125,11 @@ impl Cloned {
     /// A clone of a remote with one commit; nothing is started. `None`, with a word about it, where
     /// there is no engine.
     pub(crate) fn new(files: &[(&str, String)]) -> Option<Self> {
-        let stack = TestStack::new(&[])?;
+        Self::with(TestStack::new(&[])?, files)
+    }
+
+    /// The same in the folder of a stack.
+    pub(crate) fn with(stack: TestStack, files: &[(&str, String)]) -> Option<Self> {
         fs::create_dir(stack.beside("home")).unwrap();
         fs::create_dir(stack.beside("tmp")).unwrap();
         fs::write(stack.beside("home/.gitconfig"), GIT_CONFIG).unwrap();

@@ -104,10 +104,18 @@ impl TestStack {
         Some(stack)
     }
 
+    /// An empty folder below this one. `None`, with a word about it, where there is no engine.
+    pub(crate) fn in_folder(root: TempDir) -> Option<Self> {
+        engine::answers().then(|| Self::below(root))
+    }
+
     /// An empty folder, for tests that need no engine.
     pub(crate) fn without_engine() -> Self {
+        Self::below(tempfile::tempdir().unwrap())
+    }
+
+    fn below(root: TempDir) -> Self {
         let project = format!("refit-t-{:x}", RandomState::new().hash_one(()));
-        let root = tempfile::tempdir().unwrap();
         let stack = Self {
             stage: Stage::new(&project, root.path().canonicalize().unwrap()),
             root,
