@@ -220,14 +220,39 @@ impl Docker {
         since: Timestamp,
         tail: u32,
     ) -> Result<Vec<String>, EngineError> {
-        let options = query::LogsOptionsBuilder::new()
-            .stdout(true)
-            .stderr(true)
-            .timestamps(true)
-            // Whole seconds only: the rest is left out below.
-            .since(i32::try_from(since.as_second()).unwrap_or(0))
-            .tail(&tail.to_string())
-            .build();
+        let options = log_options(since).tail(&tail.to_string()).build();
+        let lines = self.log_lines(id, options).await?;
+        let lines = lines
+            .iter()
+            .filter_map(|line| line_within(line, since, None));
+        Ok(lines.map(str::to_owned).collect())
+    }
+
+    /// What a container said in some time from a moment on.
+    ///
+    /// # Errors
+    /// The engine's, such as a log driver that cannot be read.
+    pub(crate) async fn first_log(
+        &self,
+        id: &str,
+        since: Timestamp,
+        time: Duration,
+    ) -> Result<Vec<String>, EngineError> {
+        let until = since.saturating_add(time).unwrap_or(Timestamp::MAX);
+        let end = i32::try_from(until.as_second().saturating_add(1)).unwrap_or(i32::MAX);
+        let options = log_options(since).until(end).build();
+        let lines = self.log_lines(id, options).await?;
+        let lines = lines
+            .iter()
+            .filter_map(|line| line_within(line, since, Some(until)));
+        Ok(lines.map(str::to_owned).collect())
+    }
+
+    async fn log_lines(
+        &self,
+        id: &str,
+        options: query::LogsOptions,
+    ) -> Result<Vec<String>, EngineError> {
         let mut stream = Box::pin(self.api.logs(id, Some(options)));
         let mut text = String::new();
         let read = async {
@@ -238,7 +263,7 @@ impl Docker {
             Ok(())
         };
         within(ANSWER, "read a container's log", read).await?;
-        let lines = text.lines().filter_map(|line| line_since(line, since));
+        let lines = text.lines();
         Ok(lines
             .map(|line| crate::text::taken(line).trim_end().to_owned())
             .collect())
@@ -343,11 +368,21 @@ async fn within<T>(
     done.unwrap_or(Err(EngineError::Silent { what }))
 }
 
-/// The text of a log line with a timestamp, unless it is older than `since`.
-fn line_since(line: &str, since: Timestamp) -> Option<&str> {
+/// Both streams, each line with its time, from a moment on.
+fn log_options(since: Timestamp) -> query::LogsOptionsBuilder {
+    query::LogsOptionsBuilder::new()
+        .stdout(true)
+        .stderr(true)
+        .timestamps(true)
+        // Whole seconds only: the rest is left out of the lines.
+        .since(i32::try_from(since.as_second()).unwrap_or(0))
+}
+
+/// The text of a log line with a timestamp, unless it is older or later than asked for.
+fn line_within(line: &str, since: Timestamp, until: Option<Timestamp>) -> Option<&str> {
     let (at, text) = line.split_once(' ').unwrap_or((line, ""));
     match at.parse::<Timestamp>() {
-        Ok(at) => (at >= since).then_some(text),
+        Ok(at) => (at >= since && until.is_none_or(|until| at <= until)).then_some(text),
         Err(_) => Some(line),
     }
 }
@@ -435,7 +470,7 @@ mod tests {
     #[test]
     fn a_log_line_older_than_the_change_is_left_out() {
         let since: Timestamp = "2026-08-01T10:00:00.5Z".parse().unwrap();
-        let line = |text| line_since(text, since);
+        let line = |text| line_within(text, since, None);
         assert_eq!(line("2026-08-01T10:00:00.400000000Z old"), None);
         assert_eq!(line("2026-08-01T10:00:00.500000000Z a b"), Some("a b"));
         assert_eq!(line("2026-08-01T10:00:01Z"), Some(""));

@@ -19,6 +19,7 @@ words! {
         Leftover = "leftover",
         Located = "located",
         Neighbour = "neighbour",
+        NewErrors = "new_errors",
         NotCompared = "not_compared",
         NotKnown = "not_known",
         NotMissed = "not_missed",
@@ -63,6 +64,7 @@ impl NoteCode {
             | Self::Leftover
             | Self::Located
             | Self::Neighbour
+            | Self::NewErrors
             | Self::NotKnown
             | Self::NotPruned
             | Self::NotRemembered

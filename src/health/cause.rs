@@ -39,6 +39,13 @@ pub(crate) fn error(lines: &[String]) -> Option<String> {
     best.map(|(_, text)| text)
 }
 
+/// Every error that some lines of a log name, in order.
+pub(crate) fn errors(lines: &[String]) -> Vec<String> {
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    let named = (0..lines.len()).filter_map(|at| named(&lines, at));
+    named.map(|(_, text)| text).collect()
+}
+
 /// What a line says, if it names an error.
 fn named(lines: &[&str], at: usize) -> Option<(Weight, String)> {
     let line = *lines.get(at)?;

@@ -11,6 +11,7 @@ pub(crate) mod effect;
 mod feed;
 mod life;
 pub(crate) mod limits;
+pub(crate) mod new_errors;
 pub(crate) mod others;
 mod port_track;
 pub(crate) mod ports;

@@ -6,6 +6,7 @@ mod data_written;
 pub(crate) mod finish;
 pub(crate) mod hooks;
 mod neighbours;
+mod new_errors;
 pub(crate) mod notify;
 mod reload;
 mod removals;

@@ -26,6 +26,7 @@ use crate::fault::fault;
 use crate::git::GitError;
 use crate::health::aftermath::LeftContainer;
 use crate::health::effect;
+use crate::health::new_errors::EarlierLogs;
 use crate::health::watch::Watch;
 use crate::host::exchange::{Exchanged, New, exchange};
 use crate::host::process::start_time;
@@ -206,6 +207,7 @@ impl<'a> Transaction<'a> {
             if !builds_first {
                 inputs = self.prepare().await?;
             }
+            let earlier_logs = self.earlier_logs().await;
             let written_at = Timestamp::now();
             self.converge(watch).await?;
             self.healthy(watch).await?;
@@ -214,7 +216,7 @@ impl<'a> Transaction<'a> {
             self.proofs(watch).await?;
             self.still_well(watch).await?;
             self.neighbours(watch).await?;
-            self.leave(watch, &inputs).await?;
+            self.leave(watch, &inputs, &earlier_logs).await?;
         } else {
             self.proofs_left_out()?;
         }
@@ -506,7 +508,12 @@ impl<'a> Transaction<'a> {
 
     /// Keeps how the services are left: later commands look what became of them. What cannot be seen now is
     /// not looked at then.
-    async fn leave(&self, watch: &Watch, inputs: &BuildInputs) -> Result<(), Failure> {
+    async fn leave(
+        &self,
+        watch: &Watch,
+        inputs: &BuildInputs,
+        earlier_logs: &EarlierLogs,
+    ) -> Result<(), Failure> {
         let mut containers = Vec::new();
         let mut built = Vec::new();
         let mut with_other_image = BTreeSet::new();
@@ -537,6 +544,8 @@ impl<'a> Transaction<'a> {
                 }));
             }
         }
+        self.tell_new_errors(watch, earlier_logs, &with_other_image)
+            .await;
         self.tell_data(&with_other_image);
         self.journal.add(Entry::Left { containers })?;
         for entry in built {

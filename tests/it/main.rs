@@ -62,6 +62,7 @@ mod keys;
 mod locate;
 mod lock;
 mod neighbours;
+mod new_errors;
 mod nights;
 mod notify;
 mod one_way;
