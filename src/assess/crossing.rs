@@ -156,7 +156,9 @@ impl Versions<'_> {
         let labels = image.map(|image| image.labels).unwrap_or_default();
         let mut wanted = self.assessment.wanted().iter();
         let wanted = wanted.find(|wanted| Some(&wanted.name) == name.as_ref());
-        let by_registry = wanted.and_then(|wanted| wanted.version.clone());
+        let by_registry = wanted.and_then(|wanted| wanted.brought.as_ref());
+        let by_registry =
+            by_registry.and_then(|brought| version::of_image(&brought.labels, name.as_deref()));
         let by_image = by_registry.or_else(|| version::of_image(&labels, name.as_deref()));
         if by_image.is_some() {
             return Ok(by_image);

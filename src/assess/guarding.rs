@@ -8,11 +8,12 @@ use crate::assessment::Assessment;
 use crate::complaint::Complaint;
 use crate::docker::EngineError;
 use crate::docker::container::Container;
+use crate::docker::image::Brought;
 use crate::event::{Action, ServiceName};
 use crate::host::files;
 use crate::plan::crossing::Crossing;
 use crate::plan::guarded::{ChangedKey, Guarded, LeftBehind, Running, StoreImages};
-use crate::plan::{guard, store_guard};
+use crate::plan::{Step, guard, store_guard};
 use crate::request::{Options, Strategy};
 use crate::stack::{Place, application};
 
@@ -316,6 +317,16 @@ async fn awaited(
     Ok(awaited)
 }
 
+/// What the registry says of the image that is fetched for a service; one that is built is not there.
+fn seen_at_registry<'a>(assessment: &'a Assessment, service: &ServiceName) -> Option<&'a Brought> {
+    let name = assessment.after.image_of(service)?;
+    let is_built = |step: &Step| step.service == *service && step.action == Action::Rebuild;
+    let mut wanted = assessment.wanted().iter();
+    let wanted = wanted.find(|wanted| wanted.name == name)?;
+    let is_built = assessment.plan.steps.iter().any(is_built);
+    wanted.brought.as_ref().filter(|_| !is_built)
+}
+
 /// What the images say of themselves: those of the present containers, and those of the next ones that
 /// are here.
 async fn store_images(
@@ -344,6 +355,10 @@ async fn store_images(
     for step in steps.filter(|step| step.action.makes_container()) {
         let service = &step.service;
         if awaited.contains(service) {
+            if let Some(brought) = seen_at_registry(assessment, service) {
+                images.next.insert(service.clone(), brought.clone());
+                images.awaited.remove(service);
+            }
             continue;
         }
         let mut pinned = assessment.images().iter();

@@ -1,5 +1,7 @@
 //! New images that a change asks for by itself.
 
+use crate::docker::image::Brought;
+
 /// New images that a change asks for by itself.
 #[derive(Debug, Default)]
 pub(crate) struct Supply {
@@ -21,6 +23,6 @@ pub struct WantedImage {
     /// The digest that was seen at the registry; without it the name's own tag is fetched, and the
     /// name moves at once.
     pub digest: Option<String>,
-    /// The version that it says it is, where that was seen at the registry.
-    pub version: Option<String>,
+    /// What its containers get of it, where that was seen at the registry.
+    pub brought: Option<Brought>,
 }

@@ -48,14 +48,20 @@ impl LocalImage {
 }
 
 /// What an image gives to a container that is not told otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Brought {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Brought {
     /// Its environment.
-    pub(crate) env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     /// Places of its volumes.
-    pub(crate) volumes: BTreeSet<String>,
+    pub volumes: BTreeSet<String>,
     /// Its labels.
-    pub(crate) labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A variable as an image's configuration has it.
+pub(super) fn pair(line: &str) -> Option<(String, String)> {
+    let (key, value) = line.split_once('=')?;
+    Some((key.to_owned(), value.to_owned()))
 }
 
 impl Docker {
@@ -96,12 +102,8 @@ impl Docker {
         };
         let config = image.config.unwrap_or_default();
         let lines = config.env.unwrap_or_default();
-        let pairs = lines.into_iter().filter_map(|line| {
-            let (key, value) = line.split_once('=')?;
-            Some((key.to_owned(), value.to_owned()))
-        });
         Ok(Some(Brought {
-            env: pairs.collect(),
+            env: lines.iter().filter_map(|line| pair(line)).collect(),
             volumes: config.volumes.unwrap_or_default().into_iter().collect(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
         }))

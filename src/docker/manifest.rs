@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::credentials::Logins;
+use super::image::{Brought, pair};
 use super::reference::{HUB, Reference};
 use crate::docker::client::Docker;
 use crate::hash::sha256;
@@ -37,8 +38,8 @@ pub struct RemoteImage {
     pub config: String,
     /// When it was built.
     pub created: Option<Timestamp>,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    /// What its containers get of it.
+    pub brought: Brought,
     /// Such as `linux` and `amd64`.
     pub platform: (String, String),
 }
@@ -125,11 +126,22 @@ impl RemoteImage {
         let labels = labels.into_iter().flatten();
         let labels =
             labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        let env = value.pointer("/config/Env").and_then(Value::as_array);
+        let env = env.into_iter().flatten().filter_map(Value::as_str);
+        let volumes = value.pointer("/config/Volumes").and_then(Value::as_object);
         Self {
             manifest,
             config: config.to_owned(),
             created: super::image::created(text("created")),
-            labels: labels.collect(),
+            brought: Brought {
+                env: env.filter_map(pair).collect(),
+                volumes: volumes
+                    .into_iter()
+                    .flatten()
+                    .map(|(at, _)| at.clone())
+                    .collect(),
+                labels: labels.collect(),
+            },
             platform: (text("os").to_owned(), text("architecture").to_owned()),
         }
     }

@@ -108,7 +108,7 @@ async fn a_password_is_taken_from_the_logins_of_the_docker_cli() {
         name: name.clone(),
         platform: None,
         digest: None,
-        version: None,
+        brought: None,
     }];
     let denied = fetch(&engine, &wanted, &Logins::default(), |_, _, _| ()).await;
     assert_eq!(denied.unwrap_err().code().word(), "registry_denied");

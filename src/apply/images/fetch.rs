@@ -5,7 +5,7 @@
 use crate::assessment::supply::WantedImage;
 use crate::docker::client::Docker;
 use crate::docker::credentials::Logins;
-use crate::docker::image::LocalImage;
+use crate::docker::image::{Brought, LocalImage};
 use crate::docker::manifest::RemoteImage;
 use crate::docker::reference::Reference;
 use crate::docker::registry::RegistryError;
@@ -25,7 +25,10 @@ impl FetchedImage {
         RemoteImage {
             config: self.image.id.clone(),
             created: self.image.created,
-            labels: self.image.labels.clone(),
+            brought: Brought {
+                labels: self.image.labels.clone(),
+                ..Brought::default()
+            },
             platform: self.image.platform.clone(),
             ..RemoteImage::default()
         }

@@ -111,7 +111,7 @@ async fn needs(place: &Place, assessment: &Assessment) -> Result<Needs, Failure>
                 name,
                 platform: platform.and_then(|p| p.as_str()).map(Into::into),
                 digest: None,
-                version: None,
+                brought: None,
             });
         }
     }

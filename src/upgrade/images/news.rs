@@ -45,9 +45,7 @@ impl From<&NewerImage> for WantedImage {
             name: news.name.clone(),
             platform: news.platform.clone(),
             digest: Some(news.registry_digest.clone()),
-            version: news.remote.as_ref().and_then(|remote| {
-                crate::profile::version::of_image(&remote.labels, Some(&news.name))
-            }),
+            brought: news.remote.as_ref().map(|remote| remote.brought.clone()),
         }
     }
 }

@@ -25,7 +25,7 @@ impl ImageVersions {
         };
         let versions = (
             version::label(&running.labels),
-            version::label(&remote.labels),
+            version::label(&remote.brought.labels),
         );
         let (Some(from), Some(to)) = versions else {
             return Self::default();
@@ -33,7 +33,7 @@ impl ImageVersions {
         Self {
             from: Some(from),
             to: Some(to),
-            release_notes: release_notes(&remote.labels),
+            release_notes: release_notes(&remote.brought.labels),
         }
     }
 }
@@ -56,6 +56,7 @@ fn release_notes(labels: &BTreeMap<String, String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::image::Brought;
 
     fn labels(version: &str, source: &str) -> BTreeMap<String, String> {
         let prefix = "org.opencontainers.image";
@@ -72,7 +73,10 @@ mod tests {
             ..LocalImage::of_id("sha256:a")
         };
         let remote = RemoteImage {
-            labels: labels("0.12.4", "https://github.com/a/b.git"),
+            brought: Brought {
+                labels: labels("0.12.4", "https://github.com/a/b.git"),
+                ..Brought::default()
+            },
             ..RemoteImage::default()
         };
         let found = ImageVersions::of(&running("0.11.4"), Some(&remote));
