@@ -74,8 +74,8 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | NoEngine | NoFile | NoGit | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe
         | NoRun | NoScheduler | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile
         | NotFinished | NotMissed | NotScheduled | NothingToKeep | NotSupported | NotUtf8
-        | OutsideWindow | Overridden | PortInUse | NameInUse | Postponed | PullFailed
-        | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
+        | OnceFailed | OutsideWindow | Overridden | PortInUse | NameInUse | Postponed
+        | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
         | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown | Stale | StartFailed
         | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
         | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother

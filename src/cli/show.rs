@@ -175,6 +175,10 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
             [] => format!("passing {to}: no way back"),
             names => format!("passing {to}: the way back is kept by {}", names.join(", ")),
         },
+        Entry::RunningOnce {
+            service, command, ..
+        } => format!("running {command} once, {service} stopped"),
+        Entry::RanOnce { command, .. } => format!("{command} ended with 0"),
         Entry::Touching { services } => {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
             format!("updating {}", names.join(", "))

@@ -107,6 +107,7 @@ words! {
         NotSupported = "not_supported",
         NotUtf8 = "not_utf8",
         NothingToKeep = "nothing_to_keep",
+        OnceFailed = "once_failed",
         OutsideWindow = "outside_window",
         Overridden = "overridden",
         PortInUse = "port_in_use",

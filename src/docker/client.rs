@@ -210,6 +210,23 @@ impl Docker {
         }
     }
 
+    /// Ends a container at once and removes it; one that is gone is none.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) async fn remove_by_force(&self, name: &str) -> Result<(), EngineError> {
+        let options = query::RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .build();
+        match self.at_work().remove_container(name, Some(options)).await {
+            // The engine may be at it already.
+            Err(error) if !is_missing(&error) && !is_conflict(&error) => {
+                Err(failed("remove a container")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The last lines of a container's log since a moment.
     ///
     /// # Errors

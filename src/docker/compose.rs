@@ -438,6 +438,27 @@ impl Compose {
             .map(drop)
     }
 
+    /// Runs a command in a container of a service that is made for it and goes with it; gives what both
+    /// streams said, and the exit code.
+    ///
+    /// # Errors
+    /// Compose cannot be started.
+    pub(crate) async fn run_in_new(
+        &self,
+        project: &ProjectArgs,
+        run: &OneOffRun<'_>,
+    ) -> anyhow::Result<(Option<i32>, Vec<String>)> {
+        let mut args = project.to_args(false);
+        args.extend(run.args().into_iter().map(OsString::from));
+        let ended = crate::host::process::run(&self.call(args, &project.directory), |_| ()).await?;
+        let said = String::from_utf8_lossy(&ended.stdout);
+        // Compose tells there what it makes.
+        let of_compose = |line: &&str| line.trim_start().starts_with("Container ");
+        let stderr = ended.stderr.lines().filter(|line| !of_compose(line));
+        let lines = said.lines().chain(stderr).map(crate::text::taken);
+        Ok((ended.code, lines.collect()))
+    }
+
     /// Builds these services' images while the old containers run on (F9).
     ///
     /// # Errors
@@ -521,6 +542,33 @@ impl Compose {
             directory: directory.to_owned(),
             mark,
         }
+    }
+}
+
+/// A command in a container of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OneOffRun<'a> {
+    /// The service whose image and settings it has.
+    pub(crate) service: &'a ServiceName,
+    /// The container's name, by which it is found again.
+    pub(crate) name: &'a str,
+    /// The folder in it; the image's without one.
+    pub(crate) folder: Option<&'a str>,
+    /// The command.
+    pub(crate) command: &'a [String],
+}
+
+impl<'a> OneOffRun<'a> {
+    fn args(&self) -> Vec<&'a str> {
+        let mut args = vec!["run", "--rm", "--no-deps", "-T", "--name", self.name];
+        args.extend(
+            self.folder
+                .into_iter()
+                .flat_map(|folder| ["--workdir", folder]),
+        );
+        args.push(self.service.as_str());
+        args.extend(self.command.iter().map(String::as_str));
+        args
     }
 }
 

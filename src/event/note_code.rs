@@ -30,6 +30,7 @@ words! {
         NotifyFailed = "notify_failed",
         OutsideWindow = "outside_window",
         PortUnserved = "port_unserved",
+        RanOnce = "ran_once",
         Remark = "remark",
         RollingBack = "rolling_back",
         SinceRun = "since_run",
@@ -50,6 +51,7 @@ impl NoteCode {
             | Self::NotCompared
             | Self::NotMissed
             | Self::OutsideWindow
+            | Self::RanOnce
             | Self::Remark
             | Self::RollingBack
             | Self::Undoes => false,

@@ -231,9 +231,18 @@ impl PassedStep {
         if let Some(once) = &step.once {
             let command = once.command.join(" ");
             told.push(format!(
-                "{name} wants {command} once, while {service} is stopped: it {}",
+                "{name} runs {command} once, in a container of the new image, with {service} stopped: it {}",
                 once.about
             ));
+            if !once.dry_run.is_empty() {
+                let folder = once.folder.iter().map(|folder| format!("-w {folder} "));
+                let folder: String = folder.collect();
+                let dry = once.dry_run.join(" ");
+                told.push(format!(
+                    "{name}: what that would do says, once the new image is here: \
+                     docker compose run --rm --no-deps {folder}{service} {dry}"
+                ));
+            }
         }
         told
     }
@@ -373,7 +382,7 @@ mod tests {
             told,
             [
                 "App 1.0 → 2.0: https://x/0",
-                "App 1.0 → 2.0 wants tidy up once, while web is stopped: it tidies",
+                "App 1.0 → 2.0 runs tidy up once, in a container of the new image, with web stopped: it tidies",
                 "App 1.1 → 2.1: no way back: 1.1 cannot read its data (https://x/1)",
                 "App 1.1 → 2.1 needs a backup",
             ]

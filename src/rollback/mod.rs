@@ -100,6 +100,7 @@ impl Rollback<'_> {
         {
             return progress.ended(Err(Vec::new()));
         }
+        self.end_once().await;
         let asked = self.signals.asked();
         let compared = tokio::select! {
             done = self.engine_side(began, &mut progress) => done,
@@ -110,6 +111,18 @@ impl Rollback<'_> {
             }]),
         };
         progress.ended(compared)
+    }
+
+    /// What the run was to run once and was cut off in does not go on beside the old version.
+    async fn end_once(&self) {
+        let lines = journal::read(self.folder).ok().flatten();
+        let lines = lines.map(|found| found.lines).unwrap_or_default();
+        for container in journal::once_containers(&lines) {
+            if let Err(error) = self.place.docker.remove_by_force(&container).await {
+                let text = format!("the container {container} is not removed: {error}");
+                self.emitter.note(NoteCode::Note, text);
+            }
+        }
     }
 
     /// Whoever asks once is told what is going on; whoever asks again means it.

@@ -8,6 +8,7 @@ pub(crate) mod hooks;
 mod neighbours;
 mod new_errors;
 pub(crate) mod notify;
+mod once;
 mod reload;
 mod removals;
 pub(crate) mod run_report;

@@ -208,6 +208,7 @@ impl<'a> Transaction<'a> {
                 inputs = self.prepare().await?;
             }
             let earlier_logs = self.earlier_logs().await;
+            self.run_once(watch).await?;
             let written_at = Timestamp::now();
             self.converge(watch).await?;
             self.healthy(watch).await?;

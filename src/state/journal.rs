@@ -107,6 +107,22 @@ pub(crate) enum Entry {
         /// Keys and paths of the settings that keep the way back; none: there is none.
         kept_by: Vec<String>,
     },
+    /// A command is about to be run once, in a container of this name.
+    RunningOnce {
+        /// The service whose container is stopped meanwhile.
+        service: ServiceName,
+        /// The container's name.
+        container: String,
+        /// The command.
+        command: String,
+    },
+    /// It came to its end, well.
+    RanOnce {
+        /// The service.
+        service: ServiceName,
+        /// The command.
+        command: String,
+    },
     /// Containers of these services are about to be touched.
     Touching {
         /// The services.
@@ -299,6 +315,8 @@ impl Entry {
             | Self::Written
             | Self::Preparing
             | Self::PassingVersion { .. }
+            | Self::RunningOnce { .. }
+            | Self::RanOnce { .. }
             | Self::Touching { .. }
             | Self::Converged
             | Self::Left { .. }
@@ -476,6 +494,36 @@ pub(crate) fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
         }
     }
     touched
+}
+
+/// The containers in which a run was about to run something once: they go with it.
+pub(crate) fn once_containers(lines: &[Line]) -> Vec<String> {
+    let named = lines.iter().filter_map(|line| match &line.entry {
+        Entry::RunningOnce { container, .. } => Some(container.clone()),
+        Entry::Begin { .. }
+        | Entry::Change { .. }
+        | Entry::Planned { .. }
+        | Entry::Checkpointed
+        | Entry::Writing { .. }
+        | Entry::LeftAlone { .. }
+        | Entry::Written
+        | Entry::Preparing
+        | Entry::PassingVersion { .. }
+        | Entry::RanOnce { .. }
+        | Entry::Touching { .. }
+        | Entry::Converged
+        | Entry::Verdict { .. }
+        | Entry::Effect { .. }
+        | Entry::Proof { .. }
+        | Entry::Left { .. }
+        | Entry::Built { .. }
+        | Entry::Proven
+        | Entry::RollingBack { .. }
+        | Entry::LeftInPlace { .. }
+        | Entry::FilesRestored
+        | Entry::Finished { .. } => None,
+    });
+    named.collect()
 }
 
 #[cfg(test)]

@@ -181,6 +181,8 @@ impl Record {
             | Entry::Written
             | Entry::Preparing
             | Entry::PassingVersion { .. }
+            | Entry::RunningOnce { .. }
+            | Entry::RanOnce { .. }
             | Entry::Converged
             | Entry::Verdict { .. }
             | Entry::Effect { .. }

@@ -65,6 +65,7 @@ mod neighbours;
 mod new_errors;
 mod nights;
 mod notify;
+mod once;
 mod one_way;
 mod own_layer;
 mod plan;

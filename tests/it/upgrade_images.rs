@@ -1,7 +1,9 @@
 //! `refit upgrade` of images: what a registry has under the same name comes into the stack as a run
 //! like any other, and goes again when it is wrong.
 
-use crate::imaged::{Imaged, found, notes};
+use crate::imaged::{Imaged, found, notes, of_image};
+use crate::stack::registry::Registry;
+use crate::stack::{BUSYBOX, free_port, service};
 
 #[test]
 fn a_check_tells_what_is_new_and_changes_nothing() {
@@ -170,4 +172,25 @@ fn whoever_is_killed_while_images_come_leaves_the_names_as_they_were() {
     // To be cut off is no failure of the image.
     it.upgrade(&[]).exits(0);
     it.is_at("two");
+}
+
+/// What a page answered before is asked of the new version as well, healthy or not.
+#[test]
+fn a_page_that_answered_before_has_to_answer_after() {
+    let Some(registry) = Registry::start() else {
+        return;
+    };
+    registry.push("team/page:1", "200", 1);
+    let name = registry.name("team/page:1");
+    let shell = "nc -ll -p 80 -e sh -c 'read a; printf \"HTTP/1.0 $(cat /version) X\\r\\n\\r\\n\"'";
+    let port = free_port();
+    let page = service(shell, &format!("ports: ['127.0.0.1:{port}:80']")).replace(BUSYBOX, &name);
+    let it = Imaged::with(registry, |name| {
+        format!("  web: {}\n  page: {page}\n", of_image(name, ""))
+    });
+    let Some(it) = it else { return };
+    it.registry.push("team/page:1", "500", 1);
+    let answer = it.upgrade(&["--timeout", "5s"]).exits(3);
+    let _ = answer.says(&format!("answers 500 on port {port} (200 before)"));
+    assert_eq!(it.version("page"), "200");
 }
