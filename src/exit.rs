@@ -74,16 +74,18 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | NoEngine | NoFile | NoGit | NoNetwork | NoOverride | NoPorts | NoReceiver | NoRecipe
         | NoRun | NoScheduler | NoService | NoSuchMode | NoValue | NotAFile | NotAnEnvFile
         | NotFinished | NotMissed | NotScheduled | NothingToKeep | NotSupported | NotUtf8
-        | OnceFailed | OutsideWindow | Overridden | PortInUse | NameInUse | Postponed
-        | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit | RegistryUnreachable
-        | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown | Stale | StartFailed
-        | StateDamaged | StateNewer | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind
-        | StorePasswordUnknown | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother
-        | Unhealthy | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible
-        | ValueUnfit | VolumeExists | WhichService | WrongArchitecture | YamlAnchorInUse
-        | YamlComplexKey | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch
-        | YamlLimit | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias
-        | YamlSeveralDocuments | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable
-        | YamlValue | YamlWrongKind => Exit::Refused,
+        | NotWaiting | OnceFailed | OutsideWindow | Overridden | PortInUse | NameInUse
+        | Postponed | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit
+        | RegistryUnreachable | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown
+        | Stale | StartFailed | StateDamaged | StateNewer | StateOlder | StateUnreadable
+        | StoreOpen | StoreOtherKind | StorePasswordUnknown | StoreUnprotected
+        | UnfinishedEdited | UnfinishedOfAnother | Unhealthy | UnknownContext
+        | UnknownParameter | UnknownService | ValueNotExpressible | ValueUnfit | VolumeExists
+        | WhichService | WrongArchitecture | YamlAnchorInUse | YamlComplexKey
+        | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit
+        | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments
+        | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => {
+            Exit::Refused
+        }
     }
 }

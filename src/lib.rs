@@ -30,6 +30,9 @@ pub(crate) mod rollback;
 /// Makes the engine so, on the way there and on the way back: images, containers.
 pub(crate) mod apply;
 
+/// Which of what `refit.yaml` does on this machine counts, and which waits to be accepted.
+pub(crate) mod trust;
+
 /// What was found out by `assess`, as a value: edits, both sides, plan, decision.
 pub(crate) mod assessment;
 

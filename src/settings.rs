@@ -8,24 +8,27 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use crate::complaint::Complaint;
 use crate::event::ServiceName;
-use crate::host::files;
 use crate::host::http::Answer;
 use text_or_fields::TextOrFields;
 
 mod duration;
 mod explain;
+mod host_action;
+mod host_actions;
 mod notify;
 mod references;
 mod text_or_fields;
 mod upgrade;
+mod waiting_action;
 pub(crate) mod window;
+pub(crate) mod written;
 
 pub(crate) use duration::parse_duration;
-use explain::wrong;
+pub(crate) use host_action::{ActionAt, HostAction, words_of_text};
 pub(crate) use notify::Receiver;
-pub(crate) use upgrade::{Allow, Hook, Hooks, Track, UpgradeSettings};
+pub(crate) use upgrade::{Allow, Hook, HookName, Hooks, Track, UpgradeSettings};
+pub(crate) use waiting_action::WaitingAction;
 
 /// Everything that may be told.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -186,45 +189,7 @@ pub(crate) fn file_in(directory: &Path) -> PathBuf {
     }
 }
 
-#[derive(Deserialize)]
-struct ComposeFile {
-    #[serde(rename = "x-refit")]
-    refit: Option<Settings>,
-}
-
 impl Settings {
-    /// Reads `refit.yaml` of a stack, else the first `x-refit:` of its compose files.
-    ///
-    /// # Errors
-    /// An unknown field or a wrong value, with line and column.
-    pub fn load(directory: &Path, compose_files: &[PathBuf]) -> Result<Self, Complaint> {
-        let own = file_in(directory);
-        if let Some(bytes) = files::read_if_exists(&own)? {
-            let text = String::from_utf8_lossy(&bytes);
-            let read = serde_saphyr::from_str::<Option<Self>>(&text);
-            return read
-                .map(Option::unwrap_or_default)
-                .map_err(|error| wrong(&own, &text, &error));
-        }
-        for file in compose_files {
-            let Some(bytes) = files::read_if_exists(file)? else {
-                continue;
-            };
-            let text = String::from_utf8_lossy(&bytes);
-            if !text.contains("x-refit") {
-                continue;
-            }
-            match serde_saphyr::from_str::<ComposeFile>(&text) {
-                Ok(ComposeFile {
-                    refit: Some(settings),
-                }) => return Ok(settings),
-                Ok(_) => {}
-                Err(error) => return Err(wrong(file, &text, &error)),
-            }
-        }
-        Ok(Self::default())
-    }
-
     /// Gives a service a probe.
     pub fn ask(&mut self, service: ServiceName, probe: Probe) {
         self.services.entry(service).or_default().probe = Some(probe);

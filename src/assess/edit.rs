@@ -142,6 +142,7 @@ async fn of_files(
         effects,
         differing,
         notes,
+        arriving: Vec::new(),
         env,
         containers,
         change: Change::Edit,

@@ -314,6 +314,7 @@ fn quiet(
         effects: Vec::new(),
         differing: Vec::new(),
         notes: Vec::new(),
+        arriving: Vec::new(),
         env: secrets::env_of(place, &Edited::default()),
         containers,
         change: Change::Edit,

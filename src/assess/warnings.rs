@@ -50,7 +50,10 @@ pub(crate) fn unknown_services(place: &Place, model: &Model) -> Vec<String> {
 /// A hook that could not be run: its program is not there.
 pub(crate) fn missing_hooks(place: &Place) -> Vec<String> {
     let args = &place.located.args;
-    place.settings.missing_hooks(&args.directory, &args.files)
+    place
+        .written
+        .settings
+        .missing_hooks(&args.directory, &args.files)
 }
 
 /// A key that reaches nobody is said so before anything is written.

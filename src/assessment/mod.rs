@@ -31,6 +31,7 @@ use crate::plan::own_layer::DiscardedLayer;
 use crate::plan::{self, Plan};
 use crate::request::Strategy;
 use crate::secret::Redactor;
+use crate::settings::WaitingAction;
 use crate::stack::Place;
 use crate::stack::drift::Drift;
 use crate::stack::model::Model;
@@ -61,6 +62,8 @@ pub(crate) struct Assessment {
     pub differing: Vec<Drift>,
     /// What the person should know.
     pub notes: Vec<String>,
+    /// What a new version would do on this machine, and does not until it is accepted.
+    pub arriving: Vec<WaitingAction>,
     /// Key and value of everything in the stack's env files, for redaction.
     pub env: Vec<(String, String)>,
     /// The project's containers before.
@@ -80,6 +83,15 @@ pub(crate) struct Assessment {
 }
 
 impl Assessment {
+    /// What waits to be accepted, each once: what is left out of this run, and what a new version brings
+    /// besides.
+    pub(crate) fn waiting(&self, place: &Place) -> Vec<String> {
+        let is_new = |one: &&WaitingAction| place.waits.iter().all(|old| old.id != one.id);
+        let new = self.arriving.iter().filter(is_new);
+        let there = place.waits.iter().map(WaitingAction::left_out);
+        there.chain(new.map(WaitingAction::arriving)).collect()
+    }
+
     /// Whether there is nothing to do at all.
     pub(crate) fn is_nothing(&self) -> bool {
         if let Decision::CalledOff { .. } = self.decision {

@@ -241,6 +241,16 @@ const ALL: &[Examples] = &[
         ],
     ),
     (
+        "trust",
+        &[
+            (
+                "refit trust --list",
+                "what upstream brought, and is not run yet",
+            ),
+            ("refit trust", "show it, and accept it"),
+        ],
+    ),
+    (
         "why",
         &[
             (

@@ -47,7 +47,7 @@ async fn this_one(
 ) -> Result<Exit, Complaint> {
     let directory = folder_of(global, home).await?;
     let _lock = locked(&directory, args, docker).await?;
-    let remembered = Remembered::of(docker, home.of_stack(&directory)).await?;
+    let remembered = Remembered::of(docker, home.of_stack(&directory), !directory.is_dir()).await?;
     if remembered.is_nothing()? {
         match global.json {
             true => page::document(&json!({"dry_run": args.dry_run, "forgotten": [], "left": []})),
@@ -129,7 +129,7 @@ async fn all_gone(
         };
         let done = async {
             let _lock = locked(&directory, args, docker).await?;
-            let remembered = Remembered::of(docker, state).await?;
+            let remembered = Remembered::of(docker, state, true).await?;
             if !args.dry_run {
                 remembered.forget(docker).await?;
             }

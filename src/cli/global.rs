@@ -18,6 +18,7 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StateHome;
 use crate::text::shell_word;
+use crate::trust;
 
 /// The options that mean what they mean in docker and docker compose.
 #[derive(Debug, Args)]
@@ -193,7 +194,10 @@ impl Global {
         let home = StateHome::find()?;
         let (stamp, scratch) = (home.compose_stamp(), home.scratch()?);
         let docker = self.connect().await?;
-        Place::find(docker, &self.locate_request(), &stamp, scratch).await
+        let mut place = Place::find(docker, &self.locate_request(), &stamp, scratch).await?;
+        let state = home.of_stack(&place.located.args.directory);
+        trust::admit(&mut place, &state).await?;
+        Ok(place)
     }
 
     /// `-vv`: what is called, on standard error.

@@ -26,6 +26,7 @@ mod set;
 mod show;
 mod standard_input;
 mod status;
+mod trust;
 mod unset;
 mod upgrade;
 mod use_recipe;
@@ -67,7 +68,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "refit", version, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
-#[command(after_help = "refit COMMAND --help shows examples", after_long_help = EXIT_CODES)]
+#[command(after_long_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -117,6 +118,8 @@ enum Command {
     Schedule(schedule::ScheduleArgs),
     /// Test the notifications of refit.yaml
     Notify(notify::NotifyArgs),
+    /// Show and accept what upstream would run or call from this machine
+    Trust(trust::TrustArgs),
     /// Show where a key is set, what it reaches, and what runs now
     Why(why::WhyArgs),
     /// Find problems of services, settings, cookies and pages
@@ -148,6 +151,7 @@ impl Command {
             | Self::Forget(_)
             | Self::Show(_)
             | Self::Notify(_)
+            | Self::Trust(_)
             | Self::Why(_)
             | Self::Doctor(_)
             | Self::Completions(_)
@@ -385,6 +389,7 @@ async fn dispatch(global: &Global, command: Command) -> Result<Exit, Complaint> 
         Command::History(args) => history::history(global, &args).await,
         Command::Forget(args) => forget::forget(global, &args).await,
         Command::Show(args) => show::show(global, &args).await,
+        Command::Trust(args) => trust::trust(global, &args).await,
         Command::Notify(args) => notify::notify(global, &args).await,
         Command::Schedule(args) => schedule::schedule(global, args).await,
         Command::Status(args) => status::status(global, &args).await,

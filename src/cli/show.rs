@@ -165,6 +165,7 @@ fn told(record: &Record, entry: &Entry) -> Option<String> {
         } => {
             format!("plan: {} {service}: {}", action.word(), reasons.join("; "))
         }
+        Entry::LeftOut { what } => what.clone(),
         Entry::Checkpointed => "checkpoint taken".to_owned(),
         Entry::LeftAlone { file } => {
             format!("{} was left alone", file.display())

@@ -17,6 +17,7 @@ use crate::rollback::aftermath;
 use crate::rollback::unfinished::{self, Ahead};
 use crate::schedule::record;
 use crate::schedule::status::stale;
+use crate::settings::WaitingAction;
 use crate::stack::drift::{self, Comparison, PastWork};
 use crate::stack::{self, Place, resolve};
 use crate::state::StateHome;
@@ -99,10 +100,12 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
     });
     unreadable.extend(work.err().map(|error| error.to_string()));
     unfinished.extend(unreadable);
+    let untrusted: Vec<String> = place.waits.iter().map(WaitingAction::left_out).collect();
     if global.json {
         let mut document = document(&resolved.model.name, &place, &rows, &found, &unfinished);
         document["since_run"] = aftermath.iter().map(since_run).collect();
         document["unattended"] = schedule::row(last.as_ref());
+        document["not_trusted"] = json!(untrusted);
         document["stale"] = json!(stale);
         document["not_told"] = unreached.iter().map(notify::row).collect();
         page::document(&document);
@@ -117,6 +120,7 @@ pub(super) async fn status(global: &Global, _: &StatusArgs) -> Result<Exit, Comp
             .for_each(|text| report::out(&format!("! {text}")));
         unfinished
             .iter()
+            .chain(&untrusted)
             .for_each(|text| page::advice(&format!("! {text}")));
         if let Some(last) = last {
             let mark = if last.exit_code == 0 { "" } else { "! " };

@@ -106,6 +106,7 @@ words! {
         NotScheduled = "not_scheduled",
         NotSupported = "not_supported",
         NotUtf8 = "not_utf8",
+        NotWaiting = "not_waiting",
         NothingToKeep = "nothing_to_keep",
         OnceFailed = "once_failed",
         OutsideWindow = "outside_window",

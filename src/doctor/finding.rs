@@ -29,6 +29,7 @@ impl Level {
 #[allow(missing_docs, reason = "docs/doctor.md explains each")]
 pub enum FindingCode {
     SettingsUnusable,
+    NotTrusted,
     StackUnreadable,
     UnfinishedRun,
     KeyNotRead,
@@ -70,10 +71,11 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every one, with its word and its level.
-    pub const ALL: [(Self, &'static str, Level); 38] = {
+    pub const ALL: [(Self, &'static str, Level); 39] = {
         use Level::{Note, Warning, Wrong};
         [
             (Self::SettingsUnusable, "settings_unusable", Wrong),
+            (Self::NotTrusted, "not_trusted", Warning),
             (Self::StackUnreadable, "stack_unreadable", Wrong),
             (Self::UnfinishedRun, "unfinished_run", Warning),
             (Self::KeyNotRead, "key_not_read", Wrong),

@@ -27,6 +27,7 @@ words! {
         NotRemembered = "not_remembered",
         Note = "note",
         NotRunAgain = "not_run_again",
+        NotTrusted = "not_trusted",
         NotifyFailed = "notify_failed",
         OutsideWindow = "outside_window",
         PortUnserved = "port_unserved",
@@ -72,6 +73,7 @@ impl NoteCode {
             | Self::NotRemembered
             | Self::Note
             | Self::NotRunAgain
+            | Self::NotTrusted
             | Self::NotifyFailed
             | Self::PortUnserved
             | Self::SinceRun

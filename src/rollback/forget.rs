@@ -17,6 +17,7 @@ use crate::docker::container::{Container, label};
 use crate::event::RunId;
 use crate::state::document::StateError;
 use crate::state::journal::{self, Line};
+use crate::state::trust_record::{self, TrustRecord};
 use crate::state::{self, StackState, StateHome, TYPED};
 
 /// What is remembered of a stack.
@@ -30,6 +31,8 @@ pub(crate) struct Remembered {
     pub(crate) commits: usize,
     /// Folders of texts that a person typed: these stay.
     pub(crate) typed: Vec<PathBuf>,
+    /// That something of upstream's waits to be accepted: forgotten, it would count. Stays with the stack.
+    waits: Option<PathBuf>,
 }
 
 impl Remembered {
@@ -37,7 +40,11 @@ impl Remembered {
     ///
     /// # Errors
     /// The state cannot be read, a run is not finished, or the engine does not answer.
-    pub(crate) async fn of(docker: &Docker, state: StackState) -> Result<Self, Complaint> {
+    pub(crate) async fn of(
+        docker: &Docker,
+        state: StackState,
+        is_gone: bool,
+    ) -> Result<Self, Complaint> {
         match unfinished::find(&state)? {
             None => {}
             Some(Unfinished::Unknown(_, error)) => return Err(error.into()),
@@ -55,7 +62,10 @@ impl Remembered {
         let names = pinned_images::all(docker).await?;
         let marks = marks(&state)?;
         let typed = TYPED.iter().map(|name| state.folder().join(name));
+        let trust = TrustRecord::read(&state)?;
+        let has_waiting = trust.is_some_and(|record| record.has_waiting()) && !is_gone;
         Ok(Self {
+            waits: has_waiting.then(|| trust_record::path(&state)),
             images: names
                 .into_iter()
                 .filter(|name| is_of(name, &marks))
@@ -83,7 +93,7 @@ impl Remembered {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.with_context(looking)?.path();
-            if !self.typed.contains(&path) {
+            if !self.typed.contains(&path) && self.waits.as_ref() != Some(&path) {
                 found.push(path);
             }
         }
@@ -110,7 +120,7 @@ impl Remembered {
             };
             removed.with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        if self.typed.is_empty() {
+        if self.typed.is_empty() && self.waits.is_none() {
             self.state.remove_empty()?;
         }
         Ok(())

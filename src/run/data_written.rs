@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::hooks::HookName;
 use super::transaction::Transaction;
 use crate::docker::container::{Container, Mount};
 use crate::event::{NoteCode, ServiceName};
+use crate::settings::HookName;
 
 impl Transaction<'_> {
     /// Says, of an upgrade that gave services another image, where these write.

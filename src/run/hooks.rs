@@ -15,8 +15,9 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{Kind, NoteCode, Outcome};
 use crate::host::script::{self, ScriptEnd};
 use crate::secret::Redactor;
-use crate::settings::{Hook, Hooks};
+use crate::settings::{ActionAt, Hook, HookName};
 use crate::state::journal::Entry;
+use crate::trust;
 
 /// The exit code by which a hook says "not now": `EX_TEMPFAIL` of sysexits.h.
 pub(crate) const NOT_NOW: i32 = 75;
@@ -26,15 +27,6 @@ const TOLD: usize = 50;
 
 /// A line is cut at so many bytes.
 const LONGEST: usize = 16 * 1024;
-
-/// Which hook; the names are those of `refit.yaml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the keys of refit.yaml")]
-pub(crate) enum HookName {
-    BeforeUpgrade,
-    AfterSuccess,
-    AfterFailure,
-}
 
 impl HookEnd {
     /// In words, unless it was well.
@@ -51,17 +43,6 @@ impl HookEnd {
                 (format!("did not end within {} s", after.as_secs()), lines)
             }
         })
-    }
-}
-
-impl HookName {
-    /// The key in `refit.yaml`.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::BeforeUpgrade => "before_upgrade",
-            Self::AfterSuccess => "after_success",
-            Self::AfterFailure => "after_failure",
-        }
     }
 }
 
@@ -127,8 +108,7 @@ impl Transaction<'_> {
     /// # Errors
     /// How the run ends.
     pub(super) async fn before(&self) -> Result<(), RunEnd> {
-        let hook = |hooks: &Hooks| hooks.before_upgrade.clone();
-        let end = self.hook(HookName::BeforeUpgrade, hook, None).await;
+        let end = self.hook(HookName::BeforeUpgrade, None).await;
         let (outcome, complaint) = match end {
             Ok(HookEnd::Ok) => return Ok(()),
             Ok(end @ HookEnd::NotNow { .. }) => {
@@ -170,18 +150,16 @@ impl Transaction<'_> {
 
     /// `after_success` or `after_failure`: what they do changes nothing of the run's result.
     pub(super) async fn after(&self, outcome: Outcome) {
-        let (name, hook): (_, fn(&Hooks) -> Option<Hook>) = match outcome {
-            Outcome::Applied => (HookName::AfterSuccess, |hooks| hooks.after_success.clone()),
+        let name = match outcome {
+            Outcome::Applied => HookName::AfterSuccess,
             Outcome::NotProven
             | Outcome::NothingToDo
             | Outcome::Refused
             | Outcome::FailedBefore
             | Outcome::RolledBack
-            | Outcome::RollbackFailed => {
-                (HookName::AfterFailure, |hooks| hooks.after_failure.clone())
-            }
+            | Outcome::RollbackFailed => HookName::AfterFailure,
         };
-        let problem = match self.hook(name, hook, Some(outcome)).await {
+        let problem = match self.hook(name, Some(outcome)).await {
             Ok(end) => end.problem().map(|(words, _)| words),
             Err(error) => Some(format!("{error:#}")),
         };
@@ -191,18 +169,33 @@ impl Transaction<'_> {
         }
     }
 
-    async fn hook(
-        &self,
-        name: HookName,
-        which: impl FnOnce(&Hooks) -> Option<Hook>,
-        outcome: Option<Outcome>,
-    ) -> anyhow::Result<HookEnd> {
+    /// Whether its program is another one by now, as after the move of the checkout.
+    ///
+    /// # Errors
+    /// What was accepted cannot be read.
+    async fn is_left_out(&self, name: HookName) -> anyhow::Result<bool> {
+        let written = &self.place.written;
+        let judged = trust::judge(written, &self.place.located, self.state).await?;
+        let at = ActionAt::Hook(name);
+        let Some(one) = judged.waits.iter().find(|one| one.action.at == at) else {
+            return Ok(false);
+        };
+        let what = one.left_out();
+        self.emitter.note(NoteCode::NotTrusted, &what);
+        self.journal.add(Entry::LeftOut { what })?;
+        Ok(true)
+    }
+
+    async fn hook(&self, name: HookName, outcome: Option<Outcome>) -> anyhow::Result<HookEnd> {
         let Some(around) = self.assessment.hooks() else {
             return Ok(HookEnd::Ok);
         };
-        let Some(hook) = which(&around.hooks) else {
+        let Some(hook) = around.hooks.get(name).cloned() else {
             return Ok(HookEnd::Ok);
         };
+        if self.is_left_out(name).await? {
+            return Ok(HookEnd::Ok);
+        }
         let environment = HookEnvironment {
             run: Some(self.run),
             outcome: outcome.map(|outcome| outcome.word().to_owned()),

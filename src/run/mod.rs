@@ -37,6 +37,7 @@ use crate::stack::side::{FileEdit, Origin};
 use crate::state::lock::{Lock, LockSubject};
 use crate::state::runs::Record;
 use crate::state::{StackState, StateHome};
+use crate::trust;
 use run_report::{FoundStack, Refused, RunEnd, RunReport};
 use transaction::Transaction;
 
@@ -109,11 +110,7 @@ impl Runner {
         emitter: &mut Emitter,
     ) -> Result<RunEnd, Refused> {
         let mut place = self.unless_signalled(self.find(located)).await?;
-        report.stack = Some(FoundStack {
-            located: place.located.clone(),
-            settings: place.settings.clone(),
-            project: None,
-        });
+        report.stack = Some(FoundStack::of(&place));
         let state = self.home.of_stack(&place.located.args.directory);
         let mut lock = match request.options.dry_run {
             true => None,
@@ -152,8 +149,19 @@ impl Runner {
                 .await
                 .map_err(Complaint::from)?;
         }
-        let mut assessment = self.assessment(&place, &state, assessment).await?;
         let has_lock = lock.is_some();
+        if has_lock {
+            let found_here = trust::admit_and_keep(&mut place, &state).await?;
+            for action in found_here {
+                let text = format!(
+                    "{} came with the checkout, and counts: refit is used here for the first time",
+                    action.told()
+                );
+                self.emitter.note(NoteCode::Remark, text);
+            }
+            report.stack = Some(FoundStack::of(&place));
+        }
+        let mut assessment = self.assessment(&place, &state, assessment).await?;
         match baseline::pending(&place, &assessment, &state, has_lock).await {
             Ok(Some(pending)) => {
                 assessment.notes.push(pending.text);
@@ -167,6 +175,7 @@ impl Runner {
             }
         }
         report.assessed(&assessment);
+        report.left_out = assessment.waiting(&place);
         self.tell(&place, &assessment, request);
         if let Decision::Refused(complaint) = &assessment.decision {
             return Err(complaint.clone().into());
@@ -266,7 +275,10 @@ impl Runner {
 
     async fn find(&self, located: &LocateRequest) -> Result<Place, Complaint> {
         let (stamp, scratch) = (self.home.compose_stamp(), self.home.scratch()?);
-        Place::find(self.docker.clone(), located, &stamp, scratch).await
+        let mut place = Place::find(self.docker.clone(), located, &stamp, scratch).await?;
+        let state = self.home.of_stack(&place.located.args.directory);
+        trust::admit(&mut place, &state).await?;
+        Ok(place)
     }
 
     async fn lock(&self, place: &Place, request: &Request) -> Result<Lock, Complaint> {
@@ -338,6 +350,9 @@ impl Runner {
         let emitter = self.emitter.hiding(Rc::new(assessment.redactor()));
         for note in &place.located.notes {
             emitter.note(NoteCode::Located, note);
+        }
+        for told in assessment.waiting(place) {
+            emitter.note(NoteCode::NotTrusted, told);
         }
         // What would be done is of no interest where it is not done.
         if let Decision::CalledOff { .. } = assessment.decision {

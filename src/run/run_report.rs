@@ -8,7 +8,8 @@ use crate::complaint::{Code, Complaint};
 use crate::event::{News, NoteCode, Outcome, RunId, ServiceSummary};
 use crate::exit::{self, Exit};
 use crate::host::signals::Signal;
-use crate::settings::Settings;
+use crate::settings::written::WrittenSettings;
+use crate::stack::Place;
 use crate::stack::locate::Located;
 
 /// What became of a run.
@@ -26,6 +27,8 @@ pub(crate) struct RunReport {
     pub skipped: Option<NoteCode>,
     /// An earlier run that had been cut off and was finished first.
     pub recovered: Option<(RunId, Outcome)>,
+    /// What was left out of it, because nobody has accepted it.
+    pub left_out: Vec<String>,
     /// How it ended.
     pub end: RunEnd,
 }
@@ -36,9 +39,20 @@ pub(crate) struct FoundStack {
     /// Where it is.
     pub located: Located,
     /// What its `refit.yaml` says.
-    pub settings: Settings,
+    pub written: WrittenSettings,
     /// Compose's name for it, once Compose was asked.
     pub project: Option<String>,
+}
+
+impl FoundStack {
+    /// As far as it is known before Compose is asked.
+    pub(crate) fn of(place: &Place) -> Self {
+        Self {
+            located: place.located.clone(),
+            written: place.written.clone(),
+            project: None,
+        }
+    }
 }
 
 /// How a run ended.
@@ -133,6 +147,7 @@ impl RunReport {
             news: None,
             skipped: None,
             recovered: None,
+            left_out: Vec::new(),
             end: RunEnd::of(Outcome::Refused, None),
         }
     }

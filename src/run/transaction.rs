@@ -140,7 +140,10 @@ impl<'a> Transaction<'a> {
                 action: step.action,
                 reasons: step.reasons.iter().map(|r| r.text.clone()).collect(),
             });
+        let left_out = self.assessment.waiting(&self.place).into_iter();
+        let left_out = left_out.map(|what| Entry::LeftOut { what });
         let entries = std::iter::once(begin).chain(changes).chain(steps);
+        let entries = entries.chain(left_out);
         self.journal.add_all(entries)?;
         fault!("begin.after");
         Ok(())

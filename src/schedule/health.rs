@@ -106,7 +106,7 @@ pub(crate) async fn of(one: &InstalledTimer, stack: &ScheduledStack) -> TimerHea
                     "it runs as {user}, an account that does not exist any more"
                 ));
             }
-            if kept.service.is_some_and(|text| unit::forbids_mail(&text)) && stack.mails() {
+            if kept.service.is_some_and(|text| unit::forbids_mail(&text)) && stack.mails {
                 health.problems.push(
                     "refit.yaml names a receiver of mail, and this service may not call sendmail: \
                      refit schedule install"

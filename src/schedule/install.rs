@@ -72,7 +72,7 @@ impl NewTimer {
 
     /// Whether the stack has hooks, and they would be called behind the wall of a service of the system.
     pub(crate) fn walls_hooks_in(&self) -> bool {
-        self.stack.has_hooks() && self.via == Via::Systemd
+        self.stack.has_hooks && self.via == Via::Systemd
     }
 
     /// Into its place, and then out of everywhere else. `false`: it was so already.

@@ -126,7 +126,7 @@ impl ScheduledStack {
             env,
             when,
             delay: wanted.random_delay,
-            mails: self.mails(),
+            mails: self.mails,
         })
     }
 

@@ -7,10 +7,12 @@ use crate::complaint::{Code, Complaint};
 use crate::host::accounts::Account;
 use crate::host::{accounts, files};
 use crate::request::StackRequest;
-use crate::settings::Settings;
+use crate::settings::written::WrittenSettings;
+use crate::settings::{HookName, Settings};
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
 use crate::state::{StackState, StateHome};
+use crate::trust;
 
 /// A stack as far as a timer has to know it.
 pub(crate) struct ScheduledStack {
@@ -19,7 +21,7 @@ pub(crate) struct ScheduledStack {
     pub id: String,
     /// What refit keeps of it.
     pub state: StackState,
-    /// What its `refit.yaml` says, or why nothing can be done with this stack.
+    /// What of its `refit.yaml` counts, or why nothing can be done with this stack.
     pub settings: Result<Settings, Complaint>,
     /// As whom its timer runs.
     pub account: Account,
@@ -29,6 +31,10 @@ pub(crate) struct ScheduledStack {
     pub directory: PathBuf,
     /// What its env files set.
     pub env: Vec<(String, String)>,
+    /// Whether it has hooks, accepted or not: what is written around a timer outlives the answer.
+    pub has_hooks: bool,
+    /// Whether somebody is told by mail, accepted or not.
+    pub mails: bool,
     /// Its name, for people.
     pub project: String,
     home: StateHome,
@@ -43,19 +49,30 @@ impl ScheduledStack {
     pub(crate) async fn find(request: &StackRequest) -> Result<Self, Complaint> {
         let containers = request.containers_if_any().await;
         let mut env = Vec::new();
+        let home = StateHome::find()?;
+        let (mut has_hooks, mut mails) = (false, false);
         let (directory, name, settings) = match locate::locate(&request.files, &containers) {
             Ok(located) => {
                 env = env_of(&located);
-                let args = located.args;
-                let settings = Settings::load(&args.directory, &args.files);
-                (args.directory, args.name, settings)
+                let state = home.of_stack(&located.args.directory);
+                let settings =
+                    match WrittenSettings::load(&located.args.directory, &located.args.files) {
+                        Ok(written) => {
+                            (has_hooks, mails) = calls_programs(&written.settings);
+                            let judged = trust::judge(&written, &located, &state).await;
+                            judged
+                                .map(|judged| judged.settings)
+                                .map_err(Complaint::from)
+                        }
+                        Err(complaint) => Err(complaint),
+                    };
+                (located.args.directory, located.args.name, settings)
             }
             Err(error @ (LocateError::Ambiguous { .. } | LocateError::Stdin)) => {
                 return Err(error.into());
             }
             Err(error) => (typed_folder(request), None, Err(error.into())),
         };
-        let home = StateHome::find()?;
         let state = home.of_stack(&directory);
         let folder = directory.file_name().unwrap_or_default().to_string_lossy();
         let folder = folder.to_lowercase();
@@ -77,6 +94,8 @@ impl ScheduledStack {
             state,
             settings,
             env,
+            has_hooks,
+            mails,
             project: name.unwrap_or(folder),
             directory,
             home,
@@ -89,28 +108,6 @@ impl ScheduledStack {
     /// Why not.
     pub(crate) fn usable(&self) -> Result<&Settings, Complaint> {
         self.settings.as_ref().map_err(Complaint::clone)
-    }
-
-    /// Whether its hooks are called.
-    pub(crate) fn has_hooks(&self) -> bool {
-        let Ok(Settings { hooks, .. }) = &self.settings else {
-            return false;
-        };
-        let all = [
-            &hooks.before_upgrade,
-            &hooks.after_success,
-            &hooks.after_failure,
-        ];
-        all.into_iter().any(Option::is_some)
-    }
-
-    /// Whether somebody is told by mail.
-    pub(crate) fn mails(&self) -> bool {
-        let Ok(settings) = &self.settings else {
-            return false;
-        };
-        let mut all = settings.notify.iter();
-        all.any(|one| one.target.kind() == "email")
     }
 
     /// Whether its timer runs as whoever asks.
@@ -140,6 +137,16 @@ impl ScheduledStack {
     pub(crate) fn own_folders(&self) -> [PathBuf; 2] {
         [self.state_home(), self.account.home.join(".docker")]
     }
+}
+
+/// Whether there are hooks, and whether mail is sent.
+fn calls_programs(settings: &Settings) -> (bool, bool) {
+    let has_hook = |name| settings.hooks.get(name).is_some();
+    let mut receivers = settings.notify.iter();
+    (
+        HookName::ALL.into_iter().any(has_hook),
+        receivers.any(|one| one.target.kind() == "email"),
+    )
 }
 
 /// Where the owner of a stack keeps what they remember of it, if that is another account.

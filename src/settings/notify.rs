@@ -69,6 +69,20 @@ impl SecretText {
         Ok(Self::Pieces(pieces))
     }
 
+    /// As it stands in the settings.
+    pub(super) fn written(&self) -> String {
+        match self {
+            Self::File(path) => format!("{{file: {}}}", path.display()),
+            Self::Pieces(pieces) => pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Plain(text) => text.clone(),
+                    Piece::Variable(name) => format!("${{{name}}}"),
+                })
+                .collect(),
+        }
+    }
+
     /// The value itself. `variable` looks a name up.
     ///
     /// # Errors

@@ -91,6 +91,49 @@ pub struct Hooks {
     pub after_failure: Option<Hook>,
 }
 
+/// Which hook; the names are those of `refit.yaml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the keys of refit.yaml")]
+pub(crate) enum HookName {
+    BeforeUpgrade,
+    AfterSuccess,
+    AfterFailure,
+}
+
+impl HookName {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::BeforeUpgrade, Self::AfterSuccess, Self::AfterFailure];
+
+    /// The key in `refit.yaml`.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::BeforeUpgrade => "before_upgrade",
+            Self::AfterSuccess => "after_success",
+            Self::AfterFailure => "after_failure",
+        }
+    }
+}
+
+impl Hooks {
+    /// One of them.
+    pub(crate) fn get(&self, name: HookName) -> Option<&Hook> {
+        match name {
+            HookName::BeforeUpgrade => self.before_upgrade.as_ref(),
+            HookName::AfterSuccess => self.after_success.as_ref(),
+            HookName::AfterFailure => self.after_failure.as_ref(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, name: HookName) -> &mut Option<Hook> {
+        match name {
+            HookName::BeforeUpgrade => &mut self.before_upgrade,
+            HookName::AfterSuccess => &mut self.after_success,
+            HookName::AfterFailure => &mut self.after_failure,
+        }
+    }
+}
+
 /// A command line for `sh -c`, and how long it may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {

@@ -36,7 +36,8 @@ use crate::event::ServiceName;
 use crate::host::files;
 use crate::host::process;
 use crate::secret::Redactor;
-use crate::settings::Settings;
+use crate::settings::written::WrittenSettings;
+use crate::settings::{Settings, WaitingAction};
 pub(crate) use locate::shown;
 use locate::{LocateRequest, Located, same_folder};
 use model::Model;
@@ -54,8 +55,12 @@ pub(crate) struct Place {
     pub compose: Compose,
     /// The stack.
     pub located: Located,
-    /// What its `refit.yaml` says.
+    /// What of its `refit.yaml` counts: nothing is run or called for that nobody here has accepted.
     pub settings: Settings,
+    /// All of its `refit.yaml`.
+    pub written: WrittenSettings,
+    /// What of it waits to be accepted, as far as that was looked up.
+    pub waits: Vec<WaitingAction>,
     /// A folder of refit's own for what lives no longer than a command.
     pub scratch: PathBuf,
     /// Containers of every Compose project, as they were when the stack was looked for.
@@ -71,7 +76,8 @@ impl Place {
             .any(|file| file == path)
     }
 
-    /// Finds the stack with the help of what runs.
+    /// Finds the stack with the help of what runs. What its `refit.yaml` would do on this machine does not
+    /// count yet: the room `trust` knows what of it may.
     ///
     /// # Errors
     /// No engine, no stack, or a `refit.yaml` that cannot be used.
@@ -88,12 +94,14 @@ impl Place {
         // A disk that is full is no reason to say nothing.
         let compose = compose.clone().marked_in(&scratch).unwrap_or(compose);
         compose.require_version(stamp).await?;
-        let settings = Settings::load(&located.args.directory, &located.args.files)?;
+        let written = WrittenSettings::load(&located.args.directory, &located.args.files)?;
         Ok(Self {
             docker,
             compose,
             located,
-            settings,
+            settings: written.without_actions(),
+            written,
+            waits: Vec::new(),
             scratch,
             containers,
         })

@@ -84,6 +84,11 @@ pub(crate) enum Entry {
         /// Why.
         reasons: Vec<String>,
     },
+    /// Something in the settings was left out: nobody has accepted it yet.
+    LeftOut {
+        /// What, in a sentence.
+        what: String,
+    },
     /// The checkpoint is whole and on disk.
     Checkpointed,
     /// A file is about to be written.
@@ -237,6 +242,7 @@ impl Entry {
                 action,
                 reasons: reasons.into_iter().map(clean).collect(),
             },
+            Self::LeftOut { what } => Self::LeftOut { what: clean(what) },
             Self::Verdict {
                 service,
                 verdict,
@@ -502,6 +508,7 @@ pub(crate) fn once_containers(lines: &[Line]) -> Vec<String> {
         Entry::RunningOnce { container, .. } => Some(container.clone()),
         Entry::Begin { .. }
         | Entry::Change { .. }
+        | Entry::LeftOut { .. }
         | Entry::Planned { .. }
         | Entry::Checkpointed
         | Entry::Writing { .. }

@@ -10,6 +10,7 @@ pub(crate) mod open_run;
 pub(crate) mod runs;
 mod scratch;
 pub(crate) mod statistics;
+pub(crate) mod trust_record;
 
 pub(crate) use files::{make_folder, write_file};
 

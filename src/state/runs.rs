@@ -175,6 +175,7 @@ impl Record {
             }
             Entry::Change { .. }
             | Entry::Planned { .. }
+            | Entry::LeftOut { .. }
             | Entry::Checkpointed
             | Entry::Writing { .. }
             | Entry::LeftAlone { .. }

@@ -33,6 +33,7 @@ use crate::stack::Place;
 use crate::stack::locate::LocateRequest;
 use crate::state::StackState;
 use crate::state::document::StateError;
+use crate::trust::{self, VersionFiles};
 use checkout::{Destination, Newer};
 use memory::{Attempt, Memory};
 use outlook::Outlook;
@@ -76,6 +77,10 @@ async fn assessed(
             let (mut read, moving) =
                 newer_version(place, *newer, options, upgrade, emitter).await?;
             files_ahead::tell_differing(place, &mut read.assessment, state).await?;
+            let (files, version) = (&read.assessment.args.files, VersionFiles::after(&moving));
+            let keeps = !options.dry_run;
+            read.assessment.arriving =
+                trust::arriving(place, files, &version, state, keeps).await?;
             (read, Some(moving), CheckoutLook::Newer)
         }
         Destination::Here(checkout, said) => {

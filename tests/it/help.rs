@@ -109,7 +109,7 @@ fn man_pages_have_the_sections_that_man_wants() {
     let folder = stack.beside("man");
     std::fs::create_dir(&folder).unwrap();
     let answer = stack.refit(&["man", folder.to_str().unwrap()]).exits(0);
-    answer.says("29 pages written");
+    answer.says("30 pages written");
     for page in ["refit.1", "refit-set.1", "refit-schedule-install.1"] {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         for head in [

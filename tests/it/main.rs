@@ -92,6 +92,7 @@ mod stored_values;
 mod strategy;
 mod systemd;
 mod terminal;
+mod trust;
 mod twin;
 mod two_runs;
 mod typed_text;

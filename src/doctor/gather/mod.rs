@@ -14,13 +14,14 @@ use crate::event::ServiceName;
 use crate::request::StackRequest;
 use crate::rollback::aftermath;
 use crate::rollback::unfinished::{self, Ahead};
-use crate::settings::Settings;
+use crate::settings::written::WrittenSettings;
 use crate::stack::application::{self, Subject};
 use crate::stack::drift::{self, Comparison, PastWork};
 use crate::stack::locate::{self, Located};
 use crate::stack::url::Address;
 use crate::stack::{self, Place, Resolved, resolve};
 use crate::state::{StateHome, runs};
+use crate::trust;
 use examination::{Deployment, Examination};
 
 /// Looks at the stack that is meant.
@@ -48,10 +49,24 @@ pub(crate) async fn diagnose(
     let state = home.of_stack(&directory);
     let ahead = unfinished::ahead(docker.as_ref(), &directory, &state).await;
     let mut findings: Vec<Finding> = ahead.iter().map(unfinished).collect();
-    let settings = Settings::load(&directory, &located.args.files).unwrap_or_else(|complaint| {
+    let read = WrittenSettings::load(&directory, &located.args.files);
+    let written = read.unwrap_or_else(|complaint| {
         findings.push(complained(FindingCode::SettingsUnusable, complaint));
-        Settings::default()
+        WrittenSettings::default()
     });
+    let (settings, waits) = match trust::judge(&written, &located, &state).await {
+        Ok(judged) => (judged.settings, judged.waits),
+        Err(error) => {
+            let complaint = Complaint::from(error);
+            findings.push(complained(FindingCode::SettingsUnusable, complaint));
+            (written.without_actions(), Vec::new())
+        }
+    };
+    findings.extend(waits.iter().map(|one| {
+        let text = one.left_out();
+        Finding::new(FindingCode::NotTrusted, text)
+            .hint("refit trust --list shows it, refit trust accepts it")
+    }));
     let mut diagnosis = Diagnosis {
         project: located.args.name.clone().unwrap_or_default(),
         directory,
@@ -64,8 +79,9 @@ pub(crate) async fn diagnose(
         Ok(resolved) => {
             let (own, files) = (&located.args.directory, &located.args.files);
             let known = resolved.model.services.keys().map(ServiceName::as_str);
-            let unknown = settings.unknown_services(own, files, known).into_iter();
-            let wrong = unknown.chain(settings.missing_hooks(own, files));
+            let unknown = written.settings.unknown_services(own, files, known);
+            let missing = written.settings.missing_hooks(own, files);
+            let wrong = unknown.into_iter().chain(missing);
             let wrong = wrong.map(|text| Finding::new(FindingCode::SettingsUnusable, text));
             diagnosis.findings.extend(wrong);
             let place = docker.map(|docker| Place {
@@ -73,6 +89,8 @@ pub(crate) async fn diagnose(
                 compose,
                 located: located.clone(),
                 settings,
+                written,
+                waits,
                 scratch: PathBuf::new(),
                 containers,
             });

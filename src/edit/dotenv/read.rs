@@ -97,6 +97,20 @@ impl Dotenv {
         Ok(self.reading(lookup, &|_| None)?.get(key.as_str()))
     }
 
+    /// Every assignment with its value as it is written, without its quotes.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.items.iter().filter_map(|item| {
+            let ItemKind::Assignment { key, value, style } = item.kind else {
+                return None;
+            };
+            match unquote(value.of(&self.text), style) {
+                Unquoted::Template(text) | Unquoted::Literal(text) => {
+                    Some((key.of(&self.text), text))
+                }
+            }
+        })
+    }
+
     /// The values in which other variables have a part, each with its key, before anything is filled in.
     pub(crate) fn templates(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         self.items.iter().filter_map(|item| {

@@ -205,6 +205,7 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
     };
     let silent = unanswered(story).iter().filter(told).take(NAMED);
     lines.extend(silent.map(|one| format!("Not checked: {}", cut(&one.text))));
+    lines.extend(story.left_out.iter().map(|one| cut(one)));
     let ended = story.outcome;
     if matches!(ended, Some(Outcome::Refused | Outcome::RollbackFailed)) {
         lines.extend(

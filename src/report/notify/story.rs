@@ -44,6 +44,8 @@ pub(crate) struct Story {
     pub code: Option<Code>,
     /// What a person has to do.
     pub todo: Vec<String>,
+    /// What was left out, because nobody has accepted it.
+    pub left_out: Vec<String>,
     /// An earlier run that had been cut off and was finished first.
     pub recovered: Option<(RunId, Outcome)>,
 }

@@ -69,6 +69,34 @@ impl<V> Target<V> {
         }
     }
 
+    /// Every address and secret of it, with its name in `refit.yaml`.
+    pub fn fields(&self) -> Vec<(&'static str, &V)> {
+        let mut all = Vec::new();
+        match self {
+            Self::Webhook { url, secret } => {
+                all.push(("url", url));
+                all.extend(secret.iter().map(|value| ("secret", value)));
+            }
+            Self::Ntfy { url, token } => {
+                all.push(("url", url));
+                all.extend(token.iter().map(|value| ("token", value)));
+            }
+            Self::Discord { url } | Self::Slack { url } | Self::Heartbeat { url } => {
+                all.push(("url", url));
+            }
+            Self::Telegram { token, chat, api } => {
+                all.extend([("token", token), ("chat", chat)]);
+                all.extend(api.iter().map(|value| ("api", value)));
+            }
+            Self::Email { to, from, sendmail } => {
+                all.extend(to.iter().map(|value| ("to", value)));
+                all.extend(from.iter().map(|value| ("from", value)));
+                all.extend(sendmail.iter().map(|value| ("sendmail", value)));
+            }
+        }
+        all
+    }
+
     /// The same with every address and secret in another form.
     ///
     /// # Errors

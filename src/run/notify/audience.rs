@@ -10,18 +10,25 @@ use crate::report::notify::{self, Beat, Letter, Message, Sent, Story, Target};
 use crate::request::StackRequest;
 use crate::run::run_report::FoundStack;
 use crate::secret::Redactor;
-use crate::settings::{Receiver, Settings};
+use crate::settings::written::WrittenSettings;
+use crate::settings::{ActionAt, Receiver, Settings, WaitingAction};
 use crate::stack::env_of;
 use crate::stack::locate::{self, Located};
+use crate::state::document::StateError;
 use crate::state::notification_log::Delivery;
 use crate::state::{StackState, StateHome};
+use crate::trust;
 
 /// The stack as far as it has to be known to tell others of it.
 pub(super) struct Audience {
     /// Where it is.
     pub(super) located: Located,
-    /// What its `refit.yaml` says.
+    /// What of its `refit.yaml` counts.
     pub(super) settings: Settings,
+    /// What of it waits to be accepted.
+    waits: Vec<WaitingAction>,
+    /// All of it.
+    written: WrittenSettings,
     /// What refit keeps of it.
     pub(super) state: StackState,
     /// What the stack's env files set: a timer has no other environment.
@@ -29,35 +36,41 @@ pub(super) struct Audience {
 }
 
 impl Audience {
-    /// The same stack as a run has found it.
-    pub(super) fn of(found: FoundStack) -> Option<Self> {
-        let FoundStack {
-            located, settings, ..
-        } = found;
-        let state = StateHome::find().ok()?.of_stack(&located.args.directory);
-        let env = env_of(&located);
-        Some(Self {
-            located,
-            settings,
-            state,
-            env,
-        })
+    /// The same stack as a run has found it. What its receivers run may be another program by now, so it is
+    /// judged anew; without what was accepted nobody is told.
+    pub(super) async fn of(found: FoundStack) -> Option<Self> {
+        let state = StateHome::find().ok()?;
+        let state = state.of_stack(&found.located.args.directory);
+        Self::judged(found.located, &found.written, state)
+            .await
+            .ok()
     }
 
     /// Found with the engine's help where that answers, and without it where not: that it is dead
     /// is what somebody wants to hear.
     ///
     /// # Errors
-    /// There is no stack, or its `refit.yaml` cannot be read.
+    /// There is no stack, its `refit.yaml` cannot be read, or what of it was accepted.
     pub(super) async fn find(stack: &StackRequest) -> Result<Self, Complaint> {
         let containers = stack.containers_if_any().await;
         let located = locate::locate(&stack.files, &containers)?;
-        let settings = Settings::load(&located.args.directory, &located.args.files)?;
+        let written = WrittenSettings::load(&located.args.directory, &located.args.files)?;
         let state = StateHome::find()?.of_stack(&located.args.directory);
+        Ok(Self::judged(located, &written, state).await?)
+    }
+
+    async fn judged(
+        located: Located,
+        written: &WrittenSettings,
+        state: StackState,
+    ) -> Result<Self, StateError> {
+        let judged = trust::judge(written, &located, &state).await?;
         let env = env_of(&located);
         Ok(Self {
             located,
-            settings,
+            settings: judged.settings,
+            waits: judged.waits,
+            written: written.clone(),
             state,
             env,
         })
@@ -131,10 +144,25 @@ impl Audience {
             }
         };
         let meant = name.map_or_else(|| all.iter().collect(), is_meant);
-        match meant.is_empty() {
-            true => Err(self.nobody(name)),
-            false => Ok(meant),
+        match (meant.is_empty(), self.untold(name).is_empty()) {
+            (true, true) => Err(self.nobody(name)),
+            (true | false, _) => Ok(meant),
         }
+    }
+
+    /// Those who go by a name, and are told nothing before somebody has accepted them.
+    pub(super) fn untold(&self, name: Option<&str>) -> Vec<(String, String)> {
+        let all = &self.written.settings.notify;
+        let waiting = self.waits.iter().filter_map(|one| match &one.action.at {
+            ActionAt::Receiver(index) => Some((all.get(*index)?, one)),
+            ActionAt::Hook(_) | ActionAt::Probe(_) => None,
+        });
+        let is_meant =
+            |one: &Receiver| name.is_none_or(|name| one.name == name || one.target.kind() == name);
+        waiting
+            .filter(|(receiver, _)| is_meant(receiver))
+            .map(|(receiver, one)| (receiver.name.clone(), one.left_out()))
+            .collect()
     }
 
     fn nobody(&self, name: Option<&str>) -> Complaint {

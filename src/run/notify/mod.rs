@@ -63,8 +63,11 @@ pub(crate) async fn telling(
     let (audience, signals, done) = match runner(invocation).await {
         Ok(runner) => {
             let report = run(&runner).await;
-            let audience = report.stack.clone().and_then(Audience::of);
-            (audience.or(before), runner.signals, Ok(report))
+            let audience = match report.stack.clone() {
+                Some(stack) => Audience::of(stack).await,
+                None => before,
+            };
+            (audience, runner.signals, Ok(report))
         }
         Err(complaint) => (before, Signals::none(), Err(complaint)),
     };
@@ -144,7 +147,17 @@ pub(crate) async fn test(
         .collect();
     let told = audience::send(&letters, None, false, signals).await;
     Register::of(&audience.state).add(&told)?;
-    Ok(told)
+    let untold = audience.untold(name).into_iter();
+    let untold = untold.map(|(to, why)| Delivery {
+        at: now,
+        to,
+        event: None,
+        run: None,
+        mark: None,
+        tries: 0,
+        error: Some(why),
+    });
+    Ok(told.into_iter().chain(untold).collect())
 }
 
 fn story(occasion: Occasion, command: &str, report: Option<&RunReport>) -> Story {
@@ -176,6 +189,7 @@ fn story_of(report: &RunReport) -> Story {
         reason: end.failure.as_ref().map(|failure| failure.text.clone()),
         code: end.failure.as_ref().map(|failure| failure.code),
         todo: end.todo.clone(),
+        left_out: report.left_out.clone(),
         recovered: report.recovered,
         ..Story::default()
     }
