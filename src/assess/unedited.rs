@@ -2,7 +2,7 @@
 //! hand, and `restart`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::assess::{expected_effects, preflight};
 use crate::assessment::edited::Edited;
@@ -12,6 +12,7 @@ use crate::assessment::{
 use crate::complaint::Complaint;
 use crate::docker::container::Container;
 use crate::event::{Action, Route, ServiceName};
+use crate::git::{Checkout, Git};
 use crate::health::before::SeenBefore;
 use crate::plan;
 use crate::plan::{Inputs, Plan};
@@ -19,7 +20,7 @@ use crate::request::Strategy;
 use crate::rollback::baseline::{self, Baseline};
 use crate::stack::drift::{self, Comparison, Drift};
 use crate::stack::routes::{self, FileReach};
-use crate::stack::side::{FileEdit, Side};
+use crate::stack::side::{FileEdit, Origin, Side};
 use crate::stack::unreadable;
 use crate::stack::{Place, Resolved, resolve};
 use crate::state::StackState;
@@ -184,6 +185,13 @@ async fn by_hand(
     let mut edits = baseline.edits(place, &assessment.after, &assessment.source, state);
     edits.retain(|edit| !left.contains(&edit.path));
     edits = since_what_runs(place, assessment, &baseline, edits, state).await?;
+    let committed = committed(place, &edits).await;
+    for edit in edits
+        .iter_mut()
+        .filter(|edit| committed.contains(&edit.path))
+    {
+        edit.origin = Origin::Checkout;
+    }
     for edit in &edits {
         match &edit.before {
             // What is not known has no difference to be told.
@@ -209,6 +217,19 @@ async fn by_hand(
         assessment.args_before = baseline.args;
     }
     Ok(())
+}
+
+/// The files among them that hold what the commit that is checked out has: whoever pulled it has not typed it.
+async fn committed(place: &Place, edits: &[FileEdit]) -> BTreeSet<PathBuf> {
+    let directory = &place.located.args.directory;
+    let files: Vec<&Path> = edits.iter().map(|edit| edit.path.as_path()).collect();
+    let found = match Checkout::find(&Git::at(directory, true), directory).await {
+        Ok(Some(checkout)) => checkout.as_committed(&files).await,
+        Ok(None) => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    };
+    // Where git does not answer, every text is taken for one that only a person has.
+    found.unwrap_or_default()
 }
 
 /// What refit knows of a file's earlier text counts only where the containers were created of it: after an

@@ -148,10 +148,12 @@ impl Edited {
             // git looks by itself, at the moment of the move.
             Origin::Upstream => false,
             // In place already, a removal as well.
-            Origin::Person if self.is_by_hand || edit.is_in_place() => {
+            Origin::Person | Origin::Checkout if self.is_by_hand || edit.is_in_place() => {
                 !Side::read(&edit.path).is_same_file(&edit.after)
             }
-            Origin::Person | Origin::Refit => !Side::read(&edit.path).is_same_file(&edit.before),
+            Origin::Person | Origin::Checkout | Origin::Refit => {
+                !Side::read(&edit.path).is_same_file(&edit.before)
+            }
         });
         let read = self.read.iter();
         let read = read.filter(|(path, side)| !Side::read(path).is_same_text(side));

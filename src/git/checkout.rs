@@ -1,11 +1,12 @@
 //! What a folder's checkout is: read, never changed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::command::Git;
 use super::error::GitError;
 use super::oid::Oid;
-use crate::git::command::fields;
+use crate::git::command::{fields, path};
 
 /// A checkout with at least one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +197,57 @@ impl Checkout {
         let listed = ask.arg(path).ended().await?;
         // A path outside the checkout is none that it tracks.
         Ok(listed.ok() && fields(&listed.stdout).next().is_some())
+    }
+
+    /// Those of some files that are just as HEAD has them; the paths are absolute.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn as_committed(
+        &self,
+        files: &[&Path],
+    ) -> Result<BTreeSet<PathBuf>, GitError> {
+        let inside: Vec<PathBuf> = files.iter().filter_map(|file| self.inside(file)).collect();
+        if inside.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let listed = self.git.ask("ls-files").args(["-z", "--"]).args(&inside);
+        let edited =
+            self.git
+                .ask("diff")
+                .args(["--name-only", "-z", "--no-relative", "HEAD", "--"]);
+        let (listed, edited) = (listed.bytes().await?, edited.args(&inside).bytes().await?);
+        let edited: BTreeSet<PathBuf> = fields(&edited).map(path).collect();
+        let listed = fields(&listed)
+            .map(path)
+            .filter(|file| !edited.contains(file));
+        Ok(listed.map(|file| self.named(&file)).collect())
+    }
+
+    /// Whether a tracked file, as it lies in the work tree, is as a commit before HEAD had it.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(crate) async fn was_committed(&self, file: &Path) -> Result<bool, GitError> {
+        let is_there = self.git.top().join(file).symlink_metadata().is_ok();
+        let object = match is_there {
+            true => {
+                let ask = self.git.ask("hash-object").arg("--").arg(file);
+                ask.text().await?
+            }
+            // As git writes that there was nothing.
+            false => "0".repeat(self.head.as_str().len()),
+        };
+        let past = self
+            .git
+            .ask("log")
+            .args(["--format=", "--raw", "--no-abbrev", "--no-renames"]);
+        let past = past
+            .args(["-m", "--first-parent", "HEAD", "--"])
+            .arg(file)
+            .text()
+            .await?;
+        Ok(past.contains(&object))
     }
 
     /// Refuses a checkout in which something else is going on.

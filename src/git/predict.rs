@@ -138,7 +138,8 @@ impl Checkout {
     }
 
     /// What a move to a commit would make of the work tree. The files of `kept`, which the target
-    /// removes, stay there as they are; git does not track them afterwards.
+    /// removes, stay there as they are; git does not track them afterwards. What lies at `given_back` is
+    /// nobody's edit, and gives way to the target.
     ///
     /// # Errors
     /// [`GitError::Busy`]; git fails.
@@ -146,13 +147,14 @@ impl Checkout {
         &self,
         target: &Oid,
         kept: &[PathBuf],
+        given_back: &[PathBuf],
     ) -> Result<Prediction, GitError> {
         let (head_tree, target_tree) =
             tokio::join!(self.git.tree_of(&self.head), self.git.tree_of(target));
         let (head_tree, target_tree) = (head_tree?, target_tree?);
         let index = self.predict_index(&head_tree, &target_tree, kept);
-        self.predict_keeping(&head_tree, &target_tree, kept, index)
-            .await
+        let trees = (&head_tree, &target_tree);
+        self.predict_keeping(trees, kept, given_back, index).await
     }
 
     /// What becomes of the work tree when `wanted` takes the place of `base`, and of the index when
@@ -167,14 +169,14 @@ impl Checkout {
         staged: &StagedTrees,
     ) -> Result<Prediction, GitError> {
         let index = self.predict_index(&staged.after, &staged.before, &[]);
-        self.predict_keeping(base, wanted, &[], index).await
+        self.predict_keeping((base, wanted), &[], &[], index).await
     }
 
     async fn predict_keeping(
         &self,
-        base: &Oid,
-        wanted: &Oid,
+        (base, wanted): (&Oid, &Oid),
         kept: &[PathBuf],
+        given_back: &[PathBuf],
         staged: impl Future<Output = Result<PredictedIndex, GitError>>,
     ) -> Result<Prediction, GitError> {
         self.ensure_idle()?;
@@ -183,7 +185,8 @@ impl Checkout {
         let worktree = self.snapshot(&index).await?;
         // Where all three have the same file, a merge has no part in it.
         let git = &self.git;
-        let base = &git.with_files(base, &worktree, kept, &index).await?;
+        let as_it_lies = [kept, given_back].concat();
+        let base = &git.with_files(base, &worktree, &as_it_lies, &index).await?;
         let wanted = &git.with_files(wanted, &worktree, kept, &index).await?;
         let (tree, mut conflicts) = if worktree == *base {
             (wanted.clone(), Vec::new())
@@ -364,7 +367,7 @@ impl Git {
         self.ask("rev-parse").args(["--verify", &name]).oid().await
     }
 
-    /// A tree with some files of another one, each at its path; `index` is scratch.
+    /// A tree with some files as another one has them, or has them not, each at its path; `index` is scratch.
     pub(super) async fn with_files(
         &self,
         tree: &Oid,
@@ -379,6 +382,11 @@ impl Git {
         read.bytes().await?;
         let listed = self.ask("ls-tree").args(["-r", "-z", "--full-tree"]);
         let listed = listed.arg(of).arg("--").args(files).bytes().await?;
+        let removed = self
+            .write("update-index")
+            .index(index)
+            .arg("--force-remove");
+        removed.arg("--").args(files).bytes().await?;
         for entry in fields(&listed) {
             // `MODE TYPE OBJECT` and the path, after a tab.
             let tab = entry.iter().position(|byte| *byte == b'\t');

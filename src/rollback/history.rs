@@ -8,6 +8,7 @@ use super::in_force::{InForce, named};
 use super::projects::{self, OwnRuns};
 use super::retention::{KeptRuns, is_dropped_next};
 use super::saved_runs::Saved;
+use super::shared_files::{self, RunElsewhere};
 use crate::assessment::PinnedImage;
 use crate::assessment::edited::Edited;
 use crate::assessment::key_diff::describe;
@@ -20,6 +21,7 @@ use crate::stack::snapshot::EngineSide;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::runs::{self, Record, Runs};
+use crate::text::shell_word;
 
 /// What undoes some runs.
 #[derive(Debug)]
@@ -73,6 +75,12 @@ pub(crate) async fn undo(
     let edited_since = saved.edited_since()?;
     if !edited_since.is_empty() && !allow_edited {
         return Err(was_edited(place, state, &past, &edited_since));
+    }
+    if !allow_edited {
+        refuse_what_others_wrote(place, state, &saved)?;
+    }
+    if saved.checkout.is_none() {
+        refuse_what_is_back(place, state, &saved, &runs)?;
     }
     let moving = match &saved.checkout {
         Some(checkout) => Some(checkout.way_back(&place.scratch).await?),
@@ -151,6 +159,69 @@ fn can_be_undone(
     let saved = Saved::of(state, runs, records);
     let edited = saved.and_then(|saved| saved.then(edits).edited_since());
     edited.is_ok_and(|edited| edited.is_empty())
+}
+
+/// What a stack of another folder wrote is undone there: its containers run with it.
+fn refuse_what_others_wrote(
+    place: &Place,
+    state: &StackState,
+    saved: &Saved,
+) -> Result<(), Complaint> {
+    let found = saved.found_in_place()?.into_iter();
+    let written = found.filter_map(|path| Some((path, shared_files::writer(state, path)?)));
+    let written: Vec<(&PathBuf, RunElsewhere)> = written.collect();
+    let Some((_, by)) = written.first() else {
+        return Ok(());
+    };
+    let names: Vec<String> = written.iter().map(|(path, _)| place.shown(path)).collect();
+    let was = if names.len() == 1 { "was" } else { "were" };
+    let text = format!(
+        "{} {was} written by {}",
+        names.join(", "),
+        told_elsewhere(by)
+    );
+    let hint = format!(
+        "refit -C {} rollback undoes it there, and refit apply puts that in force here; --allow edited \
+         replaces it for both",
+        shell_word(&by.directory.to_string_lossy())
+    );
+    Err(Complaint::new(Code::Edited, text).hint(hint))
+}
+
+/// Where every file is as before the runs already, there is none to undo: containers are another matter.
+fn refuse_what_is_back(
+    place: &Place,
+    state: &StackState,
+    saved: &Saved,
+    runs: &[RunId],
+) -> Result<(), Complaint> {
+    let back = saved.all_as_before()?;
+    let Some(first) = back.first() else {
+        return Ok(());
+    };
+    let by = match shared_files::writer(state, first) {
+        Some(by) => told_elsewhere(&by),
+        None => "somebody".to_owned(),
+    };
+    let names: Vec<String> = back.iter().map(|path| place.shown(path)).collect();
+    let text = format!(
+        "{} already as before {}: {by} has put that back",
+        match names.as_slice() {
+            [one] => format!("{one} is"),
+            all => format!("{} are", all.join(", ")),
+        },
+        named(runs)
+    );
+    Err(Complaint::new(Code::Edited, text).hint("refit apply puts in force what is there"))
+}
+
+fn told_elsewhere(by: &RunElsewhere) -> String {
+    format!(
+        "run {} of the project {} in {}",
+        by.run,
+        by.project,
+        by.directory.display()
+    )
 }
 
 fn was_edited(

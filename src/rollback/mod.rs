@@ -11,6 +11,7 @@ mod containers;
 mod discarded;
 mod end;
 pub(crate) mod forget;
+pub(crate) mod given_back;
 pub(crate) mod history;
 pub(crate) mod in_force;
 mod named_images;
@@ -20,6 +21,7 @@ pub(crate) mod recovery;
 pub(crate) mod retention;
 pub(crate) mod saved_file;
 mod saved_runs;
+mod shared_files;
 pub(crate) mod unfinished;
 mod verify;
 mod way;
@@ -44,6 +46,7 @@ use crate::fault::fault;
 use crate::health::limits::Limits;
 use crate::host::signals::Signals;
 use crate::stack::Place;
+use crate::stack::side::{Origin, Side};
 use crate::stack::snapshot::{Handled, Verified};
 use crate::state::journal::{self, Entry, Journal};
 
@@ -150,8 +153,17 @@ impl Rollback<'_> {
             removed: self.told_removed(&done.removed),
         });
         for (path, copy) in &done.kept {
+            let copy_of = Side::read(copy);
             let (file, copy) = (self.place.shown(path), copy.display());
-            let text = format!("your edited {file} is kept as {copy}");
+            let is_pulled = self.checkpoint.files.iter().any(|file| {
+                file.path == *path && file.origin == Origin::Checkout && file.after.holds(&copy_of)
+            });
+            let text = match is_pulled {
+                true => {
+                    format!("{file} as the commit that is checked out has it is kept as {copy}")
+                }
+                false => format!("your edited {file} is kept as {copy}"),
+            };
             self.emitter.note(NoteCode::Edited, text);
         }
         for (path, why) in &done.not_known {

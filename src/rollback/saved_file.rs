@@ -315,10 +315,15 @@ impl SavedFile {
         })
     }
 
+    /// Whether the run found its text in place, and did not write it.
+    pub(super) fn was_in_place(&self) -> bool {
+        matches!(self.origin, Origin::Person | Origin::Checkout)
+    }
+
     /// What lay there when the run began: a person's edit was in place already.
     pub(super) fn found(&self) -> &SavedSide {
         match self.origin {
-            Origin::Person => &self.after,
+            Origin::Person | Origin::Checkout => &self.after,
             Origin::Refit | Origin::Upstream => &self.before,
         }
     }
@@ -416,8 +421,12 @@ impl SavedFile {
         };
         match (now, self.origin) {
             (_, Origin::Upstream) | (None, _) => old,
-            (Some(now), Origin::Refit | Origin::Person) if now.attributes == *attributes => old,
-            (Some(now), Origin::Refit | Origin::Person) => &now.attributes,
+            (Some(now), Origin::Refit | Origin::Person | Origin::Checkout)
+                if now.attributes == *attributes =>
+            {
+                old
+            }
+            (Some(now), Origin::Refit | Origin::Person | Origin::Checkout) => &now.attributes,
         }
     }
 
@@ -567,7 +576,7 @@ impl SavedFile {
         let Some(now) = now.filter(|now| Some(&now.bytes[..]) != old) else {
             return Ok(None);
         };
-        if self.is_as_linked() || (self.origin != Origin::Person && self.after.is(Some(now))) {
+        if self.is_as_linked() || (!self.was_in_place() && self.after.is(Some(now))) {
             return Ok(None);
         }
         let name = self.path.file_name().unwrap_or_default();

@@ -136,9 +136,48 @@ impl Saved {
         let left = left.filter(|file| !self.written.contains(&file.path));
         for path in saved_file::edited_since(left)? {
             let (run, _) = self.newest[&path];
-            edited.insert(path, run);
+            // Nothing is lost of a file that is as it is to be.
+            if !self.is_as_before(&path)? {
+                edited.insert(path, run);
+            }
         }
         Ok(edited)
+    }
+
+    /// Whether a file is already as the first of these runs found it.
+    fn is_as_before(&self, path: &Path) -> Result<bool, Complaint> {
+        let oldest = self.oldest.get(path);
+        let Some((_, file)) = oldest.filter(|(_, file)| file.before.is_known()) else {
+            return Ok(false);
+        };
+        Ok(file.is_as_before()?)
+    }
+
+    /// The files that these runs changed, where all of them are already as before.
+    pub(super) fn all_as_before(&self) -> Result<Vec<&PathBuf>, Complaint> {
+        let mut all = Vec::new();
+        for (path, (_, left)) in &self.newest {
+            let file = self.oldest.get(path).map(|(_, file)| file);
+            if file.is_some_and(|file| file.before.is_same_text(&left.after)) {
+                continue;
+            }
+            if !self.is_as_before(path)? {
+                return Ok(Vec::new());
+            }
+            all.push(path);
+        }
+        Ok(all)
+    }
+
+    /// The files whose text these runs found in place, and that are to have another one again.
+    pub(super) fn found_in_place(&self) -> Result<Vec<&PathBuf>, Complaint> {
+        let mut found = Vec::new();
+        for (path, (_, file)) in &self.newest {
+            if file.was_in_place() && !self.is_as_before(path)? {
+                found.push(path);
+            }
+        }
+        Ok(found)
     }
 
     /// The files as they are to be again.

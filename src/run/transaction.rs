@@ -305,7 +305,7 @@ impl<'a> Transaction<'a> {
                 now if now.is_same_text(&edit.after) => return Ok(()),
                 now => now,
             },
-            (before, Origin::Refit | Origin::Person) => before.clone(),
+            (before, Origin::Refit | Origin::Person | Origin::Checkout) => before.clone(),
         };
         if self.assessment.edited.replaced.contains(&edit.path) {
             self.keep_replaced(edit)?;

@@ -40,6 +40,8 @@ pub(crate) enum Origin {
     Person,
     /// Upstream, by git: it can be had again.
     Upstream,
+    /// The same, and it is in place already: somebody has called git.
+    Checkout,
 }
 
 impl Side {
@@ -150,7 +152,7 @@ impl FileEdit {
 
     /// Whether the new text is already where it belongs: a person wrote it there.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.origin == Origin::Person
+        matches!(self.origin, Origin::Person | Origin::Checkout)
             && matches!(&self.after, Side::Text(text) if text.id.is_some())
     }
 }

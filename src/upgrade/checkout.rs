@@ -1,17 +1,18 @@
 //! The checkout's part of an upgrade: fetched, looked up, and refused where something would be lost.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::given_back;
 use super::kept_files::{self, KeptFiles};
 use super::source::{self, UpgradeGoal, UpgradeTarget, Waiting};
 use super::upgrade_request::UpgradeRequest;
 use crate::assessment::Assessment;
 use crate::assessment::moving::Moving;
 use crate::complaint::{Code, Complaint};
-use crate::event::{CheckoutNews, Emitter, Kind, Phase};
+use crate::event::{CheckoutNews, Emitter, Kind, Phase, RunId};
 use crate::git::{Checkout, Commits, FollowedBy, Git, GitError, GitProgress, Relation, Tags};
 use crate::host::files;
 use crate::plan::guard::Guard;
@@ -19,6 +20,7 @@ use crate::request::Options;
 use crate::settings::Track;
 use crate::stack::Place;
 use crate::stack::sample::SAMPLE_NAMES;
+use crate::state::StackState;
 
 /// What there is to move to, and what is to be told.
 pub(super) struct FoundTarget {
@@ -56,6 +58,8 @@ pub(super) struct Newer {
     pub(super) news: CheckoutNews,
     /// Files that upstream removes, and that stay.
     pub(super) kept: KeptFiles,
+    /// Files that hold an earlier text of upstream's, and take the new one.
+    given_back: Vec<PathBuf>,
 }
 
 impl Newer {
@@ -80,7 +84,9 @@ impl Newer {
         };
         let checkout = self.moving.checkout.clone();
         let target = self.moving.movement.to.clone();
-        let prediction = checkout.predict(&target, &kept.paths()).await?;
+        let prediction = checkout
+            .predict(&target, &kept.paths(), &self.given_back)
+            .await?;
         self.moving = Moving::new(checkout, target, prediction, &place.scratch).await?;
         self.kept = kept;
         Ok(true)
@@ -93,6 +99,7 @@ impl Newer {
 /// What speaks against a move: conflicts, files in the way, a rewritten history, no network.
 pub(super) async fn find(
     place: &Place,
+    state: &StackState,
     options: &Options,
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
@@ -132,7 +139,9 @@ pub(super) async fn find(
     let now = Timestamp::now().as_second();
     let target = source::find(&checkout, &remote, &wanted, min_age, now, progress).await?;
     let waiting = target.waiting.map(|waiting| waits(waiting, now, min_age));
-    let found = newer(place, &checkout, &remote, target, options, emitter).await;
+    let given_back = given_back::of(&checkout, state).await?;
+    let ahead = (&checkout, given_back);
+    let found = newer(place, ahead, &remote, target, options, emitter).await;
     checkout.give_to_owner();
     let found = found?;
     let remarks = waiting.into_iter().chain(found.remarks).collect();
@@ -232,7 +241,7 @@ async fn ensure_followed(
 /// The move to a target, unless it is where the checkout is already.
 async fn newer(
     place: &Place,
-    checkout: &Checkout,
+    (checkout, given_back): (&Checkout, Vec<(PathBuf, RunId)>),
     remote: &str,
     target: UpgradeTarget,
     options: &Options,
@@ -276,7 +285,10 @@ async fn newer(
         | Relation::Aside { .. } => {}
     }
     let kept = kept_files::of(place, checkout, &target.commit).await?;
-    let prediction = checkout.predict(&target.commit, &kept.paths()).await?;
+    let given_back: Vec<PathBuf> = given_back.into_iter().map(|(path, _)| path).collect();
+    let prediction = checkout
+        .predict(&target.commit, &kept.paths(), &given_back)
+        .await?;
     prediction.refuse_loss()?;
     checkout.fetch_submodules(&prediction, progress).await?;
     let news = checkout.git.news(&checkout.head, &target.commit).await?;
@@ -301,7 +313,7 @@ async fn newer(
         files: files.map(|path| path.display().to_string()).collect(),
     };
     let mut local = checkout.local_edits().await?.edited;
-    local.retain(|path| !kept.paths().contains(path));
+    local.retain(|path| !kept.paths().contains(path) && !given_back.contains(path));
     if !local.is_empty() {
         let names: Vec<String> = local.iter().map(|p| p.display().to_string()).collect();
         remarks.push(format!("local edits kept: {}", names.join(", ")));
@@ -312,6 +324,7 @@ async fn newer(
         moving,
         news: told,
         kept,
+        given_back,
     };
     Ok(FoundTarget {
         remarks,

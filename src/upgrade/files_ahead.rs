@@ -21,6 +21,7 @@ use crate::stack::routes;
 use crate::stack::side::Side;
 use crate::state::StackState;
 use crate::state::runs::{self, Record};
+use crate::text::shell_word;
 
 /// Compares files and containers.
 ///
@@ -54,17 +55,59 @@ pub(super) async fn read(
         }
         left.extend(reached);
     }
-    if let Some(run) = given_back(&runs::all(state)?.known) {
+    let records = runs::all(state)?.known;
+    if let Some(run) = given_back(&records) {
         left.extend(beside.resolved.model.services.keys().cloned());
-        notes.push(format!(
-            "run {run} was rolled back: what differs from the files that are checked out is left to refit apply"
-        ));
+        let files = super::given_back::of(checkout, state).await?;
+        notes.push(told_given_back(place, checkout, run, &files, &records));
     }
     let assessment = assess::of_files_ahead(place, beside, state, (&left, &typed)).await?;
     Ok(VersionsRead {
         notes,
         ..assessment.into()
     })
+}
+
+/// What a rollback has left in the files, and the way on.
+fn told_given_back(
+    place: &Place,
+    checkout: &Checkout,
+    run: RunId,
+    files: &[(PathBuf, RunId)],
+    records: &[Record],
+) -> String {
+    let Some((_, by)) = files.first() else {
+        return format!(
+            "run {run} was rolled back: what differs from the files that are checked out is left to refit apply"
+        );
+    };
+    let names: Vec<String> = files
+        .iter()
+        .map(|(path, _)| place.shown(&checkout.named(path)))
+        .collect();
+    let is_rollback = |record: &Record| record.run == *by && !record.undoes.is_empty();
+    let again = match records.iter().any(is_rollback) {
+        true => format!("refit rollback {by} puts run {run} in force again"),
+        false => {
+            let top = shell_word(&checkout.git.top().to_string_lossy());
+            let paths = files
+                .iter()
+                .map(|(path, _)| shell_word(&path.to_string_lossy()));
+            let paths: Vec<String> = paths.collect();
+            format!(
+                "git -C {top} checkout HEAD -- {}, then refit apply, tries it again",
+                paths.join(" ")
+            )
+        }
+    };
+    let are = match names.as_slice() {
+        [one] => format!("{one} is"),
+        all => format!("{} are", all.join(", ")),
+    };
+    format!(
+        "run {run} was rolled back: {are} as before it, and not as in {}; a newer version takes its place, and {again}",
+        checkout.head.short()
+    )
 }
 
 /// The run, where the last thing that came of an upgrade or an `apply` is that it was rolled back: what the

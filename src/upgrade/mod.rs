@@ -5,6 +5,7 @@ mod checkout;
 mod contexts;
 pub(crate) mod env;
 mod files_ahead;
+mod given_back;
 pub(crate) mod images;
 mod kept_files;
 mod memory;
@@ -69,7 +70,7 @@ async fn assessed(
 ) -> Result<Assessment, Refused> {
     let found = match upgrade.images_only {
         true => Destination::None("the checkout was left out, as asked").into(),
-        false => checkout::find(place, options, upgrade, emitter).await?,
+        false => checkout::find(place, state, options, upgrade, emitter).await?,
     };
     let (mut notes, mut remarks) = (found.notes, found.remarks);
     let (read, moving, checkout) = match found.target {

@@ -98,6 +98,7 @@ mod two_runs;
 mod typed_text;
 mod undoing;
 mod upgrade;
+mod upgrade_by_hand;
 mod upgrade_cache;
 mod upgrade_data;
 mod upgrade_faults;

@@ -270,7 +270,7 @@ async fn what_a_look_costs() {
     checkout.git.news(&checkout.head, &to).await.unwrap();
     time("relation and news", since);
     let since = std::time::Instant::now();
-    let prediction = checkout.predict(&to, &[]).await.unwrap();
+    let prediction = checkout.predict(&to, &[], &[]).await.unwrap();
     time("predict", since);
     let since = std::time::Instant::now();
     checkout

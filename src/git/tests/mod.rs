@@ -148,7 +148,7 @@ impl Lab {
             .await
             .unwrap();
         let before = self.picture(folder);
-        let prediction = checkout.predict(to, kept).await.unwrap();
+        let prediction = checkout.predict(to, kept, &[]).await.unwrap();
         checkout
             .fetch_submodules(&prediction, |_| ())
             .await

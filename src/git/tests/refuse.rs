@@ -168,7 +168,7 @@ async fn a_merge_in_progress_and_a_lock() {
         .output();
     assert!(!merge.unwrap().status.success());
     let checkout = lab.checkout().await;
-    let error = checkout.predict(&to, &[]).await.unwrap_err();
+    let error = checkout.predict(&to, &[], &[]).await.unwrap_err();
     assert_eq!(error.code().word(), "git_busy");
     let complaint = Complaint::from(error);
     assert_eq!(complaint.hint.as_deref(), Some("git merge --abort"));
@@ -179,7 +179,12 @@ async fn a_merge_in_progress_and_a_lock() {
     lab.git("here", "merge --abort");
     lab.write("here/.git/index.lock", "");
     assert_eq!(
-        checkout.predict(&to, &[]).await.unwrap_err().code().word(),
+        checkout
+            .predict(&to, &[], &[])
+            .await
+            .unwrap_err()
+            .code()
+            .word(),
         "git_busy"
     );
     assert!(
