@@ -29,7 +29,6 @@ use crate::assessment::key_diff;
 use crate::assessment::{Assessment, Change, Decision};
 use crate::complaint::{Code, Complaint};
 use crate::event::Action;
-use crate::plan::crossing::Crossing;
 use crate::plan::{self, guard};
 use crate::request::{Options, Strategy, What};
 use crate::stack::side::Side;
@@ -188,8 +187,9 @@ pub(crate) async fn checked(
                 return assessment;
             }
         }
-        let told = assessment.crossing.iter().flat_map(Crossing::told);
-        let told: Vec<String> = told.collect();
+        let runs_once = assessment.undoing().is_none();
+        let crossing = assessment.crossing.iter();
+        let told: Vec<String> = crossing.flat_map(|one| one.told(runs_once)).collect();
         assessment.notes.extend(told);
     }
     match guarding::refusals(place, &assessment, options).await {

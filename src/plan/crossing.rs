@@ -98,13 +98,13 @@ impl Crossing {
         })
     }
 
-    /// What is said of it before anything is touched.
-    pub(crate) fn told(&self) -> Vec<String> {
+    /// What is said of it before anything is touched. `runs_once`: whether what is to be run once is run.
+    pub(crate) fn told(&self, runs_once: bool) -> Vec<String> {
         let title = &self.title;
         match &self.passed {
             PassedSteps::Known(Heading::Up, steps) => steps
                 .iter()
-                .flat_map(|one| one.told(title, &self.service))
+                .flat_map(|one| one.told(title, &self.service, runs_once))
                 .collect(),
             // The guard, and what is kept.
             PassedSteps::Known(Heading::Down, steps) => {
@@ -210,7 +210,7 @@ impl Crossing {
 }
 
 impl PassedStep {
-    fn told(&self, title: &str, service: &ServiceName) -> Vec<String> {
+    fn told(&self, title: &str, service: &ServiceName, runs_once: bool) -> Vec<String> {
         let step = &self.step;
         let name = format!("{title} {} → {}", step.from, step.to);
         let (source, before) = (&step.source, &step.from);
@@ -228,7 +228,7 @@ impl PassedStep {
         told.extend(step.needs.iter().map(|need| format!("{name} needs {need}")));
         let missing = self.keys_missing.iter();
         told.extend(missing.map(|key| format!("{name} needs {key}, which has no value here")));
-        if let Some(once) = &step.once {
+        if let Some(once) = step.once.as_ref().filter(|_| runs_once) {
             let command = once.command.join(" ");
             told.push(format!(
                 "{name} runs {command} once, in a container of the new image, with {service} stopped: it {}",
@@ -359,7 +359,7 @@ mod tests {
             let crossing = crossing(heading, vec![kept()]);
             assert_eq!(crossing.objection(), None);
             assert_eq!(crossing.holds(), None);
-            assert!(crossing.told()[0].contains("A=1"));
+            assert!(crossing.told(true)[0].contains("A=1"));
         }
         let lost = crossing(
             Heading::Down,
@@ -377,7 +377,7 @@ mod tests {
             passed("0", WayBack::Open),
             passed("1", WayBack::Lost(vec![])),
         ];
-        let told = crossing(Heading::Up, steps).told();
+        let told = crossing(Heading::Up, steps).told(true);
         assert_eq!(
             told,
             [
@@ -401,7 +401,7 @@ mod tests {
                 ..crossing(Heading::Up, Vec::new())
             };
             assert_eq!(crossing.objection(), None);
-            crossing.told().join("; ")
+            crossing.told(true).join("; ")
         };
         let told = not_known(step("0", "way_back: false, lost: x"), false);
         assert!(told.starts_with(

@@ -73,8 +73,14 @@ impl Transaction<'_> {
             folder: once.folder.as_deref(),
             command: &once.command,
         };
+        // The image has come: with `pull_policy: always` Compose would fetch another one.
+        let own = serde_json::json!({"services": {service.as_str(): {"pull_policy": "never"}}});
+        let more = self.folder.join("once.compose.json");
+        state::write_file(&more, own.to_string().as_bytes())?;
+        let mut args = self.assessment.args.clone();
+        args.files.push(more);
         let began = Instant::now();
-        let work = self.place.compose.run_in_new(&self.assessment.args, &run);
+        let work = self.place.compose.run_in_new(&args, &run);
         let ended = watch.during(work, self.signals).await;
         let (code, lines) = ended.map_err(Failure::of_stopped)??;
         fault!("once.after");

@@ -384,7 +384,11 @@ impl<'a> Transaction<'a> {
     /// Says what the images that came tell of the versions that are passed, where that is news.
     fn tell_crossing(&self, crossing: Option<Crossing>) -> Result<(), Failure> {
         let told = |crossing: &Option<Crossing>| -> Vec<String> {
-            crossing.iter().flat_map(Crossing::told).collect()
+            let runs_once = self.assessment.undoing().is_none();
+            crossing
+                .iter()
+                .flat_map(|one| one.told(runs_once))
+                .collect()
         };
         let before = told(&self.assessment.crossing);
         let news = told(&crossing)
