@@ -87,6 +87,11 @@ pub(crate) fn of_healthcheck(check: Healthcheck) -> Duration {
     check.start_period + (check.interval + check.timeout) * check.retries + SLACK
 }
 
+/// By its own numbers a start takes no time, as where nobody thought of it.
+fn says_nothing_of_starts(check: Option<Healthcheck>) -> bool {
+    check.is_some_and(|check| check.start_period.is_zero())
+}
+
 /// What is expected of a container.
 pub(crate) fn expectation(
     inspected: &Inspected,
@@ -115,6 +120,7 @@ pub(crate) fn expectation(
         ports_limit,
         crashes: settings.crashes.unwrap_or(past.crashes()),
         unhealthy_before: past.is_called_unhealthy,
+        starts_unhealthy: past.is_new || says_nothing_of_starts(inspected.healthcheck),
         memory_limit: inspected.memory_limit,
         restarts_by_design: past.restarts > 0,
         starts_over: past.starts_over,
@@ -173,6 +179,7 @@ pub(crate) fn before_start(settings: &ServiceSettings, past: Past, limits: Limit
         ports_limit: Duration::ZERO,
         crashes: settings.crashes.unwrap_or(past.crashes()),
         unhealthy_before: past.is_called_unhealthy,
+        starts_unhealthy: false,
         memory_limit: None,
         restarts_by_design: past.restarts > 0,
         starts_over: past.starts_over,
@@ -204,6 +211,32 @@ mod tests {
             ..silent()
         };
         assert_eq!(expected(slow, Some(s(3))), (s(3), s(3)));
+    }
+
+    #[test]
+    fn a_start_is_cut_off_by_a_healthcheck_only_that_gives_it_time() {
+        let s = Duration::from_secs;
+        let bears = |start_period, is_new| {
+            let inspected = Inspected {
+                healthcheck: Some(Healthcheck {
+                    interval: s(30),
+                    timeout: s(30),
+                    retries: 3,
+                    start_period,
+                }),
+                ..Inspected::default()
+            };
+            let past = Past {
+                is_new,
+                ..Past::default()
+            };
+            let settings = ServiceSettings::default();
+            expectation(&inspected, &settings, past, Limits::default()).starts_unhealthy
+        };
+        assert!(bears(s(0), false));
+        assert!(!bears(s(60), false));
+        // What another version does to its data has no usual time.
+        assert!(bears(s(60), true));
     }
 
     #[test]

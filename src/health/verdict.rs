@@ -40,6 +40,9 @@ pub(crate) struct Expectation {
     /// The engine called it unhealthy before, and it answered all the same: so it has to again, and what its
     /// healthcheck says is no failure of the change.
     pub unhealthy_before: bool,
+    /// Its healthcheck says nothing of the time that this start takes: while ports are closed that answered
+    /// before, it still starts, whatever the engine calls it.
+    pub starts_unhealthy: bool,
     /// The memory that it may use, if that is limited.
     pub memory_limit: Option<u64>,
     /// The engine had to start the one before again as well, and it ran: that is its way.
@@ -255,6 +258,22 @@ impl LifeSummary {
         }
     }
 
+    /// Until when the engine's "unhealthy" may mean no more than that it still starts: while its ports are
+    /// closed, and until a check that began once they were open has come to its result.
+    fn may_start_until(&self, expect: &Expectation) -> Option<Duration> {
+        let (at, health, _) = self.health.as_ref()?;
+        let check = expect.healthcheck.filter(|_| {
+            let is_told = *health == Health::Unhealthy && !expect.unhealthy_before;
+            is_told && expect.starts_unhealthy && !expect.ports.is_empty()
+        })?;
+        self.running_since?;
+        let until = match self.ports_at {
+            None => self.last_start + expect.ports_limit,
+            Some(opened) => opened + check.timeout + check.interval + check.timeout,
+        };
+        Some(until).filter(|until| until > at)
+    }
+
     /// Whether its crashes are more than what may be borne: after so many it has to run longer each time.
     /// Within the start period all are borne, but for a loop that comes to nothing.
     fn crashes_too_often(&self, expect: &Expectation, now: Duration) -> bool {
@@ -333,6 +352,7 @@ pub(crate) fn judge(expect: &Expectation, history: &[Observation], now: Duration
         false => expect.limit,
     };
     let deadline = life.last_start + limit;
+    let deadline = deadline.max(life.may_start_until(expect).unwrap_or_default());
     match decided {
         Judgement::Pending { .. } if now >= deadline && life.is_as_before(expect) => {
             still_unhealthy(expect, &life, deadline)
@@ -354,6 +374,14 @@ pub(crate) fn waits_for(
 ) -> Option<(Duration, String)> {
     let life = LifeSummary::of(history, &expect.ports);
     let since = life.running_since?;
+    if let Some(until) = life.may_start_until(expect) {
+        let missing = expect.ports.told(expect.ports.missing(&life.listens));
+        let what = match missing.as_str() {
+            "" => "waiting for its healthcheck".to_owned(),
+            ports => format!("waiting for {ports}; the engine calls it unhealthy"),
+        };
+        return Some((until, what));
+    }
     if life.is_told_well(expect).is_none() {
         let what = match (&life.health, expect.healthcheck, expect.must_complete) {
             (_, _, true) => "waiting for its end".to_owned(),
@@ -410,7 +438,16 @@ fn alive(expect: &Expectation, life: &LifeSummary, since: Duration, now: Duratio
     if let Some((at, Health::Unhealthy, output)) = &life.health
         && !expect.unhealthy_before
     {
-        return failed(*at, unhealthy(output.as_deref()));
+        let reason = unhealthy(output.as_deref());
+        return match life.may_start_until(expect) {
+            Some(until) if now < until => pending(until),
+            Some(until) if life.ports_at.is_none() => {
+                let silent = silent(expect, life, expect.ports_limit);
+                failed(until, format!("{reason}, and {silent}"))
+            }
+            Some(until) => failed(until, reason),
+            None => failed(*at, reason),
+        };
     }
     if expect.must_complete {
         return pending(Duration::MAX);
@@ -585,6 +622,15 @@ fn unhealthy(output: Option<&str>) -> String {
     }
 }
 
+/// Its ports are closed that answered before.
+fn silent(expect: &Expectation, life: &LifeSummary, limit: Duration) -> String {
+    let missing = expect.ports.missing(&life.listens);
+    let astray = expect.ports.told_astray(&missing, &life.listens);
+    let astray = astray.map(|text| format!("; {text}")).unwrap_or_default();
+    let (missing, limit) = (expect.ports.told(missing), limit.as_secs_f64());
+    format!("does not answer on {missing} within {limit:.0} s, and did before{astray}")
+}
+
 fn out_of_time(expect: &Expectation, life: &LifeSummary, limit: Duration) -> String {
     let within = format!("within {:.0} s", limit.as_secs_f64());
     if life.first_start.is_none() {
@@ -604,12 +650,7 @@ fn out_of_time(expect: &Expectation, life: &LifeSummary, limit: Duration) -> Str
             Some((_, Err(answer))) if missing.is_empty() => {
                 format!("{answer}, still after {:.0} s", limit.as_secs_f64())
             }
-            Some(_) | None => {
-                let astray = expect.ports.told_astray(&missing, &life.listens);
-                let astray = astray.map(|text| format!("; {text}")).unwrap_or_default();
-                let missing = expect.ports.told(missing);
-                format!("does not answer on {missing} {within}, and did before{astray}")
-            }
+            Some(_) | None => silent(expect, life, limit),
         };
     }
     if expect.must_complete {

@@ -130,6 +130,37 @@ fn a_slow_crash_is_no_success_though_it_outlives_the_settle_window() {
     }
 }
 
+/// The engine calls it unhealthy long before it listens: its healthcheck says nothing of the time that a start
+/// takes, and the start is not cut off for it.
+#[test]
+fn a_start_that_is_slower_than_its_healthcheck_is_waited_for() {
+    let port = free_port();
+    let check = "healthcheck: {test: [CMD-SHELL, 'wget -q -O /dev/null http://127.0.0.1/'], \
+                 interval: 200ms, timeout: 4s, retries: 3}";
+    let Some(stack) = TestStack::started(&web(port, check), &[GOOD]) else {
+        return;
+    };
+    stack.up_healthy();
+    let slow = ["--json", "set", "BEFORE=sleep 6"];
+    let answer = stack.refit(&slow).exits(0);
+    assert_eq!(answer.verdict("web").0, "healthy", "{answer}");
+    let waits = answer.all("waiting");
+    let what = format!("waiting for port {port}; the engine calls it unhealthy");
+    assert!(waits.iter().any(|one| one["what"] == what), "{answer}");
+    assert!(answers(port));
+    // Once it listens, its healthcheck is believed.
+    let broken = ["set", "BEFORE=rm /www/index.html", "--timeout", "60s"];
+    stack
+        .refit(&broken)
+        .exits(3)
+        .has_line(&["✗ web", "is unhealthy"]);
+    // One that never does has its time, and no more.
+    let never = ["set", "ADDRESS=81", "--timeout", "4s"];
+    let reason = format!("does not answer on port {port} within 4 s");
+    let words = ["✗ web", "is unhealthy", &reason];
+    stack.refit(&never).exits(3).has_line(&words);
+}
+
 #[test]
 fn what_listens_for_itself_alone_answers_nobody() {
     let port = free_port();

@@ -21,6 +21,7 @@ fn plain() -> Expectation {
         ports_limit: S(90),
         crashes: CRASHES,
         unhealthy_before: false,
+        starts_unhealthy: false,
         memory_limit: None,
         restarts_by_design: false,
         starts_over: false,
@@ -460,6 +461,50 @@ fn what_answered_while_it_was_called_unhealthy_has_to_answer_again() {
     let mut history = vec![at(1, LifeEvent::Started), at(4, health(Health::Unhealthy))];
     history.extend([at(50, page()), at(51, page())]);
     assert_eq!(told(&paged, &history, 51), "healthy at 51");
+}
+
+#[test]
+fn what_is_called_unhealthy_before_it_listens_still_starts() {
+    let expect = Expectation {
+        limit: S(10),
+        ports: serving(&[80]).ports,
+        starts_unhealthy: true,
+        ..checked()
+    };
+    let mut history = vec![at(1, LifeEvent::Started), at(4, health(Health::Unhealthy))];
+    assert_eq!(told(&expect, &history, 11), "pending 91");
+    assert_eq!(
+        told(&expect, &history, 91),
+        "failed at 91: is unhealthy: connection refused, and does not answer on port 80 within 90 s, and did before"
+    );
+    let what = waits_for(&expect, &history).map(|(_, what)| what);
+    let waits = "waiting for port 80; the engine calls it unhealthy";
+    assert_eq!(what.as_deref(), Some(waits));
+    // One check that began before it listened, and one after.
+    history.push(at(90, listens(&[80])));
+    assert_eq!(told(&expect, &history, 92), "pending 93");
+    let unhealthy = "failed at 93: is unhealthy: connection refused";
+    assert_eq!(told(&expect, &history, 93), unhealthy);
+    history.push(at(92, health(Health::Healthy)));
+    assert_eq!(told(&expect, &history, 92), "healthy at 92");
+    // What is called so later, is.
+    let later = Expectation {
+        settle: S(60),
+        reloaded: true,
+        ..expect.clone()
+    };
+    history.push(at(97, health(Health::Unhealthy)));
+    let unhealthy = "failed at 97: is unhealthy: connection refused";
+    assert_eq!(told(&later, &history, 97), unhealthy);
+    // Without a port nothing tells a start from a failure.
+    let closed = Expectation {
+        ports: PortsWanted::default(),
+        ..expect
+    };
+    assert_eq!(
+        told(&closed, &history[..2], 4),
+        "failed at 4: is unhealthy: connection refused"
+    );
 }
 
 #[test]
