@@ -163,6 +163,10 @@ impl Versions<'_> {
         if by_image.is_some() {
             return Ok(by_image);
         }
+        let by_image = self.next_file().await;
+        if by_image.is_some() {
+            return Ok(by_image);
+        }
         let by_files = of_folder(&self.next_folder());
         Ok(match self.is_built(after) {
             true => by_files,
@@ -172,6 +176,18 @@ impl Versions<'_> {
             }
             false => None,
         })
+    }
+
+    /// As a file of the next image says it, once that is here; what is built says it in the checkout.
+    async fn next_file(&self) -> Option<String> {
+        let path = self.profile.version_file.as_ref()?;
+        let image = self.next_image().filter(|_| !self.is_awaited)?;
+        if self.is_built(&self.assessment.after) {
+            return None;
+        }
+        // What cannot be read in it is not known.
+        let bytes = self.place.docker.file_of_image(&image, path).await;
+        version::of_package(&bytes.ok().flatten()?)
     }
 
     fn is_built(&self, model: &Model) -> bool {

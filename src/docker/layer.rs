@@ -1,6 +1,10 @@
-//! The container's own layer: what was written in it outside of its volumes, and one file of it.
+//! The container's own layer: what was written in it outside of its volumes, and one file of it, or of an
+//! image.
 
-use bollard::models::ChangeType;
+use std::collections::HashMap;
+
+use bollard::models::{ChangeType, ContainerCreateBody};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptionsBuilder};
 
 use super::EngineError;
 use super::archive::Extent;
@@ -36,5 +40,41 @@ impl Docker {
             }),
             Extent::Beginning | Extent::Whole | Extent::Nothing => Ok(found),
         }
+    }
+
+    /// The same of an image. The engine shows the files of containers only: one is made of it, never
+    /// started, and removed.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn file_of_image(
+        &self,
+        image: &str,
+        path: &str,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        // Compose labels the images that it builds, and would take the container for one of its own.
+        let not_composes = ["project", "service"].map(|name| {
+            let label = format!("com.docker.compose.{name}");
+            (label, String::new())
+        });
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            cmd: Some(vec![path.to_owned()]),
+            network_disabled: Some(true),
+            labels: Some(HashMap::from(not_composes)),
+            ..ContainerCreateBody::default()
+        };
+        let made = self
+            .api
+            .create_container(None::<CreateContainerOptions>, body)
+            .await
+            .map_err(failed("look into an image"))?;
+        let found = self.file_in(&made.id, path).await;
+        let with_volumes = RemoveContainerOptionsBuilder::new().v(true).build();
+        self.api
+            .remove_container(&made.id, Some(with_volumes))
+            .await
+            .map_err(failed("remove a container"))?;
+        found
     }
 }

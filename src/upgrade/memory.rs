@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaint::{Code, Complaint};
 use crate::event::{News, Outcome, RunId};
-use crate::run::run_report::RunReport;
+use crate::run::run_report::{RunFailure, RunReport};
 use crate::state::StackState;
 use crate::state::document::{self, StateError};
 use crate::state::runs;
@@ -32,6 +32,9 @@ pub(super) struct Failed {
     run: RunId,
     at: Timestamp,
     reason: String,
+    /// A guard refused it once its images were there. Whoever asks by hand meets that guard again.
+    #[serde(default)]
+    by_guard: bool,
 }
 
 /// The last attempt that worked: somebody may undo it all the same.
@@ -84,6 +87,11 @@ impl Failed {
             self.run,
             self.reason
         )
+    }
+
+    /// Whether somebody who asks by hand, with `--allow` or without, is answered by a guard.
+    pub(super) fn is_left_to_guards(&self) -> bool {
+        self.by_guard
     }
 
     /// For somebody who asks by hand.
@@ -140,7 +148,7 @@ impl<'a> Memory<'a> {
             Outcome::RolledBack | Outcome::RollbackFailed | Outcome::FailedBefore => {
                 let failure = report.end.failure.as_ref();
                 match failure.filter(|failure| !failure.may_pass) {
-                    Some(failure) => self.failed_now(run, attempt, &failure.text),
+                    Some(failure) => self.failed_now(run, attempt, failure),
                     None => Ok(()),
                 }
             }
@@ -148,12 +156,13 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn failed_now(&self, run: RunId, attempt: Attempt, reason: &str) -> anyhow::Result<()> {
+    fn failed_now(&self, run: RunId, attempt: Attempt, failure: &RunFailure) -> anyhow::Result<()> {
         let failed = Failed {
             attempt,
             run,
             at: Timestamp::now(),
-            reason: reason.to_owned(),
+            reason: failure.text.clone(),
+            by_guard: matches!(failure.code, Code::GuardStore | Code::GuardNoWayBack),
         };
         self.write(FAILED, &failed)
     }

@@ -264,6 +264,7 @@ fn not_again(
             emitter.note(NoteCode::FailedBefore, failed.text());
             return Ok(());
         }
+        (Some(failed), _) if !upgrade.unattended && failed.is_left_to_guards() => return Ok(()),
         (Some(failed), _) if !upgrade.unattended => {
             assessment.decision = Decision::Refused(failed.refusal());
             return Ok(());

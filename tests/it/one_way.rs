@@ -18,6 +18,16 @@ struct Labelled {
 
 impl Labelled {
     fn started(profile: &str, version: &str, files: &[(&str, &str)], more: &str) -> Option<Self> {
+        Self::started_by(push, profile, version, files, more)
+    }
+
+    fn started_by(
+        push: impl Fn(&Registry, &str),
+        profile: &str,
+        version: &str,
+        files: &[(&str, &str)],
+        more: &str,
+    ) -> Option<Self> {
         let registry = Registry::start()?;
         push(&registry, version);
         let name = registry.name(APP);
@@ -193,6 +203,50 @@ fn a_version_that_is_not_seen_is_told_and_looked_at_again() {
     check.says("not known: whether this passes Open WebUI 0.12");
     it.refit(&["upgrade"]).exits(0).says("Undo: refit rollback");
     assert_eq!(it.version(), "main two");
+}
+
+/// The label of `main` says no more than its tag. A file of the image does, and is read once it has come.
+#[test]
+fn a_version_that_only_a_file_of_the_image_says_is_seen_before_a_container_stops() {
+    let push = |registry: &Registry, version: &str| {
+        let package = format!(
+            "RUN mkdir /app && echo '{{\"version\": \"{version}\"}}' > /app/package.json && echo {version} > /version"
+        );
+        let lines = [
+            "LABEL org.opencontainers.image.version=main",
+            &package,
+            "VOLUME /data",
+            "CMD [\"sleep\", \"infinity\"]",
+        ];
+        registry.push_of(APP, BUSYBOX, &lines);
+    };
+    let volumes = "volumes: ['data:/data']";
+    let Some(it) = Labelled::started_by(push, "open-webui", "0.11.4", &[], volumes) else {
+        return;
+    };
+    push(&it.registry, "0.12.4");
+    let app = it.stack.container("app");
+    let check = it.refit(&["upgrade", "--check"]).exits(0);
+    check.says("it is looked at before a container is stopped");
+    let refused = it.refit(&["--json", "upgrade"]);
+    refused
+        .says("guard_no_way_back")
+        .says("would go from 0.11.4 to 0.12.4");
+    app.is_untouched(&it.stack.container("app"));
+    let answer = it.refit(&["upgrade", "--allow", "no-way-back"]).exits(0);
+    answer
+        .says("No way back from Open WebUI 0.12")
+        .never_says("Undo: refit rollback");
+    assert_eq!(it.version(), "0.12.4");
+    let refused = it.refit(&["--json", "rollback"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_no_way_back");
+    assert_eq!(it.version(), "0.12.4");
+    // Nothing is left of the look.
+    let name = it.registry.name(APP);
+    let filter = format!("ancestor={name}");
+    let of_image = ["ps", "-aq", "--no-trunc", "--filter", &filter];
+    let containers = crate::stack::engine::docker(&of_image);
+    assert_eq!(containers.trim(), it.stack.container("app").id);
 }
 
 /// What is built says its version in the checkout.

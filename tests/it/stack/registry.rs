@@ -157,18 +157,37 @@ impl Registry {
         let lines: Vec<&str> = lines.iter().flat_map(|line| ["--change", line]).collect();
         docker(&[&commit[..], &lines[..], &[&container, &name]].concat());
         docker(&["rm", &container]);
+        self.hand_over(&name, old)
+    }
+
+    /// Gives the registry this image under another name, with lines of a Dockerfile. The engine keeps what it
+    /// had under the name.
+    #[track_caller]
+    pub(crate) fn push_of(&self, image: &str, from: &str, lines: &[&str]) -> String {
+        let name = self.name(image);
+        let old = self.local_id(&name);
+        let folder = tempfile::tempdir().unwrap();
+        let head = [
+            format!("FROM {from}"),
+            format!("LABEL {LABEL}={}", self.address),
+        ];
+        let text = [&head.each_ref().map(String::as_str), lines].concat();
+        std::fs::write(folder.path().join("Dockerfile"), text.join("\n")).unwrap();
+        let context = folder.path().to_string_lossy();
+        docker(&["build", "--quiet", "--tag", &name, &context]);
+        self.hand_over(&name, old)
+    }
+
+    /// Pushes what a name means, and gives the name back to what it meant before. Returns the digest.
+    #[track_caller]
+    fn hand_over(&self, name: &str, old: Option<String>) -> String {
         let config = self.config.path().to_string_lossy();
-        docker(&["--config", &config, "push", "--quiet", &name]);
-        let digests = docker(&[
-            "inspect",
-            "--format",
-            "{{join .RepoDigests \"\\n\"}}",
-            &name,
-        ]);
+        docker(&["--config", &config, "push", "--quiet", name]);
+        let digests = docker(&["inspect", "--format", "{{join .RepoDigests \"\\n\"}}", name]);
         let (_, digest) = digests.trim().rsplit_once('@').expect("no digest");
-        docker(&["image", "rm", &name]);
+        docker(&["image", "rm", name]);
         if let Some(old) = old {
-            docker(&["tag", &old, &name]);
+            docker(&["tag", &old, name]);
         }
         digest.to_owned()
     }
@@ -194,12 +213,7 @@ impl Registry {
             &name,
             &context,
         ]);
-        let config = self.config.path().to_string_lossy();
-        docker(&["--config", &config, "push", "--quiet", &name]);
-        docker(&["image", "rm", &name]);
-        if let Some(old) = old {
-            docker(&["tag", &old, &name]);
-        }
+        self.hand_over(&name, old);
     }
 
     /// Makes a tag an index of manifests that the repository has, each for an architecture. Returns its
