@@ -102,7 +102,10 @@ pub(super) async fn discarded(
         let keys = keys_in(place, assessment, container).await;
         // What the files give from then on is not missed.
         let files = all.iter().filter(|file| !keys.is_kept(Path::new(file)));
-        notes.extend(told(service, &files.copied().collect::<Vec<_>>(), &keys));
+        let mut files: Vec<&str> = files.copied().collect();
+        // The engine lists them in no order, and only some are named.
+        files.sort_by_key(|file| (!keys.is_lost(Path::new(file)), *file));
+        notes.extend(told(service, &files, &keys));
     }
     (layers, notes)
 }
@@ -197,7 +200,11 @@ impl LayerKeys {
 
     fn is_kept(&self, file: &Path) -> bool {
         let lies = |keys: &[GeneratedKey]| keys.iter().any(|key| key.file == file);
-        lies(&self.kept) && !lies(&self.lost)
+        lies(&self.kept) && !self.is_lost(file)
+    }
+
+    fn is_lost(&self, file: &Path) -> bool {
+        self.lost.iter().any(|key| key.file == file)
     }
 
     /// What becomes of it, behind a sentence on what is discarded.
