@@ -26,19 +26,19 @@ make_images() {
 }
 
 # A number for the recipe's content: a changed recipe makes a new image.
-recipe_sum() { (cd "$scripts/images/$1" && find . -type f | sort | xargs cksum | cksum | cut -d ' ' -f 1); }
+recipe_sum() { (cd "$1" && find . -type f | sort | xargs cksum | cksum | cut -d ' ' -f 1); }
 
 image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 
 make_image() {
     local recipe=$1 sum image file id
     image=refit-test/${recipe%-*}:${recipe##*-}
-    sum=$(recipe_sum "$recipe")
+    sum=$(recipe_sum "$scripts/images/$recipe")
     file=$home/images/$recipe.$sum.tar
     id=$(image_id "$image") || id=
     [[ -z $id || ! -r $stamps/$recipe || $(<"$stamps/$recipe") != "$sum $id" ]] || return 0
     if [[ ! -s $file ]]; then
-        pull_image "$recipe" "$image" || build_image "$recipe" "$image" || return 1
+        pull_image "$recipe" "$image" || build_image "$scripts/images/$recipe" "$image" || return 1
         docker save -o "$file.part" "$image" || return 1
         mv -f "$file.part" "$file"
     else
@@ -84,13 +84,14 @@ chosen_packages() {
     done
 }
 
+# build_image RECIPE IMAGE [OPTION...]: with these options of docker build.
 build_image() {
-    local recipe=$1 image=$2 at=$home/images/$1.build packages applet
+    local recipe=$1 image=$2 at=$home/images/${2//[\/:]/-}.build packages applet code=0
     say "building $image from Debian packages"
     need_busybox && read_distribution || return 1
     rm -rf "$at"
     mkdir -p "$at"
-    mapfile -t packages < <(grep -v '^#' "$scripts/images/$recipe/packages" 2>/dev/null)
+    mapfile -t packages < <(grep -v '^#' "$recipe/packages" 2>/dev/null)
     if ((${#packages[@]} > 0)); then
         mapfile -t packages < <(chosen_packages "${packages[@]}")
         ((${#packages[@]} > 0)) || return 1
@@ -108,10 +109,14 @@ build_image() {
     while read -r applet; do
         [[ -e $at/root/usr/bin/$applet || -e $at/root/usr/sbin/$applet ]] || ln -s busybox "$at/root/usr/bin/$applet"
     done < <("$busybox" --list)
-    [[ ! -d $scripts/images/$recipe/rootfs ]] || cp -R "$scripts/images/$recipe/rootfs/." "$at/root/"
+    [[ ! -d $recipe/rootfs ]] || cp -R "$recipe/rootfs/." "$at/root/"
+    if [[ -x $recipe/fetch ]]; then
+        FETCH_CACHE=$home/packages "$recipe/fetch" "${image##*:}" "$at/root" "$at/application" || code=$?
+        ((code == 0)) || { rm -rf "$at"; return "$code"; }
+    fi
     tar -C "$at/root" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf "$at/rootfs.tar" .
     rm -rf "$at/root"
-    cp "$scripts/images/$recipe/Dockerfile" "$at/"
-    docker build -q -t "$image" "$at" >"$at/log" 2>&1 || { tail -n 10 "$at/log" >&2; return 1; }
+    cp "$recipe/Dockerfile" "$at/"
+    docker build -q -t "$image" "${@:3}" "$at" >"$at/log" 2>&1 || { tail -n 10 "$at/log" >&2; return 1; }
     rm -rf "$at"
 }

@@ -71,6 +71,7 @@ mod own_layer;
 mod plan;
 mod random_kills;
 mod random_services;
+mod real_applications;
 mod recipes;
 mod recipes_applications;
 mod recipes_existing;
