@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::argument::duration;
 use super::global::Global;
 use super::located_stack::LocatedStack;
-use crate::complaint::Complaint;
+use crate::complaint::{Code, Complaint};
 use crate::docker::client::Docker;
 use crate::exit::Exit;
 use crate::report::{self, page};
@@ -55,6 +55,11 @@ async fn this_one(
         }
         return Ok(Exit::Done);
     }
+    if let Some(project) = &global.project_name
+        && let Some(other) = remembered.projects.iter().find(|one| *one != project)
+    {
+        return Err(of_both(project, other));
+    }
     if !args.dry_run {
         remembered.forget(docker).await?;
     }
@@ -71,6 +76,15 @@ async fn this_one(
         false => "What runs is as it was. refit rollback has nothing to go back to",
     });
     Ok(Exit::Done)
+}
+
+fn of_both(project: &str, other: &str) -> Complaint {
+    let text = format!(
+        "the runs of {project} cannot be forgotten alone: {other} runs from the same folder, and its runs are in the same \
+         history"
+    );
+    Complaint::new(Code::AmbiguousProject, text)
+        .hint("refit forget, without -p, forgets those of both")
 }
 
 /// The stack's folder; one that is gone, or that has no compose file any more, is meant by its name.
@@ -204,7 +218,12 @@ fn summary(remembered: &Remembered) -> String {
         1 => format!("1 {one}"),
         number => format!("{number} {more}"),
     };
-    let mut parts = vec![count(remembered.runs.len(), "run", "runs")];
+    let runs = count(remembered.runs.len(), "run", "runs");
+    let projects: Vec<&str> = remembered.projects.iter().map(String::as_str).collect();
+    let mut parts = vec![match projects.as_slice() {
+        [] | [_] => runs,
+        all => format!("{runs} of {}", all.join(" and ")),
+    }];
     if !remembered.images.is_empty() {
         parts.push(count(remembered.images.len(), "kept image", "kept images"));
     }
@@ -231,6 +250,7 @@ fn row(directory: &Path, remembered: &Remembered) -> Value {
     json!({
         "directory": directory,
         "runs": remembered.runs,
+        "projects": remembered.projects,
         "images": remembered.images,
         "commits": remembered.commits,
         "not_removed": remembered.typed,

@@ -2,6 +2,7 @@
 //! and what was learned of it. What runs is not touched. Texts that a person typed, and that a run had to take
 //! out of the stack, stay: nobody has another copy of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::docker::container::{Container, label};
 use crate::event::RunId;
 use crate::state::document::StateError;
 use crate::state::journal::{self, Line};
+use crate::state::runs::Record;
 use crate::state::trust_record::{self, TrustRecord};
 use crate::state::{self, StackState, StateHome, TYPED};
 
@@ -25,6 +27,8 @@ pub(crate) struct Remembered {
     pub(crate) state: StackState,
     /// Its runs, in order.
     pub(crate) runs: Vec<RunId>,
+    /// The projects that they are of: those of one folder share its history.
+    pub(crate) projects: BTreeSet<String>,
     /// Names under which images are kept for them.
     pub(crate) images: Vec<String>,
     /// How many of them keep a commit of the checkout.
@@ -51,8 +55,12 @@ impl Remembered {
             Some(Unfinished::Open(open)) => return Err(not_finished(open.run)),
         }
         let runs = state.runs()?;
-        let mut commits = 0;
+        let (mut commits, mut projects) = (0, BTreeSet::new());
         for run in &runs {
+            // Of one that cannot be read nothing is known.
+            if let Ok(Some(record)) = Record::read(&state, *run) {
+                projects.extend(record.project);
+            }
             let found = Checkpoint::read(&state.run_folder(*run));
             commits +=
                 usize::from(found.is_ok_and(|found| {
@@ -72,6 +80,7 @@ impl Remembered {
                 .collect(),
             typed: typed.filter(|folder| folder.exists()).collect(),
             state,
+            projects,
             runs,
             commits,
         })

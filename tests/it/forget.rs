@@ -169,3 +169,25 @@ fn of_stacks_that_are_gone_and_of_no_other() {
     stack.refit(&["-C", &at, "forget"]).exits(0);
     assert_eq!(remembered(&stack).len(), 2);
 }
+
+/// What two projects of one folder do to its files is one history.
+#[test]
+fn runs_of_another_project_of_the_folder_are_not_forgotten_by_the_way() {
+    let Some(stack) = started() else { return };
+    let other = stack.second_project("other");
+    stack.compose(&["-p", &other, "up", "-d"]);
+    let own = stack.project.clone();
+    stack.refit(&["-p", &own, "set", "MODE=two"]).exits(0);
+    stack.refit(&["-p", &other, "apply"]).exits(0);
+    for project in [&own, &other] {
+        let refused = stack.refit(&["--json", "-p", project, "forget"]).exits(1);
+        refused.says("ambiguous_project").says("without -p");
+    }
+    stack.refit(&["-p", &own, "history"]).says("MODE=two");
+    let told = format!("Forgotten: 2 runs of {own} and {other}");
+    stack.refit(&["forget"]).exits(0).says(&told);
+    stack
+        .refit(&["-p", &own, "history"])
+        .exits(0)
+        .says("no runs");
+}
