@@ -102,17 +102,10 @@ async fn folder_of(global: &Global, home: &StateHome) -> Result<PathBuf, Complai
     }
 }
 
-async fn locked(
-    directory: &Path,
-    args: &ForgetArgs,
-    docker: &Docker,
-) -> Result<Option<Lock>, Complaint> {
-    if args.dry_run {
-        return Ok(None);
-    }
+/// Also for a look: a run that is at work is none that was cut off.
+async fn locked(directory: &Path, args: &ForgetArgs, docker: &Docker) -> Result<Lock, Complaint> {
     let stack = LockSubject::Stack(directory.to_owned());
-    let lock = Lock::take([stack], &docker.endpoint, args.wait_lock).await?;
-    Ok(Some(lock))
+    Lock::take([stack], &docker.endpoint, args.wait_lock).await
 }
 
 /// Stacks that were not forgotten, and why.

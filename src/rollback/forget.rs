@@ -51,7 +51,7 @@ impl Remembered {
     ) -> Result<Self, Complaint> {
         match unfinished::find(&state)? {
             None => {}
-            Some(Unfinished::Unknown(_, error)) => return Err(error.into()),
+            Some(Unfinished::Unknown(run, error)) => return Err(not_known(&state, run, error)),
             Some(Unfinished::Open(open)) => return Err(not_finished(open.run)),
         }
         let runs = state.runs()?;
@@ -145,6 +145,15 @@ async fn remove_run(docker: &Docker, folder: &Path) -> Result<(), Complaint> {
     fs::remove_dir_all(folder)
         .with_context(|| format!("cannot remove {}", folder.display()))
         .map_err(Complaint::from)
+}
+
+/// Nobody knows whether it was finished: what it keeps may be the only copy of a text.
+fn not_known(state: &StackState, run: RunId, error: StateError) -> Complaint {
+    let folder = state.run_folder(run).display().to_string();
+    let hint = format!(
+        "restore it from a backup; or, where the stack is as it should be: mv {folder} {folder}.left, and again"
+    );
+    Complaint::from(error).hint(hint)
 }
 
 fn not_finished(run: RunId) -> Complaint {

@@ -1,10 +1,11 @@
 //! `refit forget`: what goes, what stays, and what it takes for gone.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::faulty::kept_names;
+use crate::faulty::{await_sleep, kept_names};
 use crate::imaged::Imaged;
 use crate::stack::answer::Answer;
 use crate::stack::checkout::{Cloned, version};
@@ -116,6 +117,46 @@ fn a_run_that_was_cut_off_is_not_forgotten() {
     stack.refit(&["history"]).exits(0).says("MODE=two");
     stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
     stack.refit(&["forget"]).exits(0).says("Forgotten");
+}
+
+#[test]
+fn a_run_that_is_at_work_is_none_that_was_cut_off() {
+    let Some(stack) = started() else { return };
+    stack.refit(&["set", "MODE=two"]).exits(0);
+    let mut command = stack.command(&["set", "MODE=three"]);
+    command.env("FAILPOINTS", "write.after=sleep(600000)");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut working = command.spawn().unwrap();
+    assert!(await_sleep(working.id()));
+    for words in [&["forget"][..], &["forget", "--dry-run"]] {
+        stack.refit(words).exits(5).never_says("cut off");
+    }
+    let _ = working.kill();
+    working.wait().unwrap();
+    stack.refit(&["rollback", "--settle", "300ms"]).exits(0);
+}
+
+/// What nobody can read may be the only copy of a text.
+#[test]
+fn a_run_of_which_nothing_is_known_is_left_with_a_way_on() {
+    let Some(stack) = started() else { return };
+    stack.refit(&["set", "MODE=two"]).exits(0);
+    let file = stack.state_files().into_iter().map(|(path, _)| path);
+    let journal = file
+        .into_iter()
+        .find(|path| path.ends_with("runs/1/journal.jsonl"));
+    fs::remove_file(journal.unwrap()).unwrap();
+    let refused = stack.refit(&["forget"]).exits(1);
+    let (_, way) = refused.stderr.split_once("as it should be: mv ").unwrap();
+    let (from, to) = way
+        .split_once(", and again")
+        .unwrap()
+        .0
+        .split_once(' ')
+        .unwrap();
+    fs::rename(from, to).unwrap();
+    stack.refit(&["forget"]).exits(0);
+    stack.refit(&["set", "MODE=three"]).exits(0);
 }
 
 /// Each of the stacks shares one state folder, as all of one user do.
