@@ -244,7 +244,7 @@ pub(super) async fn tell_differing(
     }
     let told = waiting.into_iter().map(|(service, what)| {
         format!(
-            "{service} {}: that waited in the files, and takes effect with this run",
+            "what waited in the files takes effect with this run: {service}: {}",
             what.join(", ")
         )
     });

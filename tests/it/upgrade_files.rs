@@ -666,7 +666,7 @@ fn edits_that_wait_are_named_in_the_plan() {
     for answer in [checked, answer] {
         answer
             .says("runs with another OWN")
-            .says("that waited in the files, and takes effect with this run")
+            .says("what waited in the files takes effect with this run: web: ")
             .never_says("out of sync");
     }
     assert_eq!(environment(&clone, "OWN"), "mine");

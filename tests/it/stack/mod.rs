@@ -115,7 +115,7 @@ impl TestStack {
     }
 
     fn below(root: TempDir) -> Self {
-        let project = format!("refit-t-{:x}", RandomState::new().hash_one(()));
+        let project = format!("refit-t-{:016x}", RandomState::new().hash_one(()));
         let stack = Self {
             stage: Stage::new(&project, root.path().canonicalize().unwrap()),
             root,
