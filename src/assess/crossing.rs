@@ -169,6 +169,8 @@ impl Versions<'_> {
         }
         let by_files = of_folder(&self.next_folder());
         Ok(match self.is_built(after) {
+            // What is here and goes where the checkout stays was built of another commit.
+            true if self.is_pinned() && self.assessment.moving().is_none() => None,
             true => by_files,
             // An image that comes from elsewhere may be ahead of the checkout, and not behind it.
             false if self.assessment.moving().is_some() => {
@@ -178,13 +180,16 @@ impl Versions<'_> {
         })
     }
 
-    /// As a file of the next image says it, once that is here; what is built says it in the checkout.
+    fn is_pinned(&self) -> bool {
+        let mut pinned = self.assessment.images().iter();
+        pinned.any(|image| image.service == *self.service)
+    }
+
+    /// As a file of the next image says it, once that is here. One that was built before says it as well: the
+    /// checkout may have been moved by hand since.
     async fn next_file(&self) -> Option<String> {
         let path = self.profile.version_file.as_ref()?;
         let image = self.next_image().filter(|_| !self.is_awaited)?;
-        if self.is_built(&self.assessment.after) {
-            return None;
-        }
         // What cannot be read in it is not known.
         let bytes = self.place.docker.file_of_image(&image, path).await;
         version::of_package(&bytes.ok().flatten()?)

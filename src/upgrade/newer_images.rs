@@ -11,6 +11,7 @@ use crate::assessment::{Assessment, ImagesLook};
 use crate::complaint::Complaint;
 use crate::docker::credentials::Logins;
 use crate::event::{Emitter, ImageNews, Phase, Unanswered};
+use crate::profile::version;
 use crate::request::Options;
 use crate::stack::Place;
 
@@ -91,13 +92,27 @@ fn reason(image: &NewerImage, news: &ImageNews) -> String {
     match (&image.remote, news.versions()) {
         (Some(_), Some(versions)) => {
             let versions = crate::text::line(&versions);
-            format!("a newer image of {name} is available: {versions}")
+            let what = match goes_down(news) {
+                true => "another image",
+                false => "a newer image",
+            };
+            format!("{what} of {name} is available: {versions}")
         }
         (Some(_), None) => format!("a newer image of {name} is available"),
         (None, _) => format!(
             "its registry has something newer under {name}; not looked at: whether for this machine"
         ),
     }
+}
+
+/// Whether upstream has gone back: a newer push, and an older version.
+fn goes_down(news: &ImageNews) -> bool {
+    let from = news.from_version.as_deref();
+    from.zip(news.to_version.as_deref())
+        .is_some_and(|(from, to)| {
+            let both = version::has_numbers(from) && version::has_numbers(to);
+            both && !version::is_since(to, from)
+        })
 }
 
 fn news_of(assessment: &Assessment, image: &NewerImage) -> ImageNews {

@@ -104,6 +104,12 @@ fn one_without_a_way_back_is_refused_until_it_is_allowed_on_both_ways() {
         .to_owned();
     assert!(last.contains("No way back from Open WebUI 0.12"), "{last}");
     assert_eq!(it.version(), "0.12.4");
+    // A push of what is older is no newer image.
+    push(&it.registry, "0.11.4");
+    it.refit(&["upgrade", "--check"])
+        .says("another image of")
+        .says("0.12.4 → 0.11.4")
+        .never_says("a newer image of");
     // What comes later has a way back to this one.
     push(&it.registry, "0.12.5");
     it.refit(&["upgrade"]).exits(0).says("Undo: refit rollback");
@@ -277,5 +283,43 @@ fn a_checkout_says_which_version_it_builds() {
     clone
         .refit(&["rollback", "--allow", "no-way-back"])
         .exits(0);
+    assert_eq!(clone.head(), head);
+}
+
+/// The checkout was moved by hand, and stays where it is: what goes back is the image alone, which says itself
+/// what it was built of.
+#[test]
+fn an_image_that_was_built_says_its_version_where_the_checkout_stays() {
+    let package = |version: &str| {
+        let text = format!("{{\"name\": \"x\", \"version\": \"v{version}\"}}\n");
+        [("package.json", text)]
+    };
+    let dockerfile = format!("FROM {BUSYBOX}\nCOPY package.json /app/package.json\n");
+    let app = "build: ., labels: {refit.application: librechat}, init: true, network_mode: none, \
+               command: [sleep, infinity]";
+    let compose = format!("services:\n  api: {{{app}}}\n");
+    let files = [("Dockerfile", dockerfile), ("compose.yaml", compose)];
+    let Some(clone) = Cloned::started(&[&files[..], &package("0.8.8")].concat()) else {
+        return;
+    };
+    clone.push(&package("0.8.9"));
+    clone.git(&["pull", "-q"]);
+    let head = clone.head();
+    let refused = clone.refit(&["--json", "upgrade"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_no_way_back");
+    clone
+        .refit(&["upgrade", "--allow", "no-way-back"])
+        .exits(0)
+        .says("No way back from LibreChat 0.8.9");
+    let version = || clone.stack.exec("api", &["cat", "/app/package.json"]);
+    assert!(version().contains("0.8.9"));
+    let refused = clone.refit(&["--json", "rollback"]).exits(1);
+    assert_eq!(refused.refusal(), "guard_no_way_back");
+    refused.says("would go back from v0.8.9 to v0.8.8");
+    assert!(version().contains("0.8.9"));
+    clone
+        .refit(&["rollback", "--allow", "no-way-back"])
+        .exits(0);
+    assert!(version().contains("0.8.8"));
     assert_eq!(clone.head(), head);
 }
