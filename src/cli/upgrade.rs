@@ -17,7 +17,8 @@ pub(super) struct UpgradeArgs {
     #[arg(long)]
     check: bool,
     /// Go to this tag, branch or commit
-    #[arg(long, value_name = "REF", conflicts_with = "images_only")]
+    #[arg(long, value_name = "REF", conflicts_with = "images_only",
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     to: Option<String>,
     /// Leave the git checkout where it is
     #[arg(long)]

@@ -182,6 +182,8 @@ pub enum FollowedBy {
     Git,
     /// `upgrade.branch` of `refit.yaml`.
     Settings,
+    /// `--to` does, and what an earlier fetch brought of it is here.
+    Command,
 }
 
 /// A number of commits, which prints with its noun.
@@ -208,7 +210,7 @@ fn are_gone(commits: Commits) -> &'static str {
 /// What git follows was there when it was set so.
 fn any_more(followed: FollowedBy) -> &'static str {
     match followed {
-        FollowedBy::Git => " any more",
+        FollowedBy::Git | FollowedBy::Command => " any more",
         FollowedBy::Settings => "",
     }
 }
@@ -403,6 +405,10 @@ fn of_lost_branch(
         FollowedBy::Settings => format!(
             "its own branch is {default}: write `upgrade: {{branch: {default}}}` in refit.yaml in place of \
              {branch}"
+        ),
+        FollowedBy::Command => format!(
+            "its own branch is {default}; what was last fetched of {branch}: refit upgrade --to \
+             $(git rev-parse {remote}/{branch})"
         ),
         FollowedBy::Git => format!(
             "its own branch is {default}; to follow that: git remote set-branches --add {remote} {default} \

@@ -105,6 +105,40 @@ fn mounted(model: &Model) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether compose files name a renamed file as it is called now, and nowhere as it was. Where only its folder
+/// was renamed, the folder tells.
+fn is_read_as(compose_files: &[String], was: &Path, is: &Path) -> bool {
+    let (was, is) = told_apart(was, is);
+    let named = |text: &str, name: &str, other: &str| {
+        // `app.env` is no name of a file where `conf/app.env` stands, and that is the other one.
+        let rest = match other.contains(name) {
+            true => text.replace(other, ""),
+            false => text.to_owned(),
+        };
+        rest.contains(name)
+    };
+    let texts = || compose_files.iter();
+    texts().any(|text| named(text, &is, &was)) && !texts().any(|text| named(text, &was, &is))
+}
+
+/// The ends of two paths, from the last name on that they do not have in common.
+fn told_apart(one: &Path, other: &Path) -> (String, String) {
+    let names = |path: &Path| -> Vec<String> {
+        let names = path.iter();
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    let (one, other) = (names(one), names(other));
+    let pairs = one.iter().rev().zip(other.iter().rev());
+    let same = pairs.take_while(|(one, other)| one == other).count();
+    let end = |names: &[String]| {
+        let from = names.len().saturating_sub(same + 1);
+        names.get(from..).unwrap_or_default().join("/")
+    };
+    (end(&one), end(&other))
+}
+
 impl KeptFiles {
     /// From the top of the work tree.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
@@ -120,13 +154,9 @@ impl KeptFiles {
             .map(|path| files::follow(path))
             .collect();
         let is_mounted = |path: PathBuf| mounts.iter().any(|mount| path.starts_with(mount));
-        let is_named = |path: &Path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            compose_files.iter().any(|text| text.contains(&*name))
-        };
         let has_moved = |one: &KeptFile| {
             let to = one.removed.renamed_to.as_deref();
-            to.is_some_and(is_named) && !is_named(&one.path)
+            to.is_some_and(|to| is_read_as(compose_files, &one.removed.path, to))
         };
         let is_needed = |one: &&KeptFile| match one.role {
             KeptRole::Read => !has_moved(one),
@@ -149,5 +179,52 @@ impl KeptFiles {
             )
         };
         self.0.iter().map(note).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_file_is_read_under_the_name_that_tells_it_apart() {
+        for (text, was, is, expected) in [
+            ("env_file: [new.env]", "old.env", "new.env", true),
+            ("env_file: [old.env]", "old.env", "new.env", false),
+            ("env_file: [old.env, new.env]", "old.env", "new.env", false),
+            // Only the folder, and the use follows it, or does not.
+            (
+                "env_file: [conf/app.env]",
+                "env/app.env",
+                "conf/app.env",
+                true,
+            ),
+            (
+                "env_file: [env/app.env]",
+                "env/app.env",
+                "conf/app.env",
+                false,
+            ),
+            (
+                "env_file: [./conf/app.env]",
+                "app.env",
+                "conf/app.env",
+                true,
+            ),
+            ("env_file: [./app.env]", "app.env", "conf/app.env", false),
+            ("env_file: [./app.env]", "conf/app.env", "app.env", true),
+            ("env_file: [conf/app.env]", "conf/app.env", "app.env", false),
+            (
+                "env_file: [new/a/app.env]",
+                "d/old/a/app.env",
+                "d/new/a/app.env",
+                true,
+            ),
+            ("env_file: []", "old.env", "new.env", false),
+        ] {
+            let files = [text.to_owned()];
+            let found = is_read_as(&files, Path::new(was), Path::new(is));
+            assert_eq!(found, expected, "{text}: {was} to {is}");
+        }
     }
 }

@@ -357,6 +357,33 @@ fn two_stacks_of_one_checkout() {
     assert_eq!((value(&left).trim(), value(&right).trim()), ("1", "2"));
 }
 
+/// What an earlier fetch brought of a branch that is gone is nowhere that upstream has gone to.
+#[test]
+fn a_branch_that_is_asked_for_and_gone() {
+    let Some(clone) = Cloned::started(&mounted()) else {
+        return;
+    };
+    clone.develop(&["checkout", "-q", "-b", "beta"]);
+    clone.push(&[("web.conf", config("beta", "two"))]);
+    clone.develop(&["push", "-q", "-u", "origin", "beta"]);
+    clone.git(&["fetch", "-q"]);
+    clone.develop(&["push", "-q", "origin", ":beta"]);
+    let head = clone.head();
+    for to in ["beta", "origin/beta"] {
+        let answer = clone.refit(&["--json", "upgrade", "--to", to]).exits(1);
+        assert_eq!(answer.refusal(), "git_branch_gone", "{answer}");
+        answer
+            .says("origin has no branch beta any more")
+            .says("its own branch is main");
+    }
+    assert_eq!(clone.head(), head);
+    clone.refit(&["upgrade", "--to", ""]).exits(2);
+    // As the hint says.
+    let last = clone.git(&["rev-parse", "origin/beta"]);
+    let to = ["upgrade", "--to", last.trim()];
+    clone.refit(&to).exits(0).says("Applied");
+}
+
 /// A folder that a symlink leads to, or one above it: Compose names everything after the link.
 #[test]
 fn a_stack_that_is_known_under_another_name() {
@@ -636,6 +663,35 @@ fn an_env_file_that_is_renamed_with_its_use() {
     clone.refit(&["upgrade"]).exits(0).never_says("in use here");
     assert_eq!(environment(&clone, "A"), "1");
     assert!(!clone.top.join("old.env").exists());
+}
+
+/// The folder alone has another name: an unattended run gives no container the published value.
+#[test]
+fn an_env_file_whose_folder_is_renamed_with_its_use() {
+    let compose = |name: &str| {
+        let web = idle(&format!("env_file: [{name}]"));
+        ("compose.yaml", format!("services:\n  web: {web}\n"))
+    };
+    let public = "# one\n# two\nPASSWORD=public\n".to_owned();
+    let files = [compose("env/app.env"), ("env/app.env", public)];
+    let Some(clone) = Cloned::started(&files) else {
+        return;
+    };
+    let mine = "# one\n# two\nPASSWORD=mine\n";
+    clone.stack.write("env/app.env", mine);
+    clone.stack.up();
+    renames(&clone, "env", "conf");
+    clone.push(&[compose("conf/app.env")]);
+    let answer = clone.refit(&["--json", "upgrade", "--unattended"]).exits(1);
+    assert_eq!(answer.refusal(), "git_conflict", "{answer}");
+    answer.says("env/app.env (now conf/app.env)");
+    assert_eq!(clone.stack.read("env/app.env"), mine);
+    assert_eq!(environment(&clone, "PASSWORD"), "mine");
+    clone.git(&["checkout", "-q", "env/app.env"]);
+    clone.stack.up();
+    clone.refit(&["upgrade"]).exits(0).never_says("in use here");
+    assert_eq!(environment(&clone, "PASSWORD"), "public");
+    assert!(!clone.top.join("env").exists());
 }
 
 /// What somebody typed and did not apply takes effect with the new container.

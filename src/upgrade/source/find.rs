@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::decide::{Chosen, Waiting, newest_tag, old_enough};
 use super::version::Version;
-use crate::git::{Checkout, GitError, GitProgress, Oid, Tag, Upstream};
+use crate::git::{Checkout, FollowedBy, GitError, GitProgress, Oid, Tag, Upstream};
 use crate::settings::Allow;
 
 /// What an upgrade is to go to.
@@ -119,14 +119,36 @@ async fn named(
         && (found.name != name || !is_branch_here)
         && (found.upstream.is_none() || git.fetches(remote, branch).await?)
     {
-        return Ok(found);
+        return still_there(checkout, remote, branch, found).await;
     }
     if !git.fetch_named(remote, branch, &mut progress).await? && branch != name {
         git.fetch_named(remote, name, progress).await?;
     }
     match lookup(checkout, remote, name).await? {
-        Some(found) => Ok(found),
+        Some(found) => still_there(checkout, remote, branch, found).await,
         None => Err(no_such(checkout, remote, name).await?),
+    }
+}
+
+/// A fetch leaves what it once knew of a branch that upstream has removed since.
+async fn still_there(
+    checkout: &Checkout,
+    remote: &str,
+    branch: &str,
+    found: UpgradeTarget,
+) -> Result<UpgradeTarget, GitError> {
+    if found.upstream.is_none() || remote == "." {
+        return Ok(found);
+    }
+    let at_remote = checkout.git.remote_branch(remote, branch).await?;
+    match at_remote.exists {
+        true => Ok(found),
+        false => Err(GitError::BranchGone {
+            remote: remote.to_owned(),
+            branch: branch.to_owned(),
+            default: at_remote.default,
+            followed: FollowedBy::Command,
+        }),
     }
 }
 
