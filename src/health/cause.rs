@@ -39,12 +39,33 @@ pub(crate) fn error(lines: &[String]) -> Option<String> {
     best.map(|(_, text)| text)
 }
 
-/// Every error that some lines of a log name, in order.
+/// Every error that some lines of a log name, and what else they say fails, in order.
 pub(crate) fn errors(lines: &[String]) -> Vec<String> {
     let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-    let named = (0..lines.len()).filter_map(|at| named(&lines, at));
-    named.map(|(_, text)| text).collect()
+    let named = lines.iter().enumerate().filter_map(|(at, line)| {
+        let named = named(&lines, at).map(|(_, text)| text);
+        named.or_else(|| failure(line))
+    });
+    named.collect()
 }
+
+/// What a line says fails, where nothing calls it an error, and nothing calls it less than a warning.
+fn failure(line: &str) -> Option<String> {
+    let told = line.trim();
+    let level = field(told, "level").or_else(|| field(told, "lvl"));
+    let words = told.split_whitespace().take(4);
+    let words = words.map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
+    let is_less = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        ["info", "debug", "trace", "notice", "verbose"].contains(&word.as_str())
+    };
+    let is_told = FAILURE.as_ref().is_some_and(|said| said.is_match(told));
+    let is_less = level.into_iter().any(|level| is_less(&level)) || words.into_iter().any(is_less);
+    (is_told && !is_less && !told.starts_with('{') && !is_trailer(told)).then(|| told.to_owned())
+}
+
+static FAILURE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)\bfail(?:ed|ure)(?::| to | with )|\bE11000\b").ok());
 
 /// What a line says, if it names an error.
 fn named(lines: &[&str], at: usize) -> Option<(Weight, String)> {

@@ -99,6 +99,26 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_is_new_where_nothing_calls_it_an_error() {
+        let before = "Server listening on port 3080\nUpdate check failed: timed out";
+        let after = "Server listening on port 3080
+Update check failed: timed out
+Index build failed: E11000 duplicate key error collection: chat.users index: email_1
+2026-12-01 11:12:15 warn: failed to build the index of roles
+2026-12-01 11:12:15 info: retry of what failed: none
+[DEBUG] failed to find a cache, as ever
+0 tests failed
+{\"level\": \"info\", \"msg\": \"what failed: nothing\"}";
+        assert_eq!(
+            new_kinds(&lines(before), &lines(after)),
+            [
+                "Index build failed: E11000 duplicate key error collection: chat.users index: email_1",
+                "2026-12-01 11:12:15 warn: failed to build the index of roles",
+            ]
+        );
+    }
+
+    #[test]
     fn what_differs_each_time_makes_no_kind() {
         for (a, b) in [
             ("took 3.2 ms", "took 17 ms"),
