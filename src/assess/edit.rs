@@ -128,7 +128,8 @@ async fn of_files(
         let is_lost = |key: &str| is_set(&present, key) && !is_set(&variables, key);
         notes.extend(warnings::now_by_default((&model, &after), &source, is_lost));
     }
-    let mut effects = expected_effects::expected(&model, &after, &plan, &reaches, &keys);
+    let shown = reaches_that_stay(&reaches, &edited);
+    let mut effects = expected_effects::expected(&model, &after, &plan, &shown, &keys);
     notes.extend(expected_effects::without_unset(&mut effects, &unset));
     let differing = warnings::still_differing(&model, place, &containers, &plan);
     Ok(Assessment {
@@ -320,6 +321,27 @@ fn reaches_of(
                 .map(move |r| (file.clone(), r))
         })
         .collect()
+}
+
+/// Without those of a file that goes, where another one comes to the same place: a symlink that led to it is
+/// that other file then.
+fn reaches_that_stay(reaches: &[(String, FileReach)], edited: &Edited) -> Vec<(String, FileReach)> {
+    let goes = |reach: &FileReach| {
+        let mut changing = edited.changing();
+        changing.any(|edit| edit.path == reach.file && edit.after == Side::Absent)
+    };
+    let is_replaced = |gone: &FileReach| {
+        reaches.iter().any(|(_, other)| {
+            other.service == gone.service
+                && other.target == gone.target
+                && other.file != gone.file
+                && !goes(other)
+        })
+    };
+    let staying = reaches
+        .iter()
+        .filter(|(_, reach)| !(reach.target.is_some() && goes(reach) && is_replaced(reach)));
+    staying.cloned().collect()
 }
 
 fn reloads_of(place: &Place, edited: &Edited) -> Vec<(ServiceName, String, String)> {

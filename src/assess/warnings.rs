@@ -29,7 +29,9 @@ use crate::stack::variables::StackVariables;
 pub(crate) fn other_names(place: &Place, edited: &Edited) -> Vec<String> {
     let written = edited.changing().filter(|edit| !edit.is_in_place());
     written
-        .filter(|edit| std::fs::metadata(&edit.path).is_ok_and(|file| file.nlink() > 1))
+        .filter(|edit| {
+            std::fs::metadata(&edit.path).is_ok_and(|file| file.is_file() && file.nlink() > 1)
+        })
         .map(|edit| {
             let file = place.shown(&edit.path);
             format!(

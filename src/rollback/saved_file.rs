@@ -484,7 +484,19 @@ impl SavedFile {
         if self.link.is_some() && now.as_ref().is_some_and(|seen| seen.bytes == old.bytes) {
             return Ok(Some(Back::Put { kept }));
         }
-        match exchange::exchange(&self.path, now.as_ref(), Some(old))? {
+        // Of a symlink that leads to nothing yet, it is the file there that is made.
+        let place = match (&self.link, &now) {
+            (Some(target), None) => {
+                let there = self.path.parent().unwrap_or(Path::new("/")).join(target);
+                if let Some(folder) = there.parent() {
+                    std::fs::create_dir_all(folder)
+                        .with_context(|| format!("cannot make {}", folder.display()))?;
+                }
+                there
+            }
+            (Some(_), Some(_)) | (None, _) => self.path.clone(),
+        };
+        match exchange::exchange(&place, now.as_ref(), Some(old))? {
             Exchanged::Done => Ok(Some(Back::Put { kept })),
             Exchanged::Edited => Ok(None),
         }

@@ -141,3 +141,51 @@ fn a_file_of_a_person_in_a_folder_that_is_to_be_a_symlink_again() {
     assert_eq!(answer.refusal(), "git_untracked", "{answer}");
     assert_eq!(clone.side(), now);
 }
+
+/// A mounted file gets another name upstream, and a symlink leads there from the old one.
+#[test]
+fn a_mounted_file_that_becomes_a_symlink() {
+    let compose = |version: &str| {
+        let more =
+            format!("volumes: ['./web.conf:/etc/web.conf:ro'], environment: {{V: '{version}'}}");
+        let web = service(
+            "grep -q bad /etc/web.conf && exit 7; exec sleep infinity",
+            &more,
+        );
+        ("compose.yaml", format!("services:\n  web: {web}\n"))
+    };
+    let text = |first: &str| format!("{first}\na\nb\nc\nd\ne\nf\n");
+    for (last, folder) in [("two", ""), ("bad", ""), ("two", "aaa/"), ("bad", "aaa/")] {
+        let files = [compose("1"), ("web.conf", text("one"))];
+        let Some(clone) = Cloned::started(&files) else {
+            return;
+        };
+        let before = clone.side();
+        let to = format!("{folder}real.conf");
+        fs::create_dir_all(clone.developer.join(folder)).unwrap();
+        clone.develop(&["mv", "web.conf", &to]);
+        symlink(&to, clone.developer.join("web.conf")).unwrap();
+        clone.push(&[compose("2"), (&to, text(last))]);
+        if last == "bad" {
+            clone.refit(&["upgrade"]).exits(3).says("as it was before");
+            assert_eq!(clone.side().content(), before.content());
+            continue;
+        }
+        clone.refit(&["upgrade"]).exits(0).says("Applied");
+        let seen = || clone.stack.exec("web", &["head", "-n1", "/etc/web.conf"]);
+        assert_eq!(seen().trim(), "two");
+        let upgraded = clone.side();
+        // Neither way back, nor the way back from a failed one, takes a writer for another.
+        let killed = clone.refit_failing(&at("watch.before", "return(kill)"), &["rollback"]);
+        assert_eq!(killed.code, -1, "{killed}");
+        clone
+            .refit(&["apply"])
+            .exits(0)
+            .never_says("somebody goes on writing");
+        assert_eq!(clone.side().content(), upgraded.content());
+        clone.refit(&["rollback"]).exits(0);
+        assert_eq!(seen().trim(), "one");
+        assert!(!clone.top.join("web.conf").is_symlink());
+        assert_eq!(clone.side().content(), before.content());
+    }
+}
