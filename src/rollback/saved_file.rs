@@ -320,6 +320,11 @@ impl SavedFile {
         matches!(self.origin, Origin::Person | Origin::Checkout)
     }
 
+    /// Whether another text than the earlier one lay there when the run began, which had come with git.
+    pub(super) fn was_pulled(&self) -> bool {
+        self.origin == Origin::Checkout && self.before != self.after
+    }
+
     /// What lay there when the run began: a person's edit was in place already.
     pub(super) fn found(&self) -> &SavedSide {
         match self.origin {

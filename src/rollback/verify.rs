@@ -124,6 +124,7 @@ impl Rollback<'_> {
         let mut found = self.files_differ(&mut handled.left);
         found.extend(self.checkout_differs().await);
         handled.files_are_back = found.is_empty() && handled.left.is_empty();
+        handled.left.extend(self.older());
         handled.left.extend(self.discarded(&now).await);
         match compare(base, &now, &handled) {
             Compared::Equal(verified) if found.is_empty() => Ok(verified),
@@ -133,6 +134,18 @@ impl Rollback<'_> {
                 Err(found)
             }
         }
+    }
+
+    /// Files that had been pulled by hand when the run began: what runs was made of an earlier text, and that
+    /// lies there again.
+    fn older(&self) -> Vec<Left> {
+        let files = self.checkpoint.all_files();
+        let older = files.filter(|file| {
+            file.was_pulled() && file.lies().is_ok_and(|side| side == PresentSide::Before)
+        });
+        older
+            .map(|file| Left::Older(self.place.shown(&file.path)))
+            .collect()
     }
 
     /// The files that are not as they were; what is a person's by now is `left`.

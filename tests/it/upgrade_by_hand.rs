@@ -59,6 +59,7 @@ fn what_was_pulled_and_does_not_work_is_nobodys_text() {
     Answer::of(command, b"")
         .exits(3)
         .says("web.conf as the commit that is checked out has it is kept as")
+        .says("except for web.conf, which has the text again that it had before it was pulled")
         .never_says("your edited");
     assert_eq!(clone.stack.read("web.conf"), config("one", "two"));
     clone

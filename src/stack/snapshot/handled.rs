@@ -31,6 +31,8 @@ pub(crate) enum Left {
     Attributes(String),
     /// What it held before is not known.
     NotKnown(String),
+    /// It had been pulled by hand before the run, and has the text again that what runs was made of.
+    Older(String),
     /// A service's new containers are made as the files said before the run already, and the old ones
     /// were not: what somebody had written and not applied is in force now.
     Pending {
@@ -102,6 +104,9 @@ impl Left {
                 format!(
                     "what the old container of {service} held outside of its volumes, which is not known"
                 )
+            }
+            Self::Older(file) => {
+                format!("{file}, which has the text again that it had before it was pulled by hand")
             }
             Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
         }
