@@ -76,12 +76,12 @@ pub(crate) fn of_refusal(code: Code) -> Exit {
         | NotFinished | NotMissed | NotScheduled | NothingToKeep | NotSupported | NotUtf8
         | NotWaiting | OnceFailed | OutsideWindow | Overridden | PortInUse | NameInUse
         | Postponed | PullFailed | RefusedByBrowsers | RegistryDenied | RegistryLimit
-        | RegistryUnreachable | RollbackFailed | SchedulerFailed | SecretUnreadable | StackDown
-        | Stale | StartFailed | StateDamaged | StateNewer | StateOlder | StateUnreadable
-        | StoreOpen | StoreOtherKind | StorePasswordUnknown | StoreUnprotected
-        | UnfinishedEdited | UnfinishedOfAnother | Unhealthy | UnknownContext
-        | UnknownParameter | UnknownService | ValueNotExpressible | ValueUnfit | VolumeExists
-        | WhichService | WrongArchitecture | YamlAnchorInUse | YamlComplexKey
+        | RegistryUnreachable | RemoteInclude | RollbackFailed | SchedulerFailed
+        | SecretUnreadable | StackDown | Stale | StartFailed | StateDamaged | StateNewer
+        | StateOlder | StateUnreadable | StoreOpen | StoreOtherKind | StorePasswordUnknown
+        | StoreUnprotected | UnfinishedEdited | UnfinishedOfAnother | Unhealthy
+        | UnknownContext | UnknownParameter | UnknownService | ValueNotExpressible | ValueUnfit
+        | VolumeExists | WhichService | WrongArchitecture | YamlAnchorInUse | YamlComplexKey
         | YamlDuplicateKey | YamlFence | YamlInherited | YamlItemMismatch | YamlLimit
         | YamlNoSuchItem | YamlNotation | YamlPath | YamlRecursiveAlias | YamlSeveralDocuments
         | YamlSyntax | YamlTagged | YamlTemplate | YamlUnreadable | YamlValue | YamlWrongKind => {

@@ -71,7 +71,8 @@ pub(crate) fn providers(assessment: &Assessment) -> Result<(), Complaint> {
             continue;
         };
         return Err(Complaint::new(Code::NotSupported, text).hint(format!(
-            "--no-apply writes the change; docker compose up -d {service} applies it"
+            "a change of settings is written with --no-apply, a new version is fetched with git pull by hand; \
+             docker compose up -d {service} then applies it"
         )));
     }
     Ok(())

@@ -16,11 +16,7 @@ use crate::settings::WaitingAction;
 use crate::stack::{Place, env_of};
 use crate::state::StateHome;
 use crate::state::lock::{Lock, LockSubject};
-use crate::text::printable;
 use crate::trust;
-
-/// So many lines of a program are shown.
-const SHOWN: usize = 40;
 
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
@@ -105,17 +101,16 @@ fn print(place: &Place, accepted: &[WaitingAction], args: &TrustArgs) {
 /// Where it stands, what it says, and the programs that it runs.
 fn show(one: &WaitingAction, directory: &Path, redactor: &Redactor) {
     report::out(&format!("{}  {} in {}", one.id, one.action.key, one.file));
+    // All of it: what is not shown is not accepted.
     let lines = |text: &str| {
-        let text = printable(&redactor.redact(text));
-        for line in text.lines().take(SHOWN) {
-            report::out(&format!("  │ {line}"));
-        }
-        let more = text.lines().count().saturating_sub(SHOWN);
-        if more > 0 {
-            report::out(&format!("  … {more} more lines"));
+        for line in redactor.redact(text).split_terminator('\n') {
+            report::out(&format!("  │ {}", visible(line)));
         }
     };
     lines(&one.action.shown);
+    for address in &one.action.addresses {
+        lines(&format!("whole address: {address}"));
+    }
     for name in &one.variables {
         report::out(&format!("  {name}, new or changed in the env file"));
     }
@@ -126,4 +121,19 @@ fn show(one: &WaitingAction, directory: &Path, redactor: &Redactor) {
             Err(error) => report::out(&format!("  ! {error:#}")),
         }
     }
+}
+
+/// A line in which nothing hides: a control character would overwrite what stands before it, and those that
+/// turn the direction of writing show another order.
+fn visible(line: &str) -> String {
+    let hides = |c: char| {
+        let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        turns || (c.is_control() && c != '\t')
+    };
+    line.chars()
+        .map(|c| match hides(c) {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        })
+        .collect()
 }

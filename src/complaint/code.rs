@@ -118,6 +118,7 @@ words! {
         RegistryDenied = "registry_denied",
         RegistryLimit = "registry_limit",
         RegistryUnreachable = "registry_unreachable",
+        RemoteInclude = "remote_include",
         RollbackFailed = "rollback_failed",
         SchedulerFailed = "scheduler_failed",
         SecretUnreadable = "secret_unreadable",

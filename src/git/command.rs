@@ -87,22 +87,23 @@ impl Git {
 }
 
 impl Git {
-    /// Asks for something: `git VERB`.
+    /// Asks for something: `git VERB`. No hook has a part in it, nor what `core.fsmonitor` names: both can
+    /// lie in the checkout, where upstream writes them, and a fetch runs `reference-transaction`.
     pub(crate) fn ask(&self, verb: &str) -> GitCall<'_> {
-        GitCall {
+        let call = GitCall {
             git: self,
             options: Vec::new(),
             args: vec![verb.into()],
             env: Vec::new(),
-        }
+        };
+        call.option("core.hooksPath=/dev/null")
+            .option("core.fsmonitor=false")
     }
 
     /// The same for what writes refs or an index: the user's hooks must neither run twice nor refuse
     /// the way back (`reference-transaction` and `post-index-change` run for plumbing as well).
     pub(crate) fn write(&self, verb: &str) -> GitCall<'_> {
         self.ask(verb)
-            .option("core.hooksPath=/dev/null")
-            .option("core.fsmonitor=false")
             .option("core.splitIndex=false")
             .option("core.safecrlf=false")
     }

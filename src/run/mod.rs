@@ -151,14 +151,7 @@ impl Runner {
         }
         let has_lock = lock.is_some();
         if has_lock {
-            let found_here = trust::admit_and_keep(&mut place, &state).await?;
-            for action in found_here {
-                let text = format!(
-                    "{} came with the checkout, and counts: refit is used here for the first time",
-                    action.told()
-                );
-                self.emitter.note(NoteCode::Remark, text);
-            }
+            trust::admit_and_keep(&mut place, &state).await?;
             report.stack = Some(FoundStack::of(&place));
         }
         let mut assessment = self.assessment(&place, &state, assessment).await?;

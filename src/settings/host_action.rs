@@ -35,6 +35,8 @@ pub(crate) struct HostAction {
     pub key: String,
     /// What it does, fit for print: of an address only the host, with the names of what fills it.
     pub shown: String,
+    /// Where it goes, so that two addresses can be told apart; what may be a secret of its own is a hash.
+    pub addresses: Vec<String>,
     /// All of what has to be the same to be the same action; what else may change by itself is not in it.
     pub identity: String,
     /// The variables that fill its address, or name its program.
@@ -46,11 +48,6 @@ pub(crate) struct HostAction {
 }
 
 impl HostAction {
-    /// `hooks.before_upgrade: ./backup.sh`.
-    pub(crate) fn told(&self) -> String {
-        format!("{}: {}", self.key, self.in_a_line())
-    }
-
     /// What it does, in one line.
     pub(crate) fn in_a_line(&self) -> String {
         let lines: Vec<&str> = self.shown.lines().map(str::trim).collect();

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use super::host_action::{ActionAt, HostAction, run_by, words, words_of_text};
 use super::notify::{Piece, SecretText};
 use super::{Hook, HookName, Settings};
+use crate::hash::sha256;
 use crate::report::notify::Target;
+
+/// A longer part of an address may be a secret.
+const LONGEST_SHOWN: usize = 11;
 
 impl Settings {
     /// All that they make refit do on this machine.
@@ -20,6 +24,7 @@ impl Settings {
                 at: ActionAt::Probe(service.clone()),
                 key: format!("services.{service}.probe"),
                 shown: host_of(url),
+                addresses: Vec::new(),
                 // Another page of the same server is no other machine.
                 identity: format!("probe {}", server_of(url)),
                 variables: Vec::new(),
@@ -56,6 +61,7 @@ fn of_hook(name: HookName, hook: &Hook) -> HostAction {
         at: ActionAt::Hook(name),
         key: format!("hooks.{}", name.key()),
         shown: hook.run.trim().to_owned(),
+        addresses: Vec::new(),
         identity: format!("hook {} {}", name.key(), hook.run),
         variables: Vec::new(),
         files: run_by(&hook.run),
@@ -65,7 +71,7 @@ fn of_hook(name: HookName, hook: &Hook) -> HostAction {
 
 fn of_receiver(index: usize, name: &str, target: &Target<SecretText>) -> HostAction {
     let mut identity = format!("notify {}", target.kind());
-    let mut to = Vec::new();
+    let (mut to, mut addresses) = (Vec::new(), Vec::new());
     let mut filled = BTreeSet::new();
     let (mut variables, mut files) = (Vec::new(), Vec::new());
     for (field, text) in target.fields() {
@@ -90,7 +96,10 @@ fn of_receiver(index: usize, name: &str, target: &Target<SecretText>) -> HostAct
             }
         }
         match field {
-            "url" | "api" => to.push(host_of(&written)),
+            "url" | "api" => {
+                to.push(host_of(&written));
+                addresses.push(told_apart(&written));
+            }
             "to" => to.push(written),
             "sendmail" => {
                 to.push(format!("by {written}"));
@@ -115,6 +124,7 @@ fn of_receiver(index: usize, name: &str, target: &Target<SecretText>) -> HostAct
         at: ActionAt::Receiver(index),
         key: "notify".to_owned(),
         shown: format!("{}{name} {}{filled}", target.kind(), to.join(", ")),
+        addresses,
         identity,
         variables,
         words: files.clone(),
@@ -128,6 +138,25 @@ fn server_of(url: &str) -> &str {
     let rest = url.get(start..).unwrap_or_default();
     let length = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     url.get(..start + length).unwrap_or(url)
+}
+
+/// An address in which a long part, which may be a token, is a hash: another token is another hash.
+fn told_apart(url: &str) -> String {
+    let host = host_of(url);
+    let rest = url.get(server_of(url).len()..).unwrap_or_default();
+    let mut told = host.trim_end_matches("/…").to_owned();
+    for part in rest.split_inclusive(['/', '?', '&', '=', '#']) {
+        let name = part.trim_end_matches(['/', '?', '&', '=', '#']);
+        let end = part.get(name.len()..).unwrap_or_default();
+        match name.len() > LONGEST_SHOWN && !name.starts_with('$') {
+            true => {
+                let hash: String = sha256(name.as_bytes()).chars().take(8).collect();
+                told.push_str(&format!("[hash {hash}]{end}"));
+            }
+            false => told.push_str(part),
+        }
+    }
+    told
 }
 
 /// Scheme and host of a URL, with its port. A path can be a secret of its own; a login is one.

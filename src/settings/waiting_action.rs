@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::host_action::HostAction;
+use super::host_action::{ActionAt, HostAction};
+use super::upgrade::HookName;
 
 /// Something that the settings would make refit do on this machine, and that nobody here has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,16 @@ impl WaitingAction {
         all.join(", ")
     }
 
+    /// What is missing where it is left out.
+    fn missing(&self) -> &'static str {
+        match self.action.at {
+            ActionAt::Hook(HookName::BeforeUpgrade) => "; until then upgrades make no backup by it",
+            ActionAt::Hook(HookName::AfterSuccess | HookName::AfterFailure)
+            | ActionAt::Receiver(_)
+            | ActionAt::Probe(_) => "",
+        }
+    }
+
     /// That it is left out of this run.
     pub(crate) fn left_out(&self) -> String {
         let (not_done, told, further) = (self.action.at.not_done(), self.told(), self.further());
@@ -49,7 +60,8 @@ impl WaitingAction {
             (true, false) => format!(", of which {further} is new or changed"),
             (false, false) => format!(", with {further}"),
         };
-        format!("{not_done} until it is accepted: {told}{further}: {ACCEPTS}")
+        let missing = self.missing();
+        format!("{not_done} until it is accepted: {told}{further}: {ACCEPTS}{missing}")
     }
 
     /// That a new version brings it.
@@ -60,6 +72,7 @@ impl WaitingAction {
             (true, false) => format!("changes {further}, which belongs to {told}"),
             (false, false) => format!("brings {told}, with {further}"),
         };
-        format!("the new version {brings}; {not_done} until it is accepted: {ACCEPTS}")
+        let missing = self.missing();
+        format!("the new version {brings}; {not_done} until it is accepted: {ACCEPTS}{missing}")
     }
 }

@@ -22,6 +22,9 @@ const MOST_ENTRIES: usize = 4096;
 /// A longer text is no program that a person reads, and names none.
 const LONGEST: usize = 1 << 20;
 
+/// What the shell puts names in the place of.
+const GLOB: [char; 3] = ['*', '?', '['];
+
 /// How the names of programs end that need no mark to be one.
 const PROGRAMS: [&str; 14] = [
     "sh", "bash", "zsh", "ksh", "ash", "py", "pl", "rb", "js", "mjs", "ts", "php", "lua", "awk",
@@ -128,9 +131,14 @@ impl VersionFiles {
             let path = directory.join(word.trim_end_matches(['*', '/']));
             let entries = self.entries(&clean(&path), directory).into_iter();
             open.extend(entries.map(|path| (path, false)));
+            let meant = self.meant_by(directory, word).into_iter();
+            open.extend(meant.map(|path| (path, false)));
             open.push((path, false));
         }
-        open.extend(files.iter().map(|file| (directory.join(file), true)));
+        for file in files {
+            let meant = self.meant_by(directory, file).into_iter();
+            open.extend(meant.map(|path| (path, true)));
+        }
         while let Some((path, is_direct)) = open.pop() {
             let path = clean(&path);
             let name = path.strip_prefix(directory).unwrap_or(&path).to_owned();
@@ -149,12 +157,55 @@ impl VersionFiles {
                 let folders = [Some(directory), path.parent()];
                 for word in words_of_text(text) {
                     let named = folders.into_iter().flatten();
-                    open.extend(named.map(|folder| (folder.join(&word), false)));
+                    let meant = named.flat_map(|folder| self.meant_by(folder, &word));
+                    open.extend(meant.map(|path| (path, false)));
                 }
             }
             found.insert(name, bytes);
         }
         found
+    }
+
+    /// The paths that a word means: more than one where the shell fills in `*` and `?`.
+    fn meant_by(&self, folder: &Path, word: &str) -> Vec<PathBuf> {
+        if !word.contains(GLOB) {
+            return vec![folder.join(word)];
+        }
+        let mut all = vec![folder.to_owned()];
+        for part in Path::new(word).components() {
+            let name = part.as_os_str();
+            all = match name.to_str().filter(|name| name.contains(GLOB)) {
+                // `tar c *` means the data.
+                Some("*") if all == [folder] => Vec::new(),
+                Some(pattern) => {
+                    let names = all.iter().flat_map(|folder| self.names_in(folder));
+                    let fits = names.filter(|path| {
+                        let name = path.file_name().unwrap_or_default().to_string_lossy();
+                        // What could take long to compare is meant.
+                        pattern.matches('*').count() > 3 || fits(pattern, &name)
+                    });
+                    fits.take(MOST_ENTRIES).collect()
+                }
+                None => all.iter().map(|folder| folder.join(name)).collect(),
+            };
+        }
+        all
+    }
+
+    /// What lies right in a folder of the work tree.
+    fn names_in(&self, folder: &Path) -> BTreeSet<PathBuf> {
+        let real = files::follow(&clean(folder));
+        let Ok(inside) = real.strip_prefix(&self.top) else {
+            return BTreeSet::new();
+        };
+        let coming = self.coming.iter();
+        let coming = coming.map(|(exported, _)| exported.join(inside));
+        let entries = coming.chain([real.clone()]);
+        let entries = entries.flat_map(|place| std::fs::read_dir(place).into_iter().flatten());
+        let names = entries
+            .flatten()
+            .map(|entry| folder.join(entry.file_name()));
+        names.collect()
     }
 
     /// What lies in a folder of the work tree and below it: programs count, and nothing else. The stack's own
@@ -215,6 +266,32 @@ impl VersionFiles {
         PROGRAMS.contains(&ending)
             || mode.is_ok_and(|mode| mode & 0o111 != 0)
             || begins().is_ok_and(|begin| begin == *b"#!")
+    }
+}
+
+/// Whether the shell would put a name in the place of a pattern. A `[…]` is taken for any one character.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => name.is_empty(),
+        Some('*') => {
+            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+            let mut ends = ends.filter_map(|at| name.get(at..));
+            ends.any(|left| fits(rest.as_str(), left))
+        }
+        Some(first) => {
+            let mut left = name.chars();
+            let is_same = match (first, left.next()) {
+                (_, None) => false,
+                ('?', Some(_)) => true,
+                ('[', Some(_)) => {
+                    rest.by_ref().find(|c| *c == ']');
+                    true
+                }
+                (first, Some(found)) => first == found,
+            };
+            is_same && fits(rest.as_str(), left.as_str())
+        }
     }
 }
 

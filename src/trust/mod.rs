@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::complaint::Complaint;
 use crate::hash::sha256;
 use crate::settings::written::WrittenSettings;
-use crate::settings::{ActionAt, HostAction, Settings, WaitingAction, words_of_text};
+use crate::settings::{ActionAt, HookName, HostAction, Settings, WaitingAction, words_of_text};
 use crate::stack::locate::Located;
 use crate::stack::{Place, shown};
 use crate::state::StackState;
@@ -36,8 +36,6 @@ pub(crate) struct JudgedSettings {
     pub settings: Settings,
     /// What waits.
     pub waits: Vec<WaitingAction>,
-    /// What upstream had brought before refit was used here for the first time: it counts.
-    pub found_here: Vec<HostAction>,
     record: Option<TrustRecord>,
     is_changed: bool,
 }
@@ -58,46 +56,34 @@ pub(crate) async fn judge(
         return Ok(JudgedSettings {
             settings: written.settings.clone(),
             waits: Vec::new(),
-            found_here: Vec::new(),
             record: None,
             is_changed: false,
         });
     };
-    let found = TrustRecord::read(state)?;
-    let is_first = found.is_none();
-    let mut record = found.unwrap_or_default();
+    // Without one - as in a second clone, or a moved folder - nothing is known, and nothing was accepted.
+    let mut record = TrustRecord::read(state)?.unwrap_or_default();
     let before = record.clone();
     let mut upstream = CheckedOutCommit::new(written, directory);
     let version = VersionFiles::checked_out(&top);
-    let (mut waits, mut found_here) = (Vec::new(), Vec::new());
+    let mut waits = Vec::new();
     for weighed in weigh(actions, located, &version) {
-        let mut brought = Vec::new();
         for part in &weighed.parts {
             let is_waiting = match record.knows(&part.hash) {
                 Some(is_accepted) => !is_accepted,
-                None => match (upstream.wrote(&weighed.action, part).await, is_first) {
-                    (WrittenBy::Here, _) => false,
-                    (WrittenBy::Upstream, true) => {
-                        brought.push(());
-                        false
-                    }
+                None => match upstream.wrote(&weighed.action, part).await {
+                    WrittenBy::Here => false,
                     // What cannot be known is not taken for somebody's own.
-                    (WrittenBy::Unknown, true) => false,
-                    (WrittenBy::Upstream | WrittenBy::Unknown, false) => true,
+                    WrittenBy::Upstream | WrittenBy::Unknown => true,
                 },
             };
             record.note(&part.hash, &weighed.action.key, is_waiting);
-        }
-        if !brought.is_empty() {
-            found_here.push(weighed.action.clone());
         }
         waits.extend(weighed.waiting(&record, written, directory));
     }
     Ok(JudgedSettings {
         settings: without(written, &waits),
         waits,
-        found_here,
-        is_changed: is_first || record != before,
+        is_changed: record != before,
         record: Some(record),
     })
 }
@@ -146,6 +132,33 @@ pub(crate) async fn arriving(
     Ok(waits)
 }
 
+/// That a version that is about to be checked out has no `before_upgrade` any more where one counts now, or
+/// settings that hide the person's own.
+pub(crate) fn lost(place: &Place, files: &[PathBuf], version: &VersionFiles) -> Option<String> {
+    let read = |path: &Path| version.read(path);
+    let own = version.settings_file(&place.located.args.directory);
+    // What cannot be read does nothing; the next command says so.
+    let written = WrittenSettings::read(&own, files, &read).ok()?;
+    let before = place.written.file.as_deref();
+    if before.is_some_and(|before| before != own && before.ends_with("refit.yml"))
+        && version.read(&own).is_ok_and(|bytes| bytes.is_some())
+    {
+        let text = "the new version brings a refit.yaml: it counts, and the refit.yml here does not any more; \
+                    put into refit.yaml what is to stay";
+        return Some(text.to_owned());
+    }
+    let is_lost = place.settings.hooks.get(HookName::BeforeUpgrade).is_some()
+        && written
+            .settings
+            .hooks
+            .get(HookName::BeforeUpgrade)
+            .is_none();
+    is_lost.then(|| {
+        "the new version removes hooks.before_upgrade: upgrades after this one make no backup by it"
+            .to_owned()
+    })
+}
+
 /// Lets of a stack's settings count what may, as long as nothing is written down.
 ///
 /// # Errors
@@ -157,20 +170,16 @@ pub(crate) async fn admit(place: &mut Place, state: &StackState) -> Result<(), S
     Ok(())
 }
 
-/// The same, and keeps what was found, for whoever holds the stack's lock. Gives what counts because it was
-/// there before refit was used here for the first time.
+/// The same, and keeps what was found, for whoever holds the stack's lock.
 ///
 /// # Errors
 /// What was accepted cannot be read or written.
-pub(crate) async fn admit_and_keep(
-    place: &mut Place,
-    state: &StackState,
-) -> Result<Vec<HostAction>, Complaint> {
+pub(crate) async fn admit_and_keep(place: &mut Place, state: &StackState) -> Result<(), Complaint> {
     let judged = judge(&place.written, &place.located, state).await?;
     judged.keep(state)?;
     place.settings = judged.settings;
     place.waits = judged.waits;
-    Ok(judged.found_here)
+    Ok(())
 }
 
 impl JudgedSettings {

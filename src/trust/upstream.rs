@@ -1,7 +1,8 @@
-//! Whether a part of an action is as the commit that is checked out has it, or was written here. Asked only
-//! of what was never seen before, such as after a `git pull` by hand.
+//! Whether a part of an action is as a commit has it - the one that is checked out, or one that was fetched -
+//! or was written here. Asked only of what was never seen before, such as after a `git pull` by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::part::{Part, PartOf};
@@ -16,14 +17,18 @@ use crate::settings::{HostAction, Settings};
 pub(super) enum WrittenBy {
     /// Somebody here: no commit has it.
     Here,
-    /// It is in the commit that is checked out.
+    /// It is in the commit that is checked out, or in one that was fetched: `git checkout origin/main -- .`
+    /// makes no commit.
     Upstream,
     /// git does not say.
     Unknown,
 }
 
+/// So many tips of branches are looked into, the newest.
+const TIPS: &str = "--count=64";
+
 /// What a commit has at a path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Committed {
     Nothing,
     /// As a checkout writes it.
@@ -32,11 +37,18 @@ enum Committed {
     Unknown,
 }
 
+/// What the commit that is checked out has at a path, and the others.
+#[derive(Debug, Clone)]
+struct AtPath {
+    head: Committed,
+    fetched: Vec<Committed>,
+}
+
 /// The commit that is checked out.
 pub(super) struct CheckedOutCommit<'a> {
     directory: &'a Path,
     written: &'a WrittenSettings,
-    seen: BTreeMap<PathBuf, Committed>,
+    seen: BTreeMap<PathBuf, AtPath>,
 }
 
 impl<'a> CheckedOutCommit<'a> {
@@ -54,14 +66,15 @@ impl<'a> CheckedOutCommit<'a> {
         match (&part.of, &self.written.file) {
             (PartOf::File(file), _) => self.wrote_file(&self.directory.join(file)).await,
             (PartOf::Variable(name, (file, text)), _) => {
-                match self.committed(&files::follow(file)).await {
+                let found = self.committed(&files::follow(file)).await;
+                found.wrote(|committed| match committed {
                     Committed::Nothing => WrittenBy::Here,
                     Committed::Link(_) | Committed::Unknown => WrittenBy::Unknown,
-                    Committed::File(bytes) => match values::defined_in(&bytes, name) {
+                    Committed::File(bytes) => match values::defined_in(bytes, name) {
                         Some(committed) if committed == *text => WrittenBy::Upstream,
                         Some(_) | None => WrittenBy::Here,
                     },
-                }
+                })
             }
             (PartOf::Setting, Some(file)) => self.wrote_setting(file, action).await,
             (PartOf::Setting, None) => WrittenBy::Here,
@@ -69,20 +82,20 @@ impl<'a> CheckedOutCommit<'a> {
     }
 
     async fn wrote_setting(&mut self, file: &Path, action: &HostAction) -> WrittenBy {
-        let bytes = match self.committed(&files::follow(file)).await {
-            Committed::Nothing => return WrittenBy::Here,
-            Committed::File(bytes) => bytes,
-            Committed::Link(_) | Committed::Unknown => return WrittenBy::Unknown,
-        };
         let has = |settings: &Settings| {
             let all = settings.host_actions();
             all.iter().any(|one| one.identity == action.identity)
         };
-        match WrittenSettings::other_text(file, &bytes) {
-            Ok(settings) if has(&settings) => WrittenBy::Upstream,
-            Ok(_) => WrittenBy::Here,
-            Err(_) => WrittenBy::Unknown,
-        }
+        let found = self.committed(&files::follow(file)).await;
+        found.wrote(|committed| match committed {
+            Committed::Nothing => WrittenBy::Here,
+            Committed::Link(_) | Committed::Unknown => WrittenBy::Unknown,
+            Committed::File(bytes) => match WrittenSettings::other_text(file, bytes) {
+                Ok(settings) if has(&settings) => WrittenBy::Upstream,
+                Ok(_) => WrittenBy::Here,
+                Err(_) => WrittenBy::Unknown,
+            },
+        })
     }
 
     async fn wrote_file(&mut self, path: &Path) -> WrittenBy {
@@ -91,32 +104,54 @@ impl<'a> CheckedOutCommit<'a> {
             let Ok(target) = std::fs::read_link(above) else {
                 continue;
             };
-            match self.committed(&parent_followed(above)).await {
-                Committed::Link(link) if *link == *target.as_os_str().as_encoded_bytes() => {
-                    return WrittenBy::Upstream;
+            let found = self.committed(&parent_followed(above)).await;
+            let wrote = found.wrote(|committed| match committed {
+                Committed::Link(link) if **link == *target.as_os_str().as_encoded_bytes() => {
+                    WrittenBy::Upstream
                 }
-                Committed::Unknown => return WrittenBy::Unknown,
-                Committed::Link(_) | Committed::File(_) | Committed::Nothing => {}
+                Committed::Unknown => WrittenBy::Unknown,
+                Committed::Link(_) | Committed::File(_) | Committed::Nothing => WrittenBy::Here,
+            });
+            match wrote {
+                WrittenBy::Here => {}
+                WrittenBy::Upstream | WrittenBy::Unknown => return wrote,
             }
         }
         let now = match files::read_if_exists(path) {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(_) => return WrittenBy::Unknown,
         };
-        match self.committed(&files::follow(path)).await {
-            Committed::File(bytes) if bytes == now => WrittenBy::Upstream,
+        let found = self.committed(&files::follow(path)).await;
+        found.wrote(|committed| match committed {
+            Committed::File(bytes) if *bytes == now => WrittenBy::Upstream,
             Committed::File(_) | Committed::Link(_) | Committed::Nothing => WrittenBy::Here,
             Committed::Unknown => WrittenBy::Unknown,
-        }
+        })
     }
 
-    async fn committed(&mut self, path: &Path) -> Committed {
+    async fn committed(&mut self, path: &Path) -> AtPath {
         if let Some(found) = self.seen.get(path) {
             return found.clone();
         }
-        let found = committed(path).await.unwrap_or(Committed::Unknown);
+        let found = committed(path).await.unwrap_or(AtPath {
+            head: Committed::Unknown,
+            fetched: Vec::new(),
+        });
         self.seen.insert(path.to_owned(), found.clone());
         found
+    }
+}
+
+impl AtPath {
+    /// Who wrote what is compared with each. Another branch than that which is checked out says only what is
+    /// the same there.
+    fn wrote(&self, compared: impl Fn(&Committed) -> WrittenBy) -> WrittenBy {
+        let is_fetched =
+            |one: &Committed| compared(one) == WrittenBy::Upstream || *one == Committed::Unknown;
+        match compared(&self.head) {
+            WrittenBy::Here if self.fetched.iter().any(is_fetched) => WrittenBy::Upstream,
+            wrote @ (WrittenBy::Here | WrittenBy::Upstream | WrittenBy::Unknown) => wrote,
+        }
     }
 }
 
@@ -126,38 +161,59 @@ fn parent_followed(path: &Path) -> PathBuf {
     folder.join(path.file_name().unwrap_or_default())
 }
 
-async fn committed(path: &Path) -> Result<Committed, GitError> {
+async fn committed(path: &Path) -> Result<AtPath, GitError> {
+    let nothing = AtPath {
+        head: Committed::Nothing,
+        fetched: Vec::new(),
+    };
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Ok(Committed::Nothing);
+        return Ok(nothing);
     };
     let mut above = folder.ancestors();
     if !above.any(|above| above.join(".git").symlink_metadata().is_ok()) {
-        return Ok(Committed::Nothing);
+        return Ok(nothing);
     }
     let git = Git::at(folder, true);
-    let is_born = git.ask("rev-parse").args(["-q", "--verify", "HEAD"]);
-    if is_born.text_if_any().await?.is_none() {
-        return Ok(Committed::Nothing);
+    let mut revisions = Vec::new();
+    for special in ["HEAD", "FETCH_HEAD"] {
+        let ask = git.ask("rev-parse").args(["-q", "--verify", special]);
+        revisions.push(ask.text_if_any().await?);
     }
-    let listed = git
-        .ask("ls-tree")
-        .args(["-z", "HEAD", "--"])
-        .arg(name)
-        .bytes()
-        .await?;
-    let mut revision = std::ffi::OsString::from("HEAD:./");
+    let tips = git
+        .ask("for-each-ref")
+        .args(["--sort=-committerdate", TIPS]);
+    let tips = tips.args(["--format=%(objectname)", "refs/remotes"]);
+    let tips = tips.text().await?;
+    revisions.extend(tips.lines().map(|tip| Some(tip.to_owned())));
+    let mut entries = BTreeSet::new();
+    let mut found = nothing;
+    for (index, revision) in revisions.into_iter().enumerate() {
+        let Some(revision) = revision else { continue };
+        let listed = git.ask("ls-tree").args(["-z", &revision, "--"]).arg(name);
+        let listed = listed.bytes().await?;
+        if listed.is_empty() || !entries.insert(listed.clone()) {
+            continue;
+        }
+        let committed = in_revision(&git, &revision, name, &listed).await?;
+        match index {
+            0 => found.head = committed,
+            _ => found.fetched.push(committed),
+        }
+    }
+    Ok(found)
+}
+
+async fn in_revision(
+    git: &Git,
+    revision: &str,
+    name: &OsStr,
+    listed: &[u8],
+) -> Result<Committed, GitError> {
+    let mut revision = OsString::from(format!("{revision}:./"));
     revision.push(name);
-    if listed.is_empty() {
-        return Ok(Committed::Nothing);
-    }
     if listed.starts_with(b"120000 ") {
-        let bytes = git
-            .ask("cat-file")
-            .arg("blob")
-            .arg(revision)
-            .bytes()
-            .await?;
-        return Ok(Committed::Link(bytes));
+        let bytes = git.ask("cat-file").arg("blob").arg(revision);
+        return Ok(Committed::Link(bytes.bytes().await?));
     }
     // As a checkout writes it: with the line ends and filters that attributes ask for.
     let bytes = git.ask("cat-file").arg("--filters").arg(revision);

@@ -11,6 +11,7 @@ mod kept_files;
 mod memory;
 mod newer_images;
 pub(crate) mod outlook;
+mod remote_files;
 mod required;
 pub(crate) mod sample_diff;
 pub(crate) mod source;
@@ -82,6 +83,7 @@ async fn assessed(
             let keeps = !options.dry_run;
             read.assessment.arriving =
                 trust::arriving(place, files, &version, state, keeps).await?;
+            read.notes.extend(trust::lost(place, files, &version));
             (read, Some(moving), CheckoutLook::Newer)
         }
         Destination::Here(checkout, said) => {
@@ -200,6 +202,7 @@ async fn newer_version(
     upgrade: &UpgradeRequest,
     emitter: &Emitter,
 ) -> Result<(VersionsRead, Moving), Refused> {
+    remote_files::refuse_new(place, &newer.moving)?;
     let mut read = both_versions(place, &newer, options, upgrade, emitter).await?;
     if newer.without_needless(place, &read.assessment).await? {
         read = both_versions(place, &newer, options, upgrade, emitter).await?;

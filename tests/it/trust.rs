@@ -116,8 +116,13 @@ fn a_hook_whose_program_upstream_changes_waits_anew() {
         return;
     };
     version(&clone, "a", &[]);
+    // Nobody has accepted what came with the checkout.
     let answer = clone.refit(&["upgrade"]).exits(0);
-    answer.says("refit is used here for the first time");
+    answer.says("until then upgrades make no backup by it");
+    assert_eq!(ran(&clone), "");
+    clone.refit(&["trust"]).exits(0);
+    version(&clone, "a2", &[]);
+    clone.refit(&["upgrade"]).exits(0).never_says("refit trust");
     assert_eq!(ran(&clone), "backup 1\ntell 1\n");
     fs::remove_file(clone.top.join("ran")).unwrap();
     version(&clone, "b", &[("backup.sh", script("other"))]);
@@ -169,7 +174,8 @@ fn no_secret_goes_to_an_address_that_nobody_accepted() {
     test.says("refit trust").never_says("hunter2222");
     clone.refit(&["schedule", "run"]).exits(0);
     assert_eq!(receiver.paths(), NOTHING);
-    clone.refit(&["trust"]).exits(0).never_says("hunter2222");
+    let answer = clone.refit(&["trust"]).exits(0);
+    answer.says("/take/${DB_PASSWORD}").never_says("hunter2222");
     clone.refit(&["set", "V=3", "--settle", "300ms"]).exits(0);
     assert_eq!(receiver.paths(), ["/take/hunter2222"]);
 }
@@ -181,6 +187,7 @@ fn a_heartbeat_that_upstream_moves_is_not_beaten() {
     let Some(clone) = started(&[beat(&own)]) else {
         return;
     };
+    clone.refit(&["trust"]).exits(0);
     clone.refit(&["schedule", "run"]).exits(0);
     assert!(!own.paths().is_empty());
     version(&clone, "a", &[beat(&other)]);
@@ -204,6 +211,7 @@ fn a_probe_of_another_server_is_not_asked() {
     let Some(clone) = started(&[probe(&own, "/one")]) else {
         return;
     };
+    clone.refit(&["trust"]).exits(0);
     let set = |value: &str| clone.refit(&["set", value, "--settle", "300ms"]).exits(0);
     set("V=2");
     version(&clone, "a", &[probe(&own, "/two")]);
@@ -320,7 +328,8 @@ fn what_a_pull_by_hand_brings_waits_too() {
 #[test]
 fn what_was_accepted_and_cannot_be_read_is_not_taken_for_nothing() {
     let Some(clone) = started(&[]) else { return };
-    clone.refit(&["set", "V=2", "--settle", "300ms"]).exits(0);
+    version(&clone, "0", &[settings("hooks: {after_success: echo 0}\n")]);
+    clone.refit(&["upgrade"]).exits(0);
     let (path, _) = clone
         .stack
         .state_files()
@@ -356,6 +365,7 @@ fn an_address_that_a_tracked_env_file_fills_waits_when_upstream_changes_it() {
     };
     clone.stack.up_healthy();
     let set = |value: &str| clone.refit(&["set", value, "--settle", "300ms"]).exits(0);
+    clone.refit(&["trust"]).exits(0);
     set("DB_PASSWORD=hunter2222");
     assert_eq!(own.paths(), ["/a"]);
     version(&clone, "a", &[env(&other, "/${DB_PASSWORD}")]);
@@ -379,6 +389,7 @@ fn a_program_that_upstream_adds_to_a_folder_of_a_hook_waits() {
     let Some(clone) = started(&[settings(hook), ("ops/hooks.d/one.sh", one("one"))]) else {
         return;
     };
+    clone.refit(&["trust"]).exits(0);
     version(&clone, "a", &[]);
     clone.refit(&["upgrade"]).exits(0);
     assert_eq!(ran(&clone), "one\n");
@@ -389,4 +400,130 @@ fn a_program_that_upstream_adds_to_a_folder_of_a_hook_waits() {
     assert_eq!(ran(&clone), "one\none\n");
     let list = clone.refit(&["trust", "--list"]).exits(0);
     list.says("ops/hooks.d/two.sh").never_says("one.sh, new");
+}
+
+/// Looking at a stack, moving its folder or losing what was kept is no consent.
+#[test]
+fn what_nobody_accepted_waits_however_new_refit_is_here() {
+    let Some(clone) = started(&[]) else { return };
+    clone.refit(&["status"]).exits(0);
+    clone.refit(&["upgrade", "--check"]).exits(0);
+    let hook = settings("hooks: {before_upgrade: echo new >> ran}\n");
+    version(&clone, "a", &[hook]);
+    clone.git(&["pull", "-q"]);
+    version(&clone, "b", &[]);
+    let answer = clone.refit(&["upgrade", "--unattended"]).exits(0);
+    answer.says("refit trust").says("no backup");
+    let (path, _) = clone
+        .stack
+        .state_files()
+        .into_iter()
+        .find(|(path, _)| path.ends_with("trust.json"))
+        .unwrap();
+    fs::remove_file(clone.stack.state().join(path)).unwrap();
+    version(&clone, "c", &[]);
+    let answer = clone.refit(&["upgrade", "--unattended"]).exits(0);
+    answer.says("refit trust");
+    assert_eq!(ran(&clone), "");
+}
+
+/// Such a checkout makes no commit, and the text is upstream's all the same.
+#[test]
+fn what_is_checked_out_of_a_fetched_branch_by_hand_waits() {
+    let Some(clone) = started(&[]) else { return };
+    let hook = settings("hooks: {before_upgrade: echo new >> ran}\n");
+    version(&clone, "a", &[hook]);
+    clone.git(&["fetch", "-q"]);
+    clone.git(&["checkout", "-q", "origin/HEAD", "--", "refit.yaml"]);
+    clone.refit(&["apply", "--settle", "300ms"]).exits(0);
+    assert_eq!(waits(&clone), ["hooks.before_upgrade"]);
+    version(&clone, "b", &[]);
+    clone.refit(&["upgrade"]).exits(0).says("refit trust");
+    assert_eq!(ran(&clone), "");
+}
+
+#[test]
+fn a_hook_of_git_that_upstream_brings_is_not_run() {
+    let Some(clone) = started(&[]) else { return };
+    clone.git(&["config", "core.hooksPath", ".husky"]);
+    let hook = "#!/bin/sh\necho husky >> \"$(dirname \"$0\")/../ran\"\n".to_owned();
+    let file = clone.developer.join(".husky/reference-transaction");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    version(&clone, "a", &[(".husky/reference-transaction", hook)]);
+    clone.refit(&["upgrade", "--unattended"]).exits(0);
+    version(&clone, "b", &[]);
+    clone.refit(&["upgrade", "--unattended"]).exits(0);
+    assert!(clone.top.join(".husky/reference-transaction").exists());
+    assert_eq!(ran(&clone), "");
+}
+
+#[test]
+fn a_compose_file_from_elsewhere_is_not_asked_for() {
+    let receiver = Receiver::kind();
+    let Some(clone) = started(&[]) else { return };
+    let url = receiver.url("/${DB_PASSWORD}.git");
+    let include = format!("include: ['{url}']\n{}", compose());
+    version(&clone, "a", &[("compose.yaml", include)]);
+    for verb in [&["upgrade", "--check"][..], &["upgrade", "--unattended"]] {
+        let answer = clone.refit(&[&["--json"], verb].concat());
+        assert_eq!(answer.refusal(), "remote_include", "{answer}");
+        answer.says("${DB_PASSWORD}").never_says("hunter2222");
+    }
+    clone.refit(&["schedule", "run"]);
+    assert_eq!(receiver.paths(), NOTHING);
+}
+
+#[test]
+fn programs_that_the_shell_finds_by_a_pattern_wait() {
+    let hook = settings("hooks: {before_upgrade: 'sh ops/*.sh'}\n");
+    let one = |text: &str| format!("echo {text} >> ran\n");
+    let Some(clone) = started(&[hook, ("ops/a.sh", one("one"))]) else {
+        return;
+    };
+    clone.refit(&["trust"]).exits(0);
+    version(&clone, "a", &[("ops/a.sh", one("two"))]);
+    let answer = clone.refit(&["upgrade"]).exits(0);
+    answer.says("changes ops/a.sh, which belongs to hooks.before_upgrade");
+    version(&clone, "b", &[]);
+    clone.refit(&["upgrade"]).exits(0);
+    assert_eq!(ran(&clone), "one\n");
+}
+
+#[test]
+fn all_of_a_program_is_shown_and_nothing_hides_in_it() {
+    let hook = settings("hooks: {before_upgrade: sh ./b.sh}\n");
+    let program = format!("{}echo evil\rprintf \x1b[A\n", "true\n".repeat(100));
+    let Some(clone) = started(&[hook, ("b.sh", program)]) else {
+        return;
+    };
+    let list = clone.refit(&["trust", "--list"]).exits(0);
+    list.says("echo evil\\rprintf \\u{1b}[A");
+}
+
+#[test]
+fn a_backup_that_upstream_removes_is_told() {
+    let hook = settings("hooks: {before_upgrade: echo saved >> ran}\n");
+    let Some(clone) = started(&[hook]) else {
+        return;
+    };
+    clone.refit(&["trust"]).exits(0);
+    version(&clone, "a", &[settings("{}\n")]);
+    let told = "the new version removes hooks.before_upgrade";
+    clone.refit(&["upgrade", "--check"]).exits(0).says(told);
+    clone.refit(&["upgrade"]).exits(0).says(told);
+    assert_eq!(ran(&clone), "saved\n");
+}
+
+#[test]
+fn settings_that_hide_a_persons_own_are_told() {
+    let Some(clone) = started(&[]) else { return };
+    let own = "hooks: {before_upgrade: echo mine >> ran}\n";
+    clone.stack.write("refit.yml", own);
+    version(&clone, "a", &[settings("{}\n")]);
+    let told = "the refit.yml here does not any more";
+    clone.refit(&["upgrade", "--check"]).exits(0).says(told);
+    clone.refit(&["upgrade"]).exits(0).says(told);
+    assert_eq!(ran(&clone), "mine\n");
 }

@@ -94,6 +94,7 @@ fn a_version_that_changed_the_data_and_failed() {
     let Some(clone) = Cloned::started(&[&app(reads)[..], &more].concat()) else {
         return;
     };
+    clone.refit(&["trust"]).exits(0);
     clone.push(&app("touch /kv/two; exit 3"));
     let answer = clone.refit(&["upgrade", "--settle", "1s"]).exits(4);
     let volume = format!("{}_kvd", clone.stack.project);

@@ -117,6 +117,7 @@ fn hooks_are_those_of_the_version_before() {
     clone.push(&[settings("old")]);
     clone.anew(&[]);
     clone.stack.up_healthy();
+    clone.refit(&["trust"]).exits(0);
     clone.push(&[settings("new"), ("web.conf", config("new", "two"))]);
     clone.refit(&["upgrade"]).exits(0);
     assert_eq!(log(&clone, 1, "before_upgrade").as_deref(), Some("old\n"));
