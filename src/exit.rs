@@ -8,7 +8,7 @@ use crate::host::signals::Signal;
 pub enum Exit {
     /// 0: done, or nothing to do.
     Done,
-    /// 1: refused, or failed before anything was touched.
+    /// 1: refused, or failed before anything was touched; or done, beside something that is a failure.
     Refused,
     /// 2: the command line is wrong.
     Usage,

@@ -146,6 +146,7 @@ async fn of_files(
         arriving: Vec::new(),
         env,
         containers,
+        beside: None,
         change: Change::Edit,
         decision: Decision::Made,
         seen: SeenBefore::default(),

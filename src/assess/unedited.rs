@@ -338,6 +338,7 @@ fn quiet(
         arriving: Vec::new(),
         env: secrets::env_of(place, &Edited::default()),
         containers,
+        beside: None,
         change: Change::Edit,
         decision: Decision::Made,
         seen: SeenBefore::default(),

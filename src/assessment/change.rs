@@ -80,6 +80,8 @@ pub(crate) struct ImagesLook {
     pub asked: usize,
     /// For so many of them there was no answer.
     pub silent: usize,
+    /// So many of them their registries do not have.
+    pub unknown: usize,
     /// So many of them are newer there.
     pub newer: usize,
 }
@@ -117,6 +119,7 @@ impl ImagesLook {
         let Self {
             asked,
             silent,
+            unknown,
             newer,
         } = self;
         let images = if asked == 1 {
@@ -128,14 +131,29 @@ impl ImagesLook {
             0 => "none newer".to_owned(),
             newer => format!("{newer} newer, and not taken"),
         };
-        match (asked, silent) {
-            (0, _) => None,
-            (_, 0) => Some(format!("{images} asked, {found}")),
-            (asked, silent) if asked == silent => Some(format!("{images} asked, and no answer")),
-            (_, silent) => Some(format!(
-                "{images} asked, {silent} without an answer, {found}"
-            )),
+        if asked == 0 {
+            return None;
         }
+        if asked == silent {
+            return Some(format!("{images} asked, and no answer"));
+        }
+        let mut told = vec![format!("{images} asked")];
+        if silent > 0 {
+            told.push(format!("{silent} without an answer"));
+        }
+        if unknown > 0 {
+            let whose = if unknown == 1 {
+                "its registry"
+            } else {
+                "their registries"
+            };
+            told.push(format!("{unknown} unknown to {whose}"));
+        }
+        // Of what a registry does not have nobody knows whether there is something newer.
+        if asked > silent + unknown {
+            told.push(found);
+        }
+        Some(told.join(", "))
     }
 }
 
@@ -209,10 +227,11 @@ mod tests {
 
     #[test]
     fn nothing_is_found_only_where_it_was_looked_for() {
-        let said = |checkout, asked, silent| {
+        let of = |checkout, asked, silent, unknown| {
             let images = ImagesLook {
                 asked,
                 silent,
+                unknown,
                 newer: 0,
             };
             let looked_at = LookedAt {
@@ -222,6 +241,7 @@ mod tests {
             };
             looked_at.nothing_new()
         };
+        let said = |checkout, asked, silent| of(checkout, asked, silent, 0);
         let none = || CheckoutLook::Not("this stack is no git checkout");
         let newest = || CheckoutLook::NothingNewer("origin/main is at 1234, the newest".to_owned());
         assert_eq!(
@@ -241,5 +261,13 @@ mod tests {
             "Nothing was done: 2 images asked, and no answer; this stack is no git checkout"
         );
         assert!(said(none(), 0, 0).starts_with("Nothing was asked"));
+        assert_eq!(
+            of(none(), 2, 0, 1),
+            "Nothing to do: 2 images asked, 1 unknown to its registry, none newer; this stack is no git checkout"
+        );
+        assert_eq!(
+            of(none(), 2, 1, 1),
+            "Nothing to do: 2 images asked, 1 without an answer, 1 unknown to its registry; this stack is no git checkout"
+        );
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use change::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assessment::edited::Edited;
+use crate::complaint::Complaint;
 use crate::docker::compose::ProjectArgs;
 use crate::docker::container::{Container, State};
 use crate::event::{Action, News, RunId, ServiceName};
@@ -68,6 +69,8 @@ pub(crate) struct Assessment {
     pub env: Vec<(String, String)>,
     /// The project's containers before.
     pub containers: Vec<Container>,
+    /// What nobody who is not there can mend, and makes a failure of a change that is made all the same.
+    pub(crate) beside: Option<Complaint>,
     /// What kind of change it is.
     pub change: Change,
     /// Whether it is made.

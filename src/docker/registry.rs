@@ -85,6 +85,15 @@ impl RegistryError {
         }
     }
 
+    /// It took the question, and does not answer.
+    fn silent(reference: &Reference) -> Self {
+        Self::Unreachable {
+            name: reference.asked(),
+            registry: reference.registry.clone(),
+            cause: format!("no answer within {} s", QUESTION_PATIENCE.as_secs()),
+        }
+    }
+
     /// The stable code of each case.
     pub fn code(&self) -> Code {
         match self {
@@ -277,16 +286,14 @@ impl Docker {
         let login = login.map(|login| login.to_api());
         let is_stranger = login.is_none();
         let full = reference.asked();
-        let question = self.api.inspect_registry_image(&full, login);
-        let Ok(answer) = tokio::time::timeout(QUESTION_PATIENCE, question).await else {
-            return Err(RegistryError::Unreachable {
-                name: reference.asked(),
-                registry: reference.registry.clone(),
-                cause: format!("no answer within {} s", QUESTION_PATIENCE.as_secs()),
-            });
-        };
-        match answer {
+        // The engine asks in turn: it is the registry that does not answer, unless the engine itself does not.
+        let patient = self.patient(QUESTION_PATIENCE);
+        let question = patient.inspect_registry_image(&full, login);
+        match question.await {
             Ok(found) => Ok(found.descriptor.digest),
+            Err(ApiError::RequestTimeoutError) if self.answers().await => {
+                Err(RegistryError::silent(reference))
+            }
             Err(error) => match RegistryError::of_api("ask a registry", reference, error) {
                 RegistryError::Missing { .. } => Ok(None),
                 error @ (RegistryError::Denied { .. }

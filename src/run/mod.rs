@@ -174,7 +174,8 @@ impl Runner {
             return Err(complaint.clone().into());
         }
         if request.options.dry_run {
-            return Ok(dry(&assessment, ahead.as_ref(), request));
+            let end = dry(&assessment, ahead.as_ref(), request);
+            return Ok(beside(end, &assessment, emitter));
         }
         if assessment.is_nothing() {
             self.kept(baseline::keep_if_in_line(&place, &assessment, &state));
@@ -212,9 +213,10 @@ impl Runner {
         )?;
         report.run = Some(transaction.run);
         emitter.clone_from(&transaction.emitter);
-        Ok(self
+        let end = self
             .transact(&transaction, &place, &assessment, &state)
-            .await)
+            .await;
+        Ok(beside(end, &assessment, emitter))
     }
 
     /// Assesses, and once more where somebody has edited another key of the same files meanwhile.
@@ -494,6 +496,17 @@ async fn prune_build_cache(docker: &Docker, emitter: &Emitter) {
             emitter.note(NoteCode::BuildCache, text);
         }
     }
+}
+
+/// A run that ends well is a failure all the same where something beside it is one. The last word says so;
+/// one that failed itself has a word of its own.
+fn beside(end: RunEnd, assessment: &Assessment, emitter: &Emitter) -> RunEnd {
+    let is_well = matches!(end.outcome, Outcome::Applied | Outcome::NothingToDo);
+    let Some(complaint) = assessment.beside.as_ref().filter(|_| is_well) else {
+        return end;
+    };
+    emitter.emit(Kind::Complaint(complaint.clone()));
+    end.beside(complaint, emitter.told(&complaint.text))
 }
 
 /// With a run that is not finished there is always something to do, and nothing is in line with anything.

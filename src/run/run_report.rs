@@ -89,6 +89,7 @@ impl RunEnd {
             (Outcome::RolledBack, None) => Exit::RolledBack,
             (Outcome::Refused, None) => code.map_or(Exit::Refused, exit::of_refusal),
             (Outcome::FailedBefore, None) => Exit::Refused,
+            (Outcome::Applied | Outcome::NothingToDo, _) if code.is_some() => Exit::Refused,
             (Outcome::Applied | Outcome::NothingToDo, _) if self.something_to_do => {
                 Exit::SomethingToDo
             }
@@ -119,6 +120,19 @@ impl RunEnd {
             failure: None,
             todo: Vec::new(),
             text,
+        }
+    }
+
+    /// The same with a failure beside it, in words without secrets.
+    pub(super) fn beside(self, complaint: &Complaint, text: String) -> Self {
+        Self {
+            failure: Some(RunFailure {
+                code: complaint.code,
+                text,
+                may_pass: false,
+            }),
+            todo: complaint.hint.iter().cloned().collect(),
+            ..self
         }
     }
 

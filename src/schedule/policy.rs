@@ -73,7 +73,7 @@ impl Pass {
         match self {
             Self::OutsideWindow(window) => format!("it is outside of the window {window}"),
             Self::MaxFailures(count) => {
-                format!("{count} unattended runs in a row failed, so this one is skipped")
+                format!("{count} unattended runs in a row failed, so no further one is tried")
             }
             Self::Postponed(count) => format!(
                 "{count} unattended runs failed for a cause that may pass, so this one is skipped; the \

@@ -8,7 +8,7 @@ use crate::host::accounts::Account;
 use crate::host::{accounts, files};
 use crate::request::StackRequest;
 use crate::settings::written::WrittenSettings;
-use crate::settings::{HookName, Settings};
+use crate::settings::{HookName, Settings, WaitingAction};
 use crate::stack::env_of;
 use crate::stack::locate::{self, LocateError};
 use crate::state::{StackState, StateHome};
@@ -35,6 +35,8 @@ pub(crate) struct ScheduledStack {
     pub has_hooks: bool,
     /// Whether somebody is told by mail, accepted or not.
     pub mails: bool,
+    /// What of its `refit.yaml` waits to be accepted.
+    pub waits: Vec<WaitingAction>,
     /// Its name, for people.
     pub project: String,
     home: StateHome,
@@ -50,7 +52,7 @@ impl ScheduledStack {
         let containers = request.containers_if_any().await;
         let mut env = Vec::new();
         let home = StateHome::find()?;
-        let (mut has_hooks, mut mails) = (false, false);
+        let (mut has_hooks, mut mails, mut waits) = (false, false, Vec::new());
         let (directory, name, settings) = match locate::locate(&request.files, &containers) {
             Ok(located) => {
                 env = env_of(&located);
@@ -60,9 +62,11 @@ impl ScheduledStack {
                         Ok(written) => {
                             (has_hooks, mails) = calls_programs(&written.settings);
                             let judged = trust::judge(&written, &located, &state).await;
-                            judged
-                                .map(|judged| judged.settings)
-                                .map_err(Complaint::from)
+                            let judged = judged.map_err(Complaint::from);
+                            judged.map(|judged| {
+                                waits = judged.waits;
+                                judged.settings
+                            })
                         }
                         Err(complaint) => Err(complaint),
                     };
@@ -96,6 +100,7 @@ impl ScheduledStack {
             env,
             has_hooks,
             mails,
+            waits,
             project: name.unwrap_or(folder),
             directory,
             home,

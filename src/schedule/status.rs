@@ -12,6 +12,7 @@ use super::stack::ScheduledStack;
 use super::timer::{self, InstalledTimer};
 use crate::complaint::Complaint;
 use crate::request::StackRequest;
+use crate::settings::WaitingAction;
 use crate::state::StackState;
 
 /// What there is to say of the timers of a stack.
@@ -22,6 +23,8 @@ pub(crate) struct ScheduleStatus {
     pub timers: Vec<(InstalledTimer, TimerHealth)>,
     /// The last time that one fired.
     pub last: Option<Firing>,
+    /// What it leaves out until it is accepted.
+    pub not_trusted: Vec<String>,
 }
 
 /// That no run has succeeded for longer than `stale_after:`, as long as something calls them.
@@ -73,5 +76,6 @@ pub(crate) async fn of(request: &StackRequest) -> Result<ScheduleStatus, Complai
         id: stack.id,
         timers,
         last,
+        not_trusted: stack.waits.iter().map(WaitingAction::left_out).collect(),
     })
 }

@@ -22,7 +22,7 @@ use crate::settings::window::Window;
 use crate::state::StackState;
 use crate::state::document::StateError;
 use crate::state::runs;
-use crate::upgrade::outlook::{self, Outlook};
+use crate::upgrade::outlook::Outlook;
 use crate::upgrade::{self, UpgradeRequest};
 
 /// Between two looks whether the engine answers.
@@ -130,7 +130,6 @@ pub(crate) async fn run(
     };
     let mut further: Vec<Complaint> = unwell.into_iter().collect();
     further.extend(outlook.stale.filter(|_| !is_well));
-    further.extend(denied(report));
     let before = policy::failures(&past, repaired);
     let failures = policy::failures(&record.read()?, repaired);
     if failures > before && failures == policy.max_failures {
@@ -150,24 +149,15 @@ async fn tell_further(
     let told = report.end.failure.as_ref().map(|failure| &failure.text);
     let is_told = |complaint: &Complaint| told.is_some_and(|text| text.contains(&complaint.text));
     for complaint in further.into_iter().filter(|one| !is_told(one)) {
-        // The run has said so of each image.
-        if complaint.code != Code::RegistryDenied {
-            let is_since_run = complaint.code == Code::Unhealthy;
-            let note = if is_since_run {
-                NoteCode::SinceRun
-            } else {
-                NoteCode::Note
-            };
-            invocation.emitter().note(note, complaint.text.clone());
-        }
+        let is_since_run = complaint.code == Code::Unhealthy;
+        let note = if is_since_run {
+            NoteCode::SinceRun
+        } else {
+            NoteCode::Note
+        };
+        invocation.emitter().note(note, complaint.text.clone());
         notify::warn(invocation, "schedule run", occasion, &complaint).await;
     }
-}
-
-/// That registries refuse the login, beside what is new elsewhere.
-fn denied(report: &RunReport) -> Option<Complaint> {
-    let unanswered = &report.news.as_ref()?.unanswered;
-    outlook::refusal(unanswered, None, &Outlook::default())
 }
 
 /// That none has succeeded since then.

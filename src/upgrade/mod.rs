@@ -152,6 +152,8 @@ async fn assessed(
     }
     if upgrade.unattended && assessment.is_nothing() {
         refuse_what_is_not_well(&mut assessment, &unanswered, &upgrade.outlook);
+    } else if upgrade.unattended {
+        assessment.beside = outlook::denied(&unanswered);
     }
     Ok(assessment)
 }

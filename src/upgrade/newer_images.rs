@@ -77,6 +77,7 @@ pub(super) async fn put_into_plan(
     let look = ImagesLook {
         asked: found.asked,
         silent: found.silent,
+        unknown: found.unknown,
         newer: names,
     };
     Ok(ImagesFound {

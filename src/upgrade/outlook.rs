@@ -22,20 +22,28 @@ pub(crate) fn refusal(
     skipped: Option<NoteCode>,
     outlook: &Outlook,
 ) -> Option<Complaint> {
+    let comes_to_nothing = !unanswered.is_empty() || skipped == Some(NoteCode::FailedBefore);
+    let stale = outlook.stale.iter().filter(|_| comes_to_nothing);
+    let causes = outlook.unwell.iter().cloned().chain(denied(unanswered));
+    sum(causes.chain(stale.cloned()))
+}
+
+/// That registries refuse the login: a failure also where something newer comes from elsewhere.
+pub(crate) fn denied(unanswered: &[Unanswered]) -> Option<Complaint> {
     let denied = unanswered
         .iter()
         .filter(|one| one.code == Code::RegistryDenied);
-    let denied = denied.map(|one| {
+    sum(denied.map(|one| {
         let complaint = Complaint::new(one.code, one.text.clone());
         match &one.hint {
             Some(hint) => complaint.hint(hint.clone()),
             None => complaint,
         }
-    });
-    let comes_to_nothing = !unanswered.is_empty() || skipped == Some(NoteCode::FailedBefore);
-    let stale = outlook.stale.iter().filter(|_| comes_to_nothing);
-    let causes = outlook.unwell.iter().cloned().chain(denied);
-    let mut causes = causes.chain(stale.cloned());
+    }))
+}
+
+/// Several in one: the first one's code, and all their texts.
+fn sum(mut causes: impl Iterator<Item = Complaint>) -> Option<Complaint> {
     let first = causes.next()?;
     Some(causes.fold(first, |sum, next| Complaint {
         text: format!("{}; {}", sum.text, next.text),

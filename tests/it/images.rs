@@ -77,6 +77,23 @@ async fn a_registry_tells_the_digest_of_what_was_pushed_last() {
     assert_eq!(refused.code().word(), "registry_unreachable");
 }
 
+/// It takes the connection, and says nothing: it is not the engine that does not answer.
+#[tokio::test]
+async fn a_registry_that_hangs_is_named() {
+    let Some(_) = Registry::start() else {
+        return;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let name = format!("{address}/team/app:1");
+    let engine = engine().await;
+    let silent = engine.registry_digest(&name, &Logins::default()).await;
+    let silent = silent.unwrap_err();
+    assert_eq!(silent.code().word(), "registry_unreachable");
+    let text = silent.to_string();
+    assert!(text.starts_with(&address), "{text}");
+}
+
 #[tokio::test]
 async fn a_password_is_taken_from_the_logins_of_the_docker_cli() {
     let Some(registry) = Registry::with_password() else {

@@ -141,10 +141,9 @@ fn a_login_that_is_refused_is_a_failure_until_somebody_logs_in() {
         format!("{}: upgrade failed; nothing was changed", stack.project)
     );
     assert!(told.contains_key("/beat/fail") && !told.contains_key("/beat"));
-    stack
-        .refit(&["status"])
-        .exits(0)
-        .has_line(&["! unattended:", &text]);
+    let status = stack.refit(&["status"]).exits(0);
+    let status = status.has_line(&["! unattended:", &text]);
+    assert_eq!(status.stdout.matches(&text).count(), 1, "{status}");
     stack
         .refit(&["history", "--since", "1d"])
         .says("1 nothing to do, 1 refused or failed");
@@ -153,17 +152,40 @@ fn a_login_that_is_refused_is_a_failure_until_somebody_logs_in() {
     assert_eq!(heard(&receiver), FAILED);
     // What is new elsewhere comes all the same; what was not asked is remembered and told.
     open.push("team/other:1", "two", 1);
-    let applied = run_with(stack, &none).exits(0);
+    let applied = run_with(stack, &none).exits(1);
     assert_eq!(applied.outcome(), "applied", "{applied}");
-    let kept = last(stack)["unanswered"][0].as_str().unwrap().to_owned();
-    assert!(kept.starts_with(&text), "{kept}");
-    let mut beats = receiver.paths().into_iter();
-    let last_beat = beats.rfind(|path| path.starts_with("/beat"));
-    assert_eq!(last_beat.unwrap(), "/beat/fail");
-    stack
-        .refit(&["status"])
-        .exits(0)
-        .has_line(&["applied", "not checked:", &text]);
+    assert_eq!(applied.the("finished")["exit_code"], 1, "{applied}");
+    assert_eq!(applied.refusal(), "registry_denied", "{applied}");
+    let (kept, told) = (last(stack), receiver.taken());
+    let unanswered = kept["unanswered"][0].as_str().unwrap();
+    assert!(unanswered.starts_with(&text), "{kept}");
+    assert_eq!(
+        (&kept["code"], &kept["exit_code"]),
+        (&"registry_denied".into(), &1.into())
+    );
+    // In one word to each: that it was applied, and what is left to do.
+    let paths: Vec<&str> = told.keys().map(String::as_str).collect();
+    assert_eq!(paths, FAILED_AND_TOLD);
+    let title = told["/x"].json()["title"].as_str().unwrap().to_owned();
+    assert!(
+        title.ends_with("upgrade to new images of other applied; a registry refuses the login"),
+        "{title}"
+    );
+    let beat = &told["/beat/fail"].body;
+    for line in ["Not checked: ", "To do: ", "docker login"] {
+        assert!(beat.contains(line), "{beat}");
+    }
+    let status = stack.refit(&["status"]).exits(0);
+    let status = status.has_line(&["! unattended:", "applied", "(refit show", &text]);
+    let times = status.stdout.matches(&text).count();
+    assert_eq!(times, 1, "{status}");
+    // Also where only failures are heard of.
+    open.push("team/other:1", "three", 1);
+    let only = told_to(&receiver).replace("/x'", "/x'\n  on: [failure]");
+    stack.write("refit.yaml", &only);
+    run_with(stack, &none).exits(1);
+    assert_eq!(heard(&receiver), FAILED_AND_TOLD);
+    stack.write("refit.yaml", &told_to(&receiver));
     // It is news again after a night that was well.
     run_with(stack, right).exits(0);
     assert_eq!(heard(&receiver), WELL);
@@ -220,6 +242,46 @@ fn a_registry_that_is_down_is_no_success_and_after_days_a_failure() {
     stack.write("refit.yaml", &settings);
     stack.refit(&RUN).exits(0);
     stack.refit(&["status"]).exits(0).never_says(text);
+}
+
+#[test]
+fn an_image_that_its_registry_has_no_more_is_told_each_time() {
+    let receiver = Receiver::kind();
+    let Some(it) = Imaged::started("") else {
+        return;
+    };
+    let stack = &it.stack;
+    stack.write("refit.yaml", &told_to(&receiver));
+    stack.refit(&RUN).exits(0);
+    assert_eq!(heard(&receiver), WELL);
+    it.registry.forget("team/app", "1");
+    let gone = format!(
+        "{} has no image {}",
+        it.registry.address,
+        it.registry.name("team/app:1")
+    );
+    for _ in 0..2 {
+        let answer = stack.refit(&["upgrade"]).exits(0);
+        let answer = answer.says(&format!("! {gone}")).never_says("none newer");
+        answer.says("1 image asked, 1 unknown to its registry");
+        let answer = stack.refit(&RUN).exits(0);
+        assert_eq!(
+            answer.the("news")["unanswered"][0]["code"],
+            "image_not_found"
+        );
+        let text = last(stack)["unanswered"][0].as_str().unwrap().to_owned();
+        assert!(text.starts_with(&gone), "{text}");
+        let beat = receiver.taken()["/beat"].body.clone();
+        assert!(beat.contains("as far as registries answered"), "{beat}");
+        assert!(beat.contains(&format!("Not checked: {gone}")), "{beat}");
+    }
+    let status = stack.refit(&["status"]).exits(0);
+    status.has_line(&["not checked:", &gone]);
+    // It has it again.
+    it.push("two");
+    stack.refit(&RUN).exits(0);
+    it.is_at("two");
+    assert_eq!(last(stack)["unanswered"], Value::Null);
 }
 
 #[test]
@@ -387,6 +449,9 @@ fn a_schedule_that_has_given_up_is_not_green() {
         told["/x"].json()["title"],
         format!("{}: unattended upgrades have stopped", clone.stack.project)
     );
+    let text = told["/x"].json()["text"].as_str().unwrap().to_owned();
+    let this = "2 unattended runs in a row failed, so no further one is tried";
+    assert!(text.contains(this), "{text}");
     for _ in 0..2 {
         let given_up = clone.refit(&RUN).exits(1);
         assert_eq!(given_up.refusal(), "max_failures", "{given_up}");

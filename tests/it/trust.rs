@@ -87,6 +87,8 @@ fn a_new_hook_is_not_run_before_it_is_accepted() {
         .says(left_out);
     clone.refit(&["show"]).exits(0).says(left_out);
     clone.refit(&["status"]).exits(0).says(left_out);
+    let schedule = clone.refit(&["schedule", "status"]).exits(0);
+    schedule.says(&format!("! {left_out}"));
     let doctor = clone.refit(&["doctor"]);
     doctor.says("hooks.before_upgrade");
     assert_eq!(ran(&clone), "");

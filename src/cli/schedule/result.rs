@@ -18,7 +18,15 @@ pub(in crate::cli) fn told(entry: &Firing) -> String {
         .as_ref()
         .map(|text| format!(": {text}"))
         .unwrap_or_default();
-    let silent = match entry.unanswered.as_slice() {
+    // Of what was refused for that, the reason says it already.
+    let is_told = |one: &&String| entry.text.as_ref().is_none_or(|text| !text.contains(*one));
+    let silent: Vec<&str> = entry
+        .unanswered
+        .iter()
+        .filter(is_told)
+        .map(String::as_str)
+        .collect();
+    let silent = match silent.as_slice() {
         [] => String::new(),
         all => format!("; not checked: {}", all.join("; ")),
     };

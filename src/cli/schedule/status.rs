@@ -13,7 +13,12 @@ use crate::schedule::status::{self, ScheduleStatus};
 use crate::schedule::timer::InstalledTimer;
 
 pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
-    let ScheduleStatus { id, timers, last } = status::of(&global.stack_request()).await?;
+    let ScheduleStatus {
+        id,
+        timers,
+        last,
+        not_trusted,
+    } = status::of(&global.stack_request()).await?;
     if global.json {
         let timers: Vec<Value> = timers
             .iter()
@@ -27,7 +32,9 @@ pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
                 })
             })
             .collect();
-        page::document(&json!({"id": id, "timers": timers, "last_result": last}));
+        page::document(&json!({
+            "id": id, "timers": timers, "last_result": last, "not_trusted": not_trusted,
+        }));
         return Ok(Exit::Done);
     }
     if timers.is_empty() {
@@ -49,5 +56,8 @@ pub(super) async fn status(global: &Global) -> Result<Exit, Complaint> {
         "last    {}",
         last.as_ref().map_or_else(|| "none yet".to_owned(), told)
     ));
+    for text in not_trusted {
+        page::advice(&format!("! {text}"));
+    }
     Ok(Exit::Done)
 }

@@ -40,7 +40,12 @@ impl Message {
     /// Of a run.
     pub(crate) fn of(story: &Story, at: Timestamp, redactor: &Redactor) -> Self {
         let word = story.word();
-        let title = redactor.redact(&format!("{}: {}", story.project, headline(story, word)));
+        let beside = match story.is_beside() {
+            true => "; a registry refuses the login",
+            false => "",
+        };
+        let headline = headline(story, word);
+        let title = redactor.redact(&format!("{}: {headline}{beside}", story.project));
         let lines = lines(story, word);
         let lines: Vec<String> = lines.iter().map(|line| redactor.redact(line)).collect();
         let mut facts = facts(story, word, at);
@@ -50,7 +55,7 @@ impl Message {
             facts["reason"] = redactor.redact(reason).into();
         }
         Self {
-            grave: word == Some(Word::Failure),
+            grave: word == Some(Word::Failure) || story.is_beside(),
             word,
             title,
             lines,
@@ -194,20 +199,16 @@ fn lines(story: &Story, word: Option<Word>) -> Vec<String> {
     if word != Some(Word::Available) {
         lines.extend(away(&story.services));
     }
-    if let Some(reason) = &story.reason {
-        lines.push(format!("Reason: {}", cut(reason)));
-    }
-    let told = |one: &&Unanswered| {
-        story
-            .reason
-            .as_ref()
-            .is_none_or(|reason| !reason.contains(&one.text))
-    };
+    // That it ended well has no reason; what is a failure beside it was not checked.
+    let reason = story.reason.as_ref().filter(|_| !story.is_beside());
+    lines.extend(reason.map(|reason| format!("Reason: {}", cut(reason))));
+    let told = |one: &&Unanswered| reason.is_none_or(|reason| !reason.contains(&one.text));
     let silent = unanswered(story).iter().filter(told).take(NAMED);
     lines.extend(silent.map(|one| format!("Not checked: {}", cut(&one.text))));
     lines.extend(story.left_out.iter().map(|one| cut(one)));
     let ended = story.outcome;
-    if matches!(ended, Some(Outcome::Refused | Outcome::RollbackFailed)) {
+    let is_left = matches!(ended, Some(Outcome::Refused | Outcome::RollbackFailed));
+    if is_left || story.is_beside() {
         lines.extend(
             story
                 .todo

@@ -69,6 +69,18 @@ impl Story {
         }
     }
 
+    /// The same, and that it is a failure all the same: each who wants to hear of either is told.
+    pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
+        let beside = self.is_beside().then_some(Word::Failure);
+        self.word().into_iter().chain(beside)
+    }
+
+    /// Whether it ended well, and a registry refuses the login: a failure beside it.
+    pub(super) fn is_beside(&self) -> bool {
+        let is_well = matches!(self.outcome, Some(Outcome::Applied | Outcome::NothingToDo));
+        is_well && self.code == Some(Code::RegistryDenied)
+    }
+
     fn word_of_recovery(&self) -> Option<Word> {
         self.recovered.map(|(_, outcome)| match outcome {
             Outcome::Applied => Word::Applied,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::payload::{Payload, payload};
 use super::*;
 
+use crate::complaint::Code;
 use crate::event::{Action, CheckoutNews, ImageNews, News, Outcome, RunId, ServiceSummary};
 use crate::host::http::Post;
 use crate::secret::{Redactor, Secret};
@@ -101,6 +102,14 @@ fn each_end_has_its_word_and_its_headline() {
     assert_eq!(
         of(Outcome::Applied, nothing),
         told("applied", "chat: upgrade applied")
+    );
+    assert_eq!(
+        of(Outcome::Applied, |story| story.code =
+            Some(Code::RegistryDenied)),
+        told(
+            "applied",
+            "chat: upgrade applied; a registry refuses the login"
+        )
     );
     assert_eq!(
         of(Outcome::NotProven, nothing),

@@ -218,10 +218,10 @@ impl Audience {
         let mark = notification_log::mark(&story, &self.state);
         let mut letters = Vec::new();
         for receiver in &self.settings.notify {
-            let wanted = story.word().filter(|word| receiver.on.contains(word));
+            let wanted = story.words().find(|word| receiver.on.contains(word));
             // Where it cannot be read what was told, it is told once more.
             // What is available stays so until there is something else.
-            let once = wanted == Some(Word::Available) || story.is_told_once();
+            let once = story.word() == Some(Word::Available) || story.is_told_once();
             if wanted.is_some_and(|_| receiver.target.kind() != "heartbeat")
                 && !register
                     .knows(&receiver.name, once, &mark, now)

@@ -62,6 +62,8 @@ pub enum ImageNote {
     },
     /// The registry has no such image (any more).
     Unknown {
+        /// The registry's host.
+        registry: String,
         /// The image's name.
         name: String,
     },
@@ -93,7 +95,8 @@ pub enum ImageNote {
 impl ImageNote {
     fn unanswered(&self) -> Option<Unanswered> {
         let (code, images, hint) = match self {
-            Self::MadeHere { .. } | Self::Unknown { .. } | Self::NoPlatform { .. } => return None,
+            Self::MadeHere { .. } | Self::NoPlatform { .. } => return None,
+            Self::Unknown { name, .. } => (Code::ImageNotFound, vec![name.clone()], None),
             Self::NotTold { name, error } => {
                 let hint = Complaint::from(error.clone()).hint;
                 (error.code(), vec![name.clone()], hint)
@@ -115,7 +118,9 @@ impl ImageNote {
             Self::MadeHere { service, name } => {
                 format!("{service} runs an image that came from no registry; {name} is left alone")
             }
-            Self::Unknown { name } => format!("no registry has {name}"),
+            Self::Unknown { registry, name } => {
+                format!("{registry} has no image {name} (any more), so nobody knows what is newer")
+            }
             Self::NotTold { error, .. } => error.to_string(),
             Self::NoPlatform { name, platform } => {
                 format!("{name} is there for other machines by now, and not for {platform}")
@@ -147,6 +152,8 @@ pub struct RegistryNews {
     pub asked: usize,
     /// For so many of them there was no answer.
     pub silent: usize,
+    /// So many of them their registries do not have.
+    pub unknown: usize,
 }
 
 impl RegistryNews {
@@ -205,6 +212,8 @@ pub async fn news(
         .collect()
         .await;
     news.silent = answers.values().filter(|answer| answer.is_err()).count();
+    let is_unknown = |answer: &&DigestAnswer| matches!(answer, Ok(None));
+    news.unknown = answers.values().filter(is_unknown).count();
     let differing = candidates.into_iter().filter_map(|candidate| {
         let Some(Ok(Some(digest))) = answers.get(&candidate.name) else {
             return None;
@@ -336,7 +345,11 @@ fn notes_of(answers: BTreeMap<String, DigestAnswer>) -> Vec<ImageNote> {
     for (name, answer) in answers {
         match answer {
             Ok(Some(_)) => {}
-            Ok(None) => notes.push(ImageNote::Unknown { name }),
+            Ok(None) => {
+                let registry = Reference::parse(&name).map(|reference| reference.registry);
+                let registry = registry.unwrap_or_else(|| "its registry".to_owned());
+                notes.push(ImageNote::Unknown { registry, name });
+            }
             Err(RegistryError::Unreachable {
                 registry, cause, ..
             }) => {
@@ -383,7 +396,7 @@ mod tests {
             .map(ImageNote::text)
             .collect();
         let expected = [
-            "no registry has c",
+            "docker.io has no image c (any more), so nobody knows what is newer",
             "docker.io, ghcr.io cannot be reached, a, b, ghcr.io/e not checked: no such host",
         ];
         assert_eq!(texts, expected);

@@ -281,6 +281,13 @@ impl Registry {
         docker(&["stop", &self.container]);
     }
 
+    /// It does not know a tag any more, such as `1` of `team/app`.
+    pub(crate) fn forget(&self, repository: &str, tag: &str) {
+        let repositories = "/var/lib/registry/docker/registry/v2/repositories";
+        let folder = format!("{repositories}/{repository}/_manifests/tags/{tag}");
+        docker(&["exec", &self.container, "rm", "-r", &folder]);
+    }
+
     /// It answers again, where it was before.
     pub(crate) fn start_again(&self) {
         docker(&["start", &self.container]);

@@ -184,6 +184,12 @@ impl Said<'_> {
         }
     }
 
+    /// Whether a registry refuses the login where nobody is there: a failure beside what was applied.
+    fn is_without_login(&self) -> bool {
+        let mut errors = self.events("error").into_iter();
+        errors.any(|error| error["code"] == "registry_denied")
+    }
+
     /// Whether the exit code is one of those that docs/commands.md gives to this outcome.
     pub(super) fn code_fits(&self) -> Result<(), String> {
         if self.code == 101 || self.all().contains("panicked at") {
@@ -194,6 +200,7 @@ impl Said<'_> {
         };
         let fits: &[i32] = match outcome.as_str() {
             "applied" | "nothing_to_do" if self.has("--exit-code") => &[0, 10],
+            "applied" | "nothing_to_do" if self.is_without_login() => &[1],
             "applied" | "nothing_to_do" => &[0],
             "not_proven" => &[6],
             "refused" => &[1, 2, 5, 129, 130, 143],
