@@ -64,6 +64,10 @@ pub(super) fn policy_words(policy: Option<&models::RestartPolicy>) -> String {
     }
 }
 
+/// The engine gives each container so much of its ID as a further name. A service may be called like the beginning of
+/// it.
+const SHORT: usize = 12;
+
 pub(super) fn networks_of(
     id: &str,
     runs: bool,
@@ -79,7 +83,7 @@ pub(super) fn networks_of(
                 .aliases
                 .unwrap_or_default()
                 .into_iter()
-                .filter(|alias| !id.starts_with(alias.as_str()))
+                .filter(|alias| id.get(..SHORT) != Some(alias.as_str()))
                 .collect(),
             addresses: fixed.into_iter().flatten().chain(local).collect(),
             attached: !runs || filled(endpoint.endpoint_id).is_some(),
@@ -89,4 +93,21 @@ pub(super) fn networks_of(
         .into_iter()
         .map(|(name, endpoint)| (name, of(endpoint)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_begins_like_the_id_is_one() {
+        let id = "ab1234567890cdef";
+        let endpoint = models::EndpointSettings {
+            aliases: Some(["a", "ab1234567890", "web"].map(str::to_owned).to_vec()),
+            ..models::EndpointSettings::default()
+        };
+        let found = networks_of(id, false, HashMap::from([("n".to_owned(), endpoint)]));
+        let names: Vec<&str> = found["n"].aliases.iter().map(String::as_str).collect();
+        assert_eq!(names, ["a", "web"]);
+    }
 }

@@ -47,7 +47,7 @@ use crate::health::limits::Limits;
 use crate::host::signals::Signals;
 use crate::stack::Place;
 use crate::stack::side::{Origin, Side};
-use crate::stack::snapshot::{Handled, Verified};
+use crate::stack::snapshot::{Handled, Left, Verified};
 use crate::state::journal::{self, Entry, Journal};
 
 /// What is to be undone.
@@ -103,7 +103,7 @@ impl Rollback<'_> {
         {
             return progress.ended(Err(Vec::new()));
         }
-        self.end_once().await;
+        self.end_once(&mut progress).await;
         let asked = self.signals.asked();
         let compared = tokio::select! {
             done = self.engine_side(began, &mut progress) => done,
@@ -117,10 +117,18 @@ impl Rollback<'_> {
     }
 
     /// What the run was to run once and was cut off in does not go on beside the old version.
-    async fn end_once(&self) {
-        let lines = journal::read(self.folder).ok().flatten();
-        let lines = lines.map(|found| found.lines).unwrap_or_default();
-        for container in journal::once_containers(&lines) {
+    async fn end_once(&self, progress: &mut Progress) {
+        let lines = match journal::read(self.folder) {
+            Ok(found) => found.map(|found| found.lines).unwrap_or_default(),
+            Err(error) => {
+                let text = format!("not known: whether the run has run something once: {error}");
+                self.emitter.note(NoteCode::NotKnown, text);
+                return;
+            }
+        };
+        for (container, command) in journal::run_once(&lines) {
+            // Nobody can take that back.
+            progress.handled.left.push(Left::RanOnce(command));
             if let Err(error) = self.place.docker.remove_by_force(&container).await {
                 let text = format!("the container {container} is not removed: {error}");
                 self.emitter.note(NoteCode::Note, text);

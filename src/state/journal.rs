@@ -502,10 +502,12 @@ pub(crate) fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
     touched
 }
 
-/// The containers in which a run was about to run something once: they go with it.
-pub(crate) fn once_containers(lines: &[Line]) -> Vec<String> {
+/// What a run was about to run once, or has: the containers, which go with it, and the commands.
+pub(crate) fn run_once(lines: &[Line]) -> Vec<(String, String)> {
     let named = lines.iter().filter_map(|line| match &line.entry {
-        Entry::RunningOnce { container, .. } => Some(container.clone()),
+        Entry::RunningOnce {
+            container, command, ..
+        } => Some((container.clone(), command.clone())),
         Entry::Begin { .. }
         | Entry::Change { .. }
         | Entry::LeftOut { .. }

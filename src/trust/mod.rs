@@ -102,10 +102,12 @@ pub(crate) async fn arriving(
     let directory = &place.located.args.directory;
     let read = |path: &Path| version.read(path);
     let own = version.settings_file(directory);
-    // What cannot be read does nothing; the next command says so.
-    let Ok(written) = WrittenSettings::read(&own, files, &read) else {
-        return Ok(Vec::new());
-    };
+    // With settings that cannot be used no command works, the rollback neither.
+    let written = WrittenSettings::read(&own, files, &read).map_err(|error| {
+        error.hint(
+            "a newer refit may know it; else it waits for a version whose settings can be read",
+        )
+    })?;
     let mut now = judge(&place.written, &place.located, state).await?;
     let record = now.record.get_or_insert_default();
     let here = VersionFiles::checked_out(version.top());

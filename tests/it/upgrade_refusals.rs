@@ -328,3 +328,19 @@ fn what_was_only_refused_has_not_failed() {
     let answer = clone.refit(&["upgrade"]).exits(0);
     assert_eq!(clone.head(), good, "{answer}");
 }
+
+/// No command would work with them afterwards, and neither would the way back.
+#[test]
+fn settings_that_this_refit_cannot_read_are_not_taken() {
+    let Some(clone) = started() else { return };
+    clone.push(&[("refit.yaml", "fetch_from_the_future: 1\n".to_owned())]);
+    for args in [&[][..], &["--check"], &["--unattended"]] {
+        refuses(&clone, args, "bad_settings").says("fetch_from_the_future");
+    }
+    clone.push(&[
+        ("refit.yaml", "keep: {runs: 9}\n".to_owned()),
+        ("web.conf", config("new", "two")),
+    ]);
+    clone.refit(&["upgrade"]).exits(0);
+    clone.refit(&["rollback"]).exits(0);
+}

@@ -50,6 +50,8 @@ pub(crate) enum Left {
         /// The commit.
         from: String,
     },
+    /// The run has run this once, and it may have written to the service's data.
+    RanOnce(String),
     /// The run recreated a container, and what lay in it and in no volume is not in the new one.
     Discarded {
         /// The service.
@@ -108,6 +110,7 @@ impl Left {
             Self::Older(file) => {
                 format!("{file}, which has the text again that it had before it was pulled by hand")
             }
+            Self::RanOnce(command) => format!("what {command} may have written"),
             Self::NotKnown(file) => format!("{file}, whose earlier text is not known"),
         }
     }
