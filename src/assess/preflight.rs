@@ -70,10 +70,16 @@ pub(crate) fn providers(assessment: &Assessment) -> Result<(), Complaint> {
         } else {
             continue;
         };
-        return Err(Complaint::new(Code::NotSupported, text).hint(format!(
-            "a change of settings is written with --no-apply, a new version is fetched with git pull by hand; \
-             docker compose up -d {service} then applies it"
-        )));
+        let how = match assessment.supply().is_some() {
+            // An upgrade has no --no-apply.
+            true => format!(
+                "git pull takes the new version by hand; docker compose up -d {service} applies it"
+            ),
+            false => {
+                format!("--no-apply writes the change; docker compose up -d {service} applies it")
+            }
+        };
+        return Err(Complaint::new(Code::NotSupported, text).hint(how));
     }
     Ok(())
 }

@@ -60,10 +60,11 @@ impl ScheduledStack {
                 let settings =
                     match WrittenSettings::load(&located.args.directory, &located.args.files) {
                         Ok(written) => {
-                            (has_hooks, mails) = calls_programs(&written.settings);
                             let judged = trust::judge(&written, &located, &state).await;
                             let judged = judged.map_err(Complaint::from);
                             judged.map(|judged| {
+                                // What waits loosens no wall.
+                                (has_hooks, mails) = calls_programs(&judged.settings);
                                 waits = judged.waits;
                                 judged.settings
                             })
