@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::assessment::Assessment;
+use crate::assessment::{Assessment, PinnedImage};
 use crate::docker::EngineError;
 use crate::docker::compose::ProjectArgs;
 use crate::docker::container::Container;
@@ -101,9 +101,7 @@ struct Versions<'a> {
 impl Versions<'_> {
     /// The next image's name or ID.
     fn next_image(&self) -> Option<String> {
-        let mut pinned = self.assessment.images().iter();
-        let pinned = pinned.find(|image| image.service == *self.service);
-        match pinned {
+        match self.pinned() {
             Some(image) => Some(image.id.clone()),
             None => self.assessment.after.image_of(self.service),
         }
@@ -170,7 +168,7 @@ impl Versions<'_> {
         let by_files = of_folder(&self.next_folder());
         Ok(match self.is_built(after) {
             // What is here and goes where the checkout stays was built of another commit.
-            true if self.is_pinned() && self.assessment.moving().is_none() => None,
+            true if self.pinned().is_some() && self.assessment.moving().is_none() => None,
             true => by_files,
             // An image that comes from elsewhere may be ahead of the checkout, and not behind it.
             false if self.assessment.moving().is_some() => {
@@ -180,9 +178,10 @@ impl Versions<'_> {
         })
     }
 
-    fn is_pinned(&self) -> bool {
-        let mut pinned = self.assessment.images().iter();
-        pinned.any(|image| image.service == *self.service)
+    /// The image that is here already and that a way back gives to the service.
+    fn pinned(&self) -> Option<&PinnedImage> {
+        let mut images = self.assessment.images().iter();
+        images.find(|image| image.service == *self.service)
     }
 
     /// As a file of the next image says it, once that is here. One that was built before says it as well: the

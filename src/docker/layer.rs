@@ -9,6 +9,7 @@ use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptionsBu
 use super::EngineError;
 use super::archive::Extent;
 use super::client::{Docker, failed};
+use super::container::label;
 
 /// So much of a file is read: one that holds a key is small.
 const LARGEST: u64 = 64 * 1024;
@@ -53,10 +54,8 @@ impl Docker {
         path: &str,
     ) -> Result<Option<Vec<u8>>, EngineError> {
         // Compose labels the images that it builds, and would take the container for one of its own.
-        let not_composes = ["project", "service"].map(|name| {
-            let label = format!("com.docker.compose.{name}");
-            (label, String::new())
-        });
+        let not_composes =
+            [label::PROJECT, label::SERVICE].map(|label| (label.to_owned(), String::new()));
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(vec![path.to_owned()]),

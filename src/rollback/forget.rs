@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::checkpoint::{self, Checkpoint};
-use super::pinned_images;
+use super::checkpoint::Checkpoint;
 use super::unfinished::{self, Unfinished};
+use super::{pinned_images, retention};
 use crate::complaint::{Code, Complaint};
 use crate::docker::client::Docker;
 use crate::docker::container::{Container, label};
@@ -93,19 +93,9 @@ impl Remembered {
 
     /// What lies in the folder and goes.
     fn goes(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let folder = self.state.folder();
-        let looking = || format!("cannot look at {}", folder.display());
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.with_context(looking)?,
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry.with_context(looking)?.path();
-            if !self.typed.contains(&path) && self.waits.as_ref() != Some(&path) {
-                found.push(path);
-            }
-        }
+        let stays = |path: &PathBuf| self.typed.contains(path) || self.waits.as_ref() == Some(path);
+        let mut found = state::entries_of(self.state.folder())?;
+        found.retain(|path| !stays(path));
         Ok(found)
     }
 
@@ -116,9 +106,11 @@ impl Remembered {
     /// The engine's, or a folder cannot be removed.
     pub(crate) async fn forget(&self, docker: &Docker) -> Result<(), Complaint> {
         for run in &self.runs {
-            remove_run(docker, &self.state.run_folder(*run)).await?;
+            let folder = self.state.run_folder(*run);
+            // What cannot be read keeps nothing by itself: names are asked of the engine.
+            let checkpoint = Checkpoint::read(&folder).unwrap_or_default();
+            retention::remove(docker, &folder, checkpoint.as_ref()).await?;
         }
-        // Of runs whose checkpoint could not be read.
         for name in &self.images {
             docker.untag(name).await?;
         }
@@ -134,17 +126,6 @@ impl Remembered {
         }
         Ok(())
     }
-}
-
-/// Removes one run, and what it keeps. What cannot be read keeps nothing by itself: names are asked of the
-/// engine.
-async fn remove_run(docker: &Docker, folder: &Path) -> Result<(), Complaint> {
-    if let Ok(Some(checkpoint)) = Checkpoint::read(folder) {
-        checkpoint::release(docker, &checkpoint).await?;
-    }
-    fs::remove_dir_all(folder)
-        .with_context(|| format!("cannot remove {}", folder.display()))
-        .map_err(Complaint::from)
 }
 
 /// Nobody knows whether it was finished: what it keeps may be the only copy of a text.

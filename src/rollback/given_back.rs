@@ -30,7 +30,15 @@ pub(crate) fn by_run(
         let left = match record.outcome {
             Some(Outcome::RolledBack) => Some(&file.before),
             Some(Outcome::Applied | Outcome::NotProven) if is_rollback => Some(&file.after),
-            _ => None,
+            Some(
+                Outcome::Applied
+                | Outcome::NotProven
+                | Outcome::NothingToDo
+                | Outcome::Refused
+                | Outcome::FailedBefore
+                | Outcome::RollbackFailed,
+            )
+            | None => None,
         };
         return Ok(left.filter(|side| side.holds(&now)).map(|_| record.run));
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::checkpoint::{self, Checkpoint};
 use super::in_force::InForce;
 use crate::complaint::{Code, Complaint};
+use crate::docker::client::Docker;
 use crate::event::{Outcome, RunId};
 use crate::stack::Place;
 use crate::state::StackState;
@@ -103,15 +104,22 @@ pub(crate) async fn prune(place: &Place, state: &StackState) -> Result<(), Compl
         {
             continue;
         }
-        remove(place, &state.run_folder(record.run)).await?;
+        let folder = state.run_folder(record.run);
+        // What cannot be read keeps what it names.
+        let checkpoint = Checkpoint::read(&folder)?;
+        remove(&place.docker, &folder, checkpoint.as_ref()).await?;
     }
     Ok(())
 }
 
-async fn remove(place: &Place, folder: &Path) -> Result<(), Complaint> {
-    // What cannot be read keeps what it names.
-    if let Some(checkpoint) = Checkpoint::read(folder)? {
-        checkpoint::release(&place.docker, &checkpoint).await?;
+/// Removes a run, and what it keeps.
+pub(super) async fn remove(
+    docker: &Docker,
+    folder: &Path,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(), Complaint> {
+    if let Some(checkpoint) = checkpoint {
+        checkpoint::release(docker, checkpoint).await?;
     }
     std::fs::remove_dir_all(folder)
         .with_context(|| format!("cannot remove {}", folder.display()))

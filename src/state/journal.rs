@@ -504,33 +504,14 @@ pub(crate) fn touched(lines: &[Line]) -> BTreeMap<ServiceName, Action> {
 
 /// What a run was about to run once, or has: the containers, which go with it, and the commands.
 pub(crate) fn run_once(lines: &[Line]) -> Vec<(String, String)> {
-    let named = lines.iter().filter_map(|line| match &line.entry {
-        Entry::RunningOnce {
+    let named = lines.iter().filter_map(|line| {
+        let Entry::RunningOnce {
             container, command, ..
-        } => Some((container.clone(), command.clone())),
-        Entry::Begin { .. }
-        | Entry::Change { .. }
-        | Entry::LeftOut { .. }
-        | Entry::Planned { .. }
-        | Entry::Checkpointed
-        | Entry::Writing { .. }
-        | Entry::LeftAlone { .. }
-        | Entry::Written
-        | Entry::Preparing
-        | Entry::PassingVersion { .. }
-        | Entry::RanOnce { .. }
-        | Entry::Touching { .. }
-        | Entry::Converged
-        | Entry::Verdict { .. }
-        | Entry::Effect { .. }
-        | Entry::Proof { .. }
-        | Entry::Left { .. }
-        | Entry::Built { .. }
-        | Entry::Proven
-        | Entry::RollingBack { .. }
-        | Entry::LeftInPlace { .. }
-        | Entry::FilesRestored
-        | Entry::Finished { .. } => None,
+        } = &line.entry
+        else {
+            return None;
+        };
+        Some((container.clone(), command.clone()))
     });
     named.collect()
 }

@@ -67,17 +67,7 @@ impl StateHome {
     /// # Errors
     /// The folder is there and cannot be listed.
     pub(crate) fn stacks(&self) -> anyhow::Result<Vec<StackState>> {
-        let folder = self.0.join("stacks");
-        let looking = || format!("cannot look at {}", folder.display());
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.with_context(looking)?,
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            found.push(entry.with_context(looking)?.path());
-        }
-        found.sort();
+        let found = entries_of(&self.0.join("stacks"))?;
         Ok(found.into_iter().map(StackState).collect())
     }
 
@@ -113,6 +103,21 @@ impl StateHome {
             .collect();
         StackState(self.0.join("stacks").join(format!("{name}-{short}")))
     }
+}
+
+/// What lies in a folder, in order; nothing where it is not there.
+pub(crate) fn entries_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let looking = || format!("cannot look at {}", folder.display());
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(looking)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.push(entry.with_context(looking)?.path());
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The folder of one stack's runs.

@@ -445,6 +445,7 @@ mod tests {
         let gone = begin(u32::MAX);
         assert_eq!(standing(vec![gone, Entry::Written]), Standing::CutOff);
     }
+
     #[test]
     fn a_way_back_is_kept_as_long_as_no_run_changes_what_keeps_it() {
         let at = Timestamp::UNIX_EPOCH;

@@ -63,29 +63,41 @@ pub(crate) async fn judge(
     // Without one - as in a second clone, or a moved folder - nothing is known, and nothing was accepted.
     let mut record = TrustRecord::read(state)?.unwrap_or_default();
     let before = record.clone();
-    let mut upstream = CheckedOutCommit::new(written, directory);
-    let version = VersionFiles::checked_out(&top);
-    let mut waits = Vec::new();
-    for weighed in weigh(actions, located, &version) {
-        for part in &weighed.parts {
-            let is_waiting = match record.knows(&part.hash) {
-                Some(is_accepted) => !is_accepted,
-                None => match upstream.wrote(&weighed.action, part).await {
-                    WrittenBy::Here => false,
-                    // What cannot be known is not taken for somebody's own.
-                    WrittenBy::Upstream | WrittenBy::Unknown => true,
-                },
-            };
-            record.note(&part.hash, &weighed.action.key, is_waiting);
-        }
-        waits.extend(weighed.waiting(&record, written, directory));
-    }
+    let commit = CheckedOutCommit::new(written, directory);
+    let weighed = weigh(actions, located, &VersionFiles::checked_out(&top));
+    let weighed = noted(weighed, &mut record, commit, |_| true).await;
+    let waits = weighed.into_iter();
+    let waits: Vec<WaitingAction> = waits
+        .filter_map(|one| one.waiting(&record, written, directory))
+        .collect();
     Ok(JudgedSettings {
         settings: without(written, &waits),
         waits,
         is_changed: record != before,
         record: Some(record),
     })
+}
+
+/// Notes the parts that were never seen: those that are here wait unless somebody here wrote them, and all
+/// others wait. Gives the actions back.
+async fn noted(
+    all: Vec<Weighed>,
+    record: &mut TrustRecord,
+    mut commit: CheckedOutCommit<'_>,
+    is_here: impl Fn(&Part) -> bool,
+) -> Vec<Weighed> {
+    for weighed in &all {
+        for part in &weighed.parts {
+            if record.knows(&part.hash).is_some() {
+                continue;
+            }
+            // What cannot be known is not taken for somebody's own.
+            let waits =
+                !is_here(part) || commit.wrote(&weighed.action, part).await != WrittenBy::Here;
+            record.note(&part.hash, &weighed.action.key, waits);
+        }
+    }
+    all
 }
 
 /// What a version that is about to be checked out brings: all of it that does not count yet.
@@ -111,22 +123,15 @@ pub(crate) async fn arriving(
     let mut now = judge(&place.written, &place.located, state).await?;
     let record = now.record.get_or_insert_default();
     let here = VersionFiles::checked_out(version.top());
-    let mut commit = CheckedOutCommit::new(&place.written, directory);
-    let mut waits = Vec::new();
-    for weighed in weigh(written.settings.host_actions(), &place.located, version) {
-        for part in &weighed.parts {
-            let is_waiting = match record.knows(&part.hash) {
-                Some(is_accepted) => !is_accepted,
-                // A person's own program stays so, whoever names it.
-                None if part.is_in(&here, directory) => {
-                    commit.wrote(&weighed.action, part).await != WrittenBy::Here
-                }
-                None => true,
-            };
-            record.note(&part.hash, &weighed.action.key, is_waiting);
-        }
-        waits.extend(weighed.waiting(record, &written, directory));
-    }
+    let commit = CheckedOutCommit::new(&place.written, directory);
+    let weighed = weigh(written.settings.host_actions(), &place.located, version);
+    // A person's own program stays so, whoever names it.
+    let is_here = |part: &Part| part.is_in(&here, directory);
+    let weighed = noted(weighed, record, commit, is_here).await;
+    let waits = weighed.into_iter();
+    let waits = waits
+        .filter_map(|one| one.waiting(record, &written, directory))
+        .collect();
     if keeps {
         now.is_changed = true;
         now.keep(state)?;
@@ -139,7 +144,7 @@ pub(crate) async fn arriving(
 pub(crate) fn lost(place: &Place, files: &[PathBuf], version: &VersionFiles) -> Option<String> {
     let read = |path: &Path| version.read(path);
     let own = version.settings_file(&place.located.args.directory);
-    // What cannot be read does nothing; the next command says so.
+    // One whose settings cannot be read has been refused by `arriving`.
     let written = WrittenSettings::read(&own, files, &read).ok()?;
     let before = place.written.file.as_deref();
     if before.is_some_and(|before| before != own && before.ends_with("refit.yml"))
@@ -166,9 +171,9 @@ pub(crate) fn lost(place: &Place, files: &[PathBuf], version: &VersionFiles) -> 
 /// # Errors
 /// What was accepted cannot be read.
 pub(crate) async fn admit(place: &mut Place, state: &StackState) -> Result<(), StateError> {
-    let judged = judge(&place.written, &place.located, state).await?;
-    place.settings = judged.settings;
-    place.waits = judged.waits;
+    judge(&place.written, &place.located, state)
+        .await?
+        .apply_to(place);
     Ok(())
 }
 
@@ -179,12 +184,16 @@ pub(crate) async fn admit(place: &mut Place, state: &StackState) -> Result<(), S
 pub(crate) async fn admit_and_keep(place: &mut Place, state: &StackState) -> Result<(), Complaint> {
     let judged = judge(&place.written, &place.located, state).await?;
     judged.keep(state)?;
-    place.settings = judged.settings;
-    place.waits = judged.waits;
+    judged.apply_to(place);
     Ok(())
 }
 
 impl JudgedSettings {
+    fn apply_to(self, place: &mut Place) {
+        place.settings = self.settings;
+        place.waits = self.waits;
+    }
+
     fn keep(&self, state: &StackState) -> Result<(), Complaint> {
         match &self.record {
             Some(record) if self.is_changed => Ok(record.write(state)?),

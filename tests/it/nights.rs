@@ -198,16 +198,20 @@ fn a_login_that_is_refused_is_a_failure_until_somebody_logs_in() {
     assert_eq!(by_hand.outcome(), "nothing_to_do", "{by_hand}");
 }
 
+/// A stack of one image, after a night that was well.
+fn well(receiver: &Receiver) -> Option<Imaged> {
+    let it = Imaged::started("")?;
+    it.stack.write("refit.yaml", &told_to(receiver));
+    it.stack.refit(&RUN).exits(0);
+    assert_eq!(heard(receiver), WELL);
+    Some(it)
+}
+
 #[test]
 fn a_registry_that_is_down_is_no_success_and_after_days_a_failure() {
     let receiver = Receiver::kind();
-    let Some(it) = Imaged::started("") else {
-        return;
-    };
+    let Some(it) = well(&receiver) else { return };
     let stack = &it.stack;
-    stack.write("refit.yaml", &told_to(&receiver));
-    stack.refit(&RUN).exits(0);
-    assert_eq!(heard(&receiver), WELL);
     it.registry.stop();
     let answer = stack.refit(&RUN).exits(0);
     assert_eq!(answer.outcome(), "nothing_to_do", "{answer}");
@@ -247,13 +251,8 @@ fn a_registry_that_is_down_is_no_success_and_after_days_a_failure() {
 #[test]
 fn an_image_that_its_registry_has_no_more_is_told_each_time() {
     let receiver = Receiver::kind();
-    let Some(it) = Imaged::started("") else {
-        return;
-    };
+    let Some(it) = well(&receiver) else { return };
     let stack = &it.stack;
-    stack.write("refit.yaml", &told_to(&receiver));
-    stack.refit(&RUN).exits(0);
-    assert_eq!(heard(&receiver), WELL);
     it.registry.forget("team/app", "1");
     let gone = format!(
         "{} has no image {}",

@@ -255,19 +255,25 @@ fn a_version_that_only_a_file_of_the_image_says_is_seen_before_a_container_stops
     assert_eq!(containers.trim(), it.stack.container("app").id);
 }
 
-/// What is built says its version in the checkout.
-#[test]
-fn a_checkout_says_which_version_it_builds() {
-    let package = |version: &str| {
-        let text = format!("{{\"name\": \"x\", \"version\": \"v{version}\"}}\n");
-        [("package.json", text)]
-    };
-    let dockerfile = format!("FROM {BUSYBOX}\nCOPY package.json /package.json\n");
+/// A LibreChat that is built of its checkout, at 0.8.8; where its image has the file that says so.
+fn built(at: &str) -> Option<Cloned> {
+    let dockerfile = format!("FROM {BUSYBOX}\nCOPY package.json {at}\n");
     let app = "build: ., labels: {refit.application: librechat}, init: true, network_mode: none, \
                command: [sleep, infinity]";
     let compose = format!("services:\n  api: {{{app}}}\n");
     let files = [("Dockerfile", dockerfile), ("compose.yaml", compose)];
-    let Some(clone) = Cloned::started(&[&files[..], &package("0.8.8")].concat()) else {
+    Cloned::started(&[&files[..], &package("0.8.8")].concat())
+}
+
+fn package(version: &str) -> [(&'static str, String); 1] {
+    let text = format!("{{\"name\": \"x\", \"version\": \"v{version}\"}}\n");
+    [("package.json", text)]
+}
+
+/// What is built says its version in the checkout.
+#[test]
+fn a_checkout_says_which_version_it_builds() {
+    let Some(clone) = built("/package.json") else {
         return;
     };
     let head = clone.head();
@@ -290,16 +296,7 @@ fn a_checkout_says_which_version_it_builds() {
 /// what it was built of.
 #[test]
 fn an_image_that_was_built_says_its_version_where_the_checkout_stays() {
-    let package = |version: &str| {
-        let text = format!("{{\"name\": \"x\", \"version\": \"v{version}\"}}\n");
-        [("package.json", text)]
-    };
-    let dockerfile = format!("FROM {BUSYBOX}\nCOPY package.json /app/package.json\n");
-    let app = "build: ., labels: {refit.application: librechat}, init: true, network_mode: none, \
-               command: [sleep, infinity]";
-    let compose = format!("services:\n  api: {{{app}}}\n");
-    let files = [("Dockerfile", dockerfile), ("compose.yaml", compose)];
-    let Some(clone) = Cloned::started(&[&files[..], &package("0.8.8")].concat()) else {
+    let Some(clone) = built("/app/package.json") else {
         return;
     };
     clone.push(&package("0.8.9"));

@@ -31,16 +31,17 @@ fn unit(machine: &Machine, who: &[&str]) -> String {
     name.strip_suffix(".timer").unwrap_or_default().to_owned()
 }
 
+/// A clone whose stack runs, and a machine that it is a stack of.
+fn started() -> Option<(Cloned, Machine)> {
+    let clone = Cloned::with(TestStack::in_folder(folder())?, &version("v1"))?;
+    clone.stack.up_healthy();
+    let machine = Machine::start(&clone.stack)?;
+    Some((clone, machine))
+}
+
 #[test]
 fn a_timer_of_the_system_fires_behind_its_wall_and_makes_up_for_what_it_missed() {
-    let Some(stack) = TestStack::in_folder(folder()) else {
-        return;
-    };
-    let Some(clone) = Cloned::with(stack, &version("v1")) else {
-        return;
-    };
-    clone.stack.up_healthy();
-    let Some(machine) = Machine::start(&clone.stack) else {
+    let Some((clone, machine)) = started() else {
         return;
     };
     let stray = clone.stack.beside("stray");
@@ -102,14 +103,7 @@ fn a_timer_of_the_system_fires_behind_its_wall_and_makes_up_for_what_it_missed()
 
 #[test]
 fn a_timer_of_a_user_waits_for_somebody_to_let_it_linger() {
-    let Some(stack) = TestStack::in_folder(folder()) else {
-        return;
-    };
-    let Some(clone) = Cloned::with(stack, &version("v1")) else {
-        return;
-    };
-    clone.stack.up_healthy();
-    let Some(machine) = Machine::start(&clone.stack) else {
+    let Some((clone, machine)) = started() else {
         return;
     };
     clone.push(&[("version", "v2\n".to_owned())]);
